@@ -1,0 +1,90 @@
+//! Control-plane HTTP: the API, the metrics and the pages.
+//!
+//! Never touches media or protocols: it asks the hub and answers in JSON. The media paths of the
+//! same port are served before a request comes here.
+
+mod admin;
+mod health;
+mod metrics;
+mod pages;
+mod streams;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use http::{HeaderValue, StatusCode, header};
+use weir_base::{Code, Refusal, Shutdown};
+use weir_hub::Hub;
+
+pub use metrics::METRIC_NAMES;
+
+/// What the API works with.
+pub struct Config {
+    /// The streams.
+    pub hub: Hub,
+    /// The two stages of the end: draining is not ready.
+    pub shutdown: Shutdown,
+    /// The token of the admin API.
+    pub admin_token: String,
+    /// This node's name, in metrics.
+    pub node: String,
+    /// The version of the binary.
+    pub version: &'static str,
+}
+
+#[derive(Clone)]
+struct State(Arc<Config>);
+
+impl std::ops::Deref for State {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.0
+    }
+}
+
+/// Everything that is not media.
+pub fn router(config: Config) -> Router {
+    let state = State(Arc::new(config));
+    let admin = Router::new()
+        .route("/api/v1/streams", get(streams::list))
+        .route("/api/v1/streams/{*name}", get(streams::one))
+        .route("/api/v1/clients", get(streams::clients))
+        .route("/api/v1/clients/{id}", delete(streams::kick))
+        .route_layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            admin::require_token,
+        ));
+    Router::new()
+        .merge(admin)
+        .route("/api/v1/live", get(streams::live))
+        .route("/api/v1/versions", get(health::versions))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
+        .fallback(pages::page)
+        .with_state(state)
+}
+
+/// A refusal as an answer.
+struct Refused(Refusal);
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Self(code.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.code.entry().http).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = (status, axum::Json(self.0)).into_response();
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}

@@ -1,0 +1,347 @@
+//! Prometheus text, made from live state at each scrape. Labels are bounded: node, app, protocol and
+//! code, never a viewer or a stream.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::State as Extract;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use weir_hub::Protocol;
+
+use crate::State;
+
+/// Apps with a label of their own; more are `other`.
+const MAX_APPS: usize = 100;
+
+/// The names of all metrics: a contract with dashboards.
+pub const METRIC_NAMES: &[&str] = &[
+    "weir_build_info",
+    "weir_clients",
+    "weir_codes_total",
+    "weir_connections_total",
+    "weir_cpu_seconds_total",
+    "weir_draining",
+    "weir_open_files",
+    "weir_received_bytes_total",
+    "weir_resident_bytes",
+    "weir_ring_bytes",
+    "weir_sent_bytes_total",
+    "weir_skipped_frames",
+    "weir_streams",
+    "weir_timestamp_corrections",
+    "weir_uptime_seconds",
+    "weir_viewers",
+];
+
+type Labels = Vec<(&'static str, String)>;
+type Gauges = Family<Labels, Gauge>;
+type FloatGauges = Family<Labels, Gauge<f64, AtomicU64>>;
+type Counters = Family<Labels, Counter>;
+type FloatCounters = Family<Labels, Counter<f64, AtomicU64>>;
+
+/// `GET /metrics`.
+pub(crate) async fn scrape(Extract(state): Extract<State>) -> Response {
+    let mut registry = Registry::default();
+    let sheet = Sheet::new(&mut registry, &state.node);
+    sheet.fill(&state);
+    let mut text = String::new();
+    if encode(&mut text, &registry).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
+}
+
+struct Sheet {
+    node: String,
+    build: Gauges,
+    clients: Gauges,
+    codes: Counters,
+    connections: Counters,
+    cpu: FloatCounters,
+    draining: Gauges,
+    files: Gauges,
+    received: Counters,
+    resident: Gauges,
+    ring: Gauges,
+    sent: Counters,
+    skipped: Gauges,
+    streams: Gauges,
+    corrections: Gauges,
+    uptime: FloatGauges,
+    viewers: Gauges,
+}
+
+impl Sheet {
+    fn new(registry: &mut Registry, node: &str) -> Self {
+        let mut gauge = |name: &str, help: &str| {
+            let family = Gauges::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let build = gauge("weir_build_info", "Always 1; the version is a label");
+        let clients = gauge("weir_clients", "Publishers and viewers with a connection");
+        let draining = gauge("weir_draining", "1 while the node takes nobody new");
+        let files = gauge("weir_open_files", "Open file descriptors");
+        let resident = gauge("weir_resident_bytes", "Resident memory of the process");
+        let ring = gauge(
+            "weir_ring_bytes",
+            "Bytes held in the rings of an app's streams",
+        );
+        let skipped = gauge(
+            "weir_skipped_frames",
+            "Frames that slow viewers of live streams lost",
+        );
+        let streams = gauge("weir_streams", "Live streams");
+        let corrections = gauge(
+            "weir_timestamp_corrections",
+            "Timestamps corrected in live streams",
+        );
+        let viewers = gauge("weir_viewers", "Viewers of live streams");
+        let mut counter = |name: &str, help: &str| {
+            let family = Counters::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let codes = counter(
+            "weir_codes",
+            "Refusals and breaks by code of the error registry",
+        );
+        let connections = counter("weir_connections", "Publishers and viewers admitted");
+        let received = counter("weir_received_bytes", "Bytes from publishers");
+        let sent = counter("weir_sent_bytes", "Bytes to viewers");
+        let cpu = FloatCounters::default();
+        registry.register(
+            "weir_cpu_seconds",
+            "CPU time of the process, user and system",
+            cpu.clone(),
+        );
+        let uptime = FloatGauges::default();
+        registry.register(
+            "weir_uptime_seconds",
+            "Since the process started",
+            uptime.clone(),
+        );
+        Self {
+            node: node.to_owned(),
+            build,
+            clients,
+            codes,
+            connections,
+            cpu,
+            draining,
+            files,
+            received,
+            resident,
+            ring,
+            sent,
+            skipped,
+            streams,
+            corrections,
+            uptime,
+            viewers,
+        }
+    }
+
+    fn fill(&self, state: &State) {
+        let node = self.labels([]);
+        self.build
+            .get_or_create(&self.labels([("version", state.version.to_owned())]))
+            .set(1);
+        self.clients
+            .get_or_create(&node)
+            .set(state.hub.clients().len() as i64);
+        self.draining
+            .get_or_create(&node)
+            .set(i64::from(state.shutdown.is_draining()));
+        self.uptime
+            .get_or_create(&node)
+            .set(state.hub.clock().now_us() as f64 / 1e6);
+        self.fill_counters(state);
+        self.fill_streams(state);
+        let process = Process::read();
+        self.resident
+            .get_or_create(&node)
+            .set(process.resident_bytes);
+        self.files.get_or_create(&node).set(process.open_files);
+        self.cpu.get_or_create(&node).inc_by(process.cpu_seconds);
+    }
+
+    fn fill_counters(&self, state: &State) {
+        let counters = state.hub.counters();
+        for (code, protocol, count) in counters.codes() {
+            let labels = self.labels([
+                ("code", code.number().to_string()),
+                ("protocol", protocol.name().to_owned()),
+            ]);
+            self.codes.get_or_create(&labels).inc_by(count);
+        }
+        for (protocol, received, sent, connections) in counters.protocols() {
+            let labels = self.labels([("protocol", protocol.name().to_owned())]);
+            self.received.get_or_create(&labels).inc_by(received);
+            self.sent.get_or_create(&labels).inc_by(sent);
+            self.connections.get_or_create(&labels).inc_by(connections);
+        }
+    }
+
+    fn fill_streams(&self, state: &State) {
+        let mut apps: BTreeMap<String, ()> = BTreeMap::new();
+        for stream in state.hub.streams().iter().filter(|stream| stream.is_live()) {
+            let app = stream.key.app();
+            let known = apps.contains_key(app);
+            let app = if known || apps.len() < MAX_APPS {
+                app
+            } else {
+                "other"
+            };
+            apps.entry(app.to_owned()).or_default();
+            let labels = self.labels([("app", app.to_owned())]);
+            self.streams.get_or_create(&labels).inc();
+            self.ring
+                .get_or_create(&labels)
+                .inc_by(stream.ring.bytes() as i64);
+            self.skipped
+                .get_or_create(&labels)
+                .inc_by(stream.skipped_frames() as i64);
+            self.corrections
+                .get_or_create(&labels)
+                .inc_by(stream.stats().corrections as i64);
+            for protocol in Protocol::ALL {
+                let viewers = stream.viewers(protocol);
+                if viewers > 0 {
+                    let labels = self.labels([
+                        ("app", app.to_owned()),
+                        ("protocol", protocol.name().to_owned()),
+                    ]);
+                    self.viewers
+                        .get_or_create(&labels)
+                        .inc_by(i64::from(viewers));
+                }
+            }
+        }
+    }
+
+    fn labels<const N: usize>(&self, more: [(&'static str, String); N]) -> Labels {
+        std::iter::once(("node", self.node.clone()))
+            .chain(more)
+            .collect()
+    }
+}
+
+/// What the kernel says about us; zeros where there is no /proc.
+#[derive(Debug, Default)]
+struct Process {
+    resident_bytes: i64,
+    open_files: i64,
+    cpu_seconds: f64,
+}
+
+impl Process {
+    fn read() -> Self {
+        /// Clock ticks per second in /proc; 100 on every Linux that matters.
+        const TICKS: f64 = 100.0;
+        const PAGE_BYTES: i64 = 4096;
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        let resident = statm
+            .split(' ')
+            .nth(1)
+            .and_then(|pages| pages.parse::<i64>().ok())
+            .unwrap_or(0);
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The name may hold spaces; the fields are counted behind it.
+        let fields: Vec<&str> = stat
+            .rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .collect();
+        let ticks = |at: usize| {
+            fields
+                .get(at)
+                .and_then(|field| field.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
+        Self {
+            resident_bytes: resident * PAGE_BYTES,
+            open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |dir| dir.count() as i64),
+            cpu_seconds: (ticks(11) + ticks(12)) / TICKS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_named_in_the_contract() {
+        let mut registry = Registry::default();
+        let sheet = Sheet::new(&mut registry, "n1");
+        let node = sheet.labels([]);
+        let Sheet {
+            build,
+            clients,
+            draining,
+            files,
+            resident,
+            ring,
+            skipped,
+            streams,
+            corrections,
+            viewers,
+            ..
+        } = &sheet;
+        for gauge in [
+            build,
+            clients,
+            draining,
+            files,
+            resident,
+            ring,
+            skipped,
+            streams,
+            corrections,
+            viewers,
+        ] {
+            gauge.get_or_create(&node).set(1);
+        }
+        for counter in [
+            &sheet.codes,
+            &sheet.connections,
+            &sheet.received,
+            &sheet.sent,
+        ] {
+            counter.get_or_create(&node).inc();
+        }
+        sheet.cpu.get_or_create(&node).inc_by(1.0);
+        sheet.uptime.get_or_create(&node).set(1.0);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let mut names: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, kind)| {
+                if kind == "counter" {
+                    format!("{name}_total")
+                } else {
+                    name.to_owned()
+                }
+            })
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, METRIC_NAMES);
+    }
+}

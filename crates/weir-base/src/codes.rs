@@ -1,0 +1,294 @@
+//! The one error registry: every refusal and every break has a code that goes unchanged into the
+//! log line, the metric label, the event, and the HTTP, WebSocket or RTMP answer.
+//!
+//! Codes are stable once released. `docs/ref/errors.md` is rendered from this table by a test.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// One row of the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The code's number; its first digit is the family.
+    pub number: u16,
+    /// A short name, stable, for JSON and metrics.
+    pub name: &'static str,
+    /// What happened, in one sentence.
+    pub message: &'static str,
+    /// What to do next.
+    pub advice: &'static str,
+    /// HTTP status of the answer; 0 where the code never answers an HTTP request.
+    pub http: u16,
+    /// WebSocket close code.
+    pub ws: u16,
+}
+
+macro_rules! registry {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, http $http:literal, ws $ws:literal, $message:literal, $advice:literal;)+) => {
+        /// A code of the registry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum Code {
+            $(#[doc = $message] $variant = $number,)+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Code] = &[$(Code::$variant),+];
+
+            /// The code's row.
+            pub const fn entry(self) -> &'static Entry {
+                match self {
+                    $(Code::$variant => &Entry { number: $number, name: $name, message: $message, advice: $advice, http: $http, ws: $ws },)+
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    AuthMissing = 1001, "auth_missing", http 401, ws 4401,
+        "The request carries no key or signature.", "Add ?key=… (the stream key) or the signed parameters to the URL.";
+    AuthMalformed = 1002, "auth_malformed", http 401, ws 4401,
+        "An authentication parameter cannot be read.", "Check the parameters e, a, k and s of the signed URL.";
+    AuthExpired = 1003, "auth_expired", http 403, ws 4403,
+        "The signed URL has expired.", "Ask your server for a fresh URL; check both clocks.";
+    AuthBadSignature = 1004, "auth_bad_signature", http 403, ws 4403,
+        "The key or signature is not right for this stream.", "Copy the stream key again; sign exactly the names that are in the URL.";
+    AuthReplayed = 1005, "auth_replayed", http 403, ws 4403,
+        "The nonce was used before.", "Sign a new URL for each attempt.";
+    AuthRevoked = 1006, "auth_revoked", http 403, ws 4403,
+        "The key was revoked.", "Use the current key.";
+    AuthWrongAction = 1007, "auth_wrong_action", http 403, ws 4403,
+        "The URL was signed for another action.", "Sign with a=publish to publish and a=play to play.";
+
+    StreamBanned = 2001, "stream_banned", http 403, ws 4403,
+        "The stream is banned.", "Ask the operator; the ban may have an end.";
+    AppDisabled = 2002, "app_disabled", http 403, ws 4403,
+        "The app does not take this.", "Use an app the operator has enabled; some names are reserved for weir's own pages.";
+    IpDenied = 2003, "ip_denied", http 403, ws 4403,
+        "This address is not allowed.", "Ask the operator.";
+    RegionDenied = 2004, "region_denied", http 403, ws 4403,
+        "This region is not allowed.", "Ask the operator.";
+    QuotaStreams = 2005, "quota_streams", http 429, ws 4429,
+        "The limit of streams is reached.", "End another stream, or raise the limit.";
+    QuotaViewers = 2006, "quota_viewers", http 429, ws 4429,
+        "The limit of viewers or bandwidth is reached.", "Try again later, or raise the limit.";
+    AccountSuspended = 2007, "account_suspended", http 403, ws 4403,
+        "The account is suspended.", "Ask the operator.";
+
+    NotFound = 3001, "not_found", http 404, ws 4404,
+        "There is no such thing here.", "Check the address: /{app}/{stream}.flv, .m3u8 or .ts.";
+    NotLive = 3002, "not_live", http 404, ws 4404,
+        "The stream is not live.", "Try again when the broadcast has begun, or add ?wait=10 to wait for it.";
+    Ended = 3003, "ended", http 404, ws 4404,
+        "The stream has ended.", "Try again when the broadcast begins anew.";
+    AlreadyPublishing = 3004, "already_publishing", http 409, ws 4409,
+        "Somebody is already publishing under this name.", "Stop the other publisher, choose another name, or let the app allow takeover.";
+    TakenOver = 3005, "taken_over", http 409, ws 4409,
+        "Another publisher took this stream over.", "If that was not you, change the stream key.";
+    CodecUnsupported = 3006, "codec_unsupported", http 415, ws 4403,
+        "The codec cannot be carried here.", "Play over another protocol, or publish H.264 and AAC.";
+    RenditionStarting = 3007, "rendition_starting", http 503, ws 4503,
+        "The rendition is starting.", "Try again in a few seconds.";
+
+    ClientStopped = 4001, "client_stopped", http 0, ws 1000,
+        "The client stopped.", "Nothing: this is how a stream ends.";
+    NoData = 4002, "no_data", http 0, ws 4408,
+        "No media arrived for the idle time, so the stream was ended.", "Check the encoder and its uplink.";
+    NetworkReset = 4003, "network_reset", http 0, ws 1001,
+        "The connection broke.", "Check the network between the client and this node.";
+    ProtocolError = 4004, "protocol_error", http 400, ws 4400,
+        "The client broke the protocol.", "Check that this port and URL are meant for this client; see the detail.";
+    FrameTooLarge = 4005, "frame_too_large", http 413, ws 4413,
+        "A message is larger than weir takes.", "Lower the bitrate or the keyframe size.";
+    BadTimestamps = 4006, "bad_timestamps", http 0, ws 4400,
+        "The timestamps cannot be mended.", "Restart the encoder.";
+    NoCodecHeader = 4007, "no_codec_header", http 0, ws 4400,
+        "Media came without the codec's header.", "Let the encoder send its sequence header first.";
+    Operator = 4008, "operator", http 0, ws 1001,
+        "An operator ended this connection.", "Ask the operator.";
+    Draining = 4009, "draining", http 503, ws 1001,
+        "This node is draining.", "Connect again; another node will take you.";
+    TooSlow = 4010, "too_slow", http 408, ws 4408,
+        "The peer was too slow and was let go.", "Check the network; choose a lower rendition.";
+
+    Overloaded = 5001, "overloaded", http 503, ws 4503,
+        "This node is full.", "Try the named node, or again later.";
+    OriginUnreachable = 5002, "origin_unreachable", http 503, ws 4503,
+        "The origin cannot be reached.", "Try again; the operator has been told by the metric.";
+    Storage = 5003, "storage", http 503, ws 4503,
+        "Storage failed.", "Try again; the operator has been told by the metric.";
+    Moved = 5004, "moved", http 302, ws 4302,
+        "The stream lives on another node.", "Follow the address given.";
+}
+
+impl Code {
+    /// The code's number.
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The code's stable name.
+    pub const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The code with this number.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == number)
+    }
+
+    /// `NetStream` status code for a refused publish.
+    pub const fn rtmp_publish(self) -> &'static str {
+        match self.number() {
+            4001..=4999 => "NetConnection.Connect.Closed",
+            _ => "NetStream.Publish.BadName",
+        }
+    }
+
+    /// `NetStream` status code for a refused play.
+    pub const fn rtmp_play(self) -> &'static str {
+        match self.number() {
+            3001..=3003 => "NetStream.Play.StreamNotFound",
+            4001..=4999 => "NetConnection.Connect.Closed",
+            _ => "NetStream.Play.Failed",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.number(), self.name())
+    }
+}
+
+/// A code with what was particular about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Refusal {
+    /// The registry code.
+    pub code: Code,
+    /// What was particular: a name, a size, a limit. May equal the code's message.
+    pub detail: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal with words of its own.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// As JSON: `code`, `name`, `message`, `detail`, `advice`.
+impl serde::Serialize for Refusal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let entry = self.code.entry();
+        let mut object = serializer.serialize_struct("Refusal", 5)?;
+        object.serialize_field("code", &entry.number)?;
+        object.serialize_field("name", entry.name)?;
+        object.serialize_field("message", entry.message)?;
+        object.serialize_field("detail", &self.detail)?;
+        object.serialize_field("advice", entry.advice)?;
+        object.end()
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            detail: Cow::Borrowed(code.entry().message),
+        }
+    }
+}
+
+/// The registry as the Markdown of `docs/ref/errors.md`.
+pub fn render_markdown() -> String {
+    use fmt::Write as _;
+    let mut text = String::from(
+        "# Error codes\n\nEvery refusal and every break has one code. It is the same in the log line, the metric label, the \
+         event and the answer on each protocol. Codes are stable once released. This page is rendered from the table in \
+         `weir-base/src/codes.rs`; change it there.\n",
+    );
+    let families = [
+        (1, "1xxx: who are you (auth)"),
+        (2, "2xxx: may you (policy)"),
+        (3, "3xxx: the stream"),
+        (4, "4xxx: a connection broke or was broken"),
+        (5, "5xxx: the server"),
+    ];
+    for (family, title) in families {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| code | name | what happened | what to do | HTTP | WS close | RTMP publish | RTMP play |\n|---|---|---|---|---|---|---|---|\n"
+        );
+        for code in Code::ALL.iter().filter(|c| c.number() / 1000 == family) {
+            let e = code.entry();
+            let http = if e.http == 0 {
+                "–".to_owned()
+            } else {
+                e.http.to_string()
+            };
+            let _ = writeln!(
+                text,
+                "| <a id=\"e{n}\"></a>{n} | `{}` | {} | {} | {http} | {} | `{}` | `{}` |",
+                e.name,
+                e.message,
+                e.advice,
+                e.ws,
+                code.rtmp_publish(),
+                code.rtmp_play(),
+                n = e.number,
+            );
+        }
+    }
+    text.push_str(
+        "\n## On the wire\n\n\
+         - HTTP: the status above and a JSON body `{\"code\":3002,\"name\":\"not_live\",\"message\":\"…\",\"advice\":\"…\"}`.\n\
+         - WebSocket: the close code above; the reason is `{code} {name}`.\n\
+         - RTMP: `onStatus` of level `error` with the status code above; the info object also has `weirCode` (the number) and a \
+         `description` that begins with it.\n\
+         - Metrics: label `code` with the number.\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_ordered() {
+        let numbers: Vec<_> = Code::ALL.iter().map(|c| c.number()).collect();
+        assert!(numbers.windows(2).all(|w| w[0] < w[1]));
+        let names: std::collections::HashSet<_> = Code::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|c| Code::from_number(c.number()) == Some(*c))
+        );
+    }
+
+    #[test]
+    fn the_reference_page_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ref/errors.md");
+        let rendered = render_markdown();
+        if std::env::var_os("WEIR_BLESS").is_some() {
+            std::fs::write(path, &rendered).unwrap();
+        }
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(
+            page, rendered,
+            "run the test again with WEIR_BLESS=1 to write {path}"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! Everybody connected to this node: who they are and how it goes, for the API and the kick.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use weir_base::{ClientId, Code, Refusal, limits};
+
+use crate::key::StreamKey;
+
+/// How a client talks to this node. Bounded: used as a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Protocol {
+    /// RTMP and RTMPS.
+    Rtmp = 0,
+    /// FLV over HTTP.
+    HttpFlv = 1,
+    /// FLV over WebSocket.
+    WsFlv = 2,
+    /// Endless MPEG-TS over HTTP.
+    HttpTs = 3,
+    /// HLS, fMP4 or TS.
+    Hls = 4,
+    /// Made by this process (the demo).
+    Internal = 5,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Rtmp,
+        Self::HttpFlv,
+        Self::WsFlv,
+        Self::HttpTs,
+        Self::Hls,
+        Self::Internal,
+    ];
+
+    /// The name in JSON and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::HttpFlv => "http-flv",
+            Self::WsFlv => "ws-flv",
+            Self::HttpTs => "http-ts",
+            Self::Hls => "hls",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// What a client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Sends a stream.
+    Publisher,
+    /// Watches a stream.
+    Viewer,
+}
+
+/// One connection. About 200 bytes; shared by its owner, the table and the API.
+#[derive(Debug)]
+pub struct Client {
+    /// Its id on this node.
+    pub id: ClientId,
+    /// What it does.
+    pub role: Role,
+    /// How it talks.
+    pub protocol: Protocol,
+    /// Which stream.
+    pub key: StreamKey,
+    /// From where, trusted proxies taken into account.
+    pub addr: SocketAddr,
+    /// Since when, on the node's monotonic clock, in microseconds.
+    pub since_us: i64,
+    bytes: AtomicU64,
+    lost_frames: AtomicU64,
+    skips: AtomicU32,
+    kicked: AtomicU16,
+    kick: Notify,
+}
+
+impl Client {
+    /// Payload bytes moved so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts payload bytes moved.
+    pub fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Frames this viewer lost by being slow.
+    pub fn lost_frames(&self) -> u64 {
+        self.lost_frames.load(Ordering::Relaxed)
+    }
+
+    /// Times this viewer was moved on to a later keyframe.
+    pub fn skips(&self) -> u32 {
+        self.skips.load(Ordering::Relaxed)
+    }
+
+    /// Counts one skip of `frames` frames.
+    pub fn add_skip(&self, frames: u64) {
+        self.lost_frames.fetch_add(frames, Ordering::Relaxed);
+        self.skips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Asks the client's owner to end it with `code`. The first code stays.
+    pub fn kick(&self, code: Code) {
+        let _ = self
+            .kicked
+            .compare_exchange(0, code.number(), Ordering::AcqRel, Ordering::Acquire);
+        self.kick.notify_waiters();
+        self.kick.notify_one();
+    }
+
+    /// The code it was kicked with, if it was.
+    pub fn kicked(&self) -> Option<Code> {
+        Code::from_number(self.kicked.load(Ordering::Acquire))
+    }
+
+    /// Resolves when it is kicked.
+    pub async fn wait_kicked(&self) -> Code {
+        loop {
+            let notified = self.kick.notified();
+            if let Some(code) = self.kicked() {
+                return code;
+            }
+            notified.await;
+        }
+    }
+}
+
+/// The table of clients. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Clients {
+    map: Arc<Mutex<HashMap<ClientId, Arc<Client>>>>,
+}
+
+impl Clients {
+    /// Enters a client; it leaves when the guard is dropped.
+    ///
+    /// # Errors
+    /// 2006 when the table is full.
+    pub fn enter(
+        &self,
+        role: Role,
+        protocol: Protocol,
+        key: StreamKey,
+        addr: SocketAddr,
+        now_us: i64,
+    ) -> Result<ClientGuard, Refusal> {
+        let client = Arc::new(Client {
+            id: ClientId::next(),
+            role,
+            protocol,
+            key,
+            addr,
+            since_us: now_us,
+            bytes: AtomicU64::new(0),
+            lost_frames: AtomicU64::new(0),
+            skips: AtomicU32::new(0),
+            kicked: AtomicU16::new(0),
+            kick: Notify::new(),
+        });
+        let mut map = self.map.lock();
+        if map.len() >= limits::CLIENTS {
+            return Err(Refusal::new(
+                Code::QuotaViewers,
+                "this node's table of clients is full",
+            ));
+        }
+        map.insert(client.id, client.clone());
+        drop(map);
+        Ok(ClientGuard {
+            client,
+            table: self.clone(),
+        })
+    }
+
+    /// The client of this id.
+    pub fn find(&self, id: ClientId) -> Option<Arc<Client>> {
+        self.map.lock().get(&id).cloned()
+    }
+
+    /// Everybody, by id.
+    pub fn list(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self.map.lock().values().cloned().collect();
+        all.sort_unstable_by_key(|client| client.id);
+        all
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.map.lock().len()
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.map.lock().is_empty()
+    }
+}
+
+/// A client's place in the table; dropping it is leaving.
+#[derive(Debug)]
+pub struct ClientGuard {
+    client: Arc<Client>,
+    table: Clients,
+}
+
+impl std::ops::Deref for ClientGuard {
+    type Target = Arc<Client>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.client
+    }
+}
+
+impl Drop for ClientGuard {
+    fn drop(&mut self) {
+        self.table.map.lock().remove(&self.client.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_leaves_with_its_guard_and_hears_the_kick() {
+        let clients = Clients::default();
+        let key = StreamKey::new("", "live", "a").unwrap();
+        let addr = "127.0.0.1:1".parse().unwrap();
+        let guard = clients
+            .enter(Role::Viewer, Protocol::HttpFlv, key, addr, 0)
+            .unwrap();
+        let found = clients.find(guard.id).unwrap();
+        found.kick(Code::Operator);
+        found.kick(Code::TooSlow);
+        assert_eq!(guard.wait_kicked().await, Code::Operator);
+        drop(guard);
+        assert!(clients.is_empty());
+    }
+}

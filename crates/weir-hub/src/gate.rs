@@ -1,0 +1,52 @@
+//! Who may publish and who may play: asked before the first frame, answered by somebody above.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use weir_base::Refusal;
+use weir_base::sign::Action;
+
+use crate::clients::Protocol;
+use crate::key::StreamKey;
+
+/// One question at the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission<'a> {
+    /// Publish or play.
+    pub action: Action,
+    /// Of which stream.
+    pub key: &'a StreamKey,
+    /// The URL's query, decoded.
+    pub query: &'a [(String, String)],
+    /// The client's address, with trusted proxies taken into account.
+    pub ip: IpAddr,
+    /// Over which protocol.
+    pub protocol: Protocol,
+}
+
+impl Admission<'_> {
+    /// The first query parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the admitted may do beyond the asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// A publisher may take a live name over (the old one is told 3005).
+    pub takeover: bool,
+}
+
+/// The answer, possibly after one bounded call elsewhere.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Grant, Refusal>> + Send + 'a>>;
+
+/// Decides admissions from a snapshot, or with one bounded call.
+pub trait Gatekeeper: Send + Sync + 'static {
+    /// Answers `admission`.
+    fn admit<'a>(&'a self, admission: Admission<'a>) -> Answer<'a>;
+}

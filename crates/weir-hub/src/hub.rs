@@ -1,0 +1,329 @@
+//! All streams of this node: who may begin one, who finds one, and who has been silent too long.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use weir_base::{Clock, Code, Refusal, limits};
+use weir_media::Item;
+use weir_media::timeline::Timeline;
+
+use crate::clients::{Clients, Protocol, Role};
+use crate::counters::Counters;
+use crate::gate::Grant;
+use crate::key::StreamKey;
+use crate::publisher::Publisher;
+use crate::ring::Ring;
+use crate::stream::{Ended, Stream};
+
+/// RTMP and FLV timestamps are 32-bit milliseconds; longer clocks never reach the end.
+const WRAP_US: i64 = (1 << 32) * 1000;
+/// Microseconds a returning publisher's first frame is set behind the last one at least.
+const RETURN_STEP_US: i64 = 40_000;
+
+/// The hub's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Microseconds without a frame after which a stream is ended (4002).
+    pub idle_timeout_us: i64,
+    /// Microseconds of stream kept in the ring.
+    pub ring_us: i64,
+    /// Bytes kept in the ring at most.
+    pub ring_bytes: usize,
+    /// Microseconds a stream is remembered after its publisher went.
+    pub linger_us: i64,
+}
+
+/// See the module's words. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Mutex<Config>,
+    clock: Clock,
+    clients: Clients,
+    counters: Counters,
+    streams: Mutex<HashMap<StreamKey, Arc<Stream>>>,
+    arrivals: Mutex<HashMap<StreamKey, Arc<Notify>>>,
+    waiters: AtomicUsize,
+}
+
+/// Who wants to publish.
+#[derive(Debug, Clone)]
+pub struct PublishRequest {
+    /// Under which name.
+    pub key: StreamKey,
+    /// How.
+    pub protocol: Protocol,
+    /// From where.
+    pub addr: SocketAddr,
+    /// What the gatekeeper granted.
+    pub grant: Grant,
+}
+
+impl Hub {
+    /// An empty hub.
+    pub fn new(config: Config, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            config: Mutex::new(config),
+            clock,
+            clients: Clients::default(),
+            counters: Counters::default(),
+            streams: Mutex::default(),
+            arrivals: Mutex::default(),
+            waiters: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Everybody connected.
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    /// Totals since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// New settings for what comes; rings that exist keep their size.
+    pub fn reconfigure(&self, config: Config) {
+        *self.0.config.lock() = config;
+    }
+
+    /// Begins a stream, or takes a live one over where the grant says so.
+    ///
+    /// # Errors
+    /// 3004 when the name is live, 2005 when the node is full.
+    pub fn publish(&self, request: PublishRequest) -> Result<Publisher, Refusal> {
+        let now_us = self.0.clock.now_us();
+        // Held to the end, so that a sweep cannot forget the stream between finding and filling it.
+        let mut streams = self.0.streams.lock();
+        let stream = self.find_or_create(&mut streams, &request.key)?;
+        let client = self.0.clients.enter(
+            Role::Publisher,
+            request.protocol,
+            request.key.clone(),
+            request.addr,
+            now_us,
+        )?;
+        let mut state = stream.state.lock();
+        if let Some(old) = &state.publisher {
+            if !request.grant.takeover {
+                let who = format!(
+                    "{} is live from {} over {}",
+                    request.key,
+                    old.addr.ip(),
+                    old.protocol.name()
+                );
+                return Err(Refusal::new(Code::AlreadyPublishing, who));
+            }
+            old.kick(Code::TakenOver);
+        }
+        state.publisher = Some(client.clone());
+        state.life += 1;
+        state.since_us = now_us;
+        state.ended = None;
+        let life = state.life;
+        // Under the lock, so that two takeovers cannot interleave their items.
+        let base_us = if life > 1 {
+            self.begin_again(&stream)
+        } else {
+            0
+        };
+        drop(state);
+        drop(streams);
+        *stream.stats.lock() = Default::default();
+        stream.last_frame_us.store(now_us, Ordering::Release);
+        tracing::info!(stream = %request.key, client = %client.id, protocol = request.protocol.name(), addr = %request.addr, life, "stream begins");
+        stream.changed.notify_waiters();
+        if let Some(arrival) = self.0.arrivals.lock().remove(&request.key) {
+            arrival.notify_waiters();
+        }
+        Ok(Publisher::new(
+            stream,
+            client,
+            self.0.clock.clone(),
+            Timeline::new(base_us, WRAP_US),
+            life,
+        ))
+    }
+
+    /// The stream of this name, live or lingering.
+    pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
+        self.0.streams.lock().get(key).cloned()
+    }
+
+    /// The stream of this name if it is live.
+    ///
+    /// # Errors
+    /// 3002 when it is not, whether it never was or has ended.
+    pub fn find_live(&self, key: &StreamKey) -> Result<Arc<Stream>, Refusal> {
+        match self.find(key) {
+            Some(stream) if stream.is_live() => Ok(stream),
+            Some(_) => Err(Refusal::new(Code::NotLive, format!("{key} has ended"))),
+            None => Err(Refusal::new(Code::NotLive, format!("{key} is not live"))),
+        }
+    }
+
+    /// The live stream of this name, waiting for it up to `wait`.
+    ///
+    /// # Errors
+    /// As [`Hub::find_live`]; 5001 when too many wait already.
+    pub async fn wait_live(&self, key: &StreamKey, wait: Duration) -> Result<Arc<Stream>, Refusal> {
+        let found = self.find_live(key);
+        if found.is_ok() || wait.is_zero() {
+            return found;
+        }
+        let _place = WaitersPlace::take(&self.0.waiters)?;
+        let deadline = tokio::time::sleep(wait);
+        tokio::pin!(deadline);
+        loop {
+            let arrival = self
+                .0
+                .arrivals
+                .lock()
+                .entry(key.clone())
+                .or_default()
+                .clone();
+            let notified = arrival.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            let found = self.find_live(key);
+            if found.is_ok() {
+                return found;
+            }
+            tokio::select! {
+                () = &mut notified => {}
+                () = &mut deadline => {
+                    self.forget_arrival(key, &arrival);
+                    return self.find_live(key);
+                }
+            }
+        }
+    }
+
+    /// All streams, live and lingering, by name.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        let mut all: Vec<_> = self.0.streams.lock().values().cloned().collect();
+        all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        all
+    }
+
+    /// Ends streams whose publisher has been silent too long, and forgets those long gone. Call it a
+    /// few times a second.
+    pub fn sweep(&self) {
+        let now_us = self.0.clock.now_us();
+        let config = self.0.config.lock().clone();
+        for stream in self.streams() {
+            let mut state = stream.state.lock();
+            if let Some(publisher) = &state.publisher {
+                let silent_us = now_us - stream.last_frame_us.load(Ordering::Acquire);
+                if silent_us >= config.idle_timeout_us {
+                    // Ended here and now: viewers are told even if the publisher's task is stuck.
+                    publisher.kick(Code::NoData);
+                    tracing::info!(stream = %stream.key, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
+                    state.publisher = None;
+                    state.ended = Some(Ended {
+                        code: Code::NoData,
+                        at_us: now_us,
+                    });
+                    stream.changed.notify_waiters();
+                }
+            } else if state
+                .ended
+                .is_none_or(|ended| now_us - ended.at_us >= config.linger_us)
+            {
+                drop(state);
+                self.forget(&stream);
+            }
+        }
+    }
+
+    /// Tells every publisher and viewer to go, with `code`.
+    pub fn kick_all(&self, code: Code) {
+        for client in self.0.clients.list() {
+            client.kick(code);
+        }
+    }
+
+    fn find_or_create(
+        &self,
+        streams: &mut HashMap<StreamKey, Arc<Stream>>,
+        key: &StreamKey,
+    ) -> Result<Arc<Stream>, Refusal> {
+        if let Some(stream) = streams.get(key) {
+            return Ok(stream.clone());
+        }
+        if streams.len() >= limits::STREAMS {
+            return Err(Refusal::new(
+                Code::QuotaStreams,
+                "this node holds as many streams as it may",
+            ));
+        }
+        let config = self.0.config.lock();
+        let stream = Arc::new(Stream::new(
+            key.clone(),
+            Ring::new(config.ring_us, config.ring_bytes),
+        ));
+        streams.insert(key.clone(), stream.clone());
+        Ok(stream)
+    }
+
+    /// Times go on from where the last publisher stopped, with the time that passed between kept, so
+    /// that wall-clock times stay true.
+    fn begin_again(&self, stream: &Stream) -> i64 {
+        stream.ring.forget_tracks();
+        stream.ring.append(Item::Discontinuity);
+        let last_us = stream.ring.newest_us();
+        let wall_us = self.0.clock.wall_us() - stream.wall_at_zero_us();
+        wall_us.max(last_us + RETURN_STEP_US)
+    }
+
+    /// A stream is forgotten only if nobody has begun it anew meanwhile.
+    fn forget(&self, stream: &Arc<Stream>) {
+        let mut streams = self.0.streams.lock();
+        if !stream.is_live() {
+            streams.remove(&stream.key);
+            stream.changed.notify_waiters();
+        }
+    }
+
+    fn forget_arrival(&self, key: &StreamKey, arrival: &Arc<Notify>) {
+        let mut arrivals = self.0.arrivals.lock();
+        // Two references: the map's and ours. Anybody else still waits.
+        if Arc::strong_count(arrival) <= 2 {
+            arrivals.remove(key);
+        }
+    }
+}
+
+struct WaitersPlace<'a>(&'a AtomicUsize);
+
+impl<'a> WaitersPlace<'a> {
+    fn take(waiters: &'a AtomicUsize) -> Result<Self, Refusal> {
+        if waiters.fetch_add(1, Ordering::Relaxed) >= limits::WAITERS {
+            waiters.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::new(
+                Code::Overloaded,
+                "too many viewers wait for streams to begin",
+            ));
+        }
+        Ok(Self(waiters))
+    }
+}
+
+impl Drop for WaitersPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

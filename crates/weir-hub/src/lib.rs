@@ -1,0 +1,24 @@
+//! Live streams in memory: a ring per stream, one publisher, any number of cursors, and the counters.
+//!
+//! No sockets, no HTTP, no database, no wire format. The publisher appends in O(1) and waits for
+//! nobody; whoever reads keeps a sequence number and pays for its own slowness.
+
+pub mod clients;
+pub mod counters;
+pub mod gate;
+pub mod hub;
+pub mod key;
+pub mod publisher;
+pub mod ring;
+pub mod stats;
+pub mod stream;
+
+pub use clients::{Client, ClientGuard, Clients, Protocol, Role};
+pub use counters::Counters;
+pub use gate::{Admission, Gatekeeper, Grant};
+pub use hub::{Config, Hub};
+pub use key::StreamKey;
+pub use publisher::Publisher;
+pub use ring::{JoinPoint, ReadOutcome, Ring};
+pub use stats::StreamStats;
+pub use stream::Stream;

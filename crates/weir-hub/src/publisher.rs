@@ -1,0 +1,145 @@
+//! The publisher's handle. Whoever holds it is the stream's only voice; dropping it ends the stream.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use weir_base::{Clock, Code};
+use weir_media::flv::RawFrame;
+use weir_media::timeline::Timeline;
+use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
+
+use crate::clients::ClientGuard;
+use crate::stream::{Ended, Stream};
+
+/// Corrections logged one by one; after that only counted, or a broken clock would fill the log.
+const LOGGED_CORRECTIONS: u64 = 10;
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct Publisher {
+    stream: Arc<Stream>,
+    client: ClientGuard,
+    clock: Clock,
+    timeline: Timeline,
+    life: u64,
+    placed_first: bool,
+    /// Pictures before the first keyframe refer to what nobody has.
+    has_key: bool,
+    end_code: Code,
+}
+
+impl Publisher {
+    pub(crate) fn new(
+        stream: Arc<Stream>,
+        client: ClientGuard,
+        clock: Clock,
+        timeline: Timeline,
+        life: u64,
+    ) -> Self {
+        Self {
+            stream,
+            client,
+            clock,
+            timeline,
+            life,
+            placed_first: false,
+            has_key: false,
+            end_code: Code::ClientStopped,
+        }
+    }
+
+    /// The stream it speaks for.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// New tracks from here on.
+    pub fn tracks(&self, tracks: Arc<Tracks>) {
+        self.append(Item::Tracks(tracks));
+    }
+
+    /// New metadata from here on.
+    pub fn metadata(&self, metadata: Arc<Metadata>) {
+        self.append(Item::Metadata(metadata));
+    }
+
+    /// One frame with the sender's own timestamp; it gets its place on the stream's clock here.
+    pub fn frame(&mut self, raw: RawFrame) {
+        let now_us = self.clock.now_us();
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
+        if raw.track == TrackKind::Video && !self.has_key {
+            if raw.kind != FrameKind::Key {
+                return self.dropped(1);
+            }
+            self.has_key = true;
+        }
+        let placed = self.timeline.place(raw.track, raw.ts_us, now_us);
+        let frame = Frame {
+            track: raw.track,
+            dts_us: placed.dts_us,
+            cts_us: raw.cts_us,
+            kind: raw.kind,
+            payload: raw.payload,
+        };
+        if !self.placed_first {
+            self.placed_first = true;
+            self.stream
+                .wall_at_zero_us
+                .store(self.clock.wall_us() - frame.dts_us, Ordering::Release);
+        }
+        {
+            let mut stats = self.stream.stats.lock();
+            stats.count(&frame, now_us);
+            if let Some(correction) = placed.correction {
+                stats.corrections += 1;
+                if stats.corrections <= LOGGED_CORRECTIONS {
+                    tracing::warn!(stream = %self.stream.key, code = Code::BadTimestamps.number(), ?correction, track = ?frame.track, "timestamp corrected");
+                }
+            }
+        }
+        self.client.add_bytes(frame.payload.len() as u64);
+        self.append(Item::Frame(frame));
+    }
+
+    /// Counts frames that did not make it in.
+    pub fn dropped(&self, frames: u64) {
+        self.stream.stats.lock().dropped_frames += frames;
+    }
+
+    /// Resolves when this publisher has to go: idle (4002), taken over (3005), operator (4008),
+    /// draining (4009).
+    pub async fn kicked(&self) -> Code {
+        self.client.wait_kicked().await
+    }
+
+    /// Ends the stream and says why.
+    pub fn end(mut self, code: Code) {
+        self.end_code = code;
+    }
+
+    fn append(&self, item: Item) {
+        // A publisher that was taken over may still hold frames in its socket: they are not heard.
+        if self.stream.state.lock().life == self.life {
+            self.stream.ring.append(item);
+            self.stream.changed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let mut state = self.stream.state.lock();
+        if state.life != self.life || state.publisher.is_none() {
+            return;
+        }
+        let code = self.client.kicked().unwrap_or(self.end_code);
+        state.publisher = None;
+        state.ended = Some(Ended {
+            code,
+            at_us: self.clock.now_us(),
+        });
+        drop(state);
+        tracing::info!(stream = %self.stream.key, client = %self.client.id, code = code.number(), "stream ended: {}", code.entry().message);
+        self.stream.changed.notify_waiters();
+    }
+}

@@ -1,0 +1,332 @@
+//! The ring: what a stream said lately, in order, shared by everybody who reads it.
+//!
+//! One writer appends; readers keep a sequence number of their own. Bounded by time, by bytes and
+//! by entries; at least the last group of pictures stays while the bytes allow it. A reader that
+//! fell off the end is told how much it lost and where it may go on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use weir_base::limits;
+use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
+
+/// Bytes of bookkeeping counted for each entry beside its payload.
+const ENTRY_BYTES: usize = 128;
+/// Microseconds between places to join a stream that has no video.
+const AUDIO_JOIN_EVERY_US: i64 = 500_000;
+
+/// A place where a viewer may start, with what it must know there.
+#[derive(Debug, Clone)]
+pub struct JoinPoint {
+    /// Sequence number of the first frame to take.
+    pub seq: u64,
+    /// Decode time of that frame.
+    pub dts_us: i64,
+    /// The tracks in force there.
+    pub tracks: Arc<Tracks>,
+    /// The metadata in force there.
+    pub metadata: Option<Arc<Metadata>>,
+}
+
+/// What reading gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOutcome {
+    /// The items were appended to the caller's list; read on from `next`.
+    Read {
+        /// Sequence number to read next.
+        next: u64,
+    },
+    /// `lost` entries are gone: go on at a [`Ring::newest_join`] or [`Ring::oldest_join`].
+    Lagged {
+        /// Entries lost.
+        lost: u64,
+    },
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct Ring {
+    max_us: i64,
+    max_bytes: usize,
+    /// Sequence number of the next entry; readable without the lock.
+    head: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: VecDeque<Entry>,
+    first_seq: u64,
+    bytes: usize,
+    joins: VecDeque<JoinPoint>,
+    tracks: Arc<Tracks>,
+    metadata: Option<Arc<Metadata>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    item: Item,
+    /// Decode time; that of the frame before for what is no frame.
+    dts_us: i64,
+}
+
+impl Ring {
+    /// A ring that keeps about `max_us` of the stream, and never more than `max_bytes`.
+    pub fn new(max_us: i64, max_bytes: usize) -> Self {
+        Self {
+            max_us,
+            max_bytes,
+            head: AtomicU64::new(0),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// Appends one item; O(1) amortised, waits for nobody but a reader's short look.
+    pub fn append(&self, item: Item) {
+        let mut inner = self.inner.lock();
+        let seq = inner.first_seq + inner.entries.len() as u64;
+        let last_us = inner.entries.back().map_or(0, |entry| entry.dts_us);
+        let mut dts_us = last_us;
+        match &item {
+            Item::Tracks(tracks) => inner.tracks = tracks.clone(),
+            Item::Metadata(metadata) => inner.metadata = Some(metadata.clone()),
+            Item::Frame(frame) => {
+                dts_us = frame.dts_us;
+                if inner.is_join(frame) {
+                    let join = JoinPoint {
+                        seq,
+                        dts_us,
+                        tracks: inner.tracks.clone(),
+                        metadata: inner.metadata.clone(),
+                    };
+                    inner.joins.push_back(join);
+                }
+            }
+            Item::Discontinuity => {}
+        }
+        inner.bytes += entry_bytes(&item);
+        inner.entries.push_back(Entry { item, dts_us });
+        inner.evict(self.max_us, self.max_bytes);
+        self.head.store(seq + 1, Ordering::Release);
+    }
+
+    /// Sequence number of the entry to come.
+    pub fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// Appends the items from `from` on to `out`, at most `max_items`.
+    pub fn read(&self, from: u64, max_items: usize, out: &mut Vec<Item>) -> ReadOutcome {
+        let inner = self.inner.lock();
+        if from < inner.first_seq {
+            return ReadOutcome::Lagged {
+                lost: inner.first_seq - from,
+            };
+        }
+        let skip = usize::try_from(from - inner.first_seq).unwrap_or(usize::MAX);
+        let before = out.len();
+        out.extend(
+            inner
+                .entries
+                .iter()
+                .skip(skip)
+                .take(max_items)
+                .map(|entry| entry.item.clone()),
+        );
+        ReadOutcome::Read {
+            next: from + (out.len() - before) as u64,
+        }
+    }
+
+    /// Where a new viewer starts: the newest keyframe.
+    pub fn newest_join(&self) -> Option<JoinPoint> {
+        self.inner.lock().joins.back().cloned()
+    }
+
+    /// The oldest keyframe still here: where a packager starts, to have a window at once.
+    pub fn oldest_join(&self) -> Option<JoinPoint> {
+        self.inner.lock().joins.front().cloned()
+    }
+
+    /// The tracks in force now.
+    pub fn tracks(&self) -> Arc<Tracks> {
+        self.inner.lock().tracks.clone()
+    }
+
+    /// Forgets the tracks and metadata: a new publisher tells its own.
+    pub(crate) fn forget_tracks(&self) {
+        let mut inner = self.inner.lock();
+        inner.tracks = Arc::default();
+        inner.metadata = None;
+    }
+
+    /// Decode time of the newest frame.
+    pub fn newest_us(&self) -> i64 {
+        self.inner
+            .lock()
+            .entries
+            .back()
+            .map_or(0, |entry| entry.dts_us)
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.inner.lock().bytes
+    }
+}
+
+impl Inner {
+    fn is_join(&self, frame: &Frame) -> bool {
+        if self.tracks.video.is_some() {
+            return frame.is_video_key();
+        }
+        frame.track == TrackKind::Audio
+            && self
+                .joins
+                .back()
+                .is_none_or(|join| frame.dts_us - join.dts_us >= AUDIO_JOIN_EVERY_US)
+    }
+
+    fn evict(&mut self, max_us: i64, max_bytes: usize) {
+        let newest_us = self.entries.back().map_or(0, |entry| entry.dts_us);
+        let last_join = self.joins.back().map_or(u64::MAX, |join| join.seq);
+        while let Some(front) = self.entries.front() {
+            let too_much = self.bytes > max_bytes || self.entries.len() > limits::RING_ENTRIES;
+            let too_old = newest_us - front.dts_us > max_us && self.first_seq < last_join;
+            if !too_much && !too_old {
+                break;
+            }
+            self.bytes -= entry_bytes(&front.item);
+            self.entries.pop_front();
+            self.first_seq += 1;
+        }
+        while self
+            .joins
+            .front()
+            .is_some_and(|join| join.seq < self.first_seq)
+        {
+            self.joins.pop_front();
+        }
+    }
+}
+
+fn entry_bytes(item: &Item) -> usize {
+    ENTRY_BYTES
+        + match item {
+            Item::Frame(frame) => frame.payload.len(),
+            Item::Metadata(metadata) => metadata.amf0.len(),
+            Item::Tracks(_) | Item::Discontinuity => 0,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use weir_media::{FrameKind, VideoCodec, VideoTrack};
+
+    use super::*;
+
+    fn video(ms: i64, kind: FrameKind, size: usize) -> Item {
+        let payload = Bytes::from(vec![0; size]);
+        Item::Frame(Frame {
+            track: TrackKind::Video,
+            dts_us: ms * 1000,
+            cts_us: 0,
+            kind,
+            payload,
+        })
+    }
+
+    fn tracks() -> Item {
+        let video = VideoTrack {
+            codec: VideoCodec::H264,
+            config: Bytes::new(),
+            width: 0,
+            height: 0,
+            rfc6381: String::new(),
+        };
+        Item::Tracks(Arc::new(Tracks {
+            video: Some(video),
+            audio: None,
+        }))
+    }
+
+    /// 25 fps, a keyframe each second, `seconds` long.
+    fn filled(ring: &Ring, seconds: i64, size: usize) {
+        ring.append(tracks());
+        for n in 0..seconds * 25 {
+            let kind = if n % 25 == 0 {
+                FrameKind::Key
+            } else {
+                FrameKind::Inter
+            };
+            ring.append(video(n * 40, kind, size));
+        }
+    }
+
+    #[test]
+    fn a_joiner_starts_at_the_newest_keyframe_with_its_tracks() {
+        let ring = Ring::new(10_000_000, 1 << 20);
+        filled(&ring, 3, 100);
+        let join = ring.newest_join().unwrap();
+        assert_eq!(join.dts_us, 2_000_000);
+        assert!(join.tracks.video.is_some());
+        let mut items = Vec::new();
+        assert_eq!(
+            ring.read(join.seq, 1000, &mut items),
+            ReadOutcome::Read { next: ring.head() }
+        );
+        assert_eq!(items.len(), 25);
+        assert!(matches!(&items[0], Item::Frame(frame) if frame.is_video_key()));
+    }
+
+    #[test]
+    fn old_entries_leave_but_the_last_group_of_pictures_stays() {
+        let ring = Ring::new(100_000, 1 << 20);
+        filled(&ring, 3, 100);
+        let join = ring.newest_join().unwrap();
+        assert_eq!(ring.oldest_join().unwrap().seq, join.seq);
+        let mut items = Vec::new();
+        assert!(
+            matches!(ring.read(0, 10, &mut items), ReadOutcome::Lagged { lost } if lost == join.seq)
+        );
+    }
+
+    #[test]
+    fn bytes_are_bounded_even_inside_one_group_of_pictures() {
+        let ring = Ring::new(10_000_000, 50_000);
+        ring.append(tracks());
+        for n in 0..1000 {
+            ring.append(video(
+                n * 40,
+                if n == 0 {
+                    FrameKind::Key
+                } else {
+                    FrameKind::Inter
+                },
+                1000,
+            ));
+            assert!(ring.bytes() <= 50_000);
+        }
+        assert!(ring.newest_join().is_none());
+    }
+
+    #[test]
+    fn audio_alone_can_be_joined_every_half_second() {
+        let ring = Ring::new(10_000_000, 1 << 20);
+        for n in 0..100 {
+            let payload = Bytes::from_static(b"aac");
+            let frame = Frame {
+                track: TrackKind::Audio,
+                dts_us: n * 20_000,
+                cts_us: 0,
+                kind: FrameKind::Key,
+                payload,
+            };
+            ring.append(Item::Frame(frame));
+        }
+        assert_eq!(ring.newest_join().unwrap().dts_us, 1_500_000);
+    }
+}

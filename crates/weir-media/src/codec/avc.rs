@@ -1,0 +1,475 @@
+//! H.264: the `avcC` record (ISO/IEC 14496-15 §5.3.3), SPS (ITU-T H.264 §7.3.2.1), keyframes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::nal::Nals;
+use crate::bits::{BitReader, Cursor, unescape};
+use crate::{MediaError, Result, VideoCodec, VideoTrack};
+
+/// Most bytes of a parameter set that are read: real ones stay under 200.
+const MAX_PARAMETER_SET_BYTES: usize = 4096;
+/// Widest or highest picture believed, in pixels: level 6.2 stops at 16,888.
+const MAX_PIXELS: u32 = 32_768;
+
+const NAL_IDR: u8 = 5;
+const NAL_SPS: u8 = 7;
+const NAL_PPS: u8 = 8;
+
+/// An AVCDecoderConfigurationRecord.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvcConfig {
+    /// Bytes in front of each NAL unit: 1 to 4.
+    pub length_bytes: usize,
+    /// Sequence parameter sets, without start codes or lengths.
+    pub sps: Vec<Bytes>,
+    /// Picture parameter sets, likewise.
+    pub pps: Vec<Bytes>,
+}
+
+impl AvcConfig {
+    /// Reads the body of an `avcC` box. What follows the parameter sets is not read.
+    ///
+    /// # Errors
+    /// Truncated, or of another version.
+    pub fn parse(record: &Bytes) -> Result<Self> {
+        let mut cursor = Cursor::new(record.clone(), "avcC");
+        if cursor.u8()? != 1 {
+            return Err(MediaError::invalid("avcC", "the version is not 1"));
+        }
+        cursor.u24()?;
+        let length_bytes = usize::from(cursor.u8()? & 3) + 1;
+        let sps_count = cursor.u8()? & 0x1f;
+        let sps = read_sets(&mut cursor, sps_count)?;
+        let pps_count = cursor.u8()?;
+        let pps = read_sets(&mut cursor, pps_count)?;
+        Ok(Self {
+            length_bytes,
+            sps,
+            pps,
+        })
+    }
+
+    /// From the parameter sets found in the bitstream; `None` without both kinds.
+    pub fn from_payload(payload: &[u8]) -> Option<Self> {
+        let of = |kind: u8, limit: usize| -> Vec<Bytes> {
+            Nals::new(payload)
+                .filter(|nal| nal_type(nal) == kind && nal.len() <= MAX_PARAMETER_SET_BYTES)
+                .take(limit)
+                .map(Bytes::copy_from_slice)
+                .collect()
+        };
+        let (sps, pps) = (of(NAL_SPS, 31), of(NAL_PPS, 255));
+        (!sps.is_empty() && !pps.is_empty()).then_some(Self {
+            length_bytes: 4,
+            sps,
+            pps,
+        })
+    }
+
+    /// The record with 4-byte lengths, with the chroma fields that the High profiles need.
+    ///
+    /// # Errors
+    /// Without an SPS, or with one that cannot be read.
+    pub fn build(&self) -> Result<Bytes> {
+        let first = self
+            .sps
+            .first()
+            .ok_or(MediaError::invalid("avcC", "there is no SPS"))?;
+        let sps = Sps::parse(first)?;
+        let mut out = BytesMut::with_capacity(64);
+        out.put_u8(1);
+        out.put_slice(first.get(1..4).unwrap_or(&[0; 3]));
+        out.put_u8(0xff);
+        out.put_u8(0xe0 | (self.sps.len().min(31) as u8));
+        put_sets(&mut out, &self.sps, 31);
+        out.put_u8(self.pps.len().min(255) as u8);
+        put_sets(&mut out, &self.pps, 255);
+        if matches!(sps.profile, 100 | 110 | 122 | 144) {
+            out.put_slice(&[
+                0xfc | sps.chroma_format,
+                0xf8 | sps.bit_depth_luma.saturating_sub(8),
+                0xf8 | sps.bit_depth_chroma.saturating_sub(8),
+                0,
+            ]);
+        }
+        Ok(out.freeze())
+    }
+}
+
+/// What a sequence parameter set says that weir needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sps {
+    /// `profile_idc`.
+    pub profile: u8,
+    /// The constraint flags' byte.
+    pub constraints: u8,
+    /// `level_idc`.
+    pub level: u8,
+    /// 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+    pub chroma_format: u8,
+    /// Bits per luma sample.
+    pub bit_depth_luma: u8,
+    /// Bits per chroma sample.
+    pub bit_depth_chroma: u8,
+    /// Width after cropping, in pixels.
+    pub width: u32,
+    /// Height after cropping, in pixels.
+    pub height: u32,
+    /// Frames per second as the VUI has it, where it does.
+    pub fps: Option<f64>,
+}
+
+impl Sps {
+    /// Reads one SPS NAL unit, header byte included. Damage in the VUI only loses the frame rate.
+    ///
+    /// # Errors
+    /// Truncated, or with a size no level allows.
+    pub fn parse(nal: &[u8]) -> Result<Self> {
+        if nal_type(nal) != NAL_SPS {
+            return Err(MediaError::invalid("SPS", "another kind of NAL unit"));
+        }
+        let rbsp = unescape(nal.get(1..).unwrap_or_default(), MAX_PARAMETER_SET_BYTES);
+        let mut r = BitReader::new(&rbsp, "SPS");
+        let profile = r.byte(8)?;
+        let constraints = r.byte(8)?;
+        let level = r.byte(8)?;
+        r.ue()?;
+        let chroma = Chroma::read(&mut r, profile)?;
+        r.ue()?;
+        skip_picture_order(&mut r)?;
+        r.ue()?;
+        r.skip(1)?;
+        let width_mbs = plus_one(r.ue()?)?;
+        let height_units = plus_one(r.ue()?)?;
+        let frame_mbs_only = r.bit()?;
+        if !frame_mbs_only {
+            r.skip(1)?;
+        }
+        r.skip(1)?;
+        let fields = if frame_mbs_only { 1 } else { 2 };
+        let crop = if r.bit()? {
+            [r.ue()?, r.ue()?, r.ue()?, r.ue()?]
+        } else {
+            [0; 4]
+        };
+        let (crop_x, crop_y) = chroma.crop_units(fields);
+        let width = cropped(width_mbs * 16, crop[0], crop[1], crop_x)?;
+        let height = cropped(height_units * 16 * fields, crop[2], crop[3], crop_y)?;
+        let fps = vui_fps(&mut r).ok().flatten();
+        Ok(Self {
+            profile,
+            constraints,
+            level,
+            chroma_format: chroma.format,
+            bit_depth_luma: chroma.depth_luma,
+            bit_depth_chroma: chroma.depth_chroma,
+            width,
+            height,
+            fps,
+        })
+    }
+}
+
+/// Reads an `avcC` into a track. Its lengths are made 4 bytes.
+///
+/// # Errors
+/// As [`AvcConfig::parse`], and without any SPS or PPS.
+pub fn track(config: Bytes) -> Result<VideoTrack> {
+    let avc = AvcConfig::parse(&config)?;
+    let first = avc
+        .sps
+        .first()
+        .ok_or(MediaError::invalid("avcC", "there is no SPS"))?;
+    if avc.pps.is_empty() {
+        return Err(MediaError::invalid("avcC", "there is no PPS"));
+    }
+    let sps = Sps::parse(first)?;
+    let rfc6381 = format!(
+        "avc1.{:02x}{:02x}{:02x}",
+        sps.profile, sps.constraints, sps.level
+    );
+    Ok(VideoTrack {
+        codec: VideoCodec::H264,
+        config: with_four_byte_lengths(config, 4, avc.length_bytes),
+        width: sps.width,
+        height: sps.height,
+        rfc6381,
+    })
+}
+
+/// The type of a NAL unit; 0 for an empty one.
+pub fn nal_type(nal: &[u8]) -> u8 {
+    nal.first().map_or(0, |byte| byte & 0x1f)
+}
+
+/// Whether the payload holds an IDR slice.
+pub fn is_keyframe(payload: &[u8]) -> bool {
+    Nals::new(payload).any(|nal| nal_type(nal) == NAL_IDR)
+}
+
+/// Whether the payload holds any slice, that is, a picture.
+pub fn has_slice(payload: &[u8]) -> bool {
+    Nals::new(payload).any(|nal| matches!(nal_type(nal), 1..=NAL_IDR))
+}
+
+/// Whether the payload is a picture that no other picture refers to (`nal_ref_idc` is 0).
+pub fn is_disposable(payload: &[u8]) -> bool {
+    let mut slices = Nals::new(payload).filter(|nal| matches!(nal_type(nal), 1..=NAL_IDR));
+    let unreferenced = |nal: &[u8]| nal.first().is_some_and(|byte| byte & 0x60 == 0);
+    slices.next().is_some_and(unreferenced) && slices.all(unreferenced)
+}
+
+/// The record with the two low bits at `offset` saying 4; copied only where they said otherwise.
+pub(super) fn with_four_byte_lengths(record: Bytes, offset: usize, length_bytes: usize) -> Bytes {
+    if length_bytes == 4 {
+        return record;
+    }
+    let mut copy = BytesMut::from(&record[..]);
+    if let Some(byte) = copy.get_mut(offset) {
+        *byte |= 3;
+    }
+    copy.freeze()
+}
+
+fn read_sets(cursor: &mut Cursor, count: u8) -> Result<Vec<Bytes>> {
+    let mut sets = Vec::new();
+    for _ in 0..count {
+        let len = usize::from(cursor.u16()?);
+        let set = cursor.take(len)?;
+        if !set.is_empty() {
+            sets.push(set);
+        }
+    }
+    Ok(sets)
+}
+
+fn put_sets(out: &mut BytesMut, sets: &[Bytes], limit: usize) {
+    for set in sets.iter().take(limit) {
+        out.put_u16(set.len() as u16);
+        out.put_slice(set);
+    }
+}
+
+/// The fields only the High profiles carry; 4:2:0 with 8 bits otherwise.
+struct Chroma {
+    format: u8,
+    separate_planes: bool,
+    depth_luma: u8,
+    depth_chroma: u8,
+}
+
+impl Chroma {
+    fn read(r: &mut BitReader<'_>, profile: u8) -> Result<Self> {
+        let mut chroma = Self {
+            format: 1,
+            separate_planes: false,
+            depth_luma: 8,
+            depth_chroma: 8,
+        };
+        if !matches!(
+            profile,
+            100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+        ) {
+            return Ok(chroma);
+        }
+        let format = r.ue()?;
+        let too_much = MediaError::invalid("SPS", "the chroma format or bit depth is not defined");
+        if format > 3 {
+            return Err(too_much);
+        }
+        chroma.format = format as u8;
+        chroma.separate_planes = format == 3 && r.bit()?;
+        let (luma, depth_chroma) = (r.ue()?, r.ue()?);
+        if luma > 6 || depth_chroma > 6 {
+            return Err(too_much);
+        }
+        chroma.depth_luma = 8 + luma as u8;
+        chroma.depth_chroma = 8 + depth_chroma as u8;
+        r.skip(1)?;
+        if r.bit()? {
+            for list in 0..if format == 3 { 12 } else { 8 } {
+                if r.bit()? {
+                    skip_scaling_list(r, if list < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+        Ok(chroma)
+    }
+
+    /// What one step of cropping is worth in pixels, across and down (§7.4.2.1.1).
+    fn crop_units(&self, fields: u32) -> (u32, u32) {
+        match (self.separate_planes, self.format) {
+            (false, 1) => (2, 2 * fields),
+            (false, 2) => (2, fields),
+            _ => (1, fields),
+        }
+    }
+}
+
+fn skip_scaling_list(r: &mut BitReader<'_>, size: u32) -> Result<()> {
+    let (mut last, mut next) = (8i32, 8i32);
+    for _ in 0..size {
+        if next != 0 {
+            next = (last.wrapping_add(r.se()?)) & 0xff;
+        }
+        last = if next == 0 { last } else { next };
+    }
+    Ok(())
+}
+
+fn skip_picture_order(r: &mut BitReader<'_>) -> Result<()> {
+    match r.ue()? {
+        0 => {
+            r.ue()?;
+        }
+        1 => {
+            r.skip(1)?;
+            r.se()?;
+            r.se()?;
+            let cycle = r.ue()?;
+            if cycle > 255 {
+                return Err(MediaError::invalid(
+                    "SPS",
+                    "the picture order cycle is over 255",
+                ));
+            }
+            for _ in 0..cycle {
+                r.se()?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Walks the VUI up to its timing (§E.1.1).
+fn vui_fps(r: &mut BitReader<'_>) -> Result<Option<f64>> {
+    if !r.bit()? {
+        return Ok(None);
+    }
+    if r.bit()? && r.bits(8)? == 255 {
+        r.skip(32)?;
+    }
+    if r.bit()? {
+        r.skip(1)?;
+    }
+    if r.bit()? {
+        r.skip(4)?;
+        if r.bit()? {
+            r.skip(24)?;
+        }
+    }
+    if r.bit()? {
+        r.ue()?;
+        r.ue()?;
+    }
+    if !r.bit()? {
+        return Ok(None);
+    }
+    let (tick, scale) = (r.bits(32)?, r.bits(32)?);
+    let fps = f64::from(scale) / (2.0 * f64::from(tick));
+    Ok((tick > 0 && scale > 0 && fps <= 1000.0).then_some(fps))
+}
+
+fn plus_one(value: u32) -> Result<u32> {
+    if value >= MAX_PIXELS / 16 {
+        return Err(MediaError::invalid(
+            "SPS",
+            "the picture is larger than any level allows",
+        ));
+    }
+    Ok(value + 1)
+}
+
+fn cropped(size: u32, before: u32, after: u32, unit: u32) -> Result<u32> {
+    let crop = before
+        .checked_add(after)
+        .and_then(|crop| crop.checked_mul(unit));
+    match crop {
+        Some(crop) if crop < size && size <= MAX_PIXELS * 2 => Ok(size - crop),
+        _ => Err(MediaError::invalid(
+            "SPS",
+            "more is cropped away than there is",
+        )),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 1920×1080, High, level 4.0, cropped from 1088, 25 fps, made by x264.
+    pub(crate) const SPS_1080P: &[u8] = &[
+        0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0xc0, 0x44, 0x00, 0x00,
+        0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xc8, 0x3c, 0x60, 0xc6, 0x58,
+    ];
+    pub(crate) const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
+
+    pub(crate) fn record(length_bytes: u8) -> Bytes {
+        let mut out = vec![1, 0x64, 0, 0x28, 0xfc | (length_bytes - 1), 0xe1];
+        out.extend((SPS_1080P.len() as u16).to_be_bytes());
+        out.extend(SPS_1080P);
+        out.extend([1, 0, PPS.len() as u8]);
+        out.extend(PPS);
+        out.into()
+    }
+
+    #[test]
+    fn a_record_tells_size_rate_and_codecs_string() {
+        let track = track(record(4)).unwrap();
+        assert_eq!((track.width, track.height), (1920, 1080));
+        assert_eq!(track.rfc6381, "avc1.640028");
+        assert_eq!(track.config, record(4));
+        assert_eq!(Sps::parse(SPS_1080P).unwrap().fps, Some(25.0));
+    }
+
+    #[test]
+    fn short_lengths_in_the_record_become_four() {
+        assert_eq!(track(record(2)).unwrap().config, record(4));
+    }
+
+    #[test]
+    fn a_record_without_parameter_sets_is_refused() {
+        assert!(track(Bytes::from_static(&[1, 100, 0, 40, 0xff, 0xe0, 0])).is_err());
+        assert!(track(Bytes::new()).is_err());
+    }
+
+    #[test]
+    fn a_record_is_built_from_the_bitstream() {
+        let mut payload = Vec::new();
+        for nal in [SPS_1080P, PPS, &[0x65, 0x88]] {
+            payload.extend((nal.len() as u32).to_be_bytes());
+            payload.extend(nal);
+        }
+        assert!(is_keyframe(&payload));
+        let built = AvcConfig::from_payload(&payload).unwrap().build().unwrap();
+        let parsed = AvcConfig::parse(&built).unwrap();
+        assert_eq!((&parsed.sps[0][..], &parsed.pps[0][..]), (SPS_1080P, PPS));
+        assert_eq!(built[built.len() - 4..], [0xfd, 0xf8, 0xf8, 0]);
+        assert!(AvcConfig::from_payload(&payload[..35]).is_none());
+    }
+
+    #[test]
+    fn pictures_nobody_refers_to_are_disposable() {
+        assert!(is_disposable(&[0, 0, 0, 2, 0x06, 9, 0, 0, 0, 2, 0x01, 9]));
+        assert!(!is_disposable(&[0, 0, 0, 2, 0x41, 9, 0, 0, 0, 2, 0x01, 9]));
+        assert!(!is_disposable(&[0, 0, 0, 2, 0x06, 9]));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(data: Vec<u8>, cut in 0usize..64, at in 0usize..64, value: u8) {
+            let _ = track(data.clone().into());
+            let _ = AvcConfig::from_payload(&data);
+            let mut damaged = record(4).to_vec();
+            damaged[at % 44] = value;
+            let _ = track(Bytes::from(damaged).slice(..cut.min(44)));
+            let mut sps = SPS_1080P.to_vec();
+            sps.truncate(cut.max(1));
+            sps.extend(data);
+            let _ = Sps::parse(&sps);
+        }
+    }
+}

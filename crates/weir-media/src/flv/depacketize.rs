@@ -1,0 +1,469 @@
+//! From messages to stream items: keeps what is known of the tracks and brings every payload into
+//! the shape that [`crate::Frame`] promises. RTMP ingest, FLV files and SLSP all come through here.
+//!
+//! Times are only read, not judged: that is [`crate::timeline`]'s.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::tag::{AudioTag, Parsed, VideoTag, parse_audio_of, parse_video_of};
+use super::{
+    MESSAGE_AMF3_DATA, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO, depacketize_video as video_rules,
+};
+use crate::amf::{self, Value};
+use crate::codec::{self, aac};
+use crate::{
+    AudioCodec, AudioTrack, FrameKind, MediaError, Metadata, Result, TrackKind, Tracks, VideoCodec,
+    VideoTrack,
+};
+
+/// Frames of one track dropped while its codec header is missing, before that is an error. At
+/// 30 fps this is 5 s: encoders that repeat headers with each keyframe do so well within.
+pub const MAX_FRAMES_WITHOUT_CONFIG: u32 = 150;
+/// Largest `onMetaData` value kept, in bytes: every viewer is sent it. Real ones stay under 4 KiB;
+/// only files with an index of their keyframes have more, and those are no use live.
+pub const MAX_METADATA_BYTES: usize = 64 * 1024;
+/// Most ADTS frames taken out of one message: a second of audio has under 100.
+const MAX_ADTS_FRAMES: usize = 128;
+
+/// A frame with the publisher's own timestamp, before the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFrame {
+    /// The track it belongs to.
+    pub track: TrackKind,
+    /// The message's 32-bit milliseconds in microseconds, plus the nanosecond offset.
+    pub ts_us: i64,
+    /// Presentation time minus decode time, in microseconds.
+    pub cts_us: i32,
+    /// How it depends on others.
+    pub kind: FrameKind,
+    /// The codec data in the shape of [`crate::Frame::payload`].
+    pub payload: Bytes,
+}
+
+/// What a message led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The tracks from here on: on first knowledge, and on each real change.
+    Tracks(Arc<Tracks>),
+    /// The publisher's `onMetaData`, when it is new.
+    Metadata(Arc<Metadata>),
+    /// A frame of a known track.
+    Frame(RawFrame),
+    /// The publisher says that nothing follows: on the end of video, or of audio without video.
+    EndOfSequence,
+    /// Something was left out or put right that an operator may want to know; each text once.
+    Note(&'static str),
+}
+
+/// Messages in, [`Event`]s out.
+#[derive(Debug, Default)]
+pub struct Depacketizer {
+    tracks: Arc<Tracks>,
+    video: VideoState,
+    audio: AudioState,
+    metadata: Option<Arc<Metadata>>,
+    notes: Vec<&'static str>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct VideoState {
+    track_id: Option<u8>,
+    /// The last record as it was sent, to tell a repetition.
+    sent: Option<(VideoCodec, Bytes)>,
+    /// A track that waits for a keyframe to tell its size.
+    pub(super) waiting: Option<VideoTrack>,
+    /// Width of NAL lengths in the payloads that come in, where not 4.
+    length_bytes: Option<usize>,
+    frames_without_config: u32,
+}
+
+#[derive(Debug, Default)]
+struct AudioState {
+    track_id: Option<u8>,
+    sent: Option<(AudioCodec, Bytes)>,
+    frames_without_config: u32,
+}
+
+impl Depacketizer {
+    /// Takes one message and appends what it led to.
+    ///
+    /// `message_type`: 8 audio, 9 video, 18 AMF0 data or FLV script, 15 AMF3 data; others are
+    /// noted and left out. Frames that come before their codec header are dropped.
+    ///
+    /// # Errors
+    /// Broken bodies and codec headers, codecs weir does not carry, and
+    /// [`MediaError::NoCodecHeader`] when more than [`MAX_FRAMES_WITHOUT_CONFIG`] frames of a
+    /// track were dropped. Odd metadata is never an error. The state stays usable.
+    pub fn push(
+        &mut self,
+        message_type: u8,
+        ts_ms: u32,
+        body: Bytes,
+        out: &mut Vec<Event>,
+    ) -> Result<()> {
+        match message_type {
+            TAG_AUDIO => self.push_audio(ts_ms, body, out),
+            TAG_VIDEO => self.push_video(ts_ms, body, out),
+            TAG_SCRIPT | MESSAGE_AMF3_DATA => {
+                self.push_data(message_type, &body, out);
+                Ok(())
+            }
+            _ => {
+                self.note(
+                    "a message that is no audio, video or data was left out",
+                    out,
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// The tracks as known now.
+    pub fn tracks(&self) -> &Arc<Tracks> {
+        &self.tracks
+    }
+
+    fn push_video(&mut self, ts_ms: u32, body: Bytes, out: &mut Vec<Event>) -> Result<()> {
+        let parsed = parse_video_of(body, self.video.track_id)?;
+        self.note_extra_tracks("a second video track was left out", &parsed, out);
+        if !matches!(parsed.tag, VideoTag::Ignored(_)) {
+            self.video.track_id = Some(parsed.track_id);
+        }
+        match parsed.tag {
+            VideoTag::Config { codec, config } => self.video_config(codec, config, out),
+            VideoTag::Frame {
+                codec,
+                kind,
+                cts_us,
+                ts_offset_ns,
+                payload,
+            } => {
+                let ts_us = raw_us(ts_ms, ts_offset_ns);
+                let frame = RawFrame {
+                    track: TrackKind::Video,
+                    ts_us,
+                    cts_us,
+                    kind,
+                    payload,
+                };
+                self.video_frame(codec, frame, out)
+            }
+            VideoTag::EndOfSequence => {
+                out.push(Event::EndOfSequence);
+                Ok(())
+            }
+            VideoTag::Ignored(what) => {
+                self.note(what, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn push_audio(&mut self, ts_ms: u32, body: Bytes, out: &mut Vec<Event>) -> Result<()> {
+        let parsed = parse_audio_of(body, self.audio.track_id)?;
+        self.note_extra_tracks("a second audio track was left out", &parsed, out);
+        if !matches!(parsed.tag, AudioTag::Ignored(_)) {
+            self.audio.track_id = Some(parsed.track_id);
+        }
+        match parsed.tag {
+            AudioTag::Config { codec, config } => self.audio_config(codec, config, out),
+            AudioTag::Frame {
+                codec,
+                ts_offset_ns,
+                payload,
+            } => self.audio_frame(codec, raw_us(ts_ms, ts_offset_ns), payload, out),
+            AudioTag::EndOfSequence => {
+                if self.tracks.video.is_none() {
+                    out.push(Event::EndOfSequence);
+                }
+                Ok(())
+            }
+            AudioTag::Ignored(what) => {
+                self.note(what, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn video_config(
+        &mut self,
+        codec: VideoCodec,
+        config: Bytes,
+        out: &mut Vec<Event>,
+    ) -> Result<()> {
+        if self
+            .video
+            .sent
+            .as_ref()
+            .is_some_and(|sent| sent.0 == codec && sent.1 == config)
+        {
+            return Ok(());
+        }
+        if config.is_empty() {
+            self.note("an empty video codec header was left out", out);
+            return Ok(());
+        }
+        let length_bytes = video_rules::length_bytes(codec, &config);
+        if video_rules::lacks_parameter_sets(codec, &config) {
+            self.video.length_bytes = length_bytes;
+            self.note("the video codec header has no parameter sets", out);
+            return Ok(());
+        }
+        let track = codec::video_track(codec, config.clone())?;
+        self.video.sent = Some((codec, config));
+        self.video.length_bytes = length_bytes;
+        if track.width == 0 {
+            self.video.waiting = Some(track);
+        } else {
+            self.video.waiting = None;
+            self.set_video(track, out);
+        }
+        Ok(())
+    }
+
+    fn video_frame(
+        &mut self,
+        codec: VideoCodec,
+        mut frame: RawFrame,
+        out: &mut Vec<Event>,
+    ) -> Result<()> {
+        let sent = frame.payload.len();
+        if sent == 0 {
+            return Ok(());
+        }
+        let length_bytes = self.video.length_bytes.unwrap_or(codec::nal::LENGTH_BYTES);
+        frame.payload = video_rules::normalise(codec, frame.payload, length_bytes);
+        if frame.payload.len() < sent && matches!(codec, VideoCodec::H264 | VideoCodec::Hevc) {
+            self.note("a video frame with a NAL length that lies was cut", out);
+        }
+        if frame.payload.is_empty() {
+            return Ok(());
+        }
+        let current = self
+            .tracks
+            .video
+            .as_ref()
+            .filter(|track| track.codec == codec);
+        if let Some(track) = video_rules::learn(codec, current, &mut self.video, &frame.payload) {
+            self.set_video(track, out);
+        }
+        if self
+            .tracks
+            .video
+            .as_ref()
+            .is_none_or(|track| track.codec != codec)
+        {
+            return count_missing(&mut self.video.frames_without_config, TrackKind::Video);
+        }
+        frame.kind = video_rules::kind(codec, frame.kind, &frame.payload);
+        out.push(Event::Frame(frame));
+        Ok(())
+    }
+
+    fn audio_config(
+        &mut self,
+        codec: AudioCodec,
+        config: Bytes,
+        out: &mut Vec<Event>,
+    ) -> Result<()> {
+        if matches!(codec, AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3) {
+            // These tell all in each frame; some publishers announce them all the same.
+            return Ok(());
+        }
+        if self
+            .audio
+            .sent
+            .as_ref()
+            .is_some_and(|sent| sent.0 == codec && sent.1 == config)
+        {
+            return Ok(());
+        }
+        if config.is_empty() {
+            self.note("an empty audio codec header was left out", out);
+            return Ok(());
+        }
+        let track = codec::audio_track(codec, config.clone())?;
+        self.audio.sent = Some((codec, config));
+        self.set_audio(track, out);
+        Ok(())
+    }
+
+    fn audio_frame(
+        &mut self,
+        codec: AudioCodec,
+        ts_us: i64,
+        payload: Bytes,
+        out: &mut Vec<Event>,
+    ) -> Result<()> {
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let known = self
+            .tracks
+            .audio
+            .as_ref()
+            .is_some_and(|track| track.codec == codec);
+        let tells_all = matches!(codec, AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3);
+        if (!known || tells_all)
+            && let Ok(track) = codec::audio_track_from_frame(codec, &payload)
+        {
+            self.set_audio(track, out);
+        } else if !known {
+            return count_missing(&mut self.audio.frames_without_config, TrackKind::Audio);
+        }
+        if codec == AudioCodec::Aac && aac::AdtsHeader::parse(&payload).is_some() {
+            self.adts_frames(ts_us, payload, out);
+        } else {
+            out.push(audio_event(ts_us, payload));
+        }
+        Ok(())
+    }
+
+    /// AAC that still has ADTS headers, maybe several access units in one message.
+    fn adts_frames(&mut self, ts_us: i64, mut payload: Bytes, out: &mut Vec<Event>) {
+        self.note("ADTS headers were taken off AAC frames", out);
+        let mut samples = 0;
+        for _ in 0..MAX_ADTS_FRAMES {
+            let Some(header) = aac::AdtsHeader::parse(&payload) else {
+                break;
+            };
+            let mut unit = payload.split_to(header.frame_len.min(payload.len()));
+            if unit.len() > header.header_len {
+                let offset_us = samples * 1_000_000 / i64::from(header.rate);
+                out.push(audio_event(
+                    ts_us + offset_us,
+                    unit.split_off(header.header_len),
+                ));
+            }
+            samples += 1024;
+        }
+    }
+
+    fn push_data(&mut self, message_type: u8, body: &Bytes, out: &mut Vec<Event>) {
+        let value = match message_type {
+            MESSAGE_AMF3_DATA => amf3_metadata(body),
+            _ => amf0_metadata(body),
+        };
+        match value {
+            Some(amf0) if amf0.len() <= MAX_METADATA_BYTES => {
+                let metadata = Arc::new(Metadata { amf0 });
+                if self.metadata.as_ref() != Some(&metadata) {
+                    self.metadata = Some(Arc::clone(&metadata));
+                    out.push(Event::Metadata(metadata));
+                }
+            }
+            Some(_) => self.note("onMetaData over the size limit was left out", out),
+            None => self.note("script data other than onMetaData was left out", out),
+        }
+    }
+
+    fn set_video(&mut self, track: VideoTrack, out: &mut Vec<Event>) {
+        self.video.frames_without_config = 0;
+        if self.tracks.video.as_ref() != Some(&track) {
+            Arc::make_mut(&mut self.tracks).video = Some(track);
+            out.push(Event::Tracks(Arc::clone(&self.tracks)));
+        }
+    }
+
+    fn set_audio(&mut self, track: AudioTrack, out: &mut Vec<Event>) {
+        self.audio.frames_without_config = 0;
+        if self.tracks.audio.as_ref() != Some(&track) {
+            Arc::make_mut(&mut self.tracks).audio = Some(track);
+            out.push(Event::Tracks(Arc::clone(&self.tracks)));
+        }
+    }
+
+    fn note_extra_tracks<T>(
+        &mut self,
+        text: &'static str,
+        parsed: &Parsed<T>,
+        out: &mut Vec<Event>,
+    ) {
+        if parsed.extra_tracks > 0 {
+            self.note(text, out);
+        }
+    }
+
+    /// All texts are literals of this module, so the list cannot grow without bound.
+    fn note(&mut self, text: &'static str, out: &mut Vec<Event>) {
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+            out.push(Event::Note(text));
+        }
+    }
+}
+
+fn raw_us(ts_ms: u32, offset_ns: u32) -> i64 {
+    i64::from(ts_ms) * 1000 + i64::from(offset_ns / 1000)
+}
+
+fn audio_event(ts_us: i64, payload: Bytes) -> Event {
+    Event::Frame(RawFrame {
+        track: TrackKind::Audio,
+        ts_us,
+        cts_us: 0,
+        kind: FrameKind::Key,
+        payload,
+    })
+}
+
+fn count_missing(frames: &mut u32, track: TrackKind) -> Result<()> {
+    *frames = frames.saturating_add(1);
+    if *frames > MAX_FRAMES_WITHOUT_CONFIG {
+        return Err(MediaError::NoCodecHeader(track));
+    }
+    Ok(())
+}
+
+/// The value behind `[@setDataFrame] onMetaData`, as sent.
+fn amf0_metadata(body: &Bytes) -> Option<Bytes> {
+    let (mut name, mut rest) = amf0_string(body)?;
+    if name == b"@setDataFrame" {
+        (name, rest) = amf0_string(rest)?;
+    }
+    if name != b"onMetaData" || !matches!(rest.first(), Some(3 | 8)) {
+        return None;
+    }
+    // Over the limit nothing is decoded: the caller says why it was left out.
+    let len = if rest.len() > MAX_METADATA_BYTES {
+        rest.len()
+    } else {
+        amf::check_one(rest).ok()?
+    };
+    let start = body.len() - rest.len();
+    Some(body.slice(start..start + len.min(rest.len())))
+}
+
+/// The same in an AMF3 data message; the value comes out as AMF0.
+fn amf3_metadata(body: &Bytes) -> Option<Bytes> {
+    if body.len() > MAX_METADATA_BYTES {
+        return Some(body.clone());
+    }
+    let mut decoder = amf::Decoder::new_amf3_message(body);
+    let mut next = || decoder.next().ok().flatten();
+    let mut name = next()?;
+    if name.as_str() == Some("@setDataFrame") {
+        name = next()?;
+    }
+    let value = next().filter(|value| name.as_str() == Some("onMetaData") && is_object(value))?;
+    let mut amf0 = Vec::new();
+    value.encode(&mut amf0);
+    matches!(amf0.first(), Some(3 | 8)).then(|| amf0.into())
+}
+
+fn is_object(value: &Value) -> bool {
+    value.properties().is_some()
+}
+
+fn amf0_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [2, high, low, rest @ ..] = bytes else {
+        return None;
+    };
+    rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))
+}
+
+#[cfg(test)]
+#[path = "depacketize_tests.rs"]
+mod tests;

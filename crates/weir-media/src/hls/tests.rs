@@ -1,0 +1,260 @@
+//! The packager in virtual time. Playlists as a whole are checked in weir-testkit.
+
+use std::sync::Arc;
+
+use aes::Aes128;
+use cbc::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
+
+use super::*;
+use crate::fmp4::read;
+use crate::ts::tests::{audio, tracks, video};
+use crate::{Frame, FrameKind, Item, TrackKind};
+
+fn config(container: Container, part_us: Option<i64>) -> PackagerConfig {
+    PackagerConfig {
+        container,
+        segment_us: 2_000_000,
+        part_us,
+        window_segments: 6,
+        encryption: None,
+        epoch: "e1".into(),
+        selection: Selection::Both,
+    }
+}
+
+/// Frames of a stream with a keyframe every `gop_us`, in order of their times.
+fn frames(from_us: i64, until_us: i64, frame_us: i64, gop_us: i64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut at = from_us;
+    while at < until_us {
+        frames.push(video(at, 0, (at - from_us) % gop_us == 0, 400));
+        at += frame_us;
+    }
+    let mut at = from_us;
+    while at < until_us {
+        // As FLV has them: whole milliseconds.
+        frames.push(audio(at / 1000 * 1000, 100));
+        at += 1_024_000_000 / 44_100;
+    }
+    frames.sort_by_key(|frame| frame.dts_us);
+    frames
+}
+
+fn started(config: PackagerConfig) -> Packager {
+    let mut packager = Packager::new(config);
+    packager.push(&Item::Tracks(Arc::new(tracks())), 0).unwrap();
+    packager
+}
+
+fn push_all(packager: &mut Packager, frames: Vec<Frame>) {
+    for frame in frames {
+        packager.push(&Item::Frame(frame), 0).unwrap();
+    }
+}
+
+#[test]
+fn segments_start_with_a_keyframe_and_miss_no_frame() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    let put = frames(0, 10_000_000, 40_000, 2_000_000);
+    push_all(&mut packager, put.clone());
+    packager.end();
+    let movie = read::movie(&packager.init(0).unwrap()).unwrap();
+    let mut next_dts = [None; 2];
+    let mut got = [0; 2];
+    for msn in 0..packager.head().msn {
+        let bytes = packager.segment(msn).unwrap();
+        assert_eq!(
+            bytes.parts.iter().map(bytes::Bytes::len).sum::<usize>(),
+            bytes.len
+        );
+        let samples = read::samples(&movie, &bytes.parts.concat().into()).unwrap();
+        assert_eq!(
+            (samples[0].track, samples[0].kind),
+            (TrackKind::Video, FrameKind::Key)
+        );
+        for sample in samples {
+            let track = sample.track as usize;
+            // Durations lead exactly from one sample to the next, over all fragments.
+            assert_eq!(next_dts[track].unwrap_or(sample.dts), sample.dts);
+            next_dts[track] = Some(sample.dts + u64::from(sample.duration));
+            got[track] += 1;
+        }
+    }
+    assert_eq!(got.iter().sum::<usize>(), put.len());
+}
+
+#[test]
+fn a_segment_is_the_sum_of_its_parts() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    push_all(&mut packager, frames(0, 6_100_000, 40_000, 2_000_000));
+    let pieces: Vec<_> = (0..).map_while(|part| packager.part(2, part)).collect();
+    assert_eq!(pieces.len(), 10);
+    assert_eq!(packager.segment(2).unwrap().parts, pieces);
+}
+
+#[test]
+fn a_blocking_request_waits_for_exactly_what_it_asks_for() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    assert_eq!(packager.blocking(0, None), Blocking::Wait);
+    assert_eq!(packager.blocking(2, None), Blocking::TooFarAhead);
+    push_all(&mut packager, frames(0, 4_500_000, 40_000, 2_000_000));
+    let head = packager.head();
+    assert_eq!(head, Head { msn: 2, parts: 2 });
+    assert_eq!(packager.blocking(1, None), Blocking::Ready);
+    assert_eq!(packager.blocking(2, None), Blocking::Wait);
+    assert_eq!(packager.blocking(2, Some(1)), Blocking::Ready);
+    assert_eq!(packager.blocking(2, Some(2)), Blocking::Wait);
+    assert_eq!(packager.blocking(3, Some(0)), Blocking::Wait);
+    assert_eq!(packager.blocking(5, None), Blocking::TooFarAhead);
+    assert_eq!(packager.blocking(2, Some(40)), Blocking::TooFarAhead);
+    // Behind the last part of a complete segment lies the first of the next one.
+    assert_eq!(packager.blocking(1, Some(10)), Blocking::Ready);
+}
+
+#[test]
+fn a_part_behind_the_last_one_waits_for_the_next_segment() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    push_all(&mut packager, frames(0, 4_040_000, 40_000, 2_000_000));
+    assert_eq!(packager.head(), Head { msn: 2, parts: 0 });
+    assert_eq!(packager.blocking(1, Some(9)), Blocking::Ready);
+    assert_eq!(packager.blocking(1, Some(10)), Blocking::Wait);
+}
+
+#[test]
+fn encrypted_segments_decrypt_to_the_plain_ones_and_no_iv_comes_twice() {
+    let encryption = Some(EncryptionConfig {
+        segments_per_key: 2,
+    });
+    let mut plain = started(config(Container::Ts, None));
+    let mut packager = started(PackagerConfig {
+        encryption,
+        ..config(Container::Ts, None)
+    });
+    let mut keys = 0;
+    for frame in frames(0, 12_000_000, 40_000, 2_000_000) {
+        while packager.wants_key() {
+            keys += 1;
+            assert!(packager.supply_key([keys; 16]));
+        }
+        plain.push(&Item::Frame(frame.clone()), 0).unwrap();
+        packager.push(&Item::Frame(frame), 0).unwrap();
+    }
+    for msn in 0..packager.head().msn {
+        let key = packager.key(msn as u32 / 2).unwrap();
+        let decryptor =
+            cbc::Decryptor::<Aes128>::new(&key.into(), &u128::from(msn).to_be_bytes().into());
+        let bytes = packager.segment(msn).unwrap().parts.concat();
+        let opened = decryptor.decrypt_padded_vec::<Pkcs7>(&bytes).unwrap();
+        assert!(
+            opened == plain.segment(msn).unwrap().parts.concat(),
+            "segment {msn}"
+        );
+    }
+    assert_ne!(packager.key(0), packager.key(1));
+}
+
+#[test]
+fn nothing_leaves_in_the_clear_when_keys_are_missing() {
+    let encryption = Some(EncryptionConfig {
+        segments_per_key: 1,
+    });
+    let mut packager = started(PackagerConfig {
+        encryption,
+        ..config(Container::Ts, None)
+    });
+    assert!(
+        packager
+            .push(&Item::Frame(video(0, 0, true, 10)), 0)
+            .is_err()
+    );
+    push_quietly(&mut packager, frames(0, 6_000_000, 40_000, 2_000_000));
+    assert!(!packager.has_content());
+}
+
+fn push_quietly(packager: &mut Packager, frames: Vec<Frame>) {
+    for frame in frames {
+        let _ = packager.push(&Item::Frame(frame), 0);
+    }
+}
+
+#[test]
+fn ts_segments_begin_with_tables_and_a_keyframe() {
+    let mut packager = started(config(Container::Ts, Some(200_000)));
+    push_all(&mut packager, frames(0, 10_000_000, 40_000, 2_000_000));
+    for msn in 0..packager.head().msn {
+        let bytes = packager.segment(msn).unwrap().parts.concat();
+        let pid = |at: usize| u16::from_be_bytes([bytes[at * 188 + 1] & 0x1F, bytes[at * 188 + 2]]);
+        assert_eq!((pid(0), pid(1), pid(2)), (0, 0x1000, 0x100));
+        assert_eq!(bytes[2 * 188 + 5] & 0x50, 0x50, "PCR and random access");
+    }
+}
+
+#[test]
+fn old_segments_stay_for_a_while_and_then_go() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    push_all(&mut packager, frames(0, 18_000_000, 40_000, 2_000_000));
+    assert!(
+        packager.segment(0).is_some(),
+        "left the playlist, still there"
+    );
+    push_all(
+        &mut packager,
+        frames(18_000_000, 60_000_000, 40_000, 2_000_000),
+    );
+    let msn = packager.head().msn;
+    assert!(packager.segment(0).is_none());
+    let kept = (0..msn)
+        .filter(|&msn| packager.segment(msn).is_some())
+        .count();
+    assert!(kept <= 14, "{kept} segments are kept");
+}
+
+#[test]
+fn a_track_that_tells_of_itself_late_is_no_discontinuity() {
+    for container in [Container::Fmp4, Container::Ts] {
+        let mut packager = Packager::new(config(container, None));
+        let silent = crate::Tracks {
+            audio: None,
+            ..tracks()
+        };
+        packager.push(&Item::Tracks(Arc::new(silent)), 0).unwrap();
+        let mut frames = frames(0, 6_100_000, 40_000, 2_000_000);
+        let rest = frames.split_off(3);
+        push_all(&mut packager, frames);
+        packager.push(&Item::Tracks(Arc::new(tracks())), 0).unwrap();
+        push_all(&mut packager, rest);
+        assert_eq!(packager.head().msn, 3);
+        let playlist = packager.media_playlist(&PlaylistOptions::default());
+        assert!(!playlist.contains("DISCONTINUITY"), "{playlist}");
+    }
+}
+
+#[test]
+fn sound_goes_on_when_pictures_stop_and_pictures_come_back() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    push_all(&mut packager, frames(0, 6_000_000, 40_000, 2_000_000));
+    let sound = frames(6_000_000, 20_000_000, 40_000, 2_000_000);
+    let sound = sound
+        .into_iter()
+        .filter(|frame| frame.track == TrackKind::Audio);
+    push_all(&mut packager, sound.collect());
+    let silent = packager.head().msn;
+    assert!(silent >= 8, "{silent}");
+    push_all(
+        &mut packager,
+        frames(20_000_000, 26_000_000, 40_000, 2_000_000),
+    );
+    assert!(packager.head().msn >= silent + 2);
+}
+
+#[test]
+fn the_epoch_is_cleaned_for_names() {
+    let packager = Packager::new(PackagerConfig {
+        epoch: "../a-b".into(),
+        ..config(Container::Ts, None)
+    });
+    assert_eq!(
+        packager.name(Resource::Key { id: 0 }).to_string(),
+        "key-ab-0.key"
+    );
+}

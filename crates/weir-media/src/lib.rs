@@ -1,0 +1,61 @@
+//! Media formats, bytes in and bytes out: frames, codec headers, FLV, MPEG-TS, fMP4, HLS.
+//!
+//! No sockets, no clocks, no tasks, no other weir crate. Everything that parses takes bytes nobody
+//! vouches for and answers with [`MediaError`], never with a panic.
+
+pub mod amf;
+mod bits;
+pub mod codec;
+pub mod flv;
+pub mod fmp4;
+pub mod frame;
+pub mod hls;
+pub mod timeline;
+pub mod ts;
+
+pub use frame::{
+    AudioCodec, AudioTrack, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec,
+    VideoTrack,
+};
+
+/// What can be wrong with media bytes. Always the sender's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// The bytes end before the structure does.
+    #[error("{0}: the data ends too early")]
+    Truncated(&'static str),
+    /// A field has a value the format does not allow.
+    #[error("{what}: {why}")]
+    Invalid {
+        /// The structure being read.
+        what: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A size or count is over the named limit.
+    #[error("{what}: {size} is over the limit of {limit}")]
+    TooLarge {
+        /// The structure being read.
+        what: &'static str,
+        /// The size announced or seen.
+        size: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+    /// Frames keep coming for a track whose codec header never came.
+    #[error("no codec header for the {} track", .0.name())]
+    NoCodecHeader(TrackKind),
+    /// Well-formed, but a codec or feature weir does not carry.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+}
+
+impl MediaError {
+    /// Shorthand for [`MediaError::Invalid`].
+    pub const fn invalid(what: &'static str, why: &'static str) -> Self {
+        Self::Invalid { what, why }
+    }
+}
+
+/// The result of every parser here.
+pub type Result<T, E = MediaError> = std::result::Result<T, E>;

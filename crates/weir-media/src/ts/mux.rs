@@ -1,0 +1,286 @@
+//! The multiplexer: frames to PES to packets.
+
+use bytes::Bytes;
+
+use super::annexb::{self, NalRole, START_CODE};
+use super::packet::{Adaptation, put_packets, put_pcr_packet, put_section};
+use super::psi::{pat_section, pmt_section};
+use super::{CLOCK_MASK, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO};
+use crate::codec::aac::AacConfig;
+use crate::codec::nal::Nals;
+use crate::{AudioCodec, Frame, FrameKind, Result, TrackKind, Tracks, VideoCodec};
+
+/// Added to each DTS, in 90 kHz ticks (1.4 s): room for presentation before decode time zero and
+/// for the PCR to run ahead of it.
+const DTS_OFFSET: i64 = 126_000;
+/// Added to the PCR: it stays 0.7 s behind the DTS, more than tracks are interleaved apart.
+const PCR_OFFSET: i64 = 63_000;
+/// A PCR at least this often, in ticks (40 ms): the standard allows 100 ms, DVB 40 ms.
+const PCR_INTERVAL: i64 = 3_600;
+/// Longest distance of two PCRs, in ticks (100 ms, §2.7.2); longer gaps are filled.
+const MAX_PCR_GAP: i64 = 9_000;
+/// Filling packets before one frame: 3 s of silence. A longer gap is a fault of its own.
+const MAX_PCR_FILL: i64 = 30;
+
+/// Stream ids (§2.4.3.7).
+const STREAM_ID_VIDEO: u8 = 0xE0;
+const STREAM_ID_AUDIO: u8 = 0xC0;
+const STREAM_ID_PRIVATE_1: u8 = 0xBD;
+
+/// Turns frames into transport packets. Keeps the continuity counters, so one muxer makes one
+/// unbroken stream, whoever cuts it where.
+#[derive(Debug)]
+pub struct Muxer {
+    tracks: Tracks,
+    /// Those of the codec header, for keyframes that bring none.
+    parameter_sets: Vec<Bytes>,
+    aac: Option<AacConfig>,
+    pcr_pid: u16,
+    pmt: Vec<u8>,
+    pmt_version: u8,
+    counters: Counters,
+    /// Time of the last PCR in ticks, without offset.
+    last_pcr: Option<i64>,
+    /// Nothing but tables since then: the next packet is to be the frame's.
+    tables_just_put: bool,
+    /// PES under construction; kept for its memory.
+    pes: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    pat: u8,
+    pmt: u8,
+    video: u8,
+    audio: u8,
+}
+
+impl Muxer {
+    /// A muxer for `tracks`. `Unsupported` for codecs TS does not carry here: AV1, VP9, FLAC.
+    pub fn new(tracks: &Tracks) -> Result<Self> {
+        let mut muxer = Self {
+            tracks: Tracks::default(),
+            parameter_sets: Vec::new(),
+            aac: None,
+            pmt: Vec::new(),
+            pcr_pid: PID_VIDEO,
+            pmt_version: 0x1F, // the first change makes it 0
+            counters: Counters::default(),
+            last_pcr: None,
+            tables_just_put: false,
+            pes: Vec::new(),
+        };
+        muxer.change_tracks(tracks)?;
+        Ok(muxer)
+    }
+
+    /// Other tracks from here on: the PMT gets the next version, the counters go on. On an error
+    /// nothing changes.
+    pub fn change_tracks(&mut self, tracks: &Tracks) -> Result<()> {
+        let version = (self.pmt_version + 1) & 0x1F;
+        let pcr_pid = if tracks.video.is_some() {
+            PID_VIDEO
+        } else {
+            PID_AUDIO
+        };
+        let pmt = pmt_section(tracks, pcr_pid, version)?;
+        let parameter_sets = match &tracks.video {
+            Some(video) => annexb::parameter_sets(video.codec, &video.config)?,
+            None => Vec::new(),
+        };
+        let aac = tracks
+            .audio
+            .as_ref()
+            .filter(|audio| audio.codec == AudioCodec::Aac);
+        self.aac = aac
+            .map(|audio| AacConfig::parse(&audio.config))
+            .transpose()?;
+        self.parameter_sets = parameter_sets;
+        self.pmt = pmt;
+        self.tracks = tracks.clone();
+        self.pcr_pid = pcr_pid;
+        self.pmt_version = version;
+        self.last_pcr = None;
+        Ok(())
+    }
+
+    /// PAT and PMT, continuity counters going on.
+    pub fn put_tables(&mut self, out: &mut Vec<u8>) {
+        put_section(out, PID_PAT, &mut self.counters.pat, &pat_section());
+        put_section(out, PID_PMT, &mut self.counters.pmt, &self.pmt);
+        self.tables_just_put = true;
+    }
+
+    /// One frame as a PES. Frames of a track the tables do not know are left out.
+    pub fn put_frame(&mut self, frame: &Frame, out: &mut Vec<u8>) {
+        let Some((pid, stream_id)) = self.route(frame.track) else {
+            return;
+        };
+        let dts = ticks(frame.dts_us);
+        let pts = ticks(frame.pts_us());
+        let mut pes = std::mem::take(&mut self.pes);
+        pes.clear();
+        put_pes_header(&mut pes, stream_id, pts, dts);
+        self.put_elementary(frame, &mut pes);
+        set_pes_length(&mut pes, frame.track);
+
+        let pcr = self.pcr_before(dts, pid, out);
+        let random_access = if self.tracks.video.is_some() {
+            frame.is_video_key()
+        } else {
+            frame.kind == FrameKind::Key
+        };
+        let counter = match frame.track {
+            TrackKind::Video => &mut self.counters.video,
+            TrackKind::Audio => &mut self.counters.audio,
+        };
+        put_packets(out, pid, counter, Adaptation { pcr, random_access }, &pes);
+        self.tables_just_put = false;
+        self.pes = pes;
+    }
+
+    fn route(&self, track: TrackKind) -> Option<(u16, u8)> {
+        match track {
+            TrackKind::Video => self
+                .tracks
+                .video
+                .as_ref()
+                .map(|_| (PID_VIDEO, STREAM_ID_VIDEO)),
+            TrackKind::Audio => self.tracks.audio.as_ref().map(|audio| {
+                let id = match audio.codec {
+                    AudioCodec::Aac | AudioCodec::Mp3 => STREAM_ID_AUDIO,
+                    _ => STREAM_ID_PRIVATE_1,
+                };
+                (PID_AUDIO, id)
+            }),
+        }
+    }
+
+    /// Keeps PCRs coming. Returns the one to put into the first packet on `pid`, if any.
+    fn pcr_before(&mut self, now: i64, pid: u16, out: &mut Vec<u8>) -> Option<u64> {
+        let gap = self
+            .last_pcr
+            .map_or(i64::MAX, |last| now.saturating_sub(last));
+        if self.tables_just_put || pid == self.pcr_pid && gap >= PCR_INTERVAL {
+            // A new segment begins with a PCR even when the frame is not on the PCR pid.
+            self.last_pcr = Some(now);
+            if pid == self.pcr_pid {
+                self.fill_pcr(now, gap, out);
+                return Some(pcr(now));
+            }
+            put_pcr_packet(out, self.pcr_pid, self.pcr_counter(), pcr(now));
+        } else if gap >= MAX_PCR_GAP - PCR_INTERVAL {
+            self.last_pcr = Some(now);
+            self.fill_pcr(now, gap, out);
+            put_pcr_packet(out, self.pcr_pid, self.pcr_counter(), pcr(now));
+        }
+        None
+    }
+
+    /// PCR packets for a gap nobody sent anything in, such as between slides.
+    fn fill_pcr(&self, now: i64, gap: i64, out: &mut Vec<u8>) {
+        let missing = (gap - 1) / MAX_PCR_GAP;
+        if self.tables_just_put || !(1..=MAX_PCR_FILL).contains(&missing) {
+            return;
+        }
+        for step in (1..=missing).rev() {
+            let at = pcr(now - step * MAX_PCR_GAP);
+            put_pcr_packet(out, self.pcr_pid, self.pcr_counter(), at);
+        }
+    }
+
+    fn pcr_counter(&self) -> u8 {
+        if self.pcr_pid == PID_VIDEO {
+            self.counters.video
+        } else {
+            self.counters.audio
+        }
+    }
+
+    fn put_elementary(&self, frame: &Frame, out: &mut Vec<u8>) {
+        if let (TrackKind::Video, Some(video)) = (frame.track, &self.tracks.video) {
+            put_annexb(video.codec, &self.parameter_sets, frame, out);
+            return;
+        }
+        match &self.tracks.audio {
+            Some(audio) if audio.codec == AudioCodec::Opus => {
+                put_opus_control(out, frame.payload.len());
+            }
+            _ => {
+                let header = self
+                    .aac
+                    .and_then(|aac| aac.adts_header(frame.payload.len()));
+                out.extend_from_slice(header.as_ref().map_or(&[], |header| header));
+            }
+        }
+        out.extend_from_slice(&frame.payload);
+    }
+}
+
+/// Microseconds to 90 kHz.
+fn ticks(us: i64) -> i64 {
+    (i128::from(us) * 9).div_euclid(100) as i64
+}
+
+fn pcr(now: i64) -> u64 {
+    now.wrapping_add(PCR_OFFSET) as u64 & CLOCK_MASK
+}
+
+/// PES header (§2.4.3.6) with PTS, and DTS where it differs. The length is patched later.
+fn put_pes_header(out: &mut Vec<u8>, stream_id: u8, pts: i64, dts: i64) {
+    out.extend_from_slice(&[0, 0, 1, stream_id, 0, 0]);
+    // data_alignment_indicator: an access unit begins right behind the header.
+    if pts == dts {
+        out.extend_from_slice(&[0x84, 0x80, 5]);
+        put_timestamp(out, 0x2, pts);
+    } else {
+        out.extend_from_slice(&[0x84, 0xC0, 10]);
+        put_timestamp(out, 0x3, pts);
+        put_timestamp(out, 0x1, dts);
+    }
+}
+
+fn put_timestamp(out: &mut Vec<u8>, mark: u8, time: i64) {
+    let time = time.wrapping_add(DTS_OFFSET) as u64 & CLOCK_MASK;
+    out.push(mark << 4 | (time >> 29) as u8 & 0x0E | 1);
+    out.extend_from_slice(&((time >> 14) as u16 | 1).to_be_bytes());
+    out.extend_from_slice(&((time << 1) as u16 | 1).to_be_bytes());
+}
+
+/// Video may leave the length open (0); audio has to say it where it fits.
+fn set_pes_length(pes: &mut [u8], track: TrackKind) {
+    let length = pes.len().saturating_sub(6);
+    if let (TrackKind::Audio, Ok(length), Some(field)) =
+        (track, u16::try_from(length), pes.get_mut(4..6))
+    {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// Access unit delimiter, parameter sets before a keyframe that has none of its own, NAL units.
+fn put_annexb(codec: VideoCodec, sets: &[Bytes], frame: &Frame, out: &mut Vec<u8>) {
+    out.extend_from_slice(&START_CODE);
+    match codec {
+        VideoCodec::Hevc => out.extend_from_slice(&[0x46, 0x01, 0x50]),
+        _ => out.extend_from_slice(&[0x09, 0xF0]),
+    }
+    let nals = || Nals::new(&frame.payload);
+    let own_sets = nals().any(|nal| annexb::role(codec, nal) == NalRole::Sps);
+    if frame.kind == FrameKind::Key && !own_sets {
+        for set in sets {
+            out.extend_from_slice(&START_CODE);
+            out.extend_from_slice(set);
+        }
+    }
+    for nal in nals().filter(|nal| annexb::role(codec, nal) != NalRole::Delimiter) {
+        out.extend_from_slice(&START_CODE);
+        out.extend_from_slice(nal);
+    }
+}
+
+/// `opus_control_header`: prefix 0x3FF, no trims, then the size in bytes of 255 and a rest.
+fn put_opus_control(out: &mut Vec<u8>, packet_bytes: usize) {
+    out.extend_from_slice(&[0x7F, 0xE0]);
+    out.resize(out.len() + packet_bytes / 255, 0xFF);
+    out.push((packet_bytes % 255) as u8);
+}

@@ -1,0 +1,227 @@
+//! What the two ends tell each other about codecs (Enhanced RTMP v2, "Enhancing NetConnection
+//! connect Command").
+
+use weir_media::amf::Value;
+use weir_media::{AudioCodec, VideoCodec};
+
+/// `capsEx`: the client follows reconnect requests.
+pub const CAPS_EX_RECONNECT: u8 = 0x01;
+/// `capsEx`: multitrack messages are understood.
+pub const CAPS_EX_MULTITRACK: u8 = 0x02;
+/// `capsEx`: ModEx packets are understood.
+pub const CAPS_EX_MOD_EX: u8 = 0x04;
+/// `capsEx`: the nanosecond offset in ModEx is understood.
+pub const CAPS_EX_TIMESTAMP_NANO_OFFSET: u8 = 0x08;
+
+/// In the FourCC maps: can decode, or can pass on without decoding.
+const MASK_CAN_DECODE_OR_FORWARD: u32 = 0x01 | 0x04;
+/// All three capabilities.
+const MASK_ALL: f64 = 7.0;
+
+const VIDEO_FOURCCS: [(&str, VideoCodec); 4] = [
+    ("avc1", VideoCodec::H264),
+    ("hvc1", VideoCodec::Hevc),
+    ("av01", VideoCodec::Av1),
+    ("vp09", VideoCodec::Vp9),
+];
+const AUDIO_FOURCCS: [(&str, AudioCodec); 6] = [
+    ("mp4a", AudioCodec::Aac),
+    ("Opus", AudioCodec::Opus),
+    (".mp3", AudioCodec::Mp3),
+    ("ac-3", AudioCodec::Ac3),
+    ("ec-3", AudioCodec::Eac3),
+    ("fLaC", AudioCodec::Flac),
+];
+
+/// What a peer announced in `connect`. H.264, AAC and MP3 need no announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// One bit per row of the table.
+    video: u8,
+    audio: u8,
+    /// The bits of `capsEx`.
+    pub caps_ex: u8,
+    /// 0 for AMF0, 3 for AMF3.
+    pub object_encoding: u8,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        let mut capabilities = Self {
+            video: 0,
+            audio: 0,
+            caps_ex: 0,
+            object_encoding: 0,
+        };
+        for legacy in ["avc1", "mp4a", ".mp3"] {
+            capabilities.add(legacy);
+        }
+        capabilities
+    }
+}
+
+impl Capabilities {
+    /// Whether the peer takes this video codec.
+    pub fn can_video(&self, codec: VideoCodec) -> bool {
+        let row = VIDEO_FOURCCS.iter().position(|(_, known)| *known == codec);
+        row.is_some_and(|row| self.video & 1 << row != 0)
+    }
+
+    /// Whether the peer takes this audio codec.
+    pub fn can_audio(&self, codec: AudioCodec) -> bool {
+        let row = AUDIO_FOURCCS.iter().position(|(_, known)| *known == codec);
+        row.is_some_and(|row| self.audio & 1 << row != 0)
+    }
+
+    /// Reads the command object of `connect`, or the properties of its result.
+    pub(super) fn from_object(object: &Value) -> Self {
+        let mut capabilities = Self::default();
+        if let Some(list) = object.property("fourCcList") {
+            let single = std::slice::from_ref(list);
+            let list = match list {
+                Value::StrictArray(values) => values,
+                _ => single,
+            };
+            let names = list.iter().filter_map(Value::as_str);
+            names.for_each(|name| capabilities.add(name));
+            let mapped = list
+                .iter()
+                .flat_map(|value| value.properties().unwrap_or(&[]));
+            let names = mapped.filter_map(|(_, value)| value.as_str());
+            names.for_each(|name| capabilities.add(name));
+        }
+        for (map, is_video) in [("videoFourCcInfoMap", true), ("audioFourCcInfoMap", false)] {
+            let entries = object.property(map).and_then(Value::properties);
+            for (name, mask) in entries.unwrap_or_default() {
+                if flags(mask) & MASK_CAN_DECODE_OR_FORWARD != 0 {
+                    capabilities.add_one(name, is_video, !is_video);
+                }
+            }
+        }
+        capabilities.caps_ex = object.property("capsEx").map_or(0, byte);
+        capabilities.object_encoding = object.property("objectEncoding").map_or(0, byte);
+        capabilities
+    }
+
+    fn add(&mut self, name: &str) {
+        self.add_one(name, true, true);
+    }
+
+    /// `*` stands for every codec there is; unknown names say nothing.
+    fn add_one(&mut self, name: &str, video: bool, audio: bool) {
+        for (row, (fourcc, _)) in VIDEO_FOURCCS.iter().enumerate() {
+            if video && (name == "*" || name == *fourcc) {
+                self.video |= 1 << row;
+            }
+        }
+        for (row, (fourcc, _)) in AUDIO_FOURCCS.iter().enumerate() {
+            if audio && (name == "*" || name == *fourcc) {
+                self.audio |= 1 << row;
+            }
+        }
+    }
+}
+
+/// Our own capabilities as properties: everything, from and to everybody.
+pub(super) fn announcement(caps_ex: u8) -> Vec<(String, Value)> {
+    let video = VIDEO_FOURCCS.iter().map(|(fourcc, _)| *fourcc);
+    let audio = AUDIO_FOURCCS.iter().map(|(fourcc, _)| *fourcc);
+    let list = video
+        .clone()
+        .chain(audio.clone())
+        .map(Value::from)
+        .collect();
+    let all = |fourcc| (fourcc, Value::Number(MASK_ALL));
+    vec![
+        ("fourCcList".to_owned(), Value::StrictArray(list)),
+        (
+            "videoFourCcInfoMap".to_owned(),
+            Value::object(video.map(all)),
+        ),
+        (
+            "audioFourCcInfoMap".to_owned(),
+            Value::object(audio.map(all)),
+        ),
+        ("capsEx".to_owned(), Value::Number(caps_ex.into())),
+    ]
+}
+
+/// A number as bit flags; what is none or too large has no flags.
+fn flags(value: &Value) -> u32 {
+    let number = value.as_f64().unwrap_or_default();
+    let valid = (0.0..=f64::from(u32::MAX)).contains(&number);
+    if valid { number as u32 } else { 0 }
+}
+
+fn byte(value: &Value) -> u8 {
+    let [.., low] = flags(value).to_be_bytes();
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_says_nothing_has_the_legacy_codecs() {
+        let capabilities = Capabilities::from_object(&Value::object([]));
+        assert!(capabilities.can_video(VideoCodec::H264));
+        assert!(capabilities.can_audio(AudioCodec::Aac));
+        assert!(capabilities.can_audio(AudioCodec::Mp3));
+        assert!(!capabilities.can_video(VideoCodec::Hevc));
+        assert!(!capabilities.can_audio(AudioCodec::Opus));
+    }
+
+    #[test]
+    fn a_list_names_codecs_one_by_one() {
+        let list = Value::StrictArray(vec![
+            "hvc1".into(),
+            "Opus".into(),
+            "zzzz".into(),
+            Value::Null,
+        ]);
+        let capabilities = Capabilities::from_object(&Value::object([("fourCcList", list)]));
+        assert!(capabilities.can_video(VideoCodec::Hevc));
+        assert!(!capabilities.can_video(VideoCodec::Av1));
+        assert!(capabilities.can_audio(AudioCodec::Opus));
+    }
+
+    #[test]
+    fn a_star_means_every_codec_of_its_kind() {
+        let map = Value::object([("*", Value::Number(1.0))]);
+        let capabilities = Capabilities::from_object(&Value::object([("videoFourCcInfoMap", map)]));
+        assert!(capabilities.can_video(VideoCodec::Av1));
+        assert!(!capabilities.can_audio(AudioCodec::Flac));
+        let list = Value::StrictArray(vec!["*".into()]);
+        let capabilities = Capabilities::from_object(&Value::object([("fourCcList", list)]));
+        assert!(capabilities.can_audio(AudioCodec::Flac));
+    }
+
+    #[test]
+    fn a_codec_that_can_only_be_encoded_cannot_be_played() {
+        let map = Value::object([
+            ("av01", Value::Number(2.0)),
+            ("vp09", Value::Number(f64::NAN)),
+        ]);
+        let capabilities = Capabilities::from_object(&Value::object([("videoFourCcInfoMap", map)]));
+        assert!(!capabilities.can_video(VideoCodec::Av1));
+        assert!(!capabilities.can_video(VideoCodec::Vp9));
+    }
+
+    #[test]
+    fn our_own_announcement_reads_back_as_everything() {
+        let object = Value::Object(announcement(CAPS_EX_MOD_EX));
+        let capabilities = Capabilities::from_object(&object);
+        assert!(
+            VIDEO_FOURCCS
+                .iter()
+                .all(|(_, codec)| capabilities.can_video(*codec))
+        );
+        assert!(
+            AUDIO_FOURCCS
+                .iter()
+                .all(|(_, codec)| capabilities.can_audio(*codec))
+        );
+        assert_eq!(capabilities.caps_ex, CAPS_EX_MOD_EX);
+    }
+}

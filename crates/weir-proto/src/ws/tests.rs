@@ -1,0 +1,310 @@
+//! The categories of the Autobahn test suite, and limits of our own.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+const LIMITS: Limits = Limits {
+    max_message_bytes: 100_000,
+    max_fragments: 10,
+};
+
+fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_masked_frame(&mut out, opcode, fin, MASK, payload);
+    out
+}
+
+/// What a server makes of these bytes, given in pieces of `piece` bytes.
+fn decoded(bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
+    let mut decoder = Decoder::server(LIMITS);
+    let mut events = Vec::new();
+    for mut part in bytes.chunks(piece.max(1)) {
+        while let Some(event) = decoder.next(&mut part)? {
+            events.push(event);
+        }
+        assert!(part.is_empty());
+    }
+    Ok(events)
+}
+
+fn message(is_text: bool, data: &[u8]) -> Event {
+    let data = Bytes::copy_from_slice(data);
+    Event::Message { is_text, data }
+}
+
+fn close_code(bytes: &[u8]) -> Option<u16> {
+    let whole = decoded(bytes, usize::MAX).err().map(|error| error.code);
+    let octets = decoded(bytes, 1).err().map(|error| error.code);
+    assert_eq!(whole, octets, "the answer depends on how the bytes are cut");
+    whole
+}
+
+#[test]
+fn the_accept_key_is_the_one_of_the_rfc() {
+    assert_eq!(
+        accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
+    assert!(is_valid_key("dGhlIHNhbXBsZSBub25jZQ=="));
+    assert!(!is_valid_key("dGhlIHNhbXBsZQ=="));
+    assert!(!is_valid_key("!"));
+}
+
+#[test]
+fn the_masked_hello_of_the_rfc_is_read_and_written() {
+    let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    assert_eq!(frame(Opcode::Text, true, b"Hello"), hello);
+    assert_eq!(decoded(hello, 100), Ok(vec![message(true, b"Hello")]));
+}
+
+#[test]
+fn frames_of_every_length_form_come_through_however_they_are_cut() {
+    for size in [0, 1, 125, 126, 127, 128, 65_535, 65_536, 99_999] {
+        let payload = vec![b'*'; size];
+        for (opcode, is_text) in [(Opcode::Text, true), (Opcode::Binary, false)] {
+            let bytes = frame(opcode, true, &payload);
+            for piece in [1, 997, usize::MAX] {
+                assert_eq!(decoded(&bytes, piece), Ok(vec![message(is_text, &payload)]));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_servers_frame_headers_have_the_shortest_length_form() {
+    let header = |size| {
+        let mut out = Vec::new();
+        put_frame_header(&mut out, Opcode::Binary, true, size);
+        out
+    };
+    assert_eq!(header(125), [0x82, 125]);
+    assert_eq!(header(126), [0x82, 126, 0, 126]);
+    assert_eq!(header(65_536), [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+}
+
+#[test]
+fn pings_and_pongs_keep_their_payload_up_to_125_bytes() {
+    let bytes = [
+        frame(Opcode::Ping, true, b""),
+        frame(Opcode::Ping, true, &[0xfe; 125]),
+        frame(Opcode::Pong, true, b"unasked"),
+    ];
+    let expected = vec![
+        Event::Ping(Bytes::new()),
+        Event::Ping(Bytes::from(vec![0xfe; 125])),
+        Event::Pong(Bytes::from_static(b"unasked")),
+    ];
+    assert_eq!(decoded(&bytes.concat(), 1), Ok(expected));
+    assert_eq!(
+        close_code(&frame(Opcode::Ping, true, &[0; 126])),
+        Some(1002)
+    );
+}
+
+#[test]
+fn reserved_bits_are_refused() {
+    for bit in [0x40, 0x20, 0x10] {
+        let mut bytes = frame(Opcode::Text, true, b"x");
+        bytes[0] |= bit;
+        assert_eq!(close_code(&bytes), Some(1002));
+    }
+}
+
+#[test]
+fn unknown_opcodes_are_refused() {
+    for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
+        let mut bytes = frame(Opcode::Text, true, b"");
+        bytes[0] = 0x80 | opcode;
+        assert_eq!(close_code(&bytes), Some(1002));
+    }
+}
+
+#[test]
+fn fragments_make_one_message_with_control_frames_between_them() {
+    let bytes = [
+        frame(Opcode::Text, false, b"frag"),
+        frame(Opcode::Ping, true, b"p"),
+        frame(Opcode::Continuation, false, b""),
+        frame(Opcode::Continuation, true, b"ment"),
+        frame(Opcode::Binary, true, b"next"),
+    ];
+    let expected = vec![
+        Event::Ping(Bytes::from_static(b"p")),
+        message(true, b"fragment"),
+        message(false, b"next"),
+    ];
+    assert_eq!(decoded(&bytes.concat(), 3), Ok(expected));
+}
+
+#[test]
+fn fragments_out_of_order_are_refused() {
+    let lone = frame(Opcode::Continuation, true, b"x");
+    assert_eq!(close_code(&lone), Some(1002));
+    let twice = [
+        frame(Opcode::Text, false, b"a"),
+        frame(Opcode::Text, true, b"b"),
+    ]
+    .concat();
+    assert_eq!(close_code(&twice), Some(1002));
+    assert_eq!(close_code(&frame(Opcode::Ping, false, b"")), Some(1002));
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused_at_the_first_wrong_byte() {
+    for text in [
+        &b"\xce\xba\xe1\xbd\xb9\xcf\x83\xed\xa0\x80edited"[..],
+        b"\xf4\x90\x80\x80",
+        b"\xc0\x80",
+        b"\xff",
+        b"cut \xce",
+    ] {
+        assert_eq!(
+            close_code(&frame(Opcode::Text, true, text)),
+            Some(1007),
+            "{text:?}"
+        );
+    }
+    // Before the frame is complete: the second byte settles it.
+    let bytes = frame(Opcode::Text, true, b"\xf4\x90\x80\x80");
+    assert_eq!(close_code(&bytes[..8]), Some(1007));
+    assert_eq!(close_code(&bytes[..7]), None);
+}
+
+#[test]
+fn a_character_may_be_cut_by_a_fragment() {
+    let bytes = [
+        frame(Opcode::Text, false, b"\xe2\x82"),
+        frame(Opcode::Continuation, true, b"\xac"),
+    ];
+    assert_eq!(
+        decoded(&bytes.concat(), 1),
+        Ok(vec![message(true, "€".as_bytes())])
+    );
+    let bytes = [
+        frame(Opcode::Text, false, b"\xe2\x82"),
+        frame(Opcode::Continuation, true, b""),
+    ];
+    assert_eq!(close_code(&bytes.concat()), Some(1007));
+}
+
+#[test]
+fn nothing_comes_after_a_close() {
+    let close = frame(Opcode::Close, true, &close_payload(1000, "bye"));
+    let bytes = [close, frame(Opcode::Ping, true, b""), vec![0xff; 9]].concat();
+    let reason = "bye".to_owned();
+    assert_eq!(
+        decoded(&bytes, 4),
+        Ok(vec![Event::Close {
+            code: Some(1000),
+            reason
+        }])
+    );
+    let empty = frame(Opcode::Close, true, b"");
+    let reason = String::new();
+    assert_eq!(
+        decoded(&empty, 1),
+        Ok(vec![Event::Close { code: None, reason }])
+    );
+}
+
+#[test]
+fn close_codes_and_reasons_are_checked() {
+    let close = |code: u16| frame(Opcode::Close, true, &code.to_be_bytes());
+    for code in [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999,
+    ] {
+        assert_eq!(close_code(&close(code)), None, "{code}");
+    }
+    for code in [
+        0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
+    ] {
+        assert_eq!(close_code(&close(code)), Some(1002), "{code}");
+    }
+    assert_eq!(close_code(&frame(Opcode::Close, true, b"\x03")), Some(1002));
+    assert_eq!(
+        close_code(&frame(Opcode::Close, true, b"\x03\xe8\xff")),
+        Some(1007)
+    );
+}
+
+#[test]
+fn our_close_frame_fits_a_control_frame() {
+    let mut out = Vec::new();
+    put_close(&mut out, 4404, &"é".repeat(100));
+    let mut client = Decoder::client(LIMITS);
+    let event = client.next(&mut &out[..]).unwrap();
+    let reason = "é".repeat(61);
+    assert_eq!(
+        event,
+        Some(Event::Close {
+            code: Some(4404),
+            reason
+        })
+    );
+}
+
+#[test]
+fn messages_over_the_limit_are_refused_before_they_come() {
+    let announced = frame(Opcode::Binary, true, &[0; 100_001]);
+    assert_eq!(close_code(&announced[..14]), Some(1009));
+    let two = [
+        frame(Opcode::Binary, false, &[0; 60_000]),
+        frame(Opcode::Continuation, true, &[0; 60_000]),
+    ];
+    assert_eq!(close_code(&two.concat()), Some(1009));
+    let endless = [&b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff"[..], &MASK].concat();
+    assert_eq!(close_code(&endless), Some(1009));
+}
+
+#[test]
+fn messages_in_too_many_fragments_are_refused() {
+    let first = frame(Opcode::Binary, false, b"");
+    let more = frame(Opcode::Continuation, false, b"");
+    assert_eq!(close_code(&[first.clone(), more.repeat(9)].concat()), None);
+    assert_eq!(close_code(&[first, more.repeat(10)].concat()), Some(1009));
+}
+
+#[test]
+fn lengths_in_a_longer_form_than_needed_are_refused() {
+    let medium = [&b"\x82\xfe\x00\x7d"[..], &MASK].concat();
+    assert_eq!(close_code(&medium), Some(1002));
+    let long = [&b"\x82\xff\0\0\0\0\0\0\xff\xff"[..], &MASK].concat();
+    assert_eq!(close_code(&long), Some(1002));
+    let negative = [&b"\x82\xff\x80\0\0\0\0\0\0\0"[..], &MASK].concat();
+    assert_eq!(close_code(&negative), Some(1002));
+}
+
+#[test]
+fn each_side_insists_on_the_right_masking() {
+    assert_eq!(close_code(b"\x82\x01x"), Some(1002));
+    let masked = frame(Opcode::Binary, true, b"x");
+    let error = Decoder::client(LIMITS).next(&mut &masked[..]).unwrap_err();
+    assert_eq!(error.code, 1002);
+    let event = Decoder::client(LIMITS).next(&mut &b"\x82\x01x"[..]);
+    assert_eq!(event, Ok(Some(message(false, b"x"))));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic_however_they_are_cut(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        piece in 1_usize..50,
+    ) {
+        let whole = decoded(&bytes, usize::MAX);
+        prop_assert_eq!(decoded(&bytes, piece), whole);
+    }
+
+    #[test]
+    fn messages_survive_any_mask_and_any_cut(
+        payload in proptest::collection::vec(any::<u8>(), 0..1000),
+        mask: [u8; 4],
+        piece in 1_usize..300,
+    ) {
+        let mut bytes = Vec::new();
+        put_masked_frame(&mut bytes, Opcode::Binary, true, mask, &payload);
+        prop_assert_eq!(decoded(&bytes, piece), Ok(vec![message(false, &payload)]));
+    }
+}

@@ -1,0 +1,121 @@
+//! What every connection needs, in one cheap handle.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal, Shutdown, Tasks};
+use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, StreamKey};
+
+use crate::config::Config;
+use crate::deliver::Pool;
+use crate::hls::Stations;
+
+/// See the module's words.
+#[derive(Clone)]
+pub struct Context(Arc<Parts>);
+
+/// The parts of a [`Context`].
+pub struct Parts {
+    /// The streams.
+    pub hub: Hub,
+    /// Who decides admissions.
+    pub gate: Arc<dyn Gatekeeper>,
+    /// The delivery loops.
+    pub pool: Pool,
+    /// HLS packagers.
+    pub stations: Stations,
+    /// Tasks of this process.
+    pub tasks: Tasks,
+    /// The two stages of the end.
+    pub shutdown: Shutdown,
+    /// The settings now in force.
+    pub config: ArcSwap<Config>,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Context {
+    /// Joins the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The stream that a request names, and whether its sender may do `action`.
+    ///
+    /// # Errors
+    /// The gatekeeper's refusal, 4009 while draining, 3001/2002 for impossible names.
+    pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
+        if self.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
+        let vhost = self.vhost(asked);
+        let key = StreamKey::new(&vhost, asked.app, asked.stream)?;
+        let admission = Admission {
+            action: asked.action,
+            key: &key,
+            query: asked.query,
+            ip: asked.ip,
+            protocol: asked.protocol,
+        };
+        let grant = self.gate.admit(admission).await?;
+        Ok((key, grant))
+    }
+
+    /// Counts and logs a refusal, once, where it is answered.
+    pub fn refused(&self, refusal: &Refusal, protocol: Protocol, what: &str, ip: IpAddr) {
+        self.hub.counters().code(refusal.code, protocol);
+        tracing::info!(code = refusal.code.number(), protocol = protocol.name(), %ip, "refused {what}: {}", refusal.detail);
+    }
+
+    /// A vhost counts only where the operator named it: otherwise one stream would have as many names
+    /// as the node has addresses.
+    fn vhost(&self, asked: &Asked<'_>) -> String {
+        let config = self.config.load();
+        let parameter = asked
+            .query
+            .iter()
+            .find(|(name, _)| name == "vhost" || name == "domain")
+            .map(|(_, value)| value.as_str());
+        let host = asked
+            .host
+            .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+        [parameter, host]
+            .into_iter()
+            .flatten()
+            .find(|name| {
+                config
+                    .vhosts
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(name))
+            })
+            .map(str::to_ascii_lowercase)
+            .unwrap_or_default()
+    }
+}
+
+/// A request for a stream, over any protocol.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Publish or play.
+    pub action: Action,
+    /// The host the client believes it talks to, with or without port.
+    pub host: Option<&'a str>,
+    /// App.
+    pub app: &'a str,
+    /// Stream.
+    pub stream: &'a str,
+    /// The query, decoded.
+    pub query: &'a [(String, String)],
+    /// The client's address.
+    pub ip: IpAddr,
+    /// Over which protocol.
+    pub protocol: Protocol,
+}

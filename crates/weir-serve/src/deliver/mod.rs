@@ -1,0 +1,17 @@
+//! Delivery: a few loops, each owning its viewers' sockets, all fed from shared wires.
+//!
+//! A frame is muxed once per stream and format into a [`wire::Wire`]; a viewer is a socket, a format
+//! and a place in that wire. No viewer has a queue, a copy or a wake-up of its own.
+
+pub mod format;
+pub mod mux;
+pub mod pool;
+pub mod sink;
+pub mod viewer;
+pub mod wire;
+mod worker;
+
+pub use format::{Format, Framing, Selection};
+pub use pool::{Config, Pool};
+pub use sink::Sink;
+pub use viewer::{Inbound, NewViewer};

@@ -1,0 +1,176 @@
+//! The delivery loops together: starts them, and hands each new viewer to one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+
+use mio::{Poll, Waker};
+use weir_base::{Code, Refusal, Shutdown, Tasks, limits};
+use weir_hub::{Hub, Protocol, Stream};
+
+use super::format::Format;
+use super::viewer::{NewViewer, Viewer};
+use super::wire::{Wire, Wires};
+use super::worker::{Arrival, Worker, protocol_of};
+
+/// How delivery behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Microseconds between two flushes: the one knob between latency and CPU.
+    pub flush_us: i64,
+    /// Microseconds a viewer may lag behind the last group of pictures before it is moved on.
+    pub lag_us: i64,
+    /// Microseconds a viewer may take nothing at all before it is let go (4010).
+    pub stall_us: i64,
+    /// Bytes one wire (a stream in one form) may hold.
+    pub wire_bytes: usize,
+    /// Loops; one per core is right.
+    pub loops: usize,
+}
+
+/// See the module's words. Clones share the loops.
+#[derive(Clone)]
+pub struct Pool(Arc<PoolInner>);
+
+struct PoolInner {
+    shared: Arc<Shared>,
+    doors: Vec<Door>,
+    next: AtomicUsize,
+}
+
+struct Door {
+    inbox: SyncSender<Arrival>,
+    waker: Arc<Waker>,
+}
+
+/// What all loops share.
+pub(super) struct Shared {
+    pub(super) shutdown: Shutdown,
+    hub: Hub,
+    wires: Wires,
+    flush_us: AtomicI64,
+    config: Config,
+}
+
+impl Pool {
+    /// Starts the loops.
+    ///
+    /// # Errors
+    /// When the system has no epoll or no thread to give.
+    pub fn start(
+        config: Config,
+        hub: &Hub,
+        tasks: &Tasks,
+        shutdown: &Shutdown,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            shutdown: shutdown.clone(),
+            hub: hub.clone(),
+            wires: Wires::default(),
+            flush_us: AtomicI64::new(config.flush_us.max(1_000)),
+            config,
+        });
+        let mut doors = Vec::new();
+        for number in 0..shared.config.loops.max(1) {
+            let poll = Poll::new()?;
+            let waker = Arc::new(Worker::waker(&poll)?);
+            let (inbox, arrivals) = sync_channel(limits::DELIVERY_INBOX);
+            let worker = Worker::new(poll, arrivals, shared.clone(), hub.clock().clone());
+            tasks.thread(format!("deliver-{number}"), move || worker.run())?;
+            doors.push(Door { inbox, waker });
+        }
+        let pool = Self(Arc::new(PoolInner {
+            shared,
+            doors,
+            next: AtomicUsize::new(0),
+        }));
+        let (stopping, wakers) = (shutdown.clone(), pool.wakers());
+        tasks.spawn("deliver-stop", async move {
+            stopping.stopping().await;
+            for waker in wakers {
+                let _ = waker.wake();
+            }
+        });
+        Ok(pool)
+    }
+
+    /// Hands a viewer of `stream` to a loop, which sends it the stream in `format` from now on.
+    ///
+    /// # Errors
+    /// 3006 when the stream's codecs cannot go out in this form, 5001 when the loops are swamped.
+    pub fn add(
+        &self,
+        stream: Arc<Stream>,
+        format: Format,
+        viewer: NewViewer,
+    ) -> Result<(), Refusal> {
+        if let Some(why) = format.refuses(&stream.ring.tracks()) {
+            return Err(Refusal::new(Code::CodecUnsupported, why));
+        }
+        let counters = self.0.shared.hub.counters();
+        counters.connected(protocol_of(format));
+        // Round robin: a popular stream is spread over all cores.
+        let turn = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let Some(door) = self.0.doors.get(turn % self.0.doors.len().max(1)) else {
+            return Err(Code::Overloaded.into());
+        };
+        door.inbox
+            .try_send(Arrival {
+                stream,
+                format,
+                viewer,
+            })
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => {
+                    Refusal::new(Code::Overloaded, "too many viewers arrive at once")
+                }
+                TrySendError::Disconnected(_) => Refusal::from(Code::Draining),
+            })?;
+        let _ = door.waker.wake();
+        Ok(())
+    }
+
+    /// A new flush interval, from the next tick on.
+    pub fn set_flush_us(&self, flush_us: i64) {
+        self.0
+            .shared
+            .flush_us
+            .store(flush_us.max(1_000), Ordering::Relaxed);
+    }
+
+    fn wakers(&self) -> Vec<Arc<Waker>> {
+        self.0.doors.iter().map(|door| door.waker.clone()).collect()
+    }
+}
+
+impl Shared {
+    pub(super) fn flush_us(&self) -> i64 {
+        self.flush_us.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn open_wire(&self, stream: &Arc<Stream>, format: Format) -> Arc<Wire> {
+        self.wires
+            .open(stream, format, self.config.lag_us, self.config.wire_bytes)
+    }
+
+    /// Why this viewer has to go, if it has to.
+    pub(super) fn verdict(&self, viewer: &Viewer, now_us: i64) -> Option<Code> {
+        if viewer.is_stalled(now_us, self.config.stall_us) {
+            return Some(Code::TooSlow);
+        }
+        viewer.client.kicked()
+    }
+
+    pub(super) fn count_sent(&self, format: Format, stream: &Stream, bytes: u64) {
+        if bytes > 0 {
+            stream.add_sent_bytes(bytes);
+            self.hub.counters().sent(protocol_of(format), bytes);
+        }
+    }
+
+    pub(super) fn count_end(&self, code: Code, protocol: Protocol) {
+        if code != Code::ClientStopped {
+            self.hub.counters().code(code, protocol);
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! One viewer inside a delivery loop: a sink, a place in a wire, and a few bytes of its own.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::Bytes;
+use weir_base::{Code, limits};
+use weir_hub::ClientGuard;
+use weir_proto::rtmp::{ServerEvent, ServerSession};
+use weir_proto::ws;
+
+use super::format::{Format, Framing};
+use super::mux::{self, Mux};
+use super::sink::Sink;
+use super::wire::{Batch, View};
+
+/// RTMP's status when the stream is over.
+const STREAM_OVER: &str = "NetStream.Play.UnpublishNotify";
+/// RTMP's status when this one connection is.
+pub(super) const CONNECTION_OVER: &str = "NetConnection.Connect.Closed";
+
+/// What a viewer may say while it watches.
+pub enum Inbound {
+    /// Plain HTTP: nothing that matters.
+    Http,
+    /// WebSocket control frames.
+    WebSocket(Box<ws::Decoder>),
+    /// RTMP commands and acknowledgements, on this message stream.
+    Rtmp(Box<ServerSession>, u32),
+    /// Somebody else reads.
+    Elsewhere,
+}
+
+/// A viewer on its way to a delivery loop.
+pub struct NewViewer {
+    /// Where its bytes go.
+    pub sink: Sink,
+    /// Its place in the table of clients.
+    pub client: ClientGuard,
+    /// Bytes to send first, framing included (an HTTP head, RTMP answers).
+    pub greeting: Vec<u8>,
+    /// What it may say.
+    pub inbound: Inbound,
+}
+
+/// See the module's words.
+pub(super) struct Viewer {
+    pub(super) sink: Sink,
+    pub(super) client: ClientGuard,
+    inbound: Inbound,
+    /// Bytes of its own, sent at the next boundary between batches.
+    own: Vec<u8>,
+    own_at: usize,
+    /// The rest of a batch that left the wire while half sent.
+    held: Bytes,
+    /// Next batch, and how much of it is sent.
+    seq: u64,
+    offset: usize,
+    frames_before: u64,
+    place: Place,
+    has_begun: bool,
+    blocked: bool,
+    last_progress_us: i64,
+    /// Where it stands in its wire's list of viewers.
+    pub(super) position: usize,
+    pub(super) slot: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Has not begun: waits for a place to join.
+    Waiting,
+    /// Takes batch after batch.
+    Running,
+    /// Was too slow: the wire has passed it by. It goes on at the newest keyframe once it can.
+    Fallen,
+    /// Asked to pause; it goes on at the newest keyframe.
+    Paused,
+    /// Gets its last bytes.
+    Ending,
+}
+
+/// What a turn came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It has all there is, or its socket is full.
+    Rests,
+    /// There is more for it, and its socket may take more: come back soon.
+    HasMore,
+    /// It is gone or done.
+    Over(Code),
+}
+
+/// The wire as a loop holds it.
+pub(super) struct Window<'a> {
+    pub(super) format: Format,
+    pub(super) view: View,
+    pub(super) batches: &'a VecDeque<Batch>,
+    pub(super) now_us: i64,
+}
+
+impl Viewer {
+    pub(super) fn new(new: NewViewer, now_us: i64, slot: usize, position: usize) -> Self {
+        Self {
+            sink: new.sink,
+            client: new.client,
+            inbound: new.inbound,
+            own: new.greeting,
+            own_at: 0,
+            held: Bytes::new(),
+            seq: 0,
+            offset: 0,
+            frames_before: 0,
+            place: Place::Waiting,
+            has_begun: false,
+            blocked: false,
+            last_progress_us: now_us,
+            position,
+            slot,
+        }
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Sends what its socket takes of what it has not yet got.
+    pub(super) fn pump(&mut self, window: &Window<'_>, sent: &mut u64) -> Turn {
+        self.blocked = false;
+        let mut budget = limits::CATCH_UP_BYTES_PER_TURN;
+        loop {
+            self.find_place(window);
+            let written = match &mut self.sink {
+                Sink::Socket(_) => self.write_socket(window),
+                Sink::Relay(_) => self.hand_over(window),
+            };
+            match written {
+                Ok(0) if self.place == Place::Ending => return Turn::Over(Code::ClientStopped),
+                Ok(0) => return Turn::Rests,
+                Ok(bytes) => {
+                    *sent += bytes as u64;
+                    self.client.add_bytes(bytes as u64);
+                    self.last_progress_us = window.now_us;
+                    budget = budget.saturating_sub(bytes);
+                    if budget == 0 {
+                        return Turn::HasMore;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Turn::Rests;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Turn::Over(Code::NetworkReset),
+            }
+        }
+    }
+
+    /// Whether it has not taken a byte for `limit_us` although there were some.
+    pub(super) fn is_stalled(&self, now_us: i64, limit_us: i64) -> bool {
+        self.blocked && now_us - self.last_progress_us > limit_us
+    }
+
+    /// The stream is over: says goodbye once everything has been sent.
+    pub(super) fn end(&mut self, window: &Window<'_>, code: Code) {
+        let has_all = self.place != Place::Running || self.seq >= window.view.next;
+        if has_all {
+            self.last_words(window.format, code, STREAM_OVER);
+        }
+    }
+
+    /// Says goodbye with `code` (over RTMP as `status`) after the batch it is in; nothing more follows.
+    pub(super) fn last_words(&mut self, format: Format, code: Code, status: &str) {
+        if self.place == Place::Ending {
+            return;
+        }
+        self.place = Place::Ending;
+        match format.framing() {
+            Framing::Chunked => self.own.extend_from_slice(b"0\r\n\r\n"),
+            Framing::WebSocket => ws::put_close(&mut self.own, code.entry().ws, &code.to_string()),
+            Framing::Raw => {}
+        }
+        if let Inbound::Rtmp(session, msid) = &mut self.inbound {
+            let description = format!("{code}: {}", code.entry().message);
+            session.end_play(*msid, status, &description, code.number());
+            self.own.extend_from_slice(&session.take_output());
+        }
+    }
+
+    /// Nothing but words of its own from here on.
+    pub(super) fn stop_media(&mut self) {
+        self.place = Place::Ending;
+    }
+
+    /// Reads what it said.
+    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Option<Code> {
+        loop {
+            let read = match self.sink.read(scratch) {
+                Ok(0) => return Some(Code::ClientStopped),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Some(Code::NetworkReset),
+            };
+            let said = scratch.get(..read).unwrap_or_default();
+            let over = match &mut self.inbound {
+                Inbound::Http | Inbound::Elsewhere => None,
+                Inbound::WebSocket(decoder) => {
+                    crate::http::web_socket::hear(decoder, said, &mut self.own)
+                        .then_some(Code::ClientStopped)
+                }
+                Inbound::Rtmp(..) => self.hear_rtmp(now_us, said),
+            };
+            if over.is_some() {
+                return over;
+            }
+            if self.own.len() - self.own_at > limits::VIEWER_ANSWER_BYTES + limits::BATCH_BYTES {
+                return Some(Code::TooSlow);
+            }
+        }
+    }
+
+    /// Whether something of its own waits to be sent.
+    pub(super) fn has_words(&self) -> bool {
+        self.own_at < self.own.len()
+    }
+
+    fn hear_rtmp(&mut self, now_us: i64, said: &[u8]) -> Option<Code> {
+        let Inbound::Rtmp(session, _) = &mut self.inbound else {
+            return None;
+        };
+        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+        if session.receive(now_ms, said).is_err() {
+            return Some(Code::ProtocolError);
+        }
+        let mut over = None;
+        while let Some(event) = session.poll_event() {
+            match event {
+                ServerEvent::StopPlay { .. } => over = Some(Code::ClientStopped),
+                ServerEvent::Pause { paused: true, .. } if self.place == Place::Running => {
+                    self.place = Place::Paused;
+                }
+                ServerEvent::Pause { paused: false, .. } if self.place == Place::Paused => {
+                    self.place = Place::Waiting;
+                }
+                _ => {}
+            }
+        }
+        let answers = session.take_output();
+        self.own.extend_from_slice(&answers);
+        over
+    }
+
+    /// Notes that the wire has passed this viewer by, and keeps the batch it is in the middle of, which
+    /// the loop is about to let go.
+    pub(super) fn note_fall(&mut self, window: &Window<'_>) {
+        if self.place != Place::Running || self.seq >= window.view.first {
+            return;
+        }
+        if self.offset > 0 {
+            let batch = window.batches.get(index_of(window, self.seq));
+            self.held = batch
+                .map(|batch| batch.bytes.slice(self.offset.min(batch.bytes.len())..))
+                .unwrap_or_default();
+            self.offset = 0;
+        }
+        self.place = Place::Fallen;
+    }
+
+    /// Joins, or goes on after a fall, at the newest keyframe there is.
+    fn find_place(&mut self, window: &Window<'_>) {
+        self.note_fall(window);
+        if !matches!(self.place, Place::Fallen | Place::Waiting) {
+            return;
+        }
+        let newest = window
+            .batches
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, batch)| {
+                batch.join.as_ref().map(|join| {
+                    (
+                        window.view.next - (window.batches.len() - at) as u64,
+                        batch,
+                        join,
+                    )
+                })
+            });
+        let Some((seq, batch, join)) = newest else {
+            return;
+        };
+        if self.place == Place::Fallen {
+            let lost = batch.frames_before.saturating_sub(self.frames_before);
+            self.client.add_skip(lost);
+            let mut notice = Vec::new();
+            Mux::put_skip_notice(window.format, lost, batch.dts_us, &mut notice);
+            self.own
+                .extend_from_slice(&mux::framed(window.format.framing(), &notice));
+        }
+        let headers = if self.has_begun {
+            &join.resume
+        } else {
+            &join.start
+        };
+        self.own.extend_from_slice(headers);
+        self.has_begun = true;
+        self.place = Place::Running;
+        self.seq = seq;
+        self.offset = 0;
+        self.frames_before = batch.frames_before;
+    }
+
+    fn write_socket(&mut self, window: &Window<'_>) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); limits::BATCHES_PER_WRITE];
+        let mut count = 0;
+        let own = self.own.get(self.own_at..).unwrap_or_default();
+        let first = index_of(window, self.seq);
+        // A half-sent batch is finished before anything of its own may stand in the stream.
+        let unfinished: &[u8] = if !self.held.is_empty() {
+            &self.held
+        } else if self.offset > 0 {
+            window
+                .batches
+                .get(first)
+                .and_then(|batch| batch.bytes.get(self.offset..))
+                .unwrap_or_default()
+        } else {
+            &[]
+        };
+        for part in [unfinished, own] {
+            if !part.is_empty() {
+                slices[count] = IoSlice::new(part);
+                count += 1;
+            }
+        }
+        if self.place == Place::Running {
+            let whole = first + usize::from(self.offset > 0);
+            let mut room = limits::CATCH_UP_BYTES_PER_TURN;
+            for batch in window.batches.iter().skip(whole) {
+                if count == slices.len() || room == 0 {
+                    break;
+                }
+                slices[count] = IoSlice::new(&batch.bytes);
+                room = room.saturating_sub(batch.bytes.len());
+                count += 1;
+            }
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let written = self.sink.write(&slices[..count])?;
+        self.took(window, written);
+        Ok(written)
+    }
+
+    /// Moves the place on by `written` bytes, in the order of `write_socket`.
+    fn took(&mut self, window: &Window<'_>, mut written: usize) {
+        if !self.held.is_empty() {
+            let part = written.min(self.held.len());
+            let _ = self.held.split_to(part);
+            written -= part;
+        } else if self.offset > 0 {
+            let size = window
+                .batches
+                .get(index_of(window, self.seq))
+                .map_or(0, |batch| batch.bytes.len());
+            let part = written.min(size - self.offset);
+            written -= part;
+            self.offset += part;
+            if self.offset == size {
+                self.next_batch(window);
+            }
+        }
+        let part = written.min(self.own.len() - self.own_at);
+        self.own_at += part;
+        written -= part;
+        if self.own_at == self.own.len() && self.own_at > 0 {
+            // Given back: a thousand viewers would hold a thousand greetings.
+            self.own = Vec::new();
+            self.own_at = 0;
+        }
+        while written > 0 {
+            let Some(batch) = window.batches.get(index_of(window, self.seq)) else {
+                break;
+            };
+            if written < batch.bytes.len() {
+                self.offset = written;
+                break;
+            }
+            written -= batch.bytes.len();
+            self.next_batch(window);
+        }
+    }
+
+    fn next_batch(&mut self, window: &Window<'_>) {
+        self.offset = 0;
+        self.seq += 1;
+        if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
+            self.frames_before = batch.frames_before;
+        }
+    }
+
+    fn hand_over(&mut self, window: &Window<'_>) -> io::Result<usize> {
+        let mut handed = 0;
+        if self.has_words() {
+            let own = Bytes::from(std::mem::take(&mut self.own)).slice(self.own_at..);
+            let size = own.len();
+            match self.sink.hand_over(own.clone()) {
+                Ok(()) => self.own_at = 0,
+                Err(error) => {
+                    self.own = own.into();
+                    self.own_at = 0;
+                    return Err(error);
+                }
+            }
+            handed += size;
+        }
+        while self.place == Place::Running && handed < limits::CATCH_UP_BYTES_PER_TURN {
+            let Some(batch) = window.batches.get(index_of(window, self.seq)) else {
+                break;
+            };
+            match self.sink.hand_over(batch.bytes.clone()) {
+                Ok(()) => handed += batch.bytes.len(),
+                Err(error) if handed == 0 => return Err(error),
+                Err(_) => break,
+            }
+            self.next_batch(window);
+        }
+        Ok(handed)
+    }
+}
+
+/// Where batch `seq` stands in the loop's list; past its end when it is not there.
+fn index_of(window: &Window<'_>, seq: u64) -> usize {
+    let first = window.view.next - window.batches.len() as u64;
+    seq.checked_sub(first)
+        .and_then(|at| usize::try_from(at).ok())
+        .unwrap_or(usize::MAX)
+}

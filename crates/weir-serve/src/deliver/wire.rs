@@ -1,0 +1,322 @@
+//! One stream in one form: a short ring of batches that all its viewers send from.
+//!
+//! Whichever delivery loop ticks first muxes what is new; the others find it done. A batch begins at
+//! every place a viewer may join, so joining is choosing a batch.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use weir_base::limits;
+use weir_hub::{JoinPoint, ReadOutcome, Stream};
+use weir_media::{Frame, Item};
+
+use super::format::{Format, Framing};
+use super::mux::{self, Mux};
+
+/// Items taken from the ring under one lock.
+const ITEMS_PER_READ: usize = 256;
+/// Bookkeeping bytes counted per batch.
+const BATCH_OVERHEAD_BYTES: usize = 256;
+/// Microseconds between places to join a form without video.
+const AUDIO_JOIN_EVERY_US: i64 = 500_000;
+
+/// A piece of a wire, shared by all viewers of it.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// What is sent, framing included.
+    pub bytes: Bytes,
+    /// Set where a viewer may start: what it needs before these bytes.
+    pub join: Option<Arc<Join>>,
+    /// Frames in this wire before this batch.
+    pub frames_before: u64,
+    /// Decode time of the first frame.
+    pub dts_us: i64,
+}
+
+/// The bytes in front of a place to join.
+#[derive(Debug)]
+pub struct Join {
+    /// For a viewer that begins.
+    pub start: Bytes,
+    /// For a viewer that skipped.
+    pub resume: Bytes,
+}
+
+/// See the module's words.
+pub struct Wire {
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// The form.
+    pub format: Format,
+    lag_us: i64,
+    max_bytes: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    mux: Option<Mux>,
+    /// Ring sequence to read next.
+    cursor: u64,
+    batches: VecDeque<Batch>,
+    /// Number of the first batch held.
+    first: u64,
+    bytes: usize,
+    frames: u64,
+    last_us: i64,
+    last_join_us: i64,
+    items: Vec<Item>,
+}
+
+/// What a loop sees of a wire after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Number of the first batch still held.
+    pub first: u64,
+    /// Number of the batch to come.
+    pub next: u64,
+}
+
+impl Wire {
+    /// A wire that holds the last group of pictures, `lag_us` beyond it, and at most `max_bytes`.
+    pub fn new(stream: Arc<Stream>, format: Format, lag_us: i64, max_bytes: usize) -> Self {
+        let state = State {
+            mux: None,
+            cursor: 0,
+            batches: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            frames: 0,
+            last_us: 0,
+            last_join_us: 0,
+            items: Vec::new(),
+        };
+        Self {
+            stream,
+            format,
+            lag_us,
+            max_bytes,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Muxes what is new, then copies the batches a loop has not seen (`from` on) to `out`.
+    pub fn sync(&self, from: u64, out: &mut VecDeque<Batch>) -> View {
+        let mut state = self.state.lock();
+        state.advance(self);
+        let next = state.first + state.batches.len() as u64;
+        let skip = usize::try_from(from.saturating_sub(state.first)).unwrap_or(usize::MAX);
+        out.extend(state.batches.iter().skip(skip).cloned());
+        View {
+            first: state.first,
+            next,
+        }
+    }
+}
+
+impl State {
+    fn advance(&mut self, wire: &Wire) {
+        if self.cursor == wire.stream.ring.head() && self.mux.is_some() {
+            return;
+        }
+        if self.mux.is_none() && !self.start(wire) {
+            return;
+        }
+        loop {
+            let mut items = std::mem::take(&mut self.items);
+            items.clear();
+            let outcome = wire
+                .stream
+                .ring
+                .read(self.cursor, ITEMS_PER_READ, &mut items);
+            let read = items.len();
+            match outcome {
+                ReadOutcome::Read { next } => {
+                    self.cursor = next;
+                    self.put_items(wire, &items);
+                }
+                // The ring was too small for the time between two looks: go on at its newest keyframe.
+                ReadOutcome::Lagged { .. } => self.mux = None,
+            }
+            items.clear();
+            self.items = items;
+            if self.mux.is_none() {
+                if !self.start(wire) {
+                    break;
+                }
+            } else if read < ITEMS_PER_READ {
+                break;
+            }
+        }
+        self.evict(wire);
+    }
+
+    fn start(&mut self, wire: &Wire) -> bool {
+        let Some(JoinPoint {
+            seq,
+            dts_us,
+            tracks,
+            metadata,
+        }) = wire.stream.ring.newest_join()
+        else {
+            return false;
+        };
+        self.cursor = seq;
+        self.last_us = dts_us;
+        self.last_join_us = i64::MIN / 2;
+        self.mux = Some(Mux::new(wire.format, tracks, metadata));
+        true
+    }
+
+    fn put_items(&mut self, wire: &Wire, items: &[Item]) {
+        let framing = wire.format.framing();
+        let selection = wire.format.selection();
+        let mut open = OpenBatch::new(framing);
+        for item in items {
+            let mut join = None;
+            if let Item::Frame(frame) = item {
+                if !selection.takes(frame.track) {
+                    continue;
+                }
+                if self.may_join(frame) {
+                    self.last_join_us = frame.dts_us;
+                    join = self.join_at(framing, frame.dts_us);
+                }
+                self.last_us = frame.dts_us;
+            }
+            let joins = join.is_some();
+            if joins || open.bytes.len() >= limits::BATCH_BYTES {
+                self.close(&mut open);
+                open.join = join;
+            }
+            if open.is_empty() {
+                open.frames_before = self.frames;
+                open.dts_us = self.last_us;
+            }
+            if joins && let Some(mux) = &mut self.mux {
+                mux.put_join(&mut open.bytes);
+            }
+            if let Some(mux) = &mut self.mux {
+                mux.put(item, self.last_us, &mut open.bytes);
+            }
+            self.frames += u64::from(matches!(item, Item::Frame(_)));
+        }
+        self.close(&mut open);
+    }
+
+    fn may_join(&self, frame: &Frame) -> bool {
+        if self.mux.as_ref().is_some_and(Mux::has_video) {
+            return frame.is_video_key();
+        }
+        frame.dts_us.saturating_sub(self.last_join_us) >= AUDIO_JOIN_EVERY_US
+    }
+
+    fn join_at(&mut self, framing: Framing, dts_us: i64) -> Option<Arc<Join>> {
+        let mux = self.mux.as_mut()?;
+        let (mut start, mut resume) = (Vec::new(), Vec::new());
+        mux.put_start(dts_us, &mut start);
+        mux.put_resume(dts_us, &mut resume);
+        Some(Arc::new(Join {
+            start: mux::framed(framing, &start).into(),
+            resume: mux::framed(framing, &resume).into(),
+        }))
+    }
+
+    fn close(&mut self, open: &mut OpenBatch) {
+        if let Some(batch) = open.close() {
+            self.bytes += batch.bytes.len() + BATCH_OVERHEAD_BYTES;
+            self.batches.push_back(batch);
+        }
+    }
+
+    /// Keeps the newest place to join and all after it; of the rest, `lag_us` worth.
+    fn evict(&mut self, wire: &Wire) {
+        let newest_join = self
+            .batches
+            .iter()
+            .rposition(|batch| batch.join.is_some())
+            .unwrap_or(self.batches.len());
+        let mut before_join = newest_join;
+        while let Some(front) = self.batches.front() {
+            let too_old = before_join > 0 && self.last_us - front.dts_us > wire.lag_us;
+            if !too_old && self.bytes <= wire.max_bytes {
+                break;
+            }
+            self.bytes -= front.bytes.len() + BATCH_OVERHEAD_BYTES;
+            self.batches.pop_front();
+            self.first += 1;
+            before_join = before_join.saturating_sub(1);
+        }
+    }
+}
+
+struct OpenBatch {
+    framing: Framing,
+    room: usize,
+    bytes: Vec<u8>,
+    join: Option<Arc<Join>>,
+    frames_before: u64,
+    dts_us: i64,
+}
+
+impl OpenBatch {
+    fn new(framing: Framing) -> Self {
+        let mut bytes = Vec::with_capacity(16 * 1024);
+        let room = mux::open_frame(framing, &mut bytes);
+        Self {
+            framing,
+            room,
+            bytes,
+            join: None,
+            frames_before: 0,
+            dts_us: 0,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.len() == self.room
+    }
+
+    fn close(&mut self) -> Option<Batch> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut done = std::mem::replace(self, Self::new(self.framing));
+        let unused = mux::close_frame(done.framing, done.room, &mut done.bytes);
+        Some(Batch {
+            bytes: Bytes::from(done.bytes).slice(unused..),
+            join: done.join,
+            frames_before: done.frames_before,
+            dts_us: done.dts_us,
+        })
+    }
+}
+
+/// The wires in use, so that all loops share one per stream and form.
+#[derive(Default)]
+pub struct Wires {
+    map: Mutex<HashMap<(usize, Format), Weak<Wire>>>,
+}
+
+impl Wires {
+    /// The wire of this stream and form, made if nobody uses it yet.
+    pub fn open(
+        &self,
+        stream: &Arc<Stream>,
+        format: Format,
+        lag_us: i64,
+        max_bytes: usize,
+    ) -> Arc<Wire> {
+        let mut map = self.map.lock();
+        // A wire holds its stream, so while the entry upgrades, the address is that stream's.
+        let key = (Arc::as_ptr(stream) as usize, format);
+        if let Some(wire) = map.get(&key).and_then(Weak::upgrade) {
+            return wire;
+        }
+        map.retain(|_, wire| wire.strong_count() > 0);
+        let wire = Arc::new(Wire::new(stream.clone(), format, lag_us, max_bytes));
+        map.insert(key, Arc::downgrade(&wire));
+        wire
+    }
+}

@@ -1,0 +1,132 @@
+//! Listening sockets and the loops that accept from them.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use weir_base::{Code, Refusal, limits};
+
+use super::{Conn, Prefixed, proxy};
+use crate::context::Context;
+
+/// Pause after an accept error (usually: out of descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds `addr` for TCP with our backlog.
+///
+/// # Errors
+/// With the address in the text, for the operator.
+pub fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let bind = || {
+        let socket = Socket::new(
+            Domain::for_address(addr),
+            Type::STREAM.nonblocking(),
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        if addr.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&addr.into())?;
+        socket.listen(limits::LISTEN_BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
+    })
+}
+
+/// One accepted connection.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection, after PROXY header and TLS.
+    pub conn: Conn,
+    /// Bytes read from it already.
+    pub read: Bytes,
+    /// The client; what a trusted proxy said about it.
+    pub client: SocketAddr,
+    /// Who is at the other end of the socket.
+    pub peer: SocketAddr,
+}
+
+/// Accepts until shutdown, each connection in a task of its own.
+pub async fn run<F, Fut>(
+    context: Context,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    protocol: weir_hub::Protocol,
+    handle: F,
+) where
+    F: Fn(Context, Accepted) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_IN_SETUP));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // A draining node still answers: that it drains.
+            () = context.shutdown.stopping() => return,
+        };
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (tls, handle, task_context) = (tls.clone(), handle.clone(), context.clone());
+        context.tasks.spawn("connection", async move {
+            let prepared = prepare(&task_context, socket, peer, tls).await;
+            drop(place);
+            match prepared {
+                Ok(accepted) => handle(task_context, accepted).await,
+                Err(refusal) => task_context.refused(&refusal, protocol, "a connection", peer.ip()),
+            }
+        });
+    }
+}
+
+async fn prepare(
+    context: &Context,
+    socket: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+) -> Result<Accepted, Refusal> {
+    // Nagle would hold the end of each flush back until the viewer acknowledges its beginning.
+    let _ = socket.set_nodelay(true);
+    let (socket, client) = if context.config.load().trusts(peer.ip()) {
+        proxy::accept(socket, peer).await?
+    } else {
+        (Prefixed::new(Bytes::new(), socket), peer)
+    };
+    let Some(tls) = tls else {
+        let (read, socket) = socket.into_parts();
+        return Ok(Accepted {
+            conn: Conn::Plain(socket),
+            read,
+            client,
+            peer,
+        });
+    };
+    let deadline = Duration::from_millis(limits::HTTP_HEAD_MS);
+    match tokio::time::timeout(deadline, tls.accept(socket)).await {
+        Ok(Ok(stream)) => Ok(Accepted {
+            conn: Conn::Tls(Box::new(stream)),
+            read: Bytes::new(),
+            client,
+            peer,
+        }),
+        Ok(Err(error)) => Err(Refusal::new(Code::ProtocolError, format!("TLS: {error}"))),
+        Err(_) => Err(Refusal::new(Code::TooSlow, "no TLS hello in time")),
+    }
+}

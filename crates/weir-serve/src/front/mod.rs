@@ -1,0 +1,8 @@
+//! The doors: listening sockets, PROXY protocol, TLS. What stands behind them is told by the caller.
+
+pub mod io;
+pub mod listen;
+pub mod proxy;
+pub mod tls;
+
+pub use io::{Conn, Prefixed};

@@ -1,0 +1,100 @@
+//! Which stations run: at most one per stream, container and selection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use weir_base::{Code, Refusal, limits};
+use weir_hub::{Stream, StreamKey};
+use weir_media::hls::{Container, Selection};
+
+use super::station::Station;
+use crate::context::Context;
+
+/// See the module's words.
+#[derive(Debug, Default)]
+pub struct Stations {
+    map: Mutex<HashMap<StationKey, Arc<Station>>>,
+    blocked: AtomicUsize,
+}
+
+type StationKey = (StreamKey, Container, Selection);
+
+impl Stations {
+    /// The running station.
+    pub fn find(
+        &self,
+        key: &StreamKey,
+        container: Container,
+        selection: Selection,
+    ) -> Option<Arc<Station>> {
+        self.map
+            .lock()
+            .get(&(key.clone(), container, selection))
+            .cloned()
+    }
+
+    /// The running station for this very stream, started if there is none.
+    pub fn open(
+        &self,
+        context: &Context,
+        stream: &Arc<Stream>,
+        container: Container,
+        selection: Selection,
+    ) -> Arc<Station> {
+        let mut map = self.map.lock();
+        let key = (stream.key.clone(), container, selection);
+        if let Some(station) = map.get(&key)
+            && station.is_of(stream)
+        {
+            return station.clone();
+        }
+        let station = Arc::new(Station::new(context, stream.clone(), container, selection));
+        map.insert(key, station.clone());
+        context
+            .tasks
+            .spawn("hls", super::station::run(context.clone(), station.clone()));
+        station
+    }
+
+    /// Takes a station off the list, unless another has taken its place.
+    pub(super) fn close(&self, station: &Arc<Station>) {
+        let mut map = self.map.lock();
+        let key = (
+            station.stream.key.clone(),
+            station.container,
+            station.selection,
+        );
+        if map
+            .get(&key)
+            .is_some_and(|current| Arc::ptr_eq(current, station))
+        {
+            map.remove(&key);
+        }
+    }
+
+    /// A place among the requests that are held open.
+    ///
+    /// # Errors
+    /// 5001 when there are too many.
+    pub(super) fn block(&self) -> Result<BlockedPlace<'_>, Refusal> {
+        if self.blocked.fetch_add(1, Ordering::Relaxed) >= limits::HLS_BLOCKED_REQUESTS {
+            self.blocked.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::new(
+                Code::Overloaded,
+                "too many playlist requests wait",
+            ));
+        }
+        Ok(BlockedPlace(&self.blocked))
+    }
+}
+
+/// Dropped when the request is answered.
+pub(super) struct BlockedPlace<'a>(&'a AtomicUsize);
+
+impl Drop for BlockedPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

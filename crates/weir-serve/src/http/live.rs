@@ -1,0 +1,128 @@
+//! Endless streams over HTTP: who may have one, and in which form.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use weir_base::Refusal;
+use weir_base::sign::Action;
+use weir_hub::{ClientGuard, Protocol, Role, Stream};
+
+use super::route::LiveContainer;
+use crate::context::{Asked, Context};
+use crate::deliver::{Format, Framing, Selection};
+use crate::ingest::rtmp::wait_of;
+
+/// A request for an endless stream.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveRequest<'a> {
+    /// App.
+    pub app: &'a str,
+    /// Stream.
+    pub stream: &'a str,
+    /// FLV or TS.
+    pub container: LiveContainer,
+    /// What stands around it.
+    pub framing: Framing,
+    /// `Host`.
+    pub host: Option<&'a str>,
+    /// The query, decoded.
+    pub query: &'a [(String, String)],
+    /// The client.
+    pub client: SocketAddr,
+}
+
+/// An admitted request.
+pub struct Opened {
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// The form it goes out in.
+    pub format: Format,
+    /// The client's place in the table.
+    pub client: ClientGuard,
+}
+
+impl LiveRequest<'_> {
+    /// How the viewer is counted.
+    pub const fn protocol(&self) -> Protocol {
+        match (self.container, self.framing) {
+            (LiveContainer::Ts, _) => Protocol::HttpTs,
+            (LiveContainer::Flv, Framing::WebSocket) => Protocol::WsFlv,
+            (LiveContainer::Flv, _) => Protocol::HttpFlv,
+        }
+    }
+
+    /// The media type of the answer.
+    pub const fn content_type(&self) -> &'static str {
+        match self.container {
+            LiveContainer::Flv => "video/x-flv",
+            LiveContainer::Ts => "video/mp2t",
+        }
+    }
+
+    /// Asks the gatekeeper, finds the stream (waiting if the viewer is ready to), and enters the client.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub async fn open(&self, context: &Context) -> Result<Opened, Refusal> {
+        let asked = Asked {
+            action: Action::Play,
+            host: self.host,
+            app: self.app,
+            stream: self.stream,
+            query: self.query,
+            ip: self.client.ip(),
+            protocol: self.protocol(),
+        };
+        let (key, _) = context.admit(&asked).await?;
+        let stream = context.hub.wait_live(&key, wait_of(self.query)).await?;
+        let format = self.format();
+        if let Some(why) = format.refuses(&stream.ring.tracks()) {
+            return Err(Refusal::new(weir_base::Code::CodecUnsupported, why));
+        }
+        let now_us = context.hub.clock().now_us();
+        let client =
+            context
+                .hub
+                .clients()
+                .enter(Role::Viewer, self.protocol(), key, self.client, now_us)?;
+        Ok(Opened {
+            stream,
+            format,
+            client,
+        })
+    }
+
+    fn format(&self) -> Format {
+        let selection = selection_of(self.query);
+        match self.container {
+            LiveContainer::Flv => Format::Flv {
+                selection,
+                framing: self.framing,
+            },
+            LiveContainer::Ts => Format::Ts {
+                selection,
+                framing: self.framing,
+            },
+        }
+    }
+}
+
+/// `?audio=0` or `?video=0` leaves that track out; both together leave nothing out.
+pub fn selection_of(query: &[(String, String)]) -> Selection {
+    let off = |track: &str| {
+        query
+            .iter()
+            .any(|(name, value)| name == track && value == "0")
+    };
+    match (off("video"), off("audio")) {
+        (true, false) => Selection {
+            video: false,
+            audio: true,
+        },
+        (false, true) => Selection {
+            video: true,
+            audio: false,
+        },
+        _ => Selection::ALL,
+    }
+}

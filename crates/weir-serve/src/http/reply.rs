@@ -1,0 +1,47 @@
+//! Answers in the forms HTTP wants them.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use weir_base::{Code, Refusal};
+
+/// The body of every answer.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// A body of bytes at hand.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A refusal as JSON with its status.
+pub fn refusal(refusal: &Refusal) -> Response<Body> {
+    let mut response = Response::new(full(refusal_json(refusal)));
+    *response.status_mut() = status(refusal.code);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    if refusal.code.entry().http == 503 {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}
+
+/// The HTTP status of a code.
+pub fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.entry().http).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+/// The JSON form of a refusal.
+pub fn refusal_json(refusal: &Refusal) -> Vec<u8> {
+    serde_json::to_vec(refusal).unwrap_or_default()
+}

@@ -1,0 +1,185 @@
+//! Which paths are media. Decided by the path's ending alone, so that apps and streams keep all names
+//! but a few.
+
+use percent_encoding::percent_decode_str;
+use weir_media::hls;
+
+/// Characters of a path we look at.
+const MAX_PATH_BYTES: usize = 4096;
+
+/// What a path asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// An endless stream: `/{app}/{stream}.flv` or `.ts`.
+    Live {
+        /// App, all levels.
+        app: String,
+        /// Stream.
+        stream: String,
+        /// FLV or MPEG-TS.
+        container: LiveContainer,
+    },
+    /// `/{app}/{stream}.m3u8`: the multivariant playlist.
+    Multivariant {
+        /// App, all levels.
+        app: String,
+        /// Stream.
+        stream: String,
+    },
+    /// A media playlist or a piece of one, under `/{app}/{stream}/`.
+    Hls {
+        /// App, all levels.
+        app: String,
+        /// Stream.
+        stream: String,
+        /// Which file.
+        file: HlsFile,
+    },
+    /// Not media.
+    Other,
+}
+
+/// An endless container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveContainer {
+    /// FLV.
+    Flv,
+    /// MPEG-TS.
+    Ts,
+}
+
+/// A file of a stream's HLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HlsFile {
+    /// A media playlist: `hls.m3u8` (fMP4, with parts), `video.m3u8` and `audio.m3u8` (fMP4, one track
+    /// alone), `ts.m3u8` (MPEG-TS).
+    Playlist(hls::Container, hls::Selection),
+    /// An init segment, segment, part or key.
+    Piece(hls::Name),
+}
+
+/// Reads a raw (percent-encoded) path.
+pub fn route(path: &str) -> Route {
+    if path.len() > MAX_PATH_BYTES {
+        return Route::Other;
+    }
+    let Ok(path) = percent_decode_str(path.trim_start_matches('/')).decode_utf8() else {
+        return Route::Other;
+    };
+    let Some((folder, file)) = path.rsplit_once('/') else {
+        return Route::Other;
+    };
+    if folder == "assets" {
+        return Route::Other;
+    }
+    let hls_file = match file {
+        "hls.m3u8" => Some(HlsFile::Playlist(
+            hls::Container::Fmp4,
+            hls::Selection::Both,
+        )),
+        "video.m3u8" => Some(HlsFile::Playlist(
+            hls::Container::Fmp4,
+            hls::Selection::VideoOnly,
+        )),
+        "audio.m3u8" => Some(HlsFile::Playlist(
+            hls::Container::Fmp4,
+            hls::Selection::AudioOnly,
+        )),
+        "ts.m3u8" => Some(HlsFile::Playlist(hls::Container::Ts, hls::Selection::Both)),
+        _ => hls::parse_name(file).map(HlsFile::Piece),
+    };
+    if let Some(hls_file) = hls_file
+        && let Some((app, stream)) = folder.rsplit_once('/')
+    {
+        return Route::Hls {
+            app: app.into(),
+            stream: stream.into(),
+            file: hls_file,
+        };
+    }
+    let app = folder.to_owned();
+    match file.rsplit_once('.') {
+        Some((stream, "flv")) => Route::Live {
+            app,
+            stream: stream.into(),
+            container: LiveContainer::Flv,
+        },
+        Some((stream, "ts")) => Route::Live {
+            app,
+            stream: stream.into(),
+            container: LiveContainer::Ts,
+        },
+        Some((stream, "m3u8")) => Route::Multivariant {
+            app,
+            stream: stream.into(),
+        },
+        _ => Route::Other,
+    }
+}
+
+/// Reads a query string.
+pub fn query(raw: Option<&str>) -> Vec<(String, String)> {
+    /// Parameters looked at; a URL with more is nobody's.
+    const MAX_PARAMETERS: usize = 64;
+    form_urlencoded::parse(raw.unwrap_or_default().as_bytes())
+        .take(MAX_PARAMETERS)
+        .map(|(n, v)| (n.into_owned(), v.into_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(app: &str, stream: &str, container: LiveContainer) -> Route {
+        Route::Live {
+            app: app.into(),
+            stream: stream.into(),
+            container,
+        }
+    }
+
+    #[test]
+    fn media_is_told_by_its_ending() {
+        assert_eq!(
+            route("/live/demo.flv"),
+            live("live", "demo", LiveContainer::Flv)
+        );
+        assert_eq!(
+            route("/a/b/demo.x.ts"),
+            live("a/b", "demo.x", LiveContainer::Ts)
+        );
+        assert_eq!(
+            route("/live/%E7%9B%B4%E6%92%AD.flv"),
+            live("live", "直播", LiveContainer::Flv)
+        );
+        assert_eq!(
+            route("/live/demo.m3u8"),
+            Route::Multivariant {
+                app: "live".into(),
+                stream: "demo".into()
+            }
+        );
+        let playlist = Route::Hls {
+            app: "live".into(),
+            stream: "demo".into(),
+            file: HlsFile::Playlist(hls::Container::Ts, hls::Selection::Both),
+        };
+        assert_eq!(route("/live/demo/ts.m3u8"), playlist);
+    }
+
+    #[test]
+    fn pages_are_not_media() {
+        for path in [
+            "/",
+            "/watch/live/demo",
+            "/api/v1/streams",
+            "/demo.flv",
+            "/assets/x.ts",
+            "/live/demo.html",
+            "/%ff/x.flv",
+        ] {
+            assert_eq!(route(path), Route::Other, "{path}");
+        }
+    }
+}

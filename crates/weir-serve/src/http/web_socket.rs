@@ -1,0 +1,69 @@
+//! WebSocket viewers whose socket hyper holds (TLS, or a later request of a connection).
+
+use bytes::{Bytes, BytesMut};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use weir_proto::ws;
+
+/// The close code of a connection that did its work.
+const NORMAL_CLOSE: u16 = 1000;
+
+/// A decoder for what viewers say.
+pub(super) fn decoder() -> ws::Decoder {
+    ws::Decoder::server(ws::Limits::default())
+}
+
+/// Carries batches to an upgraded connection until either side ends.
+pub(super) async fn relay(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+    let mut decoder = decoder();
+    let mut buffer = BytesMut::with_capacity(1024);
+    loop {
+        buffer.clear();
+        buffer.reserve(512);
+        tokio::select! {
+            batch = batches.recv() => {
+                let Some(batch) = batch else { break };
+                if writer.write_all(&batch).await.is_err() || (batches.is_empty() && writer.flush().await.is_err()) {
+                    return;
+                }
+            }
+            read = reader.read_buf(&mut buffer) => {
+                if !matches!(read, Ok(1..)) {
+                    return;
+                }
+                let mut answers = Vec::new();
+                let over = hear(&mut decoder, &buffer, &mut answers);
+                if writer.write_all(&answers).await.is_err() || writer.flush().await.is_err() || over {
+                    return;
+                }
+            }
+        }
+    }
+    let _ = writer.shutdown().await;
+}
+
+/// Reads what a viewer said and writes the pongs it is owed; `true` when it is done with us.
+pub(crate) fn hear(decoder: &mut ws::Decoder, mut said: &[u8], answers: &mut Vec<u8>) -> bool {
+    loop {
+        match decoder.next(&mut said) {
+            Ok(Some(ws::Event::Ping(payload))) => {
+                ws::put_frame_header(answers, ws::Opcode::Pong, true, payload.len());
+                answers.extend_from_slice(&payload);
+            }
+            Ok(Some(ws::Event::Close { code, .. })) => {
+                ws::put_close(answers, code.unwrap_or(NORMAL_CLOSE), "");
+                return true;
+            }
+            Err(error) => {
+                ws::put_close(answers, error.code, error.why);
+                return true;
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+        }
+    }
+}

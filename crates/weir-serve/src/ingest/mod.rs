@@ -1,0 +1,3 @@
+//! Publishers' protocols, one file each: bytes from a socket become frames in the hub.
+
+pub mod rtmp;

@@ -1,0 +1,525 @@
+//! One RTMP connection: drives the sans-IO session, publishes into the hub, and hands players over
+//! to a delivery loop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal, ids, limits};
+use weir_hub::hub::PublishRequest;
+use weir_hub::{Protocol, Publisher, Role, Stream};
+use weir_media::MediaError;
+use weir_media::flv::{Depacketizer, Event};
+use weir_proto::rtmp::{
+    Capabilities, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
+};
+
+use crate::context::{Asked, Context};
+use crate::deliver::format::RTMP_CHUNK_BYTES;
+use crate::deliver::{Format, Inbound, NewViewer, Sink};
+use crate::front::Conn;
+use crate::front::listen::Accepted;
+
+/// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
+const IDLE_READ_BYTES: usize = 2 * 1024;
+/// Malformed messages in a row after which a publisher is let go.
+const MALFORMED_IN_A_ROW: u32 = 100;
+/// Time a refused client gets to read why before the socket closes.
+const REFUSAL_LINGER: Duration = Duration::from_millis(500);
+
+/// Serves one connection to its end.
+pub async fn serve(context: Context, accepted: Accepted) {
+    let Accepted {
+        conn, read, client, ..
+    } = accepted;
+    let mut seed = [0; 32];
+    match ids::random_bytes() {
+        Ok(bytes) => seed = bytes,
+        Err(error) => tracing::warn!(%error, "no randomness: the handshake is predictable"),
+    }
+    let config = ServerConfig {
+        chunk_size: RTMP_CHUNK_BYTES,
+        ..ServerConfig::default()
+    };
+    let mut connection = Connection {
+        session: ServerSession::new(config, seed),
+        conn,
+        context,
+        client,
+        publishing: None,
+        setup_deadline: Instant::now(),
+    };
+    let ended = connection.run(read.into()).await;
+    connection.finish(ended).await;
+}
+
+struct Connection {
+    session: ServerSession,
+    conn: Conn,
+    context: Context,
+    client: SocketAddr,
+    publishing: Option<Publishing>,
+    setup_deadline: Instant,
+}
+
+struct Publishing {
+    msid: u32,
+    publisher: Publisher,
+    depacketizer: Depacketizer,
+    events: Vec<Event>,
+    malformed: u32,
+}
+
+/// How a connection came to its end.
+enum Ended {
+    /// It broke or was broken.
+    Code(Code, String),
+    /// It plays now: its socket belongs to a delivery loop.
+    Handed {
+        stream: Arc<Stream>,
+        viewer: Box<PlayRequest>,
+    },
+}
+
+struct PlayRequest {
+    msid: u32,
+    client: weir_hub::ClientGuard,
+}
+
+impl Connection {
+    async fn run(&mut self, mut buffer: BytesMut) -> Ended {
+        self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+        loop {
+            if !buffer.is_empty() {
+                let now_ms = u64::try_from(self.context.hub.clock().now_us() / 1000).unwrap_or(0);
+                let size = buffer.len() as u64;
+                let received = self.session.receive(now_ms, &buffer);
+                buffer.clear();
+                if self.publishing.is_some() {
+                    self.context.hub.counters().received(Protocol::Rtmp, size);
+                }
+                while let Some(event) = self.session.poll_event() {
+                    if let Some(ended) = self.hear(event).await {
+                        return ended;
+                    }
+                }
+                if let Err(ended) = self.flush().await {
+                    return ended;
+                }
+                if let Err(error) = received {
+                    return Ended::Code(code_of(&error), error.to_string());
+                }
+            }
+            if let Some(ended) = self.read(&mut buffer).await {
+                return ended;
+            }
+        }
+    }
+
+    /// Waits for bytes, for a kick, or for the set-up time to be over.
+    async fn read(&mut self, buffer: &mut BytesMut) -> Option<Ended> {
+        let room = if self.publishing.is_some() {
+            limits::RTMP_READ_BYTES
+        } else {
+            IDLE_READ_BYTES
+        };
+        buffer.reserve(room);
+        let read = match &self.publishing {
+            Some(publishing) => {
+                tokio::select! {
+                    read = self.conn.read_buf(buffer) => read,
+                    code = publishing.publisher.kicked() => return Some(Ended::Code(code, code.entry().message.into())),
+                }
+            }
+            None => {
+                tokio::select! {
+                    read = self.conn.read_buf(buffer) => read,
+                    () = tokio::time::sleep_until(self.setup_deadline) => {
+                        return Some(Ended::Code(Code::TooSlow, "neither publish nor play in time".into()));
+                    }
+                    () = self.context.shutdown.stopping() => {
+                        return Some(Ended::Code(Code::Draining, Code::Draining.entry().message.into()));
+                    }
+                }
+            }
+        };
+        match read {
+            Ok(0) => Some(Ended::Code(
+                Code::ClientStopped,
+                "the client closed the connection".into(),
+            )),
+            Ok(_) => None,
+            Err(error) => Some(Ended::Code(Code::NetworkReset, error.to_string())),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Ended> {
+        let output = self.session.take_output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
+        match timeout(limit, self.conn.write_all(&output)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Ended::Code(Code::NetworkReset, error.to_string())),
+            Err(_) => Err(Ended::Code(
+                Code::TooSlow,
+                "the client does not read our answers".into(),
+            )),
+        }
+    }
+
+    async fn hear(&mut self, event: ServerEvent) -> Option<Ended> {
+        match event {
+            ServerEvent::Publish { msid, target, .. } => self.publish(msid, &target).await,
+            ServerEvent::Play { msid, target, .. } => self.play(msid, &target).await,
+            ServerEvent::Media {
+                message_type,
+                timestamp_ms,
+                body,
+            } => self.media(message_type, timestamp_ms, body),
+            ServerEvent::Unpublish { .. } => {
+                if let Some(publishing) = self.publishing.take() {
+                    publishing.publisher.end(Code::ClientStopped);
+                }
+                self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    async fn publish(&mut self, msid: u32, target: &Target) -> Option<Ended> {
+        if self.publishing.is_some() {
+            return Some(Ended::Code(
+                Code::ProtocolError,
+                "a second publish on one connection".into(),
+            ));
+        }
+        match self.begin(msid, target).await {
+            Ok(publishing) => {
+                self.publishing = Some(publishing);
+                self.session.accept_publish(msid);
+                None
+            }
+            Err(refusal) => Some(
+                self.refuse(msid, &refusal, refusal.code.rtmp_publish(), "publish")
+                    .await,
+            ),
+        }
+    }
+
+    async fn begin(&self, msid: u32, target: &Target) -> Result<Publishing, Refusal> {
+        let (key, grant) = self
+            .context
+            .admit(&self.asked(target, Action::Publish))
+            .await?;
+        let request = PublishRequest {
+            key,
+            protocol: Protocol::Rtmp,
+            addr: self.client,
+            grant,
+        };
+        let publisher = self.context.hub.publish(request)?;
+        self.context.hub.counters().connected(Protocol::Rtmp);
+        Ok(Publishing {
+            msid,
+            publisher,
+            depacketizer: Depacketizer::default(),
+            events: Vec::new(),
+            malformed: 0,
+        })
+    }
+
+    fn media(&mut self, message_type: u8, timestamp_ms: u32, body: bytes::Bytes) -> Option<Ended> {
+        let publishing = self.publishing.as_mut()?;
+        match publishing
+            .depacketizer
+            .push(message_type, timestamp_ms, body, &mut publishing.events)
+        {
+            Ok(()) => publishing.malformed = 0,
+            Err(MediaError::Unsupported(what)) => {
+                return Some(Ended::Code(Code::CodecUnsupported, what));
+            }
+            Err(error @ MediaError::NoCodecHeader(_)) => {
+                return Some(Ended::Code(Code::NoCodecHeader, error.to_string()));
+            }
+            Err(error) => {
+                publishing.publisher.dropped(1);
+                publishing.malformed += 1;
+                if publishing.malformed >= MALFORMED_IN_A_ROW {
+                    return Some(Ended::Code(Code::ProtocolError, error.to_string()));
+                }
+            }
+        }
+        for event in publishing.events.drain(..) {
+            match event {
+                Event::Tracks(tracks) => publishing.publisher.tracks(tracks),
+                Event::Metadata(metadata) => publishing.publisher.metadata(metadata),
+                Event::Frame(frame) => publishing.publisher.frame(frame),
+                Event::Note(note) => {
+                    tracing::info!(stream = %publishing.publisher.stream().key, "{note}");
+                }
+                Event::EndOfSequence => {}
+            }
+        }
+        None
+    }
+
+    async fn play(&mut self, msid: u32, target: &Target) -> Option<Ended> {
+        match self.open(target).await {
+            Ok((stream, client)) => {
+                self.session.accept_play(msid);
+                Some(Ended::Handed {
+                    stream,
+                    viewer: Box::new(PlayRequest { msid, client }),
+                })
+            }
+            Err(refusal) => Some(
+                self.refuse(msid, &refusal, refusal.code.rtmp_play(), "play")
+                    .await,
+            ),
+        }
+    }
+
+    async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
+        let (key, _) = self
+            .context
+            .admit(&self.asked(target, Action::Play))
+            .await?;
+        let wait = wait_of(&target.query);
+        let stream = self.context.hub.wait_live(&key, wait).await?;
+        let enhanced = self.context.config.load().assume_enhanced
+            || target
+                .query
+                .iter()
+                .any(|(name, value)| name == "enhanced" && value == "1");
+        if !enhanced {
+            check_capabilities(&stream, &self.session.peer().capabilities)?;
+        }
+        let now_us = self.context.hub.clock().now_us();
+        let client = self.context.hub.clients().enter(
+            Role::Viewer,
+            Protocol::Rtmp,
+            key,
+            self.client,
+            now_us,
+        )?;
+        Ok((stream, client))
+    }
+
+    fn asked<'a>(&self, target: &'a Target, action: Action) -> Asked<'a> {
+        Asked {
+            action,
+            host: Some(target.vhost.as_deref().unwrap_or(&target.host)),
+            app: &target.app,
+            stream: &target.stream,
+            query: &target.query,
+            ip: self.client.ip(),
+            protocol: Protocol::Rtmp,
+        }
+    }
+
+    async fn refuse(&mut self, msid: u32, refusal: &Refusal, status: &str, what: &str) -> Ended {
+        self.context
+            .refused(refusal, Protocol::Rtmp, what, self.client.ip());
+        let description = format!(
+            "{}: {} {}",
+            refusal.code,
+            refusal.detail,
+            refusal.code.entry().advice
+        );
+        let number = refusal.code.number();
+        self.session.refuse(
+            msid,
+            &StatusRefusal {
+                code: status,
+                description: &description,
+                number,
+            },
+        );
+        let _ = self.flush().await;
+        linger(&mut self.conn).await;
+        Ended::Code(Code::ClientStopped, String::new())
+    }
+
+    async fn finish(mut self, ended: Ended) {
+        match ended {
+            Ended::Code(code, detail) => self.close(code, &detail).await,
+            Ended::Handed { stream, viewer } => self.hand_over(stream, *viewer).await,
+        }
+    }
+
+    async fn close(&mut self, code: Code, detail: &str) {
+        if code != Code::ClientStopped {
+            self.context.refused(
+                &Refusal::new(code, detail.to_owned()),
+                Protocol::Rtmp,
+                "an RTMP connection",
+                self.client.ip(),
+            );
+        }
+        if let Some(publishing) = self.publishing.take() {
+            let msid = publishing.msid;
+            publishing.publisher.end(code);
+            if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
+                let description = format!("{code}: {detail} {}", code.entry().advice);
+                self.session.end_publish(msid, code.number(), &description);
+                let _ = self.flush().await;
+                linger(&mut self.conn).await;
+            }
+        }
+        let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
+    }
+
+    async fn hand_over(mut self, stream: Arc<Stream>, viewer: PlayRequest) {
+        let PlayRequest { msid, client } = viewer;
+        let format = Format::Rtmp { msid };
+        let greeting = self.session.take_output();
+        match self.conn {
+            Conn::Plain(socket) => {
+                let socket = match socket.into_std() {
+                    Ok(socket) => mio::net::TcpStream::from_std(socket),
+                    Err(error) => {
+                        tracing::warn!(%error, "a viewer's socket cannot be handed over");
+                        return;
+                    }
+                };
+                let inbound = Inbound::Rtmp(Box::new(self.session), msid);
+                let viewer = NewViewer {
+                    sink: Sink::Socket(socket),
+                    client,
+                    greeting,
+                    inbound,
+                };
+                if let Err(refusal) = self.context.pool.add(stream, format, viewer) {
+                    self.context
+                        .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
+                }
+            }
+            Conn::Tls(conn) => {
+                let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+                let viewer = NewViewer {
+                    sink: Sink::Relay(queue),
+                    client,
+                    greeting,
+                    inbound: Inbound::Elsewhere,
+                };
+                if let Err(refusal) = self.context.pool.add(stream.clone(), format, viewer) {
+                    self.context
+                        .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
+                    return;
+                }
+                relay(*conn, self.session, batches, &self.context, &stream, msid).await;
+            }
+        }
+    }
+}
+
+/// Stands between a delivery loop and an encrypted player.
+async fn relay<S>(
+    conn: S,
+    mut session: ServerSession,
+    mut batches: mpsc::Receiver<bytes::Bytes>,
+    context: &Context,
+    stream: &Stream,
+    msid: u32,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let (mut reader, mut writer) = tokio::io::split(conn);
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.clear();
+        buffer.reserve(IDLE_READ_BYTES);
+        tokio::select! {
+            batch = batches.recv() => {
+                let Some(batch) = batch else { break };
+                if writer.write_all(&batch).await.is_err() || (batches.is_empty() && writer.flush().await.is_err()) {
+                    return;
+                }
+            }
+            read = reader.read_buf(&mut buffer) => {
+                let now_ms = u64::try_from(context.hub.clock().now_us() / 1000).unwrap_or(0);
+                if !matches!(read, Ok(1..)) || session.receive(now_ms, &buffer).is_err() {
+                    return;
+                }
+                while let Some(event) = session.poll_event() {
+                    if matches!(event, ServerEvent::StopPlay { .. }) {
+                        return;
+                    }
+                }
+                // Answers may stand between whole batches only, and here we are between two.
+                if writer.write_all(&session.take_output()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    let code = stream
+        .ended()
+        .map_or(Code::Operator, |ended| ended.code_for_viewers());
+    let description = format!("{code}: {}", code.entry().message);
+    session.end_play(
+        msid,
+        "NetStream.Play.UnpublishNotify",
+        &description,
+        code.number(),
+    );
+    let _ = timeout(REFUSAL_LINGER, writer.write_all(&session.take_output())).await;
+    let _ = timeout(REFUSAL_LINGER, writer.shutdown()).await;
+}
+
+/// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
+/// connection, and the client would never see why.
+async fn linger(conn: &mut Conn) {
+    let _ = timeout(REFUSAL_LINGER, async {
+        let _ = conn.shutdown().await;
+        let mut scratch = [0; IDLE_READ_BYTES];
+        while matches!(conn.read(&mut scratch).await, Ok(1..)) {}
+    })
+    .await;
+}
+
+/// The time a viewer is ready to wait for a stream that is not live: `?wait=` seconds.
+pub(crate) fn wait_of(query: &[(String, String)]) -> Duration {
+    let seconds = query
+        .iter()
+        .find(|(name, _)| name == "wait")
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
+    Duration::from_secs(u64::min(seconds, limits::WAIT_S))
+}
+
+/// A player that announced nothing can play what RTMP has always had; the rest it must announce.
+fn check_capabilities(stream: &Stream, capabilities: &Capabilities) -> Result<(), Refusal> {
+    let tracks = stream.ring.tracks();
+    let video = tracks
+        .video
+        .as_ref()
+        .filter(|track| !capabilities.can_video(track.codec))
+        .map(|track| track.codec.name());
+    let audio = tracks
+        .audio
+        .as_ref()
+        .filter(|track| !capabilities.can_audio(track.codec))
+        .map(|track| track.codec.name());
+    match video.or(audio) {
+        None => Ok(()),
+        Some(codec) => Err(Refusal::new(
+            Code::CodecUnsupported,
+            format!(
+                "the stream is {codec} and the player did not announce it (Enhanced RTMP fourCcList); add ?enhanced=1 if it can play it."
+            ),
+        )),
+    }
+}
+
+fn code_of(error: &RtmpError) -> Code {
+    Code::from_number(error.number()).unwrap_or(Code::ProtocolError)
+}

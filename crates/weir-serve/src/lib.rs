@@ -1,0 +1,16 @@
+//! Sockets × protocols × hub: listeners, ingest, delivery loops, HLS over HTTP.
+//!
+//! Knows no database and no admin API; other HTTP paths go to a service handed in by the binary.
+
+pub mod config;
+pub mod context;
+pub mod deliver;
+pub mod front;
+pub mod hls;
+pub mod http;
+pub mod ingest;
+pub mod server;
+
+pub use config::Config;
+pub use context::{Context, Parts};
+pub use server::Server;

@@ -1,0 +1,23 @@
+//! What the tests lean on: a server in a test, real clients around it, and an HLS checker.
+//!
+//! For tests only, so what goes wrong here panics with words. Nothing of weir's own client code is
+//! used to judge weir: the HTTP and WebSocket clients and the playlist checker are independent.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+pub mod ffprobe;
+pub mod flv;
+pub mod fuzz;
+pub mod hls_check;
+pub mod hls_follow;
+pub mod http;
+pub mod media;
+pub mod process;
+pub mod server;
+pub mod synthetic;
+pub mod tools;
+pub mod wait;
+pub mod ws;

@@ -1,0 +1,121 @@
+//! A server's "no" in words: its own, and what weir's error registry advises.
+
+use weir_base::Code;
+
+/// A server refused, or ended what it had granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Refused {
+    /// The number in the error registry, if the server is a weir.
+    pub(crate) code: Option<u16>,
+    text: String,
+}
+
+impl Refused {
+    /// Of an RTMP status: `NetStream.…` code, the server's words, and `weirCode`.
+    pub(crate) fn rtmp(status: &str, description: &str, code: Option<u16>) -> Self {
+        let status = if status.is_empty() {
+            "an error without a name"
+        } else {
+            status
+        };
+        let colon = if description.is_empty() { "" } else { ": " };
+        let said = format!("the server refused with {status}{colon}{description}");
+        Self {
+            code,
+            text: with_advice(said, code, !description.is_empty()),
+        }
+    }
+
+    /// Of an HTTP answer: its status and body, JSON from a weir.
+    pub(crate) fn http(status: u16, body: &[u8]) -> Self {
+        let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let code = json
+            .get("code")
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
+        let detail = json
+            .get("detail")
+            .and_then(serde_json::Value::as_str)
+            .filter(|detail| !detail.is_empty());
+        let said = match detail {
+            Some(detail) => format!("the server answered {status}: {detail}"),
+            None => format!("the server answered {status}"),
+        };
+        Self {
+            code,
+            text: with_advice(said, code, false),
+        }
+    }
+
+    /// Of a WebSocket close: its code and reason.
+    pub(crate) fn web_socket(close: Option<u16>, reason: &str) -> Self {
+        let close = close.unwrap_or(1005);
+        // weir begins the reason with the number of the code.
+        let number = reason.get(..4).and_then(|number| number.parse().ok());
+        let code = number.filter(|number| Code::from_number(*number).is_some());
+        let colon = if reason.is_empty() { "" } else { ": " };
+        Self {
+            code,
+            text: with_advice(
+                format!("the server closed with {close}{colon}{reason}"),
+                code,
+                false,
+            ),
+        }
+    }
+
+    /// Whether asking again later, unchanged, may be answered differently.
+    pub(crate) fn may_pass(&self) -> bool {
+        // Who may not (1xxx, 2xxx) will not in a second either, except where a quota is full.
+        !matches!(self.code, Some(1000..=2004 | 2007..=2999 | 3006))
+    }
+}
+
+fn with_advice(said: String, code: Option<u16>, has_message: bool) -> String {
+    match code.map(|number| (number, Code::from_number(number).map(Code::entry))) {
+        Some((number, Some(entry))) if has_message => {
+            format!("{said} (code {number} {}). {}", entry.name, entry.advice)
+        }
+        Some((number, Some(entry))) => {
+            format!(
+                "{said} (code {number} {}): {} {}",
+                entry.name, entry.message, entry.advice
+            )
+        }
+        Some((number, None)) => format!("{said} (code {number})"),
+        None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_code_and_says_what_to_do() {
+        let refused = Refused::http(404, br#"{"code":3002,"detail":null}"#).to_string();
+        assert!(
+            refused.contains("404")
+                && refused.contains("3002 not_live")
+                && refused.contains("?wait="),
+            "{refused}"
+        );
+        let refused = Refused::rtmp("NetStream.Publish.BadName", "taken", Some(3004)).to_string();
+        assert!(
+            refused.contains("BadName: taken") && refused.contains("3004"),
+            "{refused}"
+        );
+        assert_eq!(
+            Refused::http(502, b"<html>").to_string(),
+            "the server answered 502"
+        );
+    }
+
+    #[test]
+    fn what_will_not_change_by_waiting_is_not_tried_again() {
+        assert!(!Refused::rtmp("", "", Some(1003)).may_pass());
+        assert!(Refused::rtmp("", "", Some(3004)).may_pass());
+        assert!(Refused::http(502, b"").may_pass());
+    }
+}

@@ -1,0 +1,62 @@
+//! One way to watch a stream, whatever the protocol: open, decode, hand to a sink.
+
+use std::time::Duration;
+
+use super::address::{Container, HttpUrl, MediaUrl};
+use super::decode::{FlvDecoder, Sink, TsDecoder};
+use super::http::{HttpClient, next_piece};
+use super::{hls, rtmp, ws};
+
+/// A stream from which nothing came for so long is taken for dead.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How to watch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WatchOptions {
+    /// Take any certificate.
+    pub(crate) insecure: bool,
+}
+
+/// Plays `url` into `sink` until the stream ends or the sink is done.
+///
+/// # Errors
+/// [`super::refusal::Refused`] in the chain when the server said no; network trouble; what the
+/// sink says.
+pub(crate) async fn watch(
+    url: &MediaUrl,
+    options: &WatchOptions,
+    sink: &mut dyn Sink,
+) -> anyhow::Result<()> {
+    match url {
+        MediaUrl::Rtmp(url) => rtmp::watch(url, options, sink).await,
+        MediaUrl::Http(url, container) => watch_body(url, *container, options, sink).await,
+        MediaUrl::WebSocket(url) => ws::watch(url, options, sink).await,
+        MediaUrl::Hls(url) => hls::watch(url, options, sink).await,
+    }
+}
+
+async fn watch_body(
+    url: &HttpUrl,
+    container: Container,
+    options: &WatchOptions,
+    sink: &mut dyn Sink,
+) -> anyhow::Result<()> {
+    let mut client = HttpClient::new(options.insecure);
+    let (response, _) = client.get(url, &[]).await?;
+    let mut body = response.into_body();
+    let (mut flv, mut ts) = (FlvDecoder::default(), TsDecoder::default());
+    while !sink.is_done() {
+        let Some(piece) = next_piece(&mut body).await? else {
+            break;
+        };
+        sink.bytes(&piece)?;
+        match container {
+            Container::Flv => flv.push(&piece, sink)?,
+            Container::Ts => ts.push(&piece, sink)?,
+        }
+    }
+    if container == Container::Ts {
+        ts.finish(sink)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! The life of the process, read from top to bottom: secrets, hub, delivery, listeners, API, demo,
+//! signals, and the ordered end.
+
+mod gate;
+mod secrets;
+mod signals;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+use weir_base::{Clock, Code, Shutdown, Tasks};
+use weir_hub::{Hub, StreamKey};
+use weir_serve::deliver::Pool;
+use weir_serve::hls::Stations;
+use weir_serve::http::service::ApiService;
+use weir_serve::{Context, Parts, Server};
+
+use crate::client::{PublishOptions, publish_file};
+use crate::config::{Config, Sources};
+
+pub(crate) use gate::Gate;
+pub(crate) use secrets::Secrets;
+
+/// The clip of the demo stream: made by `scripts/make-demo.sh`.
+const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");
+/// How long the last goodbyes may take.
+const GOODBYE: Duration = Duration::from_millis(300);
+/// File in the data directory that says which ports are in use, for tools and tests.
+const PORTS_FILE: &str = "ports.json";
+
+/// What `weir serve` was asked for.
+pub(crate) struct Order<'a> {
+    /// The merged configuration.
+    pub(crate) config: Config,
+    /// Where it came from, to read it again on SIGHUP.
+    pub(crate) sources: Sources,
+    /// Where secrets and later recordings live.
+    pub(crate) data: &'a Path,
+    /// Play the demo.
+    pub(crate) demo: bool,
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
+    let Order {
+        config,
+        sources,
+        data,
+        demo,
+    } = order;
+    let secrets = Secrets::open(data, &config)?;
+    // Everything that can fail for the operator's reasons fails here, before anything runs.
+    let server = Server::bind(&config.serve())?;
+    let addresses = server.addresses();
+    let certificate = server.certificate();
+
+    let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
+    let hub = Hub::new(config.hub(), Clock::real());
+    let gate = Arc::new(Gate::new(&config, &secrets, hub.clock().clone()));
+    let pool = Pool::start(config.deliver(), &hub, &tasks, &shutdown)
+        .context("cannot start the delivery loops")?;
+    let context = Context::new(Parts {
+        hub: hub.clone(),
+        gate: gate.clone(),
+        pool,
+        stations: Stations::default(),
+        tasks: tasks.clone(),
+        shutdown: shutdown.clone(),
+        config: ArcSwap::from_pointee(config.serve()),
+    });
+    let api = api(&config, &secrets, &hub, &shutdown);
+    server.run(&context, &api);
+    write_ports(data, &addresses)?;
+    announce(&addresses, &secrets, demo, &config);
+    if demo {
+        start_demo(&tasks, &shutdown, &secrets, &addresses);
+    }
+
+    let reload = signals::Reload {
+        sources,
+        running: config,
+        context: context.clone(),
+        gate,
+        certificate,
+    };
+    signals::until_told_to_stop(reload, &shutdown).await;
+    hub.kick_all(Code::Draining);
+    tokio::time::sleep(GOODBYE).await;
+    shutdown.stop();
+    if tokio::time::timeout(Duration::from_secs(5), tasks.join())
+        .await
+        .is_err()
+    {
+        tracing::warn!(tasks = tasks.len(), "some tasks did not end in time");
+    }
+    let _ = std::fs::remove_file(data.join(PORTS_FILE));
+    Ok(())
+}
+
+fn api(config: &Config, secrets: &Secrets, hub: &Hub, shutdown: &Shutdown) -> ApiService {
+    let node = if config.node.name.is_empty() {
+        host_name()
+    } else {
+        config.node.name.clone()
+    };
+    let router = weir_api::router(weir_api::Config {
+        hub: hub.clone(),
+        shutdown: shutdown.clone(),
+        admin_token: secrets.admin_token.clone(),
+        node,
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    let service = router.map_request(|request: http::Request<hyper::body::Incoming>| {
+        request.map(axum::body::Body::new)
+    });
+    BoxCloneSyncService::new(
+        service.map_response(|response: http::Response<axum::body::Body>| {
+            response.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+        }),
+    )
+}
+
+fn host_name() -> String {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    if name.is_empty() { "weir".into() } else { name }
+}
+
+fn write_ports(
+    data: &Path,
+    [rtmp, rtmps, http, https]: &[Vec<SocketAddr>; 4],
+) -> anyhow::Result<()> {
+    let ports = serde_json::json!({ "rtmp": rtmp, "rtmps": rtmps, "http": http, "https": https });
+    let path = data.join(PORTS_FILE);
+    // Written beside and renamed, so that whoever waits for the file never reads half of it.
+    let beside = data.join(format!("{PORTS_FILE}.new"));
+    std::fs::write(&beside, ports.to_string())
+        .and_then(|()| std::fs::rename(&beside, &path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn announce(
+    [rtmp, _, http, https]: &[Vec<SocketAddr>; 4],
+    secrets: &Secrets,
+    demo: bool,
+    config: &Config,
+) {
+    let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
+    let mut lines = Vec::new();
+    if let Some(port) = port(http) {
+        lines.push(format!("  site      http://localhost:{port}/"));
+        if demo {
+            lines.push(format!(
+                "  demo      http://localhost:{port}/watch/live/demo"
+            ));
+        }
+    }
+    if let Some(port) = port(https) {
+        lines.push(format!("  site TLS  https://localhost:{port}/"));
+    }
+    if let Some(port) = port(rtmp) {
+        let open = config.auth.publish == crate::config::PublishAuth::Open;
+        let key = if open {
+            "me".to_owned()
+        } else {
+            format!("me?key={}", secrets.stream_key("", "live", "me"))
+        };
+        lines.push(format!(
+            "  OBS       server rtmp://localhost:{port}/live   stream key {key}"
+        ));
+        lines.push(format!(
+            "  ffmpeg    ffmpeg -re -i FILE -c:v libx264 -preset veryfast -b:v 2000k -g 60 -c:a aac -f flv \"rtmp://localhost:{port}/live/{key}\""
+        ));
+    }
+    lines.push(format!(
+        "  admin     user admin, password {}",
+        secrets.admin_token
+    ));
+    println!(
+        "\nweir {} is live\n{}\n",
+        env!("CARGO_PKG_VERSION"),
+        lines.join("\n")
+    );
+}
+
+/// The demo is a publisher like any other: our own, over RTMP, with its stream key.
+fn start_demo(
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+    secrets: &Secrets,
+    [rtmp, ..]: &[Vec<SocketAddr>; 4],
+) {
+    let Some(address) = rtmp.first() else {
+        tracing::warn!("no demo stream: rtmp.listen is empty");
+        return;
+    };
+    let key = secrets.stream_key("", "live", "demo");
+    let host = if address.is_ipv6() {
+        "[::1]"
+    } else {
+        "127.0.0.1"
+    };
+    let url = format!("rtmp://{host}:{}/live/demo?key={key}", address.port());
+    let shutdown = shutdown.clone();
+    tasks.spawn("demo", async move {
+        let options = PublishOptions {
+            looped: true,
+            retry: true,
+            ..PublishOptions::default()
+        };
+        if let Err(error) = publish_file(
+            bytes::Bytes::from_static(DEMO),
+            &url,
+            options,
+            shutdown.draining(),
+        )
+        .await
+        {
+            tracing::warn!("the demo stream ended: {error:#}");
+        }
+    });
+}
+
+/// Prints a stream's key: used by `weir key`.
+pub(crate) fn stream_key(data: &Path, config: &Config, key: &StreamKey) -> anyhow::Result<String> {
+    Ok(Secrets::open(data, config)?.stream_key(key.vhost(), key.app(), key.stream()))
+}

@@ -1,0 +1,213 @@
+//! Admission on one node: stream keys and signed URLs, from the configuration alone.
+
+use std::collections::BTreeMap;
+
+use arc_swap::ArcSwap;
+use weir_base::sign::{self, Action, Signed, Subject};
+use weir_base::{Clock, Code, Refusal};
+use weir_hub::gate::Answer;
+use weir_hub::{Admission, Gatekeeper, Grant};
+
+use super::secrets::Secrets;
+use crate::config::{App, Auth, Config, PlayAuth, PublishAuth};
+
+/// See the module's words.
+pub(crate) struct Gate {
+    clock: Clock,
+    secrets: Secrets,
+    rules: ArcSwap<Rules>,
+}
+
+struct Rules {
+    auth: Auth,
+    takeover: bool,
+    apps: BTreeMap<String, App>,
+}
+
+impl Rules {
+    fn new(config: &Config) -> Self {
+        Self {
+            auth: config.auth.clone(),
+            takeover: config.stream.takeover,
+            apps: config.apps.clone(),
+        }
+    }
+}
+
+impl Gate {
+    /// With the rules of `config`.
+    pub(crate) fn new(config: &Config, secrets: &Secrets, clock: Clock) -> Self {
+        Self {
+            clock,
+            secrets: secrets.clone(),
+            rules: ArcSwap::from_pointee(Rules::new(config)),
+        }
+    }
+
+    /// New rules, for whoever comes from now on.
+    pub(crate) fn reconfigure(&self, config: &Config) {
+        self.rules.store(Rules::new(config).into());
+    }
+
+    fn decide(&self, admission: &Admission<'_>) -> Result<Grant, Refusal> {
+        let rules = self.rules.load();
+        let app = rules
+            .apps
+            .get(admission.key.app())
+            .cloned()
+            .unwrap_or_default();
+        let takeover = app.takeover.unwrap_or(rules.takeover);
+        let open = match admission.action {
+            Action::Publish => app.publish.unwrap_or(rules.auth.publish) == PublishAuth::Open,
+            Action::Play => app.play.unwrap_or(rules.auth.play) == PlayAuth::Open,
+        };
+        if !open {
+            self.check(admission, &rules.auth)?;
+        }
+        Ok(Grant { takeover })
+    }
+
+    fn check(&self, admission: &Admission<'_>, auth: &Auth) -> Result<(), Refusal> {
+        let key = admission.key;
+        let query = admission
+            .query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        if let Some(signed) = Signed::from_query(query) {
+            let subject = Subject {
+                action: admission.action,
+                vhost: key.vhost(),
+                app: key.app(),
+                stream: key.stream(),
+            };
+            return signed.verify(
+                &auth.keys,
+                subject,
+                &admission.ip.to_canonical().to_string(),
+                self.clock.wall_s(),
+            );
+        }
+        match (admission.action, admission.parameter("key")) {
+            (Action::Publish, Some(given)) => {
+                let right = self
+                    .secrets
+                    .stream_key(key.vhost(), key.app(), key.stream());
+                if sign::same_secret(given, &right) {
+                    Ok(())
+                } else {
+                    Err(Refusal::new(
+                        Code::AuthBadSignature,
+                        format!("the stream key is not that of {key}"),
+                    ))
+                }
+            }
+            (Action::Publish, None) => Err(Refusal::new(
+                Code::AuthMissing,
+                "publishing needs ?key=… or a signed URL",
+            )),
+            (Action::Play, _) => Err(Refusal::new(
+                Code::AuthMissing,
+                "playing needs a signed URL",
+            )),
+        }
+    }
+}
+
+impl Gatekeeper for Gate {
+    fn admit<'a>(&'a self, admission: Admission<'a>) -> Answer<'a> {
+        // Everything it needs is in memory: no wait.
+        let decision = self.decide(&admission);
+        Box::pin(std::future::ready(decision))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hub::{Protocol, StreamKey};
+
+    use super::*;
+
+    fn gate(set: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Gate, Secrets) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        set(&mut config);
+        let secrets = Secrets::open(dir.path(), &config).unwrap();
+        let gate = Gate::new(&config, &secrets, Clock::manual(1_000_000_000));
+        (dir, gate, secrets)
+    }
+
+    fn ask(gate: &Gate, action: Action, app: &str, query: &[(&str, &str)]) -> Result<Grant, u16> {
+        let key = StreamKey::new("", app, "x").unwrap();
+        let query: Vec<_> = query
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        let ip = "10.0.0.1".parse().unwrap();
+        let admission = Admission {
+            action,
+            key: &key,
+            query: &query,
+            ip,
+            protocol: Protocol::Rtmp,
+        };
+        gate.decide(&admission)
+            .map_err(|refusal| refusal.code.number())
+    }
+
+    #[test]
+    fn publishing_needs_the_key_of_this_very_stream() {
+        let (_dir, gate, secrets) = gate(|_| {});
+        let right = secrets.stream_key("", "live", "x");
+        let other = secrets.stream_key("", "live", "y");
+        assert!(ask(&gate, Action::Publish, "live", &[("key", &right)]).is_ok());
+        assert_eq!(
+            ask(&gate, Action::Publish, "live", &[("key", &other)]),
+            Err(1004)
+        );
+        assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
+        assert!(ask(&gate, Action::Play, "live", &[]).is_ok());
+    }
+
+    #[test]
+    fn an_app_may_have_rules_of_its_own() {
+        let (_dir, gate, _) = gate(|config| {
+            let own = App {
+                publish: Some(PublishAuth::Open),
+                takeover: Some(true),
+                ..App::default()
+            };
+            config.apps.insert("party".into(), own);
+        });
+        assert_eq!(
+            ask(&gate, Action::Publish, "party", &[]),
+            Ok(Grant { takeover: true })
+        );
+        assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
+    }
+
+    #[test]
+    fn a_signed_url_publishes_and_plays() {
+        let key = sign::Key {
+            id: "k1".into(),
+            secret: "s".into(),
+        };
+        let (_dir, gate, _) = gate(|config| {
+            config.auth.play = PlayAuth::Signed;
+            config.auth.keys = vec![key.clone()];
+        });
+        let subject = Subject {
+            action: Action::Play,
+            vhost: "",
+            app: "live",
+            stream: "x",
+        };
+        let query = sign::sign(&key, subject, 2_000, "", "");
+        let pairs: Vec<_> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
+        assert_eq!(ask(&gate, Action::Publish, "live", &pairs), Err(1007));
+        assert_eq!(ask(&gate, Action::Play, "live", &[]), Err(1001));
+    }
+}

@@ -1,0 +1,380 @@
+//! The configuration file: what can be set, in which unit, and what it is when nobody sets it.
+//!
+//! `deploy/weir.toml` is the manual; a test keeps it equal to the defaults here.
+
+mod load;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weir_base::sign;
+use weir_hub::hub;
+use weir_serve::{config as serve, deliver};
+
+pub(crate) use load::{Sources, load};
+
+/// The sample configuration, which is also the manual.
+pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $kind,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+section! {
+    /// The whole file.
+    Config {
+        node: Node = Node::default(),
+        log: Log = Log::default(),
+        rtmp: Rtmp = Rtmp::default(),
+        http: Http = Http::default(),
+        tls: Tls = Tls::default(),
+        proxy: Proxy = Proxy::default(),
+        auth: Auth = Auth::default(),
+        admin: Admin = Admin::default(),
+        stream: Stream = Stream::default(),
+        deliver: Deliver = Deliver::default(),
+        hls: Hls = Hls::default(),
+        apps: BTreeMap<String, App> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// This node.
+    Node {
+        /// Its name in metrics; the host's name when empty.
+        name: String = String::new(),
+        /// Virtual hosts with streams of their own.
+        vhosts: Vec<String> = Vec::new(),
+        /// Milliseconds a draining node waits for its clients.
+        drain_ms: u64 = weir_base::limits::DRAIN_MS,
+    }
+}
+
+section! {
+    /// What is logged.
+    Log {
+        /// Levels, such as `info` or `info,weir_serve=debug`.
+        filter: String = "info".into(),
+        /// `text` or `json`.
+        format: LogFormat = LogFormat::Text,
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+section! {
+    /// RTMP.
+    Rtmp {
+        listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 1935))]),
+        tls_listen: Listen = Listen(Vec::new()),
+        assume_enhanced: bool = false,
+    }
+}
+
+section! {
+    /// HTTP.
+    Http {
+        listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
+        tls_listen: Listen = Listen(Vec::new()),
+    }
+}
+
+section! {
+    /// The certificate for RTMPS and HTTPS.
+    Tls {
+        cert: PathBuf = PathBuf::new(),
+        key: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
+    /// Proxies in front.
+    Proxy {
+        trusted: Vec<IpNet> = Vec::new(),
+    }
+}
+
+section! {
+    /// Who may publish and play.
+    Auth {
+        publish: PublishAuth = PublishAuth::Key,
+        play: PlayAuth = PlayAuth::Open,
+        keys: Vec<sign::Key> = Vec::new(),
+    }
+}
+
+/// Who may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PublishAuth {
+    /// Whoever has the stream key or a signed URL.
+    Key,
+    /// Anybody.
+    Open,
+}
+
+/// Who may play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PlayAuth {
+    /// Anybody.
+    Open,
+    /// Whoever has a signed URL.
+    Signed,
+}
+
+section! {
+    /// The admin API.
+    Admin {
+        token: String = String::new(),
+    }
+}
+
+section! {
+    /// Live streams.
+    Stream {
+        idle_timeout_ms: i64 = 5_000,
+        ring_ms: i64 = 12_000,
+        ring_bytes: usize = 32 * 1024 * 1024,
+        linger_ms: i64 = 60_000,
+        takeover: bool = false,
+    }
+}
+
+section! {
+    /// Delivery to viewers.
+    Deliver {
+        flush_ms: i64 = 33,
+        lag_ms: i64 = 5_000,
+        stall_ms: i64 = 30_000,
+        loops: usize = 0,
+    }
+}
+
+section! {
+    /// HLS.
+    Hls {
+        segment_ms: i64 = 2_000,
+        part_ms: i64 = 333,
+        window_segments: usize = 7,
+        key_every_segments: u32 = 0,
+        idle_ms: i64 = 60_000,
+    }
+}
+
+section! {
+    /// One app's own settings.
+    App {
+        takeover: Option<bool> = None,
+        publish: Option<PublishAuth> = None,
+        play: Option<PlayAuth> = None,
+    }
+}
+
+impl Config {
+    /// What only sense, not types, can refuse.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let positive = [
+            ("stream.idle_timeout_ms", self.stream.idle_timeout_ms),
+            ("stream.ring_ms", self.stream.ring_ms),
+            ("deliver.flush_ms", self.deliver.flush_ms),
+            ("deliver.stall_ms", self.deliver.stall_ms),
+            ("hls.segment_ms", self.hls.segment_ms),
+            ("hls.part_ms", self.hls.part_ms),
+        ];
+        for (key, value) in positive {
+            anyhow::ensure!(value > 0, "{key} is {value}: it has to be above 0");
+        }
+        anyhow::ensure!(
+            self.hls.part_ms <= self.hls.segment_ms,
+            "hls.part_ms is longer than hls.segment_ms"
+        );
+        anyhow::ensure!(
+            self.hls.window_segments >= 3,
+            "hls.window_segments is below 3: players need three segments"
+        );
+        anyhow::ensure!(
+            self.stream.ring_bytes >= 1 << 20,
+            "stream.ring_bytes is below 1 MiB: a keyframe may not fit"
+        );
+        anyhow::ensure!(
+            self.auth.keys.len() <= sign::MAX_KEYS,
+            "auth.keys holds more than {} keys",
+            sign::MAX_KEYS
+        );
+        let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
+        let has_tls =
+            !(self.tls.cert.as_os_str().is_empty() || self.tls.key.as_os_str().is_empty());
+        anyhow::ensure!(
+            has_tls || !needs_tls,
+            "a tls_listen is set but not tls.cert and tls.key"
+        );
+        let signs = self.auth.play == PlayAuth::Signed
+            || self
+                .apps
+                .values()
+                .any(|app| app.play == Some(PlayAuth::Signed));
+        anyhow::ensure!(
+            !signs || !self.auth.keys.is_empty(),
+            "play is signed but auth.keys is empty: nobody could play"
+        );
+        Ok(())
+    }
+
+    /// As the listeners, delivery and HLS understand it.
+    pub(crate) fn serve(&self) -> serve::Config {
+        let has_tls = !self.tls.cert.as_os_str().is_empty();
+        serve::Config {
+            rtmp_listen: self.rtmp.listen.0.clone(),
+            rtmps_listen: self.rtmp.tls_listen.0.clone(),
+            http_listen: self.http.listen.0.clone(),
+            https_listen: self.http.tls_listen.0.clone(),
+            tls: has_tls.then(|| serve::TlsFiles {
+                cert: self.tls.cert.clone(),
+                key: self.tls.key.clone(),
+            }),
+            trusted_proxies: self.proxy.trusted.clone(),
+            vhosts: self.node.vhosts.clone(),
+            assume_enhanced: self.rtmp.assume_enhanced,
+            hls: serve::HlsConfig {
+                segment_us: self.hls.segment_ms * 1000,
+                part_us: self.hls.part_ms * 1000,
+                window_segments: self.hls.window_segments,
+                key_every_segments: self.hls.key_every_segments,
+                idle_us: self.hls.idle_ms * 1000,
+            },
+        }
+    }
+
+    /// As the hub understands it. A stream is remembered at least as long as its playlist's window.
+    pub(crate) fn hub(&self) -> hub::Config {
+        let window_ms = self.hls.segment_ms
+            * i64::try_from(self.hls.window_segments).unwrap_or(i64::MAX / 1_000_000);
+        hub::Config {
+            idle_timeout_us: self.stream.idle_timeout_ms * 1000,
+            ring_us: self.stream.ring_ms * 1000,
+            ring_bytes: self.stream.ring_bytes,
+            linger_us: self.stream.linger_ms.max(window_ms) * 1000,
+        }
+    }
+
+    /// As the delivery loops understand it; 0 loops are one per core.
+    pub(crate) fn deliver(&self) -> deliver::Config {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        deliver::Config {
+            flush_us: self.deliver.flush_ms * 1000,
+            lag_us: self.deliver.lag_ms * 1000,
+            stall_us: self.deliver.stall_ms * 1000,
+            wire_bytes: self.stream.ring_bytes,
+            loops: if self.deliver.loops == 0 {
+                cores
+            } else {
+                self.deliver.loops
+            },
+        }
+    }
+}
+
+/// Addresses to listen on: one, several with commas or as a list, or none when empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Listen(pub(crate) Vec<SocketAddr>);
+
+impl Serialize for Listen {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        serializer.serialize_str(&all.join(", "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum OneOrMany {
+            One(String),
+            Many(Vec<String>),
+        }
+        let texts = match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        let addresses: Result<Vec<SocketAddr>, _> = texts
+            .iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse())
+            .collect();
+        addresses.map(Self).map_err(|_| {
+            serde::de::Error::custom("not an address and port, such as 0.0.0.0:1935 or [::]:1935")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_the_defaults() {
+        let sample: Config = toml::from_str(SAMPLE).unwrap();
+        assert_eq!(sample, Config::default());
+        sample.check().unwrap();
+    }
+
+    #[test]
+    fn the_sample_shows_every_key() {
+        let sample: toml::Table = toml::from_str(SAMPLE).unwrap();
+        for key in load::known_keys() {
+            let found = key
+                .split('.')
+                .try_fold(toml::Value::Table(sample.clone()), |value, part| {
+                    value.get(part).cloned()
+                });
+            assert!(
+                found.is_some() || key == "apps",
+                "deploy/weir.toml does not show {key}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_addresses_may_be_given() {
+        let config: Config =
+            toml::from_str("[rtmp]\nlisten = \"127.0.0.1:1, [::1]:2\"\ntls_listen = []").unwrap();
+        assert_eq!(config.rtmp.listen.0.len(), 2);
+        assert!(toml::from_str::<Config>("[rtmp]\nlisten = \"1935\"").is_err());
+    }
+
+    #[test]
+    fn senseless_settings_are_refused_with_their_key() {
+        let config: Config = toml::from_str("[hls]\npart_ms = 5000").unwrap();
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("hls.part_ms")
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! The `weir` command: serve, and the tools that speak every protocol weir speaks.
+
+mod client;
+mod commands;
+mod compose;
+mod config;
+
+use clap::{Parser, Subcommand};
+
+/// weir: a whole live-streaming platform in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, max_term_width = 100)]
+struct Cli {
+    /// What to log, such as `info`, `weir_serve=debug`. Default: the config's `log.filter`.
+    #[arg(long, global = true, env = "WEIR_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: all roles in this process.
+    Serve(commands::serve::Args),
+    /// Print or check a configuration.
+    Config(commands::config::Args),
+    /// Print the stream key and the publish URLs of a stream.
+    Key(commands::key::Args),
+    /// Send a file (or standard input) to a server as a live stream.
+    Publish(commands::publish::Args),
+    /// Play a stream into a file (or standard output).
+    Play(commands::play::Args),
+    /// Watch a stream for a moment and say what it is made of.
+    Probe(commands::probe::Args),
+    /// Generate load against a server and measure what arrives.
+    Bench(commands::bench::Args),
+    /// Look for what would keep a server from working well here.
+    Doctor(commands::doctor::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    // One provider for the whole process; a second install is refused and does no harm.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let outcome = match cli.command {
+        Command::Serve(args) => commands::serve::run(args, cli.log),
+        Command::Config(args) => commands::config::run(args),
+        Command::Key(args) => commands::key::run(args),
+        Command::Publish(args) => commands::with_runtime(cli.log, commands::publish::run(args)),
+        Command::Play(args) => commands::with_runtime(cli.log, commands::play::run(args)),
+        Command::Probe(args) => commands::with_runtime(cli.log, commands::probe::run(args)),
+        Command::Bench(args) => commands::bench::run(args, cli.log),
+        Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

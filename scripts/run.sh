@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# make run: gets what is missing, builds in release, starts weir with its demo stream.
+# weir itself prints where to go from there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/env.sh
+source scripts/env.sh
+# shellcheck source=scripts/need.sh
+source scripts/need.sh
+
+need_rust
+need_web_dist
+[ -x "$WEIR_TARGET/release/weir" ] || say 'cargo build --release (the first time: several minutes)'
+cargo build --release --locked --package weir
+exec "$WEIR_TARGET/release/weir" serve --demo --data "${WEIR_DATA:-data}" "$@"

@@ -1,0 +1,126 @@
+//! Opens a running weir in a real browser: the list shows the stream, the watch page plays it over
+//! the protocol asked for. Prints one line of JSON; the exit code is not 0 if anything failed.
+//!
+//! node e2e/watch.mjs --base URL [--app live] [--stream demo] [--protocol flv|wsflv|hls|ts]
+//!                    [--screenshot FILE] [--browser PATH] [--timeout_ms 30000]
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium } from "playwright-core";
+
+const { values: args } = parseArgs({
+  options: {
+    base: { type: "string" },
+    app: { type: "string", default: "live" },
+    stream: { type: "string", default: "demo" },
+    protocol: { type: "string", default: "flv" },
+    screenshot: { type: "string" },
+    browser: { type: "string" },
+    timeout_ms: { type: "string", default: "30000" },
+  },
+});
+const PROTOCOLS = ["flv", "wsflv", "hls", "ts"];
+/** Playback must get this far, seconds. */
+const ADVANCE_S = 3;
+const FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+const result = { ok: false, protocol: args.protocol, advanced_s: 0, console: [] };
+const profile = mkdtempSync(join(tmpdir(), "weir-browser-"));
+let context;
+try {
+  if (!args.base || !PROTOCOLS.includes(args.protocol)) throw new Error("usage: --base URL --protocol flv|wsflv|hls|ts");
+  context = await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(),
+    args: FLAGS,
+    ignoreDefaultArgs: ["--mute-audio"],
+    viewport: { width: 1280, height: 800 },
+    locale: "en-US",
+    headless: true,
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && note(message.text()));
+  page.on("pageerror", (error) => note(`page error: ${error.message}`));
+  await checkList(page);
+  await checkWatch(page);
+  result.ok = true;
+} catch (error) {
+  result.error = String(error?.message ?? error).split("\n")[0];
+} finally {
+  await context?.close().catch(() => {});
+  rmSync(profile, { recursive: true, force: true });
+}
+console.log(JSON.stringify(result));
+process.exitCode = result.ok ? 0 : 1;
+
+async function checkList(page) {
+  await page.goto(new URL("/", args.base).href, { waitUntil: "domcontentloaded" });
+  const card = page.locator(`[data-stream="${args.app}/${args.stream}"]`);
+  await card.waitFor({ state: "visible", timeout: Number(args.timeout_ms) }).catch(() => {
+    throw new Error(`no card for ${args.app}/${args.stream} on /`);
+  });
+}
+
+async function checkWatch(page) {
+  const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
+  await page.goto(new URL(`/watch/${path}?protocol=${args.protocol}`, args.base).href, { waitUntil: "domcontentloaded" });
+  const opened_ms = Date.now();
+  const look = () =>
+    page.evaluate(() => {
+      const video = document.getElementById("video");
+      const { playerState, protocol } = document.documentElement.dataset;
+      return {
+        at_s: video?.currentTime ?? 0,
+        state: playerState,
+        protocol,
+        width: video?.videoWidth ?? 0,
+        frames: video?.getVideoPlaybackQuality?.().totalVideoFrames ?? 0,
+        dropped: video?.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
+        live: document.querySelector(".pill")?.textContent ?? "",
+      };
+    });
+
+  // Jumps (the join, catching up) are not playback: only small steps count.
+  let last = await look();
+  while (result.advanced_s < ADVANCE_S && Date.now() - opened_ms < Number(args.timeout_ms)) {
+    await page.waitForTimeout(100);
+    const now = await look();
+    const step_s = now.at_s - last.at_s;
+    if (step_s > 0 && step_s < 1) {
+      result.first_frame_ms ??= Date.now() - opened_ms;
+      result.advanced_s += step_s;
+    }
+    last = now;
+  }
+  Object.assign(result, { playing: last.protocol, state: last.state, width: last.width, frames: last.frames, dropped: last.dropped, live: last.live });
+  result.advanced_s = Math.round(result.advanced_s * 1000) / 1000;
+  if (args.screenshot) {
+    mkdirSync(dirname(resolve(args.screenshot)), { recursive: true });
+    await page.screenshot({ path: args.screenshot });
+  }
+  if (result.advanced_s < ADVANCE_S) throw new Error(`played ${result.advanced_s} s of ${ADVANCE_S} s, state ${last.state}`);
+  if (last.protocol !== args.protocol) throw new Error(`plays over ${last.protocol}, not ${args.protocol}`);
+}
+
+function findBrowser() {
+  const places = [args.browser, process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+  const found = places.find((place) => place && existsSync(place));
+  if (!found) throw new Error("no Chromium found: apt-get install chromium, or --browser PATH");
+  return found;
+}
+
+/** The browser's complaints, a few of them, for whoever reads a failure. */
+function note(text) {
+  if (result.console.length < 8) result.console.push(text.slice(0, 300));
+}

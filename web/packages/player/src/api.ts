@@ -1,0 +1,83 @@
+//! What the player asks of the server: who is live, and why a stream is refused.
+
+import type { Fault, StreamInfo } from "./types";
+
+export interface LiveList {
+  streams: StreamInfo[];
+  server_time_ms: number;
+}
+
+/** How long an answer may take, ms: the API answers from memory. */
+const TIMEOUT_MS = 6000;
+
+/** Throws on anything but a list. `sent_ms` and `received_ms` are for `ClockOffset`. */
+export async function fetchLive(
+  signal?: AbortSignal,
+): Promise<LiveList & { sent_ms: number; received_ms: number }> {
+  const sent_ms = Date.now();
+  const response = await fetch("/api/v1/live", {
+    cache: "no-store",
+    headers: { accept: "application/json" },
+    signal: withTimeout(signal),
+  });
+  const received_ms = Date.now();
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const body: unknown = await response.json();
+  const list = body as Partial<LiveList> | null;
+  if (!list || !Array.isArray(list.streams)) throw new Error("not a list of streams");
+  return { streams: list.streams, server_time_ms: Number(list.server_time_ms), sent_ms, received_ms };
+}
+
+export type Probe = { live: true } | { live: false; fault: Fault };
+
+/** Asks for the media itself and hangs up: tells why it is not to be had. */
+export async function probeMedia(url: string, signal?: AbortSignal): Promise<Probe> {
+  const hangUp = new AbortController();
+  const abort = () => hangUp.abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    const response = await fetch(url, { cache: "no-store", signal: withTimeout(hangUp.signal) });
+    if (response.ok) return { live: true };
+    return { live: false, fault: await readFault(response) };
+  } catch (error) {
+    return { live: false, fault: { kind: "unreachable", message: String(error) } };
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    hangUp.abort();
+  }
+}
+
+async function readFault(response: Response): Promise<Fault> {
+  const fault: Fault = { kind: "refused", message: `HTTP ${response.status}` };
+  if (response.status === 404) fault.code = NOT_LIVE;
+  if (response.status >= 500) fault.kind = "unreachable";
+  try {
+    const body = (await response.json()) as Record<string, unknown>;
+    if (typeof body["code"] === "number") fault.code = body["code"];
+    if (typeof body["name"] === "string") fault.name = body["name"];
+    if (typeof body["message"] === "string") fault.message = body["message"];
+    if (typeof body["advice"] === "string") fault.advice = body["advice"];
+  } catch {
+    // A proxy's own page: the status has to do.
+  }
+  return fault;
+}
+
+export const NOT_LIVE = 3002;
+/** Codes of the registry that only mean "not now": never there, not live, ended, starting. */
+const NOT_NOW = new Set([3001, NOT_LIVE, 3003, 3007]);
+
+export function isNotNow(fault: Fault): boolean {
+  return fault.code !== undefined && NOT_NOW.has(fault.code);
+}
+
+/** A signal that fires with the given one or after `TIMEOUT_MS`; by hand, for browsers of 2022. */
+function withTimeout(signal?: AbortSignal): AbortSignal {
+  const both = new AbortController();
+  const abort = () => both.abort();
+  const timer = setTimeout(abort, TIMEOUT_MS);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  both.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return both.signal;
+}

@@ -1,0 +1,56 @@
+//! What the player wants of a playing engine. An engine plays one address into one video element
+//! and reports; it decides nothing: reconnecting and falling back are the player's.
+
+import { plausibleLatency } from "../clock";
+import type { Latency, Protocol, StreamInfo } from "../types";
+
+export interface EngineContext {
+  video: HTMLVideoElement;
+  url: string;
+  protocol: Protocol;
+  info: StreamInfo | null;
+  /** Our clock moved to the server's, or null while unknown. */
+  serverNow_ms: () => number | null;
+  /** Cannot go on: `media` is about the bytes, `network` about getting them. */
+  onFail: (kind: "network" | "media", message: string) => void;
+  /** The server closed the stream in good order. */
+  onEnd: () => void;
+}
+
+export interface Engine {
+  /** For the statistics: library and version. */
+  readonly name: string;
+  /** Whether catching up is left to the player (else the engine does it). */
+  readonly needsCatchUp: boolean;
+  stop(): void;
+  /** Measured over the last seconds; null if this engine cannot tell. */
+  bitrate_kbps(): number | null;
+  latency(): Latency | null;
+  /** Where to jump to be live, seconds on the element's timeline. */
+  liveEdge_s(): number | null;
+}
+
+/** The one place that loads the libraries: each is its own file, fetched when needed. */
+export async function startEngine(context: EngineContext, hls: "hlsjs" | "native"): Promise<Engine> {
+  if (context.protocol === "flv" || context.protocol === "wsflv") {
+    return (await import("./flv")).startFlv(context);
+  }
+  if (hls === "native") return (await import("./native")).startNative(context);
+  return (await import("./hls")).startHls(context);
+}
+
+/** End of the buffered range that the play position is in (or of the last one), seconds. */
+export function bufferedEnd(video: HTMLVideoElement): number | null {
+  const { buffered, currentTime } = video;
+  for (let i = 0; i < buffered.length; i++) {
+    if (currentTime >= buffered.start(i) - 0.5 && currentTime <= buffered.end(i) + 0.1) return buffered.end(i);
+  }
+  return buffered.length > 0 ? buffered.end(buffered.length - 1) : null;
+}
+
+/** Latency by the wall clock of the frame on screen, if clocks are known and make sense. */
+export function trueLatency(wall_ms: number | null, server_ms: number | null): Latency | null {
+  if (wall_ms === null || server_ms === null) return null;
+  const ms = plausibleLatency(server_ms - wall_ms);
+  return ms === null ? null : { kind: "true", ms };
+}

@@ -1,0 +1,81 @@
+//! LL-HLS and HLS-TS by the light build of hls.js (no subtitles, no DRM, no alternate audio).
+
+import Hls, { ErrorTypes, Events } from "hls.js/light";
+import type { Latency } from "../types";
+import { trueLatency, type Engine, type EngineContext } from "./engine";
+
+const BACK_BUFFER_S = 15;
+/** The bitrate is that of the last so many seconds of media. */
+const BITRATE_WINDOW_S = 10;
+
+/** A live segment that does not come soon is gone; the player has better to do than to insist. */
+const LIVE_LOAD = {
+  maxTimeToFirstByteMs: 8000,
+  maxLoadTimeMs: 20_000,
+  timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
+  errorRetry: { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2000 },
+};
+
+export function startHls(context: EngineContext): Engine {
+  const lowLatency = context.protocol === "hls";
+  const hls = new Hls({
+    lowLatencyMode: lowLatency,
+    enableWorker: false,
+    backBufferLength: BACK_BUFFER_S,
+    liveDurationInfinity: true,
+    maxLiveSyncPlaybackRate: lowLatency ? 1.1 : 1,
+    fragLoadPolicy: { default: LIVE_LOAD },
+  });
+  // So many target durations late are too late: then it jumps. Set here, as the constructor would
+  // want the distance from the edge too, and that is the server's word (HOLD-BACK, PART-HOLD-BACK).
+  hls.config.liveMaxLatencyDurationCount = lowLatency ? 4 : 8;
+  const pieces: { seconds: number; bytes: number }[] = [];
+  let recovered = false;
+  let stopped = false;
+
+  hls.on(Events.ERROR, (_event, data) => {
+    if (stopped || !data.fatal) return;
+    const message = `${data.details} ${data.response?.code ?? data.error?.message ?? ""}`.trim();
+    if (data.type === ErrorTypes.MEDIA_ERROR && !recovered) {
+      recovered = true;
+      hls.recoverMediaError();
+      return;
+    }
+    context.onFail(data.type === ErrorTypes.NETWORK_ERROR ? "network" : "media", message);
+  });
+  hls.on(Events.FRAG_BUFFERED, (_event, data) => {
+    const piece = data.part ?? data.frag;
+    if (!(piece.duration > 0) || data.stats.total <= 0) return;
+    pieces.push({ seconds: piece.duration, bytes: data.stats.total });
+    while (sum(pieces, "seconds") > BITRATE_WINDOW_S && pieces.length > 1) pieces.shift();
+  });
+
+  hls.attachMedia(context.video);
+  hls.loadSource(context.url);
+
+  return {
+    name: `hls.js ${Hls.version}`,
+    needsCatchUp: false,
+    stop() {
+      stopped = true;
+      hls.destroy();
+    },
+    bitrate_kbps() {
+      const seconds = sum(pieces, "seconds");
+      return seconds > 0 ? (sum(pieces, "bytes") * 8) / 1000 / seconds : null;
+    },
+    latency(): Latency | null {
+      const wall_ms = hls.playingDate?.getTime() ?? null;
+      const exact = trueLatency(wall_ms, context.serverNow_ms());
+      if (exact) return exact;
+      return hls.latency > 0 ? { kind: "edge", ms: hls.latency * 1000 } : null;
+    },
+    liveEdge_s: () => hls.liveSyncPosition ?? null,
+  };
+}
+
+function sum<K extends string>(items: Record<K, number>[], key: K): number {
+  let total = 0;
+  for (const item of items) total += item[key];
+  return total;
+}

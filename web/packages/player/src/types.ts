@@ -1,0 +1,108 @@
+//! The words the player and its users share. No DOM work and no network here.
+
+/** A way to get the stream; the names are those of `?protocol=` and of `data-protocol`. */
+export type Protocol = "flv" | "wsflv" | "hls" | "ts";
+
+export const PROTOCOLS: readonly Protocol[] = ["flv", "wsflv", "hls", "ts"];
+
+export function isProtocol(value: unknown): value is Protocol {
+  return typeof value === "string" && (PROTOCOLS as readonly string[]).includes(value);
+}
+
+/** One live stream as `GET /api/v1/live` tells it. `rfc6381` is the codecs string for MSE. */
+export interface StreamInfo {
+  app: string;
+  stream: string;
+  vhost: string;
+  video: VideoInfo | null;
+  audio: AudioInfo | null;
+  bitrate_kbps: number;
+  viewers: number;
+  uptime_ms: number;
+}
+
+export interface VideoInfo {
+  codec: string;
+  rfc6381: string;
+  width: number;
+  height: number;
+  fps: number;
+}
+
+export interface AudioInfo {
+  codec: string;
+  rfc6381: string;
+  sample_rate: number;
+  channels: number;
+}
+
+/**
+ * - `loading`: connecting, or out of data for a moment
+ * - `playing`: media is there and moves (or the viewer paused it)
+ * - `waiting`: the stream is not live yet; asking again by itself
+ * - `offline`: it was live and has ended; asking again by itself
+ * - `error`: refused, unreachable or unplayable here; see `PlayerStatus.fault`
+ */
+export type PlayerState = "loading" | "playing" | "waiting" | "offline" | "error";
+
+/** Why the player is in `error` (or what the server said while `waiting`). */
+export interface Fault {
+  kind: "refused" | "unreachable" | "unplayable";
+  /** Code and name of the error registry, where the server gave them. */
+  code?: number;
+  name?: string;
+  message?: string;
+  advice?: string;
+}
+
+export interface PlayerStatus {
+  state: PlayerState;
+  /** The protocol in use or being tried; null before the first attempt. */
+  protocol: Protocol | null;
+  /** Protocols this stream and this browser allow, best first. */
+  available: Protocol[];
+  info: StreamInfo | null;
+  paused: boolean;
+  muted: boolean;
+  volume: number;
+  /** The browser refused sound before a gesture: offer a button. */
+  soundBlocked: boolean;
+  /** The browser refused to play at all before a gesture. */
+  playBlocked: boolean;
+  fault: Fault | null;
+  /** Set when the player left a protocol by itself. */
+  switchedFrom: Protocol | null;
+}
+
+/**
+ * How the number was made, so that a label can be honest:
+ * - `true`: the publisher's or server's clock at that frame against ours, corrected
+ * - `edge`: distance from the end of the playlist
+ * - `buffer`: only what this browser holds ahead; the way here is not counted
+ */
+export type LatencyKind = "true" | "edge" | "buffer";
+
+export interface Latency {
+  kind: LatencyKind;
+  ms: number;
+}
+
+export interface Stats {
+  protocol: Protocol | null;
+  engine: string;
+  videoCodec: string;
+  audioCodec: string;
+  width: number;
+  height: number;
+  /** Frames presented in the last second. */
+  fps: number;
+  framesTotal: number;
+  framesDropped: number;
+  bitrate_kbps: number;
+  /** Whether the bitrate was measured here or told by the server. */
+  bitrateMeasured: boolean;
+  buffer_ms: number;
+  latency: Latency | null;
+  playbackRate: number;
+  reconnects: number;
+}

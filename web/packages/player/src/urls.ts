@@ -1,0 +1,74 @@
+//! Addresses of one stream in every protocol. Pure.
+
+import type { Protocol } from "./types";
+
+export interface StreamName {
+  /** One or more levels, "live" or "a/b". */
+  app: string;
+  stream: string;
+}
+
+/** Where the server is: what `location` knows. */
+export interface Origin {
+  /** "http:" or "https:" */
+  protocol: string;
+  /** with the port, if any */
+  host: string;
+  hostname: string;
+}
+
+const encodePath = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
+
+/** `{app}/{stream}` with each level percent-encoded. */
+export function streamPath(name: StreamName): string {
+  return `${encodePath(name.app)}/${encodeURIComponent(name.stream)}`;
+}
+
+export function watchPath(name: StreamName): string {
+  return `/watch/${streamPath(name)}`;
+}
+
+/** The last level is the stream, everything before it the app; null if there are fewer than two. */
+export function parseWatchPath(pathname: string): StreamName | null {
+  const prefix = "/watch/";
+  if (!pathname.startsWith(prefix)) return null;
+  let levels: string[];
+  try {
+    levels = pathname.slice(prefix.length).split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+  const stream = levels.pop();
+  if (!stream || levels.length === 0) return null;
+  return { app: levels.join("/"), stream };
+}
+
+/** `query` ("?…" or "") carries a signature or key through to the media requests. */
+export function mediaUrl(origin: Origin, name: StreamName, protocol: Protocol, query = ""): string {
+  const path = streamPath(name);
+  const http = `${origin.protocol}//${origin.host}/${path}`;
+  switch (protocol) {
+    case "flv":
+      return `${http}.flv${query}`;
+    case "wsflv":
+      return `${origin.protocol === "https:" ? "wss:" : "ws:"}//${origin.host}/${path}.flv${query}`;
+    case "hls":
+      return `${http}.m3u8${query}`;
+    case "ts":
+      return `${http}/ts.m3u8${query}`;
+  }
+}
+
+/** RTMP on its usual port; a browser cannot play it, other players can. */
+export function rtmpUrl(origin: Origin, name: StreamName): string {
+  return `rtmp://${bracketed(origin.hostname)}/${streamPath(name)}`;
+}
+
+export function rtmpAppUrl(origin: Origin, app: string): string {
+  return `rtmp://${bracketed(origin.hostname)}/${encodePath(app)}`;
+}
+
+/** `location.hostname` keeps the brackets of an IPv6 address, other sources may not. */
+function bracketed(hostname: string): string {
+  return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
+}

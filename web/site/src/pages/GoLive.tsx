@@ -1,0 +1,35 @@
+//! How to publish, with everything ready to paste.
+
+import { rtmpAppUrl } from "@weir/player";
+import { t } from "../i18n";
+import { Copy } from "../ui/Copy";
+
+export function GoLive() {
+  const server = rtmpAppUrl(location, "live");
+  const ffmpeg =
+    "ffmpeg -re -stream_loop -1 -i video.mp4 -c:v libx264 -preset veryfast -tune zerolatency " +
+    `-pix_fmt yuv420p -g 60 -c:a aac -f flv "${server}/STREAM_KEY"`;
+  return (
+    <section class="golive" aria-labelledby="golive">
+      <h2 id="golive">{t("goLive")}</h2>
+      <p>{t("goLiveIntro")}</p>
+      <Copy label={t("server")} text={server} />
+      <div class="ways">
+        <div>
+          <h3>{t("withObs")}</h3>
+          <ol>
+            <li>{t("obs1")}</li>
+            <li>{t("obs2")}</li>
+            <li>{t("obs3")}</li>
+            <li>{t("obs4")}</li>
+          </ol>
+        </div>
+        <div>
+          <h3>{t("withFfmpeg")}</h3>
+          <p>{t("ffmpegHint")}</p>
+          <Copy label="ffmpeg" text={ffmpeg} />
+        </div>
+      </div>
+    </section>
+  );
+}

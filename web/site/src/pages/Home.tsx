@@ -1,0 +1,123 @@
+//! The list of what is live.
+
+import { fetchLive, watchPath, type StreamInfo } from "@weir/player";
+import { useEffect } from "preact/hooks";
+import { bitrate, codecName, count, duration, rate, resolution } from "../format";
+import { locale, t } from "../i18n";
+import { Icon } from "../ui/icons";
+import { Placeholder } from "../ui/Placeholder";
+import { usePolled } from "../ui/poll";
+import { GoLive } from "./GoLive";
+
+const POLL_MS = 3000;
+const load = () => fetchLive();
+
+export function Home() {
+  const { value, failed, refresh } = usePolled(load, POLL_MS);
+  useEffect(() => {
+    document.title = value?.streams.length ? `weir · ${t("liveCount", { n: value.streams.length })}` : "weir";
+  });
+  return (
+    <main id="main" class="page">
+      <div class="heading">
+        <h1>{t("liveNow")}</h1>
+        {value && value.streams.length > 0 && <span class="number">{count(value.streams.length, locale())}</span>}
+        <span role="status" class="stale">{failed && value ? t("apiStale") : ""}</span>
+      </div>
+      {value ? <List streams={value.streams} /> : failed ? <Unreachable retry={refresh} /> : <Skeleton />}
+      {(value || !failed) && <GoLive />}
+    </main>
+  );
+}
+
+function List({ streams }: { streams: StreamInfo[] }) {
+  if (streams.length === 0) return <Empty />;
+  const sorted = [...streams].sort(
+    (a, b) => b.viewers - a.viewers || `${a.app}/${a.stream}`.localeCompare(`${b.app}/${b.stream}`),
+  );
+  return (
+    <ul class="grid">
+      {sorted.map((info) => (
+        <li key={`${info.vhost}|${info.app}|${info.stream}`}>
+          <Card info={info} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Card({ info }: { info: StreamInfo }) {
+  const { video, audio } = info;
+  const viewers = count(info.viewers, locale());
+  return (
+    <a
+      class="card"
+      href={watchPath(info)}
+      data-stream={`${info.app}/${info.stream}`}
+      aria-label={`${t("watchStream", { name: info.stream })}, ${t("watching", { n: viewers })}`}
+    >
+      <div class="thumb">
+        <Placeholder name={info} />
+        <span class="badge live">{t("live")}</span>
+        <span class="badge right"><Icon name="eye" size={15} />{viewers}</span>
+        <span class="badge bottom"><Icon name="clock" size={14} />{duration(info.uptime_ms)}</span>
+      </div>
+      <div class="about">
+        <strong>{info.stream}</strong>
+        <span class="app">{info.app}</span>
+        <span class="chips">
+          {video ? (
+            <>
+              <span>{codecName(video.codec)}</span>
+              <span>{resolution(video.width, video.height)}{video.fps > 0 && ` · ${rate(video.fps)} fps`}</span>
+            </>
+          ) : (
+            <span>{t("audioOnly")}</span>
+          )}
+          {audio && <span>{codecName(audio.codec)}</span>}
+          <span>{bitrate(info.bitrate_kbps)}</span>
+        </span>
+      </div>
+    </a>
+  );
+}
+
+function Empty() {
+  return (
+    <section class="message">
+      <EmptyPicture />
+      <h2>{t("noStreams")}</h2>
+      <p>{t("noStreamsHint")}</p>
+    </section>
+  );
+}
+
+/** Still water behind a weir. */
+function EmptyPicture() {
+  return (
+    <svg class="still" viewBox="0 0 220 90" aria-hidden="true">
+      <path d="M8 34h84c26 0 20 40 46 40h74" />
+      <path d="M8 50h68c22 0 18 32 40 32h96" opacity=".5" />
+      <path d="M30 20h22M70 14h12M150 58h18M184 62h10" opacity=".35" />
+    </svg>
+  );
+}
+
+function Unreachable({ retry }: { retry: () => void }) {
+  return (
+    <section class="message" role="alert">
+      <span class="alert"><Icon name="alert" size={40} /></span>
+      <h2>{t("apiDown")}</h2>
+      <p>{t("apiDownHint")}</p>
+      <button type="button" class="button" onClick={retry}>{t("retry")}</button>
+    </section>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div class="grid" role="status" aria-label={t("loadingStreams")}>
+      {[0, 1, 2].map((key) => <div key={key} class="card skeleton"><div class="thumb" /><div class="about" /></div>)}
+    </div>
+  );
+}
