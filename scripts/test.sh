@@ -10,7 +10,7 @@ source scripts/env.sh
 source scripts/need.sh
 
 need_rust
-need_apt ffmpeg openssl nginx libnginx-mod-stream chromium fonts-dejavu-core fonts-noto-cjk \
+need_apt curl ffmpeg openssl nginx libnginx-mod-stream chromium fonts-dejavu-core fonts-noto-cjk \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
     gstreamer1.0-plugins-bad gstreamer1.0-libav
 need_web_dist
@@ -31,7 +31,8 @@ WEIR_GST_LAUNCH=$(have gst-launch-1.0)
 WEIR_NGINX=$(have nginx)
 WEIR_OPENSSL=$(have openssl)
 WEIR_NODE=$(have node)
-export WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_NGINX WEIR_OPENSSL WEIR_NODE
+WEIR_CURL=$(have curl)
+export WEIR_CURL WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_NGINX WEIR_OPENSSL WEIR_NODE
 # With this set a test whose tool is missing fails; without it (plain `cargo test`) it may pass over.
 export WEIR_REQUIRE_TOOLS=1
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use weir_base::sign::same_secret;
 use weir_base::{Code, Refusal};
+use weir_hub::Protocol;
 
 use crate::{Refused, State};
 
@@ -19,12 +20,14 @@ pub(crate) async fn require_token(
 ) -> Response {
     match presented(request.headers()) {
         Some(token) if same_secret(&token, &state.admin_token) => next.run(request).await,
-        Some(_) => Refused(Refusal::new(
-            Code::AuthBadSignature,
-            "the admin token is not right",
-        ))
-        .into_response(),
+        Some(_) => {
+            let code = Code::AuthBadSignature;
+            state.hub.counters().code(code, Protocol::Api);
+            tracing::warn!(code = code.number(), "a wrong admin token was sent");
+            Refused(Refusal::new(code, "the admin token is not right")).into_response()
+        }
         None => {
+            state.hub.counters().code(Code::AuthMissing, Protocol::Api);
             let missing = Refusal::new(
                 Code::AuthMissing,
                 "send the admin token: Authorization: Bearer …",

@@ -40,7 +40,7 @@ pub const CATCH_UP_BYTES_PER_TURN: usize = 1024 * 1024;
 /// New viewers waiting to be taken over by one delivery loop.
 pub const DELIVERY_INBOX: usize = 65_536;
 /// Batches in flight to a viewer that cannot own its socket (TLS, HTTP/2).
-pub const RELAYED_BATCHES: usize = 32;
+pub const RELAYED_BATCHES: usize = 8;
 /// Bytes read at once from a viewer's socket; viewers have little to say.
 pub const VIEWER_READ_BYTES: usize = 4 * 1024;
 /// Bytes of answers (pongs, acknowledgements) a viewer may let pile up before it is closed.
@@ -49,7 +49,5 @@ pub const VIEWER_ANSWER_BYTES: usize = 16 * 1024;
 pub const HLS_BLOCKED_REQUESTS: usize = 100_000;
 /// Viewers that can be told apart per HLS stream for the viewer count.
 pub const HLS_SESSIONS_PER_STREAM: usize = 100_000;
-/// Bytes of a request body the API reads.
-pub const API_BODY_BYTES: usize = 64 * 1024;
 /// Milliseconds a draining node waits for clients to leave.
 pub const DRAIN_MS: u64 = 10_000;

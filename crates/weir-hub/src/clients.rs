@@ -25,8 +25,8 @@ pub enum Protocol {
     HttpTs = 3,
     /// HLS, fMP4 or TS.
     Hls = 4,
-    /// Made by this process (the demo).
-    Internal = 5,
+    /// The API.
+    Api = 5,
 }
 
 impl Protocol {
@@ -37,7 +37,7 @@ impl Protocol {
         Self::WsFlv,
         Self::HttpTs,
         Self::Hls,
-        Self::Internal,
+        Self::Api,
     ];
 
     /// The name in JSON and metrics.
@@ -48,7 +48,7 @@ impl Protocol {
             Self::WsFlv => "ws-flv",
             Self::HttpTs => "http-ts",
             Self::Hls => "hls",
-            Self::Internal => "internal",
+            Self::Api => "api",
         }
     }
 }

@@ -40,6 +40,8 @@ impl Admission<'_> {
 pub struct Grant {
     /// A publisher may take a live name over (the old one is told 3005).
     pub takeover: bool,
+    /// The client was admitted by what its query proves: what it fetches next must carry that too.
+    pub by_query: bool,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

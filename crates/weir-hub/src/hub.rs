@@ -49,8 +49,15 @@ struct Inner {
     clients: Clients,
     counters: Counters,
     streams: Mutex<HashMap<StreamKey, Arc<Stream>>>,
-    arrivals: Mutex<HashMap<StreamKey, Arc<Notify>>>,
+    arrivals: Mutex<HashMap<StreamKey, Arrival>>,
     waiters: AtomicUsize,
+}
+
+/// Those who wait for one stream to begin.
+#[derive(Debug, Default)]
+struct Arrival {
+    begun: Arc<Notify>,
+    waiting: usize,
 }
 
 /// Who wants to publish.
@@ -140,14 +147,15 @@ impl Hub {
         } else {
             0
         };
+        *stream.stats.lock() = Default::default();
+        // Before anybody sees the publisher: a sweep would take it for one silent since the last frame.
+        stream.last_frame_us.store(now_us, Ordering::Release);
         drop(state);
         drop(streams);
-        *stream.stats.lock() = Default::default();
-        stream.last_frame_us.store(now_us, Ordering::Release);
         tracing::info!(stream = %request.key, client = %client.id, protocol = request.protocol.name(), addr = %request.addr, life, "stream begins");
         stream.changed.notify_waiters();
-        if let Some(arrival) = self.0.arrivals.lock().remove(&request.key) {
-            arrival.notify_waiters();
+        if let Some(arrival) = self.0.arrivals.lock().get(&request.key) {
+            arrival.begun.notify_waiters();
         }
         Ok(Publisher::new(
             stream,
@@ -184,18 +192,11 @@ impl Hub {
         if found.is_ok() || wait.is_zero() {
             return found;
         }
-        let _place = WaitersPlace::take(&self.0.waiters)?;
+        let place = WaitingPlace::take(&self.0, key)?;
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         loop {
-            let arrival = self
-                .0
-                .arrivals
-                .lock()
-                .entry(key.clone())
-                .or_default()
-                .clone();
-            let notified = arrival.notified();
+            let notified = place.begun.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
             let found = self.find_live(key);
@@ -204,19 +205,20 @@ impl Hub {
             }
             tokio::select! {
                 () = &mut notified => {}
-                () = &mut deadline => {
-                    self.forget_arrival(key, &arrival);
-                    return self.find_live(key);
-                }
+                () = &mut deadline => return self.find_live(key),
             }
         }
     }
 
     /// All streams, live and lingering, by name.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
-        let mut all: Vec<_> = self.0.streams.lock().values().cloned().collect();
+        let mut all = self.unsorted();
         all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         all
+    }
+
+    fn unsorted(&self) -> Vec<Arc<Stream>> {
+        self.0.streams.lock().values().cloned().collect()
     }
 
     /// Ends streams whose publisher has been silent too long, and forgets those long gone. Call it a
@@ -224,7 +226,7 @@ impl Hub {
     pub fn sweep(&self) {
         let now_us = self.0.clock.now_us();
         let config = self.0.config.lock().clone();
-        for stream in self.streams() {
+        for stream in self.unsorted() {
             let mut state = stream.state.lock();
             if let Some(publisher) = &state.publisher {
                 let silent_us = now_us - stream.last_frame_us.load(Ordering::Acquire);
@@ -280,13 +282,17 @@ impl Hub {
     }
 
     /// Times go on from where the last publisher stopped, with the time that passed between kept, so
-    /// that wall-clock times stay true.
+    /// that wall-clock times stay true. The wall clock itself is not asked: it may have been set.
     fn begin_again(&self, stream: &Stream) -> i64 {
         stream.ring.forget_tracks();
         stream.ring.append(Item::Discontinuity);
-        let last_us = stream.ring.newest_us();
-        let wall_us = self.0.clock.wall_us() - stream.wall_at_zero_us();
-        wall_us.max(last_us + RETURN_STEP_US)
+        match *stream.zero_at_us.lock() {
+            None => 0,
+            Some(zero_us) => {
+                let elapsed_us = self.0.clock.now_us() - zero_us;
+                elapsed_us.max(stream.ring.newest_us() + RETURN_STEP_US)
+            }
+        }
     }
 
     /// A stream is forgotten only if nobody has begun it anew meanwhile.
@@ -297,33 +303,39 @@ impl Hub {
             stream.changed.notify_waiters();
         }
     }
+}
 
-    fn forget_arrival(&self, key: &StreamKey, arrival: &Arc<Notify>) {
-        let mut arrivals = self.0.arrivals.lock();
-        // Two references: the map's and ours. Anybody else still waits.
-        if Arc::strong_count(arrival) <= 2 {
-            arrivals.remove(key);
+/// A viewer's place among those who wait; dropped with the request, however that ends.
+struct WaitingPlace<'a> {
+    inner: &'a Inner,
+    key: &'a StreamKey,
+    begun: Arc<Notify>,
+}
+
+impl<'a> WaitingPlace<'a> {
+    fn take(inner: &'a Inner, key: &'a StreamKey) -> Result<Self, Refusal> {
+        if inner.waiters.fetch_add(1, Ordering::Relaxed) >= limits::WAITERS {
+            inner.waiters.fetch_sub(1, Ordering::Relaxed);
+            let why = "too many viewers wait for streams to begin";
+            return Err(Refusal::new(Code::Overloaded, why));
         }
+        let mut arrivals = inner.arrivals.lock();
+        let arrival = arrivals.entry(key.clone()).or_default();
+        arrival.waiting += 1;
+        let begun = arrival.begun.clone();
+        Ok(Self { inner, key, begun })
     }
 }
 
-struct WaitersPlace<'a>(&'a AtomicUsize);
-
-impl<'a> WaitersPlace<'a> {
-    fn take(waiters: &'a AtomicUsize) -> Result<Self, Refusal> {
-        if waiters.fetch_add(1, Ordering::Relaxed) >= limits::WAITERS {
-            waiters.fetch_sub(1, Ordering::Relaxed);
-            return Err(Refusal::new(
-                Code::Overloaded,
-                "too many viewers wait for streams to begin",
-            ));
-        }
-        Ok(Self(waiters))
-    }
-}
-
-impl Drop for WaitersPlace<'_> {
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.inner.waiters.fetch_sub(1, Ordering::Relaxed);
+        let mut arrivals = self.inner.arrivals.lock();
+        if let Some(arrival) = arrivals.get_mut(self.key) {
+            arrival.waiting -= 1;
+            if arrival.waiting == 0 {
+                arrivals.remove(self.key);
+            }
+        }
     }
 }

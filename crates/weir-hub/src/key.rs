@@ -14,6 +14,8 @@ const RESERVED_APPS: &[&str] = &[
     "api", "assets", "watch", "embed", "studio", "console", "login", "slsp", "go", "metrics",
     "livez", "readyz", "docs",
 ];
+/// Names whose playlists would be taken for a file of another stream's HLS.
+const RESERVED_STREAMS: &[&str] = &["hls", "ts", "video", "audio"];
 /// Last parts that belong to a stream's own HLS files.
 const RESERVED_STREAM_PREFIXES: &[&str] = &["init-", "seg-", "part-", "key-"];
 
@@ -32,7 +34,7 @@ impl StreamKey {
     /// Checks the parts and joins them. `vhost` is empty for the default one.
     ///
     /// # Errors
-    /// 1002 for names nobody could mean, 2002 for names weir keeps for itself.
+    /// 3001 for names nobody could mean, 2002 for names weir keeps for itself.
     pub fn new(vhost: &str, app: &str, stream: &str) -> Result<Self, Refusal> {
         let levels = app.split('/');
         if levels.clone().count() > MAX_APP_LEVELS {
@@ -54,6 +56,12 @@ impl StreamKey {
                 format!("the app name {first:?} is weir's own: choose another"),
             ));
         }
+        if RESERVED_STREAMS.contains(&stream) {
+            return Err(Refusal::new(
+                Code::AppDisabled,
+                format!("the stream name {stream:?} is that of an HLS file: choose another"),
+            ));
+        }
         if RESERVED_STREAM_PREFIXES
             .iter()
             .any(|prefix| stream.starts_with(prefix))
@@ -68,6 +76,11 @@ impl StreamKey {
             app: app.into(),
             stream: stream.into(),
         })))
+    }
+
+    /// Whether a path that begins with this level is weir's own, whatever its ending.
+    pub fn is_reserved(first_level: &str) -> bool {
+        RESERVED_APPS.contains(&first_level)
     }
 
     /// Virtual host; empty for the default one.

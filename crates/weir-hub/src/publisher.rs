@@ -65,6 +65,10 @@ impl Publisher {
 
     /// One frame with the sender's own timestamp; it gets its place on the stream's clock here.
     pub fn frame(&mut self, raw: RawFrame) {
+        // Or a publisher that was taken over would keep its successor's silence from being noticed.
+        if !self.is_in_office() {
+            return;
+        }
         let now_us = self.clock.now_us();
         self.stream.last_frame_us.store(now_us, Ordering::Release);
         if raw.track == TrackKind::Video && !self.has_key {
@@ -86,6 +90,7 @@ impl Publisher {
             self.stream
                 .wall_at_zero_us
                 .store(self.clock.wall_us() - frame.dts_us, Ordering::Release);
+            *self.stream.zero_at_us.lock() = Some(now_us - frame.dts_us);
         }
         {
             let mut stats = self.stream.stats.lock();
@@ -117,12 +122,20 @@ impl Publisher {
         self.end_code = code;
     }
 
+    fn is_in_office(&self) -> bool {
+        self.stream.state.lock().is_in_office(self.life)
+    }
+
     fn append(&self, item: Item) {
-        // A publisher that was taken over may still hold frames in its socket: they are not heard.
-        if self.stream.state.lock().life == self.life {
-            self.stream.ring.append(item);
-            self.stream.changed.notify_waiters();
+        // A publisher that was taken over or ended may still hold frames in its socket: they are not
+        // heard. The lock is kept, so that none slips in behind a successor's discontinuity.
+        let state = self.stream.state.lock();
+        if !state.is_in_office(self.life) {
+            return;
         }
+        self.stream.ring.append(item);
+        drop(state);
+        self.stream.changed.notify_waiters();
     }
 }
 

@@ -16,6 +16,9 @@ use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
 const ENTRY_BYTES: usize = 128;
 /// Microseconds between places to join a stream that has no video.
 const AUDIO_JOIN_EVERY_US: i64 = 500_000;
+/// Microseconds without a picture after which sound alone is worth joining: the camera is off, and its
+/// last keyframe only gets older.
+const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// A place where a viewer may start, with what it must know there.
 #[derive(Debug, Clone)]
@@ -61,6 +64,9 @@ struct Inner {
     first_seq: u64,
     bytes: usize,
     joins: VecDeque<JoinPoint>,
+    last_video_us: i64,
+    /// Where the current publisher begins: what stands before it is the last one's.
+    break_seq: u64,
     tracks: Arc<Tracks>,
     metadata: Option<Arc<Metadata>>,
 }
@@ -94,6 +100,9 @@ impl Ring {
             Item::Metadata(metadata) => inner.metadata = Some(metadata.clone()),
             Item::Frame(frame) => {
                 dts_us = frame.dts_us;
+                if frame.track == TrackKind::Video {
+                    inner.last_video_us = dts_us;
+                }
                 if inner.is_join(frame) {
                     let join = JoinPoint {
                         seq,
@@ -104,7 +113,7 @@ impl Ring {
                     inner.joins.push_back(join);
                 }
             }
-            Item::Discontinuity => {}
+            Item::Discontinuity => inner.break_seq = seq,
         }
         inner.bytes += entry_bytes(&item);
         inner.entries.push_back(Entry { item, dts_us });
@@ -140,9 +149,14 @@ impl Ring {
         }
     }
 
-    /// Where a new viewer starts: the newest keyframe.
+    /// Where a new viewer starts: the newest keyframe of the current publisher.
     pub fn newest_join(&self) -> Option<JoinPoint> {
-        self.inner.lock().joins.back().cloned()
+        let inner = self.inner.lock();
+        inner
+            .joins
+            .back()
+            .filter(|join| join.seq >= inner.break_seq)
+            .cloned()
     }
 
     /// The oldest keyframe still here: where a packager starts, to have a window at once.
@@ -179,7 +193,8 @@ impl Ring {
 
 impl Inner {
     fn is_join(&self, frame: &Frame) -> bool {
-        if self.tracks.video.is_some() {
+        let silent = frame.dts_us - self.last_video_us > VIDEO_SILENCE_US;
+        if self.tracks.video.is_some() && !silent {
             return frame.is_video_key();
         }
         frame.track == TrackKind::Audio
@@ -251,6 +266,21 @@ mod tests {
             video: Some(video),
             audio: None,
         }))
+    }
+
+    #[test]
+    fn nobody_joins_what_an_earlier_publisher_left() {
+        let ring = Ring::new(10_000_000, 1 << 20);
+        filled(&ring, 2, 10);
+        ring.append(Item::Discontinuity);
+        assert!(ring.newest_join().is_none());
+        assert!(
+            ring.oldest_join().is_some(),
+            "a packager begins with what is there"
+        );
+        ring.append(tracks());
+        ring.append(video(9_000, FrameKind::Key, 10));
+        assert_eq!(ring.newest_join().map(|join| join.dts_us), Some(9_000_000));
     }
 
     /// 25 fps, a keyframe each second, `seconds` long.

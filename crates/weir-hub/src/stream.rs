@@ -25,6 +25,8 @@ pub struct Stream {
     pub(crate) stats: Mutex<StreamStats>,
     /// Unix microseconds at which the stream's time 0 lies.
     pub(crate) wall_at_zero_us: AtomicI64,
+    /// When, on the node's clock, the stream's time 0 lies; none before the first frame.
+    pub(crate) zero_at_us: Mutex<Option<i64>>,
     pub(crate) last_frame_us: AtomicI64,
     pub(crate) changed: Notify,
     viewers: [AtomicU32; Protocol::ALL.len()],
@@ -42,6 +44,13 @@ pub(crate) struct State {
     pub(crate) ended: Option<Ended>,
 }
 
+impl State {
+    /// Whether the publisher of this life still has a say.
+    pub(crate) const fn is_in_office(&self, life: u64) -> bool {
+        self.life == life && self.publisher.is_some()
+    }
+}
+
 /// How and when the last publisher went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
@@ -52,11 +61,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What viewers are told: that a publisher stopped is, to them, the end of the stream (3003).
+    /// What viewers are told: the stream's end (3003) where the reason lies between the publisher and
+    /// us, the reason itself where it concerns them too.
     pub fn code_for_viewers(self) -> Code {
         match self.code {
-            Code::ClientStopped => Code::Ended,
-            code => code,
+            code @ (Code::NoData | Code::Operator | Code::Draining) => code,
+            _ => Code::Ended,
         }
     }
 }
@@ -82,6 +92,7 @@ impl Stream {
             state: Mutex::default(),
             stats: Mutex::default(),
             wall_at_zero_us: AtomicI64::new(0),
+            zero_at_us: Mutex::new(None),
             last_frame_us: AtomicI64::new(0),
             changed: Notify::new(),
             viewers: Default::default(),
@@ -152,11 +163,6 @@ impl Stream {
         } else {
             count.fetch_sub(delta.unsigned_abs(), Ordering::Relaxed);
         }
-    }
-
-    /// Sets the number of viewers of a protocol that is counted, not connected (HLS).
-    pub fn set_viewers(&self, protocol: Protocol, viewers: u32) {
-        self.viewers[protocol as usize].store(viewers, Ordering::Relaxed);
     }
 
     /// Bytes sent to viewers.

@@ -10,8 +10,10 @@ pub mod flv;
 pub mod fmp4;
 pub mod frame;
 pub mod hls;
+pub mod ingest;
 pub mod timeline;
 pub mod ts;
+pub mod webm;
 
 pub use frame::{
     AudioCodec, AudioTrack, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec,

@@ -56,6 +56,15 @@ impl Context {
         if self.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
+        self.admit_again(asked).await
+    }
+
+    /// The same for a viewer who is here already, as HLS viewers are with each request: a node that
+    /// drains lets them finish.
+    ///
+    /// # Errors
+    /// The gatekeeper's refusal, 3001/2002 for impossible names.
+    pub async fn admit_again(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
         let vhost = self.vhost(asked);
         let key = StreamKey::new(&vhost, asked.app, asked.stream)?;
         let admission = Admission {

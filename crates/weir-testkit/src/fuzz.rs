@@ -7,7 +7,7 @@
 mod media;
 pub mod mutate;
 mod proto;
-pub mod seeds;
+mod seeds;
 mod serve;
 
 /// A thing to fuzz.

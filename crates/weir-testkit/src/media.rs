@@ -112,8 +112,10 @@ impl Source {
                 "libsvtav1",
                 "-preset",
                 "12",
+                "-crf",
+                "50",
                 "-svtav1-params",
-                "pred-struct=1:irefresh-type=2",
+                "pred-struct=1",
             ],
             Some("vp9") => vec![
                 "-c:v",
@@ -211,16 +213,21 @@ pub fn publish_with(ffmpeg: Tool, file: &Path, url: &str, input: &[&str], log: &
 
 /// FFmpeg copying what it plays into a file, `seconds` of it.
 pub fn record(ffmpeg: Tool, url: &str, input: &[&str], seconds: &str, out: &Path) -> Process {
+    record_with(ffmpeg, url, input, &["-c", "copy", "-t", seconds], out)
+}
+
+/// The same with options of one's own before the file.
+pub fn record_with(
+    ffmpeg: Tool,
+    url: &str,
+    input: &[&str],
+    output: &[&str],
+    out: &Path,
+) -> Process {
     let mut command = quiet(ffmpeg);
-    command
-        .args(input)
-        .args(["-i", url, "-c", "copy", "-t", seconds])
-        .arg(out);
-    Process::spawn(
-        &format!("player of {url}"),
-        &mut command,
-        &out.with_extension("log"),
-    )
+    command.args(input).args(["-i", url]).args(output).arg(out);
+    let (name, log) = (format!("player of {url}"), out.with_extension("log"));
+    Process::spawn(&name, &mut command, &log)
 }
 
 /// FFmpeg that says only what is wrong.

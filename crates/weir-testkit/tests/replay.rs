@@ -2,9 +2,16 @@
 //! the same ones; `WEIR_FUZZ_SEED` asks for others, `WEIR_FUZZ_RUNS` for more.
 //!
 //! `WEIR_BLESS=1` writes the seeds of the corpus anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so and stops"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use weir_base::Clock;
 use weir_testkit::fuzz::mutate::Mutator;
@@ -16,6 +23,10 @@ const RUNS: u64 = 2000;
 const TARGET_US: i64 = 4_000_000;
 /// Microseconds a single small input may take: far above any real one, far below a hang.
 const INPUT_US: i64 = 2_000_000;
+/// An input that takes so long hangs.
+const HANG: Duration = Duration::from_secs(20);
+static INPUTS_BEGUN: AtomicU64 = AtomicU64::new(0);
+static RUNNING: AtomicBool = AtomicBool::new(false);
 const SEED: u64 = 20_261_120;
 /// Bytes of one input in the repository, and of all together.
 const MAX_INPUT_BYTES: usize = 4096;
@@ -47,9 +58,31 @@ fn number(variable: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().expect(variable))
 }
 
+/// A loop without end cannot be caught like a panic: say which target, and end everything.
+fn watch_for_hangs() {
+    let watch = || {
+        let mut last = 0;
+        loop {
+            std::thread::sleep(HANG);
+            let now = INPUTS_BEGUN.load(Ordering::Relaxed);
+            if now == last && RUNNING.load(Ordering::Relaxed) {
+                eprintln!(
+                    "input {now} hangs; the last target named above is done, the next one it is"
+                );
+                std::process::abort();
+            }
+            last = now;
+        }
+    };
+    std::thread::Builder::new().spawn(watch).unwrap();
+}
+
 fn run(target: &Target, clock: &Clock, what: &str, input: &[u8]) {
     let began_us = clock.now_us();
+    INPUTS_BEGUN.fetch_add(1, Ordering::Relaxed);
+    RUNNING.store(true, Ordering::Relaxed);
     let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
+    RUNNING.store(false, Ordering::Relaxed);
     let took_us = clock.now_us() - began_us;
     let slow = took_us > INPUT_US;
     if outcome.is_err() || slow {
@@ -119,6 +152,7 @@ fn nothing_panics_on_the_corpus_and_its_mutations() {
     );
     println!("WEIR_FUZZ_SEED={seed}");
     let clock = Clock::real();
+    watch_for_hangs();
     for target in TARGETS {
         let inputs = inputs(target);
         assert!(!inputs.is_empty(), "{} has no corpus", target.name);

@@ -230,7 +230,7 @@ fn start_demo(
     });
 }
 
-/// Prints a stream's key: used by `weir key`.
-pub(crate) fn stream_key(data: &Path, config: &Config, key: &StreamKey) -> anyhow::Result<String> {
-    Ok(Secrets::open(data, config)?.stream_key(key.vhost(), key.app(), key.stream()))
+/// A stream's key: used by `weir key`.
+pub(crate) fn stream_key(data: &Path, key: &StreamKey) -> anyhow::Result<String> {
+    Ok(Secrets::read(data)?.stream_key(key.vhost(), key.app(), key.stream()))
 }

@@ -19,6 +19,13 @@ pub(crate) use load::{Sources, load};
 /// The sample configuration, which is also the manual.
 pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
 
+/// The longest duration that can be set: a day. Longer ones are a unit mistaken.
+const MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// Segments a playlist may hold.
+const MAX_WINDOW_SEGMENTS: usize = 1000;
+/// A secret somebody cannot guess.
+const MIN_SECRET_BYTES: usize = 16;
+
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
         $(#[$doc])*
@@ -196,16 +203,24 @@ section! {
 impl Config {
     /// What only sense, not types, can refuse.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let positive = [
-            ("stream.idle_timeout_ms", self.stream.idle_timeout_ms),
-            ("stream.ring_ms", self.stream.ring_ms),
-            ("deliver.flush_ms", self.deliver.flush_ms),
-            ("deliver.stall_ms", self.deliver.stall_ms),
-            ("hls.segment_ms", self.hls.segment_ms),
-            ("hls.part_ms", self.hls.part_ms),
-        ];
-        for (key, value) in positive {
-            anyhow::ensure!(value > 0, "{key} is {value}: it has to be above 0");
+        self.check_durations()?;
+        anyhow::ensure!(
+            self.hls.window_segments <= MAX_WINDOW_SEGMENTS,
+            "hls.window_segments is above {MAX_WINDOW_SEGMENTS}"
+        );
+        for (at, key) in self.auth.keys.iter().enumerate() {
+            anyhow::ensure!(
+                key.secret.len() >= MIN_SECRET_BYTES,
+                "auth.keys: the secret of {:?} is shorter than {MIN_SECRET_BYTES} bytes",
+                key.id
+            );
+            let twice = self
+                .auth
+                .keys
+                .iter()
+                .skip(at + 1)
+                .any(|other| other.id == key.id);
+            anyhow::ensure!(!twice, "auth.keys: two keys have the id {:?}", key.id);
         }
         anyhow::ensure!(
             self.hls.part_ms <= self.hls.segment_ms,
@@ -240,6 +255,27 @@ impl Config {
             !signs || !self.auth.keys.is_empty(),
             "play is signed but auth.keys is empty: nobody could play"
         );
+        Ok(())
+    }
+
+    fn check_durations(&self) -> anyhow::Result<()> {
+        let durations = [
+            ("stream.idle_timeout_ms", self.stream.idle_timeout_ms, 1),
+            ("stream.ring_ms", self.stream.ring_ms, 1),
+            ("stream.linger_ms", self.stream.linger_ms, 0),
+            ("deliver.flush_ms", self.deliver.flush_ms, 1),
+            ("deliver.lag_ms", self.deliver.lag_ms, 0),
+            ("deliver.stall_ms", self.deliver.stall_ms, 1),
+            ("hls.segment_ms", self.hls.segment_ms, 1),
+            ("hls.part_ms", self.hls.part_ms, 1),
+            ("hls.idle_ms", self.hls.idle_ms, 1),
+        ];
+        for (key, value, least) in durations {
+            anyhow::ensure!(
+                (least..=MAX_MS).contains(&value),
+                "{key} is {value}: it has to be from {least} to {MAX_MS}"
+            );
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod fragment;
 mod init;
 pub mod read;
 mod sample_entry;
+pub mod stream;
 
 pub use fragment::{Sample, fragment};
 pub use init::{init_segment, init_segment_with};

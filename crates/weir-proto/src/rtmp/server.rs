@@ -160,7 +160,6 @@ pub struct ServerSession {
     peer: PeerInfo,
     connect: Connect,
     streams: Vec<MessageStream>,
-    last_msid: u32,
     /// The stream name of `FCPublish`, which is answered once the publish is accepted.
     fc_publish: Option<String>,
     failed: bool,
@@ -202,7 +201,6 @@ impl ServerSession {
             peer: PeerInfo::default(),
             connect: Connect::Awaited,
             streams: Vec::new(),
-            last_msid: 0,
             fc_publish: None,
             failed: false,
         }

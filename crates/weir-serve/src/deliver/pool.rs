@@ -130,6 +130,12 @@ impl Pool {
         Ok(())
     }
 
+    /// How long a viewer may take nothing at all.
+    pub fn stall(&self) -> std::time::Duration {
+        let stall_us = self.0.shared.config.stall_us;
+        std::time::Duration::from_micros(u64::try_from(stall_us).unwrap_or(0))
+    }
+
     /// A new flush interval, from the next tick on.
     pub fn set_flush_us(&self, flush_us: i64) {
         self.0

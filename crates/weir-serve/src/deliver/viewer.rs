@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 use weir_base::{Code, limits};
-use weir_hub::ClientGuard;
+use weir_hub::{ClientGuard, Stream};
 use weir_proto::rtmp::{ServerEvent, ServerSession};
 use weir_proto::ws;
 
@@ -15,9 +15,12 @@ use super::sink::Sink;
 use super::wire::{Batch, View};
 
 /// RTMP's status when the stream is over.
-const STREAM_OVER: &str = "NetStream.Play.UnpublishNotify";
+pub(crate) const STREAM_OVER: &str = "NetStream.Play.UnpublishNotify";
 /// RTMP's status when this one connection is.
-pub(super) const CONNECTION_OVER: &str = "NetConnection.Connect.Closed";
+pub(crate) const CONNECTION_OVER: &str = "NetConnection.Connect.Closed";
+
+/// Reads from one viewer's socket before the others have their turn.
+const READS_PER_TURN: usize = 16;
 
 /// What a viewer may say while it watches.
 pub enum Inbound {
@@ -91,9 +94,21 @@ pub(super) enum Turn {
     Over(Code),
 }
 
+/// What listening came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ears {
+    /// It is silent now, and the socket tells when it is not.
+    AllHeard,
+    /// It has more to say: listen again soon.
+    MoreToHear,
+    /// It is gone or done.
+    Over(Code),
+}
+
 /// The wire as a loop holds it.
 pub(super) struct Window<'a> {
     pub(super) format: Format,
+    pub(super) stream: &'a Stream,
     pub(super) view: View,
     pub(super) batches: &'a VecDeque<Batch>,
     pub(super) now_us: i64,
@@ -192,32 +207,32 @@ impl Viewer {
         self.place = Place::Ending;
     }
 
-    /// Reads what it said.
-    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Option<Code> {
-        loop {
+    /// Reads what it said, up to a limit: somebody who talks without end keeps nobody else waiting.
+    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Ears {
+        for _ in 0..READS_PER_TURN {
             let read = match self.sink.read(scratch) {
-                Ok(0) => return Some(Code::ClientStopped),
+                Ok(0) => return Ears::Over(Code::ClientStopped),
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ears::AllHeard,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Some(Code::NetworkReset),
+                Err(_) => return Ears::Over(Code::NetworkReset),
             };
             let said = scratch.get(..read).unwrap_or_default();
             let over = match &mut self.inbound {
                 Inbound::Http | Inbound::Elsewhere => None,
                 Inbound::WebSocket(decoder) => {
                     crate::http::web_socket::hear(decoder, said, &mut self.own)
-                        .then_some(Code::ClientStopped)
                 }
                 Inbound::Rtmp(..) => self.hear_rtmp(now_us, said),
             };
-            if over.is_some() {
-                return over;
+            if let Some(code) = over {
+                return Ears::Over(code);
             }
             if self.own.len() - self.own_at > limits::VIEWER_ANSWER_BYTES + limits::BATCH_BYTES {
-                return Some(Code::TooSlow);
+                return Ears::Over(Code::TooSlow);
             }
         }
+        Ears::MoreToHear
     }
 
     /// Whether something of its own waits to be sent.
@@ -254,17 +269,25 @@ impl Viewer {
     /// Notes that the wire has passed this viewer by, and keeps the batch it is in the middle of, which
     /// the loop is about to let go.
     pub(super) fn note_fall(&mut self, window: &Window<'_>) {
-        if self.place != Place::Running || self.seq >= window.view.first {
+        if self.seq >= window.view.first {
             return;
         }
-        if self.offset > 0 {
-            let batch = window.batches.get(index_of(window, self.seq));
-            self.held = batch
-                .map(|batch| batch.bytes.slice(self.offset.min(batch.bytes.len())..))
-                .unwrap_or_default();
-            self.offset = 0;
+        self.hold_rest(window);
+        if self.place == Place::Running {
+            self.place = Place::Fallen;
         }
-        self.place = Place::Fallen;
+    }
+
+    /// Keeps what is left of a half-sent batch, so that the place can move.
+    fn hold_rest(&mut self, window: &Window<'_>) {
+        if self.offset == 0 {
+            return;
+        }
+        let batch = window.batches.get(index_of(window, self.seq));
+        self.held = batch
+            .map(|batch| batch.bytes.slice(self.offset.min(batch.bytes.len())..))
+            .unwrap_or_default();
+        self.offset = 0;
     }
 
     /// Joins, or goes on after a fall, at the newest keyframe there is.
@@ -273,26 +296,22 @@ impl Viewer {
         if !matches!(self.place, Place::Fallen | Place::Waiting) {
             return;
         }
-        let newest = window
-            .batches
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(at, batch)| {
-                batch.join.as_ref().map(|join| {
-                    (
-                        window.view.next - (window.batches.len() - at) as u64,
-                        batch,
-                        join,
-                    )
-                })
-            });
+        // What the wire let go of may still be in the loop's list: nobody goes back to that.
+        let held = window.batches.iter().rev();
+        let mut held = held.take_while(|batch| batch.seq >= window.view.first);
+        let newest = held.find_map(|batch| Some((batch.seq, batch, batch.join.as_ref()?)));
         let Some((seq, batch, join)) = newest else {
             return;
         };
+        if self.has_begun && self.place == Place::Waiting && self.seq >= seq {
+            // A short pause: it has seen that keyframe and goes on where it was.
+            self.place = Place::Running;
+            return;
+        }
         if self.place == Place::Fallen {
             let lost = batch.frames_before.saturating_sub(self.frames_before);
             self.client.add_skip(lost);
+            window.stream.add_skipped_frames(lost);
             let mut notice = Vec::new();
             Mux::put_skip_notice(window.format, lost, batch.dts_us, &mut notice);
             self.own
@@ -306,8 +325,9 @@ impl Viewer {
         self.own.extend_from_slice(headers);
         self.has_begun = true;
         self.place = Place::Running;
+        // A pause may have ended in the middle of a batch.
+        self.hold_rest(window);
         self.seq = seq;
-        self.offset = 0;
         self.frames_before = batch.frames_before;
     }
 
@@ -431,10 +451,9 @@ impl Viewer {
     }
 }
 
-/// Where batch `seq` stands in the loop's list; past its end when it is not there.
+/// Where batch `seq` stands in the loop's list; past its end when it is not there. A loop that came
+/// too late has a hole in its list, and somebody may be in the middle of a batch before the hole.
 fn index_of(window: &Window<'_>, seq: u64) -> usize {
-    let first = window.view.next - window.batches.len() as u64;
-    seq.checked_sub(first)
-        .and_then(|at| usize::try_from(at).ok())
-        .unwrap_or(usize::MAX)
+    let place = window.batches.binary_search_by_key(&seq, |batch| batch.seq);
+    place.unwrap_or(usize::MAX)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use weir_base::limits;
 use weir_hub::{JoinPoint, ReadOutcome, Stream};
-use weir_media::{Frame, Item};
+use weir_media::{Frame, Item, TrackKind};
 
 use super::format::{Format, Framing};
 use super::mux::{self, Mux};
@@ -21,10 +21,14 @@ const ITEMS_PER_READ: usize = 256;
 const BATCH_OVERHEAD_BYTES: usize = 256;
 /// Microseconds between places to join a form without video.
 const AUDIO_JOIN_EVERY_US: i64 = 500_000;
+/// Microseconds without a picture after which sound alone is worth joining.
+const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// A piece of a wire, shared by all viewers of it.
 #[derive(Debug, Clone)]
 pub struct Batch {
+    /// Its number in the wire.
+    pub seq: u64,
     /// What is sent, framing included.
     pub bytes: Bytes,
     /// Set where a viewer may start: what it needs before these bytes.
@@ -66,6 +70,9 @@ struct State {
     frames: u64,
     last_us: i64,
     last_join_us: i64,
+    last_video_us: i64,
+    /// Where batches are put together, so that each is kept in no more bytes than it has.
+    scratch: Vec<u8>,
     items: Vec<Item>,
 }
 
@@ -90,6 +97,8 @@ impl Wire {
             frames: 0,
             last_us: 0,
             last_join_us: 0,
+            last_video_us: 0,
+            scratch: Vec::new(),
             items: Vec::new(),
         };
         Self {
@@ -136,8 +145,9 @@ impl State {
                     self.cursor = next;
                     self.put_items(wire, &items);
                 }
-                // The ring was too small for the time between two looks: go on at its newest keyframe.
-                ReadOutcome::Lagged { .. } => self.mux = None,
+                // The ring was too small for the time between two looks: all viewers fall, and go on
+                // at its newest keyframe with headers.
+                ReadOutcome::Lagged { .. } => self.let_all_go(),
             }
             items.clear();
             self.items = items;
@@ -150,6 +160,13 @@ impl State {
             }
         }
         self.evict(wire);
+    }
+
+    fn let_all_go(&mut self) {
+        self.mux = None;
+        self.first += self.batches.len() as u64;
+        self.batches.clear();
+        self.bytes = 0;
     }
 
     fn start(&mut self, wire: &Wire) -> bool {
@@ -165,6 +182,7 @@ impl State {
         self.cursor = seq;
         self.last_us = dts_us;
         self.last_join_us = i64::MIN / 2;
+        self.last_video_us = dts_us;
         self.mux = Some(Mux::new(wire.format, tracks, metadata));
         true
     }
@@ -172,7 +190,7 @@ impl State {
     fn put_items(&mut self, wire: &Wire, items: &[Item]) {
         let framing = wire.format.framing();
         let selection = wire.format.selection();
-        let mut open = OpenBatch::new(framing);
+        let mut open = OpenBatch::new(framing, std::mem::take(&mut self.scratch));
         for item in items {
             let mut join = None;
             if let Item::Frame(frame) = item {
@@ -184,6 +202,9 @@ impl State {
                     join = self.join_at(framing, frame.dts_us);
                 }
                 self.last_us = frame.dts_us;
+                if frame.track == TrackKind::Video {
+                    self.last_video_us = frame.dts_us;
+                }
             }
             let joins = join.is_some();
             if joins || open.bytes.len() >= limits::BATCH_BYTES {
@@ -203,11 +224,16 @@ impl State {
             self.frames += u64::from(matches!(item, Item::Frame(_)));
         }
         self.close(&mut open);
+        self.scratch = open.bytes;
     }
 
     fn may_join(&self, frame: &Frame) -> bool {
-        if self.mux.as_ref().is_some_and(Mux::has_video) {
+        let silent = frame.dts_us - self.last_video_us > VIDEO_SILENCE_US;
+        if frame.is_video_key() || (self.mux.as_ref().is_some_and(Mux::has_video) && !silent) {
             return frame.is_video_key();
+        }
+        if frame.track == TrackKind::Video {
+            return false;
         }
         frame.dts_us.saturating_sub(self.last_join_us) >= AUDIO_JOIN_EVERY_US
     }
@@ -224,7 +250,8 @@ impl State {
     }
 
     fn close(&mut self, open: &mut OpenBatch) {
-        if let Some(batch) = open.close() {
+        let seq = self.first + self.batches.len() as u64;
+        if let Some(batch) = open.close(seq) {
             self.bytes += batch.bytes.len() + BATCH_OVERHEAD_BYTES;
             self.batches.push_back(batch);
         }
@@ -261,8 +288,8 @@ struct OpenBatch {
 }
 
 impl OpenBatch {
-    fn new(framing: Framing) -> Self {
-        let mut bytes = Vec::with_capacity(16 * 1024);
+    fn new(framing: Framing, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
         let room = mux::open_frame(framing, &mut bytes);
         Self {
             framing,
@@ -278,17 +305,20 @@ impl OpenBatch {
         self.bytes.len() == self.room
     }
 
-    fn close(&mut self) -> Option<Batch> {
+    fn close(&mut self, seq: u64) -> Option<Batch> {
         if self.is_empty() {
             return None;
         }
-        let mut done = std::mem::replace(self, Self::new(self.framing));
-        let unused = mux::close_frame(done.framing, done.room, &mut done.bytes);
+        let unused = mux::close_frame(self.framing, self.room, &mut self.bytes);
+        let bytes = Bytes::copy_from_slice(self.bytes.get(unused..).unwrap_or_default());
+        self.bytes.clear();
+        self.room = mux::open_frame(self.framing, &mut self.bytes);
         Some(Batch {
-            bytes: Bytes::from(done.bytes).slice(unused..),
-            join: done.join,
-            frames_before: done.frames_before,
-            dts_us: done.dts_us,
+            seq,
+            bytes,
+            join: self.join.take(),
+            frames_before: self.frames_before,
+            dts_us: self.dts_us,
         })
     }
 }

@@ -13,11 +13,13 @@ use weir_hub::{Protocol, Stream};
 use super::format::Format;
 use super::pool::Shared;
 use super::sink::Sink;
-use super::viewer::{CONNECTION_OVER, NewViewer, Turn, Viewer, Window};
+use super::viewer::{CONNECTION_OVER, Ears, NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
 /// The waker's token; viewers use their index in the slab.
 const WAKER: Token = Token(usize::MAX);
+/// Arrivals taken before the others have their turn.
+const ARRIVALS_PER_TURN: usize = 64;
 /// Events taken at once.
 const EVENTS: usize = 1024;
 /// Microseconds between two looks at who has stalled or was kicked.
@@ -41,8 +43,12 @@ pub(super) struct Worker {
     viewers: Slab<Viewer>,
     /// Viewers that may take more before the next tick.
     hungry: Vec<usize>,
+    /// Viewers that had not said all when their turn was over.
+    talkative: Vec<usize>,
     scratch: Vec<u8>,
     next_check_us: i64,
+    /// The inbox may hold more.
+    more_arrive: bool,
 }
 
 /// One wire and this loop's viewers of it.
@@ -61,14 +67,16 @@ impl Slot {
 
     /// Lets go of what the wire has let go of, after every viewer has had its look.
     fn evict(&mut self) {
-        let first = self.view.next - self.batches.len() as u64;
-        let gone = usize::try_from(self.view.first.saturating_sub(first)).unwrap_or(usize::MAX);
-        self.batches.drain(..gone.min(self.batches.len()));
+        let gone = self
+            .batches
+            .partition_point(|batch| batch.seq < self.view.first);
+        self.batches.drain(..gone);
     }
 
     fn window(&self, now_us: i64) -> Window<'_> {
         Window {
             format: self.wire.format,
+            stream: &self.wire.stream,
             view: self.view,
             batches: &self.batches,
             now_us,
@@ -98,8 +106,10 @@ impl Worker {
             slots: Slab::new(),
             viewers: Slab::new(),
             hungry: Vec::new(),
+            talkative: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             next_check_us: 0,
+            more_arrive: false,
         }
     }
 
@@ -119,7 +129,8 @@ impl Worker {
                 let flush_us = self.shared.flush_us();
                 tick_us = (self.clock.now_us().div_euclid(flush_us) + 1) * flush_us;
             }
-            let timeout = if !self.hungry.is_empty() {
+            let restless = !(self.hungry.is_empty() && self.talkative.is_empty());
+            let timeout = if restless || self.more_arrive {
                 Some(Duration::ZERO)
             } else if self.viewers.is_empty() {
                 None
@@ -134,16 +145,18 @@ impl Worker {
                 tracing::error!(%error, "delivery loop cannot wait for its sockets");
                 return;
             }
-            self.between_ticks(&events);
+            self.between_ticks(&events, tick_us);
         }
         self.end_all();
     }
 
-    fn between_ticks(&mut self, events: &Events) {
+    /// Whoever joins or catches up is served until the next tick is due: those who are live come first.
+    fn between_ticks(&mut self, events: &Events, tick_us: i64) {
         let now_us = self.clock.now_us();
+        let unheard = std::mem::take(&mut self.talkative);
         for event in events {
             if event.token() == WAKER {
-                self.take_arrivals(now_us);
+                self.more_arrive = true;
                 continue;
             }
             let index = event.token().0;
@@ -154,13 +167,30 @@ impl Worker {
                 self.pump(index, now_us);
             }
         }
-        for index in std::mem::take(&mut self.hungry) {
-            self.pump(index, now_us);
+        if self.more_arrive {
+            self.take_arrivals(now_us);
+        }
+        let mut hungry = std::mem::take(&mut self.hungry);
+        hungry.sort_unstable();
+        hungry.dedup();
+        for index in hungry {
+            if self.clock.now_us() < tick_us {
+                self.pump(index, now_us);
+            } else {
+                self.hungry.push(index);
+            }
+        }
+        for index in unheard {
+            self.listen(index, now_us);
         }
     }
 
     fn take_arrivals(&mut self, now_us: i64) {
-        while let Ok(arrival) = self.inbox.try_recv() {
+        for _ in 0..ARRIVALS_PER_TURN {
+            let Ok(arrival) = self.inbox.try_recv() else {
+                self.more_arrive = false;
+                return;
+            };
             if let Some(index) = self.admit(arrival, now_us) {
                 // A hot stream's picture goes out at once, not at the next tick.
                 self.pump(index, now_us);
@@ -231,6 +261,7 @@ impl Worker {
             let mut sent = 0;
             let window = Window {
                 format: slot.wire.format,
+                stream: &slot.wire.stream,
                 view: slot.view,
                 batches: &slot.batches,
                 now_us,
@@ -300,7 +331,7 @@ impl Worker {
             return;
         };
         match viewer.listen(now_us, &mut self.scratch) {
-            Some(code) => {
+            Ears::Over(code) => {
                 // A close frame or an error status still goes out if the socket takes it at once.
                 if viewer.has_words()
                     && let Some(slot) = self.slots.get(viewer.slot)
@@ -310,8 +341,14 @@ impl Worker {
                 }
                 self.remove(index, code);
             }
-            None if viewer.has_words() => self.pump(index, now_us),
-            None => {}
+            ears => {
+                if ears == Ears::MoreToHear {
+                    self.talkative.push(index);
+                }
+                if self.viewers.get(index).is_some_and(Viewer::has_words) {
+                    self.pump(index, now_us);
+                }
+            }
         }
     }
 
@@ -330,7 +367,6 @@ impl Worker {
             return;
         };
         slot.wire.stream.add_viewers(protocol, -1);
-        slot.wire.stream.add_skipped_frames(client.lost_frames());
         slot.viewers.swap_remove(viewer.position);
         if let Some(&moved) = slot.viewers.get(viewer.position)
             && let Some(moved) = self.viewers.get_mut(moved)

@@ -51,8 +51,6 @@ pub struct Accepted {
     pub read: Bytes,
     /// The client; what a trusted proxy said about it.
     pub client: SocketAddr,
-    /// Who is at the other end of the socket.
-    pub peer: SocketAddr,
 }
 
 /// Accepts until shutdown, each connection in a task of its own.
@@ -115,7 +113,6 @@ async fn prepare(
             conn: Conn::Plain(socket),
             read,
             client,
-            peer,
         });
     };
     let deadline = Duration::from_millis(limits::HTTP_HEAD_MS);
@@ -124,7 +121,6 @@ async fn prepare(
             conn: Conn::Tls(Box::new(stream)),
             read: Bytes::new(),
             client,
-            peer,
         }),
         Ok(Err(error)) => Err(Refusal::new(Code::ProtocolError, format!("TLS: {error}"))),
         Err(_) => Err(Refusal::new(Code::TooSlow, "no TLS hello in time")),

@@ -2,7 +2,9 @@
 
 pub mod io;
 pub mod listen;
+pub mod patient;
 pub mod proxy;
 pub mod tls;
 
 pub use io::{Conn, Prefixed};
+pub use patient::Patient;

@@ -69,6 +69,11 @@ fn may_be_header(read: &[u8]) -> bool {
     })
 }
 
+/// Whether a header of version 1 has its line end.
+fn is_whole_line(read: &[u8]) -> bool {
+    read.starts_with(V1_START) && read.windows(2).any(|pair| pair == b"\r\n")
+}
+
 enum Parsed {
     Complete {
         bytes: usize,
@@ -80,7 +85,8 @@ enum Parsed {
 
 fn parse(read: &[u8]) -> Parsed {
     match HeaderResult::parse(read) {
-        result if result.is_incomplete() => Parsed::Partial,
+        // A line that has come to its end misses nothing that could still come.
+        result if result.is_incomplete() && !is_whole_line(read) => Parsed::Partial,
         HeaderResult::V1(Ok(header)) => {
             let client = match header.addresses {
                 v1::Addresses::Tcp4(a) => Some(SocketAddr::from((a.source_address, a.source_port))),

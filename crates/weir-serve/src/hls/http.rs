@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal};
-use weir_hub::{Protocol, StreamKey};
+use weir_hub::{Grant, Protocol, StreamKey};
 use weir_media::Tracks;
 use weir_media::hls::{
     AudioRendition, Blocking, Container, Multivariant, Name, Packager, PlaylistOptions, Resource,
@@ -19,7 +19,7 @@ use weir_media::hls::{
 };
 
 use super::page::Pages;
-use super::piece::piece_response;
+use super::piece::{KEY_TYPE, piece_response};
 use super::station::Station;
 use crate::context::{Asked, Context};
 use crate::http::live::selection_of;
@@ -47,7 +47,7 @@ pub struct HlsRequest<'a> {
 }
 
 impl HlsRequest<'_> {
-    async fn admit(&self, context: &Context) -> Result<StreamKey, Refusal> {
+    async fn admit(&self, context: &Context) -> Result<(StreamKey, Grant), Refusal> {
         let asked = Asked {
             action: Action::Play,
             host: self.host,
@@ -57,7 +57,7 @@ impl HlsRequest<'_> {
             ip: self.client.ip(),
             protocol: Protocol::Hls,
         };
-        context.admit(&asked).await.map(|(key, _)| key)
+        context.admit_again(&asked).await
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -68,7 +68,10 @@ impl HlsRequest<'_> {
     }
 
     /// The query that every URI of a playlist needs for this viewer: empty, or with its `?`.
-    fn carried(&self) -> String {
+    fn carried(&self, grant: Grant) -> String {
+        if !grant.by_query {
+            return String::new();
+        }
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in self
             .query
@@ -91,12 +94,18 @@ impl HlsRequest<'_> {
         context: &Context,
         container: Container,
         selection: Selection,
-    ) -> Result<Arc<Station>, Refusal> {
-        let key = self.admit(context).await?;
+    ) -> Result<(Arc<Station>, Grant), Refusal> {
+        let (key, grant) = self.admit(context).await?;
         let running = context.stations.find(&key, container, selection);
+        if running.is_none() && context.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
         let stream = match context.hub.find(&key) {
             Some(stream) if running.is_some() && stream.ended().is_some() => stream,
-            None if running.is_some() => return running.ok_or_else(|| Code::NotLive.into()),
+            None if running.is_some() => {
+                let running = running.ok_or_else(|| Refusal::from(Code::NotLive))?;
+                return Ok((running, grant));
+            }
             _ => context.hub.wait_live(&key, wait_of(self.query)).await?,
         };
         if container == Container::Ts
@@ -104,9 +113,10 @@ impl HlsRequest<'_> {
         {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
-        Ok(context
+        let station = context
             .stations
-            .open(context, &stream, container, selection))
+            .open(context, &stream, container, selection);
+        Ok((station, grant))
     }
 }
 
@@ -136,10 +146,10 @@ pub async fn multivariant(
         _ if split => Selection::VideoOnly,
         _ => Selection::Both,
     };
-    let station = asked.station(context, Container::Fmp4, selection).await?;
+    let (station, grant) = asked.station(context, Container::Fmp4, selection).await?;
     note(context, asked, &station, headers);
     with_content(context, &station).await?;
-    let query = asked.carried();
+    let query = asked.carried(grant);
     let sound = if split
         && wanted == crate::deliver::Selection::ALL
         && station.stream.ring.tracks().audio.is_some()
@@ -256,7 +266,7 @@ async fn media_playlist(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
     let directives = Directives::read(asked)?;
-    let station = asked.station(context, container, selection).await?;
+    let (station, grant) = asked.station(context, container, selection).await?;
     note(context, asked, &station, headers);
     let mut pages = with_content(context, &station).await?;
     if let Some((msn, part)) = directives.position {
@@ -271,7 +281,7 @@ async fn media_playlist(
         ),
         None => "public, max-age=1".to_owned(),
     };
-    let query = asked.carried();
+    let query = asked.carried(grant);
     if !query.is_empty() {
         let options = PlaylistOptions {
             skip: directives.skip,
@@ -397,7 +407,7 @@ async fn piece(
     name: &Name,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
-    let key = asked.admit(context).await?;
+    let (key, _) = asked.admit(context).await?;
     let container = match name.resource {
         Resource::TsSegment { .. } | Resource::Key { .. } => Container::Ts,
         Resource::Init { .. } | Resource::Segment { .. } | Resource::Part { .. } => Container::Fmp4,
@@ -446,12 +456,9 @@ fn find(packager: &Packager, resource: Resource) -> Option<(Vec<Bytes>, &'static
         Resource::Part { msn, part } => packager
             .part(msn, part)
             .map(|bytes| (vec![bytes], "video/mp4")),
-        Resource::Key { id } => packager.key(id).map(|key| {
-            (
-                vec![Bytes::copy_from_slice(&key)],
-                "application/octet-stream",
-            )
-        }),
+        Resource::Key { id } => packager
+            .key(id)
+            .map(|key| (vec![Bytes::copy_from_slice(&key)], KEY_TYPE)),
     }
 }
 

@@ -9,6 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Frame, SizeHint};
 
+/// The media type of AES keys.
+pub(super) const KEY_TYPE: &str = "application/octet-stream";
+
 /// The answer with `pieces`, `length` bytes together: whole, a range, or "not modified".
 pub(super) fn piece_response(
     pieces: Vec<Bytes>,
@@ -34,14 +37,16 @@ pub(super) fn piece_response(
         ),
         RangeAsked::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, Pieces::default()),
     };
+    // A key in a shared cache would be anybody's; a range that is not there may be there later.
+    let caching = match (kind, status) {
+        (KEY_TYPE, _) | (_, StatusCode::RANGE_NOT_SATISFIABLE) => "private, no-store",
+        _ => "public, max-age=3600, immutable",
+    };
     let mut response = Response::new(pieces);
     *response.status_mut() = status;
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    out.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=3600, immutable"),
-    );
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     out.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
         HeaderValue::from_static("*"),

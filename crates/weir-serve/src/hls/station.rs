@@ -64,7 +64,7 @@ impl Station {
             key_every_segments,
             idle_us,
         } = context.config.load().hls;
-        let epoch = base36(context.hub.clock().wall_us() / 1_000_000);
+        let epoch = base36(context.hub.clock().wall_us() / 1_000);
         let encrypted = container == Container::Ts && key_every_segments > 0;
         let packager = Packager::new(PackagerConfig {
             container,

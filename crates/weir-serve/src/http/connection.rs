@@ -1,6 +1,7 @@
 //! One connection to the HTTP port: the first request decides who serves it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,7 +10,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use weir_base::{Refusal, limits};
+use weir_base::{Code, Refusal, limits};
 use weir_hub::Protocol;
 use weir_proto::ws;
 
@@ -21,21 +22,16 @@ use super::service::{ApiService, MediaService};
 use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
-use crate::front::{Conn, Prefixed};
+use crate::front::{Conn, Patient, Prefixed};
 
 /// Streams one HTTP/2 connection may have open.
 const HTTP2_STREAMS: u32 = 128;
 
 /// Serves one connection to its end.
 pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
-    let Accepted {
-        conn,
-        read,
-        client,
-        peer,
-    } = accepted;
+    let Accepted { conn, read, client } = accepted;
     let socket = match conn {
-        Conn::Tls(_) => return serve_hyper(context, conn, read.into(), client, peer, api).await,
+        Conn::Tls(_) => return serve_hyper(context, conn, read.into(), client, api).await,
         Conn::Plain(socket) => socket,
     };
     let mut socket = socket;
@@ -44,7 +40,7 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
         Ok(First::Get(head)) => match live_route(&head) {
             Some((app, stream, container)) => {
                 let query = query(head.query.as_deref());
-                let client = forwarded(&context, peer.ip(), client, head.forwarded_for.as_deref());
+                let client = forwarded(&context, client, head.forwarded_for.as_deref());
                 let framing = framing_of(&head);
                 let request = LiveRequest {
                     app: &app,
@@ -57,12 +53,12 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
                 };
                 serve_live(&context, socket, &head, request).await;
             }
-            None => serve_hyper(context, Conn::Plain(socket), read, client, peer, api).await,
+            None => serve_hyper(context, Conn::Plain(socket), read, client, api).await,
         },
         Ok(First::Other) => {
-            serve_hyper(context, Conn::Plain(socket), read, client, peer, api).await;
+            serve_hyper(context, Conn::Plain(socket), read, client, api).await;
         }
-        Err(refusal) if refusal.code == weir_base::Code::ClientStopped => {}
+        Err(refusal) if refusal.code == Code::ClientStopped => {}
         Err(refusal) => context.refused(
             &refusal,
             Protocol::HttpFlv,
@@ -72,27 +68,28 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
     }
 }
 
-/// The client's address: what a trusted proxy says, else the peer's own.
+/// The client's address, when whoever spoke HTTP to us is `speaker` (the socket's peer, or whom a PROXY
+/// header named): what it says in X-Forwarded-For if it is a trusted proxy, else its own.
 pub(super) fn forwarded(
     context: &Context,
-    peer: IpAddr,
-    client: SocketAddr,
+    speaker: SocketAddr,
     header: Option<&str>,
 ) -> SocketAddr {
     let config = context.config.load();
-    let Some(header) = header.filter(|_| config.trusts(peer)) else {
-        return client;
-    };
-    // From the right: each trusted proxy appended who spoke to it; the first untrusted one is the client.
-    let named = header
-        .split(',')
-        .rev()
-        .filter_map(|part| part.trim().parse::<IpAddr>().ok());
-    let mut found = client;
-    for ip in named {
-        found = SocketAddr::new(ip, 0);
-        if !config.trusts(ip) {
+    let mut found = speaker;
+    // From the right: each proxy appended who spoke to it. The first that is not trusted is the client;
+    // what stands left of it, or of something unreadable, is anybody's word.
+    for part in header.unwrap_or_default().rsplit(',') {
+        if !config.trusts(found.ip()) {
             break;
+        }
+        let part = part.trim();
+        let address = part
+            .parse()
+            .or_else(|_| part.parse().map(|ip: IpAddr| SocketAddr::new(ip, 0)));
+        match address {
+            Ok(address) => found = address,
+            Err(_) => break,
         }
     }
     found
@@ -129,7 +126,7 @@ async fn serve_live(
         Ok(opened) => opened,
         Err(refusal) => {
             context.refused(&refusal, request.protocol(), "play", request.client.ip());
-            return refuse(&mut socket, &refusal).await;
+            return refuse(&mut socket, head, &refusal).await;
         }
     };
     let Opened {
@@ -179,12 +176,16 @@ fn greeting(head: &Head, request: &LiveRequest<'_>) -> Vec<u8> {
         )
         .into_bytes();
     };
+    switching(head, key)
+}
+
+/// The head of the answer that makes a connection a WebSocket.
+fn switching(head: &Head, key: &str) -> Vec<u8> {
     let protocol = head
         .web_socket_protocol
         .as_deref()
-        .and_then(|offered| offered.split(',').next())
-        .filter(|name| !name.is_empty() && name.trim().bytes().all(|b| b.is_ascii_graphic()))
-        .map(|name| format!("Sec-WebSocket-Protocol: {}\r\n", name.trim()))
+        .and_then(super::web_socket::first_protocol)
+        .map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"))
         .unwrap_or_default();
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n{protocol}\r\n",
@@ -193,18 +194,20 @@ fn greeting(head: &Head, request: &LiveRequest<'_>) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn refuse(socket: &mut TcpStream, refusal: &Refusal) {
-    let status = status(refusal.code);
-    let body = refusal_json(refusal);
-    let mut answer = format!(
-        "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-         Access-Control-Allow-Origin: *\r\nServer: weir\r\nConnection: close\r\n\r\n",
-        status.as_u16(),
-        status.canonical_reason().unwrap_or("Refused"),
-        body.len()
-    )
-    .into_bytes();
-    answer.extend_from_slice(&body);
+async fn refuse(socket: &mut TcpStream, head: &Head, refusal: &Refusal) {
+    let answer = match &head.web_socket_key {
+        // A browser cannot read the answer to a refused upgrade; a close code it can.
+        Some(key) => {
+            let mut answer = switching(head, key);
+            ws::put_close(
+                &mut answer,
+                refusal.code.entry().ws,
+                &refusal.code.to_string(),
+            );
+            answer
+        }
+        None => refusal_answer(refusal),
+    };
     let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
     let _ = tokio::time::timeout(limit, async {
         let _ = socket.write_all(&answer).await;
@@ -216,16 +219,34 @@ async fn refuse(socket: &mut TcpStream, refusal: &Refusal) {
     .await;
 }
 
+fn refusal_answer(refusal: &Refusal) -> Vec<u8> {
+    let status = status(refusal.code);
+    let body = refusal_json(refusal);
+    let mut answer = format!(
+        "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+         Access-Control-Allow-Origin: *\r\nServer: weir\r\nConnection: close\r\n\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or("Refused"),
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
+    answer
+}
+
 async fn serve_hyper(
     context: Context,
     conn: Conn,
     read: BytesMut,
     client: SocketAddr,
-    peer: SocketAddr,
     api: ApiService,
 ) {
-    let io = TokioIo::new(Prefixed::new(read.freeze(), conn));
-    let service = MediaService::new(context.clone(), client, peer, api);
+    let io = TokioIo::new(Patient::new(
+        Prefixed::new(read.freeze(), conn),
+        context.pool.stall(),
+    ));
+    let service = MediaService::new(context.clone(), client, api);
+    let has_asked = service.has_asked();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -243,6 +264,10 @@ async fn serve_hyper(
     let served = tokio::select! {
         served = connection.as_mut() => served,
         () = context.shutdown.stopping() => return,
+        () = no_request_in_time(&has_asked) => {
+            let refusal = Refusal::new(Code::TooSlow, "no request in time");
+            return context.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
+        }
         // Whoever comes while we drain gets an answer (not ready); who is here is let go politely.
         () = context.shutdown.draining(), if !drains => {
             connection.as_mut().graceful_shutdown();
@@ -253,6 +278,26 @@ async fn serve_hyper(
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, %client, "an HTTP connection broke");
+        match error.downcast_ref::<hyper::Error>() {
+            Some(error) if error.is_parse() => {
+                let refusal = Refusal::new(Code::ProtocolError, error.to_string());
+                context.refused(
+                    &refusal,
+                    Protocol::HttpFlv,
+                    "an HTTP connection",
+                    client.ip(),
+                );
+            }
+            _ => tracing::debug!(%error, %client, "an HTTP connection broke"),
+        }
+    }
+}
+
+/// hyper's own timer starts with a request's first byte and knows nothing of the bytes that tell
+/// HTTP/1 from HTTP/2: whoever sends two of them and then nothing would stay for ever.
+async fn no_request_in_time(has_asked: &AtomicBool) {
+    tokio::time::sleep(Duration::from_millis(limits::HTTP_HEAD_MS)).await;
+    if has_asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }

@@ -115,6 +115,9 @@ fn head_of(request: &httparse::Request<'_, '_>) -> Option<Head> {
                 None => head.forwarded_for = Some(value.to_owned()),
             },
             "upgrade" => upgrades = value.eq_ignore_ascii_case("websocket"),
+            // Another version, or a key that is none: hyper's path has the answer.
+            "sec-websocket-version" if value.trim() != "13" => return None,
+            "sec-websocket-key" if !weir_proto::ws::is_valid_key(value) => return None,
             "sec-websocket-key" => head.web_socket_key = Some(value.to_owned()),
             "sec-websocket-protocol" => head.web_socket_protocol = Some(value.to_owned()),
             // A body would follow: hyper knows what to do with it.
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_get_is_read_with_what_media_needs() {
-        let bytes = b"GET /live/a.flv?wait=3 HTTP/1.1\r\nHost: x:8080\r\nX-Forwarded-For: 1.2.3.4\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n";
+        let bytes = b"GET /live/a.flv?wait=3 HTTP/1.1\r\nHost: x:8080\r\nX-Forwarded-For: 1.2.3.4\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         let Some(First::Get(head)) = look(bytes) else {
             panic!("not a GET")
         };
@@ -145,7 +148,7 @@ mod tests {
         );
         assert_eq!(
             (head.host.as_deref(), head.web_socket_key.as_deref()),
-            (Some("x:8080"), Some("k"))
+            (Some("x:8080"), Some("dGhlIHNhbXBsZSBub25jZQ=="))
         );
         assert_eq!(head.forwarded_for.as_deref(), Some("1.2.3.4"));
     }

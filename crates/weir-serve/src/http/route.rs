@@ -2,6 +2,7 @@
 //! but a few.
 
 use percent_encoding::percent_decode_str;
+use weir_hub::StreamKey;
 use weir_media::hls;
 
 /// Characters of a path we look at.
@@ -69,7 +70,8 @@ pub fn route(path: &str) -> Route {
     let Some((folder, file)) = path.rsplit_once('/') else {
         return Route::Other;
     };
-    if folder == "assets" {
+    let first = folder.split('/').next().unwrap_or_default();
+    if StreamKey::is_reserved(first) {
         return Route::Other;
     }
     let hls_file = match file {

@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
@@ -39,24 +41,24 @@ pub struct ClientAddr(pub SocketAddr);
 pub struct MediaService {
     context: Context,
     client: SocketAddr,
-    peer: SocketAddr,
     api: ApiService,
+    has_asked: Arc<AtomicBool>,
 }
 
 impl MediaService {
     /// For one connection.
-    pub const fn new(
-        context: Context,
-        client: SocketAddr,
-        peer: SocketAddr,
-        api: ApiService,
-    ) -> Self {
+    pub fn new(context: Context, client: SocketAddr, api: ApiService) -> Self {
         Self {
             context,
             client,
-            peer,
             api,
+            has_asked: Arc::default(),
         }
+    }
+
+    /// Becomes true with the first request whose head is complete.
+    pub fn has_asked(&self) -> Arc<AtomicBool> {
+        self.has_asked.clone()
     }
 }
 
@@ -70,11 +72,9 @@ impl Service<Request<Incoming>> for MediaService {
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let header = request
-            .headers()
-            .get("x-forwarded-for")
-            .and_then(|value| value.to_str().ok());
-        let client = forwarded(&self.context, self.peer.ip(), self.client, header);
+        self.has_asked.store(true, Ordering::Relaxed);
+        let header = forwarded_for(request.headers());
+        let client = forwarded(&self.context, self.client, header.as_deref());
         match route(request.uri().path()) {
             Route::Other => {
                 request.extensions_mut().insert(ClientAddr(client));
@@ -175,11 +175,24 @@ async fn open_live(
     mut request: Request<Incoming>,
     live: LiveRequest<'_>,
 ) -> Result<Response<Body>, Refusal> {
+    let opened = match live.open(context).await {
+        Err(refused) if live.framing == Framing::WebSocket => {
+            // A browser cannot read the answer to a refused upgrade; a close code it can.
+            let answer = switch_protocols(&request)?;
+            context.refused(&refused, live.protocol(), "play", live.client.ip());
+            let upgrade = hyper::upgrade::on(&mut request);
+            context
+                .tasks
+                .spawn("ws-refuse", web_socket::refuse(upgrade, refused.code));
+            return Ok(answer);
+        }
+        opened => opened?,
+    };
     let Opened {
         stream,
         format,
         client,
-    } = live.open(context).await?;
+    } = opened;
     let mut response = Response::new(full(Bytes::new()));
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -198,17 +211,7 @@ async fn open_live(
     }
     let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
     if live.framing == Framing::WebSocket {
-        let key = request
-            .headers()
-            .get(header::SEC_WEBSOCKET_KEY)
-            .and_then(|key| key.to_str().ok())
-            .unwrap_or_default();
-        let accept = HeaderValue::from_str(&ws::accept_key(key))
-            .map_err(|_| Refusal::new(Code::ProtocolError, "the WebSocket key makes no sense"))?;
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response = switch_protocols(&request)?;
         context.tasks.spawn(
             "ws-relay",
             web_socket::relay(hyper::upgrade::on(&mut request), batches),
@@ -228,6 +231,44 @@ async fn open_live(
     };
     context.pool.add(stream, format, viewer)?;
     Ok(response)
+}
+
+/// The answer that makes a connection a WebSocket (RFC 6455 §4.2.2).
+fn switch_protocols(request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    let asked = |name: header::HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let key = asked(header::SEC_WEBSOCKET_KEY).unwrap_or_default();
+    let wrong = || Refusal::new(Code::ProtocolError, "the WebSocket key makes no sense");
+    if !ws::is_valid_key(key) {
+        return Err(wrong());
+    }
+    if asked(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        let words = "this WebSocket version is not spoken: 13 is";
+        return Err(Refusal::new(Code::ProtocolError, words));
+    }
+    let accept = HeaderValue::from_str(&ws::accept_key(key)).map_err(|_| wrong())?;
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    let offered = asked(header::SEC_WEBSOCKET_PROTOCOL).and_then(web_socket::first_protocol);
+    if let Some(protocol) = offered.and_then(|name| HeaderValue::from_str(name).ok()) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    Ok(response)
+}
+
+/// All X-Forwarded-For lines as one: a proxy may add a line of its own.
+fn forwarded_for(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all("x-forwarded-for").iter();
+    let lines: Vec<_> = lines.filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// A body that ends when the delivery loop lets the viewer go.

@@ -5,6 +5,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+use weir_base::Code;
 use weir_proto::ws;
 
 /// The close code of a connection that did its work.
@@ -13,6 +14,22 @@ const NORMAL_CLOSE: u16 = 1000;
 /// A decoder for what viewers say.
 pub(super) fn decoder() -> ws::Decoder {
     ws::Decoder::server(ws::Limits::default())
+}
+
+/// The first subprotocol a client offers: viewers' tools offer one and insist on hearing it back.
+pub(super) fn first_protocol(offered: &str) -> Option<&str> {
+    let name = offered.split(',').next()?.trim();
+    (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).then_some(name)
+}
+
+/// Closes a connection that was upgraded only to say why it is refused.
+pub(super) async fn refuse(upgrade: OnUpgrade, code: Code) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let mut connection = TokioIo::new(upgraded);
+    let mut close = Vec::new();
+    ws::put_close(&mut close, code.entry().ws, &code.to_string());
+    let _ = connection.write_all(&close).await;
+    let _ = connection.shutdown().await;
 }
 
 /// Carries batches to an upgraded connection until either side ends.
@@ -37,7 +54,7 @@ pub(super) async fn relay(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>
                 }
                 let mut answers = Vec::new();
                 let over = hear(&mut decoder, &buffer, &mut answers);
-                if writer.write_all(&answers).await.is_err() || writer.flush().await.is_err() || over {
+                if writer.write_all(&answers).await.is_err() || writer.flush().await.is_err() || over.is_some() {
                     return;
                 }
             }
@@ -46,8 +63,13 @@ pub(super) async fn relay(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>
     let _ = writer.shutdown().await;
 }
 
-/// Reads what a viewer said and writes the pongs it is owed; `true` when it is done with us.
-pub(crate) fn hear(decoder: &mut ws::Decoder, mut said: &[u8], answers: &mut Vec<u8>) -> bool {
+/// Reads what a viewer said and writes the pongs it is owed; a code when it is done with us, or we
+/// with it.
+pub(crate) fn hear(
+    decoder: &mut ws::Decoder,
+    mut said: &[u8],
+    answers: &mut Vec<u8>,
+) -> Option<Code> {
     loop {
         match decoder.next(&mut said) {
             Ok(Some(ws::Event::Ping(payload))) => {
@@ -56,14 +78,14 @@ pub(crate) fn hear(decoder: &mut ws::Decoder, mut said: &[u8], answers: &mut Vec
             }
             Ok(Some(ws::Event::Close { code, .. })) => {
                 ws::put_close(answers, code.unwrap_or(NORMAL_CLOSE), "");
-                return true;
+                return Some(Code::ClientStopped);
             }
             Err(error) => {
                 ws::put_close(answers, error.code, error.why);
-                return true;
+                return Some(Code::ProtocolError);
             }
             Ok(Some(_)) => {}
-            Ok(None) => return false,
+            Ok(None) => return None,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Protocol, Publisher, Role, Stream};
+use weir_hub::{Client, Protocol, Publisher, Role, Stream};
 use weir_media::MediaError;
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
@@ -21,9 +21,10 @@ use weir_proto::rtmp::{
 
 use crate::context::{Asked, Context};
 use crate::deliver::format::RTMP_CHUNK_BYTES;
+use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
 use crate::deliver::{Format, Inbound, NewViewer, Sink};
-use crate::front::Conn;
 use crate::front::listen::Accepted;
+use crate::front::{Conn, Patient};
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
@@ -329,9 +330,9 @@ impl Connection {
         self.context
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
         let description = format!(
-            "{}: {} {}",
+            "{}: {}. {}",
             refusal.code,
-            refusal.detail,
+            refusal.detail.trim_end_matches('.'),
             refusal.code.entry().advice
         );
         let number = refusal.code.number();
@@ -404,6 +405,7 @@ impl Connection {
             }
             Conn::Tls(conn) => {
                 let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+                let about = Arc::clone(&client);
                 let viewer = NewViewer {
                     sink: Sink::Relay(queue),
                     client,
@@ -415,7 +417,17 @@ impl Connection {
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                     return;
                 }
-                relay(*conn, self.session, batches, &self.context, &stream, msid).await;
+                let conn = Patient::new(*conn, self.context.pool.stall());
+                relay(
+                    conn,
+                    self.session,
+                    batches,
+                    &self.context,
+                    &about,
+                    &stream,
+                    msid,
+                )
+                .await;
             }
         }
     }
@@ -427,6 +439,7 @@ async fn relay<S>(
     mut session: ServerSession,
     mut batches: mpsc::Receiver<bytes::Bytes>,
     context: &Context,
+    client: &Client,
     stream: &Stream,
     msid: u32,
 ) where
@@ -461,16 +474,13 @@ async fn relay<S>(
             }
         }
     }
-    let code = stream
-        .ended()
-        .map_or(Code::Operator, |ended| ended.code_for_viewers());
+    let (code, status) = match (client.kicked(), stream.ended()) {
+        (Some(code), _) => (code, CONNECTION_OVER),
+        (None, Some(ended)) => (ended.code_for_viewers(), STREAM_OVER),
+        (None, None) => (Code::TooSlow, CONNECTION_OVER),
+    };
     let description = format!("{code}: {}", code.entry().message);
-    session.end_play(
-        msid,
-        "NetStream.Play.UnpublishNotify",
-        &description,
-        code.number(),
-    );
+    session.end_play(msid, status, &description, code.number());
     let _ = timeout(REFUSAL_LINGER, writer.write_all(&session.take_output())).await;
     let _ = timeout(REFUSAL_LINGER, writer.shutdown()).await;
 }

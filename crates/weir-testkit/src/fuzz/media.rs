@@ -346,7 +346,7 @@ pub(super) fn codec_frame(data: &[u8]) {
     let which = input.u8();
     let bytes = input.0;
     let payload = Bytes::copy_from_slice(bytes);
-    for length_bytes in 0..=4 {
+    for length_bytes in 1..=4 {
         let valid = nal::valid_len(bytes, length_bytes);
         assert!(valid <= bytes.len());
         let normal = nal::normalise(payload.clone(), length_bytes);
@@ -368,7 +368,7 @@ pub(super) fn codec_frame(data: &[u8]) {
         av1::config_from_payload(bytes),
         av1::SequenceHeader::find(bytes),
     );
-    let normal = av1::normalise(payload.clone());
+    let normal = av1::normalise(payload);
     assert_eq!(
         av1::normalise(normal.clone()),
         normal,

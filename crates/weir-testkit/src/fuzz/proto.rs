@@ -102,7 +102,7 @@ fn answer(
         ServerEvent::Publish { msid, .. } if options & 4 == 0 => session.accept_publish(msid),
         ServerEvent::Play { msid, .. } if options & 4 == 0 => session.accept_play(msid),
         ServerEvent::Publish { msid, .. } | ServerEvent::Play { msid, .. } => {
-            session.refuse(msid, &refusal)
+            session.refuse(msid, &refusal);
         }
         ServerEvent::Media {
             message_type,
@@ -113,7 +113,7 @@ fn answer(
             out.clear();
         }
         ServerEvent::Pause { msid, .. } => {
-            session.end_play(msid, "NetStream.Play.UnpublishNotify", "over", 3003)
+            session.end_play(msid, "NetStream.Play.UnpublishNotify", "over", 3003);
         }
         _ => {}
     }

@@ -121,6 +121,19 @@ fn media_tag(
             let skipped = attribute(&attributes, "SKIPPED-SEGMENTS").unwrap_or_default();
             parsed.skipped = number(skipped, "4.4.5.2", findings);
         }
+        other => segment_tag(other, value, parsed, pending, findings),
+    }
+}
+
+/// The tags that belong to one segment or stand at the end.
+fn segment_tag(
+    name: &str,
+    value: &str,
+    parsed: &mut Parsed,
+    pending: &mut Pending,
+    findings: &mut Findings,
+) {
+    match name {
         "INF" => {
             let (duration, _) = value.split_once(',').unwrap_or((value, ""));
             findings.rule(value.contains(','), "4.4.4.1", || {

@@ -157,7 +157,9 @@ impl Measure {
             TrackKind::Audio => self.audio.add(frame, self.gap_us),
             TrackKind::Video => {
                 self.video.add(frame, self.gap_us);
-                let has_settled = self.first_byte_us.is_some_and(|first_us| self.elapsed_us() - first_us > SETTLE_US);
+                let has_settled = self
+                    .first_byte_us
+                    .is_some_and(|first_us| self.elapsed_us() - first_us > SETTLE_US);
                 if has_settled
                     && self.latencies_us.len() < MAX_SAMPLES
                     && let Some(wall_us) = stamp::find(&frame.payload)

@@ -24,9 +24,9 @@ pub(crate) fn usage(pid: u32) -> Option<Usage> {
     })
 }
 
-/// Processor seconds of this process.
+/// Processor seconds of this process, threads that have ended among them.
 pub(crate) fn own_cpu_s() -> f64 {
-    usage(std::process::id()).map_or(0.0, |usage| usage.cpu_s)
+    coarse_cpu_s(std::process::id()).unwrap_or(0.0)
 }
 
 /// Nanoseconds on the processor of every living thread (`schedstat`), where the kernel counts them.

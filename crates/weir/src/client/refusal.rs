@@ -21,10 +21,14 @@ impl Refused {
         };
         let colon = if description.is_empty() { "" } else { ": " };
         let said = format!("the server refused with {status}{colon}{description}");
-        Self {
-            code,
-            text: with_advice(said, code, !description.is_empty()),
-        }
+        // A weir says it all in its description, for players that show nothing else.
+        let says_all = code.is_some_and(|number| description.contains(&number.to_string()));
+        let text = if says_all {
+            said
+        } else {
+            with_advice(said, code, !description.is_empty())
+        };
+        Self { code, text }
     }
 
     /// Of an HTTP answer: its status and body, JSON from a weir.
@@ -74,7 +78,7 @@ impl Refused {
 
 fn with_advice(said: String, code: Option<u16>, has_message: bool) -> String {
     match code.map(|number| (number, Code::from_number(number).map(Code::entry))) {
-        Some((number, Some(entry))) if has_message => {
+        Some((number, Some(entry))) if has_message || said.contains(entry.message) => {
             format!("{said} (code {number} {}). {}", entry.name, entry.advice)
         }
         Some((number, Some(entry))) => {
@@ -106,6 +110,8 @@ mod tests {
             refused.contains("BadName: taken") && refused.contains("3004"),
             "{refused}"
         );
+        let refused = Refused::rtmp("NetStream.Play.Failed", "3002 not_live: wait", Some(3002));
+        assert!(refused.to_string().ends_with("3002 not_live: wait"));
         assert_eq!(
             Refused::http(502, b"<html>").to_string(),
             "the server answered 502"

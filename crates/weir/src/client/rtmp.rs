@@ -72,7 +72,7 @@ impl RtmpLink {
             match moved {
                 Some(place) => {
                     url =
-                        RtmpUrl::parse(&place).with_context(|| format!("redirected to {place}"))?
+                        RtmpUrl::parse(&place).with_context(|| format!("redirected to {place}"))?;
                 }
                 None => return Ok(link),
             }

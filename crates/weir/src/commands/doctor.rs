@@ -332,7 +332,7 @@ fn check_config(report: &mut Report, file: &Path) {
     });
     match checked {
         Ok(output) if output.status.success() => {
-            report.line(Verdict::Good, &format!("configuration {shown}: valid"))
+            report.line(Verdict::Good, &format!("configuration {shown}: valid"));
         }
         Ok(output) => {
             let words = String::from_utf8_lossy(&output.stderr);

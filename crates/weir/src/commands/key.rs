@@ -33,7 +33,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .context("write APP/STREAM, such as live/me")?;
     let key = StreamKey::new(&args.vhost, app, stream)?;
     let config = load(&args.from.sources())?;
-    let secret = compose::stream_key(&args.data, &config, &key)?;
+    let secret = compose::stream_key(&args.data, &key)?;
     if args.bare {
         println!("{secret}");
         return Ok(());

@@ -24,7 +24,10 @@ where
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(command)
+    let outcome = runtime.block_on(command);
+    // A read of standard input may be under way on a thread that nothing can end.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Logs to standard error: lines for people, or JSON for machines.

@@ -98,7 +98,7 @@ impl Sink for Player {
         if let Some(output) = &mut self.output {
             match output.write_all(bytes) {
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-                    self.is_broken_pipe = true
+                    self.is_broken_pipe = true;
                 }
                 other => other.context("cannot write")?,
             }

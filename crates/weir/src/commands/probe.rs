@@ -178,7 +178,7 @@ fn print_times(measure: &Measure) {
             );
         }
         _ if measure.tracks.video.is_some() => {
-            println!("keyframes  fewer than two seen: watch longer (--seconds)")
+            println!("keyframes  fewer than two seen: watch longer (--seconds)");
         }
         _ => {}
     }
@@ -201,7 +201,9 @@ fn print_times(measure: &Measure) {
                 ms(percentile(&measure.latencies_us, 0.99))
             );
         }
-        None => println!("latency    no stamps seen after the first 2 s (publish with: weir publish --stamp)"),
+        None => println!(
+            "latency    no stamps seen after the first 2 s (publish with: weir publish --stamp)"
+        ),
     }
 }
 

@@ -37,7 +37,11 @@ impl FromArgs {
     pub(crate) fn sources(&self) -> Sources {
         Sources {
             file: self.config.clone(),
-            environment: std::env::vars().collect(),
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
             set: self.set.clone(),
         }
     }

@@ -64,7 +64,10 @@ impl Gate {
         if !open {
             self.check(admission, &rules.auth)?;
         }
-        Ok(Grant { takeover })
+        Ok(Grant {
+            takeover,
+            by_query: !open,
+        })
     }
 
     fn check(&self, admission: &Admission<'_>, auth: &Auth) -> Result<(), Refusal> {
@@ -180,7 +183,10 @@ mod tests {
         });
         assert_eq!(
             ask(&gate, Action::Publish, "party", &[]),
-            Ok(Grant { takeover: true })
+            Ok(Grant {
+                takeover: true,
+                by_query: false
+            })
         );
         assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
     }
@@ -189,7 +195,7 @@ mod tests {
     fn a_signed_url_publishes_and_plays() {
         let key = sign::Key {
             id: "k1".into(),
-            secret: "s".into(),
+            secret: "sixteen bytes at least".into(),
         };
         let (_dir, gate, _) = gate(|config| {
             config.auth.play = PlayAuth::Signed;

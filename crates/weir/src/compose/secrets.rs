@@ -46,6 +46,18 @@ impl Secrets {
         Ok(secrets)
     }
 
+    /// Reads them where a server made them.
+    pub(crate) fn read(data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(FILE);
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "cannot read {}: is --data the server's data directory?",
+                path.display()
+            )
+        })?;
+        toml::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))
+    }
+
     /// The stream key of one stream.
     pub(crate) fn stream_key(&self, vhost: &str, app: &str, stream: &str) -> String {
         sign::stream_key(self.stream_key_secret.as_bytes(), vhost, app, stream)

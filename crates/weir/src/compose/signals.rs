@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_base::Shutdown;
+use weir_hub::Protocol;
 use weir_serve::Context;
 use weir_serve::front::tls::Certificate;
 
@@ -65,7 +66,9 @@ async fn drain(reload: &Reload, limit_ms: u64, terminate: &mut Signal, interrupt
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
             _ = look.tick() => {
-                if reload.context.hub.clients().is_empty() {
+                let hub = &reload.context.hub;
+                let hls = hub.streams().iter().any(|stream| stream.viewers(Protocol::Hls) > 0);
+                if hub.clients().is_empty() && !hls {
                     return;
                 }
             }
@@ -102,7 +105,8 @@ impl Reload {
                 left.join(", ")
             );
         }
-        self.running = next;
+        // What waits for a restart stays as it runs, so that the next reload names it again.
+        self.running.node.drain_ms = next.node.drain_ms;
     }
 }
 

@@ -107,7 +107,7 @@ fn refuse_unknown(table: &Table) -> anyhow::Result<()> {
     let mut given = Vec::new();
     collect(table, "", &mut given);
     for key in given {
-        let fits = known.iter().any(|k| *k == key) || key == FREE || key.starts_with("apps.");
+        let fits = known.contains(&key) || key == FREE || key.starts_with("apps.");
         if fits {
             continue;
         }

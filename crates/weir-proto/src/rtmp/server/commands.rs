@@ -87,12 +87,16 @@ impl ServerSession {
             self.reply_error(transaction, failed);
             return;
         }
-        self.last_msid = self.last_msid.wrapping_add(1).max(1);
+        // The lowest free one: the wire form of a stream is shared by all who watch it under one id.
+        let mut msid = 1;
+        while self.streams.iter().any(|stream| stream.msid == msid) {
+            msid += 1;
+        }
         self.streams.push(MessageStream {
-            msid: self.last_msid,
+            msid,
             role: Role::Idle,
         });
-        self.reply(transaction, &[Value::Number(self.last_msid.into())]);
+        self.reply(transaction, &[Value::Number(msid.into())]);
     }
 
     fn on_publish(&mut self, msid: u32, command: &Command) -> Result<(), RtmpError> {

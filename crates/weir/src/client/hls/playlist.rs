@@ -172,17 +172,17 @@ impl Reader {
         let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
         match name {
             "EXT-X-TARGETDURATION" => {
-                self.playlist.target_s = value.parse().context("EXT-X-TARGETDURATION")?
+                self.playlist.target_s = value.parse().context("EXT-X-TARGETDURATION")?;
             }
             "EXT-X-MEDIA-SEQUENCE" => {
-                self.next.msn = value.parse().context("EXT-X-MEDIA-SEQUENCE")?
+                self.next.msn = value.parse().context("EXT-X-MEDIA-SEQUENCE")?;
             }
             "EXTINF" => {
                 self.next.duration_s = value
                     .split(',')
                     .next()
                     .and_then(|s| s.parse().ok())
-                    .unwrap_or(0.0)
+                    .unwrap_or(0.0);
             }
             "EXT-X-DISCONTINUITY" => self.next.discontinuity = true,
             "EXT-X-ENDLIST" => self.playlist.ended = true,

@@ -251,7 +251,7 @@ impl WsFrames {
                     payload
                         .first_chunk()
                         .map_or(1005, |code| u16::from_be_bytes(*code)),
-                )
+                );
             }
             9 => self.ping = Some(payload),
             _ => {}

@@ -196,7 +196,7 @@ impl RtmpScanner {
         match stream.message_type {
             message::SET_CHUNK_SIZE => self.chunk_size = u32::from_be_bytes([a, b, c, d]).max(1),
             message::WINDOW_ACK_SIZE => {
-                self.window_bytes = u64::from(u32::from_be_bytes([a, b, c, d]).max(1))
+                self.window_bytes = u64::from(u32::from_be_bytes([a, b, c, d]).max(1));
             }
             message::USER_CONTROL if [a, b] == [0, PING_REQUEST] => {
                 put_control(

@@ -85,15 +85,17 @@ impl Media {
         counters: &mut Counters,
         measure: Option<&mut Measure>,
     ) -> anyhow::Result<()> {
-        match (self, measure) {
-            (Self::Flv(scanner, decoder), measure) => {
-                scanner.feed(bytes, moment, counters);
-                measure.map_or(Ok(()), |measure| decoder.push(bytes, measure))
-            }
-            (Self::Ts(scanner, decoder), measure) => {
-                scanner.feed(bytes, moment, counters);
-                measure.map_or(Ok(()), |measure| decoder.push(bytes, measure))
-            }
+        match self {
+            Self::Flv(scanner, _) => scanner.feed(bytes, moment, counters),
+            Self::Ts(scanner, _) => scanner.feed(bytes, moment, counters),
+        }
+        let Some(measure) = measure else {
+            return Ok(());
+        };
+        measure.bytes(bytes)?;
+        match self {
+            Self::Flv(_, decoder) => decoder.push(bytes, measure),
+            Self::Ts(_, decoder) => decoder.push(bytes, measure),
         }
     }
 }
@@ -223,7 +225,7 @@ impl Viewer {
             Protocol::Http { http, media } => loop {
                 match http.next(&mut input) {
                     Piece::Payload(bytes) => {
-                        media.feed(bytes, moment, counters, measure.as_deref_mut())?
+                        media.feed(bytes, moment, counters, measure.as_deref_mut())?;
                     }
                     Piece::More => break,
                     Piece::Over => return Err(over(http)),

@@ -1,0 +1,224 @@
+//! `moof`: where in the stream the samples of a fragment lie, and when they are (§8.8).
+
+use bytes::Bytes;
+
+use super::super::read::boxes;
+use super::MAX_SAMPLE_BYTES;
+use super::movie::{Track, read_u32};
+use crate::bits::Cursor;
+use crate::ingest::assembler::{Codec, Time, clamp_i32, ticks_to_us};
+use crate::{FrameKind, MediaError, Result};
+
+/// Samples of one fragment: a minute of 1000 a second.
+pub(super) const MAX_SAMPLES: usize = 60_000;
+
+const TFHD_BASE_OFFSET: u32 = 0x00_0001;
+const TFHD_DESCRIPTION: u32 = 0x00_0002;
+const TFHD_DURATION: u32 = 0x00_0008;
+const TFHD_SIZE: u32 = 0x00_0010;
+const TFHD_FLAGS: u32 = 0x00_0020;
+const TFHD_BASE_IS_MOOF: u32 = 0x02_0000;
+const TRUN_DATA_OFFSET: u32 = 0x001;
+const TRUN_FIRST_FLAGS: u32 = 0x004;
+const TRUN_DURATION: u32 = 0x100;
+const TRUN_SIZE: u32 = 0x200;
+const TRUN_FLAGS: u32 = 0x400;
+const TRUN_CTS: u32 = 0x800;
+/// Sample flags (§8.8.3.1).
+const SAMPLE_NON_SYNC: u32 = 0x0001_0000;
+const SAMPLE_DEPENDED_ON_MASK: u32 = 0x00C0_0000;
+const SAMPLE_NOT_DEPENDED_ON: u32 = 0x0080_0000;
+
+/// A sample whose data is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pending {
+    /// Where in the stream it lies.
+    pub(super) offset: u64,
+    pub(super) size: u32,
+    pub(super) codec: Codec,
+    pub(super) time: Time,
+    pub(super) kind: FrameKind,
+}
+
+impl Pending {
+    /// Where in the stream it ends.
+    pub(super) const fn end(&self) -> u64 {
+        self.offset.saturating_add(self.size as u64)
+    }
+}
+
+/// The samples of a `moof` in the order of their data. `start`: where in the stream the box
+/// begins; `file_start`: where what absolute offsets count from does.
+pub(super) fn read(
+    moof: &Bytes,
+    start: u64,
+    file_start: u64,
+    tracks: &mut [Track],
+) -> Result<Vec<Pending>> {
+    let mut samples = Vec::new();
+    let mut left = MAX_SAMPLES;
+    let mut data_end = start;
+    for traf in boxes(moof)?.iter().filter(|found| found.kind == *b"traf") {
+        let places = Places {
+            moof: start,
+            file: file_start,
+            before: data_end,
+        };
+        data_end = read_track(&traf.body, &places, tracks, &mut left, &mut samples)?;
+    }
+    // Stable: what lies at one place (empty samples) keeps its order.
+    samples.sort_by_key(|sample| sample.offset);
+    Ok(samples)
+}
+
+/// What data offsets may count from.
+struct Places {
+    moof: u64,
+    file: u64,
+    /// Where the data of the track before ended.
+    before: u64,
+}
+
+/// Reads a `traf`; gives where its data ends.
+fn read_track(
+    traf: &Bytes,
+    places: &Places,
+    tracks: &mut [Track],
+    left: &mut usize,
+    samples: &mut Vec<Pending>,
+) -> Result<u64> {
+    let truncated = || MediaError::Truncated("MP4 fragment");
+    let children = boxes(traf)?;
+    let find = |kind: &[u8; 4]| children.iter().find(|found| found.kind == *kind);
+    let mut tfhd = Cursor::new(find(b"tfhd").ok_or_else(truncated)?.body.clone(), "tfhd");
+    let flags = u32_of(&mut tfhd)?;
+    let id = u32_of(&mut tfhd)?;
+    let base = if flags & TFHD_BASE_OFFSET != 0 {
+        let offset = u64::from(u32_of(&mut tfhd)?) << 32 | u64::from(u32_of(&mut tfhd)?);
+        places.file.checked_add(offset).ok_or_else(truncated)?
+    } else if flags & TFHD_BASE_IS_MOOF != 0 {
+        places.moof
+    } else {
+        places.before
+    };
+    optional(&mut tfhd, flags & TFHD_DESCRIPTION)?;
+    let position = tracks.iter().position(|track| track.id == id);
+    let mut run = Run {
+        base,
+        data_at: base,
+        // Of a track weir does not carry, only where its data ends is of use.
+        track: position.and_then(|at| tracks.get(at)).cloned(),
+        ..Run::default()
+    };
+    let defaults = run.track.as_ref().map(|track| track.defaults);
+    let defaults = defaults.unwrap_or_default();
+    run.duration = optional(&mut tfhd, flags & TFHD_DURATION)?.unwrap_or(defaults.duration);
+    run.size = optional(&mut tfhd, flags & TFHD_SIZE)?.unwrap_or(defaults.size);
+    run.flags = optional(&mut tfhd, flags & TFHD_FLAGS)?.unwrap_or(defaults.flags);
+    run.dts = match find(b"tfdt").map(|found| &found.body) {
+        Some(tfdt) => decode_time(tfdt).ok_or_else(truncated)?,
+        None => run.track.as_ref().map_or(0, |track| track.next_dts),
+    };
+    for trun in children.iter().filter(|found| found.kind == *b"trun") {
+        run.read(&trun.body, left, samples)?;
+    }
+    if let Some(track) = position.and_then(|at| tracks.get_mut(at)) {
+        track.next_dts = run.dts;
+    }
+    Ok(run.data_at)
+}
+
+/// `tfdt` with 32 or 64 bits.
+fn decode_time(tfdt: &[u8]) -> Option<u64> {
+    let first = read_u32(tfdt, 4)?;
+    match tfdt.first() {
+        Some(1) => Some(u64::from(first) << 32 | u64::from(read_u32(tfdt, 8)?)),
+        _ => Some(u64::from(first)),
+    }
+}
+
+/// The state that goes through the runs of one track.
+#[derive(Debug, Default)]
+struct Run {
+    base: u64,
+    data_at: u64,
+    track: Option<Track>,
+    duration: u32,
+    size: u32,
+    flags: u32,
+    dts: u64,
+}
+
+impl Run {
+    /// Reads a `trun`; `left` counts down from [`MAX_SAMPLES`], with tracks weir does not carry.
+    fn read(&mut self, body: &Bytes, left: &mut usize, samples: &mut Vec<Pending>) -> Result<()> {
+        let truncated = || MediaError::Truncated("trun");
+        let mut fields = Cursor::new(body.clone(), "trun");
+        let flags = u32_of(&mut fields)?;
+        let count = u32_of(&mut fields)? as usize;
+        *left = left.checked_sub(count).ok_or(MediaError::TooLarge {
+            what: "samples of a fragment",
+            size: count as u64,
+            limit: MAX_SAMPLES as u64,
+        })?;
+        if let Some(offset) = optional(&mut fields, flags & TRUN_DATA_OFFSET)? {
+            let offset = i64::from(offset as i32);
+            self.data_at = self.base.checked_add_signed(offset).ok_or_else(truncated)?;
+        }
+        let mut first_flags = optional(&mut fields, flags & TRUN_FIRST_FLAGS)?;
+        for _ in 0..count {
+            let duration = optional(&mut fields, flags & TRUN_DURATION)?.unwrap_or(self.duration);
+            let size = optional(&mut fields, flags & TRUN_SIZE)?.unwrap_or(self.size);
+            let own_flags = optional(&mut fields, flags & TRUN_FLAGS)?;
+            // Unsigned in version 0, but writers put negative ones there too.
+            let cts = optional(&mut fields, flags & TRUN_CTS)?.unwrap_or(0) as i32;
+            let flags = first_flags.take().or(own_flags).unwrap_or(self.flags);
+            if size > MAX_SAMPLE_BYTES {
+                return Err(MediaError::TooLarge {
+                    what: "MP4 sample",
+                    size: size.into(),
+                    limit: MAX_SAMPLE_BYTES.into(),
+                });
+            }
+            if let Some(track) = &self.track {
+                samples.push(pending(track, self.data_at, size, self.dts, cts, flags));
+            }
+            let end = self.data_at.checked_add(u64::from(size));
+            self.data_at = end.ok_or_else(truncated)?;
+            self.dts = self.dts.saturating_add(u64::from(duration));
+        }
+        Ok(())
+    }
+}
+
+fn pending(track: &Track, offset: u64, size: u32, dts: u64, cts: i32, flags: u32) -> Pending {
+    let dts_us = ticks_to_us(dts.into(), track.timescale);
+    let pts_us = ticks_to_us(i128::from(dts) + i128::from(cts), track.timescale);
+    let kind = match track.codec {
+        Codec::Audio(_) => FrameKind::Key,
+        _ if flags & SAMPLE_NON_SYNC == 0 => FrameKind::Key,
+        _ if flags & SAMPLE_DEPENDED_ON_MASK == SAMPLE_NOT_DEPENDED_ON => FrameKind::Disposable,
+        _ => FrameKind::Inter,
+    };
+    Pending {
+        offset,
+        size,
+        codec: track.codec,
+        time: Time::Decode {
+            dts_us,
+            cts_us: clamp_i32(pts_us - dts_us),
+        },
+        kind,
+    }
+}
+
+fn u32_of(fields: &mut Cursor) -> Result<u32> {
+    fields.fourcc().map(u32::from_be_bytes)
+}
+
+fn optional(fields: &mut Cursor, present: u32) -> Result<Option<u32>> {
+    if present == 0 {
+        return Ok(None);
+    }
+    u32_of(fields).map(Some)
+}

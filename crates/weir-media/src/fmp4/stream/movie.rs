@@ -1,0 +1,199 @@
+//! `moov`: the tracks of a live stream, with their codec headers as they are (§8.2 to §8.5).
+//!
+//! Unlike [`super::super::read::movie`] it takes headers without parameter sets (`avc3`, `hev1`),
+//! and says why a track cannot be carried.
+
+use bytes::Bytes;
+
+use super::super::read::{self, Mp4Box, boxes};
+use crate::ingest::assembler::Codec;
+use crate::{AudioCodec, MediaError, Result, TrackKind, VideoCodec};
+
+/// Tracks looked at.
+const MAX_TRACKS: usize = 16;
+/// Bytes of a visual sample entry before the boxes inside.
+const VISUAL_BYTES: usize = 78;
+
+/// A track weir carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Track {
+    pub(super) id: u32,
+    pub(super) codec: Codec,
+    pub(super) timescale: u32,
+    /// The set-up as Enhanced RTMP has it.
+    pub(super) config: Option<Bytes>,
+    pub(super) defaults: Defaults,
+    /// Where the next sample begins in time, should the fragment not tell.
+    pub(super) next_dts: u64,
+}
+
+/// What holds for samples that do not say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Defaults {
+    pub(super) duration: u32,
+    pub(super) size: u32,
+    pub(super) flags: u32,
+}
+
+/// The first track of each kind.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) tracks: Vec<Track>,
+    /// There were further ones.
+    pub(super) left_out: bool,
+}
+
+/// Reads the body of `moov`.
+///
+/// # Errors
+/// Broken structure; `Unsupported` where there are no fragments to come, and where a kind has
+/// tracks and weir carries none of them.
+pub(super) fn read(moov: &Bytes) -> Result<Chosen> {
+    let mut chosen = Chosen::default();
+    let mut refused: Vec<(TrackKind, MediaError)> = Vec::new();
+    let children = boxes(moov)?;
+    let mvex = child(&children, b"mvex").ok_or_else(not_fragmented)?;
+    let has = |tracks: &[Track], kind| tracks.iter().any(|track| track.codec.track() == kind);
+    for trak in children.iter().filter(|found| found.kind == *b"trak") {
+        if chosen.tracks.len() + refused.len() >= MAX_TRACKS {
+            break;
+        }
+        match read_track(&trak.body)? {
+            None => {}
+            Some((kind, Ok(_))) if has(&chosen.tracks, kind) => chosen.left_out = true,
+            Some((_, Ok(track))) => chosen.tracks.push(track),
+            Some((kind, Err(error))) => refused.push((kind, error)),
+        }
+    }
+    for (kind, error) in refused {
+        if !has(&chosen.tracks, kind) {
+            return Err(error);
+        }
+        chosen.left_out = true;
+    }
+    if chosen.tracks.is_empty() {
+        return Err(MediaError::invalid("MP4", "neither video nor audio"));
+    }
+    for trex in boxes(&mvex)?.iter().filter(|found| found.kind == *b"trex") {
+        let id = read_u32(&trex.body, 4);
+        if let Some(track) = chosen.tracks.iter_mut().find(|track| Some(track.id) == id) {
+            track.defaults = Defaults {
+                duration: read_u32(&trex.body, 12).unwrap_or(0),
+                size: read_u32(&trex.body, 16).unwrap_or(0),
+                flags: read_u32(&trex.body, 20).unwrap_or(0),
+            };
+        }
+    }
+    Ok(chosen)
+}
+
+/// What a publisher is told whose file cannot be taken before its end.
+pub(super) fn not_fragmented() -> MediaError {
+    MediaError::Unsupported(
+        "MP4 without fragments; write it with \
+         -movflags frag_keyframe+empty_moov+default_base_moof"
+            .to_owned(),
+    )
+}
+
+/// `None`: neither video nor audio. The inner error: a codec weir does not carry.
+fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<Track>)>> {
+    let truncated = || MediaError::Truncated("MP4 track");
+    let find = |boxes: &[Mp4Box], kind| child(boxes, kind).ok_or_else(truncated);
+    let children = boxes(trak)?;
+    let tkhd = find(&children, b"tkhd")?;
+    let mdia = boxes(&find(&children, b"mdia")?)?;
+    let kind = match find(&mdia, b"hdlr")?.get(8..12) {
+        Some(b"vide") => TrackKind::Video,
+        Some(b"soun") => TrackKind::Audio,
+        _ => return Ok(None),
+    };
+    let mdhd = find(&mdia, b"mdhd")?;
+    let minf = boxes(&find(&mdia, b"minf")?)?;
+    let stbl = boxes(&find(&minf, b"stbl")?)?;
+    let stsd = find(&stbl, b"stsd")?;
+    stsd.get(8..).ok_or_else(truncated)?;
+    let entry = boxes(&stsd.slice(8..))?
+        .into_iter()
+        .next()
+        .ok_or_else(truncated)?;
+    let id_at = if tkhd.first() == Some(&1) { 20 } else { 12 };
+    let timescale_at = if mdhd.first() == Some(&1) { 20 } else { 12 };
+    let id = read_u32(&tkhd, id_at).ok_or_else(truncated)?;
+    let timescale = read_u32(&mdhd, timescale_at)
+        .filter(|&scale| scale > 0)
+        .ok_or_else(truncated)?;
+    let codec = match kind {
+        TrackKind::Video => video(&entry)?,
+        TrackKind::Audio => audio(trak, &entry)?,
+    };
+    let Some((codec, config)) = codec else {
+        return Ok(Some((kind, Err(unsupported(kind, &entry)))));
+    };
+    let track = Track {
+        id,
+        codec,
+        timescale,
+        config,
+        defaults: Defaults::default(),
+        next_dts: 0,
+    };
+    Ok(Some((kind, Ok(track))))
+}
+
+type CodecAndConfig = (Codec, Option<Bytes>);
+
+fn video(entry: &Mp4Box) -> Result<Option<CodecAndConfig>> {
+    let (codec, config) = match &entry.kind {
+        b"avc1" | b"avc3" => (VideoCodec::H264, b"avcC"),
+        b"hvc1" | b"hev1" => (VideoCodec::Hevc, b"hvcC"),
+        b"av01" => (VideoCodec::Av1, b"av1C"),
+        b"vp09" => (VideoCodec::Vp9, b"vpcC"),
+        _ => return Ok(None),
+    };
+    entry
+        .body
+        .get(VISUAL_BYTES..)
+        .ok_or(MediaError::Truncated("MP4 sample entry"))?;
+    let inside = boxes(&entry.body.slice(VISUAL_BYTES..))?;
+    // Copied, so as not to keep the whole header box.
+    let config = child(&inside, config).map(|config| Bytes::copy_from_slice(&config));
+    Ok(Some((Codec::Video(codec), config)))
+}
+
+/// The file reader knows audio entries; it is given a movie of this track alone.
+fn audio(trak: &Bytes, entry: &Mp4Box) -> Result<Option<CodecAndConfig>> {
+    if !matches!(&entry.kind, b"mp4a" | b"Opus" | b"fLaC" | b"ac-3" | b"ec-3") {
+        return Ok(None);
+    }
+    let size = |more: usize| ((trak.len() + more) as u32).to_be_bytes();
+    let movie = [&size(16)[..], b"moov", &size(8), b"trak", trak].concat();
+    let Some(track) = read::movie(&movie.into())?.tracks.audio else {
+        return Ok(None);
+    };
+    let tells_all = matches!(
+        track.codec,
+        AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3
+    );
+    let config = (!tells_all).then(|| Bytes::copy_from_slice(&track.config));
+    Ok(Some((Codec::Audio(track.codec), config)))
+}
+
+fn unsupported(kind: TrackKind, entry: &Mp4Box) -> MediaError {
+    let name = entry.kind.escape_ascii();
+    MediaError::Unsupported(match (kind, &entry.kind) {
+        (_, b"encv" | b"enca") => "encrypted MP4".to_owned(),
+        (TrackKind::Video, b"vp08") => "VP8 video; send H.264, VP9 or AV1".to_owned(),
+        (TrackKind::Video, _) => format!("MP4 video {name}; send H.264, HEVC, VP9 or AV1"),
+        (TrackKind::Audio, _) => format!("MP4 audio {name}; send AAC or Opus"),
+    })
+}
+
+fn child(boxes: &[Mp4Box], kind: &[u8; 4]) -> Option<Bytes> {
+    let found = boxes.iter().find(|found| found.kind == *kind)?;
+    Some(found.body.clone())
+}
+
+pub(super) fn read_u32(data: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
+}

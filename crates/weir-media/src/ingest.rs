@@ -1,0 +1,212 @@
+//! One face for every container a live publisher may send: bytes cut anywhere in, [`Event`]s out,
+//! the same ones that RTMP ingest works with.
+//!
+//! Who the publisher is, how the bytes come and what becomes of the frames is not known here;
+//! times are only read, not judged: that is [`crate::timeline`]'s.
+
+pub(crate) mod assembler;
+mod reorder;
+
+use std::collections::VecDeque;
+
+use crate::flv::{self, Depacketizer, Event, RawFrame};
+use crate::{MediaError, Result, fmp4, ts, webm};
+
+/// A container for live input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// FLV tags, legacy and Enhanced RTMP.
+    Flv,
+    /// Fragmented MP4.
+    Fmp4,
+    /// WebM and Matroska.
+    WebM,
+    /// MPEG-TS.
+    Ts,
+}
+
+impl Container {
+    /// By the name a publisher gives: `flv`, `fmp4`, `webm` or `ts`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Flv, Self::Fmp4, Self::WebM, Self::Ts]
+            .into_iter()
+            .find(|container| container.name() == name)
+    }
+
+    /// `flv`, `fmp4`, `webm` or `ts`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flv => "flv",
+            Self::Fmp4 => "fmp4",
+            Self::WebM => "webm",
+            Self::Ts => "ts",
+        }
+    }
+
+    /// By the first bytes of a stream; 8 are enough for all, 189 make sure of MPEG-TS.
+    pub fn sniff(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"FLV") {
+            return Some(Self::Flv);
+        }
+        if bytes.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
+            return Some(Self::WebM);
+        }
+        if matches!(
+            bytes.get(4..8),
+            Some(b"ftyp" | b"styp" | b"moov" | b"moof" | b"sidx" | b"free" | b"skip")
+        ) {
+            return Some(Self::Fmp4);
+        }
+        // A text may begin with the sync byte too; a first packet is in the clear, with a payload.
+        let is_packet = matches!(
+            bytes.first_chunk(),
+            Some([SYNC_BYTE, flags, _, control])
+                if flags & 0x80 == 0 && control & 0xC0 == 0 && control & 0x10 != 0
+        );
+        let next_sync = bytes.get(ts::PACKET_BYTES).copied().unwrap_or(SYNC_BYTE);
+        (is_packet && next_sync == SYNC_BYTE).then_some(Self::Ts)
+    }
+
+    /// After how many microseconds the times of [`LiveDemuxer`] wrap, as
+    /// [`crate::timeline::Timeline::new`] wants it; 0 for never.
+    pub const fn wrap_us(self) -> i64 {
+        match self {
+            Self::Flv => (1 << 32) * 1000,
+            Self::Fmp4 | Self::WebM | Self::Ts => 0,
+        }
+    }
+}
+
+/// First byte of MPEG-TS packets.
+const SYNC_BYTE: u8 = 0x47;
+
+/// Takes one container's bytes apart as they come.
+///
+/// After each [`push`](Self::push), call [`next`](Self::next) until it has no more: what is pushed
+/// is held until then.
+#[derive(Debug)]
+pub struct LiveDemuxer {
+    inner: Inner,
+    last_dts_us: Option<i64>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Flv(Flv),
+    Fmp4(fmp4::stream::Demuxer),
+    WebM(webm::Demuxer),
+    Ts(ts::Demuxer),
+}
+
+impl LiveDemuxer {
+    /// A demuxer that waits for the first byte of the stream.
+    pub fn new(container: Container) -> Self {
+        let inner = match container {
+            Container::Flv => Inner::Flv(Flv::default()),
+            Container::Fmp4 => Inner::Fmp4(fmp4::stream::Demuxer::new()),
+            Container::WebM => Inner::WebM(webm::Demuxer::new()),
+            Container::Ts => Inner::Ts(ts::Demuxer::new()),
+        };
+        Self {
+            inner,
+            last_dts_us: None,
+        }
+    }
+
+    /// The next bytes, cut anywhere.
+    pub fn push(&mut self, bytes: &[u8]) {
+        match &mut self.inner {
+            Inner::Flv(flv) => flv.push(bytes),
+            Inner::Fmp4(fmp4) => fmp4.push(bytes),
+            Inner::WebM(webm) => webm.push(bytes),
+            Inner::Ts(ts) => ts.push(bytes),
+        }
+    }
+
+    /// The next event, or `None` until more bytes are pushed.
+    ///
+    /// # Errors
+    /// What the container's own reader says. After an error in the container itself (not in a
+    /// codec header or a frame) every further call gives the same error; MPEG-TS always goes on.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "fallible, and not at its end on None"
+    )]
+    pub fn next(&mut self) -> Result<Option<Event>> {
+        let event = match &mut self.inner {
+            Inner::Flv(flv) => flv.next(),
+            Inner::Fmp4(fmp4) => fmp4.next(),
+            Inner::WebM(webm) => webm.next(),
+            Inner::Ts(ts) => ts.next().map(|event| event.map(from_ts)),
+        }?;
+        if let Some(Event::Frame(frame)) = &event {
+            self.last_dts_us = Some(frame.ts_us);
+        }
+        Ok(event)
+    }
+
+    /// Decode time of the last frame given, in microseconds of the publisher's own clock.
+    pub const fn last_dts_us(&self) -> Option<i64> {
+        self.last_dts_us
+    }
+}
+
+/// FLV: tags and what the depacketizer makes of them.
+#[derive(Debug, Default)]
+struct Flv {
+    reader: flv::Reader,
+    depacketizer: Depacketizer,
+    ready: VecDeque<Event>,
+    scratch: Vec<Event>,
+    failed: Option<MediaError>,
+}
+
+impl Flv {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.failed.is_none() {
+            self.reader.push(bytes);
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            let tag = match self.reader.next() {
+                Ok(Some(tag)) => tag,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    self.reader = flv::Reader::default();
+                    self.failed = Some(error);
+                    continue;
+                }
+            };
+            let result =
+                self.depacketizer
+                    .push(tag.tag_type, tag.ts_ms, tag.body, &mut self.scratch);
+            self.ready.extend(self.scratch.drain(..));
+            result?;
+        }
+    }
+}
+
+fn from_ts(event: ts::demux::Event) -> Event {
+    let us = |ticks: i64| ticks.saturating_mul(100) / 9;
+    match event {
+        ts::demux::Event::Tracks(tracks) => Event::Tracks(tracks),
+        ts::demux::Event::Frame(frame) => Event::Frame(RawFrame {
+            track: frame.track,
+            ts_us: us(frame.dts_90k),
+            cts_us: assembler::clamp_i32(us(i64::from(frame.cts_90k))),
+            kind: frame.kind,
+            payload: frame.payload,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! WebM and Matroska as live publishers send them (RFC 8794 EBML, RFC 9559 Matroska): bytes cut
+//! anywhere in, [`Event`]s out.
+//!
+//! Segments and clusters are entered and never left: whether their size is known makes no
+//! difference, as the elements inside tell by their ids where they belong. Seeking, cues, chapters
+//! and subtitles are passed over.
+
+mod block;
+mod ebml;
+mod track;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use self::block::Block;
+use self::track::Track;
+use crate::flv::Event;
+use crate::ingest::assembler::{Assembler, Codec, Time, ns_to_us};
+use crate::{FrameKind, MediaError, Result, VideoCodec, codec};
+
+/// Largest block (and block group), in bytes: as large as an FLV tag can be. A 4K keyframe stays
+/// under 4 MiB.
+pub const MAX_BLOCK_BYTES: u64 = 16 << 20;
+/// Largest `Tracks` element, in bytes: some codec headers and descriptions.
+const MAX_TRACKS_BYTES: u64 = 1 << 20;
+/// Largest header element (EBML, `Info`) or number, in bytes.
+const MAX_HEAD_BYTES: u64 = 64 << 10;
+/// Largest element passed over, in bytes: attachments and indexes. A size beyond it is a lie, and
+/// believing it would swallow the stream without a word.
+const MAX_SKIPPED_BYTES: u64 = 64 << 20;
+/// Nanoseconds of a tick where `Info` does not tell.
+const DEFAULT_TIMESTAMP_SCALE: u64 = 1_000_000;
+
+const ID_EBML: u32 = 0x1A45_DFA3;
+const ID_DOC_TYPE: u32 = 0x4282;
+const ID_SEGMENT: u32 = 0x1853_8067;
+const ID_INFO: u32 = 0x1549_A966;
+const ID_TIMESTAMP_SCALE: u32 = 0x2A_D7B1;
+const ID_TRACKS: u32 = 0x1654_AE6B;
+const ID_CLUSTER: u32 = 0x1F43_B675;
+const ID_TIMESTAMP: u32 = 0xE7;
+const ID_SIMPLE_BLOCK: u32 = 0xA3;
+const ID_BLOCK_GROUP: u32 = 0xA0;
+
+/// Takes a live WebM or Matroska stream apart. Holds at most one unfinished element and what was
+/// pushed beyond it.
+///
+/// The first track of each kind that weir carries is used. A second stream may follow the first
+/// one, as a recorder that was restarted sends it.
+#[derive(Debug)]
+pub struct Demuxer {
+    buffer: BytesMut,
+    /// Bytes still to be passed over.
+    skip: u64,
+    started: bool,
+    timestamp_scale: u64,
+    cluster_ticks: Option<u64>,
+    tracks: Option<Vec<Track>>,
+    assembler: Assembler,
+    failed: Option<MediaError>,
+}
+
+impl Default for Demuxer {
+    fn default() -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            skip: 0,
+            started: false,
+            timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
+            cluster_ticks: None,
+            tracks: None,
+            assembler: Assembler::default(),
+            failed: None,
+        }
+    }
+}
+
+/// An element whose bytes are all there, or why not.
+enum Step {
+    Element(u32, Bytes),
+    Entered,
+    NeedsMore,
+}
+
+impl Demuxer {
+    /// A demuxer that waits for an EBML header.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next bytes; follow with [`Self::next`] until it has no more.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.failed.is_some() {
+            return;
+        }
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX);
+        match bytes.get(skipped..) {
+            // What is passed over is not kept first.
+            Some(rest) if self.buffer.is_empty() => {
+                self.skip = 0;
+                self.buffer.extend_from_slice(rest);
+            }
+            None if self.buffer.is_empty() => self.skip -= bytes.len() as u64,
+            _ => self.buffer.extend_from_slice(bytes),
+        }
+    }
+
+    /// The next event, or `None` until more bytes are pushed. Times are in µs on the clock of the
+    /// file, with the codec delay taken off; decode times are derived where pictures are
+    /// reordered.
+    ///
+    /// # Errors
+    /// Broken structure or sizes over the limits, and codecs weir does not carry, are final: every
+    /// further call says the same. Broken codec headers and frames are told once.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "fallible, and not at its end on None"
+    )]
+    pub fn next(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.assembler.next_event() {
+                return Ok(Some(event));
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            match self.step() {
+                Ok(Step::NeedsMore) => return Ok(None),
+                Ok(Step::Entered) => {}
+                Ok(Step::Element(id, body)) => match self.element(id, &body) {
+                    Ok(result) => result?,
+                    Err(error) => self.fail(error),
+                },
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    fn fail(&mut self, error: MediaError) {
+        self.buffer = BytesMut::new();
+        self.failed = Some(error);
+    }
+
+    /// Enters, passes over or takes the element at hand.
+    fn step(&mut self) -> Result<Step> {
+        let now = usize::try_from(self.skip)
+            .map_or(self.buffer.len(), |skip| skip.min(self.buffer.len()));
+        self.buffer.advance(now);
+        self.skip -= now as u64;
+        if self.skip > 0 {
+            return Ok(Step::NeedsMore);
+        }
+        let Some(header) = ebml::Header::read(&self.buffer)? else {
+            return Ok(Step::NeedsMore);
+        };
+        if !self.started && header.id != ID_EBML {
+            return Err(MediaError::invalid("WebM", "no EBML header"));
+        }
+        let limit = match header.id {
+            ID_SEGMENT | ID_CLUSTER => {
+                self.cluster_ticks = None;
+                self.buffer.advance(header.bytes);
+                return Ok(Step::Entered);
+            }
+            ID_EBML | ID_INFO | ID_TIMESTAMP => MAX_HEAD_BYTES,
+            ID_TRACKS => MAX_TRACKS_BYTES,
+            ID_SIMPLE_BLOCK | ID_BLOCK_GROUP => MAX_BLOCK_BYTES,
+            _ => MAX_SKIPPED_BYTES,
+        };
+        let size = header.size.ok_or(MediaError::invalid(
+            "WebM element",
+            "its size is unknown, which only segments and clusters may have",
+        ))?;
+        if size > limit {
+            return Err(MediaError::TooLarge {
+                what: "WebM element",
+                size,
+                limit,
+            });
+        }
+        if limit == MAX_SKIPPED_BYTES {
+            self.buffer.advance(header.bytes);
+            self.skip = size;
+            return Ok(Step::Entered);
+        }
+        // Within the limit, so within `usize` too.
+        let whole = header.bytes + size as usize;
+        if self.buffer.len() < whole {
+            return Ok(Step::NeedsMore);
+        }
+        self.buffer.advance(header.bytes);
+        let body = self.buffer.split_to(size as usize).freeze();
+        Ok(Step::Element(header.id, body))
+    }
+
+    /// The outer error is the container's and final, the inner one a codec's.
+    fn element(&mut self, id: u32, body: &Bytes) -> Result<Result<()>> {
+        match id {
+            ID_EBML => self.head(body)?,
+            ID_INFO => self.info(body)?,
+            ID_TRACKS => return self.tracks(body),
+            ID_TIMESTAMP => self.cluster_ticks = Some(ebml::uint(body)?),
+            ID_SIMPLE_BLOCK => return self.block(&Block::simple(body)?),
+            _ => {
+                if let Some(block) = Block::group(body)? {
+                    return self.block(&block);
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn head(&mut self, body: &[u8]) -> Result<()> {
+        for child in ebml::children(body) {
+            let (id, value) = child?;
+            if id == ID_DOC_TYPE {
+                let name = value.trim_ascii_end();
+                let name = name.strip_suffix(&[0]).unwrap_or(name);
+                if name != b"webm" && name != b"matroska" {
+                    let name = name.get(..name.len().min(32)).unwrap_or_default();
+                    let text = format!("EBML document type {}", name.escape_ascii());
+                    return Err(MediaError::Unsupported(text));
+                }
+            }
+        }
+        self.started = true;
+        self.timestamp_scale = DEFAULT_TIMESTAMP_SCALE;
+        self.cluster_ticks = None;
+        self.tracks = None;
+        Ok(())
+    }
+
+    fn info(&mut self, body: &[u8]) -> Result<()> {
+        for child in ebml::children(body) {
+            let (id, value) = child?;
+            if id == ID_TIMESTAMP_SCALE {
+                self.timestamp_scale = ebml::uint(value)?;
+                if self.timestamp_scale == 0 {
+                    return Err(MediaError::invalid("WebM", "the timestamp scale is 0"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tracks(&mut self, body: &Bytes) -> Result<Result<()>> {
+        let chosen = track::read_all(body)?;
+        if chosen.left_out {
+            self.assembler
+                .note("further tracks of the container were left out");
+        }
+        let announced = chosen
+            .tracks
+            .iter()
+            .map(|track| (track.codec, track.config.clone()));
+        let result = self.assembler.begin(announced.collect());
+        self.tracks = Some(chosen.tracks);
+        Ok(result)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<Result<()>> {
+        let Some(tracks) = &self.tracks else {
+            return Err(MediaError::invalid("WebM", "a block before the tracks"));
+        };
+        let Some(cluster) = self.cluster_ticks else {
+            return Err(MediaError::invalid(
+                "WebM cluster",
+                "a block before the timestamp",
+            ));
+        };
+        let Some(track) = tracks.iter().find(|track| track.number == block.track) else {
+            return Ok(Ok(())); // a track weir does not carry
+        };
+        let ticks = i128::from(cluster) + i128::from(block.ticks);
+        let ns = ticks * i128::from(self.timestamp_scale) - i128::from(track.codec_delay_ns);
+        let mut pts_us = ns_to_us(ns);
+        let kind = match (track.codec, block.is_key, block.is_disposable) {
+            (Codec::Audio(_), _, _) | (_, true, _) => FrameKind::Key,
+            // Only these say so reliably; others are judged by their bytes or kept.
+            (Codec::Video(VideoCodec::Vp9 | VideoCodec::Av1), _, true) => FrameKind::Disposable,
+            _ => FrameKind::Inter,
+        };
+        let mut result = Ok(());
+        for payload in block.frames()? {
+            let time = Time::Presentation {
+                pts_us,
+                step_us: track.step_us(),
+            };
+            result = result.and(self.assembler.sample(track.codec, time, kind, payload));
+            let step_us = track
+                .step_us()
+                .or_else(|| audio_us(&self.assembler, track.codec, payload));
+            pts_us = pts_us.saturating_add(step_us.unwrap_or(0));
+        }
+        Ok(result)
+    }
+}
+
+/// How long an audio frame lasts by its codec.
+fn audio_us(assembler: &Assembler, codec: Codec, payload: &[u8]) -> Option<i64> {
+    let Codec::Audio(_) = codec else { return None };
+    let track = assembler.tracks().audio.as_ref()?;
+    let samples = codec::audio_frame_samples(track, payload)?;
+    Some(i64::from(samples) * 1_000_000 / i64::from(track.sample_rate.max(1)))
+}
+
+#[cfg(test)]
+mod tests;

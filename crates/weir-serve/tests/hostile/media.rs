@@ -1,0 +1,128 @@
+//! Publishers who were let in and then send what is no media.
+
+use weir_base::Code;
+use weir_hub::Protocol;
+use weir_testkit::synthetic;
+
+use crate::clients::Rtmp;
+use crate::house::{House, Options, resident_bytes};
+
+const VIDEO: u8 = 9;
+const DATA: u8 = 18;
+
+#[test]
+fn bodies_with_lying_sizes_end_the_publisher_and_nobody_else() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/liar");
+    publisher.send_headers();
+    // Multitrack bodies whose tracks are longer than the message.
+    let lie = [&[0x96, 0x11][..], b"avc1", &[0, 0xff, 0xff, 0xff, 1, 2, 3]].concat();
+    for at in 0..200 {
+        if publisher.send(VIDEO, at, &lie).is_err() {
+            break;
+        }
+    }
+    assert_eq!(publisher.until_closed(5), Some(4004));
+    house.wait_count(Code::ProtocolError, Protocol::Rtmp, 1);
+    house.all_is_well();
+}
+
+#[test]
+fn pictures_with_lying_lengths_reach_no_viewer() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/liar");
+    publisher.send_headers();
+    for number in 0..50_u32 {
+        // Every other picture claims two gigabytes.
+        let mut body = synthetic::video_body(number.into(), number % 10 == 0, 100);
+        if number % 2 == 1 {
+            body[5..9].copy_from_slice(&0x7fff_ffff_u32.to_be_bytes());
+        }
+        publisher.send(VIDEO, number * 40, &body).unwrap();
+    }
+    let key = weir_hub::StreamKey::new("", "live", "liar").unwrap();
+    let stream = house.context.hub.find_live(&key).unwrap();
+    let mut items = Vec::new();
+    let join = stream.ring.newest_join().unwrap();
+    stream.ring.read(join.seq, 100, &mut items);
+    for item in items {
+        let weir_media::Item::Frame(frame) = item else {
+            continue;
+        };
+        let valid = weir_media::codec::nal::valid_len(&frame.payload, 4);
+        assert_eq!(valid, frame.payload.len(), "a frame that lies got through");
+    }
+    house.all_is_well();
+}
+
+#[test]
+fn h264_without_headers_is_ended_with_4007() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/headless");
+    for number in 0..400_u32 {
+        let body = synthetic::video_body(number.into(), false, 100);
+        if publisher.send(VIDEO, number * 40, &body).is_err() {
+            break;
+        }
+    }
+    assert_eq!(publisher.until_closed(5), Some(4007));
+    house.wait_count(Code::NoCodecHeader, Protocol::Rtmp, 1);
+    house.all_is_well();
+}
+
+#[test]
+fn a_codec_nobody_carries_is_named() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/sorenson");
+    // Codec id 2, from the days of Flash.
+    let _ = publisher.send(VIDEO, 0, &[0x12, 0, 0, 0x84, 0]);
+    assert_eq!(publisher.until_closed(5), Some(3006));
+    house.all_is_well();
+}
+
+#[test]
+fn metadata_without_end_stays_bounded() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/talker");
+    publisher.send_headers();
+    let before = resident_bytes();
+    for number in 0..100_u32 {
+        let mut body = synthetic::metadata_body();
+        body.resize(200_000 + number as usize, b'x');
+        publisher.send(DATA, number, &body).unwrap();
+        publisher
+            .send(
+                VIDEO,
+                number,
+                &synthetic::video_body(number.into(), true, 100),
+            )
+            .unwrap();
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more");
+    house.all_is_well();
+}
+
+#[test]
+fn a_publisher_of_one_byte_at_a_time_is_ended_with_4002() {
+    let house = House::open(Options {
+        idle_timeout_ms: 1500,
+        ..Options::default()
+    });
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/trickle");
+    publisher.send_headers();
+    // The server hears something all the time, but never a whole frame.
+    let mut bytes = Vec::new();
+    let body = synthetic::video_body(0, true, 100_000);
+    weir_proto::rtmp::wire::put_message(&mut bytes, 6, 0, VIDEO, 1, 60_000, &[], &body);
+    for byte in bytes {
+        use std::io::Write as _;
+        if publisher.socket.write_all(&[byte]).is_err() || publisher.turn().is_err() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(publisher.until_closed(3), Some(4002));
+    house.wait_count(Code::NoData, Protocol::Rtmp, 1);
+    house.all_is_well();
+}

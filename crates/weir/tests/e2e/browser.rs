@@ -1,0 +1,65 @@
+//! Headless Chromium opens the pages and plays. The driver is `web/e2e/watch.mjs`.
+
+use weir_testkit::media::Source;
+use weir_testkit::server::Server;
+use weir_testkit::tools::Tool;
+
+use crate::kit::{build_dir, need, open_server, publish, repository};
+
+/// Plays the live stream `live/a` over one protocol; the page has three seconds of it to play.
+fn watch(server: &Server, protocol: &str, picture: &str) {
+    let script = repository().join("web/e2e/watch.mjs");
+    let shots = build_dir().parent().unwrap().join("e2e-screenshots");
+    let mut command = Tool::Node.command();
+    command.arg(script).args([
+        "--base",
+        &server.http(""),
+        "--stream",
+        "a",
+        "--protocol",
+        protocol,
+    ]);
+    command.arg("--browser").arg(Tool::Chromium.path().unwrap());
+    command
+        .arg("--screenshot")
+        .arg(shots.join(format!("{picture}.png")));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{protocol}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn watch_source(source: &Source, protocol: &str) {
+    need!(Ffmpeg, Ffmpeg9, Chromium, Node);
+    let server = open_server();
+    let _publisher = publish(&server, source, "live/a");
+    watch(&server, protocol, &format!("{}-{protocol}", source.name));
+}
+
+#[test]
+fn a_browser_plays_http_flv() {
+    watch_source(&Source::H264_AAC, "flv");
+}
+
+#[test]
+fn a_browser_plays_ws_flv() {
+    watch_source(&Source::H264_AAC, "wsflv");
+}
+
+#[test]
+fn a_browser_plays_low_latency_hls() {
+    watch_source(&Source::H264_AAC, "hls");
+}
+
+#[test]
+fn a_browser_plays_ts_over_http() {
+    watch_source(&Source::H264_AAC, "ts");
+}
+
+#[test]
+fn a_browser_plays_av1_and_opus_over_hls() {
+    watch_source(&Source::AV1_OPUS, "hls");
+}

@@ -1,0 +1,22 @@
+//! weir with real clients around it: FFmpeg, GStreamer, a browser, curl, OpenSSL and nginx.
+//!
+//! Each test starts a server of its own on free ports. Sources are made once and kept under
+//! `target/tmp`. What a test needs and how it waits is `weir-testkit`.
+#![expect(clippy::unwrap_used, reason = "tests say what is wrong by panicking")]
+
+mod kit;
+
+mod admission;
+mod browser;
+mod drain;
+mod gstreamer;
+mod hls;
+mod hls_files;
+mod lifecycle;
+mod matrix;
+mod nginx;
+mod operator;
+mod proxy;
+mod restart;
+mod tls;
+mod viewers;
