@@ -252,8 +252,8 @@ pub fn render_markdown() -> String {
     }
     text.push_str(
         "\n## On the wire\n\n\
-         - HTTP: the status above and a JSON body `{\"code\":3002,\"name\":\"not_live\",\"message\":\"…\",\"advice\":\"…\"}`.\n\
-         - WebSocket: the close code above; the reason is `{code} {name}`.\n\
+         - HTTP: the status above and a JSON body `{\"code\":3002,\"name\":\"not_live\",\"message\":\"…\",\"detail\":\"…\",\"advice\":\"…\"}`.\n\
+         - WebSocket: the close code above; the reason is `{code} {name}`. A refused viewer's upgrade is accepted first: a browser cannot read a refused one.\n\
          - RTMP: `onStatus` of level `error` with the status code above; the info object also has `weirCode` (the number) and a \
          `description` that begins with it.\n\
          - Metrics: label `code` with the number.\n",

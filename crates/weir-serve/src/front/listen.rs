@@ -38,7 +38,19 @@ pub fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
         TcpListener::from_std(socket.into())
     };
     bind().map_err(|error| {
-        std::io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "; another program has this port: stop it, or set another"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
+            }
+            _ => "",
+        };
+        std::io::Error::new(
+            error.kind(),
+            format!("cannot listen on {addr}: {error}{advice}"),
+        )
     })
 }
 
