@@ -28,6 +28,10 @@ pub struct Config {
     pub loops: usize,
 }
 
+/// Viewers for which another loop is opened: fewer are served cheaper by one, whose batches stay in one
+/// core's cache; and one loop is far from busy with so many.
+const VIEWERS_PER_LOOP: usize = 512;
+
 /// See the module's words. Clones share the loops.
 #[derive(Clone)]
 pub struct Pool(Arc<PoolInner>);
@@ -35,12 +39,13 @@ pub struct Pool(Arc<PoolInner>);
 struct PoolInner {
     shared: Arc<Shared>,
     doors: Vec<Door>,
-    next: AtomicUsize,
 }
 
 struct Door {
     inbox: SyncSender<Arrival>,
     waker: Arc<Waker>,
+    /// Viewers in this loop and on their way to it.
+    viewers: Arc<AtomicUsize>,
 }
 
 /// What all loops share.
@@ -75,15 +80,17 @@ impl Pool {
             let poll = Poll::new()?;
             let waker = Arc::new(Worker::waker(&poll)?);
             let (inbox, arrivals) = sync_channel(limits::DELIVERY_INBOX);
-            let worker = Worker::new(poll, arrivals, shared.clone(), hub.clock().clone());
+            let viewers = Arc::new(AtomicUsize::new(0));
+            let clock = hub.clock().clone();
+            let worker = Worker::new(poll, arrivals, shared.clone(), clock);
             tasks.thread(format!("deliver-{number}"), move || worker.run())?;
-            doors.push(Door { inbox, waker });
+            doors.push(Door {
+                inbox,
+                waker,
+                viewers,
+            });
         }
-        let pool = Self(Arc::new(PoolInner {
-            shared,
-            doors,
-            next: AtomicUsize::new(0),
-        }));
+        let pool = Self(Arc::new(PoolInner { shared, doors }));
         let (stopping, wakers) = (shutdown.clone(), pool.wakers());
         tasks.spawn("deliver-stop", async move {
             stopping.stopping().await;
@@ -109,16 +116,16 @@ impl Pool {
         }
         let counters = self.0.shared.hub.counters();
         counters.connected(protocol_of(format));
-        // Round robin: a popular stream is spread over all cores.
-        let turn = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let Some(door) = self.0.doors.get(turn % self.0.doors.len().max(1)) else {
+        let Some(door) = self.0.least_busy() else {
             return Err(Code::Overloaded.into());
         };
+        let seat = Seat::take(&door.viewers);
         door.inbox
             .try_send(Arrival {
                 stream,
                 format,
                 viewer,
+                seat,
             })
             .map_err(|refused| match refused {
                 TrySendError::Full(_) => {
@@ -146,6 +153,34 @@ impl Pool {
 
     fn wakers(&self) -> Vec<Arc<Waker>> {
         self.0.doors.iter().map(|door| door.waker.clone()).collect()
+    }
+}
+
+impl PoolInner {
+    /// As few loops as the viewers need, and of those the emptiest: a popular stream uses all cores.
+    fn least_busy(&self) -> Option<&Door> {
+        let seats = |door: &Door| door.viewers.load(Ordering::Relaxed);
+        let needed = 1 + self.doors.iter().map(seats).sum::<usize>() / VIEWERS_PER_LOOP;
+        self.doors
+            .iter()
+            .take(needed)
+            .min_by_key(|door| seats(door))
+    }
+}
+
+/// A viewer's seat in a loop; dropping it leaves the loop.
+pub(super) struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(viewers: &Arc<AtomicUsize>) -> Self {
+        viewers.fetch_add(1, Ordering::Relaxed);
+        Self(viewers.clone())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

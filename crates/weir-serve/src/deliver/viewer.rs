@@ -11,6 +11,7 @@ use weir_proto::ws;
 
 use super::format::{Format, Framing};
 use super::mux::{self, Mux};
+use super::pool::Seat;
 use super::sink::Sink;
 use super::wire::{Batch, View};
 
@@ -50,6 +51,7 @@ pub struct NewViewer {
 pub(super) struct Viewer {
     pub(super) sink: Sink,
     pub(super) client: ClientGuard,
+    _seat: Seat,
     inbound: Inbound,
     /// Bytes of its own, sent at the next boundary between batches.
     own: Vec<u8>,
@@ -115,10 +117,17 @@ pub(super) struct Window<'a> {
 }
 
 impl Viewer {
-    pub(super) fn new(new: NewViewer, now_us: i64, slot: usize, position: usize) -> Self {
+    pub(super) fn new(
+        new: NewViewer,
+        seat: Seat,
+        now_us: i64,
+        slot: usize,
+        position: usize,
+    ) -> Self {
         Self {
             sink: new.sink,
             client: new.client,
+            _seat: seat,
             inbound: new.inbound,
             own: new.greeting,
             own_at: 0,
@@ -454,6 +463,15 @@ impl Viewer {
 /// Where batch `seq` stands in the loop's list; past its end when it is not there. A loop that came
 /// too late has a hole in its list, and somebody may be in the middle of a batch before the hole.
 fn index_of(window: &Window<'_>, seq: u64) -> usize {
+    let first = window.batches.front().map_or(u64::MAX, |batch| batch.seq);
+    let guess = usize::try_from(seq.wrapping_sub(first)).unwrap_or(usize::MAX);
+    if window
+        .batches
+        .get(guess)
+        .is_some_and(|batch| batch.seq == seq)
+    {
+        return guess;
+    }
     let place = window.batches.binary_search_by_key(&seq, |batch| batch.seq);
     place.unwrap_or(usize::MAX)
 }

@@ -11,7 +11,7 @@ use weir_base::{Clock, Code, limits};
 use weir_hub::{Protocol, Stream};
 
 use super::format::Format;
-use super::pool::Shared;
+use super::pool::{Seat, Shared};
 use super::sink::Sink;
 use super::viewer::{CONNECTION_OVER, Ears, NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
@@ -32,6 +32,7 @@ pub(super) struct Arrival {
     pub(super) stream: Arc<Stream>,
     pub(super) format: Format,
     pub(super) viewer: NewViewer,
+    pub(super) seat: Seat,
 }
 
 pub(super) struct Worker {
@@ -203,6 +204,7 @@ impl Worker {
             stream,
             format,
             viewer,
+            seat,
         } = arrival;
         let protocol = viewer.client.protocol;
         let slot_index = self.slot_of(&stream, format);
@@ -211,7 +213,7 @@ impl Worker {
         let position = slot.viewers.len();
         let entry = self.viewers.vacant_entry();
         let index = entry.key();
-        let viewer = entry.insert(Viewer::new(viewer, now_us, slot_index, position));
+        let viewer = entry.insert(Viewer::new(viewer, seat, now_us, slot_index, position));
         if let Sink::Socket(socket) = &mut viewer.sink {
             let interest = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) = self
