@@ -5,6 +5,7 @@ set -euo pipefail
 
 # The versions the scripts are known to work with.
 IMAGEIO_FFMPEG_VERSION=0.8.1
+AUTOBAHN_VERSION=25.10.1
 NODE_MAJOR=20
 version_of() {
     case $1 in
@@ -147,4 +148,28 @@ need_pip_ffmpeg9() {
         WEIR_FFMPEG9=$("$venv/bin/python" -c "$ask") || die 'the FFmpeg binary inside imageio-ffmpeg'
     fi
     export WEIR_FFMPEG9
+}
+
+# The Autobahn WebSocket test suite, which scripts/wstest.py makes run on Python 3. Sets WEIR_WSTEST.
+need_pip_wstest() {
+    local venv="$WEIR_TOOLS/wstest-venv" here
+    here=$(pwd)
+    WEIR_WSTEST="$WEIR_TOOLS/wstest"
+    if ! "$venv/bin/python" scripts/wstest.py --version >/dev/null 2>&1; then
+        need_apt python3 python3-venv
+        say "pip install autobahntestsuite $AUTOBAHN_VERSION into $venv"
+        python3 -m venv --clear "$venv" || die 'a Python venv (Debian: python3-venv)'
+        "$venv/bin/pip" install --quiet --disable-pip-version-check setuptools==78.1.1 fissix==24.4.24 \
+            Twisted==24.11.0 pyOpenSSL==25.3.0 service-identity==24.2.0 six==1.17.0 Jinja2==3.1.6 \
+            || die 'what autobahntestsuite needs, from PyPI'
+        # The last protocol library the suite works with; --no-build-isolation: its setup.py is old.
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+            "autobahntestsuite==$AUTOBAHN_VERSION" autobahn==0.10.9 txaio==2.1.0 \
+            || die "autobahntestsuite $AUTOBAHN_VERSION from PyPI"
+        "$venv/bin/python" scripts/wstest.py install || die 'autobahntestsuite on Python 3'
+        "$venv/bin/python" scripts/wstest.py --version >/dev/null || die 'autobahntestsuite on this Python'
+    fi
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$here/scripts/wstest.py" >"$WEIR_WSTEST"
+    chmod +x "$WEIR_WSTEST"
+    export WEIR_WSTEST
 }

@@ -15,6 +15,7 @@ need_apt curl ffmpeg openssl nginx libnginx-mod-stream chromium fonts-dejavu-cor
     gstreamer1.0-plugins-bad gstreamer1.0-libav
 need_web_dist
 need_pip_ffmpeg9
+need_pip_wstest
 
 # have COMMAND…: the first one found, by its full path.
 have() {

@@ -4,6 +4,7 @@
 //! same port are served before a request comes here.
 
 mod admin;
+mod apps;
 mod health;
 mod metrics;
 mod pages;
@@ -18,6 +19,7 @@ use http::{HeaderValue, StatusCode, header};
 use weir_base::{Code, Refusal, Shutdown};
 use weir_hub::Hub;
 
+pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use metrics::METRIC_NAMES;
 
 /// What the API works with.
@@ -32,6 +34,8 @@ pub struct Config {
     pub node: String,
     /// The version of the binary.
     pub version: &'static str,
+    /// What is known of an app.
+    pub apps: Box<dyn Fn(&str) -> AppFacts + Send + Sync>,
 }
 
 #[derive(Clone)]
@@ -57,15 +61,27 @@ pub fn router(config: Config) -> Router {
             state.clone(),
             admin::require_token,
         ));
+    // Players and publishers on other sites' pages ask these too; nothing in them is anybody's own.
+    let public = Router::new()
+        .route("/api/v1/live", get(streams::live))
+        .route("/api/v1/apps/{*app}", get(apps::one))
+        .route("/api/v1/versions", get(health::versions))
+        .route_layer(axum::middleware::map_response(for_any_site));
     Router::new()
         .merge(admin)
-        .route("/api/v1/live", get(streams::live))
-        .route("/api/v1/versions", get(health::versions))
+        .merge(public)
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))
         .fallback(pages::page)
         .with_state(state)
+}
+
+async fn for_any_site(mut response: Response) -> Response {
+    let anybody = HeaderValue::from_static("*");
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    response
 }
 
 /// A refusal as an answer.

@@ -24,9 +24,11 @@ struct Assets;
 
 /// Pages may load their own scripts and talk to streams anywhere, and nothing else.
 const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; connect-src *; \
-                      img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; base-uri 'self'";
+                      img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; base-uri 'self'; frame-ancestors ";
+/// The embedded player is there to be framed; on other pages a frame could steal clicks.
+const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
-const PAGES: &[&str] = &["", "watch"];
+const PAGES: &[&str] = &["", "watch", "embed", "studio"];
 const STUB: &str = "<!doctype html><meta charset=utf-8><title>weir</title><h1>weir runs</h1>\
                     <p>This binary was built without its pages. Build them with <code>make web</code> and build again.</p>\
                     <p>Streams play all the same: <code>/{app}/{stream}.flv</code>, <code>.m3u8</code>, <code>.ts</code>.</p>";
@@ -38,17 +40,29 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     }
     let path = uri.path().trim_start_matches('/');
     if let Some(file) = Assets::get(path) {
-        return answer(path, file.data.into_owned().into(), &headers);
+        let response = answer(path, file.data.into_owned().into(), &headers);
+        return frameable(response, false);
     }
     let first = path.split('/').next().unwrap_or_default();
     if !PAGES.contains(&first) {
         let refusal = Refusal::new(Code::NotFound, format!("nothing lives at /{path}"));
         return Refused(refusal).into_response();
     }
-    match Assets::get("index.html") {
+    let response = match Assets::get("index.html") {
         Some(file) => answer("index.html", file.data.into_owned().into(), &headers),
         None => answer("index.html", Bytes::from_static(STUB.as_bytes()), &headers),
+    };
+    frameable(response, first == FRAMED_PAGE)
+}
+
+/// Says who may show a page in a frame.
+fn frameable(mut response: Response, anywhere: bool) -> Response {
+    let ancestors = if anywhere { "*" } else { "'self'" };
+    if let Ok(policy) = HeaderValue::from_str(&format!("{POLICY}{ancestors}")) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    response
 }
 
 fn answer(path: &str, bytes: Bytes, asked: &HeaderMap) -> Response {
@@ -70,10 +84,6 @@ fn answer(path: &str, bytes: Bytes, asked: &HeaderMap) -> Response {
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
     );
     headers.insert(
         header::REFERRER_POLICY,

@@ -54,6 +54,8 @@ pub(crate) struct StreamDetail {
     gop_frames: u32,
     viewers_by_protocol: std::collections::BTreeMap<&'static str, u32>,
     publisher: Option<Publisher>,
+    /// What the sender says of itself.
+    sender: Option<Sender>,
     video_frames: u64,
     audio_frames: u64,
     received_bytes: u64,
@@ -71,6 +73,15 @@ struct Publisher {
     id: String,
     protocol: &'static str,
     address: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Sender {
+    fps: f64,
+    kbps: f64,
+    queue_ms: f64,
+    dropped: f64,
+    encoder: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -228,6 +239,13 @@ fn detail(stream: &Stream, now_us: i64) -> StreamDetail {
             id: publisher.id.to_string(),
             protocol: publisher.protocol.name(),
             address: publisher.addr.to_string(),
+        }),
+        sender: stream.sender().map(|said| Sender {
+            fps: said.fps,
+            kbps: said.kbps,
+            queue_ms: said.queue_ms,
+            dropped: said.dropped,
+            encoder: said.encoder,
         }),
         video_frames: stats.video_frames,
         audio_frames: stats.audio_frames,

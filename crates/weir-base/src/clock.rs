@@ -69,6 +69,11 @@ impl Clock {
         }
     }
 
+    /// Unix time in whole milliseconds.
+    pub fn wall_ms(&self) -> i64 {
+        self.wall_us().div_euclid(1000)
+    }
+
     /// Unix time in whole seconds.
     pub fn wall_s(&self) -> i64 {
         self.wall_us().div_euclid(1_000_000)

@@ -112,6 +112,8 @@ registry! {
         "This node is draining.", "Connect again; another node will take you.";
     TooSlow = 4010, "too_slow", http 408, ws 4408,
         "The peer was too slow and was let go.", "Check the network; choose a lower rendition.";
+    BitrateExceeded = 4011, "bitrate_exceeded", http 429, ws 4429,
+        "The stream is above the bitrate that the app allows.", "Lower the encoder's bitrate and connect again.";
 
     Overloaded = 5001, "overloaded", http 503, ws 4503,
         "This node is full.", "Try the named node, or again later.";

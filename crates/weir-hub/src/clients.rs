@@ -27,17 +27,20 @@ pub enum Protocol {
     Hls = 4,
     /// The API.
     Api = 5,
+    /// SLSP: publishing over a WebSocket.
+    Slsp = 6,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Rtmp,
         Self::HttpFlv,
         Self::WsFlv,
         Self::HttpTs,
         Self::Hls,
         Self::Api,
+        Self::Slsp,
     ];
 
     /// The name in JSON and metrics.
@@ -49,6 +52,7 @@ impl Protocol {
             Self::HttpTs => "http-ts",
             Self::Hls => "hls",
             Self::Api => "api",
+            Self::Slsp => "slsp",
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Grant {
     pub takeover: bool,
     /// The client was admitted by what its query proves: what it fetches next must carry that too.
     pub by_query: bool,
+    /// The most a publisher may send, kilobits per second.
+    pub max_kbps: Option<u32>,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

@@ -102,6 +102,11 @@ impl Hub {
         &self.0.counters
     }
 
+    /// Microseconds without a frame after which a stream is ended.
+    pub fn idle_timeout_us(&self) -> i64 {
+        self.0.config.lock().idle_timeout_us
+    }
+
     /// New settings for what comes; rings that exist keep their size.
     pub fn reconfigure(&self, config: Config) {
         *self.0.config.lock() = config;
@@ -148,6 +153,7 @@ impl Hub {
             0
         };
         *stream.stats.lock() = Default::default();
+        *stream.sender.lock() = None;
         // Before anybody sees the publisher: a sweep would take it for one silent since the last frame.
         stream.last_frame_us.store(now_us, Ordering::Release);
         drop(state);
@@ -163,6 +169,7 @@ impl Hub {
             self.0.clock.clone(),
             Timeline::new(base_us, WRAP_US),
             life,
+            request.grant.max_kbps,
         ))
     }
 

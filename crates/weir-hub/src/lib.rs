@@ -3,6 +3,8 @@
 //! No sockets, no HTTP, no database, no wire format. The publisher appends in O(1) and waits for
 //! nobody; whoever reads keeps a sequence number and pays for its own slowness.
 
+mod ceiling;
+
 pub mod clients;
 pub mod counters;
 pub mod gate;

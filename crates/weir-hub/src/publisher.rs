@@ -8,7 +8,9 @@ use weir_media::flv::RawFrame;
 use weir_media::timeline::Timeline;
 use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
 
-use crate::clients::ClientGuard;
+use crate::ceiling::{Ceiling, Standing};
+use crate::clients::{Client, ClientGuard};
+use crate::stats::SenderStats;
 use crate::stream::{Ended, Stream};
 
 /// Corrections logged one by one; after that only counted, or a broken clock would fill the log.
@@ -26,6 +28,9 @@ pub struct Publisher {
     /// Pictures before the first keyframe refer to what nobody has.
     has_key: bool,
     end_code: Code,
+    max_kbps: Option<u32>,
+    ceiling: Option<Ceiling>,
+    is_above_ceiling: bool,
 }
 
 impl Publisher {
@@ -35,6 +40,7 @@ impl Publisher {
         clock: Clock,
         timeline: Timeline,
         life: u64,
+        max_kbps: Option<u32>,
     ) -> Self {
         Self {
             stream,
@@ -45,12 +51,42 @@ impl Publisher {
             placed_first: false,
             has_key: false,
             end_code: Code::ClientStopped,
+            max_kbps,
+            ceiling: max_kbps.map(Ceiling::new),
+            is_above_ceiling: false,
         }
     }
 
     /// The stream it speaks for.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
+    }
+
+    /// Its connection, as the API lists it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The most it may send, kilobits per second.
+    pub fn max_kbps(&self) -> Option<u32> {
+        self.max_kbps
+    }
+
+    /// Whether it sends more than it may: who can be told should be, before it is let go (4011).
+    pub fn is_above_ceiling(&self) -> bool {
+        self.is_above_ceiling
+    }
+
+    /// What comes from here on is from a new container: players are told that times may step, and
+    /// pictures before the next keyframe are left out.
+    pub fn restart(&mut self) {
+        self.has_key = false;
+        self.append(Item::Discontinuity);
+    }
+
+    /// What the sender says of itself.
+    pub fn sender(&self, said: SenderStats) {
+        *self.stream.sender.lock() = Some(said);
     }
 
     /// New tracks from here on.
@@ -103,7 +139,19 @@ impl Publisher {
             }
         }
         self.client.add_bytes(frame.payload.len() as u64);
+        self.judge(frame.payload.len() as u64, now_us);
         self.append(Item::Frame(frame));
+    }
+
+    fn judge(&mut self, bytes: u64, now_us: i64) {
+        let Some(ceiling) = &mut self.ceiling else {
+            return;
+        };
+        let standing = ceiling.count(bytes, now_us);
+        self.is_above_ceiling = standing != Standing::Below;
+        if standing == Standing::TooLong {
+            self.client.kick(Code::BitrateExceeded);
+        }
     }
 
     /// Counts frames that did not make it in.

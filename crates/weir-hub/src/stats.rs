@@ -37,6 +37,21 @@ struct Bucket {
     video_frames: u32,
 }
 
+/// What a sender says of itself; nobody checks it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SenderStats {
+    /// Pictures encoded per second.
+    pub fps: f64,
+    /// Kilobits encoded per second.
+    pub kbps: f64,
+    /// Milliseconds of media waiting to be sent.
+    pub queue_ms: f64,
+    /// Pictures dropped before encoding.
+    pub dropped: f64,
+    /// The encoder in use.
+    pub encoder: String,
+}
+
 /// Rates over the last seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Rates {

@@ -12,7 +12,7 @@ use weir_base::Code;
 use crate::clients::{Client, Protocol};
 use crate::key::StreamKey;
 use crate::ring::Ring;
-use crate::stats::StreamStats;
+use crate::stats::{SenderStats, StreamStats};
 
 /// See the module's words.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Stream {
     pub ring: Ring,
     pub(crate) state: Mutex<State>,
     pub(crate) stats: Mutex<StreamStats>,
+    pub(crate) sender: Mutex<Option<SenderStats>>,
     /// Unix microseconds at which the stream's time 0 lies.
     pub(crate) wall_at_zero_us: AtomicI64,
     /// When, on the node's clock, the stream's time 0 lies; none before the first frame.
@@ -91,6 +92,7 @@ impl Stream {
             ring,
             state: Mutex::default(),
             stats: Mutex::default(),
+            sender: Mutex::default(),
             wall_at_zero_us: AtomicI64::new(0),
             zero_at_us: Mutex::new(None),
             last_frame_us: AtomicI64::new(0),
@@ -99,6 +101,11 @@ impl Stream {
             sent_bytes: AtomicU64::new(0),
             skipped_frames: AtomicU64::new(0),
         }
+    }
+
+    /// What the sender last said of itself, if it says such things.
+    pub fn sender(&self) -> Option<SenderStats> {
+        self.sender.lock().clone()
     }
 
     /// Whether somebody publishes it.

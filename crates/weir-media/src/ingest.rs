@@ -5,6 +5,7 @@
 //! times are only read, not judged: that is [`crate::timeline`]'s.
 
 pub(crate) mod assembler;
+pub(crate) mod incremental;
 mod reorder;
 
 use std::collections::VecDeque;
@@ -40,6 +41,16 @@ impl Container {
             Self::Fmp4 => "fmp4",
             Self::WebM => "webm",
             Self::Ts => "ts",
+        }
+    }
+
+    /// As people write it.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Flv => "FLV",
+            Self::Fmp4 => "MP4",
+            Self::WebM => "WebM",
+            Self::Ts => "MPEG-TS",
         }
     }
 
@@ -79,14 +90,28 @@ impl Container {
 
 /// First byte of MPEG-TS packets.
 const SYNC_BYTE: u8 = 0x47;
+/// Most bytes a [`LiveDemuxer`] holds once [`next`](LiveDemuxer::next) has no more, whatever it was
+/// sent. Fragmented MP4 needs the most: an unfinished sample (16 MiB), the samples of one track that
+/// are before the other's (16 MiB), frames that wait for a track to be known (8 MiB), and the places
+/// and times of the samples of a fragment.
+pub const MAX_HELD_BYTES: usize = 48 << 20;
+/// Bytes that tell one container from another.
+const HEAD_BYTES: usize = 8;
+/// Bytes without MPEG-TS packets that are searched for some before it is said that there are none.
+const MAX_UNSYNCED_BYTES: u64 = 64 << 10;
 
 /// Takes one container's bytes apart as they come.
 ///
 /// After each [`push`](Self::push), call [`next`](Self::next) until it has no more: what is pushed
-/// is held until then.
+/// is held until then, and at most [`MAX_HELD_BYTES`] of it longer.
 #[derive(Debug)]
 pub struct LiveDemuxer {
+    container: Container,
     inner: Inner,
+    /// The first bytes of the stream, up to [`HEAD_BYTES`].
+    head: Vec<u8>,
+    /// Another container than was announced.
+    lie: Option<MediaError>,
     last_dts_us: Option<i64>,
 }
 
@@ -95,26 +120,43 @@ enum Inner {
     Flv(Flv),
     Fmp4(fmp4::stream::Demuxer),
     WebM(webm::Demuxer),
-    Ts(ts::Demuxer),
+    Ts(Ts),
+}
+
+impl Inner {
+    fn new(container: Container) -> Self {
+        match container {
+            Container::Flv => Self::Flv(Flv::default()),
+            Container::Fmp4 => Self::Fmp4(fmp4::stream::Demuxer::new()),
+            Container::WebM => Self::WebM(webm::Demuxer::new()),
+            Container::Ts => Self::Ts(Ts::default()),
+        }
+    }
 }
 
 impl LiveDemuxer {
     /// A demuxer that waits for the first byte of the stream.
     pub fn new(container: Container) -> Self {
-        let inner = match container {
-            Container::Flv => Inner::Flv(Flv::default()),
-            Container::Fmp4 => Inner::Fmp4(fmp4::stream::Demuxer::new()),
-            Container::WebM => Inner::WebM(webm::Demuxer::new()),
-            Container::Ts => Inner::Ts(ts::Demuxer::new()),
-        };
         Self {
-            inner,
+            container,
+            inner: Inner::new(container),
+            head: Vec::with_capacity(HEAD_BYTES),
+            lie: None,
             last_dts_us: None,
         }
     }
 
     /// The next bytes, cut anywhere.
     pub fn push(&mut self, bytes: &[u8]) {
+        let missing = HEAD_BYTES.saturating_sub(self.head.len());
+        if missing > 0 {
+            self.head.extend(bytes.iter().take(missing));
+            self.lie = lie(self.container, &self.head);
+        }
+        if self.lie.is_some() {
+            self.inner = Inner::new(self.container);
+            return;
+        }
         match &mut self.inner {
             Inner::Flv(flv) => flv.push(bytes),
             Inner::Fmp4(fmp4) => fmp4.push(bytes),
@@ -126,18 +168,25 @@ impl LiveDemuxer {
     /// The next event, or `None` until more bytes are pushed.
     ///
     /// # Errors
-    /// What the container's own reader says. After an error in the container itself (not in a
-    /// codec header or a frame) every further call gives the same error; MPEG-TS always goes on.
+    /// What the container's own reader says, or that this is another container. After an error in
+    /// the container itself (not in a codec header or a frame) every further call gives the same
+    /// error. MPEG-TS goes on behind damage, unless it is nothing but damage.
     #[expect(
         clippy::should_implement_trait,
         reason = "fallible, and not at its end on None"
     )]
     pub fn next(&mut self) -> Result<Option<Event>> {
+        if let Some(lie) = &self.lie {
+            return Err(lie.clone());
+        }
+        if self.head.len() < HEAD_BYTES {
+            return Ok(None);
+        }
         let event = match &mut self.inner {
             Inner::Flv(flv) => flv.next(),
             Inner::Fmp4(fmp4) => fmp4.next(),
             Inner::WebM(webm) => webm.next(),
-            Inner::Ts(ts) => ts.next().map(|event| event.map(from_ts)),
+            Inner::Ts(ts) => ts.next(),
         }?;
         if let Some(Event::Frame(frame)) = &event {
             self.last_dts_us = Some(frame.ts_us);
@@ -145,10 +194,36 @@ impl LiveDemuxer {
         Ok(event)
     }
 
+    /// Bytes held: what was pushed, and neither given out nor passed over; with what is noted about
+    /// bytes that are to come. At most [`MAX_HELD_BYTES`] when [`next`](Self::next) has no more.
+    pub fn held_bytes(&self) -> usize {
+        match &self.inner {
+            Inner::Flv(flv) => flv.held_bytes(),
+            Inner::Fmp4(fmp4) => fmp4.held_bytes(),
+            Inner::WebM(webm) => webm.held_bytes(),
+            Inner::Ts(ts) => ts.demuxer.held_bytes(),
+        }
+    }
+
     /// Decode time of the last frame given, in microseconds of the publisher's own clock.
     pub const fn last_dts_us(&self) -> Option<i64> {
         self.last_dts_us
     }
+}
+
+/// Words for a publisher that announced one container and sends another. Told by the first bytes;
+/// what is none of the four is for the reader to judge.
+fn lie(announced: Container, head: &[u8]) -> Option<MediaError> {
+    let found = Container::sniff(head)?;
+    // One byte and some bits are no proof of MPEG-TS.
+    let proven = found != announced && found != Container::Ts;
+    let why = match found {
+        Container::Flv => "the bytes are FLV",
+        Container::Fmp4 => "the bytes are MP4",
+        Container::WebM => "the bytes are WebM",
+        Container::Ts => "the bytes are MPEG-TS",
+    };
+    proven.then(|| MediaError::invalid(announced.title(), why))
 }
 
 /// FLV: tags and what the depacketizer makes of them.
@@ -166,6 +241,10 @@ impl Flv {
         if self.failed.is_none() {
             self.reader.push(bytes);
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.reader.held_bytes() + self.ready.len() * size_of::<Event>()
     }
 
     fn next(&mut self) -> Result<Option<Event>> {
@@ -194,6 +273,36 @@ impl Flv {
     }
 }
 
+/// MPEG-TS, and the end of patience with what is none.
+#[derive(Debug, Default)]
+struct Ts {
+    demuxer: ts::Demuxer,
+    failed: bool,
+}
+
+impl Ts {
+    fn push(&mut self, bytes: &[u8]) {
+        if !self.failed {
+            self.demuxer.push(bytes);
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Event>> {
+        if !self.failed {
+            let event = self.demuxer.next().map(|event| event.map(from_ts));
+            if self.demuxer.unsynced_bytes() <= MAX_UNSYNCED_BYTES {
+                return event;
+            }
+            self.failed = true;
+            self.demuxer = ts::Demuxer::new();
+        }
+        Err(MediaError::invalid(
+            "MPEG-TS",
+            "no packets: a sync byte every 188 bytes is missing",
+        ))
+    }
+}
+
 fn from_ts(event: ts::demux::Event) -> Event {
     let us = |ticks: i64| ticks.saturating_mul(100) / 9;
     match event {
@@ -208,5 +317,7 @@ fn from_ts(event: ts::demux::Event) -> Event {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

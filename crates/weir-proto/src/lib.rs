@@ -4,4 +4,5 @@
 //! stream is and who may publish it is decided elsewhere.
 
 pub mod rtmp;
+pub mod slsp;
 pub mod ws;

@@ -3,6 +3,7 @@
 //! The HTTP part of the handshake is the HTTP server's; extensions are not negotiated.
 
 mod decoder;
+mod mask;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -108,8 +109,7 @@ pub fn put_masked_frame(
 ) {
     put_header(out, opcode, fin, payload.len(), 0x80);
     out.extend_from_slice(&mask);
-    let masked = payload.iter().zip(mask.iter().cycle());
-    out.extend(masked.map(|(byte, mask)| byte ^ mask));
+    mask::mask_onto(out, payload, mask, 0);
 }
 
 /// The payload of a close frame; the reason is cut to what a control frame holds.

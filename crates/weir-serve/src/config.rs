@@ -26,6 +26,8 @@ pub struct Config {
     pub assume_enhanced: bool,
     /// HLS.
     pub hls: HlsConfig,
+    /// SLSP.
+    pub slsp: SlspConfig,
 }
 
 /// Where the certificate is.
@@ -50,6 +52,15 @@ pub struct HlsConfig {
     pub key_every_segments: u32,
     /// Microseconds without a request after which a packager rests.
     pub idle_us: i64,
+}
+
+/// What SLSP publishers are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlspConfig {
+    /// Wished milliseconds between keyframes.
+    pub keyframe_ms: u32,
+    /// `ws(s)://` base URL at which publishers of a draining node go on; empty: nowhere.
+    pub successor: String,
 }
 
 impl Config {

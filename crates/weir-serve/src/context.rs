@@ -11,6 +11,7 @@ use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, StreamKey};
 use crate::config::Config;
 use crate::deliver::Pool;
 use crate::hls::Stations;
+use crate::ingest::slsp;
 
 /// See the module's words.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct Parts {
     pub pool: Pool,
     /// HLS packagers.
     pub stations: Stations,
+    /// SLSP sessions that another socket may go on with.
+    pub slsp: slsp::Sessions,
     /// Tasks of this process.
     pub tasks: Tasks,
     /// The two stages of the end.
@@ -65,8 +68,7 @@ impl Context {
     /// # Errors
     /// The gatekeeper's refusal, 3001/2002 for impossible names.
     pub async fn admit_again(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
-        let vhost = self.vhost(asked);
-        let key = StreamKey::new(&vhost, asked.app, asked.stream)?;
+        let key = self.stream_key(asked)?;
         let admission = Admission {
             action: asked.action,
             key: &key,
@@ -76,6 +78,14 @@ impl Context {
         };
         let grant = self.gate.admit(admission).await?;
         Ok((key, grant))
+    }
+
+    /// The stream that a request names, whoever asks.
+    ///
+    /// # Errors
+    /// 3001/2002 for impossible names.
+    pub fn stream_key(&self, asked: &Asked<'_>) -> Result<StreamKey, Refusal> {
+        StreamKey::new(&self.vhost(asked), asked.app, asked.stream)
     }
 
     /// Counts and logs a refusal, once, where it is answered.

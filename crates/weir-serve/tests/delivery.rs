@@ -284,6 +284,7 @@ fn web_socket_messages_stay_whole() {
         let limits = ws::Limits {
             max_message_bytes: 1 << 20,
             max_fragments: 1,
+            ..ws::Limits::default()
         };
         let mut decoder = ws::Decoder::client(limits);
         let mut closed = None;

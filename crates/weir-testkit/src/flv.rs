@@ -159,6 +159,11 @@ impl FlvViewer {
         }
     }
 
+    /// Reads to the end, however long that takes.
+    pub fn watch_while_it_lives(&mut self) {
+        while self.read().expect("a proper end") {}
+    }
+
     /// Frames of pictures and sound so far.
     pub fn frames(&self) -> impl Iterator<Item = &Tag> {
         self.seen

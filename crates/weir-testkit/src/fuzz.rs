@@ -4,11 +4,13 @@
 //! They check more than "no panic": what is read in pieces equals what is read whole, times never
 //! go back, what is written reads back. Nothing here opens a socket.
 
+mod live;
 mod media;
 pub mod mutate;
 mod proto;
 mod seeds;
 mod serve;
+mod slsp;
 
 /// A thing to fuzz.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,9 @@ targets! {
     media::hls_name,
     media::hls_packager,
     media::timeline,
+    live::webm,
+    live::fmp4_stream,
+    live::live_demux,
     proto::rtmp_chunk,
     proto::rtmp_server,
     proto::rtmp_client,
@@ -50,6 +55,7 @@ targets! {
     proto::rtmp_url,
     proto::ws_server,
     proto::ws_client,
+    slsp::slsp,
     serve::http_head,
     serve::proxy_header,
     serve::signed_url,

@@ -26,6 +26,8 @@ pub enum Tool {
     Node,
     /// An HTTP/2 client.
     Curl,
+    /// The Autobahn WebSocket test suite.
+    Wstest,
 }
 
 impl Tool {
@@ -41,6 +43,7 @@ impl Tool {
             Self::Openssl => ("WEIR_OPENSSL", "openssl"),
             Self::Node => ("WEIR_NODE", "node"),
             Self::Curl => ("WEIR_CURL", "curl"),
+            Self::Wstest => ("WEIR_WSTEST", "wstest"),
         }
     }
 

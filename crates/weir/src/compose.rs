@@ -20,6 +20,7 @@ use weir_hub::{Hub, StreamKey};
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::ApiService;
+use weir_serve::ingest::slsp::Sessions;
 use weir_serve::{Context, Parts, Server};
 
 use crate::client::{PublishOptions, publish_file};
@@ -71,11 +72,12 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
         gate: gate.clone(),
         pool,
         stations: Stations::default(),
+        slsp: Sessions::default(),
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
         config: ArcSwap::from_pointee(config.serve()),
     });
-    let api = api(&config, &secrets, &hub, &shutdown);
+    let api = api(&config, &secrets, &hub, &gate, &shutdown);
     server.run(&context, &api);
     write_ports(data, &addresses)?;
     announce(&addresses, &secrets, demo, &config);
@@ -104,7 +106,14 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn api(config: &Config, secrets: &Secrets, hub: &Hub, shutdown: &Shutdown) -> ApiService {
+fn api(
+    config: &Config,
+    secrets: &Secrets,
+    hub: &Hub,
+    gate: &Arc<Gate>,
+    shutdown: &Shutdown,
+) -> ApiService {
+    let gate = gate.clone();
     let node = if config.node.name.is_empty() {
         host_name()
     } else {
@@ -116,6 +125,7 @@ fn api(config: &Config, secrets: &Secrets, hub: &Hub, shutdown: &Shutdown) -> Ap
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
+        apps: Box::new(move |app| gate.facts(app)),
     });
     let service = router.map_request(|request: http::Request<hyper::body::Incoming>| {
         request.map(axum::body::Body::new)

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use weir_api::EncoderRule;
 use weir_base::sign;
 use weir_hub::hub;
 use weir_serve::{config as serve, deliver};
@@ -23,6 +24,8 @@ pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
 const MAX_MS: i64 = 24 * 60 * 60 * 1000;
 /// Segments a playlist may hold.
 const MAX_WINDOW_SEGMENTS: usize = 1000;
+/// Rules about encoders: every publisher's page reads them all.
+const MAX_ENCODER_RULES: usize = 500;
 /// A secret somebody cannot guess.
 const MIN_SECRET_BYTES: usize = 16;
 
@@ -55,6 +58,7 @@ section! {
         stream: Stream = Stream::default(),
         deliver: Deliver = Deliver::default(),
         hls: Hls = Hls::default(),
+        slsp: Slsp = Slsp::default(),
         apps: BTreeMap<String, App> = BTreeMap::new(),
     }
 }
@@ -192,11 +196,21 @@ section! {
 }
 
 section! {
+    /// SLSP publishers.
+    Slsp {
+        keyframe_ms: u32 = 2_000,
+        successor: String = String::new(),
+        encoders: Vec<EncoderRule> = Vec::new(),
+    }
+}
+
+section! {
     /// One app's own settings.
     App {
         takeover: Option<bool> = None,
         publish: Option<PublishAuth> = None,
         play: Option<PlayAuth> = None,
+        max_kbps: Option<u32> = None,
     }
 }
 
@@ -204,6 +218,7 @@ impl Config {
     /// What only sense, not types, can refuse.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.check_durations()?;
+        self.check_slsp()?;
         anyhow::ensure!(
             self.hls.window_segments <= MAX_WINDOW_SEGMENTS,
             "hls.window_segments is above {MAX_WINDOW_SEGMENTS}"
@@ -301,7 +316,36 @@ impl Config {
                 key_every_segments: self.hls.key_every_segments,
                 idle_us: self.hls.idle_ms * 1000,
             },
+            slsp: serve::SlspConfig {
+                keyframe_ms: self.slsp.keyframe_ms,
+                successor: self.slsp.successor.clone(),
+            },
         }
+    }
+
+    fn check_slsp(&self) -> anyhow::Result<()> {
+        let successor = &self.slsp.successor;
+        anyhow::ensure!(
+            successor.is_empty()
+                || successor.starts_with("ws://")
+                || successor.starts_with("wss://"),
+            "slsp.successor is {successor:?}: it has to begin with ws:// or wss://"
+        );
+        anyhow::ensure!(
+            (100..=60_000).contains(&self.slsp.keyframe_ms),
+            "slsp.keyframe_ms is not between 100 and 60000"
+        );
+        anyhow::ensure!(
+            self.slsp.encoders.len() <= MAX_ENCODER_RULES,
+            "slsp.encoders has more than {MAX_ENCODER_RULES} rules"
+        );
+        for (name, app) in &self.apps {
+            anyhow::ensure!(
+                app.max_kbps != Some(0),
+                "apps.{name}.max_kbps is 0: leave it out for no limit"
+            );
+        }
+        Ok(())
     }
 
     /// As the hub understands it. A stream is remembered at least as long as its playlist's window.

@@ -11,6 +11,9 @@ const MAX_PARAMETER_SET_BYTES: usize = 4096;
 /// Widest or highest picture believed, in pixels: level 6.2 stops at 16,888.
 const MAX_PIXELS: u32 = 32_768;
 
+const PROFILE_BASELINE: u8 = 66;
+/// `aspect_ratio_idc` that is followed by the ratio itself.
+const SAR_EXTENDED: u32 = 255;
 const NAL_IDR: u8 = 5;
 const NAL_SPS: u8 = 7;
 const NAL_PPS: u8 = 8;
@@ -115,12 +118,24 @@ pub struct Sps {
     pub width: u32,
     /// Height after cropping, in pixels.
     pub height: u32,
-    /// Frames per second as the VUI has it, where it does.
+    /// How many pictures may stand before another in decode order and behind it on the screen,
+    /// where the profile, the picture order or the VUI tells.
+    pub reorder_frames: Option<u32>,
+    /// The usability information, empty where there is none.
+    pub vui: Vui,
+}
+
+/// Video usability information (§E.1.1), as much of it as weir needs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Vui {
+    /// Frames per second.
     pub fps: Option<f64>,
+    /// `max_num_reorder_frames`, as written: no level allows more than 16.
+    pub max_reorder_frames: Option<u32>,
 }
 
 impl Sps {
-    /// Reads one SPS NAL unit, header byte included. Damage in the VUI only loses the frame rate.
+    /// Reads one SPS NAL unit, header byte included. Damage in the VUI only loses what it says.
     ///
     /// # Errors
     /// Truncated, or with a size no level allows.
@@ -136,7 +151,7 @@ impl Sps {
         r.ue()?;
         let chroma = Chroma::read(&mut r, profile)?;
         r.ue()?;
-        skip_picture_order(&mut r)?;
+        let order_type = read_picture_order(&mut r)?;
         r.ue()?;
         r.skip(1)?;
         let width_mbs = plus_one(r.ue()?)?;
@@ -155,7 +170,12 @@ impl Sps {
         let (crop_x, crop_y) = chroma.crop_units(fields);
         let width = cropped(width_mbs * 16, crop[0], crop[1], crop_x)?;
         let height = cropped(height_units * 16 * fields, crop[2], crop[3], crop_y)?;
-        let fps = vui_fps(&mut r).ok().flatten();
+        let vui = match r.bit() {
+            Ok(true) => Vui::read(&mut r),
+            _ => Vui::default(),
+        };
+        // Baseline has no B-pictures, and with order type 2 the output order is the decode order.
+        let in_order = profile == PROFILE_BASELINE || order_type == 2;
         Ok(Self {
             profile,
             constraints,
@@ -165,7 +185,8 @@ impl Sps {
             bit_depth_chroma: chroma.depth_chroma,
             width,
             height,
-            fps,
+            reorder_frames: in_order.then_some(0).or(vui.max_reorder_frames),
+            vui,
         })
     }
 }
@@ -317,8 +338,10 @@ fn skip_scaling_list(r: &mut BitReader<'_>, size: u32) -> Result<()> {
     Ok(())
 }
 
-fn skip_picture_order(r: &mut BitReader<'_>) -> Result<()> {
-    match r.ue()? {
+/// Passes over the fields of the picture order; gives its type.
+fn read_picture_order(r: &mut BitReader<'_>) -> Result<u32> {
+    let order_type = r.ue()?;
+    match order_type {
         0 => {
             r.ue()?;
         }
@@ -339,36 +362,70 @@ fn skip_picture_order(r: &mut BitReader<'_>) -> Result<()> {
         }
         _ => {}
     }
-    Ok(())
+    Ok(order_type)
 }
 
-/// Walks the VUI up to its timing (§E.1.1).
-fn vui_fps(r: &mut BitReader<'_>) -> Result<Option<f64>> {
+impl Vui {
+    /// Reads as far as it goes: behind damage nothing is known.
+    fn read(r: &mut BitReader<'_>) -> Self {
+        let mut vui = Self::default();
+        let _ = vui.walk(r);
+        vui
+    }
+
+    fn walk(&mut self, r: &mut BitReader<'_>) -> Result<()> {
+        if r.bit()? && r.bits(8)? == SAR_EXTENDED {
+            r.skip(32)?;
+        }
+        if r.bit()? {
+            r.skip(1)?;
+        }
+        if r.bit()? {
+            r.skip(4)?;
+            if r.bit()? {
+                r.skip(24)?;
+            }
+        }
+        if r.bit()? {
+            r.ue()?;
+            r.ue()?;
+        }
+        if r.bit()? {
+            let (tick, scale) = (r.bits(32)?, r.bits(32)?);
+            let fps = f64::from(scale) / (2.0 * f64::from(tick));
+            self.fps = (tick > 0 && scale > 0 && fps <= 1000.0).then_some(fps);
+            r.skip(1)?;
+        }
+        let (nal, vcl) = (skip_hrd(r)?, skip_hrd(r)?);
+        if nal || vcl {
+            r.skip(1)?;
+        }
+        r.skip(1)?;
+        if r.bit()? {
+            r.skip(1)?;
+            for _ in 0..4 {
+                r.ue()?;
+            }
+            self.max_reorder_frames = Some(r.ue()?);
+        }
+        Ok(())
+    }
+}
+
+/// Passes over `hrd_parameters()` (§E.1.2); whether there were any.
+fn skip_hrd(r: &mut BitReader<'_>) -> Result<bool> {
     if !r.bit()? {
-        return Ok(None);
+        return Ok(false);
     }
-    if r.bit()? && r.bits(8)? == 255 {
-        r.skip(32)?;
-    }
-    if r.bit()? {
+    let count = r.ue()?.min(31) + 1;
+    r.skip(8)?;
+    for _ in 0..count {
+        r.ue()?;
+        r.ue()?;
         r.skip(1)?;
     }
-    if r.bit()? {
-        r.skip(4)?;
-        if r.bit()? {
-            r.skip(24)?;
-        }
-    }
-    if r.bit()? {
-        r.ue()?;
-        r.ue()?;
-    }
-    if !r.bit()? {
-        return Ok(None);
-    }
-    let (tick, scale) = (r.bits(32)?, r.bits(32)?);
-    let fps = f64::from(scale) / (2.0 * f64::from(tick));
-    Ok((tick > 0 && scale > 0 && fps <= 1000.0).then_some(fps))
+    r.skip(20)?;
+    Ok(true)
 }
 
 fn plus_one(value: u32) -> Result<u32> {
@@ -422,7 +479,34 @@ pub(crate) mod tests {
         assert_eq!((track.width, track.height), (1920, 1080));
         assert_eq!(track.rfc6381, "avc1.640028");
         assert_eq!(track.config, record(4));
-        assert_eq!(Sps::parse(SPS_1080P).unwrap().fps, Some(25.0));
+        let sps = Sps::parse(SPS_1080P).unwrap();
+        assert_eq!(
+            (sps.vui.fps, sps.vui.max_reorder_frames),
+            (Some(25.0), Some(2))
+        );
+        assert_eq!(sps.reorder_frames, Some(2));
+    }
+
+    #[test]
+    fn damage_in_the_usability_information_loses_what_is_behind_it_only() {
+        // The timing ends some bytes before the end.
+        let cut = Sps::parse(&SPS_1080P[..SPS_1080P.len() - 3]).unwrap();
+        assert_eq!((cut.width, cut.vui.fps), (1920, Some(25.0)));
+        assert_eq!(
+            (cut.vui.max_reorder_frames, cut.reorder_frames),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn baseline_has_no_pictures_out_of_order() {
+        let mut baseline = SPS_1080P[..SPS_1080P.len() - 3].to_vec();
+        // As x264 writes 320 × 240 without B-frames.
+        baseline.splice(
+            ..,
+            [0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0xfb, 0x01, 0x10],
+        );
+        assert_eq!(Sps::parse(&baseline).unwrap().reorder_frames, Some(0));
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Reader {
         !self.buffer.is_empty()
     }
 
+    /// How many bytes they are.
+    pub fn held_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Passes over the file header and the first back pointer; false until they are there.
     fn read_header(&mut self) -> Result<bool> {
         let known = self.buffer.len().min(3);

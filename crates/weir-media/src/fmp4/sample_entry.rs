@@ -6,6 +6,7 @@
 use super::audio_timescale;
 use super::boxes::{put_box, put_full_box, put_u16, put_u32, put_zeros};
 use crate::codec::ac3;
+use crate::codec::opus::SAMPLE_RATE;
 use crate::{AudioCodec, AudioTrack, MediaError, Result, VideoCodec, VideoTrack};
 
 /// Object type indications of `esds` (ISO/IEC 14496-1 table 5): AAC, and MP3 as MPEG-1 audio.
@@ -155,7 +156,9 @@ fn put_opus(out: &mut Vec<u8>, head: &[u8]) -> Result<()> {
     put_box(out, b"dOps", |out| {
         out.extend_from_slice(&[0, fixed[9]]); // version, channels
         out.extend_from_slice(&[fixed[11], fixed[10]]); // pre-skip
-        out.extend_from_slice(&[fixed[15], fixed[14], fixed[13], fixed[12]]); // input rate
+        // The rate before encoding is a remark that nobody needs; Chromium refuses the track where it
+        // differs from the sample entry's rate, which is always this (Opus in ISOBMFF §4.3.1).
+        put_u32(out, SAMPLE_RATE);
         out.extend_from_slice(&[fixed[17], fixed[16], fixed[18]]); // gain, mapping family
         if fixed[18] != 0 {
             out.extend_from_slice(head.get(OPUS_HEAD_BYTES..).unwrap_or_default());
@@ -199,4 +202,22 @@ fn assumed_dec3(audio: &AudioTrack) -> [u8; 5] {
     let bits = ac3_rate_code(audio) << 22 | 16 << 17 | acmod << 9 | lfe << 8;
     let [_, a, b, c] = bits.to_be_bytes();
     [0, 0, a, b, c]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::opus::OpusHead;
+
+    #[test]
+    fn opus_has_one_rate_whatever_the_microphone_had() {
+        let head = OpusHead {
+            input_rate: 44_100,
+            ..OpusHead::default()
+        };
+        let mut out = Vec::new();
+        put_opus(&mut out, &head.build()).unwrap();
+        // Size, type, version, channels and pre-skip come before it.
+        assert_eq!(out.get(12..16), Some(&48_000_u32.to_be_bytes()[..]));
+    }
 }

@@ -12,7 +12,7 @@ mod order;
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 
 use self::fragment::Pending;
 use self::movie::Track;
@@ -20,6 +20,7 @@ use self::order::Order;
 pub use self::order::{MAX_AHEAD_BYTES, MAX_AHEAD_US};
 use crate::flv::Event;
 use crate::ingest::assembler::Assembler;
+use crate::ingest::incremental::{Incremental, Input, Parse, Step};
 use crate::{MediaError, Result};
 
 /// Largest sample, in bytes: as large as an FLV tag can be. A 4K keyframe stays under 4 MiB.
@@ -39,30 +40,7 @@ const MAX_SKIPPED_BYTES: u64 = 64 << 20;
 /// The first track of each kind that weir carries is used. A new `moov` begins new tracks, as a
 /// recorder that was restarted sends it.
 #[derive(Debug, Default)]
-pub struct Demuxer {
-    buffer: BytesMut,
-    /// Where in the stream `buffer` begins.
-    at: u64,
-    /// Where in the stream the file begins that absolute offsets count from.
-    file_start: u64,
-    /// Bytes still to be passed over.
-    skip: u64,
-    /// Where the media data at hand ends; `Some(None)`: with the stream.
-    data_end: Option<Option<u64>>,
-    tracks: Option<Vec<Track>>,
-    pending: VecDeque<Pending>,
-    order: Order,
-    assembler: Assembler,
-    failed: Option<MediaError>,
-}
-
-/// What a step came to.
-enum Step {
-    NeedsMore,
-    Done,
-    /// A codec header or sample is broken; the structure around it is whole.
-    Broken(MediaError),
-}
+pub struct Demuxer(Incremental<Parser>);
 
 impl Demuxer {
     /// A demuxer that waits for `ftyp` or `moov`.
@@ -72,18 +50,7 @@ impl Demuxer {
 
     /// The next bytes; follow with [`Self::next`] until it has no more.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.failed.is_some() {
-            return;
-        }
-        let mut bytes = bytes;
-        if self.buffer.is_empty() {
-            // What is passed over is not kept first.
-            let now = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
-            bytes = bytes.get(now..).unwrap_or_default();
-            self.skip -= now as u64;
-            self.at = self.at.saturating_add(now as u64);
-        }
-        self.buffer.extend_from_slice(bytes);
+        self.0.push(bytes);
     }
 
     /// The next event, or `None` until more bytes are pushed. Times are in µs on the clock of the
@@ -98,96 +65,88 @@ impl Demuxer {
         reason = "fallible, and not at its end on None"
     )]
     pub fn next(&mut self) -> Result<Option<Event>> {
-        loop {
-            if let Some(event) = self.assembler.next_event() {
-                return Ok(Some(event));
-            }
-            if let Some(error) = &self.failed {
-                return Err(error.clone());
-            }
-            match self.step() {
-                Ok(Step::NeedsMore) => return Ok(None),
-                Ok(Step::Done) => {}
-                Ok(Step::Broken(error)) => return Err(error),
-                Err(error) => {
-                    self.buffer = BytesMut::new();
-                    self.pending = VecDeque::new();
-                    self.order = Order::default();
-                    self.failed = Some(error);
-                }
-            }
-        }
+        self.0.next()
     }
 
-    fn step(&mut self) -> Result<Step> {
-        let now = usize::try_from(self.skip)
-            .map_or(self.buffer.len(), |skip| skip.min(self.buffer.len()));
-        self.skip -= now as u64;
-        self.advance(now);
-        if self.skip > 0 {
-            return Ok(Step::NeedsMore);
-        }
+    /// Bytes pushed, and not given out or passed over; with the places of samples to come.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
+}
+
+/// Where in the stream we are, and what is to come there.
+#[derive(Debug, Default)]
+struct Parser {
+    /// Where in the stream the file begins that absolute offsets count from.
+    file_start: u64,
+    /// Where the media data at hand ends; `Some(None)`: with the stream.
+    data_end: Option<Option<u64>>,
+    tracks: Option<Vec<Track>>,
+    pending: VecDeque<Pending>,
+    order: Order,
+}
+
+impl Parse for Parser {
+    fn step(&mut self, input: &mut Input, out: &mut Assembler) -> Result<Step> {
         match self.data_end {
-            Some(end) => self.data(end),
-            None => self.next_box(),
+            Some(end) => self.data(end, input, out),
+            None => self.next_box(input, out),
         }
     }
 
-    fn advance(&mut self, bytes: usize) {
-        self.buffer.advance(bytes);
-        self.at = self.at.saturating_add(bytes as u64);
+    fn held_bytes(&self) -> usize {
+        self.pending.len() * size_of::<Pending>() + self.order.held_bytes()
     }
+}
 
+impl Parser {
     /// The next sample of the media data, or what is left of the data without one.
-    fn data(&mut self, end: Option<u64>) -> Result<Step> {
+    fn data(&mut self, end: Option<u64>, input: &mut Input, out: &mut Assembler) -> Result<Step> {
         // An empty sample may lie just at the end.
         let is_inside =
             |sample: &Pending| end.is_none_or(|end| sample.offset < end || sample.end() <= end);
         let Some(sample) = self.pending.front().copied().filter(is_inside) else {
             // The rest of this data belongs to nobody.
             self.data_end = None;
-            self.skip = end.map_or(u64::MAX, |end| end.saturating_sub(self.at));
+            input.skip(end.map_or(u64::MAX, |end| end.saturating_sub(input.at())));
             return Ok(Step::Done);
         };
-        if sample.offset > self.at {
-            self.skip = sample.offset - self.at;
+        if sample.offset > input.at() {
+            input.skip(sample.offset - input.at());
             return Ok(Step::Done);
         }
-        if sample.offset < self.at || end.is_some_and(|end| sample.end() > end) {
+        if sample.offset < input.at() || end.is_some_and(|end| sample.end() > end) {
             return Err(MediaError::invalid(
                 "MP4 fragment",
                 "samples overlap or lie outside of their data",
             ));
         }
-        let size = sample.size as usize;
-        if self.buffer.len() < size {
+        let Some(payload) = input.take(0, sample.size as usize) else {
             return Ok(Step::NeedsMore);
-        }
-        let payload = self.buffer.split_to(size).freeze();
-        self.at = self.at.saturating_add(size as u64);
+        };
         self.pending.pop_front();
         self.order.push(sample, payload);
-        Ok(self.emit())
+        Ok(self.emit(out))
     }
 
     /// Hands on what the order lets go.
-    fn emit(&mut self) -> Step {
+    fn emit(&mut self, out: &mut Assembler) -> Step {
         let mut result = Ok(());
         while let Some((sample, payload)) = self.order.next() {
             let Pending {
                 codec, time, kind, ..
             } = sample;
-            result = result.and(self.assembler.sample(codec, time, kind, &payload));
+            result = result.and(out.sample(codec, time, kind, &payload));
         }
-        result.map_or_else(Step::Broken, |()| Step::Done)
+        result.into()
     }
 
-    fn next_box(&mut self) -> Result<Step> {
-        let Some(head) = BoxHead::read(&self.buffer)? else {
+    fn next_box(&mut self, input: &mut Input, out: &mut Assembler) -> Result<Step> {
+        let Some(head) = BoxHead::read(input.bytes())? else {
             return Ok(Step::NeedsMore);
         };
         let limit = match &head.kind {
-            b"mdat" => return self.begin_data(&head),
+            b"mdat" => return self.begin_data(&head, input),
             b"moov" => MAX_MOOV_BYTES,
             b"moof" => MAX_MOOF_BYTES,
             _ => MAX_SKIPPED_BYTES,
@@ -210,66 +169,60 @@ impl Demuxer {
                 return Err(MediaError::invalid("MP4", "bytes that are no box"));
             }
             if head.kind == *b"ftyp" {
-                self.file_start = self.at;
+                self.file_start = input.at();
             }
-            self.skip = size;
+            input.skip(size);
             return Ok(Step::Done);
         }
+        let start = input.at();
         // Within the limit, so within `usize` too.
-        let size = size as usize;
-        if self.buffer.len() < size {
+        let Some(body) = input.take(head.bytes, size as usize - head.bytes) else {
             return Ok(Step::NeedsMore);
-        }
-        let start = self.at;
-        self.advance(head.bytes);
-        let body = self.buffer.split_to(size - head.bytes).freeze();
-        self.at = self.at.saturating_add(body.len() as u64);
+        };
         if head.kind == *b"moov" {
-            self.moov(&body)
+            self.moov(&body, out)
         } else {
-            self.moof(start, &body)
+            self.moof(start, &body, out)
         }
     }
 
-    fn begin_data(&mut self, head: &BoxHead) -> Result<Step> {
+    fn begin_data(&mut self, head: &BoxHead, input: &mut Input) -> Result<Step> {
         if self.tracks.is_none() {
             return Err(movie::not_fragmented());
         }
-        let end = head.size.map(|size| self.at.saturating_add(size));
-        self.advance(head.bytes);
+        let end = head.size.map(|size| input.at().saturating_add(size));
+        input.skip(head.bytes as u64);
         self.data_end = Some(end);
         Ok(Step::Done)
     }
 
-    fn moov(&mut self, body: &Bytes) -> Result<Step> {
+    fn moov(&mut self, body: &Bytes, out: &mut Assembler) -> Result<Step> {
         let chosen = movie::read(body)?;
         if chosen.left_out {
-            self.assembler
-                .note("further tracks of the container were left out");
+            out.note("further tracks of the container were left out");
         }
         self.pending.clear();
         self.order.finish();
-        let rest = self.emit();
+        let rest = self.emit(out);
         let announced = chosen
             .tracks
             .iter()
             .map(|track| (track.codec, track.config.clone()));
-        let result = self.assembler.begin(announced.collect());
+        let result = out.begin(announced.collect());
         self.tracks = Some(chosen.tracks);
         Ok(result.map_or_else(Step::Broken, |()| rest))
     }
 
-    fn moof(&mut self, start: u64, body: &Bytes) -> Result<Step> {
+    fn moof(&mut self, start: u64, body: &Bytes, out: &mut Assembler) -> Result<Step> {
         let Some(tracks) = &mut self.tracks else {
             return Err(MediaError::invalid("MP4", "a fragment before its movie"));
         };
         if !self.pending.is_empty() {
-            self.assembler
-                .note("samples whose data never came were left out");
+            out.note("samples whose data never came were left out");
         }
         self.pending = fragment::read(body, start, self.file_start, tracks)?.into();
         self.order.finish();
-        let rest = self.emit();
+        let rest = self.emit(out);
         self.order.expect(&self.pending);
         Ok(rest)
     }

@@ -17,7 +17,7 @@ use crate::{AudioCodec, FrameKind, MediaError, Result, TrackKind, Tracks, VideoC
 /// Frames held while not all announced tracks are known: five seconds of AAC and fast video.
 const MAX_HELD_FRAMES: usize = 512;
 /// Their bytes.
-const MAX_HELD_BYTES: usize = 8 << 20;
+pub(crate) const MAX_HELD_BYTES: usize = 8 << 20;
 /// Their span, in µs: longer than publishers interleave, short enough for one whose camera never
 /// starts.
 const MAX_HELD_US: i64 = 2_000_000;
@@ -142,6 +142,18 @@ impl Assembler {
     /// What is ready to be told.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.ready.pop_front()
+    }
+
+    /// Bytes of the frames that wait for tracks to be known. What is ready to be told is not
+    /// counted: whoever asks has taken it.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// The container is broken: what waited for its tracks is dropped.
+    pub(crate) fn give_up(&mut self) {
+        self.held = Vec::new();
+        self.held_bytes = 0;
     }
 
     /// The tracks as known now, told or not.

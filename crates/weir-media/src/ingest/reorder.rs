@@ -96,7 +96,8 @@ fn depth(track: &VideoTrack) -> Option<usize> {
     let told = match track.codec {
         VideoCodec::H264 => {
             let config = avc::AvcConfig::parse(&track.config).ok()?;
-            h264_depth(config.sps.first()?).ok().flatten()?
+            let sps = avc::Sps::parse(config.sps.first()?).ok()?;
+            sps.reorder_frames?
         }
         VideoCodec::Hevc => {
             let config = hevc::HevcConfig::parse(&track.config).ok()?;
@@ -112,138 +113,10 @@ fn fps_step_us(track: &VideoTrack) -> Option<i64> {
         return None;
     }
     let config = avc::AvcConfig::parse(&track.config).ok()?;
-    let fps = avc::Sps::parse(config.sps.first()?).ok()?.fps?;
+    let fps = avc::Sps::parse(config.sps.first()?).ok()?.vui.fps?;
     (1.0..=1000.0)
         .contains(&fps)
         .then_some((1_000_000.0 / fps) as i64)
-}
-
-/// `max_num_reorder_frames` of an SPS; `None` where it does not say.
-fn h264_depth(sps: &[u8]) -> Result<Option<u32>> {
-    let rbsp = unescape(sps.get(1..).unwrap_or_default(), MAX_PARAMETER_SET_BYTES);
-    let mut r = BitReader::new(&rbsp, "SPS");
-    let profile = r.bits(8)?;
-    r.skip(16)?;
-    r.ue()?;
-    if matches!(
-        profile,
-        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
-    ) {
-        skip_chroma(&mut r)?;
-    }
-    r.ue()?;
-    let order_type = r.ue()?;
-    match order_type {
-        0 => {
-            r.ue()?;
-        }
-        1 => {
-            r.skip(1)?;
-            r.se()?;
-            r.se()?;
-            for _ in 0..r.ue()?.min(255) {
-                r.se()?;
-            }
-        }
-        _ => {}
-    }
-    // Baseline has no B-pictures, and with order type 2 the output order is the decode order.
-    if profile == 66 || order_type == 2 {
-        return Ok(Some(0));
-    }
-    r.ue()?;
-    r.skip(1)?;
-    r.ue()?;
-    r.ue()?;
-    if !r.bit()? {
-        r.skip(1)?;
-    }
-    r.skip(1)?;
-    if r.bit()? {
-        for _ in 0..4 {
-            r.ue()?;
-        }
-    }
-    if r.bit()? {
-        vui_depth(&mut r)
-    } else {
-        Ok(None)
-    }
-}
-
-fn skip_chroma(r: &mut BitReader<'_>) -> Result<()> {
-    let format = r.ue()?;
-    if format == 3 {
-        r.skip(1)?;
-    }
-    r.ue()?;
-    r.ue()?;
-    r.skip(1)?;
-    if !r.bit()? {
-        return Ok(());
-    }
-    for list in 0..if format == 3 { 12 } else { 8 } {
-        if !r.bit()? {
-            continue;
-        }
-        let (mut last, mut next) = (8i32, 8i32);
-        for _ in 0..if list < 6 { 16 } else { 64 } {
-            if next != 0 {
-                next = last.wrapping_add(r.se()?) & 0xff;
-            }
-            last = if next == 0 { last } else { next };
-        }
-    }
-    Ok(())
-}
-
-/// `vui_parameters()`, §E.1.1.
-fn vui_depth(r: &mut BitReader<'_>) -> Result<Option<u32>> {
-    if r.bit()? && r.bits(8)? == 255 {
-        r.skip(32)?;
-    }
-    if r.bit()? {
-        r.skip(1)?;
-    }
-    if r.bit()? {
-        r.skip(4)?;
-        if r.bit()? {
-            r.skip(24)?;
-        }
-    }
-    if r.bit()? {
-        r.ue()?;
-        r.ue()?;
-    }
-    if r.bit()? {
-        r.skip(65)?;
-    }
-    let mut has_hrd = false;
-    for _ in 0..2 {
-        if r.bit()? {
-            has_hrd = true;
-            let count = r.ue()?.min(31) + 1;
-            r.skip(8)?;
-            for _ in 0..count {
-                r.ue()?;
-                r.ue()?;
-                r.skip(1)?;
-            }
-            r.skip(20)?;
-        }
-    }
-    if has_hrd {
-        r.skip(1)?;
-    }
-    r.skip(1)?;
-    if !r.bit()? {
-        return Ok(None);
-    }
-    r.skip(1)?;
-    for _ in 0..4 {
-        r.ue()?;
-    }
-    r.ue().map(Some)
 }
 
 /// `vps_max_num_reorder_pics` of the highest sub-layer, H.265 §7.3.2.1.
@@ -280,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::codec;
-    use crate::codec::avc::tests::{SPS_1080P, record};
+    use crate::codec::avc::tests::record;
 
     fn times(pts: &[i64], track: Option<&VideoTrack>) -> Vec<i64> {
         let mut reorder = Reorder::default();
@@ -291,7 +164,6 @@ mod tests {
 
     #[test]
     fn the_parameter_set_tells_how_late_decode_times_are() {
-        assert_eq!(h264_depth(SPS_1080P), Ok(Some(2)));
         let track = codec::video_track(VideoCodec::H264, record(4)).unwrap();
         // I P B B with a B that others refer to.
         assert_eq!(
@@ -325,7 +197,6 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_and_times_never_panic(data: Vec<u8>, pts: Vec<i64>) {
-            let _ = h264_depth(&data);
             let _ = hevc_depth(&data);
             let _ = times(&pts, None);
         }

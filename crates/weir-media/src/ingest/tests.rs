@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::testing::{drain, error_of, events_of, file};
 use super::*;
-use crate::flv::write;
+use crate::TrackKind;
 use crate::fmp4::Sample;
-use crate::ts::tests::{audio, tracks, video};
-use crate::{Frame, FrameKind, TrackKind};
+use crate::ts::tests::{tracks, video};
 
 const ALL: [Container; 4] = [
     Container::Flv,
@@ -16,75 +16,8 @@ const ALL: [Container; 4] = [
     Container::Ts,
 ];
 
-fn stream() -> Vec<Frame> {
-    let mut frames = Vec::new();
-    for at in 0..6 {
-        frames.push(video(at * 40_000, 0, at % 3 == 0, 30));
-        frames.push(audio(at * 40_000, 20));
-    }
-    frames
-}
-
-fn flv_file() -> Vec<u8> {
-    let tracks = tracks();
-    let (mut out, mut body) = (Vec::new(), Vec::new());
-    write::put_file_header(&mut out, true, true);
-    write::put_video_config(&mut body, tracks.video.as_ref().unwrap());
-    write::put_tag(&mut out, flv::TAG_VIDEO, 0, &[], &body);
-    body.clear();
-    write::put_audio_config(&mut body, tracks.audio.as_ref().unwrap());
-    write::put_tag(&mut out, flv::TAG_AUDIO, 0, &[], &body);
-    for frame in stream() {
-        let mut head = Vec::new();
-        write::put_frame_header(&mut head, &tracks, &frame);
-        let tag_type = match frame.track {
-            TrackKind::Video => flv::TAG_VIDEO,
-            TrackKind::Audio => flv::TAG_AUDIO,
-        };
-        let ts_ms = (frame.dts_us / 1000) as u32;
-        write::put_tag(&mut out, tag_type, ts_ms, &head, &frame.payload);
-    }
-    out
-}
-
-fn mp4_file() -> Vec<u8> {
-    let tracks = tracks();
-    let samples: Vec<_> = stream()
-        .into_iter()
-        .map(|frame| {
-            let hz = i64::from(fmp4::timescale(&tracks, frame.track));
-            Sample {
-                track: frame.track,
-                dts: (frame.dts_us * hz / 1_000_000) as u64,
-                duration: (40_000 * hz / 1_000_000) as u32,
-                cts: 0,
-                key: frame.kind == FrameKind::Key,
-                payload: frame.payload,
-            }
-        })
-        .collect();
-    let init = fmp4::init_segment(&tracks).unwrap();
-    [init, fmp4::fragment(1, &samples)].concat()
-}
-
-fn drain(demuxer: &mut LiveDemuxer, out: &mut Vec<Result<Event>>) {
-    loop {
-        match demuxer.next() {
-            Ok(None) => return,
-            Err(error) if out.last() == Some(&Err(error.clone())) => return,
-            Ok(Some(event)) => out.push(Ok(event)),
-            Err(error) => out.push(Err(error)),
-        }
-    }
-}
-
 fn demux(container: Container, pieces: &[&[u8]]) -> Vec<Result<Event>> {
-    let (mut demuxer, mut out) = (LiveDemuxer::new(container), Vec::new());
-    for piece in pieces {
-        demuxer.push(piece);
-        drain(&mut demuxer, &mut out);
-    }
-    out
+    events_of(LiveDemuxer::new(container), pieces)
 }
 
 fn payloads(events: &[Result<Event>], track: TrackKind) -> Vec<(i64, Bytes)> {
@@ -103,10 +36,9 @@ fn names_and_first_bytes_tell_the_container() {
         assert_eq!(Container::from_name(container.name()), Some(container));
     }
     assert_eq!(Container::from_name("FLV"), None);
-    assert_eq!(Container::sniff(&flv_file()), Some(Container::Flv));
-    assert_eq!(Container::sniff(&mp4_file()), Some(Container::Fmp4));
-    let ebml = [0x1A, 0x45, 0xDF, 0xA3];
-    assert_eq!(Container::sniff(&ebml), Some(Container::WebM));
+    for container in ALL {
+        assert_eq!(Container::sniff(&file(container)), Some(container));
+    }
     let mut ts = vec![0x47, 0x40, 0, 0x10];
     ts.resize(188, 0);
     assert_eq!(Container::sniff(&ts), Some(Container::Ts));
@@ -118,24 +50,20 @@ fn names_and_first_bytes_tell_the_container() {
 
 #[test]
 fn containers_give_the_same_frames_for_the_same_stream() {
-    let mut muxer = ts::Muxer::new(&tracks()).unwrap();
-    let mut ts_file = Vec::new();
-    muxer.put_tables(&mut ts_file);
-    for frame in stream() {
-        muxer.put_frame(&frame, &mut ts_file);
-    }
-    let flv = demux(Container::Flv, &[&flv_file()]);
-    let mp4 = demux(Container::Fmp4, &[&mp4_file()]);
-    let ts = demux(Container::Ts, &[&ts_file]);
-    for kind in [TrackKind::Video, TrackKind::Audio] {
-        let flv = payloads(&flv, kind);
-        assert_eq!(flv.len(), 6);
-        assert_eq!(flv, payloads(&mp4, kind));
-        // The last packet of MPEG-TS ends when the next one begins.
-        let mut ts = payloads(&ts, kind);
-        let start_ms = ts.first().map_or(0, |(ms, _)| *ms);
-        ts.iter_mut().for_each(|(ms, _)| *ms -= start_ms);
-        assert!(ts.len() >= 5 && flv.starts_with(&ts), "{ts:?}");
+    let flv = demux(Container::Flv, &[&file(Container::Flv)]);
+    for container in ALL {
+        let events = demux(container, &[&file(container)]);
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            let flv = payloads(&flv, kind);
+            assert_eq!(flv.len(), 6);
+            // Decode times of MPEG-TS and, where pictures may be reordered, of WebM begin elsewhere.
+            let mut own = payloads(&events, kind);
+            let start_ms = own.first().map_or(0, |(ms, _)| *ms);
+            own.iter_mut().for_each(|(ms, _)| *ms -= start_ms);
+            // The last packet of MPEG-TS ends when the next one begins.
+            let ends = usize::from(container == Container::Ts);
+            assert!(own.len() >= 6 - ends && flv.starts_with(&own), "{own:?}");
+        }
     }
 }
 
@@ -143,7 +71,7 @@ fn containers_give_the_same_frames_for_the_same_stream() {
 fn the_last_decode_time_is_that_of_the_last_frame_given() {
     let mut demuxer = LiveDemuxer::new(Container::Flv);
     assert_eq!(demuxer.last_dts_us(), None);
-    demuxer.push(&flv_file());
+    demuxer.push(&file(Container::Flv));
     let mut last = None;
     while let Some(event) = demuxer.next().unwrap() {
         if let Event::Frame(frame) = event {
@@ -159,7 +87,7 @@ fn a_broken_flv_stream_stays_broken_and_is_not_kept() {
     let mut demuxer = LiveDemuxer::new(Container::Flv);
     demuxer.push(b"GET / HTTP/1.1");
     let error = demuxer.next().unwrap_err();
-    demuxer.push(&flv_file());
+    demuxer.push(&file(Container::Flv));
     assert_eq!(demuxer.next(), Err(error));
     let Inner::Flv(flv) = &demuxer.inner else {
         panic!("not FLV");
@@ -167,18 +95,144 @@ fn a_broken_flv_stream_stays_broken_and_is_not_kept() {
     assert!(!flv.reader.is_mid_tag());
 }
 
+/// The most a demuxer holds on the way through `bytes`, as a network gives them.
+fn most_held(container: Container, bytes: &[u8]) -> usize {
+    let (mut demuxer, mut most) = (LiveDemuxer::new(container), 0);
+    for piece in bytes.chunks(64 << 10) {
+        demuxer.push(piece);
+        drain(&mut demuxer, &mut Vec::new());
+        most = most.max(demuxer.held_bytes());
+    }
+    most
+}
+
+const MIB: usize = 1 << 20;
+
+/// What makes a demuxer hold as much as it can, and how much that is at least.
+fn greedy(container: Container) -> (Vec<u8>, usize) {
+    match container {
+        Container::Flv => {
+            let tag = [&[9, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0][..], &[7; 20 * MIB]];
+            ([&file(container)[..], &tag.concat()].concat(), 15 * MIB)
+        }
+        // Sound while the pictures are not known, and then a block that never ends.
+        Container::WebM => {
+            let sounds = webm::tests::sounds_before_pictures(70, 100_000);
+            let block = [&[0xA3, 0x11, 0, 0, 0][..], &[7; 15 * MIB]];
+            ([&sounds[..], &block.concat()].concat(), 21 * MIB)
+        }
+        // Pictures that are ahead of the sound, and then one that never ends.
+        Container::Fmp4 => {
+            let sample = |track, at: u64, bytes| Sample {
+                track,
+                dts: at,
+                duration: 90_000,
+                cts: 0,
+                key: true,
+                payload: vec![0; bytes].into(),
+            };
+            let mut samples: Vec<_> = (0..15)
+                .map(|at| sample(TrackKind::Video, at * 90_000, MIB))
+                .collect();
+            samples.push(sample(TrackKind::Video, 15 * 90_000, 15 * MIB));
+            samples.push(sample(TrackKind::Audio, 0, 10));
+            let init = fmp4::init_segment(&tracks()).unwrap();
+            ([init, fmp4::fragment(1, &samples)].concat(), 28 * MIB)
+        }
+        Container::Ts => {
+            let mut muxer = ts::Muxer::new(&tracks()).unwrap();
+            let mut out = Vec::new();
+            muxer.put_tables(&mut out);
+            for at in 0..3 {
+                muxer.put_frame(&video(at * 40_000, 0, true, 7 * MIB), &mut out);
+            }
+            (out, 6 * MIB)
+        }
+    }
+}
+
+#[test]
+fn what_is_held_has_a_limit() {
+    for container in ALL {
+        let (bytes, at_least) = greedy(container);
+        let held = most_held(container, &bytes);
+        assert!(
+            (at_least..=MAX_HELD_BYTES).contains(&held),
+            "{container:?}: {held}"
+        );
+    }
+}
+
+#[test]
+fn another_container_than_announced_is_refused_in_words() {
+    for announced in ALL {
+        for sent in ALL.into_iter().filter(|sent| *sent != announced) {
+            let bytes = file(sent).repeat(200);
+            let whole = error_of(demux(announced, &[&bytes]));
+            let octets: Vec<_> = bytes.chunks(1).take(70_000).collect();
+            assert_eq!(error_of(demux(announced, &octets)), whole);
+            let words = whole.to_string();
+            let tells = words == format!("{}: the bytes are {}", announced.title(), sent.title());
+            assert!(
+                tells || sent == Container::Ts,
+                "{sent:?} as {announced:?}: {words}"
+            );
+        }
+        let mut demuxer = LiveDemuxer::new(announced);
+        demuxer.push(&b"<!doctype html><p>404 Not Found".repeat(10_000));
+        let error = demuxer.next().unwrap_err();
+        assert!(error.to_string().len() > 10, "{error}");
+        demuxer.push(&file(announced));
+        assert_eq!(demuxer.next(), Err(error));
+        assert_eq!(demuxer.held_bytes(), 0);
+    }
+}
+
+#[test]
+fn nothing_is_held_once_the_container_is_broken() {
+    let sounds = webm::tests::sounds_before_pictures(5, 1000);
+    let broken = [&sounds[..], &[0xA3, 0x01, 0x7F, 0, 0, 0, 0, 0, 0]].concat();
+    let mut demuxer = LiveDemuxer::new(Container::WebM);
+    demuxer.push(&sounds);
+    drain(&mut demuxer, &mut Vec::new());
+    assert!(demuxer.held_bytes() > 4000);
+    demuxer.push(&broken[sounds.len()..]);
+    assert!(demuxer.next().is_err());
+    assert_eq!(demuxer.held_bytes(), 0);
+}
+
+#[test]
+fn mpeg_ts_goes_on_behind_damage_that_is_not_all_of_it() {
+    let bytes = file(Container::Ts);
+    let mut demuxer = LiveDemuxer::new(Container::Ts);
+    demuxer.push(&[&bytes[..], &[0; 60_000]].concat());
+    drain(&mut demuxer, &mut Vec::new());
+    demuxer.push(&bytes);
+    let mut out = Vec::new();
+    drain(&mut demuxer, &mut out);
+    assert!(out.iter().all(Result::is_ok) && !out.is_empty());
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(data: Vec<u8>, cut in 1usize..50) {
         for container in ALL {
-            let pieces: Vec<_> = data.chunks(cut).collect();
-            demux(container, &pieces);
+            // Behind a beginning that is believed, too.
+            for bytes in [data.clone(), [file(container), data.clone()].concat()] {
+                let mut demuxer = LiveDemuxer::new(container);
+                for piece in bytes.chunks(cut) {
+                    demuxer.push(piece);
+                    drain(&mut demuxer, &mut Vec::new());
+                    prop_assert!(demuxer.held_bytes() <= MAX_HELD_BYTES);
+                }
+            }
         }
     }
 
     #[test]
     fn splits_never_change_the_result(cut in 1usize..200) {
-        for (container, bytes) in [(Container::Flv, flv_file()), (Container::Fmp4, mp4_file())] {
+        for container in ALL {
+            let bytes = file(container);
             let pieces: Vec<_> = bytes.chunks(cut).collect();
             prop_assert_eq!(demux(container, &pieces), demux(container, &[&bytes]));
         }

@@ -66,6 +66,7 @@ pub struct Demuxer {
     /// All of the PMT's tracks are known, or waiting for them was given up.
     settled: bool,
     lost: u64,
+    unsynced_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -117,12 +118,28 @@ impl Demuxer {
         self.lost
     }
 
+    /// Bytes that were in no packet; each packet found since makes up for as many as it has.
+    pub const fn unsynced_bytes(&self) -> u64 {
+        self.unsynced_bytes
+    }
+
+    /// Bytes pushed and not given out: unfinished PES, and frames that wait for tracks to be known.
+    pub fn held_bytes(&self) -> usize {
+        let streams = self.streams.iter().map(|stream| {
+            let pes = stream.pes.as_ref().map_or(0, BytesMut::len);
+            pes + stream.elementary.held_bytes()
+        });
+        self.input.len() + self.held_bytes + streams.sum::<usize>()
+    }
+
     fn next_packet(&mut self) -> Option<[u8; PACKET_BYTES]> {
         loop {
             if self.input.first() != Some(&SYNC_BYTE) {
                 self.synced = false;
                 let skip = self.input.iter().position(|&byte| byte == SYNC_BYTE);
-                self.input.advance(skip.unwrap_or(self.input.len()));
+                let skip = skip.unwrap_or(self.input.len());
+                self.input.advance(skip);
+                self.unsynced_bytes = self.unsynced_bytes.saturating_add(skip as u64);
             }
             let packet = self.input.first_chunk::<PACKET_BYTES>().copied()?;
             // A sync byte found by search counts when another stands one packet on.
@@ -133,9 +150,11 @@ impl Demuxer {
                     .is_some_and(|&byte| byte != SYNC_BYTE)
             {
                 self.input.advance(1);
+                self.unsynced_bytes = self.unsynced_bytes.saturating_add(1);
                 continue;
             }
             self.synced = true;
+            self.unsynced_bytes = self.unsynced_bytes.saturating_sub(PACKET_BYTES as u64);
             self.input.advance(PACKET_BYTES);
             return Some(packet);
         }

@@ -9,12 +9,13 @@ mod block;
 mod ebml;
 mod track;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 
 use self::block::Block;
 use self::track::Track;
 use crate::flv::Event;
 use crate::ingest::assembler::{Assembler, Codec, Time, ns_to_us};
+use crate::ingest::incremental::{Incremental, Input, Parse, Step};
 use crate::{FrameKind, MediaError, Result, VideoCodec, codec};
 
 /// Largest block (and block group), in bytes: as large as an FLV tag can be. A 4K keyframe stays
@@ -41,45 +42,13 @@ const ID_TIMESTAMP: u32 = 0xE7;
 const ID_SIMPLE_BLOCK: u32 = 0xA3;
 const ID_BLOCK_GROUP: u32 = 0xA0;
 
-/// Takes a live WebM or Matroska stream apart. Holds at most one unfinished element and what was
-/// pushed beyond it.
+/// Takes a live WebM or Matroska stream apart. Holds at most one unfinished element, the frames
+/// that wait for a track to be known, and what was pushed beyond.
 ///
 /// The first track of each kind that weir carries is used. A second stream may follow the first
 /// one, as a recorder that was restarted sends it.
-#[derive(Debug)]
-pub struct Demuxer {
-    buffer: BytesMut,
-    /// Bytes still to be passed over.
-    skip: u64,
-    started: bool,
-    timestamp_scale: u64,
-    cluster_ticks: Option<u64>,
-    tracks: Option<Vec<Track>>,
-    assembler: Assembler,
-    failed: Option<MediaError>,
-}
-
-impl Default for Demuxer {
-    fn default() -> Self {
-        Self {
-            buffer: BytesMut::new(),
-            skip: 0,
-            started: false,
-            timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
-            cluster_ticks: None,
-            tracks: None,
-            assembler: Assembler::default(),
-            failed: None,
-        }
-    }
-}
-
-/// An element whose bytes are all there, or why not.
-enum Step {
-    Element(u32, Bytes),
-    Entered,
-    NeedsMore,
-}
+#[derive(Debug, Default)]
+pub struct Demuxer(Incremental<Parser>);
 
 impl Demuxer {
     /// A demuxer that waits for an EBML header.
@@ -89,19 +58,7 @@ impl Demuxer {
 
     /// The next bytes; follow with [`Self::next`] until it has no more.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.failed.is_some() {
-            return;
-        }
-        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX);
-        match bytes.get(skipped..) {
-            // What is passed over is not kept first.
-            Some(rest) if self.buffer.is_empty() => {
-                self.skip = 0;
-                self.buffer.extend_from_slice(rest);
-            }
-            None if self.buffer.is_empty() => self.skip -= bytes.len() as u64,
-            _ => self.buffer.extend_from_slice(bytes),
-        }
+        self.0.push(bytes);
     }
 
     /// The next event, or `None` until more bytes are pushed. Times are in µs on the clock of the
@@ -116,40 +73,39 @@ impl Demuxer {
         reason = "fallible, and not at its end on None"
     )]
     pub fn next(&mut self) -> Result<Option<Event>> {
-        loop {
-            if let Some(event) = self.assembler.next_event() {
-                return Ok(Some(event));
-            }
-            if let Some(error) = &self.failed {
-                return Err(error.clone());
-            }
-            match self.step() {
-                Ok(Step::NeedsMore) => return Ok(None),
-                Ok(Step::Entered) => {}
-                Ok(Step::Element(id, body)) => match self.element(id, &body) {
-                    Ok(result) => result?,
-                    Err(error) => self.fail(error),
-                },
-                Err(error) => self.fail(error),
-            }
+        self.0.next()
+    }
+
+    /// Bytes pushed, and not given out or passed over.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
+}
+
+/// Where in the file we are.
+#[derive(Debug)]
+struct Parser {
+    started: bool,
+    timestamp_scale: u64,
+    cluster_ticks: Option<u64>,
+    tracks: Option<Vec<Track>>,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self {
+            started: false,
+            timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
+            cluster_ticks: None,
+            tracks: None,
         }
     }
+}
 
-    fn fail(&mut self, error: MediaError) {
-        self.buffer = BytesMut::new();
-        self.failed = Some(error);
-    }
-
+impl Parse for Parser {
     /// Enters, passes over or takes the element at hand.
-    fn step(&mut self) -> Result<Step> {
-        let now = usize::try_from(self.skip)
-            .map_or(self.buffer.len(), |skip| skip.min(self.buffer.len()));
-        self.buffer.advance(now);
-        self.skip -= now as u64;
-        if self.skip > 0 {
-            return Ok(Step::NeedsMore);
-        }
-        let Some(header) = ebml::Header::read(&self.buffer)? else {
+    fn step(&mut self, input: &mut Input, out: &mut Assembler) -> Result<Step> {
+        let Some(header) = ebml::Header::read(input.bytes())? else {
             return Ok(Step::NeedsMore);
         };
         if !self.started && header.id != ID_EBML {
@@ -158,8 +114,8 @@ impl Demuxer {
         let limit = match header.id {
             ID_SEGMENT | ID_CLUSTER => {
                 self.cluster_ticks = None;
-                self.buffer.advance(header.bytes);
-                return Ok(Step::Entered);
+                input.skip(header.bytes as u64);
+                return Ok(Step::Done);
             }
             ID_EBML | ID_INFO | ID_TIMESTAMP => MAX_HEAD_BYTES,
             ID_TRACKS => MAX_TRACKS_BYTES,
@@ -178,31 +134,29 @@ impl Demuxer {
             });
         }
         if limit == MAX_SKIPPED_BYTES {
-            self.buffer.advance(header.bytes);
-            self.skip = size;
-            return Ok(Step::Entered);
+            input.skip(header.bytes as u64 + size);
+            return Ok(Step::Done);
         }
         // Within the limit, so within `usize` too.
-        let whole = header.bytes + size as usize;
-        if self.buffer.len() < whole {
-            return Ok(Step::NeedsMore);
+        match input.take(header.bytes, size as usize) {
+            None => Ok(Step::NeedsMore),
+            Some(body) => Ok(self.element(header.id, &body, out)?.into()),
         }
-        self.buffer.advance(header.bytes);
-        let body = self.buffer.split_to(size as usize).freeze();
-        Ok(Step::Element(header.id, body))
     }
+}
 
+impl Parser {
     /// The outer error is the container's and final, the inner one a codec's.
-    fn element(&mut self, id: u32, body: &Bytes) -> Result<Result<()>> {
+    fn element(&mut self, id: u32, body: &Bytes, out: &mut Assembler) -> Result<Result<()>> {
         match id {
             ID_EBML => self.head(body)?,
             ID_INFO => self.info(body)?,
-            ID_TRACKS => return self.tracks(body),
+            ID_TRACKS => return self.tracks(body, out),
             ID_TIMESTAMP => self.cluster_ticks = Some(ebml::uint(body)?),
-            ID_SIMPLE_BLOCK => return self.block(&Block::simple(body)?),
+            ID_SIMPLE_BLOCK => return self.block(&Block::simple(body)?, out),
             _ => {
                 if let Some(block) = Block::group(body)? {
-                    return self.block(&block);
+                    return self.block(&block, out);
                 }
             }
         }
@@ -242,22 +196,21 @@ impl Demuxer {
         Ok(())
     }
 
-    fn tracks(&mut self, body: &Bytes) -> Result<Result<()>> {
+    fn tracks(&mut self, body: &Bytes, out: &mut Assembler) -> Result<Result<()>> {
         let chosen = track::read_all(body)?;
         if chosen.left_out {
-            self.assembler
-                .note("further tracks of the container were left out");
+            out.note("further tracks of the container were left out");
         }
         let announced = chosen
             .tracks
             .iter()
             .map(|track| (track.codec, track.config.clone()));
-        let result = self.assembler.begin(announced.collect());
+        let result = out.begin(announced.collect());
         self.tracks = Some(chosen.tracks);
         Ok(result)
     }
 
-    fn block(&mut self, block: &Block<'_>) -> Result<Result<()>> {
+    fn block(&self, block: &Block<'_>, out: &mut Assembler) -> Result<Result<()>> {
         let Some(tracks) = &self.tracks else {
             return Err(MediaError::invalid("WebM", "a block before the tracks"));
         };
@@ -285,10 +238,10 @@ impl Demuxer {
                 pts_us,
                 step_us: track.step_us(),
             };
-            result = result.and(self.assembler.sample(track.codec, time, kind, payload));
+            result = result.and(out.sample(track.codec, time, kind, payload));
             let step_us = track
                 .step_us()
-                .or_else(|| audio_us(&self.assembler, track.codec, payload));
+                .or_else(|| audio_us(out, track.codec, payload));
             pts_us = pts_us.saturating_add(step_us.unwrap_or(0));
         }
         Ok(result)
@@ -304,4 +257,4 @@ fn audio_us(assembler: &Assembler, codec: Codec, payload: &[u8]) -> Option<i64> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,8 @@ use super::*;
 use crate::codec::avc::tests::record;
 use crate::codec::{opus, vp9};
 use crate::flv::RawFrame;
-use crate::{TrackKind, Tracks};
+use crate::ingest::testing::{error_of, events_of, frames_of, tracks_of};
+use crate::{Frame, TrackKind};
 
 const ID_VOID: u32 = 0xEC;
 const ID_CUES: u32 = 0x1C53_BB6B;
@@ -95,51 +96,54 @@ fn vp9_and_opus() -> Vec<u8> {
     .concat()
 }
 
-fn drain(demuxer: &mut Demuxer, out: &mut Vec<Result<Event>>) {
-    loop {
-        match demuxer.next() {
-            Ok(None) => return,
-            Ok(Some(event)) => out.push(Ok(event)),
-            Err(error) => {
-                let again = out.last() == Some(&Err(error.clone()));
-                if again {
-                    return;
-                }
-                out.push(Err(error));
-            }
+/// H.264 and AAC as a recorder writes them, with the picture order that the record tells of.
+pub(crate) fn h264_and_aac(frames: &[Frame]) -> Vec<u8> {
+    let tracks = crate::ts::tests::tracks();
+    let private = |config: &[u8]| element(0x63A2, config);
+    let video = private(&tracks.video.unwrap().config);
+    let audio = private(&tracks.audio.unwrap().config);
+    let blocks = frames.iter().map(|frame| {
+        let ticks = (frame.pts_us() / 1000) as i16;
+        let flags = if frame.kind == FrameKind::Key {
+            0x80
+        } else {
+            0
+        };
+        match frame.track {
+            TrackKind::Video => simple(1, ticks, flags, &frame.payload),
+            TrackKind::Audio => simple(2, ticks, flags, &frame.payload),
         }
-    }
+    });
+    [
+        start(&[
+            entry(1, 1, b"V_MPEG4/ISO/AVC", &video),
+            entry(2, 2, b"A_AAC", &audio),
+        ]),
+        cluster(0, &blocks.collect::<Vec<_>>()),
+    ]
+    .concat()
+}
+
+/// Opus packets of a stream whose pictures never come.
+pub(crate) fn sounds_before_pictures(packets: usize, bytes: usize) -> Vec<u8> {
+    let packet = [vec![0xfc], vec![0; bytes - 1]].concat();
+    let blocks: Vec<_> = (0..packets)
+        .map(|at| simple(2, at as i16, 0x80, &packet))
+        .collect();
+    let tracks = [entry(1, 1, b"V_VP9", &[]), opus_entry()];
+    [start(&tracks), cluster(0, &blocks)].concat()
 }
 
 fn demux(pieces: &[&[u8]]) -> Vec<Result<Event>> {
-    let (mut demuxer, mut out) = (Demuxer::new(), Vec::new());
-    for piece in pieces {
-        demuxer.push(piece);
-        drain(&mut demuxer, &mut out);
-    }
-    out
+    events_of(Demuxer::new(), pieces)
 }
 
 fn frames(bytes: &[u8]) -> Vec<RawFrame> {
-    let frame = |event| match event {
-        Ok(Event::Frame(frame)) => Some(frame),
-        Err(error) => panic!("{error}"),
-        _ => None,
-    };
-    demux(&[bytes]).into_iter().filter_map(frame).collect()
-}
-
-fn tracks(bytes: &[u8]) -> Tracks {
-    let tracks = |event| match event {
-        Ok(Event::Tracks(tracks)) => Some(tracks),
-        _ => None,
-    };
-    let found = demux(&[bytes]).into_iter().find_map(tracks);
-    found.unwrap().as_ref().clone()
+    frames_of(demux(&[bytes]))
 }
 
 fn error(bytes: &[u8]) -> MediaError {
-    demux(&[bytes]).pop().unwrap().unwrap_err()
+    error_of(demux(&[bytes]))
 }
 
 #[test]
@@ -167,15 +171,13 @@ fn blocks_become_frames_with_the_time_of_their_cluster() {
 fn tracks_are_told_once_and_whole() {
     let events = demux(&[&vp9_and_opus()]);
     assert!(matches!(events[0], Ok(Event::Tracks(_))));
-    let told = events
-        .iter()
-        .filter(|event| matches!(event, Ok(Event::Tracks(_))));
-    assert_eq!(told.count(), 1);
-    let tracks = tracks(&vp9_and_opus());
-    let video = tracks.video.unwrap();
+    let [tracks] = &tracks_of(&events)[..] else {
+        panic!("{events:?}");
+    };
+    let video = tracks.video.as_ref().unwrap();
     assert_eq!((video.width, video.height), (320, 240));
     assert_eq!(video.config, vp9::tests::RECORD);
-    assert_eq!(tracks.audio.unwrap().channels, 2);
+    assert_eq!(tracks.audio.as_ref().unwrap().channels, 2);
 }
 
 #[test]
@@ -261,6 +263,13 @@ fn codecs_weir_does_not_carry_are_refused_in_words() {
         let error = error(&start(&[entry(1, kind, codec, &[])]));
         assert!(matches!(error, MediaError::Unsupported(_)), "{error:?}");
         assert!(error.to_string().contains(word), "{error}");
+        let shown = error.to_string();
+        let name = codec
+            .split(|byte| matches!(byte, b'_' | b'/'))
+            .nth(1)
+            .unwrap();
+        let name = String::from_utf8_lossy(name).to_lowercase();
+        assert!(shown.to_lowercase().contains(&name), "{error}");
     }
 }
 
@@ -296,7 +305,7 @@ fn what_is_passed_over_is_not_kept() {
     assert!(demuxer.next().unwrap().is_none());
     for _ in 0..16 {
         demuxer.push(&vec![0; 1 << 20]);
-        assert!(demuxer.buffer.is_empty());
+        assert_eq!(demuxer.held_bytes(), 0);
         assert!(demuxer.next().unwrap().is_none());
     }
     demuxer.push(&cluster(0, &[simple(2, 7, 0x80, &[0xfc])]));
@@ -313,7 +322,7 @@ fn sizes_over_the_limits_are_refused_at_once_and_for_good() {
         assert!(matches!(error, MediaError::TooLarge { .. }), "{error:?}");
         demuxer.push(&[0; 100]);
         assert_eq!(demuxer.next(), Err(error));
-        assert!(demuxer.buffer.is_empty());
+        assert_eq!(demuxer.held_bytes(), 0);
     }
 }
 

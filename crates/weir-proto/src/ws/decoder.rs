@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::mask::mask_onto;
 use super::{
     CLOSE_INVALID_PAYLOAD, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, MAX_CONTROL_BYTES, Opcode, WsError,
 };
@@ -14,8 +15,13 @@ const MAX_HEADER_BYTES: usize = 14;
 pub struct Limits {
     /// Largest message, all its fragments together, in bytes.
     pub max_message_bytes: usize,
+    /// Largest text message, likewise; `max_message_bytes` holds for text too.
+    pub max_text_bytes: usize,
     /// Most frames a message may be cut into; empty ones cost us too.
     pub max_fragments: usize,
+    /// Binary messages are given out piece by piece as they arrive, and never held: for a stream
+    /// whose messages mean nothing. Empty pieces are not told of.
+    pub stream_binary: bool,
 }
 
 impl Default for Limits {
@@ -23,7 +29,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_message_bytes: 64 * 1024,
+            max_text_bytes: 64 * 1024,
             max_fragments: 64,
+            stream_binary: false,
         }
     }
 }
@@ -31,11 +39,11 @@ impl Default for Limits {
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A whole message.
+    /// A whole message; with [`Limits::stream_binary`] a piece of one, if it is binary.
     Message {
         /// UTF-8 text, which was checked, or binary.
         is_text: bool,
-        /// The payload.
+        /// The payload, or the next bytes of it.
         data: Bytes,
     },
     /// Answer with a pong of the same payload.
@@ -78,9 +86,17 @@ struct Frame {
 #[derive(Debug)]
 struct Partial {
     is_text: bool,
+    /// What is held of it: all so far, or nothing of a message that is streamed.
     data: Vec<u8>,
+    /// Announced by the frames so far.
+    bytes: usize,
     fragments: usize,
-    /// How much of `data` is known to be UTF-8.
+    utf8: Utf8,
+}
+
+/// How far a text is known to be UTF-8.
+#[derive(Debug, Default)]
+struct Utf8 {
     valid_bytes: usize,
 }
 
@@ -108,6 +124,15 @@ impl Decoder {
         }
     }
 
+    /// Bytes of unfinished messages held now: at most a message and a control frame.
+    pub const fn held_bytes(&self) -> usize {
+        let message = match &self.message {
+            Some(message) => message.data.capacity(),
+            None => 0,
+        };
+        message + self.control.capacity()
+    }
+
     /// Takes bytes from `input` up to the next event, or all of them. An error is the end: close
     /// with its code.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, WsError> {
@@ -125,14 +150,16 @@ impl Decoder {
             };
             let (now, rest) = input.split_at(frame.left.min(input.len()));
             *input = rest;
-            let frame = self.take_payload(frame, now)?;
-            if frame.left > 0 {
-                self.frame = Some(frame);
-                return Ok(None);
-            }
-            self.frame = None;
-            if let Some(event) = self.finish(frame)? {
-                return Ok(Some(event));
+            let (frame, piece) = self.take_payload(frame, now)?;
+            self.frame = (frame.left > 0).then_some(frame);
+            let event = match self.frame {
+                Some(_) => None,
+                None => self.finish(frame)?,
+            };
+            // A message that is given out in pieces leaves nothing to finish with.
+            let event = event.or(piece);
+            if event.is_some() || self.frame.is_some() {
+                return Ok(event);
             }
         }
     }
@@ -242,15 +269,17 @@ impl Decoder {
         let message = self.message.get_or_insert_with(|| Partial {
             is_text: opcode == Opcode::Text,
             data: Vec::new(),
+            bytes: 0,
             fragments: 0,
-            valid_bytes: 0,
+            utf8: Utf8::default(),
         });
         message.fragments += 1;
-        let room = self
-            .limits
-            .max_message_bytes
-            .saturating_sub(message.data.len());
-        if bytes > room {
+        message.bytes = message.bytes.saturating_add(bytes);
+        let mut limit = self.limits.max_message_bytes;
+        if message.is_text {
+            limit = limit.min(self.limits.max_text_bytes);
+        }
+        if message.bytes > limit {
             return Err(too_big("a message over the limit"));
         }
         if message.fragments > self.limits.max_fragments {
@@ -259,24 +288,33 @@ impl Decoder {
         Ok(())
     }
 
-    fn take_payload(&mut self, mut frame: Frame, now: &[u8]) -> Result<Frame, WsError> {
-        let text = match &mut self.message {
-            Some(message) if !frame.opcode.is_control() => {
-                unmask_onto(&mut message.data, now, &frame);
-                Some(message).filter(|message| message.is_text)
-            }
-            _ => {
-                unmask_onto(&mut self.control, now, &frame);
-                None
-            }
+    /// Takes what is there of a payload; gives the piece if it is one of a streamed message.
+    fn take_payload(
+        &mut self,
+        mut frame: Frame,
+        now: &[u8],
+    ) -> Result<(Frame, Option<Event>), WsError> {
+        let is_control = frame.opcode.is_control();
+        let message = self.message.as_mut().filter(|_| !is_control);
+        let streams = self.limits.stream_binary && message.as_ref().is_some_and(|m| !m.is_text);
+        let mut piece = Vec::new();
+        let (into, text) = match message {
+            Some(_) if streams => (&mut piece, None),
+            Some(message) if message.is_text => (&mut message.data, Some(&mut message.utf8)),
+            Some(message) => (&mut message.data, None),
+            None => (&mut self.control, None),
         };
+        mask_onto(into, now, frame.mask, frame.read);
         frame.left = frame.left.saturating_sub(now.len());
         frame.read = frame.read.wrapping_add(now.len());
-        if let Some(message) = text {
-            let ends = frame.fin && frame.left == 0;
-            message.check_utf8(ends)?;
+        if let Some(utf8) = text {
+            utf8.check(into, frame.fin && frame.left == 0)?;
         }
-        Ok(frame)
+        let piece = (!piece.is_empty()).then(|| Event::Message {
+            is_text: false,
+            data: piece.into(),
+        });
+        Ok((frame, piece))
     }
 
     /// The payload is whole.
@@ -285,9 +323,11 @@ impl Decoder {
             if !frame.fin {
                 return Ok(None);
             }
-            return Ok(self.message.take().map(|message| Event::Message {
-                is_text: message.is_text,
-                data: message.data.into(),
+            let held = |message: &Partial| message.is_text || !self.limits.stream_binary;
+            return Ok(self.message.take().filter(held).map(|message| {
+                let data = message.data.into();
+                let is_text = message.is_text;
+                Event::Message { is_text, data }
             }));
         }
         let payload = std::mem::take(&mut self.control);
@@ -302,12 +342,12 @@ impl Decoder {
     }
 }
 
-impl Partial {
+impl Utf8 {
     /// Checks what is new; a character may be cut in two anywhere but at the end.
-    fn check_utf8(&mut self, ends: bool) -> Result<(), WsError> {
-        let unchecked = self.data.get(self.valid_bytes..).unwrap_or_default();
+    fn check(&mut self, text: &[u8], ends: bool) -> Result<(), WsError> {
+        let unchecked = text.get(self.valid_bytes..).unwrap_or_default();
         match std::str::from_utf8(unchecked) {
-            Ok(_) => self.valid_bytes = self.data.len(),
+            Ok(_) => self.valid_bytes = text.len(),
             Err(error) if error.error_len().is_none() && !ends => {
                 self.valid_bytes += error.valid_up_to();
             }
@@ -337,11 +377,6 @@ fn close_event(payload: &[u8]) -> Result<Event, WsError> {
         code: Some(code),
         reason: reason.to_owned(),
     })
-}
-
-fn unmask_onto(data: &mut Vec<u8>, bytes: &[u8], frame: &Frame) {
-    let mask = frame.mask.iter().cycle().skip(frame.read % 4);
-    data.extend(bytes.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
 }
 
 const fn protocol(why: &'static str) -> WsError {

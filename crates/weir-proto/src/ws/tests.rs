@@ -8,7 +8,14 @@ use super::*;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const LIMITS: Limits = Limits {
     max_message_bytes: 100_000,
+    max_text_bytes: 100_000,
     max_fragments: 10,
+    stream_binary: false,
+};
+const STREAMING: Limits = Limits {
+    max_text_bytes: 1000,
+    stream_binary: true,
+    ..LIMITS
 };
 
 fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
@@ -19,7 +26,10 @@ fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
 
 /// What a server makes of these bytes, given in pieces of `piece` bytes.
 fn decoded(bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
-    let mut decoder = Decoder::server(LIMITS);
+    events_of(Decoder::server(LIMITS), bytes, piece)
+}
+
+fn events_of(mut decoder: Decoder, bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
     let mut events = Vec::new();
     for mut part in bytes.chunks(piece.max(1)) {
         while let Some(event) = decoder.next(&mut part)? {
@@ -287,7 +297,144 @@ fn each_side_insists_on_the_right_masking() {
     assert_eq!(event, Ok(Some(message(false, b"x"))));
 }
 
+/// What a streaming server makes of them: binary bytes run together, and the other events.
+fn streamed(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<Event>), WsError> {
+    let (mut data, mut others) = (Vec::new(), Vec::new());
+    for event in events_of(Decoder::server(STREAMING), bytes, piece)? {
+        match event {
+            Event::Message {
+                is_text: false,
+                data: piece,
+            } => {
+                assert!(!piece.is_empty());
+                data.extend_from_slice(&piece);
+            }
+            other => others.push(other),
+        }
+    }
+    Ok((data, others))
+}
+
+#[test]
+fn streamed_binary_is_given_out_as_it_arrives_and_not_held() {
+    let bytes = frame(Opcode::Binary, true, &[9; 50_000]);
+    let mut decoder = Decoder::server(STREAMING);
+    let mut seen = 0;
+    for mut part in bytes.chunks(1000) {
+        while let Some(event) = decoder.next(&mut part).unwrap() {
+            let Event::Message { data, .. } = event else {
+                panic!("{event:?}");
+            };
+            assert!(data.iter().all(|byte| *byte == 9));
+            seen += data.len();
+        }
+        let held = decoder.held_bytes();
+        assert_eq!(held, 0);
+    }
+    assert_eq!(seen, 50_000);
+}
+
+#[test]
+fn streamed_messages_may_hold_control_frames_and_be_followed_by_text() {
+    let bytes = [
+        frame(Opcode::Binary, false, b"abc"),
+        frame(Opcode::Ping, true, b"p"),
+        frame(Opcode::Continuation, false, b""),
+        frame(Opcode::Continuation, true, b"def"),
+        frame(Opcode::Text, false, b"wo"),
+        frame(Opcode::Continuation, true, b"rds"),
+        frame(Opcode::Binary, true, b""),
+        frame(Opcode::Binary, true, b"g"),
+    ]
+    .concat();
+    for piece in [1, 2, 7, usize::MAX] {
+        let others = vec![
+            Event::Ping(Bytes::from_static(b"p")),
+            message(true, b"words"),
+        ];
+        assert_eq!(streamed(&bytes, piece), Ok((b"abcdefg".to_vec(), others)));
+    }
+}
+
+#[test]
+fn limits_hold_over_the_whole_of_a_streamed_message() {
+    let refused = |frames: &[Vec<u8>]| {
+        let octets = streamed(&frames.concat(), 1);
+        assert_eq!(octets, streamed(&frames.concat(), usize::MAX));
+        octets.err().map(|error| error.code)
+    };
+    let half = |opcode, fin| frame(opcode, fin, &[0; 60_000]);
+    let first = half(Opcode::Binary, false);
+    assert_eq!(
+        refused(&[first.clone(), half(Opcode::Continuation, true)]),
+        Some(1009)
+    );
+    assert_eq!(
+        refused(&[half(Opcode::Binary, true), half(Opcode::Binary, true)]),
+        None
+    );
+    let empty = frame(Opcode::Continuation, false, b"");
+    assert_eq!(refused(&[first.clone(), empty.repeat(9)]), None);
+    assert_eq!(refused(&[first, empty.repeat(10)]), Some(1009));
+}
+
+#[test]
+fn text_has_a_limit_of_its_own() {
+    let refused = |frames: &[Vec<u8>]| streamed(&frames.concat(), 1).err().map(|error| error.code);
+    let text = |bytes| frame(Opcode::Text, true, &vec![b'x'; bytes]);
+    assert_eq!(refused(&[text(1000)]), None);
+    assert_eq!(refused(&[text(1001)]), Some(1009));
+    let cut = [
+        frame(Opcode::Text, false, &[b'x'; 600]),
+        frame(Opcode::Continuation, true, &[b'x'; 600]),
+    ];
+    assert_eq!(refused(&cut), Some(1009));
+}
+
 proptest! {
+    #[test]
+    fn a_client_reads_what_a_server_writes_as_a_server_does_a_client(
+        payload in proptest::collection::vec(any::<u8>(), 0..1000),
+        mask: [u8; 4],
+        piece in 1_usize..300,
+        streams: bool,
+    ) {
+        let limits = if streams { STREAMING } else { LIMITS };
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        let (head, tail) = payload.split_at(payload.len() / 3);
+        for (opcode, fin, part) in [
+            (Opcode::Binary, false, head),
+            (Opcode::Ping, true, &b"?"[..]),
+            (Opcode::Continuation, true, tail),
+            (Opcode::Close, true, &close_payload(1001, "bye")),
+        ] {
+            put_masked_frame(&mut up, opcode, fin, mask, part);
+            put_frame_header(&mut down, opcode, fin, part.len());
+            down.extend_from_slice(part);
+        }
+        let server = events_of(Decoder::server(limits), &up, usize::MAX).unwrap();
+        let client = events_of(Decoder::client(limits), &down, usize::MAX).unwrap();
+        prop_assert_eq!(&server, &client);
+        let all = |events: &[Event]| {
+            let data = events.iter().filter_map(|event| match event {
+                Event::Message { data, .. } => Some(&data[..]),
+                _ => None,
+            });
+            data.collect::<Vec<_>>().concat()
+        };
+        prop_assert_eq!(all(&client), payload);
+        let pieces = events_of(Decoder::client(limits), &down, piece).unwrap();
+        prop_assert_eq!(all(&pieces), all(&client));
+    }
+
+    #[test]
+    fn streaming_gives_the_bytes_that_whole_messages_have(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        piece in 1_usize..50,
+    ) {
+        prop_assert_eq!(streamed(&bytes, piece), streamed(&bytes, usize::MAX));
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic_however_they_are_cut(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),

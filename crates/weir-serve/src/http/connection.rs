@@ -1,5 +1,6 @@
 //! One connection to the HTTP port: the first request decides who serves it.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,12 +18,14 @@ use weir_proto::ws;
 use super::head::{First, Head, read_first};
 use super::live::{LiveRequest, Opened};
 use super::reply::{refusal_json, status};
-use super::route::{Route, query, route};
+use super::route::{LiveContainer, Route, is_play, query, route};
 use super::service::{ApiService, MediaService};
+use super::web_socket;
 use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
+use crate::ingest::slsp;
 
 /// Streams one HTTP/2 connection may have open.
 const HTTP2_STREAMS: u32 = 128;
@@ -37,21 +40,10 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
     let mut socket = socket;
     let mut read = BytesMut::from(read);
     match read_first(&mut socket, &mut read).await {
-        Ok(First::Get(head)) => match live_route(&head) {
-            Some((app, stream, container)) => {
-                let query = query(head.query.as_deref());
+        Ok(First::Get(head)) => match media_route(&head) {
+            Some(media) => {
                 let client = forwarded(&context, client, head.forwarded_for.as_deref());
-                let framing = framing_of(&head);
-                let request = LiveRequest {
-                    app: &app,
-                    stream: &stream,
-                    container,
-                    framing,
-                    host: head.host.as_deref(),
-                    query: &query,
-                    client,
-                };
-                serve_live(&context, socket, &head, request).await;
+                serve_media(context, socket, &read, &head, media, client).await;
             }
             None => serve_hyper(context, Conn::Plain(socket), read, client, api).await,
         },
@@ -95,15 +87,67 @@ pub(super) fn forwarded(
     found
 }
 
-fn live_route(head: &Head) -> Option<(String, String, super::route::LiveContainer)> {
+/// What is served without hyper.
+enum Media {
+    Live(String, String, LiveContainer),
+    Slsp(String, String),
+}
+
+/// What goes on for long; everything else is for hyper.
+fn media_route(head: &Head) -> Option<Media> {
     match route(&head.path) {
         Route::Live {
             app,
             stream,
             container,
-        } => Some((app, stream, container)),
+        } => Some(Media::Live(app, stream, container)),
+        Route::Slsp { app, stream } if head.web_socket_key.is_some() => {
+            Some(Media::Slsp(app, stream))
+        }
         _ => None,
     }
+}
+
+async fn serve_media(
+    context: Context,
+    socket: TcpStream,
+    read: &[u8],
+    head: &Head,
+    media: Media,
+    client: SocketAddr,
+) {
+    let query = query(head.query.as_deref());
+    let (app, stream, container) = match media {
+        Media::Slsp(app, stream) if !is_play(&query) => {
+            let greeting = head
+                .web_socket_key
+                .as_deref()
+                .map(|key| switching(head, key, true));
+            let opening = slsp::Opening {
+                app,
+                stream,
+                path: head.path.clone(),
+                host: head.host.clone(),
+                query,
+                client,
+            };
+            let behind_head = read.get(head.bytes..).unwrap_or_default();
+            let greeting = greeting.unwrap_or_default();
+            return slsp::serve(context, socket, greeting, behind_head, opening).await;
+        }
+        Media::Slsp(app, stream) => (app, stream, LiveContainer::Flv),
+        Media::Live(app, stream, container) => (app, stream, container),
+    };
+    let request = LiveRequest {
+        app: &app,
+        stream: &stream,
+        container,
+        framing: framing_of(head),
+        host: head.host.as_deref(),
+        query: &query,
+        client,
+    };
+    serve_live(&context, socket, head, request).await;
 }
 
 const fn framing_of(head: &Head) -> Framing {
@@ -136,7 +180,7 @@ async fn serve_live(
     } = opened;
     let greeting = greeting(head, &request);
     let inbound = match &head.web_socket_key {
-        Some(_) => Inbound::WebSocket(Box::new(super::web_socket::decoder())),
+        Some(_) => Inbound::WebSocket(Box::new(web_socket::decoder())),
         None => Inbound::Http,
     };
     let socket = match socket.into_std() {
@@ -176,29 +220,28 @@ fn greeting(head: &Head, request: &LiveRequest<'_>) -> Vec<u8> {
         )
         .into_bytes();
     };
-    switching(head, key)
+    switching(head, key, false)
 }
 
 /// The head of the answer that makes a connection a WebSocket.
-fn switching(head: &Head, key: &str) -> Vec<u8> {
+fn switching(head: &Head, key: &str, speaks_slsp: bool) -> Vec<u8> {
     let protocol = head
         .web_socket_protocol
         .as_deref()
-        .and_then(super::web_socket::first_protocol)
-        .map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"))
-        .unwrap_or_default();
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n{protocol}\r\n",
-        ws::accept_key(key)
-    )
-    .into_bytes()
+        .and_then(|offered| web_socket::choose_protocol(offered, speaks_slsp));
+    let mut answer = "HTTP/1.1 101 Switching Protocols\r\n".to_owned();
+    for (name, value) in web_socket::switching(key, protocol) {
+        let _ = write!(answer, "{name}: {value}\r\n");
+    }
+    answer.push_str("\r\n");
+    answer.into_bytes()
 }
 
 async fn refuse(socket: &mut TcpStream, head: &Head, refusal: &Refusal) {
     let answer = match &head.web_socket_key {
         // A browser cannot read the answer to a refused upgrade; a close code it can.
         Some(key) => {
-            let mut answer = switching(head, key);
+            let mut answer = switching(head, key, false);
             ws::put_close(
                 &mut answer,
                 refusal.code.entry().ws,

@@ -30,6 +30,8 @@ pub struct Head {
     pub web_socket_key: Option<String>,
     /// `Sec-WebSocket-Protocol`.
     pub web_socket_protocol: Option<String>,
+    /// Bytes of the head; what was read beyond them came behind it.
+    pub bytes: usize,
 }
 
 /// What the first bytes of a connection are.
@@ -82,8 +84,8 @@ pub fn look(read: &[u8]) -> Option<First> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(read) {
-        Ok(httparse::Status::Complete(_)) => {
-            Some(head_of(&request).map_or(First::Other, First::Get))
+        Ok(httparse::Status::Complete(bytes)) => {
+            Some(head_of(&request, bytes).map_or(First::Other, First::Get))
         }
         Ok(httparse::Status::Partial) if read.len() < limits::HTTP_HEAD_BYTES => None,
         // Too long or malformed: hyper has the right answers for these.
@@ -91,7 +93,7 @@ pub fn look(read: &[u8]) -> Option<First> {
     }
 }
 
-fn head_of(request: &httparse::Request<'_, '_>) -> Option<Head> {
+fn head_of(request: &httparse::Request<'_, '_>, bytes: usize) -> Option<Head> {
     let target = request.path?;
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query.to_owned())),
@@ -101,6 +103,7 @@ fn head_of(request: &httparse::Request<'_, '_>) -> Option<Head> {
         path: path.to_owned(),
         query,
         is_http11: request.version == Some(1),
+        bytes,
         ..Head::default()
     };
     let mut upgrades = false;

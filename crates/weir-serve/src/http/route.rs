@@ -36,6 +36,13 @@ pub enum Route {
         /// Which file.
         file: HlsFile,
     },
+    /// `/slsp/{app}/{stream}`: publishing over a WebSocket.
+    Slsp {
+        /// App, all levels.
+        app: String,
+        /// Stream.
+        stream: String,
+    },
     /// Not media.
     Other,
 }
@@ -70,6 +77,12 @@ pub fn route(path: &str) -> Route {
     let Some((folder, file)) = path.rsplit_once('/') else {
         return Route::Other;
     };
+    if let Some(app) = folder.strip_prefix("slsp/") {
+        return Route::Slsp {
+            app: app.into(),
+            stream: file.into(),
+        };
+    }
     let first = folder.split('/').next().unwrap_or_default();
     if StreamKey::is_reserved(first) {
         return Route::Other;
@@ -117,6 +130,11 @@ pub fn route(path: &str) -> Route {
         },
         _ => Route::Other,
     }
+}
+
+/// Whether an SLSP address is asked to play: `?play`, with any value.
+pub fn is_play(query: &[(String, String)]) -> bool {
+    query.iter().any(|(name, _)| name == "play")
 }
 
 /// Reads a query string.
@@ -168,6 +186,17 @@ mod tests {
             file: HlsFile::Playlist(hls::Container::Ts, hls::Selection::Both),
         };
         assert_eq!(route("/live/demo/ts.m3u8"), playlist);
+    }
+
+    #[test]
+    fn slsp_has_a_level_of_its_own() {
+        let slsp = |app: &str, stream: &str| Route::Slsp {
+            app: app.into(),
+            stream: stream.into(),
+        };
+        assert_eq!(route("/slsp/live/x"), slsp("live", "x"));
+        assert_eq!(route("/slsp/a/b/x.flv"), slsp("a/b", "x.flv"));
+        assert_eq!(route("/slsp/x"), Route::Other);
     }
 
     #[test]

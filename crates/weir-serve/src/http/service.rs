@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
+use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tower::Service;
 use tower::util::BoxCloneSyncService;
@@ -23,11 +24,12 @@ use weir_proto::ws;
 use super::connection::forwarded;
 use super::live::{LiveRequest, Opened};
 use super::reply::{Body, full, refusal};
-use super::route::{Route, query, route};
+use super::route::{LiveContainer, Route, is_play, query, route};
 use super::web_socket;
 use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::hls;
+use crate::ingest::slsp;
 
 /// Everything that is not media: pages and API, by the binary.
 pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
@@ -106,16 +108,11 @@ async fn media(
             stream,
             container,
         } => {
-            let framing = if is_web_socket(request.headers()) {
-                Framing::WebSocket
-            } else {
-                Framing::Raw
-            };
             let live = LiveRequest {
                 app: &app,
                 stream: &stream,
                 container,
-                framing,
+                framing: framing_of(request.headers()),
                 host,
                 query: &query,
                 client,
@@ -148,6 +145,11 @@ async fn media(
                 Protocol::Hls,
             )
         }
+        Route::Slsp { app, stream } => {
+            let name = (app, stream);
+            let answer = open_slsp(&context, request, name, query, client).await;
+            (answer, Protocol::Slsp)
+        }
         Route::Other => (Err(Code::NotFound.into()), Protocol::Hls),
     };
     answer.unwrap_or_else(|refused| {
@@ -170,6 +172,55 @@ fn answer_method(method: &Method) -> Option<Response<Body>> {
     }
 }
 
+/// An address that publishes over a WebSocket, or plays over one.
+async fn open_slsp(
+    context: &Context,
+    mut request: Request<Incoming>,
+    (app, stream): (String, String),
+    query: Vec<(String, String)>,
+    client: SocketAddr,
+) -> Result<Response<Body>, Refusal> {
+    if !is_web_socket(request.headers()) {
+        let words = "this address speaks SLSP: it wants a WebSocket (docs/ref/slsp.md)";
+        let mut response = refusal(&Refusal::new(Code::ProtocolError, words));
+        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+        let headers = response.headers_mut();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return Ok(response);
+    }
+    let host = host_of(&request);
+    if is_play(&query) {
+        let live = LiveRequest {
+            app: &app,
+            stream: &stream,
+            container: LiveContainer::Flv,
+            framing: Framing::WebSocket,
+            host: host.as_deref(),
+            query: &query,
+            client,
+        };
+        return open_live(context, request, live).await;
+    }
+    let answer = switch_protocols(&request, true)?;
+    let opening = slsp::Opening {
+        app,
+        stream,
+        path: request.uri().path().to_owned(),
+        host,
+        query,
+        client,
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let publishing = context.clone();
+    context.tasks.spawn("slsp", async move {
+        if let Ok(upgraded) = upgrade.await {
+            let io = TokioIo::new(upgraded);
+            slsp::serve(publishing, io, Vec::new(), &[], opening).await;
+        }
+    });
+    Ok(answer)
+}
+
 async fn open_live(
     context: &Context,
     mut request: Request<Incoming>,
@@ -178,7 +229,7 @@ async fn open_live(
     let opened = match live.open(context).await {
         Err(refused) if live.framing == Framing::WebSocket => {
             // A browser cannot read the answer to a refused upgrade; a close code it can.
-            let answer = switch_protocols(&request)?;
+            let answer = switch_protocols(&request, false)?;
             context.refused(&refused, live.protocol(), "play", live.client.ip());
             let upgrade = hyper::upgrade::on(&mut request);
             context
@@ -211,7 +262,7 @@ async fn open_live(
     }
     let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
     if live.framing == Framing::WebSocket {
-        response = switch_protocols(&request)?;
+        response = switch_protocols(&request, false)?;
         context.tasks.spawn(
             "ws-relay",
             web_socket::relay(hyper::upgrade::on(&mut request), batches),
@@ -234,7 +285,10 @@ async fn open_live(
 }
 
 /// The answer that makes a connection a WebSocket (RFC 6455 §4.2.2).
-fn switch_protocols(request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
+fn switch_protocols(
+    request: &Request<Incoming>,
+    speaks_slsp: bool,
+) -> Result<Response<Body>, Refusal> {
     let asked = |name: header::HeaderName| {
         request
             .headers()
@@ -250,16 +304,14 @@ fn switch_protocols(request: &Request<Incoming>) -> Result<Response<Body>, Refus
         let words = "this WebSocket version is not spoken: 13 is";
         return Err(Refusal::new(Code::ProtocolError, words));
     }
-    let accept = HeaderValue::from_str(&ws::accept_key(key)).map_err(|_| wrong())?;
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    let offered = asked(header::SEC_WEBSOCKET_PROTOCOL).and_then(web_socket::first_protocol);
-    if let Some(protocol) = offered.and_then(|name| HeaderValue::from_str(name).ok()) {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    let protocol = asked(header::SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|offered| web_socket::choose_protocol(offered, speaks_slsp));
+    for (name, value) in web_socket::switching(key, protocol) {
+        let value = HeaderValue::from_str(&value).map_err(|_| wrong())?;
+        headers.insert(name, value);
     }
     Ok(response)
 }
@@ -285,6 +337,14 @@ impl hyper::body::Body for RelayBody {
         self.0
             .poll_recv(cx)
             .map(|batch| batch.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+fn framing_of(headers: &HeaderMap) -> Framing {
+    if is_web_socket(headers) {
+        Framing::WebSocket
+    } else {
+        Framing::Raw
     }
 }
 

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use weir_base::Code;
-use weir_proto::ws;
+use weir_proto::{slsp, ws};
 
 /// The close code of a connection that did its work.
 const NORMAL_CLOSE: u16 = 1000;
@@ -16,8 +16,29 @@ pub(super) fn decoder() -> ws::Decoder {
     ws::Decoder::server(ws::Limits::default())
 }
 
+/// The subprotocol to answer with: SLSP wherever it is spoken and offered, else what a viewer's
+/// tool offers first.
+pub(super) fn choose_protocol(offered: &str, speaks_slsp: bool) -> Option<&str> {
+    if speaks_slsp {
+        let mut names = offered.split(',').map(str::trim);
+        return names.find(|name| *name == slsp::SUBPROTOCOL);
+    }
+    first_protocol(offered)
+}
+
+/// The headers that make a connection a WebSocket (RFC 6455 §4.2.2).
+pub(super) fn switching(key: &str, protocol: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("upgrade", "websocket".to_owned()),
+        ("connection", "Upgrade".to_owned()),
+        ("sec-websocket-accept", ws::accept_key(key)),
+    ];
+    headers.extend(protocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
+    headers
+}
+
 /// The first subprotocol a client offers: viewers' tools offer one and insist on hearing it back.
-pub(super) fn first_protocol(offered: &str) -> Option<&str> {
+fn first_protocol(offered: &str) -> Option<&str> {
     let name = offered.split(',').next()?.trim();
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).then_some(name)
 }

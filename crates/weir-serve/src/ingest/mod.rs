@@ -1,3 +1,4 @@
 //! Publishers' protocols, one file each: bytes from a socket become frames in the hub.
 
 pub mod rtmp;
+pub mod slsp;

@@ -10,10 +10,12 @@ use tower::util::BoxCloneSyncService;
 use weir_base::{Clock, Code, Shutdown, Tasks};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol};
+use weir_serve::config::SlspConfig;
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::reply;
 use weir_serve::http::service::ApiService;
+use weir_serve::ingest::slsp::Sessions;
 use weir_serve::{Context, Parts, Server};
 
 use crate::clients::{Publisher, Watcher};
@@ -87,6 +89,7 @@ impl House {
         };
         let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
         let context = Context::new(Parts {
+            slsp: Sessions::default(),
             hub,
             gate: Arc::new(AllIn),
             pool,
@@ -160,6 +163,10 @@ impl Drop for House {
 fn config() -> weir_serve::Config {
     let any = vec!["127.0.0.1:0".parse().unwrap()];
     weir_serve::Config {
+        slsp: SlspConfig {
+            keyframe_ms: 2000,
+            successor: String::new(),
+        },
         rtmp_listen: any.clone(),
         rtmps_listen: Vec::new(),
         http_listen: any,

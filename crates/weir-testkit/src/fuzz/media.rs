@@ -100,7 +100,7 @@ fn drain_reader(reader: &mut Reader) -> (Vec<flv::RawTag>, bool) {
 /// Messages to frames to the clock to every container.
 pub(super) fn depacketizer(data: &[u8]) {
     let mut input = Input(data);
-    let mut line = Line::new(input.u8());
+    let mut line = Line::new(input.u8(), WRAP_US);
     let mut depacketizer = Depacketizer::default();
     let mut ts_ms = input.u32();
     let mut events = Vec::new();
@@ -137,7 +137,7 @@ pub(super) fn depacketizer(data: &[u8]) {
 }
 
 /// What stands behind the depacketizer in the server: the clock and the containers.
-struct Line {
+pub(super) struct Line {
     timeline: Timeline,
     now_us: i64,
     last_us: [i64; 2],
@@ -149,9 +149,9 @@ struct Line {
 }
 
 impl Line {
-    fn new(options: u8) -> Self {
+    pub(super) fn new(options: u8, wrap_us: i64) -> Self {
         Self {
-            timeline: Timeline::new(0, WRAP_US),
+            timeline: Timeline::new(0, wrap_us),
             now_us: 0,
             last_us: [i64::MIN; 2],
             tracks: Arc::default(),
@@ -163,7 +163,7 @@ impl Line {
         }
     }
 
-    fn put_raw(&mut self, raw: flv::RawFrame) {
+    pub(super) fn put_raw(&mut self, raw: flv::RawFrame) {
         let has_track = match raw.track {
             TrackKind::Video => self.tracks.video.is_some(),
             TrackKind::Audio => self.tracks.audio.is_some(),
@@ -183,7 +183,7 @@ impl Line {
         }));
     }
 
-    fn put(&mut self, item: Item) {
+    pub(super) fn put(&mut self, item: Item) {
         self.flv.clear();
         self.ts_bytes.clear();
         match &item {
@@ -216,7 +216,7 @@ impl Line {
         }
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         for packager in &mut self.packagers {
             packager.end();
             look_at(packager);

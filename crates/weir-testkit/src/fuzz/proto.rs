@@ -208,22 +208,57 @@ pub(super) fn ws_client(data: &[u8]) {
     web_socket(data, ws::Decoder::client);
 }
 
+/// Largest binary and text message, in bytes.
+const WS_BYTES: usize = 1000;
+const WS_TEXT_BYTES: usize = 500;
+
 fn web_socket(data: &[u8], decoder: fn(ws::Limits) -> ws::Decoder) {
-    let mut input = Input(data);
+    let whole = || [data.get(4..).unwrap_or_default()].into_iter();
+    for stream_binary in [false, true] {
+        let limits = ws::Limits {
+            max_message_bytes: WS_BYTES,
+            max_text_bytes: WS_TEXT_BYTES,
+            max_fragments: 8,
+            stream_binary,
+        };
+        let whole = ws_events(decoder(limits), stream_binary, whole());
+        let pieces = ws_events(decoder(limits), stream_binary, Input(data).pieces());
+        assert_eq!(pieces, whole, "pieces make other messages than the whole");
+    }
+    // Streamed or not, the same bytes come out.
     let limits = ws::Limits {
-        max_message_bytes: 1000,
+        max_message_bytes: WS_BYTES,
+        max_text_bytes: WS_BYTES,
         max_fragments: 8,
+        stream_binary: false,
     };
-    let whole = ws_events(
-        decoder(limits),
-        [data.get(4..).unwrap_or_default()].into_iter(),
-    );
-    let pieces = ws_events(decoder(limits), input.pieces());
-    assert_eq!(pieces, whole, "pieces make other messages than the whole");
+    let (held, held_code) = ws_events(decoder(limits), false, whole());
+    let streaming = ws::Limits {
+        stream_binary: true,
+        ..limits
+    };
+    let (streamed, streamed_code) = ws_events(decoder(streaming), true, whole());
+    assert_eq!(held_code, streamed_code);
+    let (held, streamed) = (binary(&held), binary(&streamed));
+    // Of an unfinished message the beginning has been given out.
+    assert!(streamed.starts_with(&held));
 }
 
+fn binary(events: &[ws::Event]) -> Vec<u8> {
+    let data = |event: &ws::Event| match event {
+        ws::Event::Message {
+            is_text: false,
+            data,
+        } => data.to_vec(),
+        _ => Vec::new(),
+    };
+    events.iter().flat_map(data).collect()
+}
+
+/// The events, streamed pieces run together to where another event stands, and the close code.
 fn ws_events<'a>(
     mut decoder: ws::Decoder,
+    streams: bool,
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> (Vec<ws::Event>, Option<u16>) {
     let mut events = Vec::new();
@@ -231,16 +266,29 @@ fn ws_events<'a>(
         let mut rest = piece;
         loop {
             match decoder.next(&mut rest) {
-                Ok(Some(event)) => {
-                    if let ws::Event::Message { data, .. } = &event {
-                        assert!(data.len() <= 1000);
-                    }
-                    events.push(event);
-                }
+                Ok(Some(event)) => put_event(&mut events, event, streams),
                 Ok(None) => break,
                 Err(error) => return (events, Some(error.code)),
             }
         }
+        assert!(decoder.held_bytes() <= 4 * WS_BYTES);
     }
     (events, None)
+}
+
+fn put_event(events: &mut Vec<ws::Event>, event: ws::Event, streams: bool) {
+    if let ws::Event::Message { is_text, data } = &event {
+        assert!(data.len() <= WS_BYTES);
+        if let Some(ws::Event::Message {
+            is_text: false,
+            data: before,
+        }) = events.last_mut()
+            && streams
+            && !is_text
+        {
+            *before = [&before[..], data].concat().into();
+            return;
+        }
+    }
+    events.push(event);
 }

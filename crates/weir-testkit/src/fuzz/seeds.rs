@@ -1,5 +1,6 @@
 //! What each target begins with: well-formed inputs, written by weir's own writers and by hand.
 
+mod live;
 mod proto;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use weir_media::ts::Muxer;
 use weir_media::{Frame, TrackKind, flv};
 use weir_proto::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
 
+pub(super) use live::{fmp4_stream, live_demux, slsp, webm};
 pub(super) use proto::{
     rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };
@@ -335,7 +337,7 @@ fn second_of_both() -> Vec<Frame> {
     (0..4).flat_map(both).collect()
 }
 
-pub(super) fn ts_demux() -> Vec<Vec<u8>> {
+fn ts_stream() -> Vec<u8> {
     let mut out = Vec::new();
     if let Ok(mut muxer) = Muxer::new(&syn::tracks()) {
         muxer.put_tables(&mut out);
@@ -343,20 +345,27 @@ pub(super) fn ts_demux() -> Vec<Vec<u8>> {
             .iter()
             .for_each(|frame| muxer.put_frame(frame, &mut out));
     }
-    in_pieces(&out)
+    out
 }
 
-pub(super) fn fmp4_read() -> Vec<Vec<u8>> {
-    let init = init_segment(&syn::tracks()).unwrap_or_default();
-    let sample = |frame: &Frame| Sample {
+pub(super) fn ts_demux() -> Vec<Vec<u8>> {
+    in_pieces(&ts_stream())
+}
+
+fn to_sample(frame: &Frame) -> Sample {
+    Sample {
         track: frame.track,
         dts: frame.dts_us.unsigned_abs(),
         duration: 3000,
         cts: frame.cts_us,
         key: frame.is_video_key() || frame.track == TrackKind::Audio,
         payload: frame.payload.clone(),
-    };
-    let samples: Vec<_> = second_of_both().iter().map(sample).collect();
+    }
+}
+
+pub(super) fn fmp4_read() -> Vec<Vec<u8>> {
+    let init = init_segment(&syn::tracks()).unwrap_or_default();
+    let samples: Vec<_> = second_of_both().iter().map(to_sample).collect();
     let media = fragment(1, &samples);
     let join =
         |init: &Bytes, media: &[u8]| [&(init.len() as u16).to_be_bytes()[..], init, media].concat();

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use weir_media::codec::avc;
 use weir_media::flv::tag::{AudioTag, VideoTag, parse_audio, parse_video};
 use weir_media::flv::{RawTag, Reader, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO};
 use weir_media::{FrameKind, VideoCodec};
+
+use super::adapt::{PictureShape, is_disposable};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -70,6 +71,8 @@ pub(crate) enum Role {
     Key,
     /// Any other picture.
     Picture,
+    /// A picture that no other refers to.
+    Disposable,
     /// Sound.
     Sound,
 }
@@ -81,10 +84,22 @@ pub(crate) struct ClipTag {
     pub(crate) kind: u8,
     /// Milliseconds since the first frame's own time, over all rounds.
     pub(crate) time_ms: i64,
+    /// When it is shown or heard, on the same clock.
+    pub(crate) pts_ms: i64,
     /// The body.
     pub(crate) body: Bytes,
     /// What it is.
     pub(crate) role: Role,
+    /// Of a further track in a message of several: nothing weir carries, but others may.
+    pub(crate) is_extra: bool,
+}
+
+/// What a tag says of itself.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    role: Role,
+    cts_ms: i64,
+    is_extra: bool,
 }
 
 /// The row of tags. Headers that come again unchanged are left out.
@@ -99,9 +114,10 @@ pub(crate) struct Clip {
     audio: TrackTimes,
     /// Metadata, video and audio headers as sent last.
     headers: [Option<Bytes>; 3],
-    /// Width of NAL lengths of the H.264 in it; `None` for other codecs.
-    avc_length_bytes: Option<usize>,
     video_codec: Option<VideoCodec>,
+    shape: PictureShape,
+    /// The first track of pictures, where a file has several.
+    video_track: Option<u8>,
 }
 
 /// Times of one track in this round.
@@ -143,8 +159,9 @@ impl Clip {
             video: TrackTimes::default(),
             audio: TrackTimes::default(),
             headers: [None, None, None],
-            avc_length_bytes: None,
             video_codec: None,
+            shape: PictureShape::default(),
+            video_track: None,
         })
     }
 
@@ -184,8 +201,9 @@ impl Clip {
     }
 
     /// The codec of the pictures, once known, and the width of its NAL lengths if it is H.264.
-    pub(crate) const fn video(&self) -> (Option<VideoCodec>, Option<usize>) {
-        (self.video_codec, self.avc_length_bytes)
+    pub(crate) fn video(&self) -> (Option<VideoCodec>, Option<usize>) {
+        let is_avc = self.video_codec == Some(VideoCodec::H264);
+        (self.video_codec, is_avc.then(|| self.shape.length_bytes()))
     }
 
     /// The end of a round: true if there is another one.
@@ -205,8 +223,9 @@ impl Clip {
     }
 
     fn place(&mut self, tag: RawTag) -> Option<ClipTag> {
-        let role = self.role(&tag)?;
-        let header = match role {
+        let look = self.look(&tag)?;
+        let header = match look.role {
+            _ if look.is_extra => None,
             Role::Metadata => self.headers.get_mut(0),
             Role::VideoConfig => self.headers.get_mut(1),
             Role::AudioConfig => self.headers.get_mut(2),
@@ -219,49 +238,84 @@ impl Clip {
             *known = Some(tag.body.clone());
         }
         let ms = i64::from(tag.ts_ms);
-        match role {
-            Role::Key | Role::Picture => self.video.add(ms),
+        match look.role {
+            Role::Key | Role::Picture | Role::Disposable => self.video.add(ms),
             Role::Sound => self.audio.add(ms),
             _ => {}
         }
+        let time_ms = ms + self.offset_ms;
         Some(ClipTag {
             kind: tag.tag_type,
-            time_ms: ms + self.offset_ms,
+            time_ms,
+            pts_ms: time_ms + look.cts_ms,
             body: tag.body,
-            role,
+            role: look.role,
+            is_extra: look.is_extra,
         })
     }
 
     /// What a tag is; `None` for what is not sent on: unknown kinds, and ends that are none.
-    fn role(&mut self, tag: &RawTag) -> Option<Role> {
+    fn look(&mut self, tag: &RawTag) -> Option<Look> {
         match tag.tag_type {
             TAG_SCRIPT => tag
                 .body
                 .starts_with(b"\x02\x00\x0aonMetaData")
-                .then_some(Role::Metadata),
-            TAG_VIDEO => match parse_video(tag.body.clone()).ok()?.tag {
-                VideoTag::Config { codec, config } => {
-                    self.video_codec = Some(codec);
-                    let avc = (codec == VideoCodec::H264)
-                        .then(|| avc::AvcConfig::parse(&config).ok())
-                        .flatten();
-                    self.avc_length_bytes = avc.map(|avc| avc.length_bytes);
-                    Some(Role::VideoConfig)
-                }
-                VideoTag::Frame {
-                    kind: FrameKind::Key,
-                    ..
-                } => Some(Role::Key),
-                VideoTag::Frame { .. } => Some(Role::Picture),
-                VideoTag::EndOfSequence | VideoTag::Ignored(_) => None,
-            },
+                .then(|| plain(Role::Metadata)),
+            TAG_VIDEO => self.look_at_video(&tag.body),
             TAG_AUDIO => match parse_audio(tag.body.clone()).ok()?.tag {
-                AudioTag::Config { .. } => Some(Role::AudioConfig),
-                AudioTag::Frame { .. } => Some(Role::Sound),
+                AudioTag::Config { .. } => Some(plain(Role::AudioConfig)),
+                AudioTag::Frame { .. } => Some(plain(Role::Sound)),
                 AudioTag::EndOfSequence | AudioTag::Ignored(_) => None,
             },
             _ => None,
         }
+    }
+
+    fn look_at_video(&mut self, body: &Bytes) -> Option<Look> {
+        let parsed = parse_video(body.clone()).ok()?;
+        let is_extra = parsed.track_id != *self.video_track.get_or_insert(parsed.track_id);
+        let (role, cts_us) = match parsed.tag {
+            VideoTag::Config { codec, config } => {
+                if !is_extra {
+                    self.video_codec = Some(codec);
+                    self.shape = PictureShape::of(codec, &config);
+                }
+                (Role::VideoConfig, 0)
+            }
+            VideoTag::Frame {
+                codec,
+                kind,
+                cts_us,
+                payload,
+                ..
+            } => {
+                // Where a message has several tracks, all of them would have to say it.
+                let alone = parsed.extra_tracks == 0 && !is_extra;
+                let role = match kind {
+                    FrameKind::Key => Role::Key,
+                    _ if alone && is_disposable(codec, self.shape, kind, &payload) => {
+                        Role::Disposable
+                    }
+                    _ => Role::Picture,
+                };
+                (role, cts_us)
+            }
+            VideoTag::EndOfSequence | VideoTag::Ignored(_) => return None,
+        };
+        let cts_ms = i64::from(cts_us) / 1000;
+        Some(Look {
+            role,
+            cts_ms,
+            is_extra,
+        })
+    }
+}
+
+const fn plain(role: Role) -> Look {
+    Look {
+        role,
+        cts_ms: 0,
+        is_extra: false,
     }
 }
 

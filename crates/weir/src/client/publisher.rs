@@ -1,32 +1,28 @@
-//! Sends a clip to a server over RTMP, at the pace of its timestamps or as fast as it goes.
+//! Sends a clip to a server, at the pace of its timestamps or as fast as it goes: what the protocols
+//! have in common. What they do not is [`link`].
+
+mod link;
+mod progress;
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use weir_base::Clock;
-use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
-use weir_proto::rtmp::{ClientEvent, RtmpUrl};
 
 use super::clip::{Clip, ClipTag, Input, Role};
 use super::refusal::Refused;
-use super::rtmp::{RtmpLink, Step};
 use super::stamp;
+use link::{Link, Place, WRITE_TIMEOUT};
+use progress::Progress;
 
-/// Bytes queued for the socket above which no more tags are read.
-const HIGH_WATER_BYTES: usize = 1 << 20;
-/// A socket that takes nothing for so long is dead.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// First and longest pause before another attempt.
 const BACKOFF_MS: (u64, u64) = (500, 10_000);
 /// A connection that lasted this long was a good one: the pauses begin anew.
 const GOOD_CONNECTION_US: i64 = 10_000_000;
-/// Between two progress lines, µs.
-const PROGRESS_US: i64 = 500_000;
 
 /// How to publish.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,21 +37,23 @@ pub(crate) struct PublishOptions {
     pub(crate) retry: bool,
     /// Take any certificate.
     pub(crate) insecure: bool,
-    /// A line on the terminal that says how it goes.
+    /// Over SLSP: send all, however slow the network is.
+    pub(crate) no_adapt: bool,
+    /// A line on the terminal that says how it goes, and one at the end.
     pub(crate) progress: bool,
 }
 
 /// Publishes `input` to `url` until it ends or `stop` resolves, then says good-bye.
 ///
 /// # Errors
-/// What cannot be read; a refusal; a lost connection, unless `retry` is set.
+/// What cannot be read; a refusal; a lost connection, unless `retry` is set or the session resumed.
 pub(crate) async fn publish_file(
     input: impl Into<Input>,
     url: &str,
     options: PublishOptions,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let url = publish_url(url)?;
+    let place = Place::parse(url)?;
     let clock = Clock::real();
     let mut publisher = Publisher {
         clip: Clip::new(input.into(), options.looped)?,
@@ -63,18 +61,11 @@ pub(crate) async fn publish_file(
         progress: Progress::new(&clock, options.progress),
         clock,
         anchor: None,
-        needs_key: false,
         pending: None,
     };
-    publisher.run(url, pin!(stop)).await
-}
-
-fn publish_url(url: &str) -> anyhow::Result<RtmpUrl> {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    if !matches!(scheme.to_ascii_lowercase().as_str(), "rtmp" | "rtmps") {
-        bail!("{url}: weir publishes to rtmp://host/app/stream and rtmps://host/app/stream only");
-    }
-    RtmpUrl::parse(url).with_context(|| url.to_owned())
+    let outcome = publisher.run(place, pin!(stop)).await;
+    publisher.progress.end();
+    outcome
 }
 
 struct Publisher {
@@ -84,8 +75,6 @@ struct Publisher {
     progress: Progress,
     /// When (µs of the clock) which time (ms of the clip) was due.
     anchor: Option<(i64, i64)>,
-    /// After a new connection: nothing goes out before a picture to start with.
-    needs_key: bool,
     /// Read, but not sent when the connection broke.
     pending: Option<ClipTag>,
 }
@@ -95,22 +84,22 @@ enum End {
     /// All was sent, or we were told to stop.
     Done,
     /// The server wants us elsewhere.
-    Moved(RtmpUrl),
+    Moved(Place),
 }
 
 impl Publisher {
     async fn run(
         &mut self,
-        mut url: RtmpUrl,
+        mut place: Place,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<()> {
         let mut pause_ms = BACKOFF_MS.0;
         loop {
             let began_us = self.clock.now_us();
-            let error = match self.connect_and_send(&url, stop.as_mut()).await {
+            let error = match self.connect_and_send(&place, stop.as_mut()).await {
                 Ok(End::Done) => return Ok(()),
-                Ok(End::Moved(place)) => {
-                    url = place;
+                Ok(End::Moved(elsewhere)) => {
+                    place = elsewhere;
                     continue;
                 }
                 Err(error) => error,
@@ -135,59 +124,72 @@ impl Publisher {
 
     async fn connect_and_send(
         &mut self,
-        url: &RtmpUrl,
+        place: &Place,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<End> {
+        // The time without a connection is lost: the pace begins where we are.
+        self.anchor = None;
+        let time_ms = self.pending.as_ref().map_or(0, |tag| tag.time_ms);
+        let headers = self.clip.headers().clone();
         let mut link = tokio::select! {
-            link = RtmpLink::publish(url, self.options.insecure) => link?,
+            link = Link::open(place, &self.options, headers, time_ms) => link?,
             () = stop.as_mut() => return Ok(End::Done),
         };
-        self.send_headers(&mut link);
-        loop {
+        let outcome = self.send_all(&mut link, stop).await;
+        self.progress.connection_ended(&link);
+        if matches!(outcome, Ok(End::Done)) {
+            link.close().await;
+        }
+        outcome
+    }
+
+    async fn send_all(
+        &mut self,
+        link: &mut Link,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> anyhow::Result<End> {
+        let is_stopped = loop {
             let tag = match self.pending.take() {
                 Some(tag) => tag,
                 None => tokio::select! {
                     tag = self.clip.next() => match tag.map_err(|error| error.context(BadInput))? {
                         Some(tag) => tag,
-                        None => break,
+                        None => break false,
                     },
-                    step = link.step() => {
-                        if let Some(place) = self.heard(step?, url)? {
+                    moved = link.step() => {
+                        if let Some(place) = moved? {
                             return Ok(End::Moved(place));
                         }
                         continue;
                     }
-                    () = stop.as_mut() => break,
+                    () = stop.as_mut() => break true,
                 },
             };
             let due_us = self.due_us(&tag);
             self.pending = Some(tag);
-            match self.wait(&mut link, due_us, url, stop.as_mut()).await? {
+            match self.wait(link, due_us, stop.as_mut()).await? {
                 Waited::Due => {}
-                Waited::Stopped => break,
+                Waited::Stopped => break true,
                 Waited::Moved(place) => return Ok(End::Moved(place)),
             }
             if let Some(tag) = self.pending.take() {
-                self.send(&mut link, &tag)?;
+                self.send(link, tag)?;
             }
-        }
-        self.drain(&mut link).await?;
-        link.close().await;
-        self.progress.end();
+        };
+        link.drain(is_stopped).await?;
         Ok(End::Done)
     }
 
     /// Serves the connection until the tag is due and there is room for it.
     async fn wait(
         &mut self,
-        link: &mut RtmpLink,
+        link: &mut Link,
         due_us: i64,
-        url: &RtmpUrl,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<Waited> {
         loop {
             let left_us = u64::try_from(due_us.saturating_sub(self.clock.now_us())).unwrap_or(0);
-            let is_full = link.pending_bytes() >= HIGH_WATER_BYTES;
+            let is_full = link.is_full();
             if left_us == 0 && !is_full {
                 return Ok(Waited::Due);
             }
@@ -197,8 +199,8 @@ impl Publisher {
                 Duration::from_micros(left_us)
             };
             tokio::select! {
-                step = link.step() => {
-                    if let Some(place) = self.heard(step?, url)? {
+                moved = link.step() => {
+                    if let Some(place) = moved? {
                         return Ok(Waited::Moved(place));
                     }
                 }
@@ -226,65 +228,15 @@ impl Publisher {
         at_us + (tag.time_ms - time_ms) * 1000
     }
 
-    /// What the server said; a URL if the stream is to go there.
-    fn heard(&mut self, step: Step, url: &RtmpUrl) -> anyhow::Result<Option<RtmpUrl>> {
-        match step {
-            Step::Moved | Step::Event(ClientEvent::Status { .. }) => {}
-            Step::Closed => bail!("the server closed the connection"),
-            Step::Event(ClientEvent::Closed) => bail!("the server ended the stream"),
-            Step::Event(ClientEvent::Redirect { url }) => return Ok(Some(publish_url(&url)?)),
-            Step::Event(ClientEvent::Reconnect { tc_url }) => {
-                self.forget_connection();
-                let place = tc_url
-                    .map(|place| publish_url(&format!("{place}/{}", url.stream_with_query())));
-                return Ok(Some(place.unwrap_or_else(|| Ok(url.clone()))?));
-            }
-            Step::Event(event) => tracing::debug!(?event, "from the server"),
+    fn send(&mut self, link: &mut Link, mut tag: ClipTag) -> anyhow::Result<()> {
+        let is_picture = matches!(tag.role, Role::Key | Role::Picture | Role::Disposable);
+        if self.options.stamp && is_picture {
+            tag.body = self.stamped(&tag.body)?;
         }
-        Ok(None)
-    }
-
-    /// What the new connection does not know: the headers sent to the one before.
-    fn send_headers(&mut self, link: &mut RtmpLink) {
-        let [metadata, video, audio] = self.clip.headers().clone();
-        self.needs_key = video.is_some();
-        self.forget_connection();
-        if let Some(body) = metadata {
-            link.send_metadata(&body);
+        let (time_ms, bytes) = (tag.time_ms, tag.body.len());
+        if link.send(tag) {
+            self.progress.sent(time_ms, bytes, is_picture, link);
         }
-        let ms = low_32(self.pending.as_ref().map_or(0, |tag| tag.time_ms));
-        for (kind, body) in [(TAG_VIDEO, video), (TAG_AUDIO, audio)] {
-            if let Some(body) = body {
-                link.send(kind, ms, &body);
-            }
-        }
-    }
-
-    /// The time without a connection is lost; the pace begins where we are.
-    fn forget_connection(&mut self) {
-        self.anchor = None;
-    }
-
-    fn send(&mut self, link: &mut RtmpLink, tag: &ClipTag) -> anyhow::Result<()> {
-        match tag.role {
-            Role::Metadata => {
-                link.send_metadata(&tag.body);
-                return Ok(());
-            }
-            Role::Key => self.needs_key = false,
-            Role::Picture | Role::Sound if self.needs_key => return Ok(()),
-            _ => {}
-        }
-        let is_picture = matches!(tag.role, Role::Key | Role::Picture);
-        let stamped = if self.options.stamp && is_picture {
-            Some(self.stamped(&tag.body)?)
-        } else {
-            None
-        };
-        let body = stamped.as_ref().unwrap_or(&tag.body);
-        link.send(tag.kind, low_32(tag.time_ms), body);
-        self.progress
-            .sent(tag.time_ms, body.len(), is_picture, link.pending_bytes());
         Ok(())
     }
 
@@ -301,37 +253,18 @@ impl Publisher {
         Ok(stamp::stamp_tag(body, length_bytes, self.clock.wall_us())
             .unwrap_or_else(|| body.clone()))
     }
-
-    async fn drain(&self, link: &mut RtmpLink) -> anyhow::Result<()> {
-        while link.pending_bytes() > 0 {
-            match timeout(WRITE_TIMEOUT, link.step()).await {
-                Ok(step) => {
-                    if matches!(step?, Step::Closed) {
-                        bail!("the server closed before it had taken everything");
-                    }
-                }
-                Err(_) => bail!("the server took nothing for {} s", WRITE_TIMEOUT.as_secs()),
-            }
-        }
-        Ok(())
-    }
 }
 
 enum Waited {
     Due,
     Stopped,
-    Moved(RtmpUrl),
+    Moved(Place),
 }
 
 /// Marks errors that another connection would not mend.
 #[derive(Debug, thiserror::Error)]
 #[error("the input cannot be published")]
 struct BadInput;
-
-/// RTMP's clock: the low 32 bits.
-fn low_32(ms: i64) -> u32 {
-    u32::try_from(ms.rem_euclid(1 << 32)).unwrap_or_default()
-}
 
 /// Between three quarters and all of `ms`, so that many clients do not come back at once.
 fn jittered(ms: u64) -> u64 {
@@ -341,78 +274,12 @@ fn jittered(ms: u64) -> u64 {
     ms - ms * u64::from(byte[0]) / 1024
 }
 
-/// The line on the terminal.
-#[derive(Debug)]
-struct Progress {
-    clock: Clock,
-    is_on: bool,
-    began_us: i64,
-    shown_us: i64,
-    bytes_since: usize,
-    frames: u64,
-}
-
-impl Progress {
-    fn new(clock: &Clock, wanted: bool) -> Self {
-        let is_on = wanted && std::io::stderr().is_terminal();
-        let now_us = clock.now_us();
-        Self {
-            clock: clock.clone(),
-            is_on,
-            began_us: now_us,
-            shown_us: now_us,
-            bytes_since: 0,
-            frames: 0,
-        }
-    }
-
-    fn sent(&mut self, time_ms: i64, bytes: usize, is_picture: bool, queued_bytes: usize) {
-        self.bytes_since += bytes;
-        self.frames += u64::from(is_picture);
-        let now_us = self.clock.now_us();
-        let since_us = now_us - self.shown_us;
-        if !self.is_on || since_us < PROGRESS_US {
-            return;
-        }
-        let kbit_s = self.bytes_since as f64 * 8000.0 / since_us as f64;
-        let (media_s, wall_s) = (
-            time_ms as f64 / 1000.0,
-            (now_us - self.began_us) as f64 / 1e6,
-        );
-        let mut out = std::io::stderr().lock();
-        // A terminal that is gone takes nothing with it.
-        let _ = write!(
-            out,
-            "\r{media_s:.1} s of media in {wall_s:.1} s, {} pictures, {kbit_s:.0} kbit/s, {} KiB queued \x1b[K",
-            self.frames,
-            queued_bytes / 1024,
-        );
-        let _ = out.flush();
-        (self.shown_us, self.bytes_since) = (now_us, 0);
-    }
-
-    fn end(&self) {
-        if self.is_on {
-            eprintln!();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_rtmp_urls_are_published_to() {
-        assert!(publish_url("rtmp://h/live/a?key=1").is_ok());
-        assert!(publish_url("RTMPS://h/live/a").is_ok());
-        let error = publish_url("srt://h:9000").unwrap_err().to_string();
-        assert!(error.contains("rtmp://"), "{error}");
-    }
-
-    #[test]
     fn pauses_vary_but_stay_near() {
         assert!((750..=1000).contains(&jittered(1000)));
-        assert_eq!(low_32((1 << 32) + 5), 5);
     }
 }

@@ -2,6 +2,10 @@
 
 use weir_base::Code;
 
+/// Codes with which a connection may end while its SLSP session waits to be resumed: reset,
+/// draining, too slow, overloaded.
+const RESUMABLE: [u16; 4] = [4003, 4009, 4010, 5001];
+
 /// A server refused, or ended what it had granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -69,10 +73,32 @@ impl Refused {
         }
     }
 
+    /// Of an SLSP error message.
+    pub(crate) fn slsp(number: u16, name: &str, message: &str) -> Self {
+        let words = if message.is_empty() { name } else { message };
+        let said = format!("the server refused: {words}");
+        // A weir says what to do about it in its message, for pages that show nothing else.
+        let advises =
+            Code::from_number(number).is_some_and(|code| words.contains(code.entry().advice));
+        let text = if advises {
+            format!("{said} (code {number} {name})")
+        } else {
+            with_advice(said, Some(number), !message.is_empty())
+        };
+        let code = Some(number);
+        Self { code, text }
+    }
+
+    /// Whether this ended a connection and not what it stood for: a session may be resumed.
+    pub(crate) fn may_resume(&self) -> bool {
+        self.code.is_none_or(|code| RESUMABLE.contains(&code))
+    }
+
     /// Whether asking again later, unchanged, may be answered differently.
     pub(crate) fn may_pass(&self) -> bool {
         // Who may not (1xxx, 2xxx) will not in a second either, except where a quota is full.
-        !matches!(self.code, Some(1000..=2004 | 2007..=2999 | 3006))
+        // What the source is will not either: its codecs, its bitrate.
+        !matches!(self.code, Some(1000..=2004 | 2007..=2999 | 3006 | 4011))
     }
 }
 
@@ -116,6 +142,25 @@ mod tests {
             Refused::http(502, b"<html>").to_string(),
             "the server answered 502"
         );
+    }
+
+    #[test]
+    fn an_slsp_error_is_told_with_the_registrys_advice() {
+        let refused = Refused::slsp(1004, "auth_bad_signature", "the signature is wrong");
+        let words = refused.to_string();
+        assert!(
+            words.contains("the signature is wrong (code 1004 auth_bad_signature). "),
+            "{words}"
+        );
+        assert!(!refused.may_resume() && !refused.may_pass());
+        assert!(Refused::slsp(4009, "draining", "").may_resume());
+        assert!(Refused::web_socket(Some(1006), "").may_resume());
+        let advice = Code::from_number(1004).unwrap().entry().advice;
+        let weirs_own = Refused::slsp(1004, "auth_bad_signature", &format!("No. {advice}"));
+        assert_eq!(weirs_own.to_string().matches(advice).count(), 1);
+        // A code of a later version: its number and words.
+        let newer = Refused::slsp(2999, "later", "no more").to_string();
+        assert_eq!(newer, "the server refused: no more (code 2999)");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! FLV over WebSocket, from the client's end.
+//! The client's end of WebSockets: the handshake, and playing FLV.
 
 use anyhow::{Context, bail};
 use base64_key::random_key;
@@ -30,10 +30,11 @@ pub(crate) async fn watch(
     options: &WatchOptions,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<()> {
-    let mut socket = upgrade(url, options).await?;
+    let mut socket = upgrade(url, options.insecure, None).await?;
     let mut frames = Decoder::client(Limits {
         max_message_bytes: MAX_MESSAGE_BYTES,
         max_fragments: MAX_FRAGMENTS,
+        ..Limits::default()
     });
     let mut flv = FlvDecoder::default();
     let mut buffer = vec![0; READ_BYTES];
@@ -72,23 +73,38 @@ pub(crate) async fn watch(
     }
 }
 
-type Socket = TokioIo<hyper::upgrade::Upgraded>;
+/// A connection after the handshake.
+pub(crate) type Socket = TokioIo<hyper::upgrade::Upgraded>;
 
-async fn upgrade(url: &HttpUrl, options: &WatchOptions) -> anyhow::Result<Socket> {
+/// The handshake (RFC 6455 §4.1), offering `subprotocol`; a server that chooses none is taken too.
+pub(crate) async fn upgrade(
+    url: &HttpUrl,
+    insecure: bool,
+    subprotocol: Option<&str>,
+) -> anyhow::Result<Socket> {
     let key = random_key()?;
-    let headers = [
+    let mut headers = vec![
         (header::CONNECTION, "Upgrade"),
         (header::UPGRADE, "websocket"),
         (header::SEC_WEBSOCKET_VERSION, "13"),
         (header::SEC_WEBSOCKET_KEY, key.as_str()),
     ];
-    let mut client = HttpClient::new(options.insecure);
+    headers.extend(subprotocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
+    let mut client = HttpClient::new(insecure);
     let (response, _) = client.get(url, &headers).await?;
     let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS
         || accepted.is_none_or(|value| value != accept_key(&key).as_str())
     {
-        bail!("{url}: the server does not speak WebSocket there");
+        let path = url.path.split('?').next().unwrap_or_default();
+        bail!("{} does not speak WebSocket at {path}", url.authority());
+    }
+    let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+    if let Some(other) = chosen.filter(|chosen| subprotocol.is_none_or(|name| *chosen != name)) {
+        bail!(
+            "{} chose the protocol {other:?}, which was not offered",
+            url.authority()
+        );
     }
     Ok(TokioIo::new(hyper::upgrade::on(response).await?))
 }

@@ -87,8 +87,8 @@ struct FanOutArgs {
 
 #[derive(Debug, clap::Args)]
 struct PublishArgs {
-    /// `rtmp://host/app/stream`; the publishers append `-0`, `-1`, … to the stream's name, so the
-    /// server should run with `auth.publish=open`.
+    /// `rtmp://host/app/stream` or `ws://host/slsp/app/stream`; the publishers append `-0`, `-1`, … to
+    /// the stream's name, so the server should run with `auth.publish=open`.
     #[arg(long)]
     url: String,
     /// An FLV file, looped.
@@ -242,6 +242,8 @@ async fn run_publish(args: PublishArgs) -> anyhow::Result<()> {
         tasks.spawn("publisher", async move {
             let options = PublishOptions {
                 looped: true,
+                // What is measured is the whole stream.
+                no_adapt: true,
                 ..PublishOptions::default()
             };
             if let Err(error) = publish_file(clip, &url, options, shutdown.stopping()).await {

@@ -14,7 +14,8 @@ pub(crate) struct Args {
     /// `ffmpeg -re -i FILE -c copy -f flv - | weir publish - URL`.
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
-    /// `rtmp[s]://host[:port]/app/stream[?key=…]`.
+    /// `rtmp[s]://host[:port]/app/stream[?key=…]` or, over any HTTP port and proxy,
+    /// `ws[s]://host[:port]/slsp/app/stream[?key=…]`.
     url: String,
     /// Begin again at the end, for ever; the times go on.
     #[arg(long = "loop")]
@@ -26,10 +27,15 @@ pub(crate) struct Args {
     /// how late it is when it arrives.
     #[arg(long)]
     stamp: bool,
-    /// Connect again when the connection is lost.
+    /// Connect again when the connection is lost. Over ws[s]:// a session goes on over a new
+    /// connection within seconds anyway; this is for longer breaks.
     #[arg(long)]
     retry: bool,
-    /// Take any certificate (rtmps).
+    /// Over ws[s]://: send every picture, however late. Otherwise, when the network takes less than
+    /// the source gives, pictures are left out that no other refers to, then whole groups.
+    #[arg(long)]
+    no_adapt: bool,
+    /// Take any certificate (rtmps, wss).
     #[arg(long)]
     insecure: bool,
 }
@@ -56,6 +62,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         stamp: args.stamp,
         retry: args.retry,
         insecure: args.insecure,
+        no_adapt: args.no_adapt,
         progress: true,
     };
     let stop = async {

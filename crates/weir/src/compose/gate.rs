@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use arc_swap::ArcSwap;
+use weir_api::AppFacts;
 use weir_base::sign::{self, Action, Signed, Subject};
 use weir_base::{Clock, Code, Refusal};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant};
 
 use super::secrets::Secrets;
-use crate::config::{App, Auth, Config, PlayAuth, PublishAuth};
+use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp};
 
 /// See the module's words.
 pub(crate) struct Gate {
@@ -21,6 +22,7 @@ pub(crate) struct Gate {
 struct Rules {
     auth: Auth,
     takeover: bool,
+    slsp: Slsp,
     apps: BTreeMap<String, App>,
 }
 
@@ -29,8 +31,21 @@ impl Rules {
         Self {
             auth: config.auth.clone(),
             takeover: config.stream.takeover,
+            slsp: config.slsp.clone(),
             apps: config.apps.clone(),
         }
+    }
+
+    fn app(&self, name: &str) -> App {
+        self.apps.get(name).cloned().unwrap_or_default()
+    }
+
+    fn publish(&self, app: &App) -> PublishAuth {
+        app.publish.unwrap_or(self.auth.publish)
+    }
+
+    fn play(&self, app: &App) -> PlayAuth {
+        app.play.unwrap_or(self.auth.play)
     }
 }
 
@@ -49,17 +64,33 @@ impl Gate {
         self.rules.store(Rules::new(config).into());
     }
 
+    /// What anybody may know of an app: enough to publish to it or play from it rightly.
+    pub(crate) fn facts(&self, name: &str) -> AppFacts {
+        let rules = self.rules.load();
+        let app = rules.app(name);
+        AppFacts {
+            app: name.to_owned(),
+            publish: match rules.publish(&app) {
+                PublishAuth::Key => "key",
+                PublishAuth::Open => "open",
+            },
+            play: match rules.play(&app) {
+                PlayAuth::Open => "open",
+                PlayAuth::Signed => "signed",
+            },
+            max_kbps: app.max_kbps,
+            keyframe_ms: rules.slsp.keyframe_ms,
+            encoders: rules.slsp.encoders.clone(),
+        }
+    }
+
     fn decide(&self, admission: &Admission<'_>) -> Result<Grant, Refusal> {
         let rules = self.rules.load();
-        let app = rules
-            .apps
-            .get(admission.key.app())
-            .cloned()
-            .unwrap_or_default();
+        let app = rules.app(admission.key.app());
         let takeover = app.takeover.unwrap_or(rules.takeover);
         let open = match admission.action {
-            Action::Publish => app.publish.unwrap_or(rules.auth.publish) == PublishAuth::Open,
-            Action::Play => app.play.unwrap_or(rules.auth.play) == PlayAuth::Open,
+            Action::Publish => rules.publish(&app) == PublishAuth::Open,
+            Action::Play => rules.play(&app) == PlayAuth::Open,
         };
         if !open {
             self.check(admission, &rules.auth)?;
@@ -67,6 +98,7 @@ impl Gate {
         Ok(Grant {
             takeover,
             by_query: !open,
+            max_kbps: app.max_kbps,
         })
     }
 
@@ -185,7 +217,8 @@ mod tests {
             ask(&gate, Action::Publish, "party", &[]),
             Ok(Grant {
                 takeover: true,
-                by_query: false
+                by_query: false,
+                max_kbps: None
             })
         );
         assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));

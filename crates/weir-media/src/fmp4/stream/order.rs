@@ -67,6 +67,12 @@ impl Order {
         }
     }
 
+    /// Bytes of the samples that wait, and of the times that are to come.
+    pub(super) fn held_bytes(&self) -> usize {
+        let times = self.video.to_come.len() + self.audio.to_come.len();
+        self.held_bytes + times * size_of::<i64>()
+    }
+
     /// The next sample that may go.
     pub(super) fn next(&mut self) -> Option<(Pending, Bytes)> {
         let video = self.video.may_go(&self.audio);

@@ -8,6 +8,7 @@ use super::*;
 use crate::codec::avc::tests::{PPS, SPS_1080P};
 use crate::codec::vp9;
 use crate::flv::RawFrame;
+use crate::ingest::testing::{drain, error_of, events_of, frames_of, tracks_of};
 use crate::ts::tests::tracks;
 use crate::{FrameKind, TrackKind};
 
@@ -71,37 +72,16 @@ fn moof(tfhd: &[u8], more: &[u8]) -> Vec<u8> {
     boxed(b"moof", &boxed(b"traf", &[tfhd, more].concat()))
 }
 
-fn drain(demuxer: &mut Demuxer, out: &mut Vec<Result<Event>>) {
-    loop {
-        match demuxer.next() {
-            Ok(None) => return,
-            Err(error) if out.last() == Some(&Err(error.clone())) => return,
-            Ok(Some(event)) => out.push(Ok(event)),
-            Err(error) => out.push(Err(error)),
-        }
-    }
-}
-
 fn demux(pieces: &[&[u8]]) -> Vec<Result<Event>> {
-    let (mut demuxer, mut out) = (Demuxer::new(), Vec::new());
-    for piece in pieces {
-        demuxer.push(piece);
-        drain(&mut demuxer, &mut out);
-    }
-    out
+    events_of(Demuxer::new(), pieces)
 }
 
 fn frames(bytes: &[u8]) -> Vec<RawFrame> {
-    let frame = |event| match event {
-        Ok(Event::Frame(frame)) => Some(frame),
-        Err(error) => panic!("{error}"),
-        _ => None,
-    };
-    demux(&[bytes]).into_iter().filter_map(frame).collect()
+    frames_of(demux(&[bytes]))
 }
 
 fn error(bytes: &[u8]) -> MediaError {
-    demux(&[bytes]).pop().unwrap().unwrap_err()
+    error_of(demux(&[bytes]))
 }
 
 fn sample(track: TrackKind, dts: u64, duration: u32, cts: i32) -> Sample {
@@ -256,11 +236,8 @@ fn parameter_sets_may_be_in_the_samples() {
     let head = moof(&tfhd, &run(0)).len() as u32;
     let bytes = [init, moof(&tfhd, &run(head + 8)), boxed(b"mdat", &payload)];
     let events = demux(&[&bytes.concat()]);
-    let width = events.iter().find_map(|event| match event {
-        Ok(Event::Tracks(tracks)) => tracks.video.as_ref().map(|video| video.width),
-        _ => None,
-    });
-    assert_eq!(width, Some(1920));
+    let told = tracks_of(&events);
+    assert_eq!(told[0].video.as_ref().unwrap().width, 1920);
     assert!(matches!(events.last(), Some(Ok(Event::Frame(_)))));
 }
 
@@ -274,13 +251,8 @@ fn a_new_movie_begins_new_tracks() {
         write_fragment(0, &[sample(TrackKind::Audio, 0, 1, 0)]).to_vec(),
     ];
     let events = demux(&[&bytes.concat()]);
-    let told: Vec<_> = events
-        .iter()
-        .filter_map(|event| match event {
-            Ok(Event::Tracks(tracks)) => Some(tracks.video.is_some()),
-            _ => None,
-        })
-        .collect();
+    let told = tracks_of(&events);
+    let told: Vec<_> = told.iter().map(|tracks| tracks.video.is_some()).collect();
     assert_eq!(told, [true, false]);
 }
 
@@ -313,7 +285,7 @@ fn sizes_over_the_limits_are_refused_at_once_and_for_good() {
         assert!(matches!(error, MediaError::TooLarge { .. }), "{error:?}");
         demuxer.push(&[0; 100]);
         assert_eq!(demuxer.next(), Err(error));
-        assert!(demuxer.buffer.is_empty());
+        assert_eq!(demuxer.held_bytes(), 0);
     }
     let tfhd = full(b"tfhd", 0, TFHD_BASE_IS_MOOF, &numbers(&[1]));
     for fields in [&[1, 0, u32::MAX, 0][..], &[u32::MAX, 0]] {
@@ -350,7 +322,7 @@ fn media_data_of_nobody_is_not_kept() {
     demuxer.push(&head);
     assert_eq!(demuxer.next(), Ok(None));
     demuxer.push(&vec![0; 1 << 20]);
-    assert!(demuxer.buffer.is_empty());
+    assert_eq!(demuxer.held_bytes(), 0);
 }
 
 #[test]

@@ -147,6 +147,14 @@ impl Elementary {
         }
     }
 
+    /// Bytes kept for the next PES.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Video { sets, .. } => sets.len(),
+            Self::Audio { carry, .. } => carry.len(),
+        }
+    }
+
     pub(super) fn same_codec(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Video { codec, .. }, Self::Video { codec: other, .. }) => codec == other,

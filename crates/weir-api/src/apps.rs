@@ -1,0 +1,57 @@
+//! Apps as JSON: what a page must know before it publishes or plays.
+
+use axum::Json;
+use axum::extract::{Path, State as Extract};
+use serde::{Deserialize, Serialize};
+
+use crate::State;
+
+/// What anybody may know of an app.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AppFacts {
+    /// Its name.
+    pub app: String,
+    /// Who may publish: `open` or `key`.
+    pub publish: &'static str,
+    /// Who may play: `open` or `signed`.
+    pub play: &'static str,
+    /// The most a publisher may send, kilobits per second.
+    pub max_kbps: Option<u32>,
+    /// Wished milliseconds between keyframes.
+    pub keyframe_ms: u32,
+    /// Which encoder to use on which device; the first that fits counts.
+    pub encoders: Vec<EncoderRule>,
+}
+
+/// One line of the list of hand-tested devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderRule {
+    /// Glob over user agent, platform, model and GPU.
+    #[serde(rename = "match")]
+    pub matches: String,
+    /// Which encoder.
+    #[serde(default)]
+    pub prefer: Prefer,
+    /// Codecs not to use: `h264`, `hevc`, `av1`, `vp9`.
+    #[serde(default)]
+    pub avoid: Vec<String>,
+}
+
+/// Hardware or software.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Prefer {
+    /// The device's own encoder.
+    Hardware,
+    /// The browser's.
+    Software,
+    /// What the browser finds best.
+    #[default]
+    Auto,
+}
+
+/// `GET /api/v1/apps/{app}`.
+pub(crate) async fn one(Extract(state): Extract<State>, Path(app): Path<String>) -> Json<AppFacts> {
+    Json((state.apps)(&app))
+}

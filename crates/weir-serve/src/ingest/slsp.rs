@@ -1,0 +1,399 @@
+//! One SLSP connection: drives the sans-IO session over a WebSocket and publishes into the hub.
+//! `docs/ref/slsp.md` is the protocol.
+//!
+//! A session outlives its sockets: when one breaks, the task keeps the session and waits for the
+//! socket that comes with its token.
+
+mod live;
+mod sessions;
+mod socket;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal, limits};
+use weir_hub::Protocol;
+use weir_hub::hub::PublishRequest;
+use weir_media::ingest::Container;
+use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
+
+use self::live::{Live, Wanted};
+pub use self::sessions::Sessions;
+use self::socket::{Heard, Socket};
+use crate::context::{Asked, Context};
+
+/// `FourCC`s of what is carried, as `ready` says them.
+const CODECS: [&str; 10] = [
+    "avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", ".mp3", "ac-3", "ec-3", "fLaC",
+];
+/// Close codes by which a client says that its broadcast is over; 1005 is a close without a code.
+const OVER: [u16; 3] = [1000, 1001, 1005];
+
+/// What the upgraded request asked for.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// App, all levels.
+    pub app: String,
+    /// Stream.
+    pub stream: String,
+    /// The raw path, to be asked again of another node.
+    pub path: String,
+    /// `Host`.
+    pub host: Option<String>,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The client, trusted proxies taken into account.
+    pub client: SocketAddr,
+}
+
+impl Opening {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            action: Action::Publish,
+            host: self.host.as_deref(),
+            app: &self.app,
+            stream: &self.stream,
+            query: &self.query,
+            ip: self.client.ip(),
+            protocol: Protocol::Slsp,
+        }
+    }
+}
+
+/// Serves one upgraded connection to its end. `greeting` goes out first; `read` is what came behind
+/// the request's head.
+pub async fn serve<S>(context: Context, io: S, greeting: Vec<u8>, read: &[u8], opening: Opening)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let connection = Connection {
+        session: ServerSession::new(),
+        socket: Socket::new(io, greeting, read),
+        context,
+        opening,
+        redirected: false,
+    };
+    connection.run().await;
+}
+
+struct Connection<S> {
+    session: ServerSession,
+    socket: Socket<S>,
+    context: Context,
+    opening: Opening,
+    redirected: bool,
+}
+
+/// How a socket came to its end.
+enum End {
+    /// For the session too.
+    Over(Refusal),
+    /// The session may go on over another socket.
+    Dropped,
+    /// It goes on over this one.
+    Claimed(oneshot::Sender<Box<Live>>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    async fn run(mut self) {
+        let hello = match self.hello().await {
+            Ok(hello) => hello,
+            Err(refusal) => return self.close(refusal).await,
+        };
+        if hello.test {
+            let refusal = self.measure().await;
+            return self.close(refusal).await;
+        }
+        let mut live = match self.begin(&hello).await {
+            Ok(live) => live,
+            Err(refusal) => return self.close(refusal).await,
+        };
+        match self.publish(&mut live).await {
+            End::Over(refusal) => {
+                live.end(refusal.code);
+                self.close(refusal).await;
+            }
+            End::Dropped => {
+                let context = self.context.clone();
+                drop(self);
+                wait_for_next_socket(&context, live).await;
+            }
+            End::Claimed(next) => {
+                // Whoever asked may be gone by now.
+                if let Err(live) = next.send(live) {
+                    wait_for_next_socket(&self.context, live).await;
+                }
+                let words = "the session goes on over another connection";
+                self.close(Refusal::new(Code::TakenOver, words)).await;
+            }
+        }
+    }
+
+    /// The first message, in time.
+    async fn hello(&mut self) -> Result<Hello, Refusal> {
+        let deadline = Instant::now() + Duration::from_millis(limits::HTTP_HEAD_MS);
+        let shutdown = self.context.shutdown.clone();
+        loop {
+            let heard = tokio::select! {
+                heard = timeout_at(deadline, self.socket.hear()) => heard,
+                () = shutdown.stopping() => return Err(Code::Draining.into()),
+            };
+            match heard {
+                Err(_) => return Err(Refusal::new(Code::TooSlow, "no hello in time")),
+                Ok(Heard::Closed(_)) => return Err(Code::ClientStopped.into()),
+                Ok(Heard::Broken) => return Err(Code::NetworkReset.into()),
+                Ok(Heard::Breach(refusal)) => return Err(refusal),
+                Ok(Heard::Media(data)) => self.session.media(data.len()).map_err(breach)?,
+                Ok(Heard::Text(text)) => match self.text(&text)? {
+                    ClientMessage::Hello(hello) => return Ok(hello),
+                    _ => return Err(Code::ProtocolError.into()),
+                },
+                Ok(Heard::Nothing) => {}
+            }
+        }
+    }
+
+    /// The session of the token, or a new one if the sender may.
+    async fn begin(&mut self, hello: &Hello) -> Result<Box<Live>, Refusal> {
+        let container = container_of(&hello.container)?;
+        let key = self.context.stream_key(&self.opening.asked())?;
+        let claimed = match &hello.resume {
+            Some(token) => self.context.slsp.claim(token, &key).await,
+            None => None,
+        };
+        let resumed = claimed.is_some();
+        let live = match claimed {
+            Some(live) => live,
+            None => admit(&self.context, &self.opening, container).await?,
+        };
+        self.session.resume_at(live.bytes);
+        let max_kbps = live.publisher.max_kbps();
+        let (session, resume) = (live.publisher.client().id.to_string(), live.token().into());
+        let resume_us = self.context.hub.idle_timeout_us();
+        let ready = Ready {
+            session,
+            resume,
+            resumed,
+            bytes: live.bytes,
+            ack_ms: slsp::ACK_MS,
+            resume_ms: u32::try_from(resume_us / 1000).unwrap_or(u32::MAX),
+            max_kbps,
+            keyframe_ms: self.context.config.load().slsp.keyframe_ms,
+            codecs: CODECS.map(str::to_owned).to_vec(),
+        };
+        let (stream, agent) = (&live.publisher.stream().key, &hello.agent);
+        self.socket.expect_media();
+        tracing::info!(%stream, session = ready.session, resumed, container = hello.container, agent, "SLSP begins");
+        self.socket.say(&ServerMessage::Ready(ready));
+        Ok(live)
+    }
+
+    async fn publish(&mut self, live: &mut Live) -> End {
+        let shutdown = self.context.shutdown.clone();
+        let mut ack = Box::pin(sleep_until(Instant::now()));
+        loop {
+            if let Some(code) = live.publisher.client().kicked() {
+                return End::Over(code.into());
+            }
+            let now_ms = self.now_ms();
+            let due = self.session.poll_timeout();
+            if due.is_some_and(|due_ms| due_ms <= now_ms) {
+                let (dts_ms, at_ms) = (live.dts_ms(), self.context.hub.clock().wall_ms());
+                if let Some(ack) = self.session.poll_ack(now_ms, dts_ms, at_ms) {
+                    self.socket.say(&ServerMessage::Ack(ack));
+                }
+            } else if let Some(due_ms) = due {
+                ack.as_mut()
+                    .reset(Instant::now() + Duration::from_millis(due_ms - now_ms));
+            }
+            let heard = tokio::select! {
+                biased;
+                heard = self.socket.hear() => heard,
+                () = ack.as_mut(), if self.session.poll_timeout().is_some() => continue,
+                wanted = live.wanted() => return match wanted {
+                    Wanted::Kicked(code) => End::Over(code.into()),
+                    Wanted::Claimed(next) => End::Claimed(next),
+                },
+                () = shutdown.draining(), if !self.redirected => {
+                    self.redirect();
+                    continue;
+                }
+            };
+            match self.answer(heard, live) {
+                Ok(None) => {}
+                Ok(Some(end)) => return end,
+                Err(refusal) => return End::Over(refusal),
+            }
+        }
+    }
+
+    fn answer(&mut self, heard: Heard, live: &mut Live) -> Result<Option<End>, Refusal> {
+        match heard {
+            Heard::Media(data) => {
+                self.session.media(data.len()).map_err(breach)?;
+                let received = data.len() as u64;
+                self.context
+                    .hub
+                    .counters()
+                    .received(Protocol::Slsp, received);
+                live.take(&data)?;
+                self.hint(live);
+            }
+            Heard::Text(text) => match self.text(&text)? {
+                ClientMessage::Bye => return Ok(Some(End::Over(Code::ClientStopped.into()))),
+                ClientMessage::Stats(stats) => live.sender(stats),
+                ClientMessage::Restart(restart) => live.restart(container_of(&restart.container)?),
+                ClientMessage::Hello(_) => {}
+            },
+            Heard::Closed(code) if OVER.contains(&code) => {
+                return Ok(Some(End::Over(Code::ClientStopped.into())));
+            }
+            Heard::Closed(_) | Heard::Broken => return Ok(Some(End::Dropped)),
+            Heard::Breach(refusal) => return Err(refusal),
+            Heard::Nothing => {}
+        }
+        Ok(None)
+    }
+
+    /// Tells a sender above the app's ceiling, once each time it gets there.
+    fn hint(&mut self, live: &mut Live) {
+        if let Some(max_kbps) = live.hint() {
+            self.socket.say(&ServerMessage::Hint { max_kbps });
+        }
+    }
+
+    /// Tells the sender where to go on, if the operator has said where.
+    fn redirect(&mut self) {
+        self.redirected = true;
+        let config = self.context.config.load();
+        let successor = config.slsp.successor.trim_end_matches('/');
+        if !successor.is_empty() {
+            let url = format!("{successor}{}", self.opening.path);
+            self.socket.say(&ServerMessage::Redirect { url });
+        }
+    }
+
+    /// Counts what comes and throws it away, within bounds.
+    async fn measure(&mut self) -> Refusal {
+        if let Err(refusal) = self.context.admit(&self.opening.asked()).await {
+            return refusal;
+        }
+        self.socket.expect_media();
+        self.socket.say(&ServerMessage::Ready(Ready {
+            ack_ms: slsp::ACK_MS,
+            ..Ready::default()
+        }));
+        let deadline = Instant::now() + Duration::from_millis(slsp::TEST_MS);
+        let shutdown = self.context.shutdown.clone();
+        while self.session.bytes() < slsp::TEST_BYTES {
+            let now_ms = self.now_ms();
+            let at_ms = self.context.hub.clock().wall_ms();
+            if let Some(ack) = self.session.poll_ack(now_ms, -1, at_ms) {
+                self.socket.say(&ServerMessage::Ack(ack));
+            }
+            let due_ms = self.session.poll_timeout().map(|due_ms| due_ms - now_ms);
+            let due = due_ms.map_or(deadline, |ms| Instant::now() + Duration::from_millis(ms));
+            let heard = tokio::select! {
+                heard = self.socket.hear() => heard,
+                () = sleep_until(due.min(deadline)) => Heard::Nothing,
+                () = shutdown.stopping() => return Code::Draining.into(),
+            };
+            match heard {
+                Heard::Media(data) => {
+                    if let Err(error) = self.session.media(data.len()) {
+                        return breach(error);
+                    }
+                }
+                Heard::Text(text) => match self.text(&text) {
+                    Ok(ClientMessage::Bye) => break,
+                    Ok(_) => {}
+                    Err(refusal) => return refusal,
+                },
+                Heard::Closed(_) | Heard::Broken => break,
+                Heard::Breach(refusal) => return refusal,
+                Heard::Nothing => {}
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Code::ClientStopped.into()
+    }
+
+    fn text(&mut self, text: &[u8]) -> Result<ClientMessage, Refusal> {
+        self.session.text(self.now_ms(), text).map_err(breach)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.context.hub.clock().now_us() / 1000).unwrap_or(0)
+    }
+
+    /// Says why, in words and by close code, and closes.
+    async fn close(self, refusal: Refusal) {
+        let code = refusal.code;
+        if code == Code::NetworkReset {
+            return;
+        }
+        if code != Code::ClientStopped {
+            let ip = self.opening.client.ip();
+            self.context
+                .refused(&refusal, Protocol::Slsp, "an SLSP publisher", ip);
+        }
+        self.socket.close(&refusal).await;
+    }
+}
+
+/// A new session, if its sender may.
+async fn admit(
+    context: &Context,
+    opening: &Opening,
+    container: Container,
+) -> Result<Box<Live>, Refusal> {
+    let (key, grant) = context.admit(&opening.asked()).await?;
+    let request = PublishRequest {
+        key: key.clone(),
+        protocol: Protocol::Slsp,
+        addr: opening.client,
+        grant,
+    };
+    let publisher = context.hub.publish(request)?;
+    context.hub.counters().connected(Protocol::Slsp);
+    let entry = context.slsp.enter(key)?;
+    Ok(Box::new(Live::new(publisher, container, entry)))
+}
+
+/// Keeps a session whose socket broke until another socket takes it, or until it has been silent for
+/// too long: the hub sees to that.
+async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
+    let stream = live.publisher.stream().key.clone();
+    tracing::info!(%stream, code = Code::NetworkReset.number(), "SLSP waits for its sender to come back");
+    context
+        .hub
+        .counters()
+        .code(Code::NetworkReset, Protocol::Slsp);
+    loop {
+        match live.wanted().await {
+            Wanted::Kicked(code) => return live.end(code),
+            Wanted::Claimed(next) => match next.send(live) {
+                Ok(()) => return,
+                // Whoever asked is gone again.
+                Err(back) => live = back,
+            },
+        }
+    }
+}
+
+fn container_of(name: &str) -> Result<Container, Refusal> {
+    Container::from_name(name).ok_or_else(|| {
+        let words = format!("the container {name:?} is not known: flv, fmp4, webm and ts are");
+        Refusal::new(Code::ProtocolError, words)
+    })
+}
+
+fn breach(error: slsp::SlspError) -> Refusal {
+    Refusal::new(Code::ProtocolError, error.to_string())
+}

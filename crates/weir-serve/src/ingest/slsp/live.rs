@@ -1,0 +1,157 @@
+//! A session: what stays when a socket breaks.
+
+use tokio::sync::oneshot;
+use weir_base::{Code, Refusal};
+use weir_hub::Publisher;
+use weir_hub::stats::SenderStats;
+use weir_media::MediaError;
+use weir_media::flv::Event;
+use weir_media::ingest::{Container, LiveDemuxer};
+use weir_proto::slsp::Stats;
+
+use super::sessions::Entry;
+
+/// Malformed frames in a row after which a publisher is let go.
+const MALFORMED_IN_A_ROW: u32 = 100;
+
+/// See the module's words.
+pub(super) struct Live {
+    pub(super) publisher: Publisher,
+    /// Bytes of media taken.
+    pub(super) bytes: u64,
+    demuxer: LiveDemuxer,
+    /// Of the containers before this one.
+    last_dts_us: Option<i64>,
+    malformed: u32,
+    is_hinted: bool,
+    entry: Entry,
+}
+
+/// What others want of a session.
+pub(super) enum Wanted {
+    /// To end it.
+    Kicked(Code),
+    /// To go on with it over another socket.
+    Claimed(oneshot::Sender<Box<Live>>),
+}
+
+impl Live {
+    pub(super) fn new(publisher: Publisher, container: Container, entry: Entry) -> Self {
+        Self {
+            publisher,
+            bytes: 0,
+            demuxer: LiveDemuxer::new(container),
+            last_dts_us: None,
+            malformed: 0,
+            is_hinted: false,
+            entry,
+        }
+    }
+
+    pub(super) fn token(&self) -> &str {
+        self.entry.token()
+    }
+
+    /// Resolves when somebody wants something of the session. Nothing is lost if it is not awaited
+    /// to its end.
+    pub(super) async fn wanted(&mut self) -> Wanted {
+        tokio::select! {
+            code = self.publisher.kicked() => Wanted::Kicked(code),
+            next = self.entry.claimed() => Wanted::Claimed(next),
+        }
+    }
+
+    /// The sender's own time of the newest frame, milliseconds; −1 before the first.
+    pub(super) fn dts_ms(&self) -> i64 {
+        let dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
+        dts_us.map_or(-1, |us| us / 1000)
+    }
+
+    /// Takes media.
+    ///
+    /// # Errors
+    /// What ends the session.
+    pub(super) fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
+        self.bytes += data.len() as u64;
+        self.demuxer.push(data);
+        loop {
+            match self.demuxer.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(event)) => self.publish(event),
+                Err(error) => self.forgive(&error)?,
+            }
+        }
+    }
+
+    fn publish(&mut self, event: Event) {
+        match event {
+            Event::Tracks(tracks) => self.publisher.tracks(tracks),
+            Event::Metadata(metadata) => self.publisher.metadata(metadata),
+            Event::Frame(frame) => {
+                self.malformed = 0;
+                self.publisher.frame(frame);
+            }
+            Event::Note(note) => {
+                tracing::info!(stream = %self.publisher.stream().key, "{note}");
+            }
+            Event::EndOfSequence => {}
+        }
+    }
+
+    /// A frame that cannot be read is left out; a container that cannot is an error each time, and
+    /// soon one too many.
+    fn forgive(&mut self, error: &MediaError) -> Result<(), Refusal> {
+        match error {
+            MediaError::Unsupported(what) => {
+                return Err(Refusal::new(Code::CodecUnsupported, what.clone()));
+            }
+            MediaError::NoCodecHeader(_) => {
+                return Err(Refusal::new(Code::NoCodecHeader, error.to_string()));
+            }
+            _ => {}
+        }
+        self.publisher.dropped(1);
+        self.malformed += 1;
+        if self.malformed < MALFORMED_IN_A_ROW {
+            return Ok(());
+        }
+        let code = match error {
+            MediaError::TooLarge { .. } => Code::FrameTooLarge,
+            _ => Code::ProtocolError,
+        };
+        Err(Refusal::new(code, error.to_string()))
+    }
+
+    /// What comes next is a new container, from its first byte.
+    pub(super) fn restart(&mut self, container: Container) {
+        self.last_dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
+        self.demuxer = LiveDemuxer::new(container);
+        self.malformed = 0;
+        self.publisher.restart();
+    }
+
+    /// The ceiling the sender must be told of, once each time it goes above.
+    pub(super) fn hint(&mut self) -> Option<u32> {
+        let was_hinted = self.is_hinted;
+        self.is_hinted = self.publisher.is_above_ceiling();
+        (self.is_hinted && !was_hinted)
+            .then(|| self.publisher.max_kbps())
+            .flatten()
+    }
+
+    pub(super) fn sender(&self, stats: Stats) {
+        /// Characters of an encoder's name that are kept.
+        const ENCODER_CHARS: usize = 64;
+        self.publisher.sender(SenderStats {
+            fps: stats.fps,
+            kbps: stats.kbps,
+            queue_ms: stats.queue_ms,
+            dropped: stats.dropped,
+            encoder: stats.encoder.chars().take(ENCODER_CHARS).collect(),
+        });
+    }
+
+    pub(super) fn end(self: Box<Self>, code: Code) {
+        self.publisher.end(code);
+    }
+}

@@ -1,0 +1,95 @@
+//! The tokens of live sessions, and how a session moves from one socket's task to another's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use weir_base::{Code, Refusal, ids};
+use weir_hub::StreamKey;
+
+use super::live::Live;
+
+/// Bytes of a token: nobody guesses it while a session lasts.
+const TOKEN_BYTES: usize = 16;
+/// Sockets that may ask for one session at the same time; more are told that there is none.
+const CLAIMS: usize = 16;
+/// Time the task that has a session may take to give it away.
+const HANDOVER: Duration = Duration::from_secs(2);
+
+/// See the module's words. One entry per SLSP publisher, so bounded by the hub's streams.
+#[derive(Clone, Default)]
+pub struct Sessions(Arc<Mutex<HashMap<String, Slot>>>);
+
+struct Slot {
+    key: StreamKey,
+    claims: mpsc::Sender<oneshot::Sender<Box<Live>>>,
+}
+
+/// A session's place in the table; it leaves it when dropped.
+pub(super) struct Entry {
+    token: String,
+    claims: mpsc::Receiver<oneshot::Sender<Box<Live>>>,
+    sessions: Sessions,
+}
+
+impl Sessions {
+    /// A place and a token for a new session.
+    ///
+    /// # Errors
+    /// 5001 where the system has no randomness to give.
+    pub(super) fn enter(&self, key: StreamKey) -> Result<Entry, Refusal> {
+        let bytes = ids::random_bytes::<TOKEN_BYTES>()
+            .map_err(|error| Refusal::new(Code::Overloaded, error.to_string()))?;
+        let token = ids::hex(&bytes);
+        let (sender, claims) = mpsc::channel(CLAIMS);
+        let slot = Slot {
+            key,
+            claims: sender,
+        };
+        self.0.lock().insert(token.clone(), slot);
+        Ok(Entry {
+            token,
+            claims,
+            sessions: self.clone(),
+        })
+    }
+
+    /// The live session of this token, if it is one of this stream's. The socket it had is closed by
+    /// its own task.
+    pub(super) async fn claim(&self, token: &str, key: &StreamKey) -> Option<Box<Live>> {
+        let claims = self
+            .0
+            .lock()
+            .get(token)
+            .filter(|slot| slot.key == *key)?
+            .claims
+            .clone();
+        let (give, take) = oneshot::channel();
+        claims.try_send(give).ok()?;
+        timeout(HANDOVER, take).await.ok()?.ok()
+    }
+}
+
+impl Entry {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Resolves when another socket wants the session.
+    pub(super) async fn claimed(&mut self) -> oneshot::Sender<Box<Live>> {
+        match self.claims.recv().await {
+            Some(next) => next,
+            // The table holds the other end for as long as we are in it.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.sessions.0.lock().remove(&self.token);
+    }
+}
