@@ -3,6 +3,10 @@
 //!
 //! node e2e/watch.mjs --base URL [--app live] [--stream demo] [--protocol flv|wsflv|hls|ts]
 //!                    [--screenshot FILE] [--browser PATH] [--timeout_ms 30000]
+//!                    [--measure SECONDS] [--latency auto|low|normal|smooth]
+//!
+//! With --measure it goes on playing so long and adds `measured`: time to the first frame painted, stalls,
+//! rate changes, and the percentiles of the latency the player shows.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,6 +23,8 @@ const { values: args } = parseArgs({
     screenshot: { type: "string" },
     browser: { type: "string" },
     timeout_ms: { type: "string", default: "30000" },
+    measure: { type: "string" },
+    latency: { type: "string" },
   },
 });
 const PROTOCOLS = ["flv", "wsflv", "hls", "ts"];
@@ -74,11 +80,14 @@ async function checkList(page) {
 
 async function checkWatch(page) {
   const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-  await page.goto(new URL(`/watch/${path}?protocol=${args.protocol}`, args.base).href, { waitUntil: "domcontentloaded" });
+  const url = new URL(`/watch/${path}?protocol=${args.protocol}`, args.base);
+  if (args.latency) url.searchParams.set("latency", args.latency);
+  await page.goto(url.href, { waitUntil: "domcontentloaded" });
   const opened_ms = Date.now();
   const look = () =>
     page.evaluate(() => {
-      const video = document.getElementById("video");
+      const player = document.querySelector("weir-player");
+      const video = player?.video;
       const { playerState, protocol } = document.documentElement.dataset;
       return {
         at_s: video?.currentTime ?? 0,
@@ -87,7 +96,8 @@ async function checkWatch(page) {
         width: video?.videoWidth ?? 0,
         frames: video?.getVideoPlaybackQuality?.().totalVideoFrames ?? 0,
         dropped: video?.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
-        live: document.querySelector(".pill")?.textContent ?? "",
+        live: player?.shadowRoot.querySelector("[part~=live-button]")?.textContent ?? "",
+        engine: player?.stats?.engine ?? "",
       };
     });
 
@@ -103,14 +113,41 @@ async function checkWatch(page) {
     }
     last = now;
   }
-  Object.assign(result, { playing: last.protocol, state: last.state, width: last.width, frames: last.frames, dropped: last.dropped, live: last.live });
+  Object.assign(result, { playing: last.protocol, state: last.state, width: last.width, frames: last.frames, dropped: last.dropped, live: last.live, engine: last.engine });
   result.advanced_s = Math.round(result.advanced_s * 1000) / 1000;
+  if (args.measure) result.measured = await measure(page, Number(args.measure));
   if (args.screenshot) {
     mkdirSync(dirname(resolve(args.screenshot)), { recursive: true });
     await page.screenshot({ path: args.screenshot });
   }
   if (result.advanced_s < ADVANCE_S) throw new Error(`played ${result.advanced_s} s of ${ADVANCE_S} s, state ${last.state}`);
   if (last.protocol !== args.protocol) throw new Error(`plays over ${last.protocol}, not ${args.protocol}`);
+}
+
+/** What the player says of itself, ten times a second. */
+async function measure(page, seconds) {
+  const samples = await page.evaluate(async (until_ms) => {
+    const player = document.querySelector("weir-player");
+    const out = [];
+    for (const end_ms = performance.now() + until_ms; performance.now() < end_ms; ) {
+      out.push(player.stats);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return out;
+  }, seconds * 1000);
+  const latency = samples.flatMap(({ latency }) => (latency ? [latency.ms] : [])).sort((a, b) => a - b);
+  const at = (part) => Math.round(latency[Math.min(latency.length - 1, Math.floor(latency.length * part))] ?? -1);
+  const newest = samples.at(-1);
+  const changes = samples.filter(({ playbackRate }, i) => i > 0 && playbackRate !== samples[i - 1].playbackRate).length;
+  return {
+    join_ms: newest.join_ms,
+    stalls: newest.stalls,
+    stalled_ms: Math.round(newest.stalled_ms),
+    rate_changes: changes,
+    target_ms: Math.round(newest.target_ms),
+    latency_kind: newest.latency?.kind ?? "",
+    latency_ms: { p50: at(0.5), p99: at(0.99) },
+  };
 }
 
 function findBrowser() {

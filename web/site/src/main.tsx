@@ -1,18 +1,22 @@
 //! The entry: one page by the path, drawn again when the language changes.
 
-import { parseWatchPath } from "@weir/player";
+import { parseEmbedPath, parseWatchPath } from "@weir/player";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { language, onLanguage } from "./i18n";
+import { Embed } from "./pages/Embed";
 import { Home } from "./pages/Home";
 import { NotFound } from "./pages/NotFound";
 import { Watch } from "./pages/Watch";
 import { Header } from "./ui/Header";
+import { Lazy } from "./ui/Lazy";
 import "./style.css";
 
 function App() {
   const [, redraw] = useState(language());
   useEffect(() => onLanguage(redraw), []);
+  const embedded = parseEmbedPath(location.pathname);
+  if (embedded) return <Embed name={embedded} />;
   return (
     <>
       <Header />
@@ -21,9 +25,12 @@ function App() {
   );
 }
 
+const studio = () => import("./pages/Studio").then((page) => page.Studio);
+
 function Page() {
   const name = parseWatchPath(location.pathname);
   if (name) return <Watch name={name} />;
+  if (location.pathname.replace(/\/$/, "") === "/studio") return <Lazy load={studio} />;
   return location.pathname === "/" || location.pathname === "/index.html" ? <Home /> : <NotFound />;
 }
 

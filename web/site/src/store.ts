@@ -1,8 +1,8 @@
 //! What the viewer chose, kept in localStorage; a browser that refuses storage just forgets.
 
-import { isProtocol, type Protocol } from "@weir/player";
+import { isProtocol, LATENCY_MODES, type LatencyMode, type Protocol } from "@weir/player";
 
-type Key = "language" | "protocol" | "volume" | "muted" | "stats";
+type Key = "language" | "protocol" | "latency" | "volume" | "muted" | "stats";
 
 function read(key: Key): string | null {
   try {
@@ -30,6 +30,12 @@ export const store = {
     return isProtocol(value) ? value : null;
   },
   setProtocol: (value: Protocol | null) => write("protocol", value),
+
+  latency(): LatencyMode | null {
+    const value = read("latency");
+    return LATENCY_MODES.find((mode) => mode === value) ?? null;
+  },
+  setLatency: (value: LatencyMode) => write("latency", value),
 
   volume(): number {
     const text = read("volume");

@@ -1,9 +1,9 @@
-//! Texts, numbers and the curve's scale.
+//! Texts and numbers.
 
 import { expect, test } from "vitest";
 import { bitrate, codecName, duration, huesOf, rate, resolution, seconds } from "../src/format";
 import { fill, pickLanguage } from "../src/i18n";
-import { scaleTop } from "../src/watch/curve";
+import { readPlayerQuery } from "../src/watch/query";
 
 test("the stored language wins, then the first one we have", () => {
   expect(pickLanguage("zh", ["en-US"])).toBe("zh");
@@ -37,7 +37,22 @@ test("the same name has the same colours, another name others", () => {
   expect(huesOf("live/demo")).not.toEqual(huesOf("live/demo2"));
 });
 
-test("the scale holds the highest point", () => {
-  expect(scaleTop([])).toBe(500);
-  expect(scaleTop([{ at_ms: 0, ms: 1001 }, { at_ms: 1, ms: null }])).toBe(2000);
+test("a page's address speaks to the player, the rest goes with the media", () => {
+  expect(readPlayerQuery("?protocol=hls&key=a%26b&muted&latency=low&t=1")).toEqual({
+    protocol: "hls",
+    latency: "low",
+    muted: true,
+    autoplay: true,
+    controls: true,
+    media: "?key=a%26b&t=1",
+  });
+  expect(readPlayerQuery("?protocol=rtmp&muted=0&autoplay=0&controls=false")).toMatchObject({
+    protocol: null,
+    latency: null,
+    muted: false,
+    autoplay: false,
+    controls: false,
+    media: "",
+  });
+  expect(readPlayerQuery("")).toMatchObject({ muted: null, autoplay: true });
 });

@@ -13,9 +13,10 @@ const TIMEOUT_MS = 6000;
 /** Throws on anything but a list. `sent_ms` and `received_ms` are for `ClockOffset`. */
 export async function fetchLive(
   signal?: AbortSignal,
+  origin?: { protocol: string; host: string },
 ): Promise<LiveList & { sent_ms: number; received_ms: number }> {
   const sent_ms = Date.now();
-  const response = await fetch("/api/v1/live", {
+  const response = await fetch(origin ? `${origin.protocol}//${origin.host}/api/v1/live` : "/api/v1/live", {
     cache: "no-store",
     headers: { accept: "application/json" },
     signal: withTimeout(signal),

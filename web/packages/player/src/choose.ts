@@ -13,12 +13,15 @@ export interface Capabilities {
   typeSupported: (mime: string) => boolean;
 }
 
+/** What our own FLV engine takes apart; MP3 is left to mpegts.js. */
+const FLV_VIDEO = new Set(["h264", "hevc", "av1", "vp9"]);
+const FLV_AUDIO = new Set(["aac", "opus", "flac"]);
 /**
- * What mpegts.js 1.8 plays from FLV when tried. It has code for AV1, Opus and FLAC too, but throws
- * on AV1 from SVT-AV1 and buffers nothing, or breaks, with the other two: those go over LL-HLS.
+ * What mpegts.js 1.8 plays from FLV when tried. It has code for AV1 and FLAC too, but throws on AV1
+ * from SVT-AV1 and buffers nothing, or breaks, with FLAC; of Opus it knows packets of 20 ms.
  */
-const FLV_VIDEO = new Set(["h264", "hevc"]);
-const FLV_AUDIO = new Set(["aac", "mp3"]);
+const MPEGTS_VIDEO = new Set(["h264", "hevc"]);
+const MPEGTS_AUDIO = new Set(["aac", "mp3", "opus"]);
 /** What the light build of hls.js demuxes from MPEG-TS; HEVC and AC-3 in TS are left out of it. */
 const TS_VIDEO = new Set(["h264"]);
 const TS_AUDIO = new Set(["aac", "mp3"]);
@@ -40,7 +43,7 @@ export function protocolOrder(
   const decodable = info === null || canDecode(info, can);
   const mse = can.mediaSource || can.managedMediaSource;
 
-  if (can.mediaSource && decodable && carries(info, FLV_VIDEO, FLV_AUDIO)) order.push("flv", "wsflv");
+  if (decodable && flvEngines(can, info).length > 0) order.push("flv", "wsflv");
   if ((mse || can.nativeHls) && decodable) order.push("hls");
   const hlsJsTs = mse && carries(info, TS_VIDEO, TS_AUDIO);
   const nativeTs = can.nativeHls && carries(info, NATIVE_TS_VIDEO, NATIVE_TS_AUDIO);
@@ -50,6 +53,14 @@ export function protocolOrder(
     return [wanted, ...order.filter((protocol) => protocol !== wanted)];
   }
   return order;
+}
+
+/** Engines for FLV, best first; the second one is for when the first has failed. */
+export function flvEngines(can: Capabilities, info: StreamInfo | null): ("weir" | "mpegts")[] {
+  if (!can.mediaSource) return [];
+  const own = carries(info, FLV_VIDEO, FLV_AUDIO) ? (["weir"] as const) : [];
+  const other = carries(info, MPEGTS_VIDEO, MPEGTS_AUDIO) ? (["mpegts"] as const) : [];
+  return [...own, ...other];
 }
 
 /** Whether hls.js shall play it, or the browser by itself. */

@@ -1,8 +1,9 @@
-//! The weir player: plays one live stream into one video element, and keeps at it. No pages, no
-//! styles, no texts here; those belong to whoever embeds it.
+//! The weir player: plays one live stream into one video element, and keeps at it. This entry has no
+//! styles, no texts and no elements; `@weir/player/element` has.
 
 export { fetchLive, type LiveList } from "./api";
 export { ClockOffset } from "./clock";
+export * from "./pacing";
 export { Player, type PlayerOptions } from "./player";
 export * from "./types";
 export * from "./urls";

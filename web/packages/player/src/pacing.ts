@@ -1,34 +1,275 @@
-//! When to play faster, when to jump, how long to wait before asking again. Pure.
+//! When to play faster, when to jump, how much to hold before going on, how long to wait before asking
+//! again. Pure: `now` and numbers in, decisions out.
+//!
+//! The buffer is judged by its *spare*: the least there was ahead of the play position within the last
+//! seconds. Jitter and bursts move the buffer up and down all the time; only what was never needed can
+//! be taken away. Two thresholds keep it calm: catching up begins when the spare is above `high` and
+//! ends when what is ahead is below `low`, the target.
 
-export interface CatchUpConfig {
-  /** Buffered ahead of the play position beyond which playback speeds up, ms. */
-  speedUpAbove_ms: number;
-  /** Back to normal speed below this, ms: lower than the above, so that the rate does not flap. */
-  normalBelow_ms: number;
-  /** 1.1: pitch is kept by the browser, and few people notice. */
-  rate: number;
-  /** Beyond this, jump instead, ms. */
-  jumpAbove_ms: number;
-  /** How much to keep ahead after a jump, ms. */
-  jumpKeep_ms: number;
+/** - `speed`: plays a little faster, with the pitch kept
+ *  - `skip`: jumps to the newest keyframe that leaves the target ahead
+ *  - `none`: stays where it is */
+export type Strategy = "speed" | "skip" | "none";
+/** How close to the live edge: see `PRESETS`. */
+export type LatencyMode = "auto" | "low" | "normal" | "smooth";
+
+export const STRATEGIES: readonly Strategy[] = ["speed", "skip", "none"];
+export const LATENCY_MODES: readonly LatencyMode[] = ["auto", "low", "normal", "smooth"];
+
+export function isStrategy(value: unknown): value is Strategy {
+  return typeof value === "string" && (STRATEGIES as readonly string[]).includes(value);
 }
 
-export const CATCH_UP: CatchUpConfig = {
-  speedUpAbove_ms: 3000,
-  normalBelow_ms: 1500,
-  rate: 1.1,
-  jumpAbove_ms: 8000,
-  jumpKeep_ms: 1500,
+export interface PacingConfig {
+  strategy: Strategy;
+  /** What may be ahead without anything being done about it, ms: the lower threshold. */
+  target_ms: number;
+  /** Repeated stalls raise the target up to this, ms. */
+  limit_ms: number;
+  /** How far behind the newest frame playing begins, ms, if so much is there. */
+  startBehind_ms: number;
+  /** The upper threshold: `target × highFactor`, and at least `highMargin_ms` above it. */
+  highFactor: number;
+  highMargin_ms: number;
+  /** Later than the target by this, even the strategy `speed` jumps, ms. */
+  jumpExcess_ms: number;
+  /** The same right after the beginning, when a slow start has cost time and a jump costs nobody's nerves. */
+  startExcess_ms: number;
+  /** Playback rates, slowest first: the excess over the target decides which. */
+  rates: readonly { above_ms: number; rate: number }[];
+  /** The spare is the least of so many ms. */
+  window_ms: number;
+  /** A rate holds at least so long, unless the buffer gets low, ms. */
+  dwell_ms: number;
+  /** Normal speed holds at least so long before a small excess is caught up with again, ms. */
+  calm_ms: number;
+  /** After a jump nothing is done for so long, ms. */
+  settle_ms: number;
+  /** After a stall, playing waits for this part of the target. */
+  resumePart: number;
+}
+
+export const DEFAULTS: PacingConfig = {
+  strategy: "speed",
+  target_ms: 2000,
+  limit_ms: 6000,
+  startBehind_ms: 1000,
+  highFactor: 1.5,
+  highMargin_ms: 250,
+  jumpExcess_ms: 6000,
+  startExcess_ms: 500,
+  rates: [
+    { above_ms: 0, rate: 1.05 },
+    { above_ms: 400, rate: 1.1 },
+    { above_ms: 3000, rate: 1.2 },
+  ],
+  window_ms: 4000,
+  dwell_ms: 1500,
+  calm_ms: 15_000,
+  settle_ms: 3000,
+  resumePart: 0.5,
 };
 
-export type CatchUp = { act: "rate"; rate: number } | { act: "jump"; back_ms: number };
+/**
+ * `auto` begins like `low`, as a good network needs no more, and lets the buffer grow with the stalls
+ * that happen. The others keep to what they say, within their limits.
+ */
+export const PRESETS: Record<LatencyMode, Partial<PacingConfig>> = {
+  auto: { target_ms: 300, limit_ms: 4000, startBehind_ms: 120, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1500 },
+  low: { target_ms: 300, limit_ms: 1000, startBehind_ms: 80, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1000 },
+  normal: { target_ms: 2000, limit_ms: 6000, startBehind_ms: 1000 },
+  smooth: { target_ms: 4000, limit_ms: 10_000, startBehind_ms: 3000 },
+};
 
-/** `ahead_ms` is buffered end − play position; `rate` the present playback rate. */
-export function catchUp(ahead_ms: number, rate: number, config: CatchUpConfig = CATCH_UP): CatchUp {
-  if (ahead_ms > config.jumpAbove_ms) return { act: "jump", back_ms: config.jumpKeep_ms };
-  if (ahead_ms > config.speedUpAbove_ms) return { act: "rate", rate: config.rate };
-  if (rate > 1 && ahead_ms > config.normalBelow_ms) return { act: "rate", rate };
-  return { act: "rate", rate: 1 };
+/** What a decision is made from. */
+export interface CatchUpState {
+  now_ms: number;
+  /** End of the buffer minus play position, ms. */
+  ahead_ms: number;
+  /** The least `ahead_ms` of the last `window_ms`; -1 in the first second of playing and after jumps. */
+  spare_ms: number;
+  /** The present playback rate. */
+  rate: number;
+  /** Configured, or grown by stalls. */
+  target_ms: number;
+  /** Since the rate changed last, ms. */
+  sinceRate_ms: number;
+  /** Since the last jump, ms. */
+  sinceJump_ms: number;
+  /** How far before the end the newest keyframe is that leaves the target ahead, ms; null: not known. */
+  keyframe_ms: number | null;
+  /** Whether playing has just begun, and has not jumped yet. */
+  starting: boolean;
+  config: PacingConfig;
+}
+
+export type Decision =
+  | { act: "rate"; rate: number }
+  /** To `back_ms` before the end; `keyframe`: to the last keyframe before that, if that is ahead, as
+   *  nothing needs to be decoded then that is not shown. */
+  | { act: "jump"; back_ms: number; keyframe: boolean };
+
+/** Replaces what this file decides: `new Player({ catchUp })`, `element.catchUp = …`. */
+export type CatchUp = (state: CatchUpState) => Decision;
+
+/** A keyframe not older than the target and this is worth a jump at the start, ms. */
+const FRESH_MS = 300;
+/** An excess that can wait, ms. */
+const SMALL_MS = 1000;
+
+export const catchUp: CatchUp = (state) => {
+  const { ahead_ms, spare_ms, rate, target_ms, config } = state;
+  const stay: Decision = { act: "rate", rate };
+  const normal: Decision = { act: "rate", rate: 1 };
+  if (config.strategy === "none") return normal;
+  if (rate > 1 && ahead_ms <= target_ms) return normal;
+  if (state.sinceJump_ms < config.settle_ms) return stay;
+
+  const high_ms = Math.max(target_ms * config.highFactor, target_ms + config.highMargin_ms);
+  const excess_ms = spare_ms - target_ms;
+  if (config.strategy === "skip") {
+    return spare_ms > high_ms ? { act: "jump", back_ms: target_ms, keyframe: true } : normal;
+  }
+  if (state.starting && excess_ms > config.startExcess_ms) {
+    // From a fresh keyframe on nothing is decoded in vain: on a slow machine that would cost what it wins.
+    const fresh = state.keyframe_ms === null || state.keyframe_ms < target_ms + FRESH_MS;
+    return fresh ? { act: "jump", back_ms: target_ms, keyframe: true } : stay;
+  }
+  if (excess_ms > config.jumpExcess_ms) return { act: "jump", back_ms: target_ms, keyframe: true };
+  if (rate === 1 && (spare_ms <= high_ms || (excess_ms < SMALL_MS && state.sinceRate_ms < config.calm_ms))) return normal;
+  if (state.sinceRate_ms < config.dwell_ms) return stay;
+  const step = config.rates.filter((entry) => excess_ms > entry.above_ms).at(-1);
+  return { act: "rate", rate: step?.rate ?? (rate > 1 ? rate : 1) };
+};
+
+/** A stall within this time of another one is a repeated one, ms. */
+const REPEATED_MS = 60_000;
+/** A stall raises the target by this factor, and at least by so much, ms. */
+const GROWTH = { factor: 1.5, least_ms: 200 };
+/** Without a stall for `after_ms`, the target shrinks by `factor` every `each_ms`. */
+const SHRINK = { after_ms: 60_000, each_ms: 15_000, factor: 0.93 };
+
+/**
+ * The target as stalls have made it. A first stall in a while is an accident and changes nothing; the
+ * next one within a minute says that the buffer is too small for this network, and raises the target:
+ * catching up must not throw away what the next stall needs, or it would cause it. A quiet minute says
+ * that it may shrink again, but slowly, a few percent at a time: growing takes seconds and shrinking
+ * minutes, so the two never chase each other.
+ */
+export class Target {
+  private grown_ms: number;
+  private lastStall_ms = -Infinity;
+  private lastShrink_ms = -Infinity;
+
+  constructor(private readonly config: PacingConfig) {
+    this.grown_ms = config.target_ms;
+  }
+
+  stalled(now_ms: number): void {
+    if (now_ms - this.lastStall_ms < REPEATED_MS) {
+      const more_ms = Math.max(this.grown_ms * GROWTH.factor, this.grown_ms + GROWTH.least_ms);
+      this.grown_ms = Math.max(this.grown_ms, Math.min(this.config.limit_ms, more_ms));
+    }
+    this.lastStall_ms = now_ms;
+  }
+
+  at(now_ms: number): number {
+    const since_ms = now_ms - Math.max(this.lastStall_ms + SHRINK.after_ms, this.lastShrink_ms + SHRINK.each_ms);
+    if (since_ms >= 0 && this.grown_ms > this.config.target_ms) {
+      this.grown_ms = Math.max(this.config.target_ms, this.grown_ms * SHRINK.factor);
+      this.lastShrink_ms = now_ms;
+    }
+    return this.grown_ms;
+  }
+}
+
+/** Less than so much of history is nothing to judge by, ms. */
+const JUDGE_MS = 1000;
+/** The beginning is over after this: a keyframe has come by then, if they come often, ms. */
+const START_MS = 4000;
+/** Holding longer than this does not help, ms. */
+const HOLD_LIMIT_MS = 4000;
+
+/** Keeps the history that `catchUp` judges by; one for each connection's worth of playing. */
+export class Pacer {
+  readonly target: Target;
+  private samples: { at_ms: number; ahead_ms: number }[] = [];
+  private rateAt_ms = -Infinity;
+  private jumpAt_ms = -Infinity;
+  private rate = 1;
+  private heldSince_ms: number | null = null;
+  private startAt_ms: number | null = null;
+
+  constructor(
+    private readonly config: PacingConfig,
+    private readonly decide: CatchUp = catchUp,
+  ) {
+    this.target = new Target(config);
+  }
+
+  /** The buffer ran empty: the target may grow, and playing waits until something has gathered. */
+  stalled(now_ms: number): void {
+    this.target.stalled(now_ms);
+    this.heldSince_ms ??= now_ms;
+    this.samples = [];
+  }
+
+  /** The viewer wants more held: waits for it as after a stall. */
+  gather(now_ms: number): void {
+    this.heldSince_ms = now_ms;
+  }
+
+  /** A new beginning: what was measured before says nothing any more. */
+  restart(): void {
+    this.samples = [];
+    this.heldSince_ms = null;
+    this.rate = 1;
+    this.startAt_ms = null;
+  }
+
+  /** After a jump, by whomever. */
+  moved(now_ms: number): void {
+    this.samples = [];
+    this.jumpAt_ms = now_ms;
+  }
+
+  /** To be asked a few times a second. A rate of 0 means: hold. */
+  tick(now_ms: number, ahead_ms: number, keyframe_ms: number | null = null): Decision {
+    this.startAt_ms ??= now_ms;
+    if (this.holds(now_ms, ahead_ms)) return this.record(now_ms, { act: "rate", rate: 0 });
+    this.samples.push({ at_ms: now_ms, ahead_ms });
+    const from_ms = now_ms - this.config.window_ms;
+    const enough = now_ms - this.samples[0]!.at_ms >= JUDGE_MS;
+    this.samples = this.samples.filter((sample) => sample.at_ms >= from_ms);
+    const state: CatchUpState = {
+      now_ms,
+      ahead_ms,
+      spare_ms: enough ? Math.min(...this.samples.map((sample) => sample.ahead_ms)) : -1,
+      rate: this.rate === 0 ? 1 : this.rate,
+      target_ms: this.target.at(now_ms),
+      sinceRate_ms: now_ms - this.rateAt_ms,
+      sinceJump_ms: now_ms - this.jumpAt_ms,
+      keyframe_ms,
+      starting: enough && now_ms - this.startAt_ms < START_MS && this.jumpAt_ms < this.startAt_ms,
+      config: this.config,
+    };
+    return this.record(now_ms, this.decide(state));
+  }
+
+  private holds(now_ms: number, ahead_ms: number): boolean {
+    if (this.heldSince_ms === null || this.config.strategy === "none") return false;
+    const enough_ms = this.target.at(now_ms) * this.config.resumePart;
+    if (ahead_ms >= enough_ms || now_ms - this.heldSince_ms > HOLD_LIMIT_MS) this.heldSince_ms = null;
+    return this.heldSince_ms !== null;
+  }
+
+  private record(now_ms: number, decision: Decision): Decision {
+    if (decision.act === "jump") this.moved(now_ms);
+    const rate = decision.act === "rate" ? decision.rate : 1;
+    if (rate !== this.rate) this.rateAt_ms = now_ms;
+    this.rate = rate;
+    return decision;
+  }
 }
 
 /** Delays that double up to a limit, with jitter so that a crowd does not come back at once. */

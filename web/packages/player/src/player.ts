@@ -3,12 +3,13 @@
 //! rate; it draws nothing.
 
 import { fetchLive, isNotNow, probeMedia } from "./api";
-import { browserCapabilities, hlsEngine, protocolOrder, type Capabilities } from "./choose";
+import { browserCapabilities, flvEngines, hlsEngine, protocolOrder, type Capabilities } from "./choose";
 import { ClockOffset } from "./clock";
-import { bufferedEnd, startEngine, type Engine } from "./engines/engine";
-import { Backoff, catchUp, CATCH_UP, type CatchUpConfig } from "./pacing";
-import type { Fault, Latency, PlayerStatus, Protocol, Stats, StreamInfo } from "./types";
+import { preloadEngine, startEngine, type Engine, type EngineName } from "./engines/engine";
+import { Backoff, DEFAULTS, Pacer, PRESETS, type CatchUp, type LatencyMode, type PacingConfig } from "./pacing";
+import type { Fault, Latency, Level, PlayerStatus, Protocol, Stats, StreamInfo } from "./types";
 import { mediaUrl, type Origin, type StreamName } from "./urls";
+import { Watcher } from "./watcher";
 
 export interface PlayerOptions {
   video: HTMLVideoElement;
@@ -21,12 +22,17 @@ export interface PlayerOptions {
   volume?: number;
   /** null: the viewer never chose; starts muted and offers sound. */
   muted?: boolean | null;
-  /** false: never speeds up nor jumps by itself over FLV. */
-  catchUp?: CatchUpConfig | false;
+  /** false: waits for `play()` before anything is fetched. */
+  autoplay?: boolean;
+  /** How close to the live edge; `auto` if not given. */
+  latency?: LatencyMode;
+  /** Single numbers of it, over the preset: `{ target_ms: 1000, strategy: "skip" }`. */
+  pacing?: Partial<PacingConfig>;
+  /** In place of the built-in decision. */
+  catchUp?: CatchUp;
   onStatus: (status: PlayerStatus) => void;
 }
 
-const TICK_MS = 250;
 /** The list of live streams is read again so often while playing, ms: viewers, clock, codecs. */
 const REFRESH_MS = 5000;
 /** No movement for so long is shown as loading, ms. */
@@ -41,8 +47,8 @@ const SOUND_AFTER_MS = 15_000;
 const NETWORK_FAILURES = 2;
 /** What was paused longer is stopped, and starts live again, ms: it would only fill the memory. */
 const PAUSE_KEEP_MS = 60_000;
-/** A hole in the buffer up to this is jumped over, seconds. */
-const HOLE_LIMIT_S = 10;
+/** After a pause longer than this, playing goes on at the live edge, ms. */
+const PAUSE_LIVE_MS = 3000;
 /** After all protocols failed, all are tried again after this, ms. */
 const RETRY_ALL_MS = 15_000;
 
@@ -51,12 +57,20 @@ export class Player {
   private readonly can: Capabilities;
   private readonly clock = new ClockOffset();
   private readonly backoff = new Backoff();
-  private readonly catchUpConfig: CatchUpConfig | false;
-  private status: PlayerStatus;
+  private readonly watcher: Watcher;
+  /** Replaced as a whole whenever something of it changes. */
+  status: PlayerStatus;
+  private mode: LatencyMode;
+  private overrides: Partial<PacingConfig>;
+  private decide: CatchUp | undefined;
+  private pacer: Pacer;
 
   private engine: Engine | null = null;
   private wanted: Protocol | null;
   private failed = new Map<Protocol, number>();
+  /** Engines that could not play this stream. */
+  private failedEngines = new Set<EngineName>();
+  private engineName: EngineName | null = null;
   private everPlayed = false;
   private suspended = false;
   private reconnects = 0;
@@ -67,40 +81,45 @@ export class Player {
   private abort: AbortController | null = null;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private pauseTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly ticker: ReturnType<typeof setInterval>;
+  private pausedAt_ms = 0;
+  private readonly refresher: ReturnType<typeof setInterval>;
   private readonly listeners = new AbortController();
-
-  private movedAt_ms = 0;
-  private movedOnce = false;
   private soundSince_ms = 0;
-  private lastPosition_s = 0;
-  private refreshedAt_ms = 0;
-  private frames = { at_ms: 0, total: 0, fps: 0 };
 
   constructor(private readonly options: PlayerOptions) {
     this.video = options.video;
     this.can = browserCapabilities();
     this.wanted = options.protocol ?? null;
-    this.catchUpConfig = options.catchUp ?? CATCH_UP;
-    const neverChose = (options.muted ?? null) === null;
+    this.mode = options.latency ?? "auto";
+    this.overrides = options.pacing ?? {};
+    this.decide = options.catchUp;
+    this.pacer = new Pacer(this.pacing(), this.decide);
+    const waits = options.autoplay === false;
     this.status = {
       state: "loading",
       protocol: null,
       available: protocolOrder(null, this.can, null),
       info: null,
-      paused: false,
+      paused: waits,
       muted: options.muted ?? true,
       volume: options.volume ?? 1,
-      soundBlocked: neverChose,
-      playBlocked: false,
+      soundBlocked: (options.muted ?? null) === null,
+      playBlocked: waits,
       fault: null,
       switchedFrom: null,
     };
     this.video.muted = this.status.muted;
     this.video.volume = this.status.volume;
     this.listen();
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
-    void this.connect();
+    const events = {
+      onMoved: (now_ms: number) => this.moved(now_ms),
+      onStill: (still_ms: number, hasMoved: boolean) => this.still(still_ms, hasMoved),
+    };
+    this.watcher = new Watcher(this.video, events, () => !this.status.paused);
+    this.refresher = setInterval(() => void this.refresh(), REFRESH_MS);
+    this.suspended = waits;
+    if (this.can.mediaSource && this.wanted !== "hls" && this.wanted !== "ts") preloadEngine();
+    if (!waits) void this.connect();
   }
 
   destroy(): void {
@@ -108,7 +127,8 @@ export class Player {
     this.attempt++;
     this.listeners.abort();
     this.abort?.abort();
-    clearInterval(this.ticker);
+    clearInterval(this.refresher);
+    this.watcher.destroy();
     clearTimeout(this.retryTimer);
     clearTimeout(this.pauseTimer);
     this.stopEngine();
@@ -118,13 +138,50 @@ export class Player {
   setProtocol(protocol: Protocol | null): void {
     this.wanted = protocol;
     this.failed.clear();
+    this.failedEngines.clear();
     this.update({ switchedFrom: null });
     this.reconnectNow();
+  }
+
+  get latencyMode(): LatencyMode {
+    return this.mode;
+  }
+
+  /** In force at once: catching up does the rest, or playing waits until enough is there. */
+  setLatency(mode: LatencyMode): void {
+    this.mode = mode;
+    this.setPacing({});
+  }
+
+  /** Single numbers over the preset; `catchUp` replaces the decision itself, null brings ours back. */
+  setPacing(overrides: Partial<PacingConfig>, catchUp?: CatchUp | null): void {
+    this.overrides = overrides;
+    if (catchUp !== undefined) this.decide = catchUp ?? undefined;
+    const config = this.pacing();
+    this.pacer = new Pacer(config, this.decide);
+    this.watcher.setPacer(this.pacer);
+    if (this.engine?.needsCatchUp && this.watcher.ahead_ms() < config.startBehind_ms) this.pacer.gather(performance.now());
+  }
+
+  /** The numbers in force. */
+  pacing(): PacingConfig {
+    return { ...DEFAULTS, ...PRESETS[this.mode], ...this.overrides };
+  }
+
+  /** Renditions, where there are several. */
+  levels(): Level[] {
+    return this.engine?.levels?.() ?? [];
+  }
+
+  /** By `Level.id`; null leaves the choice to the player. */
+  setLevel(id: number | null): void {
+    this.engine?.setLevel?.(id);
   }
 
   /** For a retry button: forgets what failed. */
   retry(): void {
     this.failed.clear();
+    this.failedEngines.clear();
     this.backoff.reset();
     this.reconnectNow();
   }
@@ -137,12 +194,16 @@ export class Player {
       this.reconnectNow();
       return;
     }
+    const away_ms = performance.now() - this.pausedAt_ms;
+    if (this.pausedAt_ms > 0 && away_ms > PAUSE_LIVE_MS && this.engine?.needsCatchUp) this.jumpToLive();
+    this.pausedAt_ms = 0;
     void this.startPlayback();
   }
 
   pause(): void {
     this.video.pause();
     this.update({ paused: true });
+    this.pausedAt_ms = performance.now();
     clearTimeout(this.pauseTimer);
     this.pauseTimer = setTimeout(() => {
       if (!this.status.paused || !this.engine) return;
@@ -172,22 +233,26 @@ export class Player {
 
   /** To the newest frame there is, at normal speed. */
   jumpToLive(): void {
-    const edge_s = this.engine?.liveEdge_s();
-    if (edge_s == null) return;
-    const keep_s = this.engine?.needsCatchUp ? CATCH_UP.jumpKeep_ms / 1000 : 0;
-    if (edge_s - keep_s > this.video.currentTime) this.video.currentTime = edge_s - keep_s;
-    if (this.status.paused) this.play();
+    const { engine, video } = this;
+    if (engine?.needsCatchUp) this.watcher.jump(this.pacing().startBehind_ms);
+    else {
+      const edge_s = engine?.liveEdge_s() ?? null;
+      if (edge_s !== null && edge_s > video.currentTime) video.currentTime = edge_s;
+    }
+    if (this.status.paused) {
+      this.pausedAt_ms = 0;
+      this.play();
+    }
   }
 
   latency(): Latency | null {
-    return this.engine && this.movedOnce ? this.engine.latency() : null;
+    return this.engine && this.watcher.hasMoved ? this.engine.latency() : null;
   }
 
   stats(): Stats {
-    const { video, status } = this;
+    const { video, status, watcher } = this;
     const quality = video.getVideoPlaybackQuality?.();
     const measured_kbps = this.engine?.bitrate_kbps() ?? null;
-    const end_s = bufferedEnd(video);
     return {
       protocol: status.protocol,
       engine: this.engine?.name ?? "",
@@ -195,14 +260,18 @@ export class Player {
       audioCodec: status.info?.audio?.rfc6381 ?? "",
       width: video.videoWidth,
       height: video.videoHeight,
-      fps: this.frames.fps,
+      fps: watcher.fps,
       framesTotal: quality?.totalVideoFrames ?? 0,
       framesDropped: quality?.droppedVideoFrames ?? 0,
       bitrate_kbps: measured_kbps ?? status.info?.bitrate_kbps ?? 0,
       bitrateMeasured: measured_kbps !== null,
-      buffer_ms: end_s === null ? 0 : Math.max(0, (end_s - video.currentTime) * 1000),
+      buffer_ms: watcher.ahead_ms(),
       latency: this.latency(),
       playbackRate: video.playbackRate,
+      target_ms: this.pacer.target.at(performance.now()),
+      stalls: watcher.stalls,
+      stalled_ms: watcher.stalled_ms,
+      join_ms: watcher.join_ms,
       reconnects: this.reconnects,
     };
   }
@@ -247,7 +316,7 @@ export class Player {
   /** From the list of live streams; null if it is not in there or there is no list. */
   private async findStream(signal: AbortSignal): Promise<StreamInfo | null> {
     try {
-      const list = await fetchLive(signal);
+      const list = await fetchLive(signal, this.options.origin);
       this.clock.add(list.sent_ms, list.received_ms, list.server_time_ms);
       const { app, stream } = this.options.name;
       const named = list.streams.filter((item) => item.app === app && item.stream === stream);
@@ -284,8 +353,9 @@ export class Player {
   private async start(protocol: Protocol, info: StreamInfo | null, stale: () => boolean): Promise<void> {
     const { origin, name, query } = this.options;
     this.update({ state: "loading", protocol, fault: null });
-    this.movedAt_ms = performance.now();
-    this.movedOnce = false;
+    this.watcher.starting();
+    const config = this.pacing();
+    this.engineName = this.pickEngine(protocol, info);
     try {
       const engine = await startEngine(
         {
@@ -293,20 +363,28 @@ export class Player {
           url: mediaUrl(origin, name, protocol, query),
           protocol,
           info,
+          startBehind_ms: config.startBehind_ms,
+          catchUp: config.strategy !== "none",
           serverNow_ms: () => this.clock.serverTime(Date.now()),
           onFail: (kind, message) => void (stale() || this.failOver(kind, message)),
           onEnd: () => void (stale() || this.ended()),
         },
-        protocol === "hls" || protocol === "ts" ? hlsEngine(this.can, protocol, info) : "hlsjs",
+        this.engineName,
       );
       if (stale()) return engine.stop();
       this.engine = engine;
-      this.movedAt_ms = performance.now();
-      this.lastPosition_s = this.video.currentTime;
+      this.pacer.restart();
+      this.watcher.attach(engine, this.pacer);
       if (!this.status.paused) await this.startPlayback();
     } catch (error) {
       if (!stale()) this.failOver("media", String(error));
     }
+  }
+
+  private pickEngine(protocol: Protocol, info: StreamInfo | null): EngineName {
+    if (protocol === "hls" || protocol === "ts") return hlsEngine(this.can, protocol, info);
+    const engines = flvEngines(this.can, info);
+    return engines.find((name) => !this.failedEngines.has(name)) ?? engines[0] ?? "weir";
   }
 
   /** With sound if the viewer had sound, else without, else not before a gesture. */
@@ -325,7 +403,9 @@ export class Player {
   private failOver(kind: "network" | "media", message: string): void {
     const { protocol } = this.status;
     console.warn(`weir: ${protocol ?? "?"} failed (${kind}): ${message}`);
-    if (protocol !== null) {
+    if (kind === "media" && this.engineName && this.hasOtherEngine(this.engineName)) {
+      this.failedEngines.add(this.engineName);
+    } else if (protocol !== null) {
       const weight = kind === "media" ? NETWORK_FAILURES : 1;
       const failures = (this.failed.get(protocol) ?? 0) + weight;
       this.failed.set(protocol, failures);
@@ -338,6 +418,12 @@ export class Player {
     this.retryIn(kind === "media" ? 0 : 500);
   }
 
+  /** Whether the same protocol can be played by another engine that has not failed. */
+  private hasOtherEngine(name: EngineName): boolean {
+    const engines = flvEngines(this.can, this.status.info);
+    return (name === "weir" || name === "mpegts") && engines.some((other) => other !== name && !this.failedEngines.has(other));
+  }
+
   private ended(): void {
     this.reconnects++;
     this.attempt++;
@@ -348,12 +434,12 @@ export class Player {
   private stopEngine(): void {
     const engine = this.engine;
     this.engine = null;
+    this.watcher.attach(null, null);
     try {
       engine?.stop();
     } catch (error) {
       console.warn("weir: engine did not stop cleanly", error);
     }
-    if (this.video.playbackRate !== 1) this.video.playbackRate = 1;
   }
 
   // --- while it plays -------------------------------------------------------------------------
@@ -374,50 +460,13 @@ export class Player {
     }, options);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden || this.status.paused || !this.engine) return;
-      this.movedAt_ms = performance.now();
+      this.watcher.forgive();
       if (video.paused) void this.startPlayback();
     }, options);
   }
 
-  private tick(): void {
-    const now_ms = performance.now();
-    if (!this.engine) return;
-    this.countFrames(now_ms);
-    this.watchMovement(now_ms);
-    if (this.engine?.needsCatchUp && this.movedOnce && !this.video.paused) this.keepUp();
-    if (now_ms - this.refreshedAt_ms > REFRESH_MS && !document.hidden) {
-      this.refreshedAt_ms = now_ms;
-      void this.refresh();
-    }
-  }
-
-  private watchMovement(now_ms: number): void {
-    const { video } = this;
-    const position_s = video.currentTime;
-    if (this.status.paused) {
-      this.movedAt_ms = now_ms;
-      if (video.readyState >= 2) this.update({ state: "playing" });
-      return;
-    }
-    if (position_s !== this.lastPosition_s && !video.seeking) {
-      this.lastPosition_s = position_s;
-      this.moved(now_ms);
-      return;
-    }
-    // An engine that recovers loads the element anew, which pauses it.
-    if (video.paused && video.readyState >= 2 && !document.hidden) void this.startPlayback();
-    const still_ms = now_ms - this.movedAt_ms;
-    if (still_ms > STALL_SHOWN_MS) this.update({ state: "loading" });
-    this.jumpHole();
-    const { protocol } = this.status;
-    const limit_ms = this.movedOnce ? STALL_RECONNECT_MS : START_LIMIT_MS[protocol ?? "hls"];
-    if (still_ms > limit_ms && !document.hidden) this.failOver("network", `no movement for ${Math.round(still_ms)} ms`);
-  }
-
   private moved(now_ms: number): void {
-    this.movedAt_ms = now_ms;
-    if (!this.movedOnce || this.status.state !== "playing") this.soundSince_ms = now_ms;
-    this.movedOnce = true;
+    if (this.status.state !== "playing") this.soundSince_ms = now_ms;
     this.everPlayed = true;
     this.backoff.reset();
     if (now_ms - this.soundSince_ms > SOUND_AFTER_MS && this.status.protocol) {
@@ -426,40 +475,20 @@ export class Player {
     this.update({ state: "playing", fault: null });
   }
 
-  /** MSE stops at the smallest hole; a frame lost is better than a picture that stands. */
-  private jumpHole(): void {
+  private still(still_ms: number, hasMoved: boolean): void {
     const { video } = this;
-    if (!this.engine?.needsCatchUp || video.seeking) return;
-    for (let i = 0; i < video.buffered.length; i++) {
-      const start_s = video.buffered.start(i);
-      const hole_s = start_s - video.currentTime;
-      if (hole_s > 0 && hole_s < HOLE_LIMIT_S) {
-        video.currentTime = start_s + 0.01;
-        return;
-      }
-    }
-  }
-
-  private keepUp(): void {
-    const end_s = bufferedEnd(this.video);
-    if (end_s === null || this.catchUpConfig === false || this.video.seeking) return;
-    const act = catchUp((end_s - this.video.currentTime) * 1000, this.video.playbackRate, this.catchUpConfig);
-    if (act.act === "jump") this.video.currentTime = end_s - act.back_ms / 1000;
-    else if (this.video.playbackRate !== act.rate) this.video.playbackRate = act.rate;
+    // An engine that recovers loads the element anew, which pauses it.
+    if (video.paused && video.readyState >= 2 && !document.hidden) void this.startPlayback();
+    if (still_ms > STALL_SHOWN_MS) this.update({ state: "loading" });
+    const limit_ms = hasMoved ? STALL_RECONNECT_MS : START_LIMIT_MS[this.status.protocol ?? "hls"];
+    if (still_ms > limit_ms && !document.hidden) this.failOver("network", `no movement for ${Math.round(still_ms)} ms`);
   }
 
   private async refresh(): Promise<void> {
+    if (!this.engine || document.hidden) return;
     const attempt = this.attempt;
     const info = await this.findStream(this.listeners.signal);
     if (attempt === this.attempt && info) this.update({ info });
-  }
-
-  private countFrames(now_ms: number): void {
-    const elapsed_ms = now_ms - this.frames.at_ms;
-    if (elapsed_ms < 1000) return;
-    const total = this.video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
-    const fps = total >= this.frames.total ? ((total - this.frames.total) * 1000) / elapsed_ms : 0;
-    this.frames = { at_ms: now_ms, total, fps: this.frames.at_ms === 0 ? 0 : fps };
   }
 
   private update(change: Partial<PlayerStatus>): void {

@@ -87,6 +87,18 @@ export interface Latency {
   ms: number;
 }
 
+/** One of several renditions. */
+export interface Level {
+  id: number;
+  width: number;
+  height: number;
+  bitrate_kbps: number;
+  /** On screen now. */
+  current: boolean;
+  /** By the viewer, not by the engine. */
+  chosen: boolean;
+}
+
 export interface Stats {
   protocol: Protocol | null;
   engine: string;
@@ -104,5 +116,12 @@ export interface Stats {
   buffer_ms: number;
   latency: Latency | null;
   playbackRate: number;
+  /** What may be ahead before catching up begins: configured, or grown by stalls, ms. */
+  target_ms: number;
+  /** Times the picture stood still after it had begun, and for how long in all. */
+  stalls: number;
+  stalled_ms: number;
+  /** From the beginning of the newest connection to its first frame on screen, ms; null before. */
+  join_ms: number | null;
   reconnects: number;
 }

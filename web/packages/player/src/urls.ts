@@ -28,9 +28,16 @@ export function watchPath(name: StreamName): string {
   return `/watch/${streamPath(name)}`;
 }
 
+/** The bare player, for frames on other sites. */
+export function embedPath(name: StreamName): string {
+  return `/embed/${streamPath(name)}`;
+}
+
+export const parseWatchPath = (pathname: string): StreamName | null => parsePath(pathname, "/watch/");
+export const parseEmbedPath = (pathname: string): StreamName | null => parsePath(pathname, "/embed/");
+
 /** The last level is the stream, everything before it the app; null if there are fewer than two. */
-export function parseWatchPath(pathname: string): StreamName | null {
-  const prefix = "/watch/";
+function parsePath(pathname: string, prefix: string): StreamName | null {
   if (!pathname.startsWith(prefix)) return null;
   let levels: string[];
   try {

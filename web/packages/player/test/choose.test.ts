@@ -1,7 +1,7 @@
 //! Which protocol for which stream in which browser.
 
 import { expect, test } from "vitest";
-import { hlsEngine, protocolOrder, type Capabilities } from "../src/choose";
+import { flvEngines, hlsEngine, protocolOrder, type Capabilities } from "../src/choose";
 import type { StreamInfo } from "../src/types";
 
 const chromium: Capabilities = {
@@ -41,7 +41,7 @@ test("what the viewer wants goes to the front", () => {
 });
 
 test("what the viewer wants is ignored where it cannot work", () => {
-  expect(protocolOrder(stream(["vp9", "vp09.00.10.08"]), chromium, "flv")).toEqual(["hls"]);
+  expect(protocolOrder(stream(["vp9", "vp09.00.10.08"]), chromium, "ts")).toEqual(["flv", "wsflv", "hls"]);
 });
 
 test("an iphone gets hls", () => {
@@ -54,9 +54,18 @@ test("a codec the browser cannot decode leaves nothing, native hls or not", () =
   expect(protocolOrder(hevc, { ...chromium, nativeHls: true }, null)).toEqual([]);
 });
 
-test("av1, and opus beside h264, go over ll-hls alone", () => {
-  expect(protocolOrder(stream(["av1", "av01.0.04M.08"]), chromium, null)).toEqual(["hls"]);
-  expect(protocolOrder(stream(["h264", "avc1.64001e"], ["opus", "opus"]), chromium, null)).toEqual(["hls"]);
+test("av1, and opus beside h264, go over flv by our own engine, and not over ts", () => {
+  for (const info of [stream(["av1", "av01.0.04M.08"]), stream(["h264", "avc1.64001e"], ["opus", "opus"])]) {
+    expect(protocolOrder(info, chromium, null)).toEqual(["flv", "wsflv", "hls"]);
+    expect(flvEngines(chromium, info)[0]).toBe("weir");
+  }
+});
+
+test("mpegts.js plays mp3, and stands by for what both can", () => {
+  expect(flvEngines(chromium, h264)).toEqual(["weir", "mpegts"]);
+  expect(flvEngines(chromium, stream(["h264", "avc1.64001e"], ["mp3", "mp4a.6B"]))).toEqual(["mpegts"]);
+  expect(flvEngines(chromium, stream(["av1", "av01.0.04M.08"], ["mp3", "mp4a.6B"]))).toEqual([]);
+  expect(flvEngines(iphone, h264)).toEqual([]);
 });
 
 test("mp3 counts as playable when only audio/mpeg is", () => {

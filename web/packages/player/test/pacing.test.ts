@@ -1,21 +1,223 @@
-//! Catching up and backing off.
+//! Catching up and backing off: the buffer of a simulated viewer, fed by traces of arrivals.
 
-import { expect, test } from "vitest";
-import { Backoff, catchUp } from "../src/pacing";
+import { describe, expect, test } from "vitest";
+import { Backoff, catchUp, DEFAULTS, Pacer, PRESETS, Target, type CatchUp, type CatchUpState, type PacingConfig } from "../src/pacing";
 
-test("a small buffer plays at normal speed", () => {
-  expect(catchUp(1200, 1)).toEqual({ act: "rate", rate: 1 });
+const TICK_MS = 100;
+
+/** Media that has arrived by a time, both in ms. */
+type Trace = (now_ms: number) => number;
+
+interface Run {
+  ahead: number[];
+  rates: number[];
+  changes: number;
+  jumps: number;
+  stalls: number;
+  pacer: Pacer;
+}
+
+/** Plays a trace as the watcher does: one look every 100 ms, a stall where nothing is ahead. */
+function play(trace: Trace, config: PacingConfig, seconds: number, decide: CatchUp = catchUp): Run {
+  return playFrom(new Pacer(config, decide), trace, seconds);
+}
+
+/** From the middle of a broadcast: the first judgement, which may jump at once, is behind it. */
+function playOn(trace: Trace, config: PacingConfig, seconds: number): Run {
+  const pacer = new Pacer(config);
+  for (let now = -3000; now <= 0; now += TICK_MS) pacer.tick(now, config.target_ms);
+  return playFrom(pacer, trace, seconds);
+}
+
+function playFrom(pacer: Pacer, trace: Trace, seconds: number): Run {
+  const run: Run = { ahead: [], rates: [], changes: 0, jumps: 0, stalls: 0, pacer };
+  let position = 0;
+  let rate = 1;
+  let stalled = false;
+  for (let now = TICK_MS; now <= seconds * 1000; now += TICK_MS) {
+    const end = trace(now);
+    const wanted = position + TICK_MS * rate;
+    position = Math.min(end, wanted);
+    const empty = wanted > end;
+    if (empty && !stalled) {
+      run.stalls++;
+      pacer.stalled(now);
+    }
+    stalled = empty;
+    const decision = pacer.tick(now, end - position);
+    if (decision.act === "jump") {
+      position = Math.max(position, end - decision.back_ms);
+      run.jumps++;
+      rate = 1;
+    } else {
+      if (decision.rate !== rate) run.changes++;
+      rate = decision.rate;
+    }
+    run.ahead.push(end - position);
+    run.rates.push(rate);
+  }
+  return run;
+}
+
+/** Repeatable noise between 0 and 1. */
+function noise(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Real time with a lead, each piece up to `jitter_ms` late. */
+function jittered(lead_ms: number, jitter_ms: number, seed = 1): Trace {
+  const random = noise(seed);
+  let last = 0;
+  return (now) => (last = Math.max(last, now + lead_ms - random() * jitter_ms));
+}
+
+/** Nothing arrives between two times, then all of it at once. */
+function cut(trace: Trace, from_ms: number, to_ms: number): Trace {
+  let held = 0;
+  return (now) => {
+    const end = trace(now);
+    if (now < from_ms || now >= to_ms) return end;
+    return (held ||= end);
+  };
+}
+
+const normal: PacingConfig = { ...DEFAULTS, ...PRESETS.normal };
+const low: PacingConfig = { ...DEFAULTS, ...PRESETS.low };
+const auto: PacingConfig = { ...DEFAULTS, ...PRESETS.auto };
+
+describe("a viewer who is not late is left alone", () => {
+  test.each([
+    ["normal", normal, 300],
+    ["normal", normal, 1900],
+    ["low", low, 350],
+  ])("%s at %s", (_name, config, lead_ms) => {
+    const run = play(jittered(lead_ms, 60), config, 120);
+    expect(run.changes).toBe(0);
+    expect(run.jumps).toBe(0);
+  });
 });
 
-test("above three seconds it speeds up and keeps on until it is near", () => {
-  expect(catchUp(3100, 1)).toEqual({ act: "rate", rate: 1.1 });
-  expect(catchUp(2000, 1.1)).toEqual({ act: "rate", rate: 1.1 });
-  expect(catchUp(2000, 1)).toEqual({ act: "rate", rate: 1 });
-  expect(catchUp(1400, 1.1)).toEqual({ act: "rate", rate: 1 });
+test("a late viewer ends within the band, by one slope up and down", () => {
+  const run = playOn(jittered(4500, 80), normal, 120);
+  const end_ms = run.ahead.at(-1)!;
+  expect(end_ms).toBeGreaterThan(normal.target_ms - 400);
+  expect(end_ms).toBeLessThanOrEqual(normal.target_ms * normal.highFactor);
+  expect(run.changes).toBeLessThanOrEqual(4);
+  expect(run.stalls).toBe(0);
 });
 
-test("above eight seconds it jumps", () => {
-  expect(catchUp(8100, 1.1)).toMatchObject({ act: "jump" });
+test("the rate never goes up and down again while it catches up", () => {
+  const { rates } = playOn(jittered(5500, 120, 7), normal, 180);
+  const slopes = rates.filter((rate, at) => at > 0 && rate !== rates[at - 1]).map((rate, at, all) => Math.sign(rate - (all[at - 1] ?? 1)));
+  const turns = slopes.filter((slope, at) => at > 0 && slope !== slopes[at - 1]).length;
+  expect(turns).toBeLessThanOrEqual(1);
+});
+
+test.each([1, 2, 3, 4, 5])("jitter twice as wide as the band does not make it oscillate (trace %i)", (seed) => {
+  const minutes = 10;
+  const run = play(jittered(1000, 700, seed), low, minutes * 60);
+  expect(run.changes).toBeLessThanOrEqual(2 * minutes);
+  expect(run.stalls).toBeLessThanOrEqual(1);
+});
+
+test("a burst after a cut is caught up with, and does not stall again", () => {
+  const run = play(cut(jittered(800, 60), 20_000, 24_000), normal, 240);
+  expect(run.stalls).toBe(1);
+  expect(run.changes + run.jumps).toBeLessThanOrEqual(6);
+  expect(run.ahead.at(-1)!).toBeLessThanOrEqual(normal.target_ms * normal.highFactor);
+});
+
+test("a viewer too late for speeding up is moved at once", () => {
+  const run = playOn(jittered(12_000, 60), normal, 20);
+  expect(run.jumps).toBe(1);
+  expect(run.ahead.at(-1)!).toBeLessThanOrEqual(normal.target_ms + 100);
+});
+
+test("a slow start is made good by one jump after a second, a quick one is left alone", () => {
+  const slow = play(jittered(1500, 40), low, 60);
+  expect([slow.jumps, slow.changes, slow.stalls]).toEqual([1, 0, 0]);
+  expect(slow.ahead[15]!).toBeLessThanOrEqual(low.target_ms + 40);
+  expect(play(jittered(380, 40), low, 60).jumps).toBe(0);
+});
+
+test("at the start a jump waits for a fresh keyframe, where keyframes are known", () => {
+  const pacer = new Pacer(low);
+  const at = (now: number, keyframe_ms: number) => pacer.tick(now, 1500, keyframe_ms).act;
+  expect([0, 500, 1000, 1500, 2000].map((now) => at(now, 900))).toEqual(Array(5).fill("rate"));
+  expect(at(2100, 350)).toBe("jump");
+});
+
+test("skip jumps once to the keyframe and keeps the rate", () => {
+  const config: PacingConfig = { ...normal, strategy: "skip" };
+  const run = play(jittered(5000, 60), config, 60);
+  expect(run.jumps).toBe(1);
+  expect(new Set(run.rates)).toEqual(new Set([1]));
+  expect(run.ahead.at(-1)!).toBeLessThanOrEqual(config.target_ms * config.highFactor);
+});
+
+test("none neither speeds up nor jumps nor waits", () => {
+  const run = play(cut(jittered(15_000, 60), 30_000, 50_000), { ...normal, strategy: "none" }, 80);
+  expect(run.jumps).toBe(0);
+  expect(new Set(run.rates)).toEqual(new Set([1]));
+});
+
+test("auto begins low and grows with a network that stalls", () => {
+  const stalling = () => {
+    let trace = jittered(300, 60);
+    for (let at = 10_000; at < 120_000; at += 10_000) trace = cut(trace, at, at + 900);
+    return trace;
+  };
+  const run = play(stalling(), auto, 120);
+  const stubborn = play(stalling(), { ...auto, limit_ms: auto.target_ms }, 120);
+  expect(run.pacer.target.at(120_000)).toBeGreaterThan(600);
+  expect(run.stalls).toBeLessThanOrEqual(5);
+  expect(stubborn.stalls).toBeGreaterThan(run.stalls);
+});
+
+test("one stall in a minute changes nothing, repeated ones raise the target to its limit", () => {
+  const target = new Target(auto);
+  target.stalled(0);
+  expect(target.at(10)).toBe(auto.target_ms);
+  for (let at = 1; at < 20; at++) target.stalled(at * 5000);
+  expect(target.at(95_001)).toBe(auto.limit_ms);
+});
+
+test("a grown target shrinks slowly, and not below what was configured", () => {
+  const target = new Target(auto);
+  target.stalled(0);
+  target.stalled(1000);
+  const grown_ms = target.at(1001);
+  expect(target.at(50_000)).toBe(grown_ms);
+  const later_ms = target.at(62_000);
+  expect(later_ms).toBeLessThan(grown_ms);
+  expect(later_ms).toBeGreaterThan(grown_ms * 0.9);
+  for (let now = 80_000; now < 1_200_000; now += 1000) target.at(now);
+  expect(target.at(1_200_000)).toBe(auto.target_ms);
+});
+
+test("after a stall it holds until half the target is there, but not for ever", () => {
+  const pacer = new Pacer(normal);
+  pacer.stalled(1000);
+  expect(pacer.tick(1100, 200)).toEqual({ act: "rate", rate: 0 });
+  expect(pacer.tick(1500, 1000)).toEqual({ act: "rate", rate: 1 });
+  pacer.stalled(10_000);
+  expect(pacer.tick(10_100, 0)).toEqual({ act: "rate", rate: 0 });
+  expect(pacer.tick(14_200, 0)).toEqual({ act: "rate", rate: 1 });
+});
+
+test("the app's own strategy sees the state and is obeyed", () => {
+  const seen: CatchUpState[] = [];
+  const run = play(jittered(3000, 10), normal, 5, (state) => {
+    seen.push(state);
+    return { act: "rate", rate: 1.02 };
+  });
+  expect(run.rates.at(-1)).toBe(1.02);
+  expect(seen.at(-1)).toMatchObject({ target_ms: 2000, rate: 1.02, config: normal });
+  expect(seen.at(-1)!.spare_ms).toBeGreaterThan(2500);
 });
 
 test("delays double up to the limit and start anew after a reset", () => {

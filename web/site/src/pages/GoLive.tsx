@@ -12,6 +12,10 @@ export function GoLive() {
   return (
     <section class="golive" aria-labelledby="golive">
       <h2 id="golive">{t("goLive")}</h2>
+      <div class="here">
+        <a class="button" href="/studio">{t("goLiveHere")}</a>
+        <p>{t("goLiveHereHint")}</p>
+      </div>
       <p>{t("goLiveIntro")}</p>
       <Copy label={t("server")} text={server} />
       <div class="ways">

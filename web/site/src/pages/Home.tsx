@@ -23,6 +23,7 @@ export function Home() {
         <h1>{t("liveNow")}</h1>
         {value && value.streams.length > 0 && <span class="number">{count(value.streams.length, locale())}</span>}
         <span role="status" class="stale">{failed && value ? t("apiStale") : ""}</span>
+        <a class="button small" href="/studio"><i class="on-air" />{t("goLive")}</a>
       </div>
       {value ? <List streams={value.streams} /> : failed ? <Unreachable retry={refresh} /> : <Skeleton />}
       {(value || !failed) && <GoLive />}

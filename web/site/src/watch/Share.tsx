@@ -1,6 +1,6 @@
 //! All addresses of the stream, ready to copy.
 
-import { mediaUrl, PROTOCOLS, rtmpUrl, watchPath, type StreamName } from "@weir/player";
+import { embedPath, mediaUrl, PROTOCOLS, rtmpUrl, watchPath, type StreamName } from "@weir/player";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { PROTOCOL_NAME } from "../format";
 import { t } from "../i18n";
@@ -27,6 +27,8 @@ export function Share({ name, query, onClose }: { name: StreamName; query: strin
           </button>
         </div>
         <Copy label={t("thisPage")} text={location.origin + watchPath(name)} />
+        <p>{t("embedIntro")}</p>
+        <Copy label={t("embed")} text={embedSnippet(location.origin + embedPath(name))} />
         <p>{t("linksIntro")}</p>
         <Copy label="RTMP" text={rtmpUrl(location, name) + query} />
         {PROTOCOLS.map((protocol) => (
@@ -37,4 +39,9 @@ export function Share({ name, query, onClose }: { name: StreamName; query: strin
       </div>
     </dialog>
   );
+}
+
+/** Names are percent-encoded, so nothing in the address can end the attribute. */
+function embedSnippet(address: string): string {
+  return `<iframe src="${address}" width="640" height="360" allow="autoplay; fullscreen; picture-in-picture" style="border:0"></iframe>`;
 }

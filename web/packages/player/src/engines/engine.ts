@@ -2,13 +2,17 @@
 //! and reports; it decides nothing: reconnecting and falling back are the player's.
 
 import { plausibleLatency } from "../clock";
-import type { Latency, Protocol, StreamInfo } from "../types";
+import type { Latency, Level, Protocol, StreamInfo } from "../types";
 
 export interface EngineContext {
   video: HTMLVideoElement;
   url: string;
   protocol: Protocol;
   info: StreamInfo | null;
+  /** How far behind the newest frame to begin, ms. */
+  startBehind_ms: number;
+  /** False: an engine that catches up by itself shall not. */
+  catchUp: boolean;
   /** Our clock moved to the server's, or null while unknown. */
   serverNow_ms: () => number | null;
   /** Cannot go on: `media` is about the bytes, `network` about getting them. */
@@ -28,15 +32,37 @@ export interface Engine {
   latency(): Latency | null;
   /** Where to jump to be live, seconds on the element's timeline. */
   liveEdge_s(): number | null;
+  /** Where the media ends; without this the element's buffer tells. */
+  end_s?(): number | null;
+  /** The newest keyframe not after this position. */
+  keyframe_s?(notAfter_s: number): number | null;
+  /** Renditions, where there are several. */
+  levels?(): Level[];
+  /** By `Level.id`; null leaves the choice to the engine. */
+  setLevel?(id: number | null): void;
 }
 
-/** The one place that loads the libraries: each is its own file, fetched when needed. */
-export async function startEngine(context: EngineContext, hls: "hlsjs" | "native"): Promise<Engine> {
-  if (context.protocol === "flv" || context.protocol === "wsflv") {
-    return (await import("./flv")).startFlv(context);
+export type EngineName = "weir" | "mpegts" | "hlsjs" | "native";
+
+const loadWeir = () => import("./flv-mse/index");
+
+/** Fetches the engine that will most likely be wanted while the server is still being asked. */
+export function preloadEngine(): void {
+  loadWeir().catch(() => {});
+}
+
+/** The one place that loads the engines: each is its own file, fetched when needed. */
+export async function startEngine(context: EngineContext, name: EngineName): Promise<Engine> {
+  switch (name) {
+    case "weir":
+      return (await loadWeir()).startFlvMse(context);
+    case "mpegts":
+      return (await import("./flv")).startFlv(context);
+    case "native":
+      return (await import("./native")).startNative(context);
+    case "hlsjs":
+      return (await import("./hls")).startHls(context);
   }
-  if (hls === "native") return (await import("./native")).startNative(context);
-  return (await import("./hls")).startHls(context);
 }
 
 /** End of the buffered range that the play position is in (or of the last one), seconds. */

@@ -1,4 +1,4 @@
-//! HTTP-FLV and WS-FLV by mpegts.js. The library runs on the page's thread: its worker is built
+//! HTTP-FLV and WS-FLV by mpegts.js: for MP3, and where our own engine failed. The library runs on the page's thread: its worker is built
 //! from its own source text, which a bundler's renaming breaks.
 
 import mpegts from "mpegts.js";
@@ -42,9 +42,13 @@ export function startFlv(context: EngineContext): Engine {
     const now_kbps = (info.speed ?? 0) * 8.192;
     bitrate_kbps = bitrate_kbps === null ? now_kbps : bitrate_kbps + (now_kbps - bitrate_kbps) * SMOOTHING;
   });
-  const onScript = (data: unknown) => readStamp(data, context.video, stamp);
+  let stamps = 0;
+  const onScript = (data: unknown) => {
+    const wall_ms = stampOf(data);
+    // The first of a connection is the last one there was, of a frame that is gone.
+    if (wall_ms !== null && stamps++ > 0) stamp.set(wall_ms, bufferedEnd(context.video) ?? 0);
+  };
   player.on(mpegts.Events.METADATA_ARRIVED, onScript);
-  player.on(mpegts.Events.SCRIPTDATA_ARRIVED, onScript);
 
   player.attachMediaElement(context.video);
   player.load();
@@ -85,10 +89,10 @@ function sourceOf({ url, info }: EngineContext) {
 }
 
 /** `weirWallMs` in script data: wall clock, ms since 1970, of the frame that follows the tag. */
-function readStamp(data: unknown, video: HTMLVideoElement, stamp: WallStamp): void {
-  if (typeof data !== "object" || data === null) return;
+function stampOf(data: unknown): number | null {
+  if (typeof data !== "object" || data === null) return null;
   const outer = data as Record<string, unknown>;
   const inner = typeof outer["onMetaData"] === "object" ? (outer["onMetaData"] as Record<string, unknown>) : outer;
   const wall_ms = inner?.["weirWallMs"];
-  if (typeof wall_ms === "number") stamp.set(wall_ms, bufferedEnd(video) ?? 0);
+  return typeof wall_ms === "number" ? wall_ms : null;
 }

@@ -23,7 +23,7 @@ export function startHls(context: EngineContext): Engine {
     enableWorker: false,
     backBufferLength: BACK_BUFFER_S,
     liveDurationInfinity: true,
-    maxLiveSyncPlaybackRate: lowLatency ? 1.1 : 1,
+    maxLiveSyncPlaybackRate: lowLatency && context.catchUp ? 1.1 : 1,
     fragLoadPolicy: { default: LIVE_LOAD },
   });
   // So many target durations late are too late: then it jumps. Set here, as the constructor would
@@ -71,6 +71,18 @@ export function startHls(context: EngineContext): Engine {
       return hls.latency > 0 ? { kind: "edge", ms: hls.latency * 1000 } : null;
     },
     liveEdge_s: () => hls.liveSyncPosition ?? null,
+    levels: () =>
+      hls.levels.map((level, id) => ({
+        id,
+        width: level.width,
+        height: level.height,
+        bitrate_kbps: Math.round(level.bitrate / 1000),
+        current: id === (hls.autoLevelEnabled ? hls.currentLevel : hls.loadLevel),
+        chosen: !hls.autoLevelEnabled && id === hls.loadLevel,
+      })),
+    setLevel(id) {
+      hls.nextLevel = id ?? -1;
+    },
   };
 }
 

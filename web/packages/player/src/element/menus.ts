@@ -1,0 +1,68 @@
+//! What the two menus offer: quality (renditions, protocol) and latency (how close, and how to catch up).
+
+import { PRESETS, STRATEGIES, type LatencyMode, type PacingConfig, type Strategy } from "../pacing";
+import { PROTOCOLS, type Level, type PlayerStatus, type Protocol } from "../types";
+import { bitrate, PROTOCOL_NAME, shortSeconds } from "./format";
+import type { MenuGroup, MenuItem } from "./menu";
+import type { TextKey, Translate } from "./texts";
+
+export function qualityMenu(
+  t: Translate,
+  view: { status: PlayerStatus | null; levels: Level[]; choice: Protocol | null },
+  choose: { protocol: (protocol: Protocol | null) => void; level: (id: number | null) => void },
+): MenuGroup[] {
+  const { status, levels, choice } = view;
+  const protocols = ([null, ...PROTOCOLS] as const).map((protocol): MenuItem => {
+    const possible = protocol === null || (status?.available.includes(protocol) ?? true);
+    return {
+      label: protocol === null ? t("automatic") : PROTOCOL_NAME[protocol],
+      hint: protocol === null ? t("autoProtocol") : t(possible ? protocol : "notHere"),
+      checked: choice === protocol,
+      disabled: !possible,
+      choose: () => choose.protocol(protocol),
+    };
+  });
+  const groups = [{ title: t("protocol"), items: protocols }];
+  if (levels.length > 1) groups.unshift({ title: t("quality"), items: levelItems(t, levels, choose.level) });
+  return groups;
+}
+
+function levelItems(t: Translate, levels: Level[], choose: (id: number | null) => void): MenuItem[] {
+  const chosen = levels.find((level) => level.chosen);
+  const current = levels.find((level) => level.current);
+  const name = (level: Level) => (level.height > 0 ? `${Math.min(level.width, level.height)}p` : bitrate(level.bitrate_kbps));
+  const auto = { label: t("automatic"), checked: !chosen, choose: () => choose(null), ...(current ? { hint: name(current) } : {}) };
+  const best = [...levels].sort((a, b) => b.bitrate_kbps - a.bitrate_kbps);
+  return [
+    auto,
+    ...best.map((level) => ({ label: name(level), hint: bitrate(level.bitrate_kbps), checked: level.chosen, choose: () => choose(level.id) })),
+  ];
+}
+
+const MODES: { mode: LatencyMode; label: TextKey; hint: TextKey }[] = [
+  { mode: "auto", label: "mAuto", hint: "mAutoHint" },
+  { mode: "low", label: "mLow", hint: "mLowHint" },
+  { mode: "normal", label: "mNormal", hint: "mNormalHint" },
+  { mode: "smooth", label: "mSmooth", hint: "mSmoothHint" },
+];
+
+export function latencyMenu(
+  t: Translate,
+  view: { mode: LatencyMode; own_ms: number | null; config: PacingConfig },
+  choose: { mode: (mode: LatencyMode) => void; strategy: (strategy: Strategy) => void },
+): MenuGroup[] {
+  const modes = MODES.map(({ mode, label, hint }): MenuItem => {
+    const s = shortSeconds(PRESETS[mode].target_ms ?? 0);
+    return { label: t(label), hint: t(hint, { s }), checked: view.own_ms === null && view.mode === mode, choose: () => choose.mode(mode) };
+  });
+  if (view.own_ms !== null) modes.push({ label: t("mOwn", { s: shortSeconds(view.own_ms) }), checked: true, choose: () => {} });
+  const strategies = STRATEGIES.map((strategy) => ({
+    label: t(strategy),
+    checked: view.config.strategy === strategy,
+    choose: () => choose.strategy(strategy),
+  }));
+  return [
+    { title: t("latencyMenu"), items: modes },
+    { title: t("catchUp"), items: strategies },
+  ];
+}

@@ -1,0 +1,21 @@
+//! The bare player, filling the frame it is in. The address may say `muted`, `autoplay=0`, `controls=0`,
+//! `protocol` and `latency`.
+
+import type { StreamName } from "@weir/player";
+import { useEffect, useMemo } from "preact/hooks";
+import { LivePlayer } from "../watch/LivePlayer";
+import { readPlayerQuery } from "../watch/query";
+
+const ignore = () => {};
+
+export function Embed({ name }: { name: StreamName }) {
+  const query = useMemo(() => readPlayerQuery(location.search), []);
+  useEffect(() => {
+    document.title = `${name.stream} · weir`;
+  }, []);
+  return (
+    <main id="main" class="embed">
+      <LivePlayer name={name} query={query} keep={false} onStatus={ignore} />
+    </main>
+  );
+}
