@@ -56,6 +56,7 @@ class FlvMse implements Engine {
   private placed = false;
   private settled = false;
   private framesSeen = false;
+  private nextStamp_ms: number | null = null;
   private firstFrameAt_ms = 0;
   private sequence = 0;
   private firstBytesAt_ms = 0;
@@ -139,7 +140,7 @@ class FlvMse implements Engine {
         this.expected = [...(event.hasVideo ? ["video" as const] : []), ...(event.hasAudio ? ["audio" as const] : [])];
         return;
       case "script":
-        return this.takeScript(event.value, event.ts_ms);
+        return this.takeScript(event.value);
       case "config":
         return this.takeConfig(event);
       case "frame":
@@ -150,10 +151,11 @@ class FlvMse implements Engine {
   }
 
   /** The first stamp of a connection is the last one there was, of a frame that is gone. */
-  private takeScript(value: Record<string, unknown>, ts_ms: number): void {
+  private takeScript(value: Record<string, unknown>): void {
     const { width, height, weirWallMs } = value;
     if (typeof width === "number" && typeof height === "number") this.size = { width, height };
-    if (typeof weirWallMs === "number" && this.framesSeen) this.stamp.set(weirWallMs, this.timeline.map(ts_ms) / 1000);
+    // Script data may have any timestamp; the stamp is that of the frame behind it.
+    if (typeof weirWallMs === "number" && this.framesSeen) this.nextStamp_ms = weirWallMs;
   }
 
   private takeConfig({ kind, codec, config }: FlvEvent & { type: "config" }): void {
@@ -185,6 +187,8 @@ class FlvMse implements Engine {
   private takeFrame(frame: FlvFrame): void {
     if (!this.lanes.has(frame.kind)) return;
     const at_ms = this.timeline.map(frame.dts_ms);
+    if (this.nextStamp_ms !== null) this.stamp.set(this.nextStamp_ms, (at_ms + frame.cts_ms) / 1000);
+    this.nextStamp_ms = null;
     if (frame.kind === "audio") this.audio?.take(at_ms, frame.data);
     else this.video.take(at_ms, frame.cts_ms, frame.key, frame.data);
   }
