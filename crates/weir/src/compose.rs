@@ -177,13 +177,17 @@ fn announce(
     if let Some(port) = port(https) {
         lines.push(format!("  site TLS  https://localhost:{port}/"));
     }
+    let open = config.auth.publish == crate::config::PublishAuth::Open;
+    let key = (!open).then(|| secrets.stream_key("", "live", "me"));
+    if let Some(port) = port(http) {
+        let key = key.as_ref().map(|key| format!("&key={key}"));
+        lines.push(format!(
+            "  studio    http://localhost:{port}/studio?stream=me{}",
+            key.unwrap_or_default()
+        ));
+    }
     if let Some(port) = port(rtmp) {
-        let open = config.auth.publish == crate::config::PublishAuth::Open;
-        let key = if open {
-            "me".to_owned()
-        } else {
-            format!("me?key={}", secrets.stream_key("", "live", "me"))
-        };
+        let key = key.map_or_else(|| "me".into(), |key| format!("me?key={key}"));
         lines.push(format!(
             "  OBS       server rtmp://localhost:{port}/live   stream key {key}"
         ));
