@@ -1,0 +1,35 @@
+//! Who is alive, who owns a stream, where a client goes, how many nodes we want.
+//!
+//! Decisions are pure: messages, answers and `now` go in, decisions come out. Redis and the
+//! in-process stand-in are behind [`store::Store`] and [`store::Bus`]. Nothing here knows media, HTTP
+//! or a database, and no frame waits for anything here but a look at a [`lease::Gate`].
+//!
+//! The why is in `docs/design/cluster.md`.
+
+pub mod announce;
+pub mod coworker;
+pub mod fill;
+pub mod geo;
+mod hash;
+pub mod lease;
+pub mod limits;
+pub mod local;
+pub mod member;
+pub mod message;
+pub mod name;
+pub mod place;
+pub mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
+pub mod reserve;
+pub mod route;
+pub mod run;
+pub mod scale;
+pub mod store;
+pub mod table;
+pub mod view;
+
+pub use member::{Member, Output};
+pub use name::{Name, StreamName};
+pub use record::{NodeRecord, Protocol, Role, Roles, StreamRecord};
+pub use view::View;

@@ -1,0 +1,55 @@
+//! What the cluster wants of a store, and of a bus; in process (`local`) or in Redis (`redis`).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::mpsc;
+
+use crate::lease::Unreachable;
+use crate::message::Message;
+use crate::name::{Name, StreamName};
+use crate::record::{NodeRecord, StreamRecord};
+use crate::table::{Answer, Op};
+
+/// Something that is waited for; boxed so that the traits can be chosen at run time.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// All records and all leases.
+pub type Everything = (Vec<NodeRecord>, Vec<StreamRecord>);
+
+/// Leases and records. Each call is bounded in time by the implementation; `Unreachable` is all a
+/// caller needs to know of a failure, the implementation logs what it was.
+pub trait Store: Send + Sync {
+    /// Does these operations, atomically each, and answers them in order.
+    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>>;
+
+    /// Who holds a lease, for those whose view does not know.
+    fn find(&self, key: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>>;
+
+    /// Writes a node's record for some heartbeats.
+    fn register(&self, record: NodeRecord) -> Waiting<'_, Result<(), Unreachable>>;
+
+    /// Takes a node's record away.
+    fn unregister(&self, id: Name) -> Waiting<'_, Result<(), Unreachable>>;
+
+    /// All records and leases: asked at a node's start, never per request.
+    fn everything(&self) -> Waiting<'_, Result<Everything, Unreachable>>;
+}
+
+/// Messages between nodes: each to all, the sender included, or to one. May lose, delay, double.
+pub trait Bus: Send + Sync {
+    /// Sends a message, to one node or to all.
+    fn send(&self, to: Option<Name>, message: Message) -> Waiting<'_, Result<(), Unreachable>>;
+
+    /// Hears what is for `me` or for all until `inbox` is closed, over whatever reconnections it takes.
+    fn listen(&self, me: Name, inbox: mpsc::Sender<Heard>) -> Waiting<'_, ()>;
+}
+
+/// What a listener hears.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// A message.
+    Message(Box<Message>),
+    /// The connection is there (again): what was said in between is lost.
+    Connected,
+}
