@@ -2,7 +2,7 @@
 # Measures weir on this machine and prints a table; see README.md for how to read it.
 #
 #   bench/run.sh [quick|full] [section…]
-#   sections: start fanout check nginx memory publishers join stalled hls   (default: all)
+#   sections: start fanout check nginx memory publishers slsp join stalled hls browser   (default: all)
 #
 #   WEIR=path        a weir binary, instead of building the release one
 #   WEIR_MEDIA=file  an FLV clip (H.264 and AAC), instead of a generated one
@@ -18,12 +18,12 @@ if [[ ${1:-} == quick || ${1:-} == full ]]; then
     shift
 fi
 sections=("$@")
-((${#sections[@]})) || sections=(start fanout check nginx memory publishers join stalled hls)
+((${#sections[@]})) || sections=(start fanout check nginx memory publishers slsp join stalled hls browser)
 
 if [[ $mode == full ]]; then
-    flushes=(33 100 350) viewers=(300 1000) seconds=10 joins=100 many_publishers=200
+    flushes=(33 100 350) viewers=(300 1000) seconds=10 joins=100 many_publishers=200 slsp_rounds=6 browser_seconds=60
 else
-    flushes=(33 350) viewers=(300) seconds=5 joins=30 many_publishers=50
+    flushes=(33 350) viewers=(300) seconds=5 joins=30 many_publishers=50 slsp_rounds=3 browser_seconds=20
 fi
 # The clip's rate: 2.15 Mbit/s, in bytes a second. The floor sends as much.
 rate=268750
@@ -211,6 +211,55 @@ section_publishers() {
     done
 }
 
+# Processor time of a process and its threads, in ticks; and the ticks of a second.
+ticks_of() { awk '{sub(/^.*\) /, ""); print $12 + $13}' "/proc/$1/stat"; }
+ticks_per_s=$(getconf CLK_TCK)
+
+# What a publisher costs the server over SLSP and over RTMP: the same program, the same file, in turns.
+section_slsp() {
+    local count=20 round protocol url number pid from
+    local -A ticks=([rtmp]=0 [slsp]=0)
+    local publishers
+    for ((round = 0; round < slsp_rounds; round++)); do
+        for protocol in rtmp slsp; do
+            say "$count publishers over $protocol, round $((round + 1)) …"
+            start_weir
+            publishers=()
+            for ((number = 0; number < count; number++)); do
+                url=rtmp://$rtmp/live/p$number
+                [[ $protocol == slsp ]] && url=ws://$http/slsp/live/p$number
+                "$WEIR" publish "$clip" "$url" --loop >"$scratch/publish-$number.log" 2>&1 &
+                publishers+=("$!")
+                pids+=("$!")
+            done
+            sleep 3
+            from=$(ticks_of "$weir_pid")
+            sleep "$seconds"
+            ticks[$protocol]=$((ticks[$protocol] + $(ticks_of "$weir_pid") - from))
+            for pid in "${publishers[@]}"; do
+                kill -0 "$pid" 2>/dev/null || { say "a publisher over $protocol ended"; return 1; }
+            done
+            for pid in "${publishers[@]}"; do stop "$pid"; done
+            stop "$weir_pid"
+        done
+    done
+    printf '{"publishers":%d,"seconds":%d,"rtmp_cpu_s":%.3f,"slsp_cpu_s":%.3f}\n' "$count" $((seconds * slsp_rounds)) \
+        "$(awk "BEGIN {print ${ticks[rtmp]} / $ticks_per_s}")" "$(awk "BEGIN {print ${ticks[slsp]} / $ticks_per_s}")" | keep slsp
+}
+
+# A browser that publishes a picture of the time, and one that watches it over WS-FLV.
+section_browser() {
+    if ! command -v chromium >/dev/null || [[ ! -d $root/web/node_modules ]]; then
+        say "no chromium, or no web/node_modules (apt-get install chromium; cd web && npm ci): browsers are left out"
+        return 0
+    fi
+    say "from a browser's canvas to another tab's screen …"
+    start_weir
+    node "$root/web/e2e/latency.mjs" --base "http://$http/" --protocol wsflv --seconds "$browser_seconds" \
+        --joins "$joins" --browser "$(command -v chromium)" | keep browser
+    stop "$weir_pid"
+}
+
 section_join() {
     say "joining a hot stream …"
     start_weir
@@ -255,7 +304,7 @@ section_hls() {
 }
 
 prepare
-for section in start fanout check nginx memory publishers join stalled hls; do
+for section in start fanout check nginx memory publishers slsp join stalled hls browser; do
     if wants "$section"; then
         "section_$section" || say "section $section failed"
     fi

@@ -67,6 +67,16 @@ if (results["memory-flv"]) line("memory per viewer (HTTP-FLV, 2000 viewers)", `$
 for (const [name, result] of Object.entries(results).filter(([name]) => name.startsWith("publishers-"))) {
   line(`${name.split("-")[1]} publishers without viewers`, `${number(result.server_core_share * 100, 1)} % of a core`);
 }
+if (results.slsp) {
+  const { publishers, seconds, rtmp_cpu_s, slsp_cpu_s } = results.slsp;
+  const share = (cpu_s) => `${number((cpu_s / seconds / publishers) * 100, 2)} %`;
+  line(`a publisher over RTMP, over SLSP (of a core, ${publishers} of them), ratio`, `${share(rtmp_cpu_s)}, ${share(slsp_cpu_s)}, ${number(slsp_cpu_s / rtmp_cpu_s)}`);
+}
+if (results.browser) {
+  const { latency_ms, join_ms, pictures, publisher } = results.browser;
+  line("browser to browser over WS-FLV: age of a picture when shown (p50/p99)", `${ms(latency_ms, "p50")} / ${ms(latency_ms)} (${pictures} pictures, ${publisher})`);
+  line("a browser joins: first painted picture (p50/p99)", `${ms(join_ms, "p50")} / ${ms(join_ms)}`);
+}
 for (const protocol of ["flv", "rtmp"]) {
   const join = results[`join-${protocol}`];
   if (join) line(`join over ${protocol === "flv" ? "HTTP-FLV" : "RTMP"}: first byte, first keyframe (p50/p99)`, `${ms(join.first_byte_ms, "p50")} / ${ms(join.first_byte_ms)}, ${ms(join.first_keyframe_ms, "p50")} / ${ms(join.first_keyframe_ms)}`);

@@ -10,7 +10,7 @@ source scripts/env.sh
 source scripts/need.sh
 
 need_rust
-need_apt curl ffmpeg openssl nginx libnginx-mod-stream chromium fonts-dejavu-core fonts-noto-cjk \
+need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server chromium fonts-dejavu-core fonts-noto-cjk \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
     gstreamer1.0-plugins-bad gstreamer1.0-libav
 need_web_dist
@@ -33,7 +33,8 @@ WEIR_NGINX=$(have nginx)
 WEIR_OPENSSL=$(have openssl)
 WEIR_NODE=$(have node)
 WEIR_CURL=$(have curl)
-export WEIR_CURL WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_NGINX WEIR_OPENSSL WEIR_NODE
+WEIR_REDIS_SERVER=$(have redis-server)
+export WEIR_REDIS_SERVER WEIR_CURL WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_NGINX WEIR_OPENSSL WEIR_NODE
 # With this set a test whose tool is missing fails; without it (plain `cargo test`) it may pass over.
 export WEIR_REQUIRE_TOOLS=1
 
@@ -57,7 +58,11 @@ part 'tidy' cargo xtask tidy
 part 'nginx-conf' scripts/nginx-check.sh
 part 'web-types' in_web npm run --silent check
 part 'web-units' in_web npm run --silent test
-part 'rust' cargo test --locked --no-fail-fast "${scope[@]}"
+# A browser on a shaped link is judged by what it does in time: nothing else may run beside it.
+part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --skip slsp_browser::a_browser_
+part 'shaped' cargo test --locked --package weir --test e2e slsp_browser::a_browser_ -- --test-threads 1
+# Redis is a feature of its own, so that whoever changes a decision need not build its client.
+part 'redis' cargo test --locked --package weir-cluster --features redis --test redis
 
 # Counts come from the runners' own closing lines. A part that failed without failing a test (it did
 # not build, say) counts as one failure.
@@ -68,8 +73,8 @@ count() {
         /^test result:|^ *Tests  / { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) }
         END { print n + 0 }' "$logs/$2.log"
 }
-rust_passed=$(count passed rust)
-rust_failed=$(count failed rust)
+rust_passed=$(($(count passed rust) + $(count passed shaped) + $(count passed redis)))
+rust_failed=$(($(count failed rust) + $(count failed shaped) + $(count failed redis)))
 rust_skipped=$(count ignored rust)
 web_passed=$(count passed web-units)
 web_failed=$(count failed web-units)

@@ -80,6 +80,9 @@ export async function endLive(page) {
   await page.evaluate(() => window.weirStudio?.publisher?.stop());
 }
 
+/** The same as an expression, for `page.evaluate`. */
+export const FIND_VIDEO = "window.weirVideo()";
+
 /** In every page: `weirVideo()` is the picture of the player, in the element's shadow or not. */
 function findVideo() {
   const find = (root) => root.querySelector("video") ?? [...root.querySelectorAll("*")].map((one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);

@@ -109,8 +109,9 @@ function summarise(result, samples, seen) {
       up_kbps: Math.round((phase.up_bytes * 8) / seconds / 1000),
       use: rate_kbps && !isCut ? round((phase.up_bytes * 8) / (rate_kbps * 1000 * seconds)) : null,
       queue_max_ms: Math.round(Math.max(0, ...inside.map((sample) => sample.queue_ms))),
-      /** Seconds from the beginning of the phase until the queue was short for good. */
-      queue_back_s: late.length > 0 ? round((late.at(-1).at_ms - phase.from_ms) / 1000) : 0,
+      queue_back_s: round(backAfter_s(inside, phase.from_ms)),
+      /** The part of the phase with a queue of a second or more: also where it came back. */
+      queue_long: round(late.length / Math.max(1, inside.length)),
       link_queued_bytes: phase.link_queued_bytes,
       stalls: stalls.length,
       stalled_ms: Math.round(stalls.reduce((sum, stall) => sum + stall.ms, 0)),
@@ -126,6 +127,18 @@ function summarise(result, samples, seen) {
   result.state = last.state;
   result.engine = `${last.engine} ${last.videoCodec} ${last.width}x${last.height}`;
   result.viewer = { advanced_s: round(seen.advanced_s), stalls: seen.stalls, backward: seen.backward, jumps: seen.jumps };
+}
+
+/** Seconds until a queue that grew after `from_ms` was short again, and stayed so for a second. */
+function backAfter_s(samples, from_ms) {
+  const first = samples.findIndex((sample) => sample.queue_ms >= QUEUE_MS);
+  if (first < 0) return 0;
+  const calm = Math.round(1000 / SAMPLE_MS);
+  for (let at = first; at < samples.length; at += 1) {
+    const next = samples.slice(at, at + calm);
+    if (next.every((sample) => sample.queue_ms < QUEUE_MS)) return (samples[at].at_ms - from_ms) / 1000;
+  }
+  return (samples.at(-1).at_ms - from_ms) / 1000;
 }
 
 /** In the studio: notes the publisher's numbers. */

@@ -61,15 +61,15 @@ pub fn router(config: Config) -> Router {
             state.clone(),
             admin::require_token,
         ));
-    // Players and publishers on other sites' pages ask these too; nothing in them is anybody's own.
+    // Publishers on other sites' pages ask these too; what is live here is not for any page to know.
     let public = Router::new()
-        .route("/api/v1/live", get(streams::live))
         .route("/api/v1/apps/{*app}", get(apps::one))
         .route("/api/v1/versions", get(health::versions))
         .route_layer(axum::middleware::map_response(for_any_site));
     Router::new()
         .merge(admin)
         .merge(public)
+        .route("/api/v1/live", get(streams::live))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))

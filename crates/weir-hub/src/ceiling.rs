@@ -1,8 +1,9 @@
 //! The bitrate an app allows: measured over seconds, so that keyframes and bursts do not count as
 //! excess, and enforced with a warning first.
 
-/// Seconds over which the rate is taken.
+/// Whole seconds over which the rate is taken; the one that runs does not count.
 const WINDOW_S: usize = 5;
+const BUCKETS: usize = WINDOW_S + 1;
 /// Microseconds a publisher may stay above after its warning.
 const GRACE_US: i64 = 10_000_000;
 /// What is tolerated above the ceiling: containers and rate controls are not exact.
@@ -12,7 +13,7 @@ const TOLERANCE_PERCENT: u64 = 110;
 #[derive(Debug)]
 pub(crate) struct Ceiling {
     max_kbps: u32,
-    seconds: [u64; WINDOW_S],
+    seconds: [u64; BUCKETS],
     second: i64,
     over_since_us: Option<i64>,
 }
@@ -32,7 +33,7 @@ impl Ceiling {
     pub(crate) const fn new(max_kbps: u32) -> Self {
         Self {
             max_kbps,
-            seconds: [0; WINDOW_S],
+            seconds: [0; BUCKETS],
             second: 0,
             over_since_us: None,
         }
@@ -41,15 +42,13 @@ impl Ceiling {
     /// Counts a frame that arrived at `now_us`, which never goes back.
     pub(crate) fn count(&mut self, bytes: u64, now_us: i64) -> Standing {
         let second = now_us.div_euclid(1_000_000);
-        for passed in 1..=(second - self.second).min(WINDOW_S as i64) {
+        for passed in 1..=(second - self.second).min(BUCKETS as i64) {
             self.seconds[slot(self.second + passed)] = 0;
-        }
-        if second - self.second > WINDOW_S as i64 {
-            self.seconds = [0; WINDOW_S];
         }
         self.second = second;
         self.seconds[slot(second)] += bytes;
-        let bits: u64 = self.seconds.iter().sum::<u64>().saturating_mul(8);
+        let whole = self.seconds.iter().sum::<u64>() - self.seconds[slot(second)];
+        let bits = whole.saturating_mul(8);
         let allowed = u64::from(self.max_kbps) * 1000 * WINDOW_S as u64 * TOLERANCE_PERCENT / 100;
         if bits <= allowed {
             self.over_since_us = None;
@@ -65,7 +64,7 @@ impl Ceiling {
 }
 
 const fn slot(second: i64) -> usize {
-    second.rem_euclid(WINDOW_S as i64) as usize
+    second.rem_euclid(BUCKETS as i64) as usize
 }
 
 #[cfg(test)]
@@ -122,9 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fifth_too_much_is_too_much() {
+        let standings = standings(1000, &[1200; 25]);
+        assert_eq!(standings.last(), Some(&Standing::TooLong));
+        let changes = standings.windows(2).filter(|pair| pair[0] != pair[1]);
+        assert_eq!(changes.count(), 2, "{standings:?}");
+    }
+
+    #[test]
+    fn a_tenth_too_much_is_tolerated() {
+        let standings = standings(1000, &[1090; 25]);
+        assert!(standings.iter().all(|s| *s == Standing::Below));
+    }
+
+    #[test]
     fn a_pause_empties_the_window() {
         let mut ceiling = Ceiling::new(100);
-        assert_eq!(ceiling.count(1 << 20, 0), Standing::Above);
+        ceiling.count(1 << 20, 0);
+        assert_eq!(ceiling.count(1, 1_000_000), Standing::Above);
         assert_eq!(ceiling.count(1, 60_000_000), Standing::Below);
     }
 }

@@ -23,6 +23,8 @@ pub struct Admission<'a> {
     pub ip: IpAddr,
     /// Over which protocol.
     pub protocol: Protocol,
+    /// It comes from a page of another site, which may ask in the name of whoever opened it.
+    pub is_cross_site: bool,
 }
 
 impl Admission<'_> {

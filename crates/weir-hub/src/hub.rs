@@ -21,9 +21,9 @@ use crate::ring::Ring;
 use crate::stream::{Ended, Stream};
 
 /// RTMP and FLV timestamps are 32-bit milliseconds; longer clocks never reach the end.
-const WRAP_US: i64 = (1 << 32) * 1000;
+pub(crate) const WRAP_US: i64 = (1 << 32) * 1000;
 /// Microseconds a returning publisher's first frame is set behind the last one at least.
-const RETURN_STEP_US: i64 = 40_000;
+pub(crate) const RETURN_STEP_US: i64 = 40_000;
 
 /// The hub's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]

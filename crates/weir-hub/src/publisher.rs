@@ -10,6 +10,7 @@ use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
 
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
+use crate::hub::{RETURN_STEP_US, WRAP_US};
 use crate::stats::SenderStats;
 use crate::stream::{Ended, Stream};
 
@@ -31,6 +32,9 @@ pub struct Publisher {
     max_kbps: Option<u32>,
     ceiling: Option<Ceiling>,
     is_above_ceiling: bool,
+    /// The sender's own time of the newest frame.
+    raw_us: i64,
+    has_restarted: bool,
 }
 
 impl Publisher {
@@ -54,6 +58,8 @@ impl Publisher {
             max_kbps,
             ceiling: max_kbps.map(Ceiling::new),
             is_above_ceiling: false,
+            raw_us: 0,
+            has_restarted: false,
         }
     }
 
@@ -81,12 +87,15 @@ impl Publisher {
     /// pictures before the next keyframe are left out.
     pub fn restart(&mut self) {
         self.has_key = false;
+        self.has_restarted = true;
         self.append(Item::Discontinuity);
     }
 
     /// What the sender says of itself.
     pub fn sender(&self, said: SenderStats) {
-        *self.stream.sender.lock() = Some(said);
+        if self.is_in_office() {
+            *self.stream.sender.lock() = Some(said);
+        }
     }
 
     /// New tracks from here on.
@@ -113,6 +122,7 @@ impl Publisher {
             }
             self.has_key = true;
         }
+        self.follow_restart(raw.ts_us, now_us);
         let placed = self.timeline.place(raw.track, raw.ts_us, now_us);
         let frame = Frame {
             track: raw.track,
@@ -141,6 +151,20 @@ impl Publisher {
         self.client.add_bytes(frame.payload.len() as u64);
         self.judge(frame.payload.len() as u64, now_us);
         self.append(Item::Frame(frame));
+    }
+
+    /// A container whose times begin anew goes on with the time that has passed, as a publisher that
+    /// comes back does; one whose times go on is left alone.
+    fn follow_restart(&mut self, raw_us: i64, now_us: i64) {
+        let began_anew = raw_us < self.raw_us;
+        self.raw_us = raw_us;
+        if !std::mem::take(&mut self.has_restarted) || !began_anew {
+            return;
+        }
+        let zero_us = *self.stream.zero_at_us.lock();
+        let elapsed_us = zero_us.map_or(0, |zero_us| now_us - zero_us);
+        let base_us = elapsed_us.max(self.timeline.last_us() + RETURN_STEP_US);
+        self.timeline = Timeline::new(base_us, WRAP_US);
     }
 
     fn judge(&mut self, bytes: u64, now_us: i64) {

@@ -288,6 +288,25 @@ fn a_publisher_back_within_the_linger_time_goes_on_behind_a_discontinuity() {
 }
 
 #[test]
+fn a_container_that_begins_anew_goes_on_with_the_time_that_has_passed() {
+    let house = House::new();
+    let mut publisher = house.publish("a", false).unwrap();
+    house.frames(&mut publisher, 7_000_000, 50);
+    house.pass_us(3_000_000);
+    publisher.restart();
+    house.frames(&mut publisher, 0, 50);
+    let stream = house.stream("a");
+    let items = held(&stream);
+    assert!(goes_on(&times(&items, TrackKind::Video)));
+    assert_eq!(stream.life(), 1);
+    let said_us = stream.wall_at_zero_us() + stream.ring.newest_us();
+    assert!(
+        (said_us - house.clock.wall_us()).abs() <= FRAME_US,
+        "{said_us}"
+    );
+}
+
+#[test]
 fn a_stream_is_forgotten_after_the_linger_time_and_begins_anew() {
     let house = House::new();
     let mut publisher = house.publish("a", false).unwrap();

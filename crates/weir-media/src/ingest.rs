@@ -77,15 +77,6 @@ impl Container {
         let next_sync = bytes.get(ts::PACKET_BYTES).copied().unwrap_or(SYNC_BYTE);
         (is_packet && next_sync == SYNC_BYTE).then_some(Self::Ts)
     }
-
-    /// After how many microseconds the times of [`LiveDemuxer`] wrap, as
-    /// [`crate::timeline::Timeline::new`] wants it; 0 for never.
-    pub const fn wrap_us(self) -> i64 {
-        match self {
-            Self::Flv => (1 << 32) * 1000,
-            Self::Fmp4 | Self::WebM | Self::Ts => 0,
-        }
-    }
 }
 
 /// First byte of MPEG-TS packets.
@@ -202,6 +193,16 @@ impl LiveDemuxer {
             Inner::Fmp4(fmp4) => fmp4.held_bytes(),
             Inner::WebM(webm) => webm.held_bytes(),
             Inner::Ts(ts) => ts.demuxer.held_bytes(),
+        }
+    }
+
+    /// Whether the container itself could not be read: nothing more will come.
+    pub fn has_failed(&self) -> bool {
+        match &self.inner {
+            Inner::Flv(flv) => flv.failed.is_some(),
+            Inner::Fmp4(fmp4) => fmp4.has_failed(),
+            Inner::WebM(webm) => webm.has_failed(),
+            Inner::Ts(ts) => ts.failed,
         }
     }
 

@@ -35,6 +35,16 @@ pub const TEST_BYTES: u64 = 32 << 20;
 /// Milliseconds a session that only measures may last.
 pub const TEST_MS: u64 = 10_000;
 
+/// Characters of the parser's words that are repeated: they may quote the sender.
+const MAX_QUOTED_CHARS: usize = 160;
+
+/// What the parser says, fit for a log and for an answer.
+fn json_error(error: &serde_json::Error) -> SlspError {
+    let words = error.to_string();
+    let quoted = words.escape_debug().take(MAX_QUOTED_CHARS);
+    SlspError::Json(quoted.collect())
+}
+
 /// The peer broke the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlspError {

@@ -18,6 +18,8 @@ const KEY_BYTES: usize = 16;
 /// Largest payload of a control frame (§5.5).
 const MAX_CONTROL_BYTES: usize = 125;
 
+/// Close code: it is over, and all is well.
+pub const CLOSE_NORMAL: u16 = 1000;
 /// Close code: the peer broke the protocol.
 pub const CLOSE_PROTOCOL_ERROR: u16 = 1002;
 /// Close code: text that is not UTF-8.

@@ -75,6 +75,7 @@ impl Context {
             query: asked.query,
             ip: asked.ip,
             protocol: asked.protocol,
+            is_cross_site: asked.is_cross_site,
         };
         let grant = self.gate.admit(admission).await?;
         Ok((key, grant))
@@ -137,4 +138,6 @@ pub struct Asked<'a> {
     pub ip: IpAddr,
     /// Over which protocol.
     pub protocol: Protocol,
+    /// It comes from a page of another site.
+    pub is_cross_site: bool,
 }

@@ -1,7 +1,7 @@
 //! Texts and numbers.
 
 import { expect, test } from "vitest";
-import { bitrate, codecName, duration, huesOf, rate, resolution, seconds } from "../src/format";
+import { bitrate, codecName, duration, huesOf, rate, resolution } from "../src/format";
 import { fill, pickLanguage } from "../src/i18n";
 import { readPlayerQuery } from "../src/watch/query";
 
@@ -28,7 +28,6 @@ test("numbers read well", () => {
   expect(resolution(720, 1280)).toBe("720p");
   expect(resolution(100, 90)).toBe("100×90");
   expect(rate(29.97003)).toBe("29.97");
-  expect(seconds(1234)).toBe("1.23 s");
   expect(codecName("avs3")).toBe("AVS3");
 });
 

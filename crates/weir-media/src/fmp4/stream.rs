@@ -4,11 +4,13 @@
 //!
 //! Movie and fragment headers are held until they are whole; media data passes through sample by
 //! sample.
-//! Edit lists, indexes and sample tables are not read: whole files are [`super::read`]'s.
+//! Of an edit list only the start is followed; indexes and sample tables are not read: whole files
+//! are [`super::read`]'s.
 
 mod fragment;
 mod movie;
 mod order;
+mod times;
 
 use std::collections::VecDeque;
 
@@ -54,7 +56,8 @@ impl Demuxer {
     }
 
     /// The next event, or `None` until more bytes are pushed. Times are in µs on the clock of the
-    /// fragments. Where a fragment has one track behind the other, as recorders write it, they come
+    /// fragments, moved by edit lists, so that they may begin below 0; presentation times are never
+    /// before decode times. Where a fragment has one track behind the other, as recorders write it, they come
     /// interleaved to within [`MAX_AHEAD_US`].
     ///
     /// # Errors
@@ -66,6 +69,11 @@ impl Demuxer {
     )]
     pub fn next(&mut self) -> Result<Option<Event>> {
         self.0.next()
+    }
+
+    /// Whether the structure is broken: nothing more will come.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.0.has_failed()
     }
 
     /// Bytes pushed, and not given out or passed over; with the places of samples to come.
@@ -201,6 +209,9 @@ impl Parser {
         if chosen.left_out {
             out.note("further tracks of the container were left out");
         }
+        if chosen.has_edits {
+            out.note("an edit list was followed no further than where it starts");
+        }
         self.pending.clear();
         self.order.finish();
         let rest = self.emit(out);
@@ -220,7 +231,7 @@ impl Parser {
         if !self.pending.is_empty() {
             out.note("samples whose data never came were left out");
         }
-        self.pending = fragment::read(body, start, self.file_start, tracks)?.into();
+        self.pending = fragment::read(body, start, self.file_start, tracks, out)?.into();
         self.order.finish();
         let rest = self.emit(out);
         self.order.expect(&self.pending);

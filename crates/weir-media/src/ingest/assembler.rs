@@ -161,6 +161,15 @@ impl Assembler {
         self.depacketizer.tracks()
     }
 
+    /// How long before it is shown a picture may have to be decoded, in µs, where its parameter sets
+    /// tell; else 0. `step_us`: how long a picture lasts, where the container tells.
+    pub(crate) fn reorder_us(&self, step_us: Option<i64>) -> i64 {
+        let track = self.tracks().video.as_ref();
+        Reorder::default()
+            .dts_us(track, 0, step_us)
+            .saturating_neg()
+    }
+
     /// Tells `text` once. Texts are literals, so that the list cannot grow without bound.
     pub(crate) fn note(&mut self, text: &'static str) {
         if !self.notes.contains(&text) {

@@ -84,6 +84,11 @@ impl<P: Parse> Incremental<P> {
         }
     }
 
+    /// Whether the structure is broken: nothing more will come.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Bytes pushed, and not given out or passed over.
     pub(crate) fn held_bytes(&self) -> usize {
         self.input.buffer.len() + self.parser.held_bytes() + self.assembler.held_bytes()

@@ -76,6 +76,11 @@ impl Demuxer {
         self.0.next()
     }
 
+    /// Whether the structure is broken: nothing more will come.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.0.has_failed()
+    }
+
     /// Bytes pushed, and not given out or passed over.
     pub(crate) fn held_bytes(&self) -> usize {
         self.0.held_bytes()

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::message::{ClientMessage, Hello, Ready, Restart, ServerMessage, Stats};
-use super::{MAX_TEXT_BYTES, SlspError, VERSION};
+use super::{MAX_TEXT_BYTES, SlspError, VERSION, json_error};
 
 /// Messages remembered to measure the round trip; beyond this the oldest are forgotten.
 const MAX_MARKS: usize = 1024;
@@ -97,8 +97,7 @@ impl ClientSession {
         if text.len() > MAX_TEXT_BYTES {
             return Err(SlspError::Order("a control message is over 16 KiB"));
         }
-        let message =
-            serde_json::from_slice(text).map_err(|error| SlspError::Json(error.to_string()))?;
+        let message = serde_json::from_slice(text).map_err(|error| json_error(&error))?;
         Ok(match message {
             ServerMessage::Ready(_) if self.greeted => {
                 return Err(SlspError::Order("a second ready"));

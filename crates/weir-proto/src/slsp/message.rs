@@ -30,23 +30,29 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
     /// The client's software.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub agent: String,
 }
 
-/// The sender's own view, for curves. What it does not say is 0.
+/// The sender's own view, for curves. What it does not say, or says as null, as JavaScript writes
+/// numbers that are none, is 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stats {
     /// Pictures encoded per second.
+    #[serde(deserialize_with = "or_default")]
     pub fps: f64,
     /// Kilobits encoded per second.
+    #[serde(deserialize_with = "or_default")]
     pub kbps: f64,
     /// Milliseconds of media waiting to be sent.
+    #[serde(deserialize_with = "or_default")]
     pub queue_ms: f64,
     /// Pictures dropped before encoding, since the start.
+    #[serde(deserialize_with = "or_default")]
     pub dropped: f64,
     /// The encoder in use.
+    #[serde(deserialize_with = "or_default")]
     pub encoder: String,
 }
 
@@ -123,6 +129,15 @@ pub struct Ack {
     pub dts_ms: i64,
     /// The server's wall clock, Unix milliseconds.
     pub at_ms: i64,
+}
+
+/// A member that may be null.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// As the text of a message.

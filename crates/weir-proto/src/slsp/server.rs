@@ -1,7 +1,9 @@
 //! The server's side of one connection: order, bounds and acknowledgements.
 
 use super::message::{Ack, ClientMessage};
-use super::{ACK_MS, MAX_STRING_CHARS, MAX_TEXT_BYTES, MAX_TEXTS_PER_S, SlspError, VERSION};
+use super::{
+    ACK_MS, MAX_STRING_CHARS, MAX_TEXT_BYTES, MAX_TEXTS_PER_S, SlspError, VERSION, json_error,
+};
 
 /// See the module's words. Times are milliseconds of any clock that does not go back.
 #[derive(Debug, Default)]
@@ -35,8 +37,7 @@ impl ServerSession {
         if text.len() > MAX_TEXT_BYTES {
             return Err(SlspError::Order("a control message is over 16 KiB"));
         }
-        let message =
-            serde_json::from_slice(text).map_err(|error| SlspError::Json(error.to_string()))?;
+        let message = serde_json::from_slice(text).map_err(|error| json_error(&error))?;
         self.check(&message)?;
         Ok(message)
     }
@@ -90,6 +91,15 @@ impl ServerSession {
             Some(self.next_ack_ms)
         } else {
             None
+        }
+    }
+
+    /// The last acknowledgement, of all that has arrived.
+    pub const fn last_ack(&self, dts_ms: i64, at_ms: i64) -> Ack {
+        Ack {
+            bytes: self.bytes,
+            dts_ms,
+            at_ms,
         }
     }
 

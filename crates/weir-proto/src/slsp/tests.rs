@@ -166,6 +166,23 @@ fn messages_survive_the_way() {
     assert_eq!(bye, Ok(ClientMessage::Bye));
 }
 
+#[test]
+fn numbers_that_are_none_end_no_broadcast() {
+    let stats = br#"{"type":"stats","fps":null,"kbps":12.5,"encoder":null}"#;
+    let Ok(ClientMessage::Stats(stats)) = greeted().text(0, stats) else {
+        panic!("refused")
+    };
+    assert_eq!((stats.fps, stats.kbps), (0.0, 12.5));
+}
+
+#[test]
+fn what_is_quoted_of_a_sender_is_short_and_on_one_line() {
+    let forged = format!(r#"{{"type":"x\n2026 INFO forged {}"}}"#, "y".repeat(9000));
+    let error = ServerSession::new().text(0, forged.as_bytes()).unwrap_err();
+    let words = error.to_string();
+    assert!(words.len() < 300 && !words.contains('\n'), "{words}");
+}
+
 proptest! {
     #[test]
     fn neither_side_panics_on_anything(texts: Vec<(u64, Vec<u8>)>, json in "\\{\"type\":\"[a-z]{1,6}\",\"[a-z]{1,5}\":[0-9a-z\"]{0,20}\\}") {

@@ -56,6 +56,7 @@ impl HlsRequest<'_> {
             query: self.query,
             ip: self.client.ip(),
             protocol: Protocol::Hls,
+            is_cross_site: false,
         };
         context.admit_again(&asked).await
     }

@@ -128,6 +128,7 @@ async fn serve_media(
                 stream,
                 path: head.path.clone(),
                 host: head.host.clone(),
+                origin: head.origin.clone(),
                 query,
                 client,
             };

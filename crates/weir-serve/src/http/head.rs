@@ -24,6 +24,8 @@ pub struct Head {
     pub is_http11: bool,
     /// `Host`.
     pub host: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
     /// `X-Forwarded-For`, all of them joined.
     pub forwarded_for: Option<String>,
     /// `Sec-WebSocket-Key`, where the request is a WebSocket upgrade.
@@ -113,6 +115,7 @@ fn head_of(request: &httparse::Request<'_, '_>, bytes: usize) -> Option<Head> {
         };
         match header.name.to_ascii_lowercase().as_str() {
             "host" => head.host = Some(value.to_owned()),
+            "origin" => head.origin = Some(value.to_owned()),
             "x-forwarded-for" => match &mut head.forwarded_for {
                 Some(all) => *all = format!("{all},{value}"),
                 None => head.forwarded_for = Some(value.to_owned()),

@@ -72,6 +72,7 @@ impl LiveRequest<'_> {
             query: self.query,
             ip: self.client.ip(),
             protocol: self.protocol(),
+            is_cross_site: false,
         };
         let (key, _) = context.admit(&asked).await?;
         let stream = context.hub.wait_live(&key, wait_of(self.query)).await?;

@@ -77,9 +77,11 @@ pub fn route(path: &str) -> Route {
     let Some((folder, file)) = path.rsplit_once('/') else {
         return Route::Other;
     };
-    if let Some(app) = folder.strip_prefix("slsp/") {
+    if let Some(app) = folder.strip_prefix("slsp")
+        && (app.is_empty() || app.starts_with('/'))
+    {
         return Route::Slsp {
-            app: app.into(),
+            app: app.trim_start_matches('/').into(),
             stream: file.into(),
         };
     }
@@ -196,7 +198,11 @@ mod tests {
         };
         assert_eq!(route("/slsp/live/x"), slsp("live", "x"));
         assert_eq!(route("/slsp/a/b/x.flv"), slsp("a/b", "x.flv"));
-        assert_eq!(route("/slsp/x"), Route::Other);
+        assert_eq!(route("/slsp/x"), slsp("", "x"));
+        assert_eq!(
+            route("/slspx/x.flv"),
+            live("slspx", "x", LiveContainer::Flv)
+        );
     }
 
     #[test]

@@ -153,9 +153,17 @@ async fn media(
         Route::Other => (Err(Code::NotFound.into()), Protocol::Hls),
     };
     answer.unwrap_or_else(|refused| {
-        context.refused(&refused, protocol, "play", client.ip());
+        context.refused(&refused, protocol, asked_to(protocol), client.ip());
         refusal(&refused)
     })
+}
+
+/// What a client wanted, for the log.
+const fn asked_to(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Slsp => "publish",
+        _ => "play",
+    }
 }
 
 /// What is neither GET nor HEAD is answered without looking at the stream.
@@ -180,7 +188,7 @@ async fn open_slsp(
     query: Vec<(String, String)>,
     client: SocketAddr,
 ) -> Result<Response<Body>, Refusal> {
-    if !is_web_socket(request.headers()) {
+    if request.method() != Method::GET || !is_web_socket(request.headers()) {
         let words = "this address speaks SLSP: it wants a WebSocket (docs/ref/slsp.md)";
         let mut response = refusal(&Refusal::new(Code::ProtocolError, words));
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
@@ -202,11 +210,16 @@ async fn open_slsp(
         return open_live(context, request, live).await;
     }
     let answer = switch_protocols(&request, true)?;
+    let origin = request.headers().get(header::ORIGIN);
+    let origin = origin
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     let opening = slsp::Opening {
         app,
         stream,
         path: request.uri().path().to_owned(),
         host,
+        origin,
         query,
         client,
     };

@@ -13,12 +13,12 @@ use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Client, Protocol, Publisher, Role, Stream};
-use weir_media::MediaError;
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
     Capabilities, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
 };
 
+use super::intake::Intake;
 use crate::context::{Asked, Context};
 use crate::deliver::format::RTMP_CHUNK_BYTES;
 use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
@@ -28,8 +28,6 @@ use crate::front::{Conn, Patient};
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
-/// Malformed messages in a row after which a publisher is let go.
-const MALFORMED_IN_A_ROW: u32 = 100;
 /// Time a refused client gets to read why before the socket closes.
 const REFUSAL_LINGER: Duration = Duration::from_millis(500);
 
@@ -73,7 +71,7 @@ struct Publishing {
     publisher: Publisher,
     depacketizer: Depacketizer,
     events: Vec<Event>,
-    malformed: u32,
+    intake: Intake,
 }
 
 /// How a connection came to its end.
@@ -233,41 +231,26 @@ impl Connection {
             publisher,
             depacketizer: Depacketizer::default(),
             events: Vec::new(),
-            malformed: 0,
+            intake: Intake::default(),
         })
     }
 
     fn media(&mut self, message_type: u8, timestamp_ms: u32, body: bytes::Bytes) -> Option<Ended> {
         let publishing = self.publishing.as_mut()?;
-        match publishing
-            .depacketizer
-            .push(message_type, timestamp_ms, body, &mut publishing.events)
+        let Publishing {
+            publisher,
+            depacketizer,
+            events,
+            intake,
+            ..
+        } = publishing;
+        if let Err(error) = depacketizer.push(message_type, timestamp_ms, body, events)
+            && let Err(refusal) = intake.forgive(publisher, &error)
         {
-            Ok(()) => publishing.malformed = 0,
-            Err(MediaError::Unsupported(what)) => {
-                return Some(Ended::Code(Code::CodecUnsupported, what));
-            }
-            Err(error @ MediaError::NoCodecHeader(_)) => {
-                return Some(Ended::Code(Code::NoCodecHeader, error.to_string()));
-            }
-            Err(error) => {
-                publishing.publisher.dropped(1);
-                publishing.malformed += 1;
-                if publishing.malformed >= MALFORMED_IN_A_ROW {
-                    return Some(Ended::Code(Code::ProtocolError, error.to_string()));
-                }
-            }
+            return Some(Ended::Code(refusal.code, refusal.detail.into()));
         }
-        for event in publishing.events.drain(..) {
-            match event {
-                Event::Tracks(tracks) => publishing.publisher.tracks(tracks),
-                Event::Metadata(metadata) => publishing.publisher.metadata(metadata),
-                Event::Frame(frame) => publishing.publisher.frame(frame),
-                Event::Note(note) => {
-                    tracing::info!(stream = %publishing.publisher.stream().key, "{note}");
-                }
-                Event::EndOfSequence => {}
-            }
+        for event in events.drain(..) {
+            intake.take(publisher, event);
         }
         None
     }
@@ -323,6 +306,7 @@ impl Connection {
             query: &target.query,
             ip: self.client.ip(),
             protocol: Protocol::Rtmp,
+            is_cross_site: false,
         }
     }
 

@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, limits};
@@ -44,6 +43,8 @@ pub struct Opening {
     pub path: String,
     /// `Host`.
     pub host: Option<String>,
+    /// `Origin`: the site of the page that asks, where a browser does.
+    pub origin: Option<String>,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
     /// The client, trusted proxies taken into account.
@@ -60,8 +61,30 @@ impl Opening {
             query: &self.query,
             ip: self.client.ip(),
             protocol: Protocol::Slsp,
+            is_cross_site: self.is_cross_site(),
         }
     }
+
+    /// WebSockets know no same-origin rule: the browser only says whose page it is.
+    fn is_cross_site(&self) -> bool {
+        let Some(origin) = self.origin.as_deref() else {
+            return false;
+        };
+        let page = origin.split_once("://").map_or(origin, |(_, host)| host);
+        !self
+            .host
+            .as_deref()
+            .is_some_and(|host| same_host(host, page))
+    }
+}
+
+/// Whether two hosts are one, whatever their ports: behind a proxy these may differ.
+fn same_host(one: &str, other: &str) -> bool {
+    let name = |host: &str| match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        _ => host.to_owned(),
+    };
+    name(one).eq_ignore_ascii_case(&name(other))
 }
 
 /// Serves one upgraded connection to its end. `greeting` goes out first; `read` is what came behind
@@ -92,10 +115,10 @@ struct Connection<S> {
 enum End {
     /// For the session too.
     Over(Refusal),
-    /// The session may go on over another socket.
-    Dropped,
-    /// It goes on over this one.
-    Claimed(oneshot::Sender<Box<Live>>),
+    /// The session may go on over another socket; with the close code to answer, if there was one.
+    Dropped(Option<u16>),
+    /// The session goes on over another socket, and is there already.
+    Moved,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
@@ -109,26 +132,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return self.close(refusal).await;
         }
         let mut live = match self.begin(&hello).await {
-            Ok(live) => live,
+            Ok(live) => Some(live),
             Err(refusal) => return self.close(refusal).await,
         };
-        match self.publish(&mut live).await {
-            End::Over(refusal) => {
-                live.end(refusal.code);
+        match (self.publish(&mut live).await, live) {
+            (End::Over(refusal), live) => {
+                if let Some(live) = live {
+                    live.end(refusal.code);
+                }
                 self.close(refusal).await;
             }
-            End::Dropped => {
-                let context = self.context.clone();
-                drop(self);
-                wait_for_next_socket(&context, live).await;
-            }
-            End::Claimed(next) => {
-                // Whoever asked may be gone by now.
-                if let Err(live) = next.send(live) {
-                    wait_for_next_socket(&self.context, live).await;
+            (End::Dropped(code), live) => {
+                let Self {
+                    socket, context, ..
+                } = self;
+                socket.answer_close(code).await;
+                if let Some(live) = live {
+                    wait_for_next_socket(&context, live).await;
                 }
+            }
+            (End::Moved, _) => {
                 let words = "the session goes on over another connection";
-                self.close(Refusal::new(Code::TakenOver, words)).await;
+                let moved = Refusal::new(Code::TakenOver, words);
+                self.socket.close(&moved).await;
             }
         }
     }
@@ -192,43 +218,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(live)
     }
 
-    async fn publish(&mut self, live: &mut Live) -> End {
+    /// Publishes until something ends it. `slot` is empty afterwards if the session has moved.
+    async fn publish(&mut self, slot: &mut Option<Box<Live>>) -> End {
         let shutdown = self.context.shutdown.clone();
+        let mut draining = Box::pin(shutdown.draining());
         let mut ack = Box::pin(sleep_until(Instant::now()));
-        loop {
-            if let Some(code) = live.publisher.client().kicked() {
-                return End::Over(code.into());
-            }
-            let now_ms = self.now_ms();
-            let due = self.session.poll_timeout();
-            if due.is_some_and(|due_ms| due_ms <= now_ms) {
-                let (dts_ms, at_ms) = (live.dts_ms(), self.context.hub.clock().wall_ms());
-                if let Some(ack) = self.session.poll_ack(now_ms, dts_ms, at_ms) {
-                    self.socket.say(&ServerMessage::Ack(ack));
-                }
-            } else if let Some(due_ms) = due {
-                ack.as_mut()
-                    .reset(Instant::now() + Duration::from_millis(due_ms - now_ms));
-            }
-            let heard = tokio::select! {
-                biased;
-                heard = self.socket.hear() => heard,
-                () = ack.as_mut(), if self.session.poll_timeout().is_some() => continue,
-                wanted = live.wanted() => return match wanted {
-                    Wanted::Kicked(code) => End::Over(code.into()),
-                    Wanted::Claimed(next) => End::Claimed(next),
-                },
-                () = shutdown.draining(), if !self.redirected => {
-                    self.redirect();
-                    continue;
+        let mut ack_due_ms = 0;
+        while let Some(live) = slot.as_deref_mut() {
+            // Before the socket is heard, and not only beside it: a sender that always has something
+            // to say must not keep the others from being heard.
+            let wanted = match live.wanted_now() {
+                Some(wanted) => Some(wanted),
+                None => {
+                    if !self.redirected && shutdown.is_draining() {
+                        self.redirect();
+                    }
+                    if let Some(due_ms) = self.acknowledge(live)
+                        && due_ms != ack_due_ms
+                    {
+                        ack_due_ms = due_ms;
+                        let wait = Duration::from_millis(due_ms.saturating_sub(self.now_ms()));
+                        ack.as_mut().reset(Instant::now() + wait);
+                    }
+                    tokio::select! {
+                        biased;
+                        heard = self.socket.hear() => match self.answer(heard, live) {
+                            Ok(None) => None,
+                            Ok(Some(end)) => return end,
+                            Err(refusal) => return End::Over(refusal),
+                        },
+                        () = ack.as_mut(), if self.session.poll_timeout().is_some() => None,
+                        wanted = live.wanted() => Some(wanted),
+                        () = draining.as_mut(), if !self.redirected => None,
+                    }
                 }
             };
-            match self.answer(heard, live) {
-                Ok(None) => {}
-                Ok(Some(end)) => return end,
-                Err(refusal) => return End::Over(refusal),
+            match wanted {
+                None => {}
+                Some(Wanted::Kicked(code)) => return End::Over(code.into()),
+                Some(Wanted::Claimed(next)) => {
+                    // Whoever asked may be gone by now: then this socket goes on.
+                    *slot = slot.take().and_then(|live| next.send(live).err());
+                }
             }
         }
+        End::Moved
+    }
+
+    /// Says what has arrived, if it is time; else when it will be.
+    fn acknowledge(&mut self, live: &Live) -> Option<u64> {
+        let (now_ms, at_ms) = (self.now_ms(), self.context.hub.clock().wall_ms());
+        if let Some(ack) = self.session.poll_ack(now_ms, live.dts_ms(), at_ms) {
+            self.socket.say(&ServerMessage::Ack(ack));
+        }
+        self.session.poll_timeout()
     }
 
     fn answer(&mut self, heard: Heard, live: &mut Live) -> Result<Option<End>, Refusal> {
@@ -244,7 +287,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.hint(live);
             }
             Heard::Text(text) => match self.text(&text)? {
-                ClientMessage::Bye => return Ok(Some(End::Over(Code::ClientStopped.into()))),
+                ClientMessage::Bye => {
+                    self.last_ack(live.dts_ms());
+                    return Ok(Some(End::Over(Code::ClientStopped.into())));
+                }
                 ClientMessage::Stats(stats) => live.sender(stats),
                 ClientMessage::Restart(restart) => live.restart(container_of(&restart.container)?),
                 ClientMessage::Hello(_) => {}
@@ -252,11 +298,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Heard::Closed(code) if OVER.contains(&code) => {
                 return Ok(Some(End::Over(Code::ClientStopped.into())));
             }
-            Heard::Closed(_) | Heard::Broken => return Ok(Some(End::Dropped)),
+            Heard::Closed(code) => return Ok(Some(End::Dropped(Some(code)))),
+            Heard::Broken => return Ok(Some(End::Dropped(None))),
             Heard::Breach(refusal) => return Err(refusal),
             Heard::Nothing => {}
         }
         Ok(None)
+    }
+
+    /// All that has arrived, once more: nothing will come that says it.
+    fn last_ack(&mut self, dts_ms: i64) {
+        let at_ms = self.context.hub.clock().wall_ms();
+        let ack = self.session.last_ack(dts_ms, at_ms);
+        self.socket.say(&ServerMessage::Ack(ack));
     }
 
     /// Tells a sender above the app's ceiling, once each time it gets there.
@@ -321,6 +375,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 break;
             }
         }
+        self.last_ack(-1);
         Code::ClientStopped.into()
     }
 
@@ -377,7 +432,11 @@ async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
         .code(Code::NetworkReset, Protocol::Slsp);
     loop {
         match live.wanted().await {
-            Wanted::Kicked(code) => return live.end(code),
+            Wanted::Kicked(code) => {
+                let ip = live.publisher.client().addr.ip();
+                context.refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
+                return live.end(code);
+            }
             Wanted::Claimed(next) => match next.send(live) {
                 Ok(()) => return,
                 // Whoever asked is gone again.
@@ -396,4 +455,37 @@ fn container_of(name: &str) -> Result<Container, Refusal> {
 
 fn breach(error: slsp::SlspError) -> Refusal {
     Refusal::new(Code::ProtocolError, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_of_another_site_when_its_host_is_another() {
+        for (origin, host, is_cross_site) in [
+            (None, Some("a.example"), false),
+            (Some("https://a.example"), Some("a.example"), false),
+            (Some("http://A.example:5173"), Some("a.example:8080"), false),
+            (Some("http://[::1]:80"), Some("[::1]:8080"), false),
+            (Some("https://b.example"), Some("a.example"), true),
+            (Some("null"), Some("a.example"), true),
+            (Some("https://a.example"), None, true),
+        ] {
+            let opening = Opening {
+                app: "live".into(),
+                stream: "x".into(),
+                path: "/slsp/live/x".into(),
+                host: host.map(str::to_owned),
+                origin: origin.map(str::to_owned),
+                query: Vec::new(),
+                client: ([127, 0, 0, 1], 1).into(),
+            };
+            assert_eq!(
+                opening.is_cross_site(),
+                is_cross_site,
+                "{origin:?} {host:?}"
+            );
+        }
+    }
 }

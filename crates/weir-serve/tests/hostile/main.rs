@@ -15,5 +15,6 @@ mod tap;
 mod doors;
 mod media;
 mod slow;
+mod slsp;
 mod stalled;
 mod web_socket;

@@ -61,7 +61,7 @@ pub(super) fn live_demux(data: &[u8]) {
             "{container:?} in pieces: {told:?}, whole: {whole:?}"
         );
     }
-    let mut line = Line::new(0, container.wrap_us());
+    let mut line = Line::new(0, super::media::WRAP_US);
     for event in told.into_iter().flatten() {
         match event {
             Event::Tracks(tracks) => line.put(Item::Tracks(tracks)),

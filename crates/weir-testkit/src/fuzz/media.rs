@@ -18,7 +18,7 @@ use weir_media::{
 use super::Input;
 use crate::synthetic;
 
-const WRAP_US: i64 = (1 << 32) * 1000;
+pub(super) const WRAP_US: i64 = (1 << 32) * 1000;
 /// Messages and items of one input looked at: enough for any state, and quick.
 const MAX_STEPS: usize = 4096;
 

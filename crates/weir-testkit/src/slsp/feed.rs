@@ -48,7 +48,7 @@ impl Container {
                 "-f",
                 "mp4",
                 "-movflags",
-                "empty_moov+default_base_moof+frag_keyframe",
+                "empty_moov+delay_moov+default_base_moof+frag_keyframe",
                 "-frag_duration",
                 "200000",
             ],

@@ -311,6 +311,11 @@ impl Clip {
     }
 }
 
+/// A time as RTMP and FLV have it: the low 32 bits.
+pub(crate) fn low_32(ms: i64) -> u32 {
+    u32::try_from(ms.rem_euclid(1 << 32)).unwrap_or_default()
+}
+
 const fn plain(role: Role) -> Look {
     Look {
         role,
@@ -394,6 +399,11 @@ mod tests {
                 .count(),
             2
         );
+    }
+
+    #[test]
+    fn time_wraps_at_32_bits() {
+        assert_eq!(low_32((1 << 32) + 5), 5);
     }
 
     #[tokio::test]

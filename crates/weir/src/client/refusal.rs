@@ -5,6 +5,8 @@ use weir_base::Code;
 /// Codes with which a connection may end while its SLSP session waits to be resumed: reset,
 /// draining, too slow, overloaded.
 const RESUMABLE: [u16; 4] = [4003, 4009, 4010, 5001];
+/// The name is taken: while a session is resumed, perhaps by the old connection of our own.
+const TAKEN: u16 = 3004;
 
 /// A server refused, or ended what it had granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,9 +91,11 @@ impl Refused {
         Self { code, text }
     }
 
-    /// Whether this ended a connection and not what it stood for: a session may be resumed.
-    pub(crate) fn may_resume(&self) -> bool {
-        self.code.is_none_or(|code| RESUMABLE.contains(&code))
+    /// Whether this ended a connection and not what it stood for: a session may be resumed, or the
+    /// attempt to do so (`is_resuming`) made again.
+    pub(crate) fn may_resume(&self, is_resuming: bool) -> bool {
+        self.code
+            .is_none_or(|code| RESUMABLE.contains(&code) || is_resuming && code == TAKEN)
     }
 
     /// Whether asking again later, unchanged, may be answered differently.
@@ -152,9 +156,11 @@ mod tests {
             words.contains("the signature is wrong (code 1004 auth_bad_signature). "),
             "{words}"
         );
-        assert!(!refused.may_resume() && !refused.may_pass());
-        assert!(Refused::slsp(4009, "draining", "").may_resume());
-        assert!(Refused::web_socket(Some(1006), "").may_resume());
+        assert!(!refused.may_resume(true) && !refused.may_pass());
+        assert!(Refused::slsp(4009, "draining", "").may_resume(false));
+        let taken = Refused::slsp(3004, "stream_busy", "");
+        assert!(taken.may_resume(true) && !taken.may_resume(false));
+        assert!(Refused::web_socket(Some(1006), "").may_resume(false));
         let advice = Code::from_number(1004).unwrap().entry().advice;
         let weirs_own = Refused::slsp(1004, "auth_bad_signature", &format!("No. {advice}"));
         assert_eq!(weirs_own.to_string().matches(advice).count(), 1);

@@ -4,6 +4,7 @@
 mod breaks;
 mod flow;
 mod held;
+mod redirect;
 mod socket;
 #[cfg(test)]
 #[path = "slsp/tests.rs"]
@@ -18,8 +19,8 @@ use anyhow::bail;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use weir_base::Clock;
-use weir_proto::slsp::{ClientEvent, SUBPROTOCOL};
-use weir_proto::ws::Opcode;
+use weir_proto::slsp::{ClientEvent, Ready, SUBPROTOCOL, SlspError};
+use weir_proto::ws::{CLOSE_NORMAL, Opcode};
 
 use super::address::HttpUrl;
 use super::clip::ClipTag;
@@ -27,6 +28,7 @@ use super::refusal::Refused;
 use super::ws::upgrade;
 use breaks::{Broken, Final, elsewhere, may_resume};
 use flow::{Flow, Message};
+use redirect::{Detour, Leaving, Moving, arrival, farewell};
 use socket::{Came, Socket};
 
 pub(crate) use flow::Gauge;
@@ -41,17 +43,16 @@ const SETUP_MS: u64 = 15_000;
 const RESUME_ATTEMPT_MS: u64 = 2500;
 /// Media under way, and nothing acknowledged for so long: the connection is dead.
 const STALL_MS: u64 = 2500;
+/// The same where a session waits for a shorter time than is usual.
+const MIN_STALL_MS: u64 = 1000;
 /// Between two `stats`.
 const STATS_MS: u64 = 1000;
 /// For the server's close after `bye`.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// For saying `bye` to a server that sent us elsewhere: media waits meanwhile.
-const FAREWELL_TIMEOUT: Duration = Duration::from_millis(300);
 /// Redirects followed, between two acknowledgements, before it is a circle.
 const MAX_REDIRECTS: u32 = 4;
 /// How long nothing may be due, in ms: only that there is an end to it.
 const LONG_MS: u64 = 60_000;
-const NORMAL_CLOSE: u16 = 1000;
 
 /// How to link.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +70,12 @@ pub(crate) struct SlspLink {
     clock: Clock,
     flow: Flow,
     state: State,
-    /// The connection to a server that sent us elsewhere, until we are there; whether it was told.
-    leaving: Option<(Socket, bool)>,
+    /// Between a redirect and `ready` where it leads.
+    detour: Option<Detour>,
+    /// The connection to there, while media still flows here.
+    moving: Option<Moving>,
+    /// The connection to a server that sent us elsewhere, until it was told that we are there.
+    leaving: Option<Leaving>,
     broken: Option<Broken>,
     resumed: u64,
     redirects: u32,
@@ -111,6 +116,8 @@ impl SlspLink {
             options,
             clock,
             flow: Flow::new(options.adapts, headers),
+            detour: None,
+            moving: None,
             leaving: None,
             broken: None,
             resumed: 0,
@@ -185,8 +192,11 @@ impl SlspLink {
 
     /// Says good-bye and waits for the server to close.
     pub(crate) async fn close(self) {
-        let State::Up(mut socket) = self.state else {
-            return;
+        let mut socket = match (self.state, self.leaving) {
+            (State::Up(socket), _) => *socket,
+            // The session may not have come along yet.
+            (_, Some(leaving)) => leaving.into_socket(),
+            _ => return,
         };
         if socket
             .send(Opcode::Text, self.flow.bye().as_bytes())
@@ -215,19 +225,24 @@ impl SlspLink {
     /// Serves the connection.
     async fn talk(&mut self) -> anyhow::Result<()> {
         let now_ms = ms(&self.clock);
-        self.farewell().await;
+        self.leaving.take_if(|leaving| leaving.is_late());
         let wake_ms = self.hand_over(now_ms)?;
         let (State::Greeting(socket, _) | State::Up(socket)) = &mut self.state else {
             return Ok(());
         };
         let came = tokio::select! {
             came = socket.step() => came?,
+            outcome = arrival(&mut self.moving) => return self.arrive(outcome),
+            () = farewell(&mut self.leaving) => {
+                self.leaving = None;
+                return Ok(());
+            }
             () = sleep(until(wake_ms, now_ms)) => return Ok(()),
         };
         match came {
             Came::Moved => Ok(()),
             Came::Ended => bail!("the connection broke"),
-            Came::Closed(Some(NORMAL_CLOSE), reason) if reason.is_empty() => {
+            Came::Closed(Some(CLOSE_NORMAL), reason) if reason.is_empty() => {
                 Err(Final::Ended.into())
             }
             Came::Closed(code, reason) => Err(Refused::web_socket(code, &reason).into()),
@@ -264,7 +279,7 @@ impl SlspLink {
         }
         // What is left of the window is for another connection.
         let patience_ms = self.flow.resume_ms().map_or(STALL_MS, |ms| ms / 2);
-        let patience_ms = patience_ms.min(STALL_MS);
+        let patience_ms = patience_ms.clamp(MIN_STALL_MS, STALL_MS);
         let stalls_ms = self.alive_ms + patience_ms;
         if now_ms >= stalls_ms {
             bail!("the server acknowledged nothing for {patience_ms} ms");
@@ -275,32 +290,14 @@ impl SlspLink {
 
     fn heard(&mut self, now_ms: u64, event: ClientEvent) -> anyhow::Result<()> {
         match event {
-            ClientEvent::Ready(ready) => {
-                self.alive_ms = now_ms;
-                let state = std::mem::replace(&mut self.state, State::Pausing(now_ms));
-                if let State::Greeting(socket, _) = state {
-                    self.state = State::Up(socket);
-                }
-                if self.broken.take().is_some() {
-                    self.resumed += 1;
-                    let goes_on = if ready.resumed {
-                        "goes on"
-                    } else {
-                        "begins anew"
-                    };
-                    tracing::info!(
-                        session = ready.session,
-                        "connected again: the stream {goes_on}"
-                    );
-                }
-            }
+            ClientEvent::Ready(ready) => self.began(now_ms, &ready),
             ClientEvent::Acked => {
                 (self.alive_ms, self.redirects) = (now_ms, 0);
             }
             ClientEvent::Hint(max_kbps) => {
                 tracing::info!("the server takes no more than {max_kbps} kbit/s");
             }
-            ClientEvent::Redirect(url) => return self.redirect(now_ms, &url),
+            ClientEvent::Redirect(url) => return self.redirect(&url),
             ClientEvent::Refused {
                 code,
                 name,
@@ -310,49 +307,96 @@ impl SlspLink {
         Ok(())
     }
 
-    /// Goes elsewhere; the connection here is kept until we are there.
-    fn redirect(&mut self, now_ms: u64, place: &str) -> anyhow::Result<()> {
+    fn began(&mut self, now_ms: u64, ready: &Ready) {
+        self.alive_ms = now_ms;
+        let state = std::mem::replace(&mut self.state, State::Pausing(now_ms));
+        if let State::Greeting(socket, _) = state {
+            self.state = State::Up(socket);
+        }
+        self.detour.take_if(|detour| detour.to == self.url);
+        if let Some(leaving) = &mut self.leaving {
+            leaving.tell(&self.flow.bye());
+        }
+        self.resumed += u64::from(ready.resumed);
+        if self.broken.take().is_some() || self.leaving.is_some() {
+            let goes_on = match ready.resumed {
+                true => "goes on",
+                false => "begins anew",
+            };
+            let session = &ready.session;
+            tracing::info!(session, "connected again: the stream {goes_on}");
+        }
+    }
+
+    /// Sets out for elsewhere; media goes on here until we are there.
+    fn redirect(&mut self, place: &str) -> anyhow::Result<()> {
         self.redirects += 1;
         if self.redirects > MAX_REDIRECTS {
-            bail!("redirected more than {MAX_REDIRECTS} times");
+            tracing::warn!("redirected more than {MAX_REDIRECTS} times: staying");
+            return Ok(());
         }
-        self.url = elsewhere(&self.url, place)?;
-        tracing::info!("the server sends us to {}", self.url.authority());
-        let pausing = std::mem::replace(&mut self.state, State::Pausing(now_ms));
-        if let State::Up(socket) | State::Greeting(socket, _) = pausing {
-            self.leaving = Some((*socket, false));
+        let to = elsewhere(&self.url, place)?;
+        tracing::info!("the server sends us to {}", to.authority());
+        // Who sends us on while we are not there yet has no session of ours.
+        let from = match self.detour.take() {
+            Some(detour) if detour.to == self.url => detour.from,
+            _ => self.url.clone(),
+        };
+        self.detour = Some(Detour {
+            from,
+            to: to.clone(),
+        });
+        if self.is_up() {
+            self.moving = Some(Moving::new(attempt(&to, self.options.insecure), to));
+        } else {
+            self.url = to;
+            self.connect();
         }
-        self.connect();
         Ok(())
     }
 
-    /// Says good-bye where we were, once we are elsewhere.
-    async fn farewell(&mut self) {
-        if !self.is_up() {
-            return;
-        }
-        let Some((old, is_told)) = &mut self.leaving else {
-            return;
+    /// There is a connection to where we were sent, or there is none.
+    fn arrive(&mut self, outcome: anyhow::Result<Socket>) -> anyhow::Result<()> {
+        self.moving = None;
+        let (socket, detour) = match (outcome, &self.detour) {
+            (Ok(socket), Some(detour)) => (socket, detour),
+            (Ok(_), None) => return Ok(()),
+            (Err(error), _) => {
+                tracing::warn!("{error:#}; staying for now");
+                return Ok(());
+            }
         };
-        if !std::mem::replace(is_told, true) {
-            // A connection that is gone need not be told.
-            let _ = old.send(Opcode::Text, self.flow.bye().as_bytes());
-            let _ = old.send_close(NORMAL_CLOSE);
+        self.url = detour.to.clone();
+        let now_ms = ms(&self.clock);
+        let state = std::mem::replace(&mut self.state, State::Pausing(now_ms));
+        if let State::Up(here) = state {
+            self.leaving = Some(Leaving::new(*here));
         }
-        let _ = timeout(FAREWELL_TIMEOUT, old.flush()).await;
-        self.leaving = None;
+        self.greet(socket, now_ms + RESUME_ATTEMPT_MS)
     }
 
     /// What to do about a connection that ended: another one, while the session waits for it.
     fn broke(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
         let now_ms = ms(&self.clock);
-        let Some(window_ms) = self.flow.resume_ms().filter(|_| may_resume(&error)) else {
+        let was_up = self.is_up();
+        (self.moving, self.leaving) = (None, None);
+        let Some(window_ms) = self.flow.resume_ms() else {
             return Err(error);
         };
-        let since_ms = match self.is_up() {
-            true => self.alive_ms,
-            false => now_ms,
-        };
+        if may_resume(&error, !was_up) {
+            if let Some(detour) = &self.detour {
+                self.url = detour.other(&self.url);
+            }
+        } else if !was_up && error.downcast_ref::<SlspError>().is_none() {
+            // Who was sent where one is not wanted goes back.
+            match self.detour.take() {
+                Some(detour) if detour.to == self.url => self.url = detour.from,
+                _ => return Err(error),
+            }
+        } else {
+            return Err(error);
+        }
+        let since_ms = if was_up { self.alive_ms } else { now_ms };
         let is_first = self.broken.is_none();
         let broken = self
             .broken

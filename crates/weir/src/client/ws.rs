@@ -8,7 +8,9 @@ use hyper::header;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use weir_proto::ws::{Decoder, Event, Limits, Opcode, accept_key, close_payload, put_masked_frame};
+use weir_proto::ws::{
+    CLOSE_NORMAL, Decoder, Event, Limits, Opcode, accept_key, close_payload, put_masked_frame,
+};
 
 use super::address::HttpUrl;
 use super::decode::{FlvDecoder, Sink};
@@ -22,7 +24,6 @@ const MAX_MESSAGE_BYTES: usize = 32 << 20;
 const MAX_FRAGMENTS: usize = 4096;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
-const NORMAL_CLOSE: u16 = 1000;
 
 /// Plays a stream into `sink`.
 pub(crate) async fn watch(
@@ -64,9 +65,9 @@ pub(crate) async fn watch(
             }
         }
     }
-    let _ = send(&mut socket, Opcode::Close, &close_payload(NORMAL_CLOSE, "")).await;
+    let _ = send(&mut socket, Opcode::Close, &close_payload(CLOSE_NORMAL, "")).await;
     match ended {
-        Some((code, reason)) if !matches!(code, None | Some(NORMAL_CLOSE | 1001)) => {
+        Some((code, reason)) if !matches!(code, None | Some(CLOSE_NORMAL | 1001)) => {
             Err(Refused::web_socket(code, &reason).into())
         }
         _ => Ok(()),

@@ -89,7 +89,8 @@ impl Gate {
         let app = rules.app(admission.key.app());
         let takeover = app.takeover.unwrap_or(rules.takeover);
         let open = match admission.action {
-            Action::Publish => rules.publish(&app) == PublishAuth::Open,
+            // Open is for whoever is there, not for any page somebody there happens to look at.
+            Action::Publish => rules.publish(&app) == PublishAuth::Open && !admission.is_cross_site,
             Action::Play => rules.play(&app) == PlayAuth::Open,
         };
         if !open {
@@ -136,6 +137,10 @@ impl Gate {
                     ))
                 }
             }
+            (Action::Publish, None) if admission.is_cross_site => Err(Refusal::new(
+                Code::AuthMissing,
+                "a page of another site needs ?key=… or a signed URL, also where publishing is open",
+            )),
             (Action::Publish, None) => Err(Refusal::new(
                 Code::AuthMissing,
                 "publishing needs ?key=… or a signed URL",
@@ -184,6 +189,7 @@ mod tests {
             query: &query,
             ip,
             protocol: Protocol::Rtmp,
+            is_cross_site: false,
         };
         gate.decide(&admission)
             .map_err(|refusal| refusal.code.number())
@@ -201,6 +207,25 @@ mod tests {
         );
         assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
         assert!(ask(&gate, Action::Play, "live", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_page_of_another_site_needs_the_key_where_publishing_is_open() {
+        let (_dir, gate, secrets) = gate(|config| config.auth.publish = PublishAuth::Open);
+        let key = StreamKey::new("", "live", "x").unwrap();
+        let right = [("key".to_owned(), secrets.stream_key("", "live", "x"))];
+        let admission = |query, is_cross_site| Admission {
+            action: Action::Publish,
+            key: &key,
+            query,
+            ip: "10.0.0.1".parse().unwrap(),
+            protocol: Protocol::Slsp,
+            is_cross_site,
+        };
+        assert!(gate.decide(&admission(&[], false)).is_ok());
+        let refusal = gate.decide(&admission(&[], true)).unwrap_err();
+        assert_eq!(refusal.code, Code::AuthMissing);
+        assert!(gate.decide(&admission(&right, true)).is_ok());
     }
 
     #[test]

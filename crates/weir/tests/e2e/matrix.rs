@@ -56,16 +56,22 @@ impl Form {
 
 fn play_everywhere(source: &Source) {
     need!(Ffmpeg, Ffmpeg9, Ffprobe);
-    let original = ffprobe::frames(&copy_of(source));
     let server = open_server();
     let _publisher = publish(&server, source, "live/m");
+    check_everywhere(&server, source);
+}
+
+/// Whoever publishes `source` as `live/m`: it plays over each form as it went in, and a form that
+/// cannot carry it says so.
+pub(crate) fn check_everywhere(server: &Server, source: &Source) {
+    let original = ffprobe::frames(&copy_of(source));
     let (carried, refused): (Vec<Form>, Vec<Form>) =
         Form::ALL.iter().partition(|form| form.carries(source));
     for form in refused {
-        let refusal = get(&form.url(&server)).refusal();
+        let refusal = get(&form.url(server)).refusal();
         assert_eq!(refusal, (415, 3006), "{form:?} of {}", source.name);
     }
-    let recordings = record(&server, source, &carried);
+    let recordings = record(server, source, &carried);
     assert_eq!(
         server.stream("live/m").unwrap()["corrections"],
         0,

@@ -20,7 +20,7 @@ use crate::tls::curl;
 const PATIENCE_S: u64 = 15;
 
 /// A running nginx and where it listens.
-struct Nginx {
+pub(crate) struct Nginx {
     _process: Process,
     https: u16,
     rtmp: u16,
@@ -28,7 +28,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn start(server: &Server) -> Self {
+    pub(crate) fn start(server: &Server) -> Self {
         let dir = server.data().join("nginx");
         let [https, http, rtmp, rtmps] = free_ports();
         let mut render = Command::new(repository().join("scripts/nginx-check.sh"));
@@ -61,7 +61,7 @@ impl Nginx {
         }
     }
 
-    fn https(&self, path: &str) -> String {
+    pub(crate) fn https(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}/{path}", self.https)
     }
 }

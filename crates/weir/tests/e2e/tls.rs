@@ -26,7 +26,7 @@ pub(crate) fn write_certificate(dir: &Path, name: &str) {
 }
 
 /// A server with TLS on ports of their own, its certificate called `first`.
-fn tls_server(more: &[&str]) -> Server {
+pub(crate) fn tls_server(more: &[&str]) -> Server {
     let options = Options::new(&binary());
     write_certificate(options.data(), "first");
     let file = |name: &str| options.data().join(name).display().to_string();

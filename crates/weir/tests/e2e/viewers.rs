@@ -25,7 +25,7 @@ pub(crate) fn save_ws_flv(url: &str, seconds: f64, out: &Path) {
             .rfind(|tag| tag.kind != Kind::Script && !tag.is_header());
         let Some(last) = last else { continue };
         let from = *from.get_or_insert(last.ts_ms);
-        if f64::from(last.ts_ms - from) > seconds * 1000.0 {
+        if f64::from(last.ts_ms.saturating_sub(from)) > seconds * 1000.0 {
             break;
         }
     }

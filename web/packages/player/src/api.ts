@@ -72,13 +72,28 @@ export function isNotNow(fault: Fault): boolean {
   return fault.code !== undefined && NOT_NOW.has(fault.code);
 }
 
-/** A signal that fires with the given one or after `TIMEOUT_MS`; by hand, for browsers of 2022. */
+/** Codes that may be meant for one protocol only: what an app does not take, a codec that cannot be carried. */
+const ONE_PROTOCOL = new Set([2002, 3006]);
+
+/** Whether the server itself said it, and of the stream: then no other protocol helps. */
+export function isForAllProtocols(fault: Fault): boolean {
+  return fault.code !== undefined && !ONE_PROTOCOL.has(fault.code);
+}
+
+/**
+ * A signal that fires with the given one or after `TIMEOUT_MS`; by hand, for browsers of 2022. It
+ * leaves nothing behind at the given one, which may live as long as the page.
+ */
 function withTimeout(signal?: AbortSignal): AbortSignal {
   const both = new AbortController();
   const abort = () => both.abort();
   const timer = setTimeout(abort, TIMEOUT_MS);
-  if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
-  both.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  const forget = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  };
+  both.signal.addEventListener("abort", forget, { once: true });
+  if (signal?.aborted) abort();
   return both.signal;
 }

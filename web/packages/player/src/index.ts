@@ -3,6 +3,7 @@
 
 export { fetchLive, type LiveList } from "./api";
 export { ClockOffset } from "./clock";
+export { bitrate, codecName, PROTOCOL_NAME, seconds } from "./names";
 export * from "./pacing";
 export { Player, type PlayerOptions } from "./player";
 export * from "./types";

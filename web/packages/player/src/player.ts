@@ -2,10 +2,11 @@
 //! reconnects and keeps near the live edge. It owns the video element's source, mute, volume and
 //! rate; it draws nothing.
 
-import { fetchLive, isNotNow, probeMedia } from "./api";
-import { browserCapabilities, flvEngines, hlsEngine, protocolOrder, type Capabilities } from "./choose";
+import { fetchLive, isForAllProtocols, isNotNow, probeMedia } from "./api";
+import { browserCapabilities, protocolOrder, type Capabilities } from "./choose";
 import { ClockOffset } from "./clock";
-import { preloadEngine, startEngine, type Engine, type EngineName } from "./engines/engine";
+import { loadEngine, preloadEngine, type Engine, type EngineName } from "./engines/engine";
+import { Failures } from "./failures";
 import { Backoff, DEFAULTS, Pacer, PRESETS, type CatchUp, type LatencyMode, type PacingConfig } from "./pacing";
 import type { Fault, Latency, Level, PlayerStatus, Protocol, Stats, StreamInfo } from "./types";
 import { mediaUrl, type Origin, type StreamName } from "./urls";
@@ -43,8 +44,6 @@ const STALL_RECONNECT_MS = 8000;
 const START_LIMIT_MS = { flv: 10_000, wsflv: 10_000, hls: 15_000, ts: 25_000 } as const;
 /** Played this long without trouble, a protocol's earlier failures are forgotten, ms. */
 const SOUND_AFTER_MS = 15_000;
-/** Network failures in a row before the next protocol gets its turn. */
-const NETWORK_FAILURES = 2;
 /** What was paused longer is stopped, and starts live again, ms: it would only fill the memory. */
 const PAUSE_KEEP_MS = 60_000;
 /** After a pause longer than this, playing goes on at the live edge, ms. */
@@ -67,11 +66,11 @@ export class Player {
 
   private engine: Engine | null = null;
   private wanted: Protocol | null;
-  private failed = new Map<Protocol, number>();
-  /** Engines that could not play this stream. */
-  private failedEngines = new Set<EngineName>();
+  private readonly failures: Failures;
   private engineName: EngineName | null = null;
   private everPlayed = false;
+  /** The newest connection broke before it brought a picture: the server is asked why. */
+  private unproven = false;
   private suspended = false;
   private reconnects = 0;
   private destroyed = false;
@@ -89,6 +88,7 @@ export class Player {
   constructor(private readonly options: PlayerOptions) {
     this.video = options.video;
     this.can = browserCapabilities();
+    this.failures = new Failures(this.can);
     this.wanted = options.protocol ?? null;
     this.mode = options.latency ?? "auto";
     this.overrides = options.pacing ?? {};
@@ -137,10 +137,9 @@ export class Player {
   /** The viewer's choice; null leaves it to the player. */
   setProtocol(protocol: Protocol | null): void {
     this.wanted = protocol;
-    this.failed.clear();
-    this.failedEngines.clear();
+    this.failures.forget();
     this.update({ switchedFrom: null });
-    this.reconnectNow();
+    if (!this.suspended) this.reconnectNow();
   }
 
   get latencyMode(): LatencyMode {
@@ -180,8 +179,7 @@ export class Player {
 
   /** For a retry button: forgets what failed. */
   retry(): void {
-    this.failed.clear();
-    this.failedEngines.clear();
+    this.failures.forget();
     this.backoff.reset();
     this.reconnectNow();
   }
@@ -203,6 +201,11 @@ export class Player {
   pause(): void {
     this.video.pause();
     this.update({ paused: true });
+    this.suspendLater();
+  }
+
+  /** What gathers while nothing is played would only fill the memory. */
+  private suspendLater(): void {
     this.pausedAt_ms = performance.now();
     clearTimeout(this.pauseTimer);
     this.pauseTimer = setTimeout(() => {
@@ -294,18 +297,19 @@ export class Player {
 
     const info = await this.findStream(this.abort.signal);
     if (stale()) return;
-    if (info === null) {
+    if (info === null || this.unproven) {
+      this.unproven = false;
       const fault = await this.whyNot(this.abort.signal);
       if (stale()) return;
-      if (fault) return this.rest(fault);
+      // A stream that is listed may come by another protocol: a proxy may just not like this one.
+      if (fault && (info === null || isForAllProtocols(fault))) return this.rest(fault);
     }
 
     const possible = protocolOrder(info, this.can, this.wanted);
-    const order = possible.filter((protocol) => (this.failed.get(protocol) ?? 0) < NETWORK_FAILURES);
-    const protocol = order[0];
+    const protocol = this.failures.next(possible);
     this.update({ info, available: protocolOrder(info, this.can, null) });
     if (protocol === undefined) {
-      this.failed.clear();
+      this.failures.forgetProtocols();
       const fault: Fault = { kind: possible.length === 0 ? "unplayable" : "unreachable" };
       this.update({ state: "error", fault });
       return this.retryIn(RETRY_ALL_MS);
@@ -336,7 +340,7 @@ export class Player {
   /** Not live, refused or unreachable: says so and asks again later, where that can help. */
   private rest(fault: Fault): void {
     if (isNotNow(fault)) {
-      this.failed.clear();
+      this.failures.forgetProtocols();
       this.update({ state: this.everPlayed ? "offline" : "waiting", info: null, fault });
       this.retryIn(this.backoff.next());
       return;
@@ -355,36 +359,31 @@ export class Player {
     this.update({ state: "loading", protocol, fault: null });
     this.watcher.starting();
     const config = this.pacing();
-    this.engineName = this.pickEngine(protocol, info);
+    this.engineName = this.failures.engineFor(protocol, info);
     try {
-      const engine = await startEngine(
-        {
-          video: this.video,
-          url: mediaUrl(origin, name, protocol, query),
-          protocol,
-          info,
-          startBehind_ms: config.startBehind_ms,
-          catchUp: config.strategy !== "none",
-          serverNow_ms: () => this.clock.serverTime(Date.now()),
-          onFail: (kind, message) => void (stale() || this.failOver(kind, message)),
-          onEnd: () => void (stale() || this.ended()),
-        },
-        this.engineName,
-      );
+      const begin = await loadEngine(this.engineName);
+      // Or it would take the element from whoever has it by now.
+      if (stale()) return;
+      const engine = begin({
+        video: this.video,
+        url: mediaUrl(origin, name, protocol, query),
+        protocol,
+        info,
+        startBehind_ms: config.startBehind_ms,
+        catchUp: config.strategy !== "none",
+        serverNow_ms: () => this.clock.serverTime(Date.now()),
+        onFail: (kind, message) => void (stale() || this.broke(kind, message)),
+        onEnd: () => void (stale() || this.ended()),
+      });
       if (stale()) return engine.stop();
       this.engine = engine;
       this.pacer.restart();
       this.watcher.attach(engine, this.pacer);
-      if (!this.status.paused) await this.startPlayback();
+      if (this.status.paused) this.suspendLater();
+      else await this.startPlayback();
     } catch (error) {
       if (!stale()) this.failOver("media", String(error));
     }
-  }
-
-  private pickEngine(protocol: Protocol, info: StreamInfo | null): EngineName {
-    if (protocol === "hls" || protocol === "ts") return hlsEngine(this.can, protocol, info);
-    const engines = flvEngines(this.can, info);
-    return engines.find((name) => !this.failedEngines.has(name)) ?? engines[0] ?? "weir";
   }
 
   /** With sound if the viewer had sound, else without, else not before a gesture. */
@@ -393,24 +392,27 @@ export class Player {
       await this.video.play();
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      if (this.video.muted) return this.update({ playBlocked: true, paused: true });
+      if (this.video.muted) {
+        this.update({ playBlocked: true, paused: true });
+        return this.suspendLater();
+      }
       this.video.muted = true;
       this.update({ muted: true, soundBlocked: true });
       await this.startPlayback();
     }
   }
 
+  /** Told by the engine. A server that refused it has a reason, and is asked for it. */
+  private broke(kind: "network" | "media", message: string): void {
+    this.unproven = kind === "network" && !this.watcher.hasMoved;
+    this.failOver(kind, message);
+  }
+
   private failOver(kind: "network" | "media", message: string): void {
     const { protocol } = this.status;
     console.warn(`weir: ${protocol ?? "?"} failed (${kind}): ${message}`);
-    if (kind === "media" && this.engineName && this.hasOtherEngine(this.engineName)) {
-      this.failedEngines.add(this.engineName);
-    } else if (protocol !== null) {
-      const weight = kind === "media" ? NETWORK_FAILURES : 1;
-      const failures = (this.failed.get(protocol) ?? 0) + weight;
-      this.failed.set(protocol, failures);
-      if (failures >= NETWORK_FAILURES && this.status.available.length > 1) this.update({ switchedFrom: protocol });
-    }
+    const isGivenUp = this.failures.add(kind, protocol, this.engineName, this.status.info);
+    if (isGivenUp && this.status.available.length > 1) this.update({ switchedFrom: protocol });
     this.reconnects++;
     this.attempt++;
     this.stopEngine();
@@ -418,13 +420,9 @@ export class Player {
     this.retryIn(kind === "media" ? 0 : 500);
   }
 
-  /** Whether the same protocol can be played by another engine that has not failed. */
-  private hasOtherEngine(name: EngineName): boolean {
-    const engines = flvEngines(this.can, this.status.info);
-    return (name === "weir" || name === "mpegts") && engines.some((other) => other !== name && !this.failedEngines.has(other));
-  }
-
   private ended(): void {
+    // Refused after all, or let go at once: not to be asked again without a pause.
+    if (!this.watcher.hasMoved) return this.broke("network", "it ended before anything moved");
     this.reconnects++;
     this.attempt++;
     this.stopEngine();
@@ -450,9 +448,11 @@ export class Player {
     video.addEventListener("ended", () => void (this.engine && this.ended()), options);
     // Headphone buttons and picture-in-picture windows pause and play behind our back.
     video.addEventListener("pause", () => {
-      if (this.engine && !video.ended && !this.status.paused && !document.hidden) this.update({ paused: true });
+      if (!this.engine || video.ended || this.status.paused || document.hidden) return;
+      this.update({ paused: true });
+      this.suspendLater();
     }, options);
-    video.addEventListener("play", () => this.status.paused && this.update({ paused: false, playBlocked: false }), options);
+    video.addEventListener("play", () => void (this.status.paused && !video.paused && this.play()), options);
     video.addEventListener("volumechange", () => {
       if (video.muted !== this.status.muted || video.volume !== this.status.volume) {
         this.update({ muted: video.muted, volume: video.volume });
@@ -470,7 +470,7 @@ export class Player {
     this.everPlayed = true;
     this.backoff.reset();
     if (now_ms - this.soundSince_ms > SOUND_AFTER_MS && this.status.protocol) {
-      this.failed.delete(this.status.protocol);
+      this.failures.pardon(this.status.protocol);
     }
     this.update({ state: "playing", fault: null });
   }

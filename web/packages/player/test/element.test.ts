@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { scaleTop } from "../src/element/curve";
-import { bitrate, latencyName, shortSeconds } from "../src/element/format";
+import { latencyName, shortSeconds } from "../src/element/format";
+import { bitrate, codecName, seconds } from "../src/names";
 import { readSource, type SourceAttributes } from "../src/element/source";
 import { pickLanguage, translator } from "../src/element/texts";
 
@@ -61,6 +62,8 @@ test("only a measured latency goes by that name alone", () => {
 test("numbers read well", () => {
   expect(bitrate(999)).toBe("999 kbit/s");
   expect(bitrate(2150)).toBe("2.15 Mbit/s");
+  expect([seconds(1234), seconds(12_340)]).toEqual(["1.23 s", "12.3 s"]);
+  expect([codecName("eac3"), codecName("new")]).toEqual(["E-AC-3", "NEW"]);
   expect([300, 2000, 4040].map(shortSeconds)).toEqual(["0.3", "2", "4"]);
 });
 

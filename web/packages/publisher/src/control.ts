@@ -70,6 +70,14 @@ export interface ControlNumbers {
   sizes: readonly number[];
   /** An encoder with so many pictures waiting is too slow. */
   encodeQueueHigh: number;
+  /** An encoder that gives more than it was told is told less, down to one part in so many. */
+  overshootMost: number;
+  /** How fast what it gives too much is learnt, and forgotten, ms. */
+  overshoot_ms: number;
+  /** After a change of size the encoder gets so long before it is judged, ms. */
+  sizeSettle_ms: number;
+  /** How fast it is forgotten that an encoder could not give less, ms. */
+  stuckForget_ms: number;
 }
 
 export const CONTROL: ControlNumbers = {
@@ -106,6 +114,10 @@ export const CONTROL: ControlNumbers = {
   sizeHold_ms: 10_000,
   sizes: [1, 0.75, 0.5, 0.375, 0.25],
   encodeQueueHigh: 3,
+  overshootMost: 2.5,
+  overshoot_ms: 1200,
+  sizeSettle_ms: 1500,
+  stuckForget_ms: 60_000,
 };
 
 /** What is known at a moment. Rates are of everything sent, sound and container included. */
@@ -180,8 +192,13 @@ export class RateController implements Controller {
   private size = 0;
   private sizeSince_ms = Number.NEGATIVE_INFINITY;
   private phase: Decision["phase"] = "steady";
+  /** Bits a pixel that an encoder at its wits' end gave. */
+  private stuckBits = 0;
+
+  private readonly overshoot: Overshoot;
 
   constructor(private readonly numbers: ControlNumbers = CONTROL) {
+    this.overshoot = new Overshoot(numbers);
     this.delivery = new DeliveryRate(numbers.provenWindow_ms);
   }
 
@@ -204,12 +221,14 @@ export class RateController implements Controller {
     const dropToKeyframe = wait_ms > numbers.drop_ms && now_ms - this.lastDrop_ms >= numbers.dropPause_ms;
     if (dropToKeyframe) this.lastDrop_ms = now_ms;
     const kbps = Math.max(signals.floor_kbps, this.total_kbps - signals.overhead_kbps);
+    const keepEvery = this.keepEvery(wait_ms, signals.encodeQueue);
+    const overshoot = this.overshoot.update(now_ms, passed_ms, this.total_kbps, signals.encoded_kbps);
     return {
-      kbps,
+      kbps: Math.max(signals.floor_kbps, kbps / overshoot),
       total_kbps: this.total_kbps,
-      keepEvery: this.keepEvery(wait_ms, signals.encodeQueue),
+      keepEvery,
       dropToKeyframe,
-      scale: this.scale(now_ms, kbps, signals),
+      scale: this.scale(now_ms, this.lasting(kbps, signals), signals, this.leastBits(now_ms, passed_ms, keepEvery, signals)),
       phase: this.phase,
       delivered_kbps,
     };
@@ -326,11 +345,34 @@ export class RateController implements Controller {
     return this.isHalved ? 2 : 1;
   }
 
-  private scale(now_ms: number, kbps: number, signals: Signals): number {
+  /**
+   * Bits a pixel below which a picture is better smaller: what looks right, or, for an encoder at its
+   * wits' end, what it gives at the least. That is forgotten slowly: the picture may get calmer.
+   */
+  private leastBits(now_ms: number, passed_ms: number, keepEvery: number, signals: Signals): number {
+    const { numbers } = this;
+    const share = numbers.sizes[this.size] ?? 1;
+    const pixels = (signals.width * signals.height * share * share * signals.fps) / keepEvery;
+    const isSettled = now_ms - this.sizeSince_ms > numbers.sizeSettle_ms;
+    if (this.overshoot.isStuck && isSettled && pixels > 0) {
+      const bits = (Math.max(0, signals.encoded_kbps - signals.overhead_kbps) * 1000) / pixels;
+      this.stuckBits = Math.max(this.stuckBits, bits);
+    } else {
+      this.stuckBits *= 1 - Math.min(1, passed_ms / numbers.stuckForget_ms);
+    }
+    return Math.max(numbers.bitsPerPixel, this.stuckBits);
+  }
+
+  /** What will be there when the queue is gone: the size of the picture is for longer than that. */
+  private lasting(kbps: number, { overhead_kbps }: Signals): number {
+    return Math.max(kbps, (this.knee_kbps ?? 0) * this.numbers.share - overhead_kbps);
+  }
+
+  private scale(now_ms: number, kbps: number, signals: Signals, leastBits: number): number {
     const { numbers } = this;
     const floorOf = (size: number) => {
       const share = numbers.sizes[size] ?? 1;
-      return (signals.width * signals.height * share * share * signals.fps * numbers.bitsPerPixel) / 1000;
+      return (signals.width * signals.height * share * share * signals.fps * leastBits) / 1000;
     };
     if (now_ms - this.sizeSince_ms >= numbers.sizeHold_ms) {
       let size = this.size;
@@ -342,6 +384,36 @@ export class RateController implements Controller {
       }
     }
     return numbers.sizes[this.size] ?? 1;
+  }
+}
+
+/** So many times too much is too much. */
+const STUCK = 1.1;
+/** What was encoded is measured over this, ms. */
+const ENCODED_WINDOW_MS = 1000;
+
+/**
+ * How many times what it was told an encoder gives: some do not know how to be frugal with noise or
+ * with a picture that moves all over, and what they give too much would stand in the queue.
+ */
+class Overshoot {
+  private readonly told: { at_ms: number; kbps: number }[] = [];
+  private factor = 1;
+  /** Told the least there is sense in, it still gives too much. */
+  isStuck = false;
+
+  constructor(private readonly numbers: ControlNumbers) {}
+
+  update(now_ms: number, passed_ms: number, told_kbps: number, encoded_kbps: number): number {
+    this.told.push({ at_ms: now_ms, kbps: told_kbps });
+    while (this.told[0]!.at_ms < now_ms - ENCODED_WINDOW_MS) this.told.shift();
+    const mean_kbps = this.told.reduce((sum, each) => sum + each.kbps, 0) / this.told.length;
+    const now = clamp(encoded_kbps / Math.max(1, mean_kbps), 0.5, 2);
+    // What is told is divided by the factor, so it is the factor that has to grow by what is too much.
+    const change = (now - 1) * Math.min(1, passed_ms / this.numbers.overshoot_ms);
+    this.factor = clamp(this.factor * (1 + change), 1, this.numbers.overshootMost);
+    this.isStuck = this.factor > this.numbers.overshootMost * 0.95 && now > STUCK;
+    return this.factor;
   }
 }
 

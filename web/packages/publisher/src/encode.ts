@@ -5,6 +5,7 @@ import { LOCAL, PublishError } from "./errors";
 import { audioSpecificConfig, opusHead } from "./flv";
 import { audioConfig, findVideoConfig, isAudioSupported } from "./probe";
 import { makeRecord } from "./records";
+import { silence } from "./sound";
 import type { AudioCodecName, EncoderKind, VideoCodecName } from "./types";
 
 /** A new rate that differs by less is not worth telling the encoder. */
@@ -94,14 +95,16 @@ export class VideoEncoding {
 
   /** Closes the frame. */
   encode(frame: VideoFrame, keyFrame: boolean): void {
-    const scaled = this.mustScale ? this.scale(frame) : frame;
+    let scaled = frame;
     try {
+      if (this.mustScale) scaled = this.scale(frame);
       this.encoder.encode(scaled, { keyFrame: keyFrame || this.needsKey });
       this.needsKey = false;
     } catch (error) {
       this.events.failed(error);
     } finally {
       scaled.close();
+      frame.close();
     }
   }
 
@@ -153,9 +156,7 @@ export class VideoEncoding {
     if (frame.displayWidth === width && frame.displayHeight === height) return frame;
     if (!this.canvas || this.canvas.width !== width || this.canvas.height !== height) this.canvas = new OffscreenCanvas(width, height);
     this.canvas.getContext("2d", { alpha: false, desynchronized: true })?.drawImage(frame, 0, 0, width, height);
-    const scaled = new VideoFrame(this.canvas, { timestamp: frame.timestamp });
-    frame.close();
-    return scaled;
+    return new VideoFrame(this.canvas, { timestamp: frame.timestamp });
   }
 }
 
@@ -168,6 +169,8 @@ export interface AudioEvents {
 export class AudioEncoding {
   private readonly encoder: AudioEncoder;
   private record: Uint8Array | null = null;
+  /** Where what was encoded ends, in the source's time, µs. */
+  private end_us: number | null = null;
 
   private constructor(
     readonly codec: AudioCodecName,
@@ -185,8 +188,20 @@ export class AudioEncoding {
     return new AudioEncoding(codec, audioConfig(codec, sampleRate, channels, kbps), events);
   }
 
-  /** Closes the data. */
+  /**
+   * Closes the data. Encoders count samples and look at no timestamp but the first: what a busy
+   * machine lost on the way is made up for with silence, or the sound would be early from then on.
+   */
   encode(data: AudioData): void {
+    const { sampleRate, numberOfChannels } = this.config;
+    for (const hole of holes(this.end_us, data.timestamp)) {
+      this.put(silence(sampleRate, numberOfChannels, hole.from_us, hole.length_us));
+    }
+    this.end_us = data.timestamp + data.duration;
+    this.put(data);
+  }
+
+  private put(data: AudioData): void {
     try {
       this.encoder.encode(data);
     } catch (error) {
@@ -218,6 +233,24 @@ export class AudioEncoding {
     }
     this.events.chunk(chunk);
   }
+}
+
+/** Less than this between two pieces of sound is rounding, µs. */
+const HOLE_US = 40_000;
+/** What is missing is made up in pieces of this length, µs … */
+const PIECE_US = 500_000;
+/** … and up to so much: more is no loss but another time, µs. */
+const MOST_US = 20_000_000;
+
+/** The pieces of silence between where sound ended and where it goes on. Pure. */
+export function holes(end_us: number | null, next_us: number): { from_us: number; length_us: number }[] {
+  const missing_us = end_us === null ? 0 : next_us - end_us;
+  if (end_us === null || missing_us < HOLE_US || missing_us > MOST_US) return [];
+  const count = Math.ceil(missing_us / PIECE_US);
+  return Array.from({ length: count }, (_, index) => {
+    const from_us = end_us + index * PIECE_US;
+    return { from_us, length_us: Math.min(PIECE_US, next_us - from_us) };
+  });
 }
 
 /** AAC, where it can be encoded and the server takes it, else Opus; null for neither. */

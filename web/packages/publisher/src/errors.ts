@@ -38,7 +38,7 @@ const REGISTRY: Record<number, readonly [name: string, advice: string]> = {
   4008: ["operator", "Ask the operator."],
   4009: ["draining", "Go live again; another node will take you."],
   4010: ["too_slow", "Check the network; choose a lower quality."],
-  4011: ["over_limit", "Choose a lower quality: the app takes no more."],
+  4011: ["bitrate_exceeded", "Choose a lower quality: the app takes no more."],
   5001: ["overloaded", "Try again later."],
   5002: ["origin_unreachable", "Try again later."],
   5003: ["storage", "Try again later."],
@@ -66,7 +66,7 @@ export class PublishError extends Error {
 
 /** As the protocol says (slsp.md, `error`): below 4000 never, and these may go away by themselves. */
 export function isRetryable(code: number): boolean {
-  return code === 4003 || code === 4009 || code === 4010 || code >= 5000;
+  return code === 4002 || code === 4003 || code === 4009 || code === 4010 || code >= 5000;
 }
 
 /**

@@ -8,4 +8,5 @@ export { measureUplink, type MeasureOptions } from "./measure";
 export { probe } from "./probe";
 export { Publisher } from "./publisher";
 export { slspTransport, type Transport, type TransportEvents, type TransportFactory } from "./transport";
+export { startTicker } from "./timing";
 export * from "./types";

@@ -41,6 +41,8 @@ export class Publisher {
   private stopTicker: (() => void) | null = null;
   private readonly cleanups: (() => void)[] = [];
   private starting: { resolve: () => void; reject: (error: PublishError) => void } | null = null;
+  /** How far the engine is: asked for with the first `ready`, and encoding. */
+  private engineState: "idle" | "starting" | "running" = "idle";
   private userMax_kbps: number | null;
   private serverMax_kbps: number | null = null;
   private limit: { at_ms: number; from_kbps: number; to_kbps: number } | null = null;
@@ -78,7 +80,7 @@ export class Publisher {
   }
 
   async stop(): Promise<void> {
-    if (this.current === "stopped" || this.current === "failed") return;
+    if (this.isOver) return;
     const wasIdle = this.current === "idle";
     this.setState("stopped");
     this.starting?.reject(new PublishError(LOCAL.stopped, "Stopped before it was live."));
@@ -91,6 +93,7 @@ export class Publisher {
   }
 
   async setSource(source: MediaStream): Promise<void> {
+    if (this.isOver) return;
     this.options.source = source;
     try {
       await this.engine?.setSource(source);
@@ -170,6 +173,7 @@ export class Publisher {
       events: {
         open: (ready, how) => this.onOpen(ready, how),
         lost: (why) => {
+          if (this.isOver) return;
           this.log(why);
           this.setState("reconnecting");
           this.tellHealth();
@@ -183,15 +187,18 @@ export class Publisher {
   }
 
   private onOpen(ready: Ready, how: "begin" | "restart" | "go on"): void {
-    this.serverMax_kbps = ready.max_kbps ?? this.serverMax_kbps;
-    if (this.starting) {
+    if (this.isOver) return;
+    // A hint holds for its session.
+    this.serverMax_kbps = ready.max_kbps ?? (how === "begin" ? null : this.serverMax_kbps);
+    if (this.engineState === "idle") {
+      this.engineState = "starting";
       void this.begin(ready);
       return;
     }
     this.controller.reconnected(performance.now());
     this.log(`connected again: ${how}`);
     if (how !== "go on") this.engine?.begin();
-    this.setState("live");
+    if (this.engineState === "running") this.goLive();
   }
 
   private async begin(ready: Ready): Promise<void> {
@@ -201,11 +208,20 @@ export class Publisher {
     } catch (error) {
       return this.fail(asPublishError(error));
     }
-    if (this.current !== "connecting") return;
-    this.liveSince_ms = performance.now();
+    this.engineState = "running";
+    // The connection may have been lost meanwhile: then it is live when it is there again.
+    if (!this.isOver && this.uplink?.isOpen) this.goLive();
+  }
+
+  private goLive(): void {
+    this.liveSince_ms ??= performance.now();
     this.setState("live");
     this.starting?.resolve();
     this.starting = null;
+  }
+
+  private get isOver(): boolean {
+    return this.current === "stopped" || this.current === "failed";
   }
 
   private onHint(max_kbps: number): void {
@@ -317,7 +333,7 @@ export class Publisher {
   }
 
   private fail(error: PublishError): void {
-    if (this.current === "stopped" || this.current === "failed") return;
+    if (this.isOver) return;
     this.setState("failed");
     this.release();
     void this.engine?.stop().catch(() => {});

@@ -44,7 +44,13 @@ function readTrack(processor: { readable: ReadableStream<AudioData> }, onSound: 
 
 async function tapTrack(track: MediaStreamTrack, onSound: OnSound): Promise<SoundSource> {
   const context = new AudioContext();
-  await context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url).href);
+  const close = () => void context.close().catch(() => {});
+  try {
+    await context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url).href);
+  } catch (error) {
+    close();
+    throw error;
+  }
   const source = context.createMediaStreamSource(new MediaStream([track]));
   const tap = new AudioWorkletNode(context, "weir-tap", { numberOfOutputs: 0 });
   const clock = new SourceClock();
@@ -56,13 +62,13 @@ async function tapTrack(track: MediaStreamTrack, onSound: OnSound): Promise<Soun
     onSound(soundOf(data.planes, rate, timestamp), start_ms - timestamp / 1000);
   };
   source.connect(tap);
-  void context.resume();
+  void context.resume().catch(() => {});
   return {
     tick() {},
     stop() {
       tap.port.onmessage = null;
       source.disconnect();
-      void context.close();
+      close();
     },
   };
 }
@@ -79,10 +85,8 @@ export class Silence implements SoundSource {
 
   tick(now_ms: number): void {
     this.next_ms ??= now_ms - 20;
-    const frames = this.sampleRate / 50;
     for (; this.next_ms + 20 <= now_ms; this.next_ms += 20) {
-      const planes = Array.from({ length: this.channels }, () => new Float32Array(frames));
-      this.onSound(soundOf(planes, this.sampleRate, Math.round(this.next_ms * 1000)), 0);
+      this.onSound(silence(this.sampleRate, this.channels, this.next_ms * 1000, 20_000), 0);
     }
   }
 
@@ -100,6 +104,13 @@ export function withChannels(data: AudioData, channels: number): AudioData {
   const { sampleRate, timestamp } = data;
   data.close();
   return soundOf(planes, sampleRate, timestamp);
+}
+
+/** Silence of a length, from a time of the source on. */
+export function silence(sampleRate: number, channels: number, timestamp_us: number, length_us: number): AudioData {
+  const frames = Math.max(1, Math.round((length_us * sampleRate) / 1e6));
+  const planes = Array.from({ length: channels }, () => new Float32Array(frames));
+  return soundOf(planes, sampleRate, Math.round(timestamp_us));
 }
 
 function soundOf(planes: Float32Array[], sampleRate: number, timestamp: number): AudioData {

@@ -85,6 +85,7 @@ export class Uplink {
   }
 
   push(packet: Packet): void {
+    if (this.isEnded) return;
     this.queue.push(packet);
     this.pump();
   }
@@ -153,6 +154,10 @@ export class Uplink {
   private open(url: string): void {
     const { factory, container, agent } = this.options;
     clearTimeout(this.openTimer);
+    // A second redirect: who was on the way before must not take the session.
+    const before = this.opening;
+    this.opening = null;
+    before?.drop();
     const token = this.session.token;
     let own: Transport | null = null;
     const isOurs = () => own !== null && !this.isEnded && (own === this.opening || own === this.transport);
@@ -168,6 +173,8 @@ export class Uplink {
         ready: (ready) => isOurs() && this.onReady(own!, url, ready),
         ack: (ack) => {
           if (!isOurs() || own !== this.transport) return;
+          // Not with `ready`: a server that takes us and lets go at once is not asked without pauses.
+          this.attempts = 0;
           this.session.ack(ack, performance.now(), Date.now());
           this.pump();
           this.options.events.acked();
@@ -195,7 +202,6 @@ export class Uplink {
     this.opening = null;
     this.url = url;
     this.fault = null;
-    this.attempts = 0;
     if (this.everReady) this.reconnects++;
     this.everReady = true;
     this.lostAt_ms = null;
@@ -222,16 +228,20 @@ export class Uplink {
   }
 
   private onClosed(code: number, reason: string): void {
-    clearTimeout(this.openTimer);
     const now_ms = performance.now();
     const wasOpen = this.lostAt_ms === null && this.everReady;
     this.lostAt_ms ??= now_ms;
     const error = this.errorOf(code, reason);
     this.fault = null;
+    if (this.opening) {
+      // The server that redirected us has gone; where it sent us to decides how it goes on.
+      if (wasOpen) this.options.events.lost(error.message);
+      return;
+    }
+    clearTimeout(this.openTimer);
     if (!this.everReady) return this.giveUp(error);
     const isLingering = error.code === 3004 && now_ms - this.lostAt_ms < LINGER_MS;
-    // 4002: the uplink was blocked for longer than the session lived; a new one may do.
-    if (!isRetryable(error.code) && error.code !== 4002 && !isLingering) return this.giveUp(error);
+    if (!isRetryable(error.code) && !isLingering) return this.giveUp(error);
     if (wasOpen) this.options.events.lost(error.message);
     this.retry(now_ms);
   }

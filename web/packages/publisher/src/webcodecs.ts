@@ -22,6 +22,8 @@ const DEFAULT_SIZE = { width: 1280, height: 720 };
 const FIRST_FRAME_MS = 1500;
 /** Time between two stamps, ms. */
 const STAMP_MS = 1000;
+/** A sound encoder that failed so often is not made anew: it would fail a hundred times a second. */
+const SOUND_FAILURES = 3;
 
 export class WebCodecsEngine implements Engine {
   readonly name = "webcodecs" as const;
@@ -49,6 +51,15 @@ export class WebCodecsEngine implements Engine {
   private last_ms = { video: 0, audio: 0 };
   private lastFps = DEFAULT_FPS;
   private rebuilt = false;
+  private soundFailures = 0;
+  /** Counts what opens and closes tracks: who waited and finds another number came too late. */
+  private turn = 0;
+  private isStarted = false;
+  /** Whether a container is open, so that it can be begun anew. */
+  private hasBegun = false;
+  /** Nothing more goes into the encoders … */
+  private isStopping = false;
+  /** … and nothing comes out of them. */
   private isStopped = false;
   private totals = { captured: 0, encoded: 0, keyframes: 0, dropped: 0 };
 
@@ -92,6 +103,8 @@ export class WebCodecsEngine implements Engine {
     this.limits = limits;
     this.order = order;
     this.rule = ruleFor(this.options.encoderRules ?? [], await deviceNames());
+    if (this.isStopping) return;
+    this.isStarted = true;
     this.kinds = kindOrder(this.options.encoder ?? "auto", this.rule);
     await this.openTracks();
   }
@@ -106,6 +119,8 @@ export class WebCodecsEngine implements Engine {
   }
 
   begin(): void {
+    // Between two containers: the next one begins by itself.
+    if (!this.hasBegun) return;
     this.wantsKey = true;
     this.lastStamp_ms = Number.NEGATIVE_INFINITY;
     const ts_ms = this.now_ms();
@@ -117,10 +132,11 @@ export class WebCodecsEngine implements Engine {
   }
 
   async setSource(source: MediaStream): Promise<void> {
-    const [hadVideo, hadAudio] = [this.video !== null, this.audioCodec !== null];
+    if (this.isStopping) return;
+    const { hasVideo, hasAudio } = this.kindsOf(source);
     this.source = source;
-    const hasVideo = source.getVideoTracks().length > 0;
-    const hasAudio = this.options.audio !== false && source.getAudioTracks().length > 0;
+    if (!this.isStarted) return;
+    const [hadVideo, hadAudio] = [this.video !== null, this.audioCodec !== null];
     if (hasVideo !== hadVideo || (hasAudio && !hadAudio)) {
       // Another set of tracks is another container.
       await this.closeTracks(false);
@@ -128,6 +144,7 @@ export class WebCodecsEngine implements Engine {
       await this.openTracks();
       return;
     }
+    this.turn++;
     if (hadVideo) {
       this.openCapture();
       this.wantsKey = true;
@@ -141,25 +158,37 @@ export class WebCodecsEngine implements Engine {
   }
 
   async stop(): Promise<void> {
-    if (this.isStopped) return;
+    if (this.isStopping) return;
+    this.isStopping = true;
     await this.closeTracks(true);
     this.isStopped = true;
   }
 
   private async openTracks(): Promise<void> {
-    const hasVideo = this.source.getVideoTracks().length > 0;
-    const hasAudio = this.options.audio !== false && this.source.getAudioTracks().length > 0;
-    if (!hasVideo && !hasAudio) throw new PublishError(LOCAL.codec, "The source has neither picture nor sound.");
-    this.audioCodec = hasAudio ? await chooseAudioCodec(this.audioOptions?.codec ?? "auto", this.limits.codecs) : null;
-    if (hasAudio && !this.audioCodec) this.events.log("no sound: this browser encodes neither AAC nor Opus");
+    const turn = ++this.turn;
+    const { hasVideo, hasAudio } = this.kindsOf(this.source);
+    const audioCodec = hasAudio ? await chooseAudioCodec(this.audioOptions?.codec ?? "auto", this.limits.codecs) : null;
+    if (turn !== this.turn) return;
+    this.audioCodec = audioCodec;
+    if (hasAudio && !audioCodec) this.events.log("no sound: this browser encodes neither AAC nor Opus");
     if (hasVideo) {
       this.openCapture();
       await this.firstFrame();
+      if (turn !== this.turn) return;
       await this.openVideo();
+      if (turn !== this.turn) return;
     }
     this.muxer = new FlvMuxer(this.video?.codec ?? null, this.audioCodec);
+    this.hasBegun = true;
     this.begin();
     if (this.audioCodec) await this.openSound();
+  }
+
+  private kindsOf(source: MediaStream): { hasVideo: boolean; hasAudio: boolean } {
+    const hasVideo = source.getVideoTracks().length > 0;
+    const hasAudio = this.options.audio !== false && source.getAudioTracks().length > 0;
+    if (!hasVideo && !hasAudio) throw new PublishError(LOCAL.codec, "The source has neither picture nor sound.");
+    return { hasVideo, hasAudio };
   }
 
   private openCapture(): void {
@@ -179,7 +208,8 @@ export class WebCodecsEngine implements Engine {
 
   private async openVideo(): Promise<void> {
     const codecs = codecOrder(this.options.video?.codec ?? "auto", this.rule, this.limits.codecs);
-    this.video = await VideoEncoding.open(codecs, this.kinds, this.target(), {
+    const { turn } = this;
+    const video = await VideoEncoding.open(codecs, this.kinds, this.target(), {
       chunk: (chunk) => this.takeVideo(chunk),
       config: (record) => {
         const ts_ms = this.last_ms.video;
@@ -187,13 +217,16 @@ export class WebCodecsEngine implements Engine {
       },
       failed: (error) => this.onVideoFailed(error),
     });
-    this.events.log(`video: ${this.video.codecString}, ${this.video.kind}, ${this.video.size.width}×${this.video.size.height}`);
+    if (turn !== this.turn) return video.close(false);
+    this.video = video;
+    this.events.log(`video: ${video.codecString}, ${video.kind}, ${video.size.width}×${video.size.height}`);
   }
 
   /** Once, the other kind of encoder gets its chance. */
   private onVideoFailed(error: unknown): void {
     const failed = this.video;
-    if (this.isStopped || !failed) return;
+    if (this.isStopping || !failed) return;
+    const { turn } = this;
     this.video = null;
     this.totals.encoded += failed.encoded;
     this.totals.keyframes += failed.keyframes;
@@ -205,6 +238,7 @@ export class WebCodecsEngine implements Engine {
     this.kinds = failed.kind === "hardware" ? ["software"] : ["hardware", "software"];
     void (async () => {
       await this.openVideo();
+      if (turn !== this.turn) return;
       if (this.video?.codec === failed.codec) {
         this.wantsKey = true;
         return;
@@ -213,17 +247,23 @@ export class WebCodecsEngine implements Engine {
       this.muxer = new FlvMuxer(this.video?.codec ?? null, this.audioCodec);
       this.begin();
     })().catch((cause: unknown) => {
-      this.events.fail(cause instanceof PublishError ? cause : new PublishError(LOCAL.codec, words, { cause }));
+      if (turn === this.turn) this.events.fail(cause instanceof PublishError ? cause : new PublishError(LOCAL.codec, words, { cause }));
     });
   }
 
   private async openSound(): Promise<void> {
+    const { turn } = this;
     this.sound?.stop();
     this.sound = null;
+    // Another source counts its time from elsewhere.
+    void this.audio?.close(true);
+    this.audio = null;
     const track = this.source.getAudioTracks()[0];
     const onSound = (data: AudioData, offset_ms: number) => this.takeSound(data, offset_ms);
     if (track && track.readyState === "live") {
-      this.sound = await captureSound(track, onSound, this.events.log);
+      const sound = await captureSound(track, onSound, this.events.log);
+      if (turn !== this.turn) return sound.stop();
+      this.sound = sound;
       // A microphone that is pulled out leaves silence, not a hole.
       track.addEventListener("ended", () => this.source.getAudioTracks().includes(track) && this.beSilent(), { once: true });
     } else {
@@ -232,16 +272,18 @@ export class WebCodecsEngine implements Engine {
   }
 
   private beSilent(): void {
-    if (this.isStopped || !this.audioCodec) return;
+    if (this.isStopping || !this.audioCodec) return;
     this.sound?.stop();
     const { sampleRate, numberOfChannels } = this.audio?.config ?? { sampleRate: 48_000, numberOfChannels: 1 };
+    void this.audio?.close(true);
+    this.audio = null;
     this.sound = new Silence(sampleRate, numberOfChannels, (data, offset_ms) => this.takeSound(data, offset_ms));
   }
 
   private takeFrame(frame: VideoFrame): void {
     const now_ms = frame.timestamp / 1000;
     const { video } = this;
-    if (!video || this.isStopped) return frame.close();
+    if (!video || this.isStopping) return frame.close();
     this.frameIndex++;
     const period_ms = 1000 / this.fps;
     // A little early is on time, or a source of just this rate would lose every other picture.
@@ -269,7 +311,7 @@ export class WebCodecsEngine implements Engine {
   }
 
   private takeSound(data: AudioData, offset_ms: number): void {
-    if (this.isStopped || !this.audioCodec) return data.close();
+    if (this.isStopping || !this.audioCodec) return data.close();
     this.soundOffset_ms = offset_ms;
     const channels = this.audio?.config.numberOfChannels ?? Math.min(2, data.numberOfChannels);
     const sound = withChannels(data, channels);
@@ -282,7 +324,7 @@ export class WebCodecsEngine implements Engine {
   }
 
   private openAudio(codec: AudioCodecName, sampleRate: number, channels: number): AudioEncoding {
-    return AudioEncoding.open(codec, sampleRate, channels, this.audio_kbps, {
+    const encoding = AudioEncoding.open(codec, sampleRate, channels, this.audio_kbps, {
       chunk: (chunk) => {
         if (this.isStopped) return;
         const ts_ms = this.advance("audio", chunk.timestamp / 1000 + this.soundOffset_ms - this.epoch_ms);
@@ -294,25 +336,31 @@ export class WebCodecsEngine implements Engine {
         this.emit("config", ts_ms, this.muxer.audioConfig(ts_ms, record));
       },
       failed: (error) => {
+        if (this.audio !== encoding) return;
         // The picture is worth going on for.
         this.events.log(`the sound encoder failed: ${String(error)}`);
+        void encoding.close(false);
         this.audio = null;
+        if (++this.soundFailures >= SOUND_FAILURES) this.audioCodec = null;
       },
     });
+    return encoding;
   }
 
   private async closeTracks(flush: boolean): Promise<void> {
+    this.turn++;
+    this.hasBegun = false;
+    const { video, audio, capture } = this;
     this.sound?.stop();
-    this.capture?.stop();
-    this.totals.captured += this.capture?.captured ?? 0;
-    const [video, audio] = [this.video, this.audio];
-    await Promise.all([video?.close(flush), audio?.close(flush)]);
-    this.totals.encoded += video?.encoded ?? 0;
-    this.totals.keyframes += video?.keyframes ?? 0;
+    capture?.stop();
+    this.totals.captured += capture?.captured ?? 0;
     this.video = null;
     this.audio = null;
     this.sound = null;
     this.capture = null;
+    await Promise.all([video?.close(flush), audio?.close(flush)]);
+    this.totals.encoded += video?.encoded ?? 0;
+    this.totals.keyframes += video?.keyframes ?? 0;
   }
 
   private target(frame?: VideoFrame) {
@@ -328,12 +376,14 @@ export class WebCodecsEngine implements Engine {
 
   /**
    * Encoders give each picture its share of the rate by the frame rate they are told: a source that
-   * gives fewer would use less than it may. In steps, so that the encoder is not told all the time.
+   * gives fewer would use less than it may. In steps, so that the encoder is not told all the time,
+   * and not when pictures are left out for a moment: encoders write another level then, which players
+   * take for another stream.
    */
   private paidFps(): number {
     const measured = Math.min(this.fps, this.capture?.measuredFps ?? this.fps);
     if (Math.abs(measured - this.lastFps) > this.lastFps * FPS_STEP) this.lastFps = Math.max(1, Math.round(measured));
-    return Math.max(1, this.lastFps / this.order.keepEvery);
+    return this.lastFps;
   }
 
   private get keyframe_ms(): number {

@@ -234,6 +234,43 @@ test("a redirect that leads nowhere changes nothing", () => {
   expect([lost, failed]).toEqual([[], []]);
 });
 
+test("the server that redirected may go before the new one is ready", () => {
+  make();
+  newest().ready();
+  const old = newest();
+  old.events.redirect("ws://other/slsp/live/x");
+  old.close(4409, "3005 taken_over");
+  vi.advanceTimersByTime(0);
+  expect([transports.length, lost.length, failed.length]).toEqual([2, 1, 0]);
+  newest().ready({ resumed: true, bytes: 0 });
+  expect(opened).toEqual(["begin", "restart"]);
+});
+
+test("of two redirects the second one counts, and the first one is let go", () => {
+  make();
+  newest().ready();
+  const old = newest();
+  old.events.redirect("ws://one/slsp/live/x");
+  const first = newest();
+  old.events.redirect("ws://two/slsp/live/x");
+  expect(first.said).toEqual(["drop"]);
+  first.ready();
+  expect(opened).toEqual(["begin"]);
+  newest().ready();
+  expect([transports.length, old.said, lost]).toEqual([3, ["bye"], []]);
+});
+
+test("a server that takes us and lets go at once is asked with pauses", () => {
+  make();
+  newest().ready();
+  for (let at_ms = 0; at_ms < 2000; at_ms += 10) {
+    newest().close();
+    vi.advanceTimersByTime(10);
+    newest().ready({ resumed: true });
+  }
+  expect(transports.length).toBeLessThan(8);
+});
+
 test("an outage keeps no more than it may, and sound is not dropped with the first pictures", () => {
   const uplink = make();
   newest().ready();

@@ -23,7 +23,7 @@ interface Props {
 }
 
 export function Actions({ phase, missing, onStart, onCancel, onEnd }: Props) {
-  const ended_ms = useRef(0);
+  const ended_ms = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
     if (phase === "ended") ended_ms.current = performance.now();
   }, [phase]);

@@ -25,12 +25,18 @@ export function watchLevel(stream: MediaStream, onLevel: (level: number) => void
   }
   const analyser = context.createAnalyser();
   analyser.fftSize = 1024;
-  context.createMediaStreamSource(new MediaStream(tracks)).connect(analyser);
+  try {
+    context.createMediaStreamSource(new MediaStream(tracks)).connect(analyser);
+  } catch {
+    // Firefox takes no stream of another sample rate: then there is no meter.
+    void context.close();
+    return () => {};
+  }
   const samples = new Float32Array(analyser.fftSize);
   let shown = 0;
   const timer = setInterval(() => {
     // A page may use sound only after a click.
-    if (context.state === "suspended" && (navigator.userActivation?.hasBeenActive ?? true)) void context.resume();
+    if (context.state === "suspended" && (navigator.userActivation?.hasBeenActive ?? true)) void context.resume().catch(() => {});
     analyser.getFloatTimeDomainData(samples);
     shown = Math.max(levelOf(samples), shown - FALL);
     onLevel(shown);

@@ -45,7 +45,7 @@ export function useStayAwake(live: boolean): void {
     return () => {
       over = true;
       document.removeEventListener("visibilitychange", ask);
-      void lock?.release();
+      void lock?.release().catch(() => {});
     };
   }, [live]);
 }

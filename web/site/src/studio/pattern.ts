@@ -1,6 +1,7 @@
 //! Pictures made here: the test picture (bars, a moving line, a clock, a beep each second) and the
 //! waiting picture for when a device is gone.
 
+import { startTicker } from "@weir/publisher";
 import { s } from "./strings";
 
 export interface Made {
@@ -44,13 +45,11 @@ function painted(width: number, height: number, fps: number, draw: (context: Can
   const context = canvas.getContext("2d", { alpha: false })!;
   draw(context);
   const stream = canvas.captureStream(fps);
-  const ticker = new Worker(new URL("./ticker.ts", import.meta.url), { type: "module" });
-  ticker.onmessage = () => draw(context);
-  ticker.postMessage(1000 / fps);
+  const stopTicker = startTicker(1000 / fps, () => draw(context));
   return {
     stream,
     stop: () => {
-      ticker.terminate();
+      stopTicker();
       for (const track of stream.getTracks()) track.stop();
     },
   };
@@ -153,7 +152,7 @@ function beeps(): { track: MediaStreamTrack | null; stop(): void } {
   const plan = () => {
     if (context.state !== "running") {
       // A page may make sound only after a click.
-      if (navigator.userActivation?.hasBeenActive ?? true) void context.resume();
+      if (navigator.userActivation?.hasBeenActive ?? true) void context.resume().catch(() => {});
       planned_ms = Date.now();
       return;
     }

@@ -59,7 +59,13 @@ export async function openScreen(microphone: string, goal: VideoGoal): Promise<O
   let voice: MediaStream | null = null;
   if (audio !== false) voice = await devices.getUserMedia({ audio }).catch(() => null);
   const sound = voice?.getAudioTracks()[0] ?? null;
-  const mixed = mix([screen, voice]);
+  let mixed: ReturnType<typeof mix>;
+  try {
+    mixed = mix([screen, voice]);
+  } catch (error) {
+    for (const stream of [screen, voice]) if (stream) stopAll(stream);
+    throw error;
+  }
   return {
     stream: new MediaStream([...(video ? [video] : []), ...(mixed.track ? [mixed.track] : [])]),
     video,

@@ -65,7 +65,7 @@ function parseUrl(text: string): Pasted | null {
   return { ...found, ...namesOf(levels), ...authOf(query) };
 }
 
-/** The query of /studio itself: `app`, `stream`; every other parameter but `lang` goes to the server. */
+/** The query of /studio itself: `app`, `stream`; every other parameter goes to the server. */
 export function readQuery(search: string): Pasted {
   const query = new URLSearchParams(search);
   const found: Pasted = {};

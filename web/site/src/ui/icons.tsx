@@ -1,16 +1,7 @@
 //! Line icons, 24 × 24, drawn for this site; they take the colour of the text.
 
 const paths = {
-  play: "M8 5.5v13l10.5-6.5z",
-  pause: "M7.5 6h2.5v12H7.5zM14 6h2.5v12H14z",
-  volume: "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",
-  muted: "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM16 9.5l5 5M21 9.5l-5 5",
-  fullscreen: "M4 9V4.5h5M20 9V4.5h-5M4 15v4.5h5M20 15v4.5h-5",
-  shrink: "M9 4.5V9H4M15 4.5V9h5M9 19.5V15H4M15 19.5V15h5",
-  pip: "M3.5 5.5h17v13h-17zM12 12h6v4h-6z",
-  stats: "M4 19.5h16M6.5 16v-4M12 16V6M17.5 16v-7",
   share: "M10 13.5a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10.5a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1",
-  route: "M6.5 18.5a2 2 0 1 0 0-.01M17.5 5.5a2 2 0 1 0 0-.01M8.5 18.5h6a3.25 3.25 0 0 0 0-6.5h-5a3.25 3.25 0 0 1 0-6.5h6",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 14.7a2.7 2.7 0 1 0 0-5.4 2.7 2.7 0 0 0 0 5.4",
   clock: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M12 7.5V12l3 2",
   copy: "M8.5 8.5h11v11h-11zM15.5 8.5v-4h-11v11h4",
@@ -20,13 +11,11 @@ const paths = {
   alert: "M12 4l9 15.5H3zM12 10v4.5M12 17v.01",
 };
 
-const SOLID = new Set<string>(["play", "pause"]);
-
 export type IconName = keyof typeof paths;
 
 export function Icon({ name, size = 24 }: { name: IconName; size?: number }) {
   return (
-    <svg class={SOLID.has(name) ? "icon solid" : "icon"} width={size} height={size} viewBox="0 0 24 24" aria-hidden="true">
+    <svg class="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true">
       <path d={paths[name]} />
     </svg>
   );

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::super::read::boxes;
 use super::MAX_SAMPLE_BYTES;
-use super::movie::{Track, read_u32};
+use super::movie::{Track, read_u32, read_u64};
 use crate::bits::Cursor;
-use crate::ingest::assembler::{Codec, Time, clamp_i32, ticks_to_us};
-use crate::{FrameKind, MediaError, Result};
+use crate::ingest::assembler::{Assembler, Codec, Time};
+use crate::{FrameKind, MediaError, Result, TrackKind};
 
 /// Samples of one fragment: a minute of 1000 a second.
 pub(super) const MAX_SAMPLES: usize = 60_000;
@@ -48,12 +48,14 @@ impl Pending {
 }
 
 /// The samples of a `moof` in the order of their data. `start`: where in the stream the box
-/// begins; `file_start`: where what absolute offsets count from does.
+/// begins; `file_start`: where what absolute offsets count from does; `out`: knows how far pictures
+/// move, and is told of those that move too far.
 pub(super) fn read(
     moof: &Bytes,
     start: u64,
     file_start: u64,
     tracks: &mut [Track],
+    out: &mut Assembler,
 ) -> Result<Vec<Pending>> {
     let mut samples = Vec::new();
     let mut left = MAX_SAMPLES;
@@ -64,7 +66,22 @@ pub(super) fn read(
             file: file_start,
             before: data_end,
         };
-        data_end = read_track(&traf.body, &places, tracks, &mut left, &mut samples)?;
+        let mut own = Vec::new();
+        let (run, track) = read_track(&traf.body, &places, tracks, &mut left, &mut own)?;
+        data_end = run.data_at;
+        if let Some(track) = track {
+            track.next_dts = run.dts;
+            if track.codec.track() == TrackKind::Video {
+                let room_us = match track.times.has_room() {
+                    true => 0,
+                    false => run.room_us(&own, out),
+                };
+                if !track.times.make_room(&mut own, room_us) {
+                    out.note("pictures that were to be shown long before they come are shown late");
+                }
+            }
+        }
+        samples.append(&mut own);
     }
     // Stable: what lies at one place (empty samples) keeps its order.
     samples.sort_by_key(|sample| sample.offset);
@@ -79,14 +96,14 @@ struct Places {
     before: u64,
 }
 
-/// Reads a `traf`; gives where its data ends.
-fn read_track(
+/// Reads a `traf`; gives its track, should weir carry it, and what stands at its end.
+fn read_track<'a>(
     traf: &Bytes,
     places: &Places,
-    tracks: &mut [Track],
+    tracks: &'a mut [Track],
     left: &mut usize,
     samples: &mut Vec<Pending>,
-) -> Result<u64> {
+) -> Result<(Run, Option<&'a mut Track>)> {
     let truncated = || MediaError::Truncated("MP4 fragment");
     let children = boxes(traf)?;
     let find = |kind: &[u8; 4]| children.iter().find(|found| found.kind == *kind);
@@ -102,12 +119,12 @@ fn read_track(
         places.before
     };
     optional(&mut tfhd, flags & TFHD_DESCRIPTION)?;
-    let position = tracks.iter().position(|track| track.id == id);
+    let track = tracks.iter_mut().find(|track| track.id == id);
     let mut run = Run {
         base,
         data_at: base,
         // Of a track weir does not carry, only where its data ends is of use.
-        track: position.and_then(|at| tracks.get(at)).cloned(),
+        track: track.as_deref().cloned(),
         ..Run::default()
     };
     let defaults = run.track.as_ref().map(|track| track.defaults);
@@ -122,18 +139,14 @@ fn read_track(
     for trun in children.iter().filter(|found| found.kind == *b"trun") {
         run.read(&trun.body, left, samples)?;
     }
-    if let Some(track) = position.and_then(|at| tracks.get_mut(at)) {
-        track.next_dts = run.dts;
-    }
-    Ok(run.data_at)
+    Ok((run, track))
 }
 
 /// `tfdt` with 32 or 64 bits.
 fn decode_time(tfdt: &[u8]) -> Option<u64> {
-    let first = read_u32(tfdt, 4)?;
     match tfdt.first() {
-        Some(1) => Some(u64::from(first) << 32 | u64::from(read_u32(tfdt, 8)?)),
-        _ => Some(u64::from(first)),
+        Some(1) => read_u64(tfdt, 4),
+        _ => read_u32(tfdt, 4).map(u64::from),
     }
 }
 
@@ -147,9 +160,28 @@ struct Run {
     size: u32,
     flags: u32,
     dts: u64,
+    /// Ticks that the first sample lasts.
+    first_duration: Option<u32>,
+    /// Composition offsets may be negative.
+    signed: bool,
 }
 
 impl Run {
+    /// How much earlier pictures may have to be decoded than their writer says, in µs, for what is
+    /// known before they come: the first one is shown so long after it is decoded as those behind
+    /// it may move, or the writer counts backwards.
+    fn room_us(&self, samples: &[Pending], out: &Assembler) -> i64 {
+        let (Some(track), Some(first), true) = (&self.track, samples.first(), self.signed) else {
+            return 0;
+        };
+        let Time::Decode { cts_us, .. } = first.time else {
+            return 0;
+        };
+        let step_us = self.first_duration.filter(|&ticks| ticks > 0);
+        let step_us = step_us.map(|ticks| track.times.lasts_us(ticks));
+        out.reorder_us(step_us).saturating_sub(cts_us.into())
+    }
+
     /// Reads a `trun`; `left` counts down from [`MAX_SAMPLES`], with tracks weir does not carry.
     fn read(&mut self, body: &Bytes, left: &mut usize, samples: &mut Vec<Pending>) -> Result<()> {
         let truncated = || MediaError::Truncated("trun");
@@ -166,12 +198,16 @@ impl Run {
             self.data_at = self.base.checked_add_signed(offset).ok_or_else(truncated)?;
         }
         let mut first_flags = optional(&mut fields, flags & TRUN_FIRST_FLAGS)?;
+        // One picture alone needs no offset, whatever those behind it need.
+        self.signed |= (flags & TRUN_CTS != 0 || count == 1) && body.first() == Some(&1);
         for _ in 0..count {
             let duration = optional(&mut fields, flags & TRUN_DURATION)?.unwrap_or(self.duration);
+            self.first_duration.get_or_insert(duration);
             let size = optional(&mut fields, flags & TRUN_SIZE)?.unwrap_or(self.size);
             let own_flags = optional(&mut fields, flags & TRUN_FLAGS)?;
             // Unsigned in version 0, but writers put negative ones there too.
             let cts = optional(&mut fields, flags & TRUN_CTS)?.unwrap_or(0) as i32;
+            self.signed |= cts < 0;
             let flags = first_flags.take().or(own_flags).unwrap_or(self.flags);
             if size > MAX_SAMPLE_BYTES {
                 return Err(MediaError::TooLarge {
@@ -192,8 +228,6 @@ impl Run {
 }
 
 fn pending(track: &Track, offset: u64, size: u32, dts: u64, cts: i32, flags: u32) -> Pending {
-    let dts_us = ticks_to_us(dts.into(), track.timescale);
-    let pts_us = ticks_to_us(i128::from(dts) + i128::from(cts), track.timescale);
     let kind = match track.codec {
         Codec::Audio(_) => FrameKind::Key,
         _ if flags & SAMPLE_NON_SYNC == 0 => FrameKind::Key,
@@ -204,10 +238,7 @@ fn pending(track: &Track, offset: u64, size: u32, dts: u64, cts: i32, flags: u32
         offset,
         size,
         codec: track.codec,
-        time: Time::Decode {
-            dts_us,
-            cts_us: clamp_i32(pts_us - dts_us),
-        },
+        time: track.times.at(dts, cts),
         kind,
     }
 }

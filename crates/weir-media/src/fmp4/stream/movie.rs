@@ -1,4 +1,4 @@
-//! `moov`: the tracks of a live stream, with their codec headers as they are (§8.2 to §8.5).
+//! `moov`: the tracks of a live stream, with their codec headers as they are (§8.2 to §8.6).
 //!
 //! Unlike [`super::super::read::movie`] it takes headers without parameter sets (`avc3`, `hev1`),
 //! and says why a track cannot be carried.
@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::super::read::{self, Mp4Box, boxes};
+use super::times::Times;
 use crate::ingest::assembler::Codec;
 use crate::{AudioCodec, MediaError, Result, TrackKind, VideoCodec};
 
@@ -19,7 +20,8 @@ const VISUAL_BYTES: usize = 78;
 pub(super) struct Track {
     pub(super) id: u32,
     pub(super) codec: Codec,
-    pub(super) timescale: u32,
+    /// Its clock.
+    pub(super) times: Times,
     /// The set-up as Enhanced RTMP has it.
     pub(super) config: Option<Bytes>,
     pub(super) defaults: Defaults,
@@ -41,6 +43,8 @@ pub(super) struct Chosen {
     pub(super) tracks: Vec<Track>,
     /// There were further ones.
     pub(super) left_out: bool,
+    /// One has an edit list that does more than to move where it starts.
+    pub(super) has_edits: bool,
 }
 
 /// Reads the body of `moov`.
@@ -53,6 +57,7 @@ pub(super) fn read(moov: &Bytes) -> Result<Chosen> {
     let mut refused: Vec<(TrackKind, MediaError)> = Vec::new();
     let children = boxes(moov)?;
     let mvex = child(&children, b"mvex").ok_or_else(not_fragmented)?;
+    let movie_timescale = child(&children, b"mvhd").and_then(|mvhd| timescale(&mvhd));
     let has = |tracks: &[Track], kind| tracks.iter().any(|track| track.codec.track() == kind);
     for trak in children.iter().filter(|found| found.kind == *b"trak") {
         if chosen.tracks.len() + refused.len() >= MAX_TRACKS {
@@ -61,7 +66,12 @@ pub(super) fn read(moov: &Bytes) -> Result<Chosen> {
         match read_track(&trak.body)? {
             None => {}
             Some((kind, Ok(_))) if has(&chosen.tracks, kind) => chosen.left_out = true,
-            Some((_, Ok(track))) => chosen.tracks.push(track),
+            Some((_, Ok(mut track))) => {
+                if let Some(edts) = child(&boxes(&trak.body)?, b"edts") {
+                    chosen.has_edits |= !track.times.follow(&edts, movie_timescale);
+                }
+                chosen.tracks.push(track);
+            }
             Some((kind, Err(error))) => refused.push((kind, error)),
         }
     }
@@ -118,11 +128,8 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<Track>)>> {
         .next()
         .ok_or_else(truncated)?;
     let id_at = if tkhd.first() == Some(&1) { 20 } else { 12 };
-    let timescale_at = if mdhd.first() == Some(&1) { 20 } else { 12 };
     let id = read_u32(&tkhd, id_at).ok_or_else(truncated)?;
-    let timescale = read_u32(&mdhd, timescale_at)
-        .filter(|&scale| scale > 0)
-        .ok_or_else(truncated)?;
+    let timescale = timescale(&mdhd).ok_or_else(truncated)?;
     let codec = match kind {
         TrackKind::Video => video(&entry)?,
         TrackKind::Audio => audio(trak, &entry)?,
@@ -133,7 +140,7 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<Track>)>> {
     let track = Track {
         id,
         codec,
-        timescale,
+        times: Times::new(timescale),
         config,
         defaults: Defaults::default(),
         next_dts: 0,
@@ -194,6 +201,16 @@ fn child(boxes: &[Mp4Box], kind: &[u8; 4]) -> Option<Bytes> {
     Some(found.body.clone())
 }
 
+/// Ticks per second, from the body of `mdhd` or `mvhd`.
+fn timescale(header: &[u8]) -> Option<u32> {
+    let at = if header.first() == Some(&1) { 20 } else { 12 };
+    read_u32(header, at).filter(|&scale| scale > 0)
+}
+
 pub(super) fn read_u32(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
+}
+
+pub(super) fn read_u64(data: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*data.get(at..)?.first_chunk()?))
 }

@@ -12,6 +12,8 @@ use crate::ingest::testing::{drain, error_of, events_of, frames_of, tracks_of};
 use crate::ts::tests::tracks;
 use crate::{FrameKind, TrackKind};
 
+mod times;
+
 /// Ticks per second of hand-made tracks.
 const TIMESCALE: u32 = 1000;
 const TFHD_BASE_OFFSET: u32 = 1;
@@ -193,7 +195,8 @@ fn defaults_offsets_and_both_versions_of_boxes_are_understood() {
     let first = moof(&tfhd, &[tfdt, run(bytes + 8)].concat());
     let data = boxed(b"mdat", &[key, &[0x86, 0, 0x40]].concat());
 
-    // From the start of the file, 64-bit time, a negative composition offset, and no end.
+    // From the start of the file, 64-bit time, a negative composition offset (decoded earlier
+    // instead), and no end.
     let before = (init.len() + first.len() + data.len()) as u32;
     let tfhd = |base| full(b"tfhd", 0, TFHD_BASE_OFFSET, &numbers(&[1, 0, base]));
     let tfdt = full(b"tfdt", 1, 0, &numbers(&[1, 0]));
@@ -214,7 +217,7 @@ fn defaults_offsets_and_both_versions_of_boxes_are_understood() {
         [
             (500_000, 7000, Key, key.len()),
             (540_000, 0, Inter, 3),
-            ((1i64 << 32) * 1000, -20_000, Key, key.len()),
+            ((1i64 << 32) * 1000 - 20_000, 0, Key, key.len()),
         ]
     );
 }

@@ -4,15 +4,11 @@ use tokio::sync::oneshot;
 use weir_base::{Code, Refusal};
 use weir_hub::Publisher;
 use weir_hub::stats::SenderStats;
-use weir_media::MediaError;
-use weir_media::flv::Event;
 use weir_media::ingest::{Container, LiveDemuxer};
 use weir_proto::slsp::Stats;
 
+use super::super::intake::{Intake, refusal_of};
 use super::sessions::Entry;
-
-/// Malformed frames in a row after which a publisher is let go.
-const MALFORMED_IN_A_ROW: u32 = 100;
 
 /// See the module's words.
 pub(super) struct Live {
@@ -22,7 +18,7 @@ pub(super) struct Live {
     demuxer: LiveDemuxer,
     /// Of the containers before this one.
     last_dts_us: Option<i64>,
-    malformed: u32,
+    intake: Intake,
     is_hinted: bool,
     entry: Entry,
 }
@@ -42,7 +38,7 @@ impl Live {
             bytes: 0,
             demuxer: LiveDemuxer::new(container),
             last_dts_us: None,
-            malformed: 0,
+            intake: Intake::default(),
             is_hinted: false,
             entry,
         }
@@ -61,6 +57,12 @@ impl Live {
         }
     }
 
+    /// What is wanted at this moment, if anything is.
+    pub(super) fn wanted_now(&mut self) -> Option<Wanted> {
+        let code = self.publisher.client().kicked().map(Wanted::Kicked);
+        code.or_else(|| self.entry.claimed_now().map(Wanted::Claimed))
+    }
+
     /// The sender's own time of the newest frame, milliseconds; −1 before the first.
     pub(super) fn dts_ms(&self) -> i64 {
         let dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
@@ -77,56 +79,18 @@ impl Live {
         loop {
             match self.demuxer.next() {
                 Ok(None) => return Ok(()),
-                Ok(Some(event)) => self.publish(event),
-                Err(error) => self.forgive(&error)?,
+                Ok(Some(event)) => self.intake.take(&mut self.publisher, event),
+                // A frame may be left out; a container that cannot be read on is the end.
+                Err(error) if self.demuxer.has_failed() => return Err(refusal_of(&error)),
+                Err(error) => self.intake.forgive(&self.publisher, &error)?,
             }
         }
-    }
-
-    fn publish(&mut self, event: Event) {
-        match event {
-            Event::Tracks(tracks) => self.publisher.tracks(tracks),
-            Event::Metadata(metadata) => self.publisher.metadata(metadata),
-            Event::Frame(frame) => {
-                self.malformed = 0;
-                self.publisher.frame(frame);
-            }
-            Event::Note(note) => {
-                tracing::info!(stream = %self.publisher.stream().key, "{note}");
-            }
-            Event::EndOfSequence => {}
-        }
-    }
-
-    /// A frame that cannot be read is left out; a container that cannot is an error each time, and
-    /// soon one too many.
-    fn forgive(&mut self, error: &MediaError) -> Result<(), Refusal> {
-        match error {
-            MediaError::Unsupported(what) => {
-                return Err(Refusal::new(Code::CodecUnsupported, what.clone()));
-            }
-            MediaError::NoCodecHeader(_) => {
-                return Err(Refusal::new(Code::NoCodecHeader, error.to_string()));
-            }
-            _ => {}
-        }
-        self.publisher.dropped(1);
-        self.malformed += 1;
-        if self.malformed < MALFORMED_IN_A_ROW {
-            return Ok(());
-        }
-        let code = match error {
-            MediaError::TooLarge { .. } => Code::FrameTooLarge,
-            _ => Code::ProtocolError,
-        };
-        Err(Refusal::new(code, error.to_string()))
     }
 
     /// What comes next is a new container, from its first byte.
     pub(super) fn restart(&mut self, container: Container) {
         self.last_dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
         self.demuxer = LiveDemuxer::new(container);
-        self.malformed = 0;
         self.publisher.restart();
     }
 

@@ -69,13 +69,24 @@ impl Sessions {
             .clone();
         let (give, take) = oneshot::channel();
         claims.try_send(give).ok()?;
-        timeout(HANDOVER, take).await.ok()?.ok()
+        tokio::pin!(take);
+        if let Ok(given) = timeout(HANDOVER, take.as_mut()).await {
+            return given.ok();
+        }
+        // It may have been given in this very moment: then it is ours to keep alive.
+        take.close();
+        take.try_recv().ok()
     }
 }
 
 impl Entry {
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Another socket that wants the session now, if one does and still waits.
+    pub(super) fn claimed_now(&mut self) -> Option<oneshot::Sender<Box<Live>>> {
+        std::iter::from_fn(|| self.claims.try_recv().ok()).find(|next| !next.is_closed())
     }
 
     /// Resolves when another socket wants the session.

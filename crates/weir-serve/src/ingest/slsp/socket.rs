@@ -25,7 +25,6 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 /// What a close frame without a code is (RFC 6455 §7.1.5).
 const NO_CODE: u16 = 1005;
-const NORMAL_CLOSE: u16 = 1000;
 
 /// See the module's words.
 pub(super) struct Socket<S> {
@@ -170,7 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) async fn close(mut self, refusal: &Refusal) {
         let code = refusal.code;
         if code == Code::ClientStopped {
-            self.put_close(NORMAL_CLOSE, "");
+            self.put_close(ws::CLOSE_NORMAL, "");
         } else {
             self.say(&ServerMessage::Error {
                 code: code.number(),
@@ -179,6 +178,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             });
             self.put_close(self.breach.unwrap_or(code.entry().ws), &code.to_string());
         }
+        self.finish().await;
+    }
+
+    /// Answers a close in kind (RFC 6455 §5.5.1); a connection that is gone gets no answer.
+    pub(super) async fn answer_close(mut self, code: Option<u16>) {
+        if let Some(code) = code {
+            self.put_close(code, "");
+            self.finish().await;
+        }
+    }
+
+    async fn finish(mut self) {
         let _ = timeout(LINGER, async {
             let answers = self.answers.split();
             if self.io.write_all(&answers).await.is_ok() && self.io.shutdown().await.is_ok() {

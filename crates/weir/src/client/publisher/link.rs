@@ -10,7 +10,7 @@ use weir_proto::rtmp::{ClientEvent, RtmpUrl};
 
 use super::PublishOptions;
 use crate::client::address::HttpUrl;
-use crate::client::clip::{ClipTag, Role};
+use crate::client::clip::{ClipTag, Role, low_32};
 use crate::client::rtmp::{RtmpLink, Step};
 use crate::client::slsp::{Gauge, LinkOptions, SlspLink};
 
@@ -243,11 +243,6 @@ fn rtmp_place(url: &str) -> anyhow::Result<Place> {
     }
 }
 
-/// RTMP's clock: the low 32 bits.
-fn low_32(ms: i64) -> u32 {
-    u32::try_from(ms.rem_euclid(1 << 32)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,10 +276,5 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn time_wraps_as_rtmp_has_it() {
-        assert_eq!(low_32((1 << 32) + 5), 5);
     }
 }

@@ -35,10 +35,10 @@ impl Broken {
     }
 }
 
-/// Whether the session may outlive what ended the connection.
-pub(super) fn may_resume(error: &anyhow::Error) -> bool {
+/// Whether the session may outlive what ended the connection, or an attempt to make one.
+pub(super) fn may_resume(error: &anyhow::Error, is_resuming: bool) -> bool {
     if let Some(refused) = error.downcast_ref::<Refused>() {
-        return refused.may_resume();
+        return refused.may_resume(is_resuming);
     }
     error.downcast_ref::<SlspError>().is_none() && error.downcast_ref::<Final>().is_none()
 }
@@ -97,7 +97,7 @@ mod tests {
         );
         assert_eq!(to("wss://o/slsp/b/a?x").unwrap(), "https://o/slsp/b/a?x");
         for place in ["ws://o/slsp/live/a", "https://o/slsp/live/a", "o"] {
-            assert!(!may_resume(&to(place).unwrap_err()), "{place}");
+            assert!(!may_resume(&to(place).unwrap_err(), true), "{place}");
         }
     }
 }

@@ -12,7 +12,7 @@ use weir_proto::slsp::{ClientEvent, ClientSession, Ready, SlspError, Stats};
 use super::held::{Held, MAX_HELD_BYTES};
 use super::way::{Pace, RoundTrip, Window};
 use crate::client::adapt::{Dropped, GROUP_MS, GROUP_TARGET_MS, Queue};
-use crate::client::clip::{ClipTag, Role};
+use crate::client::clip::{ClipTag, Role, low_32};
 
 /// The container sent.
 const CONTAINER: &str = "flv";
@@ -135,15 +135,17 @@ impl Flow {
     /// Reads a text message of the server's.
     ///
     /// # Errors
-    /// When it breaks the protocol.
+    /// When it breaks the protocol: also by a `ready` that counts bytes which were never sent.
     pub(crate) fn heard(
         &mut self,
         now_ms: u64,
         text: &[u8],
     ) -> Result<Option<ClientEvent>, SlspError> {
+        let has_session = self.session.resume_ms().is_some();
         let event = self.session.text(now_ms, text)?;
         match &event {
             Some(ClientEvent::Ready(ready)) => {
+                self.check(ready, has_session)?;
                 self.offered.since_ms = now_ms;
                 self.begin(ready);
             }
@@ -223,6 +225,19 @@ impl Flow {
     /// Whether all has arrived.
     pub(crate) fn is_delivered(&self) -> bool {
         self.queue.front().is_none() && self.first.is_empty() && !self.awaits_ack()
+    }
+
+    fn check(&self, ready: &Ready, has_session: bool) -> Result<(), SlspError> {
+        if ready.resumed && !has_session {
+            return Err(SlspError::Order("a session resumed that never was"));
+        }
+        let sent = if ready.resumed { self.held.end() } else { 0 };
+        if ready.bytes > sent {
+            return Err(SlspError::Order(
+                "a session with bytes that were never sent",
+            ));
+        }
+        Ok(())
     }
 
     fn queue_ms(&self) -> i64 {
@@ -311,7 +326,7 @@ impl Flow {
 
     fn hand_over(&mut self, now_ms: u64, bytes: Vec<u8>, at_ms: i64) -> Message {
         let bytes = Bytes::from(bytes);
-        self.held.push(now_ms, bytes.clone(), at_ms);
+        self.held.push(now_ms, bytes.clone(), at_ms, self.adapts);
         self.count(now_ms, bytes.len());
         Message::Media(bytes)
     }
@@ -322,10 +337,15 @@ impl Flow {
         self.sent_bytes += bytes as u64;
     }
 
-    /// Whether as much is under way as may be. What is not to be adapted goes as fast as it can.
+    /// Whether as much is under way as may be. What is not to be adapted goes as fast as it can, as
+    /// long as all of it is held to be sent again.
     fn is_window_full(&self) -> bool {
-        if !self.adapts || self.held.is_empty() {
+        if self.held.is_empty() {
             return false;
+        }
+        if !self.adapts {
+            let next = self.queue.front().map_or(0, |queued| queued.tag.body.len());
+            return self.held.bytes().saturating_add(next as u64) >= MAX_HELD_BYTES / 2;
         }
         self.held.span_ms() >= self.window.ms(self.trip.ms())
             || self.held.bytes() >= MAX_HELD_BYTES / 2
@@ -336,11 +356,6 @@ fn tag_bytes(tag: &ClipTag) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(tag.body.len() + TAG_OVERHEAD_BYTES);
     put_tag(&mut bytes, tag.kind, low_32(tag.time_ms), &[], &tag.body);
     bytes
-}
-
-/// The container's clock: the low 32 bits.
-fn low_32(ms: i64) -> u32 {
-    u32::try_from(ms.rem_euclid(1 << 32)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -417,9 +417,72 @@ fn a_hint_is_obeyed_by_sending_less() {
 }
 
 #[test]
-fn without_adaptation_all_arrives_however_late() {
+fn without_adaptation_all_arrives_however_late_and_over_two_connections() {
     let tags = source(1);
     let mut sim = Sim::new(false, 50, 130.0);
-    sim.run(&mut tags.clone().into_iter().peekable(), 0, 40_000);
+    let mut left = tags.clone().into_iter().peekable();
+    // By now more than four seconds are under way.
+    sim.run(&mut left, 0, 9500);
+    assert!(sim.flow.held.span_ms() > 4000);
+    sim.cut();
+    sim.connect(9500, true);
+    sim.run(&mut left, 9500, 40_000);
+    assert_eq!(sim.server.restarts, 0);
     assert_eq!(sim.server.arrived.len(), tags.len());
+}
+
+#[test]
+fn without_adaptation_no_more_is_under_way_than_can_be_sent_again() {
+    let mut sim = Sim::new(false, 50, 130.0);
+    for time_ms in 0..40 {
+        let tag = ClipTag {
+            kind: TAG_VIDEO,
+            time_ms,
+            pts_ms: time_ms,
+            body: vec![0x17; 1 << 20].into(),
+            role: Role::Key,
+            is_extra: false,
+        };
+        sim.flow.push(tag, true);
+    }
+    while sim.flow.next(1000).is_some() {}
+    assert!(sim.flow.held.bytes() <= MAX_HELD_BYTES / 2);
+    assert!(sim.flow.waiting_bytes() > 30 << 20);
+    assert!(sim.flow.held.from(0).is_some(), "all of it");
+}
+
+#[test]
+fn a_ready_that_counts_what_was_never_sent_is_refused() {
+    let ready = |resumed, bytes| {
+        ServerMessage::Ready(Ready {
+            resume: "token".into(),
+            resumed,
+            bytes,
+            resume_ms: RESUME_MS,
+            ..Ready::default()
+        })
+        .to_json()
+    };
+    let tags = source(1);
+    for (is_known, resumed, bytes) in [
+        (false, false, 1),
+        (false, true, 0),
+        (true, false, 1),
+        (true, false, u64::MAX),
+        (true, true, u64::MAX),
+    ] {
+        let mut flow = Flow::new(true, [None, None, None]);
+        if is_known {
+            flow.hello();
+            flow.heard(0, ready(false, 0).as_bytes()).unwrap();
+            flow.push(tags[0].clone(), true);
+            assert!(flow.next(0).is_some());
+        }
+        flow.hello();
+        let outcome = flow.heard(0, ready(resumed, bytes).as_bytes());
+        assert!(
+            matches!(outcome, Err(SlspError::Order(_))),
+            "{is_known} {resumed} {bytes}"
+        );
+    }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 /// Bytes kept: what two seconds of 32 Mbit/s are.
 pub(super) const MAX_HELD_BYTES: u64 = 8 << 20;
-/// Time of media kept, in milliseconds: what may be under way, and a group left out within it.
+/// Time of media kept where things are left out, in milliseconds: what may be under way, and a group
+/// left out within it.
 const MAX_HELD_MS: i64 = 4000;
 
 /// The container's bytes from one position on, message by message.
@@ -35,18 +36,19 @@ impl Held {
         }
     }
 
-    /// Keeps a message of this time of media; the oldest are given up where that is too much.
-    pub(super) fn push(&mut self, sent_ms: u64, bytes: Bytes, at_ms: i64) {
-        self.end += bytes.len() as u64;
+    /// Keeps a message of this time of media; the oldest are given up where that is too many bytes,
+    /// or with `is_timed` too much time. The newest one stays, whatever its size.
+    pub(super) fn push(&mut self, sent_ms: u64, bytes: Bytes, at_ms: i64, is_timed: bool) {
+        self.end = self.end.saturating_add(bytes.len() as u64);
         self.messages.push_back(Message {
             bytes,
             at_ms,
             sent_ms,
         });
-        while self.bytes() > MAX_HELD_BYTES || self.span_ms() > MAX_HELD_MS {
-            if !self.drop_first() {
-                break;
-            }
+        while self.messages.len() > 1
+            && (self.bytes() > MAX_HELD_BYTES || is_timed && self.span_ms() > MAX_HELD_MS)
+        {
+            self.drop_first();
         }
     }
 
@@ -54,7 +56,7 @@ impl Held {
     pub(super) fn acked(&mut self, position: u64) -> Option<u64> {
         let mut newest = None;
         while let Some(first) = self.messages.front() {
-            if self.start + first.bytes.len() as u64 > position {
+            if self.start.saturating_add(first.bytes.len() as u64) > position {
                 break;
             }
             newest = Some(first.sent_ms);
@@ -75,7 +77,7 @@ impl Held {
             if arrived < message.bytes.len() {
                 rest.push(message.bytes.slice(arrived..));
             }
-            at += message.bytes.len() as u64;
+            at = at.saturating_add(message.bytes.len() as u64);
         }
         Some(rest)
     }
@@ -92,6 +94,11 @@ impl Held {
             .map_or(0, |oldest_ms| newest_ms - oldest_ms)
     }
 
+    /// Position after the last byte that was ever sent.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Bytes kept.
     pub(super) const fn bytes(&self) -> u64 {
         self.end.saturating_sub(self.start)
@@ -101,12 +108,10 @@ impl Held {
         self.messages.is_empty()
     }
 
-    fn drop_first(&mut self) -> bool {
-        let Some(first) = self.messages.pop_front() else {
-            return false;
-        };
-        self.start += first.bytes.len() as u64;
-        true
+    fn drop_first(&mut self) {
+        if let Some(first) = self.messages.pop_front() {
+            self.start = self.start.saturating_add(first.bytes.len() as u64);
+        }
     }
 }
 
@@ -121,6 +126,7 @@ mod tests {
                 at_ms as u64 + 7,
                 Bytes::from_static(bytes.as_bytes()),
                 at_ms,
+                true,
             );
         }
         held
@@ -146,10 +152,15 @@ mod tests {
     #[test]
     fn the_oldest_is_given_up_where_it_is_too_much() {
         let mut held = held();
-        held.push(0, Bytes::from_static(b"j"), 4041);
+        held.push(0, Bytes::from_static(b"i"), 4041, false);
+        assert!(
+            held.from(100).is_some(),
+            "nothing is left out: time is free"
+        );
+        held.push(0, Bytes::from_static(b"j"), 4041, true);
         assert_eq!(held.from(103), None);
-        assert_eq!(held.from(107).unwrap().concat(), b"hij");
-        held.push(0, Bytes::from(vec![0; 8 << 20]), 4042);
-        assert!(held.from(110).is_some() && held.from(109).is_none());
+        assert_eq!(held.from(107).unwrap().concat(), b"hiij");
+        held.push(0, Bytes::from(vec![0; 9 << 20]), 4042, true);
+        assert!(held.from(111).is_some() && held.from(110).is_none());
     }
 }

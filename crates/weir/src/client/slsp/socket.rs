@@ -6,7 +6,9 @@ use anyhow::Context;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use weir_proto::slsp::{MAX_FRAGMENTS, MAX_TEXT_BYTES};
-use weir_proto::ws::{Decoder, Event, Limits, Opcode, close_payload, put_masked_frame};
+use weir_proto::ws::{
+    CLOSE_NORMAL, Decoder, Event, Limits, Opcode, close_payload, put_masked_frame,
+};
 
 use crate::client::net::Connection;
 
@@ -14,6 +16,8 @@ use crate::client::net::Connection;
 const READ_BYTES: usize = 4 * 1024;
 /// Bytes waiting for the kernel above which pings are not answered: nobody pings that much.
 const MAX_PONG_BACKLOG_BYTES: usize = 1 << 20;
+/// Written bytes that are kept in front of what waits: so that moving the rest is seldom.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// What a step led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(crate) struct Socket {
     buffer: Vec<u8>,
     output: Vec<u8>,
     written: usize,
+    /// Something was written since the last flush: TLS may hold it back until then.
+    needs_flush: bool,
 }
 
 impl Socket {
@@ -57,6 +63,7 @@ impl Socket {
             buffer: vec![0; READ_BYTES],
             output: Vec::new(),
             written: 0,
+            needs_flush: false,
         }
     }
 
@@ -64,8 +71,10 @@ impl Socket {
     pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) -> anyhow::Result<()> {
         let mut mask = [0; 4];
         getrandom::fill(&mut mask).context("no randomness")?;
-        if self.written >= self.output.len() {
-            self.output.clear();
+        // On a link that is always full there is no moment when all is written. Never more is moved
+        // than was written since the last time.
+        if self.written >= self.pending_bytes().max(KEPT_BYTES) {
+            self.output.drain(..self.written);
             self.written = 0;
         }
         put_masked_frame(&mut self.output, opcode, true, mask, payload);
@@ -77,12 +86,12 @@ impl Socket {
         self.send(Opcode::Close, &close_payload(code, ""))
     }
 
-    /// Bytes queued and not in the kernel yet.
+    /// Bytes queued and not given to the connection yet.
     pub(crate) const fn pending_bytes(&self) -> usize {
         self.output.len().saturating_sub(self.written)
     }
 
-    /// An event at hand, or else one read or write. May be dropped and asked again.
+    /// An event at hand, or else one read, write or flush. May be dropped and asked again.
     ///
     /// # Errors
     /// Network trouble, and frames that break RFC 6455.
@@ -104,8 +113,9 @@ impl Socket {
         }
         let pending = self.output.get(self.written..).unwrap_or_default();
         let read = tokio::select! {
-            written = self.writer.write(pending), if !pending.is_empty() => {
-                self.written += written.context("the connection broke")?;
+            put = put(&mut self.writer, pending), if !pending.is_empty() || self.needs_flush => {
+                self.written += put.context("the connection broke")?;
+                self.needs_flush = !pending.is_empty();
                 return Ok(Came::Moved);
             }
             read = self.reader.read(&mut self.buffer) => read.context("the connection broke")?,
@@ -120,11 +130,12 @@ impl Socket {
         Ok(Came::Moved)
     }
 
-    /// Sends what is queued.
+    /// Sends what is queued. May be dropped and asked again.
     pub(crate) async fn flush(&mut self) -> std::io::Result<()> {
-        while self.pending_bytes() > 0 {
+        while self.pending_bytes() > 0 || self.needs_flush {
             let pending = self.output.get(self.written..).unwrap_or_default();
-            self.written += self.writer.write(pending).await?;
+            self.written += put(&mut self.writer, pending).await?;
+            self.needs_flush = !pending.is_empty();
         }
         Ok(())
     }
@@ -138,7 +149,7 @@ impl Socket {
         while let Ok(came) = self.step().await {
             match came {
                 Came::Closed(code, _) => {
-                    let _ = self.send_close(code.unwrap_or(1000));
+                    let _ = self.send_close(code.unwrap_or(CLOSE_NORMAL));
                     let _ = self.flush().await;
                     return;
                 }
@@ -146,5 +157,78 @@ impl Socket {
                 Came::Text(_) | Came::Moved => {}
             }
         }
+    }
+}
+
+/// One write, or a flush where nothing is `pending`; gives the bytes taken. May be dropped and
+/// asked again.
+async fn put(writer: &mut WriteHalf<Connection>, pending: &[u8]) -> std::io::Result<usize> {
+    if pending.is_empty() {
+        writer.flush().await?;
+        return Ok(0);
+    }
+    match writer.write(pending).await? {
+        0 => Err(std::io::ErrorKind::WriteZero.into()),
+        written => Ok(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{BufWriter, duplex};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn on_a_link_that_is_never_idle_what_was_written_is_let_go() {
+        let (near, mut far) = duplex(32 * 1024);
+        let mut socket = Socket::new(Box::new(near));
+        let reading = async {
+            let mut buffer = vec![0; 16 * 1024];
+            let mut total = 0;
+            while total < 16 << 20 {
+                total += far.read(&mut buffer).await.unwrap();
+            }
+        };
+        let writing = async {
+            loop {
+                while socket.pending_bytes() < 256 * 1024 {
+                    socket.send(Opcode::Binary, &[7; 10_000]).unwrap();
+                }
+                socket.step().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = reading => {}
+            () = writing => {}
+        }
+        assert!(
+            socket.output.capacity() <= 1 << 20,
+            "{} bytes",
+            socket.output.capacity()
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_connection_holds_back_is_flushed() {
+        let (near, mut far) = duplex(4096);
+        let mut socket = Socket::new(Box::new(BufWriter::new(near)));
+        let mut buffer = [0; 64];
+        socket.send(Opcode::Text, b"hello").unwrap();
+        let stepping = async { while let Ok(Came::Moved) = socket.step().await {} };
+        let read = timeout(Duration::from_secs(5), async {
+            tokio::select! {
+                read = far.read(&mut buffer) => read.unwrap(),
+                () = stepping => 0,
+            }
+        });
+        assert_eq!(read.await.unwrap(), 6 + 5);
+        socket.send(Opcode::Text, b"bye").unwrap();
+        socket.flush().await.unwrap();
+        let read = timeout(Duration::from_secs(5), far.read(&mut buffer)).await;
+        assert_eq!(read.unwrap().unwrap(), 6 + 3);
     }
 }

@@ -25,6 +25,21 @@ struct Peer {
 impl Peer {
     /// Takes the next connection and answers its hello, going on at `bytes` if there are any.
     async fn accept(listener: &TcpListener, bytes: u64) -> (Self, ClientMessage) {
+        let (mut peer, hello) = Self::meet(listener).await;
+        peer.session.resume_at(bytes);
+        let ready = ServerMessage::Ready(Ready {
+            resume: "token".into(),
+            resumed: bytes > 0,
+            bytes,
+            resume_ms: 2000,
+            ..Ready::default()
+        });
+        peer.say(&ready).await;
+        (peer, hello)
+    }
+
+    /// Takes the next connection up to its hello.
+    async fn meet(listener: &TcpListener) -> (Self, ClientMessage) {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
@@ -61,16 +76,24 @@ impl Peer {
             media: Vec::new(),
         };
         let hello = peer.next_text().await.expect("hello");
-        peer.session.resume_at(bytes);
-        let ready = ServerMessage::Ready(Ready {
-            resume: "token".into(),
-            resumed: bytes > 0,
-            bytes,
-            resume_ms: 2000,
-            ..Ready::default()
-        });
-        peer.say(&ready).await;
         (peer, hello)
+    }
+
+    async fn refuse(&mut self, code: u16, name: &str) {
+        let (name, message) = (name.to_owned(), "no".to_owned());
+        self.say(&ServerMessage::Error {
+            code,
+            name,
+            message,
+        })
+        .await;
+    }
+
+    /// Takes media until so many bytes have come.
+    async fn take(&mut self, bytes: usize) {
+        while self.media.len() < bytes {
+            self.take_some().await.expect("media");
+        }
     }
 
     async fn say(&mut self, message: &ServerMessage) {
@@ -84,34 +107,40 @@ impl Peer {
     /// The next text message; media before it is counted and acknowledged. `None` at the end.
     async fn next_text(&mut self) -> Option<ClientMessage> {
         loop {
-            let mut buffer = [0; 1024];
-            let read = self.socket.read(&mut buffer).await.unwrap_or(0);
-            if read == 0 {
-                return None;
-            }
-            let mut input = &buffer[..read];
-            let mut said = None;
-            while let Some(event) = self.decoder.next(&mut input).unwrap() {
-                match event {
-                    Event::Message {
-                        is_text: true,
-                        data,
-                    } => said = Some(self.session.text(0, &data).unwrap()),
-                    Event::Message { data, .. } => {
-                        self.media.extend_from_slice(&data);
-                        self.session.media(data.len()).unwrap();
-                        let ack = self.session.poll_ack(u64::MAX, 0, 0).unwrap();
-                        self.session.resume_at(self.session.bytes());
-                        self.say(&ServerMessage::Ack(ack)).await;
-                    }
-                    Event::Close { .. } => break,
-                    Event::Ping(_) | Event::Pong(_) => {}
-                }
-            }
+            let said = self.take_some().await?;
             if let Some(said) = said.filter(|said| !matches!(said, ClientMessage::Stats(_))) {
                 return Some(said);
             }
         }
+    }
+
+    /// What one read brings; `None` at the end.
+    async fn take_some(&mut self) -> Option<Option<ClientMessage>> {
+        let mut buffer = [0; 1024];
+        let read = self.socket.read(&mut buffer).await.unwrap_or(0);
+        if read == 0 {
+            return None;
+        }
+        let mut input = &buffer[..read];
+        let mut said = None;
+        while let Some(event) = self.decoder.next(&mut input).unwrap() {
+            match event {
+                Event::Message {
+                    is_text: true,
+                    data,
+                } => said = Some(self.session.text(0, &data).unwrap()),
+                Event::Message { data, .. } => {
+                    self.media.extend_from_slice(&data);
+                    self.session.media(data.len()).unwrap();
+                    let ack = self.session.poll_ack(u64::MAX, 0, 0).unwrap();
+                    self.session.resume_at(self.session.bytes());
+                    self.say(&ServerMessage::Ack(ack)).await;
+                }
+                Event::Close { .. } => break,
+                Event::Ping(_) | Event::Pong(_) => {}
+            }
+        }
+        Some(said)
     }
 }
 
@@ -293,4 +322,129 @@ async fn a_redirect_is_followed_and_the_first_server_is_told() {
         }
     })
     .await;
+}
+
+/// Sends a frame of sound every 20 ms until `server` is done; says how often the session was resumed.
+async fn publish_while<T>(url: &HttpUrl, server: impl Future<Output = T>) -> (T, u64) {
+    let mut resumed = 0;
+    let client = async {
+        let mut link = SlspLink::open(url, OPTIONS, [None, None, None])
+            .await
+            .unwrap();
+        for time_ms in (0..).step_by(20) {
+            link.send(sound(time_ms));
+            let due = tokio::time::Instant::now() + Duration::from_millis(20);
+            while let Ok(outcome) = tokio::time::timeout_at(due, link.step()).await {
+                outcome.unwrap();
+            }
+            resumed = link.resumed();
+        }
+    };
+    let done = within(async {
+        tokio::select! {
+            done = server => done,
+            () = client => unreachable!("it sends for ever"),
+        }
+    })
+    .await;
+    (done, resumed)
+}
+
+fn has_token(hello: &ClientMessage) -> bool {
+    matches!(hello, ClientMessage::Hello(hello) if hello.resume.as_deref() == Some("token"))
+}
+
+fn redirect_to(url: &HttpUrl) -> ServerMessage {
+    let url = format!("ws://{}/slsp/live/a", url.authority());
+    ServerMessage::Redirect { url }
+}
+
+#[tokio::test]
+async fn media_flows_here_until_there_is_a_connection_elsewhere() {
+    let ((here, url), (there, elsewhere)) = (listener().await, listener().await);
+    let server = async {
+        let (mut first, _) = Peer::accept(&here, 0).await;
+        first.take(50).await;
+        // The kernel takes the connection, but nobody answers for a while.
+        first.say(&redirect_to(&elsewhere)).await;
+        let before = first.media.len();
+        first.take(before + 500).await;
+        let (mut second, hello) = Peer::meet(&there).await;
+        assert!(has_token(&hello));
+        // What comes here still is media that was under way.
+        let mut first_bytes = first.media.len();
+        while let Ok(Some(_)) = timeout(Duration::from_millis(100), first.take_some()).await {
+            first_bytes = first.media.len();
+        }
+        second.session.resume_at(first_bytes as u64);
+        let ready = ServerMessage::Ready(Ready {
+            resume: "other".into(),
+            resumed: true,
+            bytes: first_bytes as u64,
+            resume_ms: 2000,
+            ..Ready::default()
+        });
+        second.say(&ready).await;
+        second.take(200).await;
+        assert_eq!(first.next_text().await, Some(ClientMessage::Bye));
+        [first.media, second.media].concat()
+    };
+    let (media, resumed) = publish_while(&url, server).await;
+    assert_eq!(resumed, 1);
+    let mut reader = weir_media::flv::Reader::default();
+    reader.push(&media);
+    let mut next_ms = 0;
+    while let Some(tag) = reader.next().unwrap() {
+        assert_eq!(tag.ts_ms, next_ms, "nothing is missing");
+        next_ms += 20;
+    }
+}
+
+#[tokio::test]
+async fn who_is_sent_where_nobody_is_stays() {
+    let ((here, url), (there, elsewhere)) = (listener().await, listener().await);
+    drop(there);
+    let server = async {
+        let (mut first, _) = Peer::accept(&here, 0).await;
+        first.say(&redirect_to(&elsewhere)).await;
+        first.take(1500).await;
+    };
+    let ((), resumed) = publish_while(&url, server).await;
+    assert_eq!(resumed, 0);
+}
+
+#[tokio::test]
+async fn who_is_sent_where_one_is_refused_goes_back() {
+    let ((here, url), (there, elsewhere)) = (listener().await, listener().await);
+    let server = async {
+        let (mut first, _) = Peer::accept(&here, 0).await;
+        first.take(50).await;
+        first.say(&redirect_to(&elsewhere)).await;
+        let (mut second, _) = Peer::meet(&there).await;
+        second.refuse(1004, "auth_bad_signature").await;
+        let arrived = first.media.len() as u64;
+        let (mut third, hello) = Peer::accept(&here, arrived).await;
+        assert!(has_token(&hello));
+        third.take(500).await;
+    };
+    let ((), resumed) = publish_while(&url, server).await;
+    assert_eq!(resumed, 1);
+}
+
+#[tokio::test]
+async fn a_name_that_our_old_connection_holds_is_waited_for() {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut first, _) = Peer::accept(&listener, 0).await;
+        first.take(50).await;
+        drop(first.socket);
+        let (mut second, _) = Peer::meet(&listener).await;
+        second.refuse(3004, "already_publishing").await;
+        // A session begun anew is none that was resumed.
+        let (mut third, hello) = Peer::accept(&listener, 0).await;
+        assert!(has_token(&hello));
+        third.take(100).await;
+    };
+    let ((), resumed) = publish_while(&url, server).await;
+    assert_eq!(resumed, 0);
 }

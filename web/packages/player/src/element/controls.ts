@@ -1,8 +1,9 @@
 //! The bar under the picture.
 
+import { PROTOCOL_NAME } from "../names";
 import type { Latency, PlayerStatus, Stats } from "../types";
 import { h, icon, setAttribute, setText } from "./dom";
-import { LATENCY_TEXT, PROTOCOL_NAME } from "./format";
+import { LATENCY_TEXT } from "./format";
 import type { IconName } from "./icons";
 import type { TextKey, Translate } from "./texts";
 

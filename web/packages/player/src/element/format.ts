@@ -1,30 +1,8 @@
-//! Numbers and names as the player shows them. Pure.
+//! Numbers and states in the words of the player. Pure.
 
-import type { Latency, LatencyKind, PlayerStatus, Protocol } from "../types";
+import { PROTOCOL_NAME } from "../names";
+import type { Latency, LatencyKind, PlayerStatus } from "../types";
 import type { TextKey, Translate } from "./texts";
-
-export const PROTOCOL_NAME: Record<Protocol, string> = { flv: "HTTP-FLV", wsflv: "WS-FLV", hls: "LL-HLS", ts: "HLS-TS" };
-
-const CODEC_NAME: Record<string, string> = {
-  h264: "H.264",
-  hevc: "HEVC",
-  av1: "AV1",
-  vp9: "VP9",
-  aac: "AAC",
-  opus: "Opus",
-  mp3: "MP3",
-  flac: "FLAC",
-};
-
-export const codecName = (codec: string): string => CODEC_NAME[codec] ?? codec.toUpperCase();
-
-export function bitrate(kbps: number): string {
-  return kbps >= 1000 ? `${(kbps / 1000).toFixed(2)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
-}
-
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-}
 
 /** "2", "0.4" */
 export const shortSeconds = (ms: number): string => String(Math.round(ms / 100) / 10);

@@ -1,8 +1,9 @@
 //! What the two menus offer: quality (renditions, protocol) and latency (how close, and how to catch up).
 
+import { bitrate, PROTOCOL_NAME } from "../names";
 import { PRESETS, STRATEGIES, type LatencyMode, type PacingConfig, type Strategy } from "../pacing";
 import { PROTOCOLS, type Level, type PlayerStatus, type Protocol } from "../types";
-import { bitrate, PROTOCOL_NAME, shortSeconds } from "./format";
+import { shortSeconds } from "./format";
 import type { MenuGroup, MenuItem } from "./menu";
 import type { TextKey, Translate } from "./texts";
 

@@ -1,9 +1,10 @@
 //! What lies over the picture when there is something to say: connecting, waiting, ended, refused, and
 //! the buttons for sound and for the first play.
 
+import { codecName } from "../names";
 import type { PlayerStatus } from "../types";
 import { h, icon } from "./dom";
-import { codecName, stateText } from "./format";
+import { stateText } from "./format";
 import type { TextKey, Translate } from "./texts";
 
 export interface OverlayActions {

@@ -1,9 +1,10 @@
 //! Numbers for those who ask, with the latency of the last minute as a curve.
 
+import { bitrate, PROTOCOL_NAME, seconds } from "../names";
 import type { Stats } from "../types";
 import { drawCurve, KEEP_MS, type Point } from "./curve";
 import { h, icon, setText } from "./dom";
-import { bitrate, latencyName, PROTOCOL_NAME, seconds } from "./format";
+import { latencyName } from "./format";
 import type { Translate } from "./texts";
 
 export class StatsPanel {

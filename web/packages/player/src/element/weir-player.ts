@@ -1,13 +1,14 @@
 //! `<weir-player>`: the player with its controls as one custom element. The look is in player.css, the
 //! words are in texts.ts; what is played and how is the `Player`'s.
 
+import { PROTOCOL_NAME } from "../names";
 import { isStrategy, type CatchUp, type LatencyMode, type PacingConfig, LATENCY_MODES } from "../pacing";
 import { Player } from "../player";
 import { isProtocol, type Level, type PlayerStatus, type Protocol, type Stats } from "../types";
 import { adoptTracks, captionState, toggleCaptions } from "./captions";
 import { Controls } from "./controls";
 import { h, setAttribute, setText } from "./dom";
-import { PROTOCOL_NAME, stateText } from "./format";
+import { stateText } from "./format";
 import { Idle, isForPlayer, keyOf, toggleFullscreen, togglePip } from "./gestures";
 import { Menu } from "./menu";
 import { latencyMenu, qualityMenu } from "./menus";

@@ -51,17 +51,20 @@ export function preloadEngine(): void {
   loadWeir().catch(() => {});
 }
 
-/** The one place that loads the engines: each is its own file, fetched when needed. */
-export async function startEngine(context: EngineContext, name: EngineName): Promise<Engine> {
+/**
+ * The one place that loads the engines: each is its own file, fetched when needed. What comes back
+ * starts one, and takes the video element at once.
+ */
+export async function loadEngine(name: EngineName): Promise<(context: EngineContext) => Engine> {
   switch (name) {
     case "weir":
-      return (await loadWeir()).startFlvMse(context);
+      return (await loadWeir()).startFlvMse;
     case "mpegts":
-      return (await import("./flv")).startFlv(context);
+      return (await import("./flv")).startFlv;
     case "native":
-      return (await import("./native")).startNative(context);
+      return (await import("./native")).startNative;
     case "hlsjs":
-      return (await import("./hls")).startHls(context);
+      return (await import("./hls")).startHls;
   }
 }
 

@@ -83,7 +83,7 @@ class FlvMse implements Engine {
 
   bitrate_kbps(): number | null {
     const now_ms = performance.now();
-    while (this.pieces[0] && now_ms - this.pieces[0].at_ms > BITRATE_WINDOW_MS) this.pieces.shift();
+    this.forgetPieces(now_ms);
     const first = this.pieces[0];
     if (!first || now_ms - first.at_ms < 500) return null;
     return (this.pieces.reduce((sum, piece) => sum + piece.bytes, 0) * 8) / (now_ms - first.at_ms);
@@ -115,6 +115,10 @@ class FlvMse implements Engine {
     return at_ms === undefined ? null : at_ms / 1000;
   }
 
+  private forgetPieces(now_ms: number): void {
+    while (this.pieces[0] && now_ms - this.pieces[0].at_ms > BITRATE_WINDOW_MS) this.pieces.shift();
+  }
+
   // --- from bytes to buffers --------------------------------------------------------------------
 
   private onBytes(bytes: Uint8Array): void {
@@ -122,6 +126,7 @@ class FlvMse implements Engine {
     const now_ms = performance.now();
     this.firstBytesAt_ms ||= now_ms;
     this.pieces.push({ at_ms: now_ms, bytes: bytes.length });
+    this.forgetPieces(now_ms);
     try {
       for (const event of this.demuxer.push(bytes)) this.take(event);
       this.openIfReady(now_ms);

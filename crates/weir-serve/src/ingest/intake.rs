@@ -1,0 +1,64 @@
+//! From a demuxer's events to the hub, and what is forgiven on the way: the same for each protocol.
+
+use weir_base::{Code, Refusal};
+use weir_hub::Publisher;
+use weir_media::MediaError;
+use weir_media::flv::Event;
+
+/// Malformed frames in a row after which a publisher is let go.
+const MALFORMED_IN_A_ROW: u32 = 100;
+
+/// See the module's words. One per container or connection.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    malformed: u32,
+}
+
+impl Intake {
+    /// Publishes what came.
+    pub(super) fn take(&mut self, publisher: &mut Publisher, event: Event) {
+        match event {
+            Event::Tracks(tracks) => publisher.tracks(tracks),
+            Event::Metadata(metadata) => publisher.metadata(metadata),
+            Event::Frame(frame) => {
+                self.malformed = 0;
+                publisher.frame(frame);
+            }
+            Event::Note(note) => tracing::info!(stream = %publisher.stream().key, "{note}"),
+            Event::EndOfSequence => {}
+        }
+    }
+
+    /// Leaves out a frame that cannot be read.
+    ///
+    /// # Errors
+    /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
+    pub(super) fn forgive(
+        &mut self,
+        publisher: &Publisher,
+        error: &MediaError,
+    ) -> Result<(), Refusal> {
+        match error {
+            MediaError::Unsupported(_) | MediaError::NoCodecHeader(_) => {
+                return Err(refusal_of(error));
+            }
+            _ => {}
+        }
+        publisher.dropped(1);
+        self.malformed += 1;
+        if self.malformed >= MALFORMED_IN_A_ROW {
+            return Err(refusal_of(error));
+        }
+        Ok(())
+    }
+}
+
+/// What a publisher is told whose media cannot be read on.
+pub(super) fn refusal_of(error: &MediaError) -> Refusal {
+    match error {
+        MediaError::Unsupported(what) => Refusal::new(Code::CodecUnsupported, what.clone()),
+        MediaError::NoCodecHeader(_) => Refusal::new(Code::NoCodecHeader, error.to_string()),
+        MediaError::TooLarge { .. } => Refusal::new(Code::FrameTooLarge, error.to_string()),
+        _ => Refusal::new(Code::ProtocolError, error.to_string()),
+    }
+}
