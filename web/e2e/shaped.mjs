@@ -54,7 +54,8 @@ async function run(context, result) {
     await studio.evaluate((max_kbps) => window.weirStudio.publisher.setLimits({ max_kbps }), Number(args.max_kbps));
     const viewer = await context.newPage();
     const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-    await viewer.goto(new URL(`/watch/${path}?protocol=${args.protocol}`, args.base).href, { waitUntil: "domcontentloaded" });
+    // Two seconds to catch up with: a viewer right at the edge would show each change of the delay.
+    await viewer.goto(new URL(`/watch/${path}?protocol=${args.protocol}&latency=normal`, args.base).href, { waitUntil: "domcontentloaded" });
     await viewer.evaluate(watchTime, STALL_MS);
     await viewer.waitForFunction(() => window.weirSeen.at_s > 2, null, { timeout: 30000 });
     await studio.evaluate(recordStats, SAMPLE_MS);
