@@ -8,11 +8,8 @@
 //! With --measure it goes on playing so long and adds `measured`: time to the first frame painted, stalls,
 //! rate changes, and the percentiles of the latency the player shows.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { inBrowser, percentile, screenshot } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -30,45 +27,14 @@ const { values: args } = parseArgs({
 const PROTOCOLS = ["flv", "wsflv", "hls", "ts"];
 /** Playback must get this far, seconds. */
 const ADVANCE_S = 3;
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
 
-const result = { ok: false, protocol: args.protocol, advanced_s: 0, console: [] };
-const profile = mkdtempSync(join(tmpdir(), "weir-browser-"));
-let context;
-try {
+await inBrowser(args, async (context, result) => {
+  Object.assign(result, { protocol: args.protocol, advanced_s: 0 });
   if (!args.base || !PROTOCOLS.includes(args.protocol)) throw new Error("usage: --base URL --protocol flv|wsflv|hls|ts");
-  context = await chromium.launchPersistentContext(profile, {
-    executablePath: findBrowser(),
-    args: FLAGS,
-    ignoreDefaultArgs: ["--mute-audio"],
-    viewport: { width: 1280, height: 800 },
-    locale: "en-US",
-    headless: true,
-  });
   const page = await context.newPage();
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && note(message.text()));
-  page.on("pageerror", (error) => note(`page error: ${error.message}`));
   await checkList(page);
-  await checkWatch(page);
-  result.ok = true;
-} catch (error) {
-  result.error = String(error?.message ?? error).split("\n")[0];
-} finally {
-  await context?.close().catch(() => {});
-  rmSync(profile, { recursive: true, force: true });
-}
-console.log(JSON.stringify(result));
-process.exitCode = result.ok ? 0 : 1;
+  await checkWatch(page, result);
+});
 
 async function checkList(page) {
   await page.goto(new URL("/", args.base).href, { waitUntil: "domcontentloaded" });
@@ -78,7 +44,7 @@ async function checkList(page) {
   });
 }
 
-async function checkWatch(page) {
+async function checkWatch(page, result) {
   const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
   const url = new URL(`/watch/${path}?protocol=${args.protocol}`, args.base);
   if (args.latency) url.searchParams.set("latency", args.latency);
@@ -116,10 +82,7 @@ async function checkWatch(page) {
   Object.assign(result, { playing: last.protocol, state: last.state, width: last.width, frames: last.frames, dropped: last.dropped, live: last.live, engine: last.engine });
   result.advanced_s = Math.round(result.advanced_s * 1000) / 1000;
   if (args.measure) result.measured = await measure(page, Number(args.measure));
-  if (args.screenshot) {
-    mkdirSync(dirname(resolve(args.screenshot)), { recursive: true });
-    await page.screenshot({ path: args.screenshot });
-  }
+  await screenshot(page, args.screenshot);
   if (result.advanced_s < ADVANCE_S) throw new Error(`played ${result.advanced_s} s of ${ADVANCE_S} s, state ${last.state}`);
   if (last.protocol !== args.protocol) throw new Error(`plays over ${last.protocol}, not ${args.protocol}`);
 }
@@ -135,8 +98,8 @@ async function measure(page, seconds) {
     }
     return out;
   }, seconds * 1000);
-  const latency = samples.flatMap(({ latency }) => (latency ? [latency.ms] : [])).sort((a, b) => a - b);
-  const at = (part) => Math.round(latency[Math.min(latency.length - 1, Math.floor(latency.length * part))] ?? -1);
+  const latency = samples.flatMap(({ latency }) => (latency ? [latency.ms] : []));
+  const at = (share) => Math.round(percentile(latency, share) ?? -1);
   const newest = samples.at(-1);
   const changes = samples.filter(({ playbackRate }, i) => i > 0 && playbackRate !== samples[i - 1].playbackRate).length;
   return {
@@ -148,16 +111,4 @@ async function measure(page, seconds) {
     latency_kind: newest.latency?.kind ?? "",
     latency_ms: { p50: at(0.5), p99: at(0.99) },
   };
-}
-
-function findBrowser() {
-  const places = [args.browser, process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-  const found = places.find((place) => place && existsSync(place));
-  if (!found) throw new Error("no Chromium found: apt-get install chromium, or --browser PATH");
-  return found;
-}
-
-/** The browser's complaints, a few of them, for whoever reads a failure. */
-function note(text) {
-  if (result.console.length < 8) result.console.push(text.slice(0, 300));
 }

@@ -3,7 +3,7 @@
 
 mod feed;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,28 +208,8 @@ impl Client {
 
     /// Connects to `wss://host:port/slsp/…` through `openssl s_client`, which trusts anybody.
     pub fn connect_tls(openssl: &mut Command, url: &str) -> Self {
-        let rest = url.strip_prefix("wss://");
-        let rest = rest.unwrap_or_else(|| panic!("{url} is not wss://"));
-        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (tunnel, mut writer, stdout) = Tunnel::open(openssl, address);
-        let mut reader = BufReader::new(stdout);
-        let head = format!(
-            "GET /{path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
-        );
-        writer
-            .write_all(head.as_bytes())
-            .and_then(|()| writer.flush())
-            .unwrap();
-        let mut answer = String::new();
-        while !answer.ends_with("\r\n\r\n") {
-            assert!(
-                reader.read_line(&mut answer).unwrap() > 0,
-                "no answer to the upgrade: {answer:?}"
-            );
-        }
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        let more = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n");
+        let (tunnel, reader, writer) = Tunnel::upgrade(openssl, url, &more);
         Self {
             writer: Box::new(writer),
             inbox: listen(Box::new(reader)),

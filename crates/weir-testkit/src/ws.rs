@@ -51,31 +51,7 @@ impl WsClient {
 
     /// Connects to `wss://host:port/path` through `openssl s_client`, which trusts anybody.
     pub fn connect_tls(openssl: &mut Command, url: &str) -> Self {
-        let rest = url
-            .strip_prefix("wss://")
-            .unwrap_or_else(|| panic!("{url} is not wss://"));
-        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (tunnel, mut writer, stdout) = Tunnel::open(openssl, address);
-        let mut reader = BufReader::new(stdout);
-        let head = format!(
-            "GET /{path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
-        );
-        writer
-            .write_all(head.as_bytes())
-            .and_then(|()| writer.flush())
-            .unwrap();
-        let mut answer = String::new();
-        while !answer.ends_with("\r\n\r\n") {
-            assert!(
-                reader.read_line(&mut answer).unwrap() > 0,
-                "no answer to the upgrade: {answer:?}"
-            );
-        }
-        assert!(
-            answer.starts_with("HTTP/1.1 101") && answer.contains(ACCEPT),
-            "{answer}"
-        );
+        let (tunnel, reader, writer) = Tunnel::upgrade(openssl, url, "");
         Self {
             reader: Box::new(reader),
             writer: Box::new(writer),
@@ -177,6 +153,40 @@ impl Tunnel {
             .expect("openssl starts");
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         (Self(child), stdin, stdout)
+    }
+
+    /// Connects to `wss://host:port/path` and makes a WebSocket of it; `more` are header lines.
+    pub(crate) fn upgrade(
+        openssl: &mut Command,
+        url: &str,
+        more: &str,
+    ) -> (Self, BufReader<ChildStdout>, ChildStdin) {
+        let rest = url
+            .strip_prefix("wss://")
+            .unwrap_or_else(|| panic!("{url} is not wss://"));
+        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (tunnel, mut writer, stdout) = Self::open(openssl, address);
+        let mut reader = BufReader::new(stdout);
+        let head = format!(
+            "GET /{path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{more}\r\n"
+        );
+        writer
+            .write_all(head.as_bytes())
+            .and_then(|()| writer.flush())
+            .unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\n") {
+            assert!(
+                reader.read_line(&mut answer).unwrap() > 0,
+                "no answer to the upgrade: {answer:?}"
+            );
+        }
+        assert!(
+            answer.starts_with("HTTP/1.1 101") && answer.contains(ACCEPT),
+            "{answer}"
+        );
+        (tunnel, reader, writer)
     }
 }
 

@@ -1,5 +1,13 @@
 //! Writing boxes: a size that is patched when the body is there.
 
+// What a `trun` says it holds (ISO/IEC 14496-12 §8.8.8.1).
+pub(super) const TRUN_DATA_OFFSET: u32 = 0x001;
+pub(super) const TRUN_FIRST_FLAGS: u32 = 0x004;
+pub(super) const TRUN_DURATION: u32 = 0x100;
+pub(super) const TRUN_SIZE: u32 = 0x200;
+pub(super) const TRUN_FLAGS: u32 = 0x400;
+pub(super) const TRUN_CTS: u32 = 0x800;
+
 /// Writes a box around what `body` writes.
 pub(super) fn put_box(out: &mut Vec<u8>, kind: &[u8; 4], body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();

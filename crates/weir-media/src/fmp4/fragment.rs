@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::boxes::{patch_u32, put_box, put_full_box, put_u32};
+use super::boxes::{
+    TRUN_CTS, TRUN_DATA_OFFSET, TRUN_DURATION, TRUN_FIRST_FLAGS, TRUN_FLAGS, TRUN_SIZE, patch_u32,
+    put_box, put_full_box, put_u32,
+};
 use super::track_id;
 use crate::TrackKind;
 
@@ -23,13 +26,6 @@ pub struct Sample {
     pub payload: Bytes,
 }
 
-/// `trun`: data offset, first-sample flags, durations, sizes, flags, composition offsets.
-const TRUN_DATA_OFFSET: u32 = 0x001;
-const TRUN_FIRST_FLAGS: u32 = 0x004;
-const TRUN_DURATION: u32 = 0x100;
-const TRUN_SIZE: u32 = 0x200;
-const TRUN_FLAGS: u32 = 0x400;
-const TRUN_CTS: u32 = 0x800;
 /// `tfhd`: default-base-is-moof, default duration, default flags.
 const TFHD_FLAGS: u32 = 0x02_0000 | 0x08 | 0x20;
 /// Sample flags (§8.8.3.1): depends on nothing; depends on others and is no sync sample.

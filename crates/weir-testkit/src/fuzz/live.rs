@@ -2,7 +2,7 @@
 
 use weir_media::flv::Event;
 use weir_media::ingest::{Container, LiveDemuxer, MAX_HELD_BYTES};
-use weir_media::{Item, MediaError, TrackKind, fmp4, webm};
+use weir_media::{MediaError, TrackKind, fmp4, webm};
 
 use super::Input;
 use super::media::Line;
@@ -61,14 +61,9 @@ pub(super) fn live_demux(data: &[u8]) {
             "{container:?} in pieces: {told:?}, whole: {whole:?}"
         );
     }
-    let mut line = Line::new(0, super::media::WRAP_US);
+    let mut line = Line::new(0);
     for event in told.into_iter().flatten() {
-        match event {
-            Event::Tracks(tracks) => line.put(Item::Tracks(tracks)),
-            Event::Metadata(metadata) => line.put(Item::Metadata(metadata)),
-            Event::Frame(raw) => line.put_raw(raw),
-            Event::EndOfSequence | Event::Note(_) => {}
-        }
+        line.put_event(event);
     }
     line.end();
 }

@@ -18,7 +18,7 @@ use weir_media::{
 use super::Input;
 use crate::synthetic;
 
-pub(super) const WRAP_US: i64 = (1 << 32) * 1000;
+const WRAP_US: i64 = (1 << 32) * 1000;
 /// Messages and items of one input looked at: enough for any state, and quick.
 const MAX_STEPS: usize = 4096;
 
@@ -100,7 +100,7 @@ fn drain_reader(reader: &mut Reader) -> (Vec<flv::RawTag>, bool) {
 /// Messages to frames to the clock to every container.
 pub(super) fn depacketizer(data: &[u8]) {
     let mut input = Input(data);
-    let mut line = Line::new(input.u8(), WRAP_US);
+    let mut line = Line::new(input.u8());
     let mut depacketizer = Depacketizer::default();
     let mut ts_ms = input.u32();
     let mut events = Vec::new();
@@ -125,12 +125,7 @@ pub(super) fn depacketizer(data: &[u8]) {
         let body = Bytes::copy_from_slice(input.sized());
         let _ = depacketizer.push(message_type, ts_ms, body, &mut events);
         for event in events.drain(..) {
-            match event {
-                Event::Tracks(tracks) => line.put(Item::Tracks(tracks)),
-                Event::Metadata(metadata) => line.put(Item::Metadata(metadata)),
-                Event::Frame(raw) => line.put_raw(raw),
-                Event::EndOfSequence | Event::Note(_) => {}
-            }
+            line.put_event(event);
         }
     }
     line.end();
@@ -149,9 +144,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(options: u8, wrap_us: i64) -> Self {
+    pub(super) fn new(options: u8) -> Self {
         Self {
-            timeline: Timeline::new(0, wrap_us),
+            timeline: Timeline::new(0, WRAP_US),
             now_us: 0,
             last_us: [i64::MIN; 2],
             tracks: Arc::default(),
@@ -163,7 +158,16 @@ impl Line {
         }
     }
 
-    pub(super) fn put_raw(&mut self, raw: flv::RawFrame) {
+    pub(super) fn put_event(&mut self, event: Event) {
+        match event {
+            Event::Tracks(tracks) => self.put(Item::Tracks(tracks)),
+            Event::Metadata(metadata) => self.put(Item::Metadata(metadata)),
+            Event::Frame(raw) => self.put_raw(raw),
+            Event::EndOfSequence | Event::Note(_) => {}
+        }
+    }
+
+    fn put_raw(&mut self, raw: flv::RawFrame) {
         let has_track = match raw.track {
             TrackKind::Video => self.tracks.video.is_some(),
             TrackKind::Audio => self.tracks.audio.is_some(),

@@ -33,6 +33,15 @@ pub(crate) fn publish(server: &Server, name: &str) -> (Pump, serde_json::Value) 
     begun
 }
 
+/// `live/a` of a server that wants its key, live; the address is without the key.
+pub(crate) fn publish_with_key(server: &Server) -> (Pump, serde_json::Value, String) {
+    let bare = address(server, "live/a");
+    let url = format!("{bare}?key={}", server.stream_key("live/a"));
+    let (pump, ready) = begin(&url, &Source::H264_AAC, Container::Flv);
+    server.wait_live("live/a");
+    (pump, ready, bare)
+}
+
 fn plays_everywhere(source: &Source, container: Container) {
     need!(Ffmpeg, Ffmpeg9, Ffprobe);
     let server = open_server();

@@ -11,20 +11,13 @@ use weir_testkit::slsp::{Client, Container, Pump};
 use weir_testkit::wait::Stopwatch;
 
 use crate::kit::{binary, need, open_options, open_server};
-use crate::slsp::{address, begin, feed, publish};
+use crate::slsp::{address, feed, publish, publish_with_key};
 
 #[test]
 fn whom_the_operator_ended_has_no_session_any_more() {
     need!(Ffmpeg);
     let server = Options::new(&binary()).start();
-    let key = server.stream_key("live/a");
-    let bare = address(&server, "live/a");
-    let (pump, ready) = begin(
-        &format!("{bare}?key={key}"),
-        &Source::H264_AAC,
-        Container::Flv,
-    );
-    server.wait_live("live/a");
+    let (pump, ready, bare) = publish_with_key(&server);
     let id = server.wait_client("publisher", "slsp")["id"]
         .as_str()
         .unwrap()

@@ -13,7 +13,7 @@ use weir_testkit::slsp::{Client, Container, Pump};
 use weir_testkit::wait::until;
 
 use crate::kit::{binary, need, open_server};
-use crate::slsp::{address, begin, feed, publish};
+use crate::slsp::{address, begin, feed, publish, publish_with_key};
 
 fn token(ready: &Value) -> &str {
     ready["resume"].as_str().unwrap()
@@ -285,14 +285,7 @@ fn a_token_opens_no_other_stream() {
 fn the_token_stands_for_the_key() {
     need!(Ffmpeg);
     let server = Options::new(&binary()).start();
-    let key = server.stream_key("live/a");
-    let bare = address(&server, "live/a");
-    let (pump, ready) = begin(
-        &format!("{bare}?key={key}"),
-        &Source::H264_AAC,
-        Container::Flv,
-    );
-    server.wait_live("live/a");
+    let (pump, ready, bare) = publish_with_key(&server);
     drop(pump);
     let (_client, again) = Client::resuming(&bare, Container::Flv, token(&ready));
     assert_eq!(again["resumed"], true);

@@ -6,6 +6,9 @@ use super::super::read::boxes;
 use super::MAX_SAMPLE_BYTES;
 use super::movie::{Track, read_u32, read_u64};
 use crate::bits::Cursor;
+use crate::fmp4::boxes::{
+    TRUN_CTS, TRUN_DATA_OFFSET, TRUN_DURATION, TRUN_FIRST_FLAGS, TRUN_FLAGS, TRUN_SIZE,
+};
 use crate::ingest::assembler::{Assembler, Codec, Time};
 use crate::{FrameKind, MediaError, Result, TrackKind};
 
@@ -18,12 +21,6 @@ const TFHD_DURATION: u32 = 0x00_0008;
 const TFHD_SIZE: u32 = 0x00_0010;
 const TFHD_FLAGS: u32 = 0x00_0020;
 const TFHD_BASE_IS_MOOF: u32 = 0x02_0000;
-const TRUN_DATA_OFFSET: u32 = 0x001;
-const TRUN_FIRST_FLAGS: u32 = 0x004;
-const TRUN_DURATION: u32 = 0x100;
-const TRUN_SIZE: u32 = 0x200;
-const TRUN_FLAGS: u32 = 0x400;
-const TRUN_CTS: u32 = 0x800;
 /// Sample flags (§8.8.3.1).
 const SAMPLE_NON_SYNC: u32 = 0x0001_0000;
 const SAMPLE_DEPENDED_ON_MASK: u32 = 0x00C0_0000;
