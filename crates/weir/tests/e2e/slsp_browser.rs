@@ -303,8 +303,10 @@ fn a_browser_follows_a_link_that_gets_narrow_and_wide_again() {
         assert!(number(drop, "queue_back_s") <= 5.0, "{drop:#}");
         assert!(number(drop, "stalls") <= 1.0, "{drop:#}");
     }
-    assert!(number(&result, "stalls") <= 2.0, "{result:#}");
-    assert!(number(&result, "use") >= 0.7, "{result:#}");
+    // The mean over the time, as the phases are equally long: a wide link unused for a second weighs
+    // no more than a narrow one.
+    let mean = phases.iter().map(|phase| number(phase, "use")).sum::<f64>() / phases.len() as f64;
+    assert!(mean >= 0.7, "{mean}: {result:#}");
 }
 
 #[test]

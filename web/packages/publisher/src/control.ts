@@ -64,8 +64,13 @@ export interface ControlNumbers {
   bitsPerPixel: number;
   /** To grow again, the larger picture's floor must be exceeded so many times. */
   growMargin: number;
-  /** A size is kept for this long at least, ms. */
+  /** A size is kept for this long at least before it becomes smaller, ms. */
   sizeHold_ms: number;
+  /**
+   * A smaller size is kept for this long at least, ms. Not as long: a small picture's encoder cannot
+   * use what a link gives that has become wide again, and so proves nothing of it.
+   */
+  growHold_ms: number;
   /** The sizes, as shares of width and height. */
   sizes: readonly number[];
   /** An encoder with so many pictures waiting is too slow. */
@@ -112,6 +117,7 @@ export const CONTROL: ControlNumbers = {
   bitsPerPixel: 0.022,
   growMargin: 1.4,
   sizeHold_ms: 10_000,
+  growHold_ms: 2000,
   sizes: [1, 0.75, 0.5, 0.375, 0.25],
   encodeQueueHigh: 3,
   overshootMost: 2.5,
@@ -374,14 +380,13 @@ export class RateController implements Controller {
       const share = numbers.sizes[size] ?? 1;
       return (signals.width * signals.height * share * share * signals.fps * leastBits) / 1000;
     };
-    if (now_ms - this.sizeSince_ms >= numbers.sizeHold_ms) {
-      let size = this.size;
-      while (size < numbers.sizes.length - 1 && kbps < floorOf(size)) size++;
-      while (size > 0 && kbps > floorOf(size - 1) * numbers.growMargin) size--;
-      if (size !== this.size) {
-        this.size = size;
-        this.sizeSince_ms = now_ms;
-      }
+    const held_ms = now_ms - this.sizeSince_ms;
+    let size = this.size;
+    if (held_ms >= numbers.sizeHold_ms) while (size < numbers.sizes.length - 1 && kbps < floorOf(size)) size++;
+    if (held_ms >= numbers.growHold_ms) while (size > 0 && kbps > floorOf(size - 1) * numbers.growMargin) size--;
+    if (size !== this.size) {
+      this.size = size;
+      this.sizeSince_ms = now_ms;
     }
     return numbers.sizes[this.size] ?? 1;
   }

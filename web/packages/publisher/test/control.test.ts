@@ -115,20 +115,22 @@ test("ceiling and floor hold whatever happens", () => {
   expect(decision.kbps).toBe(120);
 });
 
-test("a size is kept for ten seconds", () => {
+test("a size is kept for ten seconds before it shrinks, for two before it grows", () => {
   const controller = new RateController();
-  const changes: number[] = [];
+  const changes: { at_ms: number; grew: boolean }[] = [];
   let scale = 1;
   for (let now_ms = 0; now_ms < 60_000; now_ms += 100) {
     const ceiling_kbps = Math.floor(now_ms / 3000) % 2 === 0 ? 300 : 2000;
     const decision = controller.update(now_ms, { ...QUIET, ceiling_kbps, encoded_kbps: ceiling_kbps, acked_bytes: now_ms * 250, acked_at_ms: now_ms });
-    if (decision.scale !== scale) changes.push(now_ms);
+    if (decision.scale !== scale) changes.push({ at_ms: now_ms, grew: decision.scale > scale });
     scale = decision.scale;
   }
-  expect(changes.length).toBeGreaterThan(0);
-  changes.reduce((before, after) => {
-    expect(after - before).toBeGreaterThanOrEqual(CONTROL.sizeHold_ms);
-    return after;
+  expect(changes.some(({ grew }) => grew)).toBe(true);
+  expect(changes.some(({ grew }) => !grew)).toBe(true);
+  changes.reduce((before, change) => {
+    const least_ms = change.grew ? CONTROL.growHold_ms : CONTROL.sizeHold_ms;
+    expect(change.at_ms - before.at_ms).toBeGreaterThanOrEqual(least_ms);
+    return change;
   });
 });
 
