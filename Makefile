@@ -2,13 +2,16 @@
 # ARGS is handed on: make run ARGS='--set http.listen=0.0.0.0:9090'
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint fmt bench fuzz web clean
+.PHONY: help run cluster dev test lint fmt bench fuzz web clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
 
 run: ## install what is missing, build, start everything with a demo stream
 	@scripts/run.sh $(ARGS)
+
+cluster: ## the same as a cluster on this machine: Redis, origins, edges, a dispatcher, and a page that shows them
+	@scripts/cluster.sh $(ARGS)
 
 dev: ## debug build beside a watching page build, to work on weir itself
 	@scripts/dev.sh $(ARGS)

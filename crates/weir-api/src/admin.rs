@@ -43,6 +43,11 @@ pub(crate) async fn require_token(
     }
 }
 
+/// Whether a request carries the token.
+pub(crate) fn is_admin(state: &State, headers: &HeaderMap) -> bool {
+    presented(headers).is_some_and(|token| same_secret(&token, &state.admin_token))
+}
+
 fn presented(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State as Extract;
 use http::StatusCode;
 use serde_json::{Value, json};
+use weir_cluster::member::Status;
 
 use crate::State;
 
@@ -12,13 +13,22 @@ pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// New clients are welcome: 200, or 503 while draining.
-pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, &'static str) {
-    if state.shutdown.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+/// New clients are welcome: 200, or 503 while draining. A registry that is away takes nobody out of
+/// service, since all nodes would go at once; it is said on further lines.
+pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String) {
+    let (status, word) = if state.shutdown.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else {
-        (StatusCode::OK, "ready\n")
+        (StatusCode::OK, "ready")
+    };
+    let mut text = format!("{word}\n");
+    let cluster = &state.cluster.cluster;
+    let standing = cluster.with(|member, now_us| member.status(now_us));
+    for line in troubles(&standing) {
+        text.push_str(&line);
+        text.push('\n');
     }
+    (status, text)
 }
 
 /// The version, also in the envelope that SRS users know.
@@ -33,4 +43,62 @@ pub(crate) async fn versions(Extract(state): Extract<State>) -> Json<Value> {
         "server": state.node,
         "data": { "name": "weir", "major": next(), "minor": next(), "revision": next(), "version": state.version },
     }))
+}
+
+/// How this node stands in the cluster, in lines for people; none when all is well.
+fn troubles(status: &Status) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(down_ms) = status.store_down_ms {
+        let (seconds, kept) = (down_ms / 1000, status.unconfirmed);
+        lines.push(format!(
+            "store: unreachable for {seconds} s at least; what is live stays live ({kept} streams unconfirmed), \
+             new streams are taken here and announced when it is back"
+        ));
+    }
+    if let Some(down_ms) = status.bus_down_ms {
+        let seconds = down_ms / 1000;
+        lines.push(format!(
+            "bus: this node has not heard itself for {seconds} s at least; it sees the others as they were"
+        ));
+    }
+    if status.doubting {
+        lines.push(
+            "view: half of the nodes fell silent at once, which is not believed yet".to_owned(),
+        );
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_with_since_when() {
+        let well = Status {
+            store: true,
+            store_down_ms: None,
+            bus: true,
+            bus_down_ms: None,
+            owned: 2,
+            unconfirmed: 0,
+            nodes: 3,
+            doubting: false,
+        };
+        assert!(troubles(&well).is_empty());
+        let ill = Status {
+            store: false,
+            store_down_ms: Some(7_900),
+            bus: false,
+            bus_down_ms: Some(9_100),
+            unconfirmed: 2,
+            ..well
+        };
+        let lines = troubles(&ill);
+        assert!(
+            lines[0].starts_with("store: unreachable for 7 s at least;")
+                && lines[0].contains("2 streams")
+        );
+        assert!(lines[1].contains("for 9 s"));
+    }
 }

@@ -15,6 +15,8 @@ use prometheus_client::registry::Registry;
 use weir_hub::Protocol;
 
 use crate::State;
+use crate::autoscale::PoolGauges;
+use crate::cluster::ClusterSheet;
 
 /// Apps with a label of their own; more are `other`.
 const MAX_APPS: usize = 100;
@@ -23,11 +25,19 @@ const MAX_APPS: usize = 100;
 pub const METRIC_NAMES: &[&str] = &[
     "weir_build_info",
     "weir_clients",
+    "weir_cluster_bus_up",
+    "weir_cluster_nodes",
+    "weir_cluster_store_up",
+    "weir_cluster_streams_owned",
+    "weir_cluster_streams_unconfirmed",
     "weir_codes_total",
     "weir_connections_total",
     "weir_cpu_seconds_total",
+    "weir_dispatch_total",
     "weir_draining",
     "weir_open_files",
+    "weir_pool_current_nodes",
+    "weir_pool_desired_nodes",
     "weir_received_bytes_total",
     "weir_resident_bytes",
     "weir_ring_bytes",
@@ -68,11 +78,13 @@ struct Sheet {
     node: String,
     build: Gauges,
     clients: Gauges,
+    cluster: ClusterSheet,
     codes: Counters,
     connections: Counters,
     cpu: FloatCounters,
     draining: Gauges,
     files: Gauges,
+    pools: PoolGauges,
     received: Counters,
     resident: Gauges,
     ring: Gauges,
@@ -86,6 +98,8 @@ struct Sheet {
 
 impl Sheet {
     fn new(registry: &mut Registry, node: &str) -> Self {
+        let cluster = ClusterSheet::new(registry);
+        let pools = PoolGauges::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
             registry.register(name, help, family.clone());
@@ -122,27 +136,22 @@ impl Sheet {
         let connections = counter("weir_connections", "Publishers and viewers admitted");
         let received = counter("weir_received_bytes", "Bytes from publishers");
         let sent = counter("weir_sent_bytes", "Bytes to viewers");
-        let cpu = FloatCounters::default();
-        registry.register(
-            "weir_cpu_seconds",
-            "CPU time of the process, user and system",
-            cpu.clone(),
-        );
-        let uptime = FloatGauges::default();
-        registry.register(
-            "weir_uptime_seconds",
-            "Since the process started",
-            uptime.clone(),
-        );
+        let (cpu, uptime) = (FloatCounters::default(), FloatGauges::default());
+        let about = "CPU time of the process, user and system";
+        registry.register("weir_cpu_seconds", about, cpu.clone());
+        let about = "Since the process started";
+        registry.register("weir_uptime_seconds", about, uptime.clone());
         Self {
             node: node.to_owned(),
             build,
             clients,
+            cluster,
             codes,
             connections,
             cpu,
             draining,
             files,
+            pools,
             received,
             resident,
             ring,
@@ -169,6 +178,8 @@ impl Sheet {
         self.uptime
             .get_or_create(&node)
             .set(state.hub.clock().now_us() as f64 / 1e6);
+        self.cluster.fill(state);
+        self.pools.fill(&state.node, &(state.pools)());
         self.fill_counters(state);
         self.fill_streams(state);
         let process = Process::read();
@@ -325,6 +336,9 @@ mod tests {
         ] {
             counter.get_or_create(&node).inc();
         }
+        sheet.cluster.fill_any();
+        let facts = crate::autoscale::tests::facts();
+        sheet.pools.fill("n1", &[facts]);
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

@@ -28,7 +28,7 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src '
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
 const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
-const PAGES: &[&str] = &["", "watch", "embed", "studio"];
+const PAGES: &[&str] = &["", "watch", "embed", "studio", "cluster"];
 const STUB: &str = "<!doctype html><meta charset=utf-8><title>weir</title><h1>weir runs</h1>\
                     <p>This binary was built without its pages. Build them with <code>make web</code> and build again.</p>\
                     <p>Streams play all the same: <code>/{app}/{stream}.flv</code>, <code>.m3u8</code>, <code>.ts</code>.</p>";

@@ -176,6 +176,9 @@ pub struct Refusal {
     pub code: Code,
     /// What was particular: a name, a size, a limit. May equal the code's message.
     pub detail: Cow<'static, str>,
+    /// Where the client shall go instead: scheme, host and port, and a path prefix if there is one. The
+    /// protocol that answers appends what was asked for.
+    pub location: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -184,21 +187,32 @@ impl Refusal {
         Self {
             code,
             detail: detail.into(),
+            location: None,
         }
+    }
+
+    /// The same, with the place where the client shall go instead.
+    #[must_use]
+    pub fn at(mut self, location: impl Into<Box<str>>) -> Self {
+        self.location = Some(location.into());
+        self
     }
 }
 
-/// As JSON: `code`, `name`, `message`, `detail`, `advice`.
+/// As JSON: `code`, `name`, `message`, `detail`, `advice`, and `location` where there is one.
 impl serde::Serialize for Refusal {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let entry = self.code.entry();
-        let mut object = serializer.serialize_struct("Refusal", 5)?;
+        let mut object = serializer.serialize_struct("Refusal", 6)?;
         object.serialize_field("code", &entry.number)?;
         object.serialize_field("name", entry.name)?;
         object.serialize_field("message", entry.message)?;
         object.serialize_field("detail", &self.detail)?;
         object.serialize_field("advice", entry.advice)?;
+        if let Some(location) = &self.location {
+            object.serialize_field("location", location)?;
+        }
         object.end()
     }
 }
@@ -208,6 +222,7 @@ impl From<Code> for Refusal {
         Self {
             code,
             detail: Cow::Borrowed(code.entry().message),
+            location: None,
         }
     }
 }

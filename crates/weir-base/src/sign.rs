@@ -183,6 +183,16 @@ pub fn stream_key(secret: &[u8], vhost: &str, app: &str, stream: &str) -> String
         .collect()
 }
 
+/// HMAC-SHA256 of `text` in lower-case hex: what nodes of a cluster prove themselves with.
+pub fn mac_hex(secret: &str, text: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = mac(secret.as_bytes(), text).finalize().into_bytes();
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
 /// Compares two secrets in a time that does not tell where they differ.
 pub fn same_secret(a: &str, b: &str) -> bool {
     // Comparing MACs under a fixed key hides the position of the first difference.

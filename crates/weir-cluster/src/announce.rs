@@ -6,6 +6,7 @@ use crate::limits::{DIRECT_SNAPSHOTS, SNAPSHOT_PART, STREAMS_PER_NODE};
 use crate::message::{Body, Message, carried_digest, owned_digest};
 use crate::name::{Name, StreamName};
 use crate::record::{Load, NodeRecord, StreamRecord};
+use crate::report::StreamReport;
 
 /// The source of one node's messages.
 #[derive(Debug)]
@@ -107,6 +108,11 @@ impl Announcer {
     /// A question to others.
     pub fn ask(&self, of: Vec<Name>) -> Message {
         self.say(Body::Ask { of })
+    }
+
+    /// What was reported to this node.
+    pub fn reports(&self, reports: Vec<StreamReport>) -> Message {
+        self.say(Body::Reports { reports })
     }
 
     /// Somebody asked for a snapshot of this node.

@@ -1,7 +1,9 @@
 //! In which region and whose network a client is, from its address.
 //!
-//! The table comes from the config and is always there; a database file may stand behind
-//! [`Locator`] before it.
+//! The table comes from the config and is always there; what it does not say databases may
+//! ([`maxmind`]), in the order of a [`Chain`].
+
+pub mod maxmind;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -35,6 +37,23 @@ impl Whereabouts {
 pub trait Locator: Send + Sync {
     /// Where this address is.
     fn locate(&self, ip: IpAddr) -> Whereabouts;
+}
+
+/// Several that are asked in order: each fills in what those before it did not know.
+#[derive(Default)]
+pub struct Chain(pub Vec<Box<dyn Locator>>);
+
+impl Locator for Chain {
+    fn locate(&self, ip: IpAddr) -> Whereabouts {
+        let mut found = Whereabouts::default();
+        for locator in &self.0 {
+            if found.region.is_some() && found.isp.is_some() {
+                break;
+            }
+            found = found.or(locator.locate(ip));
+        }
+        found
+    }
 }
 
 /// A line of a table that cannot be read.
@@ -233,6 +252,21 @@ mod tests {
         let place = said.or(table.locate("10.1.9.9".parse().unwrap()));
         assert_eq!(place.region.unwrap().as_str(), "eu");
         assert_eq!(place.isp.unwrap().as_str(), "telecom");
+    }
+
+    #[test]
+    fn what_the_first_of_a_chain_does_not_know_the_next_is_asked() {
+        let first = CidrTable::parse("10.0.0.0/8 - cernet").unwrap();
+        let second = CidrTable::parse("10.0.0.0/8 cn telecom\n192.0.2.0/24 us -").unwrap();
+        let chain = Chain(vec![Box::new(first), Box::new(second)]);
+        let at = |ip: &str| {
+            let place = chain.locate(ip.parse().unwrap());
+            let text = |name: Option<Name>| name.map_or_else(|| "-".into(), |n| n.to_string());
+            (text(place.region), text(place.isp))
+        };
+        assert_eq!(at("10.1.1.1"), ("cn".into(), "cernet".into()));
+        assert_eq!(at("192.0.2.1"), ("us".into(), "-".into()));
+        assert_eq!(at("::1"), ("-".into(), "-".into()));
     }
 
     #[test]

@@ -93,7 +93,9 @@ pub struct Keeper {
     next_id: u64,
     seen_epoch: u64,
     /// When the latest call was sent that failed, while the store is thought gone.
-    down_since_sent_us: Option<i64>,
+    failed_sent_us: Option<i64>,
+    /// And the first of them.
+    down_since_us: Option<i64>,
     bus_heard_us: i64,
 }
 
@@ -150,7 +152,8 @@ impl Keeper {
             events: VecDeque::new(),
             next_id: 0,
             seen_epoch: 0,
-            down_since_sent_us: None,
+            failed_sent_us: None,
+            down_since_us: None,
             bus_heard_us: now_us,
         }
     }
@@ -193,7 +196,7 @@ impl Keeper {
             in_flight: false,
             must_claim: true,
         };
-        if let (Some(sent_us), Outage::Serve) = (self.down_since_sent_us, self.config.outage) {
+        if let (Some(sent_us), Outage::Serve) = (self.failed_sent_us, self.config.outage) {
             lease
                 .gate
                 .open_until(sent_us.saturating_add(self.term_us()));
@@ -299,7 +302,7 @@ impl Keeper {
         };
         match answer {
             Ok(answers) if answers.len() == flight.about.len() => {
-                self.down_since_sent_us = None;
+                (self.failed_sent_us, self.down_since_us) = (None, None);
                 for (about, answer) in flight.about.into_iter().zip(answers) {
                     if let Some(about) = about {
                         self.answered(&about, answer, flight.sent_us, now_us);
@@ -358,7 +361,18 @@ impl Keeper {
 
     /// Whether the last call to the store got an answer.
     pub fn store_answers(&self) -> bool {
-        self.down_since_sent_us.is_none()
+        self.down_since_us.is_none()
+    }
+
+    /// When the first call was sent that failed, if none got an answer since. Who holds nothing and has
+    /// nothing to release asks nothing, so that this may be old news.
+    pub fn down_since_us(&self) -> Option<i64> {
+        self.down_since_us
+    }
+
+    /// Whether there is anything to speak of with the store.
+    pub fn is_busy(&self) -> bool {
+        !(self.held.is_empty() && self.flights.is_empty() && self.releases.is_empty())
     }
 
     /// The term as this process may count it: a twentieth less, for clocks do not run alike.
@@ -407,10 +421,9 @@ impl Keeper {
     }
 
     fn failed(&mut self, flight: &Flight, now_us: i64) {
-        self.down_since_sent_us = Some(
-            self.down_since_sent_us
-                .map_or(flight.sent_us, |s| s.max(flight.sent_us)),
-        );
+        let latest_us = self.failed_sent_us.unwrap_or(flight.sent_us);
+        self.failed_sent_us = Some(latest_us.max(flight.sent_us));
+        self.down_since_us.get_or_insert(flight.sent_us);
         // Soon again, so that there is always a fresh failure to stand on, or an answer.
         let again_us = flight
             .sent_us

@@ -21,6 +21,7 @@ pub mod place;
 pub mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod report;
 pub mod reserve;
 pub mod route;
 pub mod run;

@@ -55,3 +55,18 @@ pub const COWORKER_ROUTERS: usize = 64;
 pub const OUTPUTS: usize = 65_536;
 /// Messages from the bus that a node has not read yet; a slow reader is told of a gap.
 pub const BUS_INBOX: usize = 8_192;
+/// Reports of streams on other servers, in one view and in the store: as many as a large site has
+/// streams; a few hundred bytes each.
+pub const REPORTS: usize = 100_000;
+/// The longest a report may be good, milliseconds: what is not reported again is gone.
+pub const REPORT_TTL_MS: i64 = 10 * 60 * 1000;
+/// Bytes of a reported server's host name (RFC 1035 §2.3.4).
+pub const REPORT_HOST_BYTES: usize = 255;
+/// Bytes of the name of a reported server's protocol.
+pub const REPORT_PROTOCOL_BYTES: usize = 16;
+/// Reports in one message and in one call to the store: at most 300 KiB.
+pub const REPORTS_PER_BATCH: usize = 256;
+/// Bytes of the store's URL: some hosts, a user and a password.
+pub const URL_BYTES: usize = 4_096;
+/// Servers that the store's URL may name; a cluster or a group of Sentinels tells of the others.
+pub const URL_HOSTS: usize = 32;

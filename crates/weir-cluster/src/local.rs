@@ -7,10 +7,11 @@ use tokio::sync::{broadcast, mpsc};
 use weir_base::Clock;
 
 use crate::lease::Unreachable;
-use crate::limits::BUS_INBOX;
+use crate::limits::{BUS_INBOX, REPORTS};
 use crate::message::Message;
 use crate::name::{Name, StreamName};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
 use crate::table::{Answer, LeaseTable, Op};
 
@@ -27,6 +28,7 @@ pub struct LocalStore {
 struct Inner {
     table: LeaseTable,
     nodes: HashMap<Name, (NodeRecord, i64)>,
+    reports: HashMap<StreamName, (StreamReport, i64)>,
 }
 
 impl LocalStore {
@@ -86,6 +88,42 @@ impl Store for LocalStore {
         let nodes = live.map(|(record, _)| record.clone()).collect();
         let streams = inner.table.all(now_ms).cloned().collect();
         Box::pin(std::future::ready(Ok((nodes, streams))))
+    }
+
+    fn report(&self, reports: Vec<StreamReport>) -> Waiting<'_, Result<(), Unreachable>> {
+        let now_ms = self.now_ms();
+        let kept = &mut self.inner.lock().reports;
+        for report in reports {
+            if report.ttl_ms <= 0 {
+                let said = kept.get(&report.key).map(|(said, _)| said.place());
+                if said == Some(report.place()) {
+                    kept.remove(&report.key);
+                }
+                continue;
+            }
+            if kept.len() >= REPORTS {
+                kept.retain(|_, (_, until_ms)| *until_ms > now_ms);
+            }
+            if kept.len() < REPORTS || kept.contains_key(&report.key) {
+                let until_ms = now_ms.saturating_add(report.ttl_ms);
+                kept.insert(report.key.clone(), (report, until_ms));
+            }
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
+        let now_ms = self.now_ms();
+        let inner = self.inner.lock();
+        let left = |(report, until_ms): &(StreamReport, i64)| {
+            let ttl_ms = until_ms.saturating_sub(now_ms);
+            (ttl_ms > 0).then(|| StreamReport {
+                ttl_ms,
+                ..report.clone()
+            })
+        };
+        let reports = inner.reports.values().filter_map(left).collect();
+        Box::pin(std::future::ready(Ok(reports)))
     }
 }
 

@@ -5,14 +5,15 @@
 
 use std::collections::VecDeque;
 
-use weir_base::Refusal;
+use weir_base::{Code, Refusal};
 
 use crate::announce::Announcer;
 use crate::lease::{self, Batch, Event, Gate, Keeper, Phase, Unreachable};
-use crate::limits::{ASKED_AT_ONCE, OUTPUTS};
+use crate::limits::{ASKED_AT_ONCE, OUTPUTS, REPORTS};
 use crate::message::{Body, Message};
 use crate::name::{Name, StreamName};
 use crate::record::{Load, NodeRecord, StreamRecord};
+use crate::report::{Outbox, ReportError, StreamReport};
 use crate::table::Answer;
 use crate::view::{self, View};
 
@@ -34,6 +35,8 @@ pub enum Output {
     Call(Batch),
     /// Write this node's record to the store; it is forgotten there after some missed writes.
     Register(Box<NodeRecord>),
+    /// Write these reports to the store; those it does not take go to [`Member::not_reported`].
+    Report(Vec<StreamReport>),
     /// Something happened to a lease.
     Lease(Event),
 }
@@ -43,8 +46,14 @@ pub enum Output {
 pub struct Status {
     /// The store answers.
     pub store: bool,
+    /// For how long it does not, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_down_ms: Option<i64>,
     /// This node's own messages come back.
     pub bus: bool,
+    /// For how long they do not, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus_down_ms: Option<i64>,
     /// Streams held that the store has confirmed.
     pub owned: usize,
     /// Streams held that it has not, or no longer.
@@ -65,6 +74,9 @@ pub struct Member {
     announcer: Announcer,
     view: View,
     outputs: VecDeque<Output>,
+    outbox: Outbox,
+    /// Since when the store does not take this node's record.
+    record_down_since_us: Option<i64>,
     next_beat_us: i64,
     heard_us: i64,
     left: bool,
@@ -90,6 +102,8 @@ impl Member {
             me,
             boot,
             outputs: VecDeque::new(),
+            outbox: Outbox::default(),
+            record_down_since_us: None,
             next_beat_us: now_us,
             heard_us: now_us,
             left: false,
@@ -190,6 +204,46 @@ impl Member {
         self.advance(now_us);
     }
 
+    /// Whether the store took the record of an [`Output::Register`], asked at `sent_us`: what an idle
+    /// node knows of the store.
+    pub fn registered(&mut self, done: Result<(), Unreachable>, sent_us: i64) {
+        match done {
+            Ok(()) => self.record_down_since_us = None,
+            Err(Unreachable) => {
+                self.record_down_since_us.get_or_insert(sent_us);
+            }
+        }
+    }
+
+    /// Somebody says where a stream is, on a server that is not weir: all nodes and the store get to
+    /// know.
+    ///
+    /// # Errors
+    /// 4004 when it cannot be, 2005 when as many streams are reported as may be.
+    pub fn report(&mut self, report: StreamReport, now_us: i64) -> Result<(), Refusal> {
+        let wrong = |error: ReportError| Refusal::new(Code::ProtocolError, error.to_string());
+        report.check().map_err(wrong)?;
+        if report.ttl_ms > 0 && !self.view.has_room_for_report(&report.key) {
+            let words = format!("{REPORTS} streams are reported already");
+            return Err(Refusal::new(Code::QuotaStreams, words));
+        }
+        self.view.believe(std::slice::from_ref(&report), now_us);
+        self.outbox.put(report, now_us);
+        Ok(())
+    }
+
+    /// The store did not take these: they are told and written again.
+    pub fn not_reported(&mut self, reports: Vec<StreamReport>, now_us: i64) {
+        self.outbox.put_back(reports, now_us);
+    }
+
+    /// The store's reports: at the start, and when the bus lost the thread. What this node is still to
+    /// tell is newer.
+    pub fn seed_reports(&mut self, mut reports: Vec<StreamReport>, now_us: i64) {
+        reports.retain(|report| !self.outbox.has(&report.key));
+        self.view.believe(&reports, now_us);
+    }
+
     /// What the store knows: at the start, and when the bus lost the thread.
     pub fn seed(&mut self, nodes: Vec<NodeRecord>, streams: Vec<StreamRecord>, now_us: i64) {
         let mut by_node = std::collections::HashMap::<Name, Vec<StreamRecord>>::new();
@@ -230,9 +284,9 @@ impl Member {
 
     /// When something is due next.
     pub fn deadline_us(&self) -> i64 {
-        self.keeper
-            .deadline_us()
-            .map_or(self.next_beat_us, |at| at.min(self.next_beat_us))
+        let others = [self.keeper.deadline_us(), self.outbox.due_us()];
+        let others = others.into_iter().flatten();
+        others.fold(self.next_beat_us, i64::min)
     }
 
     /// What is to be done next.
@@ -262,14 +316,32 @@ impl Member {
             .held()
             .filter(|(_, phase)| *phase == Phase::Owned)
             .count();
+        let down_ms = |since_us: i64| now_us.saturating_sub(since_us) / 1000;
+        let store_down_ms = self.store_down_since_us().map(down_ms);
+        let bus = self.hears_itself(now_us);
         Status {
-            store: self.keeper.store_answers(),
-            bus: self.hears_itself(now_us),
+            store: store_down_ms.is_none(),
+            store_down_ms,
+            bus,
+            bus_down_ms: (!bus).then(|| down_ms(self.heard_us)),
             owned,
             unconfirmed: self.keeper.held().count() - owned,
             nodes: self.view.len(),
             doubting: self.view.is_doubting(),
         }
+    }
+
+    /// Since when the store cannot be asked or does not take this node's record. A failure of leases
+    /// is old news once there are none to speak of: then the record alone tells.
+    fn store_down_since_us(&self) -> Option<i64> {
+        let leases = self
+            .keeper
+            .down_since_us()
+            .filter(|_| self.keeper.is_busy());
+        [leases, self.record_down_since_us]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn hears_itself(&self, now_us: i64) -> bool {
@@ -284,6 +356,11 @@ impl Member {
         while let Some(event) = self.keeper.poll_event() {
             self.lease_event(&event, now_us);
             self.output(Output::Lease(event));
+        }
+        for batch in self.outbox.take(now_us) {
+            let message = self.announcer.reports(batch.clone());
+            self.output(Output::Send(None, message));
+            self.output(Output::Report(batch));
         }
         if now_us >= self.next_beat_us && !self.left {
             self.next_beat_us = now_us.saturating_add(self.config.view.heartbeat_ms * 1000);

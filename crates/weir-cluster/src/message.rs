@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
-use crate::limits::{ASKED_AT_ONCE, SNAPSHOT_PART, SNAPSHOT_PARTS};
+use crate::limits::{ASKED_AT_ONCE, REPORTS_PER_BATCH, SNAPSHOT_PART, SNAPSHOT_PARTS};
 use crate::name::{Name, StreamName};
 use crate::record::{Load, NodeRecord, RecordError, StreamRecord, read_json};
+use crate::report::StreamReport;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +81,11 @@ pub enum Body {
         /// Streams I carry.
         carries: Vec<StreamName>,
     },
+    /// No change of mine: this was reported to me, of streams on servers that are not weir.
+    Reports {
+        /// At most 256.
+        reports: Vec<StreamReport>,
+    },
     /// I go, on purpose.
     Bye,
     /// What a newer version says and this one does not know.
@@ -112,9 +118,15 @@ impl Message {
                 let fits = part < parts
                     && *parts <= SNAPSHOT_PARTS
                     && owns.len().saturating_add(carries.len()) <= SNAPSHOT_PART;
-                fits.then_some(()).ok_or(RecordError::Addresses)?;
+                fits.then_some(()).ok_or(RecordError::Many)?;
             }
-            Body::Ask { of } if of.len() > ASKED_AT_ONCE => return Err(RecordError::Addresses),
+            Body::Ask { of } if of.len() > ASKED_AT_ONCE => return Err(RecordError::Many),
+            Body::Reports { reports } => {
+                if reports.len() > REPORTS_PER_BATCH {
+                    return Err(RecordError::Many);
+                }
+                reports.iter().try_for_each(StreamReport::check)?;
+            }
             _ => (),
         }
         Ok(message)
@@ -162,6 +174,26 @@ mod tests {
     fn a_message_of_a_newer_version_is_unknown_and_no_error() {
         let json = br#"{"from":"n","boot":1,"seq":2,"body":{"type":"sings","song":"la"}}"#;
         assert_eq!(Message::from_json(json).unwrap().body, Body::Unknown);
+    }
+
+    #[test]
+    fn a_report_of_nowhere_is_refused() {
+        let report = |ip: &str| StreamReport {
+            key: StreamName::new("live/demo").unwrap(),
+            ip: ip.into(),
+            port: 1935,
+            protocol: "rtmp".into(),
+            ttl_ms: 1,
+        };
+        let all = |ip: &str, count| {
+            message(Body::Reports {
+                reports: vec![report(ip); count],
+            })
+            .to_json()
+        };
+        assert!(Message::from_json(&all("10.0.0.1", REPORTS_PER_BATCH)).is_ok());
+        assert!(Message::from_json(&all("10.0.0.1", REPORTS_PER_BATCH + 1)).is_err());
+        assert!(Message::from_json(&all("a b", 1)).is_err());
     }
 
     #[test]

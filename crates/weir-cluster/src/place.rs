@@ -3,6 +3,11 @@
 //! Nearest first (region and ISP, region, ISP, anywhere); in each tier a node that already carries
 //! the stream, then the emptier of two drawn at random. Full nodes only when no other is left, nodes
 //! at their hard limit never.
+//!
+//! A publisher of a name that is live already is most likely its own broadcaster who comes back: so of
+//! the nodes near it the one that owns the stream is first. There its session, its ring and its lease
+//! are. That a node pulls the stream for viewers says nothing about where its publisher was, so
+//! carriers are not preferred.
 
 use std::fmt;
 
@@ -211,7 +216,7 @@ pub struct Full {
     /// 5001, and how many were asked.
     pub refusal: Refusal,
     /// The one that is least over its limit: to try again later.
-    pub next_best: Option<Answer>,
+    pub next_best: Option<Box<Answer>>,
 }
 
 /// Where this client goes: one to [`Ask::count`] places, best first. The caller reserves the first.
@@ -237,11 +242,14 @@ pub fn place(
             next_best: None,
         });
     };
+    let owner = ask.stream.and_then(|stream| view.owner(stream));
+    let owner = owner.and_then(|record| view.reference(&record.node));
     let mut search = Search {
         view,
         ask,
         reservations,
         role,
+        owner: owner.map(|at| at.slot),
         now_us,
         dice: Dice::new(seed),
         found: Vec::new(),
@@ -258,9 +266,28 @@ struct Search<'a> {
     ask: &'a Ask<'a>,
     reservations: &'a Reservations,
     role: Role,
+    /// Slot of the stream's owner, who is not among its carriers.
+    owner: Option<u32>,
     now_us: i64,
     dice: Dice,
     found: Vec<Answer>,
+}
+
+/// Slots to choose among, and one more beside the list.
+#[derive(Clone, Copy)]
+struct Slots<'a>(&'a [u32], Option<u32>);
+
+impl Slots<'_> {
+    fn len(self) -> usize {
+        self.0.len() + usize::from(self.1.is_some())
+    }
+
+    fn at(self, index: usize) -> Option<u32> {
+        self.0
+            .get(index)
+            .copied()
+            .or_else(|| self.1.filter(|_| index == self.0.len()))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -284,17 +311,22 @@ impl<'a> Search<'a> {
                 if group.is_empty() {
                     continue;
                 }
+                let near = Slots(group, None);
                 if let (Some(stream), false) = (self.ask.stream, last_resort) {
-                    let carriers = view.carrier_slots(stream);
+                    let carriers = match self.ask.purpose {
+                        Purpose::Publish => &[],
+                        _ => view.carrier_slots(stream),
+                    };
+                    let carriers = Slots(carriers, self.owner);
                     // The shorter list: few nodes are near, or few carry it.
-                    let list = if group.len() < carriers.len() {
-                        group
+                    let list = if near.len() < carriers.len() {
+                        near
                     } else {
                         carriers
                     };
                     while self.found.len() < wanted && self.take(list, tier, true, false) {}
                 }
-                while self.found.len() < wanted && self.take(group, tier, false, last_resort) {}
+                while self.found.len() < wanted && self.take(near, tier, false, last_resort) {}
                 if self.found.len() >= wanted {
                     return;
                 }
@@ -303,7 +335,7 @@ impl<'a> Search<'a> {
     }
 
     /// Adds the best of two (or the one whose turn it is) of these nodes, if any fits.
-    fn take(&mut self, slots: &[u32], tier: Tier, carries: bool, last_resort: bool) -> bool {
+    fn take(&mut self, slots: Slots<'_>, tier: Tier, carries: bool, last_resort: bool) -> bool {
         let turn = match self.ask.strategy {
             // Carriers are chosen by room, and only the first place goes by turns.
             Strategy::WeightedRoundRobin { turn } if !carries && self.found.is_empty() => {
@@ -316,7 +348,7 @@ impl<'a> Search<'a> {
             None => self.of_two(slots, tier, carries, last_resort),
         };
         let Some(best) = best else { return false };
-        let carries = carries || self.carries(best.node);
+        let carries = carries || self.carries(best.at, best.node);
         let why = Why {
             tier,
             carries,
@@ -335,21 +367,21 @@ impl<'a> Search<'a> {
 
     fn of_two(
         &mut self,
-        slots: &[u32],
+        slots: Slots<'_>,
         tier: Tier,
         carries: bool,
         last_resort: bool,
     ) -> (Option<Candidate<'a>>, usize) {
-        if slots.is_empty() {
+        if slots.len() == 0 {
             return (None, 0);
         }
         let fits = |search: &Self, slot: u32| {
             let candidate = search.candidate(slot, tier, last_resort)?;
-            (!carries || search.carries(candidate.node)).then_some(candidate)
+            (!carries || search.carries(candidate.at, candidate.node)).then_some(candidate)
         };
         let mut two: [Option<Candidate<'a>>; 2] = [None, None];
         for _ in 0..DRAWS.min(slots.len().saturating_mul(2)) {
-            let drawn = slots.get(self.dice.below(slots.len())).copied();
+            let drawn = slots.at(self.dice.below(slots.len()));
             let candidate = drawn.and_then(|slot| fits(self, slot));
             let Some(candidate) = candidate else { continue };
             match two {
@@ -363,8 +395,8 @@ impl<'a> Search<'a> {
         }
         if two[0].is_none() || (two[1].is_none() && slots.len() <= DRAWS) {
             let start = self.dice.below(slots.len());
-            let around = slots.iter().cycle().skip(start).take(slots.len().min(SCAN));
-            let mut fitting = around.filter_map(|slot| fits(self, *slot));
+            let around = (0..slots.len().min(SCAN)).map(|n| (start + n) % slots.len());
+            let mut fitting = around.filter_map(|at| fits(self, slots.at(at)?));
             two = [fitting.next(), fitting.next()];
         }
         let considered = two.iter().flatten().count();
@@ -377,14 +409,14 @@ impl<'a> Search<'a> {
     /// Turns spread by the golden ratio over the nodes' weights: even at every prefix, no state.
     fn in_turn(
         &self,
-        slots: &[u32],
+        slots: Slots<'_>,
         tier: Tier,
         last_resort: bool,
         turn: u64,
     ) -> Option<Candidate<'a>> {
         let fitting = || {
-            let slots = slots.iter().take(SCAN);
-            slots.filter_map(|slot| self.candidate(*slot, tier, last_resort))
+            let slots = (0..slots.len().min(SCAN)).filter_map(|at| slots.at(at));
+            slots.filter_map(|slot| self.candidate(slot, tier, last_resort))
         };
         let total: u128 = fitting().map(weight).sum();
         let place = u128::from(turn.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -432,8 +464,12 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn carries(&self, node: &Node) -> bool {
-        self.ask.stream.is_some_and(|stream| node.has(stream))
+    /// Whether it has what the client comes for: the stream, or for a publisher its own name.
+    fn carries(&self, at: NodeRef, node: &Node) -> bool {
+        match self.ask.purpose {
+            Purpose::Publish => self.owner == Some(at.slot),
+            _ => self.ask.stream.is_some_and(|stream| node.has(stream)),
+        }
     }
 
     fn is_out(&self, id: &Name) -> bool {
@@ -487,7 +523,7 @@ impl<'a> Search<'a> {
                 last_resort: true,
                 in_turn: false,
             };
-            self.answer(candidate, why)
+            self.answer(candidate, why).map(Box::new)
         });
         let named = next_best
             .as_ref()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::{ADDRESS_BYTES, ADDRESSES, MESSAGE_BYTES};
 use crate::name::{Name, StreamName};
+use crate::report::ReportError;
 
 /// What a node does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -214,6 +215,12 @@ pub enum RecordError {
     /// More addresses, or longer ones, than a node has.
     #[error("at most {ADDRESSES} addresses of {ADDRESS_BYTES} bytes, and a version of as many")]
     Addresses,
+    /// More parts, streams, names or reports than a message has.
+    #[error("more than one message has")]
+    Many,
+    /// A report that cannot be.
+    #[error("a report: {0}")]
+    Report(#[from] ReportError),
 }
 
 impl NodeRecord {

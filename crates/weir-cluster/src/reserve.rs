@@ -57,6 +57,16 @@ impl Reservations {
         sum.map_or(Cost::default(), |sum| sum.1)
     }
 
+    /// What is on its way to each node that somebody is on the way to.
+    pub fn all(&self) -> impl Iterator<Item = (NodeRef, Cost)> + '_ {
+        let sums = (0_u32..).zip(&self.sums);
+        let sums = sums.filter(|(_, (_, cost))| *cost != Cost::default());
+        sums.map(|(slot, (generation, cost))| {
+            let generation = *generation;
+            (NodeRef { slot, generation }, *cost)
+        })
+    }
+
     /// Clients on their way.
     pub fn len(&self) -> usize {
         self.waiting.len()

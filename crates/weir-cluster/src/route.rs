@@ -23,6 +23,13 @@ pub struct Config {
     pub origins: Vec<String>,
 }
 
+impl Config {
+    /// Whether nobody is configured.
+    pub const fn is_empty(&self) -> bool {
+        self.parents.is_empty() && self.origins.is_empty()
+    }
+}
+
 /// Who the registry says owns a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {

@@ -104,7 +104,10 @@ impl Cluster {
                 () = &mut stop => break,
                 one = heard.recv() => match one {
                     Some(Heard::Message(message)) => self.with(|m, now_us| m.message(&message, now_us)),
-                    Some(Heard::Connected) => self.with(Member::bus_gap),
+                    Some(Heard::Connected) => {
+                        self.with(Member::bus_gap);
+                        self.read_reports(&tasks);
+                    }
                     None => break,
                 },
                 () = self.0.wake.notified() => (),
@@ -118,6 +121,16 @@ impl Cluster {
         self.carry_out(&outbox, &events, &tasks);
         let last = self.0.store.unregister(id);
         let _ = tokio::time::timeout(Duration::from_millis(LEAVE_MS), last).await;
+    }
+
+    /// Reports are no node's own, so that no node can be asked for what was missed of them.
+    fn read_reports(&self, tasks: &Tasks) {
+        let cluster = self.clone();
+        tasks.spawn("cluster-reports", async move {
+            if let Ok(reports) = cluster.0.store.reports().await {
+                cluster.with(|member, now_us| member.seed_reports(reports, now_us));
+            }
+        });
     }
 
     /// Nothing here waits: what cannot go out now is lost, and mended by later beats and calls.
@@ -149,7 +162,17 @@ impl Cluster {
                 Some(Output::Register(record)) => {
                     let cluster = self.clone();
                     tasks.spawn("cluster-register", async move {
-                        let _ = cluster.0.store.register(*record).await;
+                        let sent_us = cluster.0.clock.now_us();
+                        let done = cluster.0.store.register(*record).await;
+                        cluster.with(|member, _| member.registered(done, sent_us));
+                    });
+                }
+                Some(Output::Report(reports)) => {
+                    let cluster = self.clone();
+                    tasks.spawn("cluster-report", async move {
+                        if cluster.0.store.report(reports.clone()).await.is_err() {
+                            cluster.with(|member, now_us| member.not_reported(reports, now_us));
+                        }
                     });
                 }
             }

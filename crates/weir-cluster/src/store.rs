@@ -9,6 +9,7 @@ use crate::lease::Unreachable;
 use crate::message::Message;
 use crate::name::{Name, StreamName};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::report::StreamReport;
 use crate::table::{Answer, Op};
 
 /// Something that is waited for; boxed so that the traits can be chosen at run time.
@@ -34,6 +35,18 @@ pub trait Store: Send + Sync {
 
     /// All records and leases: asked at a node's start, never per request.
     fn everything(&self) -> Waiting<'_, Result<Everything, Unreachable>>;
+
+    /// Keeps reports for as long as each is good, and takes away those of no time; at most 256.
+    fn report(&self, reports: Vec<StreamReport>) -> Waiting<'_, Result<(), Unreachable>> {
+        drop(reports);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// All reports, each with the time that is left of it: asked at a node's start and when the bus
+    /// lost the thread.
+    fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 /// Messages between nodes: each to all, the sender included, or to one. May lose, delay, double.

@@ -15,6 +15,7 @@ use crate::limits::{ASKED_AT_ONCE, NODES, STREAMS};
 use crate::message::{Body, Message};
 use crate::name::{Name, StreamName};
 use crate::record::{NodeRecord, Role, StreamRecord};
+use crate::report::{Reported, Reports, StreamReport};
 use index::Groups;
 use node::Applied;
 
@@ -63,6 +64,7 @@ pub struct View {
     doubt_since_us: Option<i64>,
     frozen: bool,
     highest_epoch: u64,
+    reports: Reports,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl View {
             doubt_since_us: None,
             frozen: false,
             highest_epoch: 0,
+            reports: Reports::default(),
         }
     }
 
@@ -125,6 +128,16 @@ impl View {
         let effects = node.apply(message, &self.config, now_us);
         self.put(slot, node);
         self.follow(slot, effects);
+        if let Body::Reports { reports } = &message.body {
+            self.believe(reports, now_us);
+        }
+    }
+
+    /// Reports from the store, or made to this node.
+    pub fn believe(&mut self, reports: &[StreamReport], now_us: i64) {
+        for report in reports {
+            self.reports.apply(report, now_us);
+        }
     }
 
     /// A node and its streams from the store, where this node has not heard of it on the bus.
@@ -146,6 +159,7 @@ impl View {
     /// Time passes. `bus_ok` is whether this node's own messages come back: while they do not, it is
     /// this node that is cut off, and everybody else stays as last seen.
     pub fn tick(&mut self, bus_ok: bool, now_us: i64) {
+        self.reports.tick(now_us);
         if !bus_ok {
             self.frozen = true;
             return;
@@ -258,6 +272,26 @@ impl View {
         self.carrier_slots(key)
             .iter()
             .filter_map(|slot| self.node_at(*slot))
+    }
+
+    /// Where somebody last said that a stream is, on a server that is not weir. As of the last tick.
+    pub fn reported(&self, key: &StreamName) -> Option<&Reported> {
+        self.reports.find(key)
+    }
+
+    /// Whether streams are reported on this host at more than one port.
+    pub fn has_several_servers(&self, ip: &str) -> bool {
+        self.reports.has_several_servers(ip)
+    }
+
+    /// Whether a report of this stream would be believed: there is a bound on how many are.
+    pub fn has_room_for_report(&self, key: &StreamName) -> bool {
+        self.reports.has_room_for(key)
+    }
+
+    /// Streams that are reported.
+    pub fn reported_count(&self) -> usize {
+        self.reports.len()
     }
 
     /// Streams that are owned or carried somewhere.

@@ -29,11 +29,13 @@ pub enum Protocol {
     Api = 5,
     /// SLSP: publishing over a WebSocket.
     Slsp = 6,
+    /// Another node of the cluster.
+    Relay = 7,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rtmp,
         Self::HttpFlv,
         Self::WsFlv,
@@ -41,6 +43,7 @@ impl Protocol {
         Self::Hls,
         Self::Api,
         Self::Slsp,
+        Self::Relay,
     ];
 
     /// The name in JSON and metrics.
@@ -53,6 +56,7 @@ impl Protocol {
             Self::Hls => "hls",
             Self::Api => "api",
             Self::Slsp => "slsp",
+            Self::Relay => "relay",
         }
     }
 }

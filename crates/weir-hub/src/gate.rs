@@ -46,6 +46,10 @@ pub struct Grant {
     pub by_query: bool,
     /// The most a publisher may send, kilobits per second.
     pub max_kbps: Option<u32>,
+    /// Nothing was decided here: an origin is to be asked with the same words.
+    pub ask_origin: bool,
+    /// What it publishes is a copy of what lives elsewhere: whoever comes here takes its place.
+    pub gives_way: bool,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

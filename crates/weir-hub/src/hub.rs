@@ -9,7 +9,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Code, Refusal, limits};
-use weir_media::Item;
 use weir_media::timeline::Timeline;
 
 use crate::clients::{Clients, Protocol, Role};
@@ -17,8 +16,9 @@ use crate::counters::Counters;
 use crate::gate::Grant;
 use crate::key::StreamKey;
 use crate::publisher::Publisher;
+use crate::relay::{self, Relaying};
 use crate::ring::Ring;
-use crate::stream::{Ended, Stream};
+use crate::stream::{Ended, State, Stream};
 
 /// RTMP and FLV timestamps are 32-bit milliseconds; longer clocks never reach the end.
 pub(crate) const WRAP_US: i64 = (1 << 32) * 1000;
@@ -73,6 +73,15 @@ pub struct PublishRequest {
     pub grant: Grant,
 }
 
+/// Where another node's stream lies in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayBegin {
+    /// Its clock: [`Stream::timeline`] there.
+    pub timeline: u64,
+    /// Unix microseconds at which that clock's time 0 lies.
+    pub wall_at_zero_us: i64,
+}
+
 impl Hub {
     /// An empty hub.
     pub fn new(config: Config, clock: Clock) -> Self {
@@ -112,11 +121,33 @@ impl Hub {
         *self.0.config.lock() = config;
     }
 
-    /// Begins a stream, or takes a live one over where the grant says so.
+    /// Begins a stream, or takes a live one over where the grant says so, or where what is live gives
+    /// way to whoever comes.
     ///
     /// # Errors
     /// 3004 when the name is live, 2005 when the node is full.
     pub fn publish(&self, request: PublishRequest) -> Result<Publisher, Refusal> {
+        self.begin(request, None)
+    }
+
+    /// Begins, goes on with or takes over a stream that another node has placed on its clock already:
+    /// [`Publisher::item`] takes it.
+    ///
+    /// - A stream without frames takes that node's clock for its own.
+    /// - A stream that is on the same clock goes on where it is.
+    /// - Any other goes on on its own clock, behind a discontinuity.
+    ///
+    /// # Errors
+    /// As [`Hub::publish`].
+    pub fn relay(&self, request: PublishRequest, begin: RelayBegin) -> Result<Publisher, Refusal> {
+        self.begin(request, Some(begin))
+    }
+
+    fn begin(
+        &self,
+        request: PublishRequest,
+        relayed: Option<RelayBegin>,
+    ) -> Result<Publisher, Refusal> {
         let now_us = self.0.clock.now_us();
         // Held to the end, so that a sweep cannot forget the stream between finding and filling it.
         let mut streams = self.0.streams.lock();
@@ -130,27 +161,22 @@ impl Hub {
         )?;
         let mut state = stream.state.lock();
         if let Some(old) = &state.publisher {
-            if !request.grant.takeover {
-                let who = format!(
-                    "{} is live from {} over {}",
-                    request.key,
-                    old.addr.ip(),
-                    old.protocol.name()
-                );
-                return Err(Refusal::new(Code::AlreadyPublishing, who));
+            if !request.grant.takeover && !state.gives_way {
+                return Err(already_live(&request.key, old.addr, old.protocol));
             }
             old.kick(Code::TakenOver);
         }
         state.publisher = Some(client.clone());
+        state.gives_way = request.grant.gives_way;
         state.life += 1;
         state.since_us = now_us;
         state.ended = None;
         let life = state.life;
         // Under the lock, so that two takeovers cannot interleave their items.
-        let base_us = if life > 1 {
-            self.begin_again(&stream)
-        } else {
-            0
+        let (base_us, relaying) = match relayed {
+            Some(begin) => (0, relay::begin(&stream, &mut state, begin)),
+            None if life > 1 => (self.begin_again(&stream, &mut state), Relaying::default()),
+            None => (0, Relaying::default()),
         };
         *stream.stats.lock() = Default::default();
         *stream.sender.lock() = None;
@@ -170,6 +196,7 @@ impl Hub {
             Timeline::new(base_us, WRAP_US),
             life,
             request.grant.max_kbps,
+            relaying,
         ))
     }
 
@@ -279,10 +306,15 @@ impl Hub {
                 "this node holds as many streams as it may",
             ));
         }
+        let timeline = weir_base::ids::random_bytes().map_err(|error| {
+            let why = format!("the system has no randomness to give: {error}");
+            Refusal::new(Code::Overloaded, why)
+        })?;
         let config = self.0.config.lock();
         let stream = Arc::new(Stream::new(
             key.clone(),
             Ring::new(config.ring_us, config.ring_bytes),
+            u64::from_be_bytes(timeline),
         ));
         streams.insert(key.clone(), stream.clone());
         Ok(stream)
@@ -290,14 +322,14 @@ impl Hub {
 
     /// Times go on from where the last publisher stopped, with the time that passed between kept, so
     /// that wall-clock times stay true. The wall clock itself is not asked: it may have been set.
-    fn begin_again(&self, stream: &Stream) -> i64 {
-        stream.ring.forget_tracks();
-        stream.ring.append(Item::Discontinuity);
+    fn begin_again(&self, stream: &Stream, state: &mut State) -> i64 {
+        state.source = None;
+        state.break_off(&stream.ring);
         match *stream.zero_at_us.lock() {
             None => 0,
             Some(zero_us) => {
                 let elapsed_us = self.0.clock.now_us() - zero_us;
-                elapsed_us.max(stream.ring.newest_us() + RETURN_STEP_US)
+                elapsed_us.max(state.latest_us().unwrap_or(0) + RETURN_STEP_US)
             }
         }
     }
@@ -310,6 +342,13 @@ impl Hub {
             stream.changed.notify_waiters();
         }
     }
+}
+
+/// The refusal of a second publisher.
+pub fn already_live(key: &StreamKey, addr: SocketAddr, protocol: Protocol) -> Refusal {
+    let from = addr.ip();
+    let words = format!("{key} is live from {from} over {}", protocol.name());
+    Refusal::new(Code::AlreadyPublishing, words)
 }
 
 /// A viewer's place among those who wait; dropped with the request, however that ends.

@@ -12,7 +12,7 @@ const MAX_APP_LEVELS: usize = 8;
 /// First levels that weir's own pages and interfaces use.
 const RESERVED_APPS: &[&str] = &[
     "api", "assets", "watch", "embed", "studio", "console", "login", "slsp", "go", "metrics",
-    "livez", "readyz", "docs",
+    "livez", "readyz", "docs", "cluster", "relay",
 ];
 /// Names whose playlists would be taken for a file of another stream's HLS.
 const RESERVED_STREAMS: &[&str] = &["hls", "ts", "video", "audio"];
@@ -158,10 +158,12 @@ mod tests {
         ] {
             assert!(StreamKey::new("", app, stream).is_err(), "{app}/{stream}");
         }
-        assert_eq!(
-            StreamKey::new("", "api", "x").unwrap_err().code,
-            Code::AppDisabled
-        );
+        for own in ["api", "cluster", "relay"] {
+            assert_eq!(
+                StreamKey::new("", own, "x").unwrap_err().code,
+                Code::AppDisabled
+            );
+        }
         assert_eq!(
             StreamKey::new("", "live", "seg-1").unwrap_err().code,
             Code::AppDisabled

@@ -11,11 +11,19 @@ use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
 use crate::hub::{RETURN_STEP_US, WRAP_US};
+use crate::relay::{Fitted, Relaying};
 use crate::stats::SenderStats;
 use crate::stream::{Ended, Stream};
 
 /// Corrections logged one by one; after that only counted, or a broken clock would fill the log.
 const LOGGED_CORRECTIONS: u64 = 10;
+
+/// What allows a publisher to be heard: a lease. Asked before each frame, so it must not wait;
+/// dropped with the publisher, after the stream has ended.
+pub trait Hold: Send + Sync + std::fmt::Debug {
+    /// Whether frames go out at `now_us`, on the node's clock.
+    fn is_open(&self, now_us: i64) -> bool;
+}
 
 /// See the module's words.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub struct Publisher {
     /// The sender's own time of the newest frame.
     raw_us: i64,
     has_restarted: bool,
+    relaying: Relaying,
+    hold: Option<Box<dyn Hold>>,
 }
 
 impl Publisher {
@@ -45,6 +55,7 @@ impl Publisher {
         timeline: Timeline,
         life: u64,
         max_kbps: Option<u32>,
+        relaying: Relaying,
     ) -> Self {
         Self {
             stream,
@@ -60,7 +71,15 @@ impl Publisher {
             is_above_ceiling: false,
             raw_us: 0,
             has_restarted: false,
+            relaying,
+            hold: None,
         }
+    }
+
+    /// From now on frames go out only while `hold` is open; others are dropped, and pictures go on at
+    /// the next keyframe.
+    pub fn guard(&mut self, hold: Box<dyn Hold>) {
+        self.hold = Some(hold);
     }
 
     /// The stream it speaks for.
@@ -116,6 +135,9 @@ impl Publisher {
         }
         let now_us = self.clock.now_us();
         self.stream.last_frame_us.store(now_us, Ordering::Release);
+        if !self.may_speak(raw.track, now_us) {
+            return;
+        }
         if raw.track == TrackKind::Video && !self.has_key {
             if raw.kind != FrameKind::Key {
                 return self.dropped(1);
@@ -148,9 +170,71 @@ impl Publisher {
                 }
             }
         }
-        self.client.add_bytes(frame.payload.len() as u64);
-        self.judge(frame.payload.len() as u64, now_us);
+        self.count_bytes(frame.payload.len() as u64, now_us);
         self.append(Item::Frame(frame));
+    }
+
+    /// One entry of a stream that another node has placed on its clock ([`crate::Hub::relay`]): kept as
+    /// it is, or with its time shifted. Frames the stream has, and tracks and metadata that change
+    /// nothing, are left out.
+    pub fn item(&mut self, item: Item) {
+        match item {
+            Item::Frame(frame) => self.relayed_frame(frame),
+            Item::Tracks(tracks) => {
+                if *self.stream.ring.tracks() != *tracks {
+                    self.tracks(tracks);
+                }
+            }
+            Item::Metadata(metadata) => {
+                if self.stream.ring.metadata().as_ref() != Some(&metadata) {
+                    self.metadata(metadata);
+                }
+            }
+            Item::Discontinuity => {
+                self.relaying.note_break();
+                self.append(Item::Discontinuity);
+            }
+        }
+    }
+
+    fn relayed_frame(&mut self, frame: Frame) {
+        let now_us = self.clock.now_us();
+        if !self.is_in_office() {
+            return;
+        }
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
+        if !self.may_speak(frame.track, now_us) {
+            return;
+        }
+        let fitted = {
+            let mut state = self.stream.state.lock();
+            if !state.is_in_office(self.life) {
+                return;
+            }
+            self.relaying.fit(&self.stream, &mut state, frame, now_us)
+        };
+        match fitted {
+            Fitted::Known => {}
+            Fitted::Unusable => self.dropped(1),
+            Fitted::Next(frame) => {
+                self.stream.stats.lock().count(&frame, now_us);
+                self.count_bytes(frame.payload.len() as u64, now_us);
+                self.append(Item::Frame(frame));
+            }
+        }
+    }
+
+    /// Whether the hold is open. While it is not, nothing joins what is said after.
+    fn may_speak(&mut self, track: TrackKind, now_us: i64) -> bool {
+        let is_open = self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us));
+        if !is_open {
+            if track == TrackKind::Video {
+                self.has_key = false;
+                self.relaying.note_loss();
+            }
+            self.dropped(1);
+        }
+        is_open
     }
 
     /// A container whose times begin anew goes on with the time that has passed, as a publisher that
@@ -167,7 +251,8 @@ impl Publisher {
         self.timeline = Timeline::new(base_us, WRAP_US);
     }
 
-    fn judge(&mut self, bytes: u64, now_us: i64) {
+    fn count_bytes(&mut self, bytes: u64, now_us: i64) {
+        self.client.add_bytes(bytes);
         let Some(ceiling) = &mut self.ceiling else {
             return;
         };
@@ -201,10 +286,11 @@ impl Publisher {
     fn append(&self, item: Item) {
         // A publisher that was taken over or ended may still hold frames in its socket: they are not
         // heard. The lock is kept, so that none slips in behind a successor's discontinuity.
-        let state = self.stream.state.lock();
+        let mut state = self.stream.state.lock();
         if !state.is_in_office(self.life) {
             return;
         }
+        state.note(&item);
         self.stream.ring.append(item);
         drop(state);
         self.stream.changed.notify_waiters();

@@ -169,6 +169,11 @@ impl Ring {
         self.inner.lock().tracks.clone()
     }
 
+    /// The metadata in force now.
+    pub fn metadata(&self) -> Option<Arc<Metadata>> {
+        self.inner.lock().metadata.clone()
+    }
+
     /// Forgets the tracks and metadata: a new publisher tells its own.
     pub(crate) fn forget_tracks(&self) {
         let mut inner = self.inner.lock();

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::Code;
+use weir_media::{Item, TrackKind};
 
 use crate::clients::{Client, Protocol};
 use crate::key::StreamKey;
-use crate::ring::Ring;
+use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
 
 /// See the module's words.
@@ -41,14 +42,79 @@ pub(crate) struct State {
     pub(crate) publisher: Option<Arc<Client>>,
     /// Counts publishers: a handle with an older number has no say.
     pub(crate) life: u64,
+    /// The publisher in office is a copy from elsewhere: whoever comes takes its place.
+    pub(crate) gives_way: bool,
     pub(crate) since_us: i64,
     pub(crate) ended: Option<Ended>,
+    /// Names the clock and how often it broke: see [`Stream::timeline`].
+    pub(crate) timeline: u64,
+    /// Where the last frames came from, if from another node with a clock that is not this one's.
+    pub(crate) source: Option<Source>,
+    /// Decode time of the newest picture.
+    pub(crate) newest_video_us: Option<i64>,
+    /// Decode time of the newest sound.
+    pub(crate) newest_audio_us: Option<i64>,
+    /// A discontinuity was the last thing said, but for tracks and metadata.
+    is_broken: bool,
+}
+
+/// Another node's clock, and how far behind the stream's own it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) timeline: u64,
+    pub(crate) shift_us: i64,
 }
 
 impl State {
     /// Whether the publisher of this life still has a say.
     pub(crate) const fn is_in_office(&self, life: u64) -> bool {
         self.life == life && self.publisher.is_some()
+    }
+
+    /// Decode time of the newest frame of a track.
+    pub(crate) const fn newest_us(&self, track: TrackKind) -> Option<i64> {
+        match track {
+            TrackKind::Video => self.newest_video_us,
+            TrackKind::Audio => self.newest_audio_us,
+        }
+    }
+
+    /// Decode time of the newest frame of all.
+    pub(crate) fn latest_us(&self) -> Option<i64> {
+        self.newest_video_us.max(self.newest_audio_us)
+    }
+
+    /// What comes next does not join what came before, and tells its own tracks.
+    pub(crate) fn break_off(&mut self, ring: &Ring) {
+        ring.forget_tracks();
+        ring.append(Item::Discontinuity);
+        self.note(&Item::Discontinuity);
+    }
+
+    /// Keeps account of what is appended to the ring.
+    pub(crate) const fn note(&mut self, item: &Item) {
+        match item {
+            Item::Frame(frame) => {
+                match frame.track {
+                    TrackKind::Video => self.newest_video_us = Some(frame.dts_us),
+                    TrackKind::Audio => self.newest_audio_us = Some(frame.dts_us),
+                }
+                self.is_broken = false;
+            }
+            Item::Discontinuity => {
+                self.timeline = self.timeline.wrapping_add(1);
+                if let Some(source) = &mut self.source {
+                    source.timeline = source.timeline.wrapping_add(1);
+                }
+                self.is_broken = true;
+            }
+            Item::Tracks(_) | Item::Metadata(_) => {}
+        }
+    }
+
+    /// Whether what comes next stands behind a discontinuity anyway.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.is_broken
     }
 }
 
@@ -83,14 +149,20 @@ pub struct PublisherInfo {
     pub addr: SocketAddr,
     /// Since when, on the node's clock.
     pub since_us: i64,
+    /// It is a copy from elsewhere: whoever comes takes its place.
+    pub gives_way: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(key: StreamKey, ring: Ring) -> Self {
+    pub(crate) fn new(key: StreamKey, ring: Ring, timeline: u64) -> Self {
+        let state = State {
+            timeline,
+            ..State::default()
+        };
         Self {
             key,
             ring,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             stats: Mutex::default(),
             sender: Mutex::default(),
             wall_at_zero_us: AtomicI64::new(0),
@@ -131,7 +203,22 @@ impl Stream {
             protocol: client.protocol,
             addr: client.addr,
             since_us: state.since_us,
+            gives_way: state.gives_way,
         })
+    }
+
+    /// Names the stream's clock, on this node and all that relay it: drawn by lot where the stream
+    /// began, and one more after each discontinuity, so that equal ones mean the same times and
+    /// nothing missed in between that pictures do not join over.
+    pub fn timeline(&self) -> u64 {
+        self.state.lock().timeline
+    }
+
+    /// Where a new viewer starts, as [`Ring::newest_join`], and the timeline in force there.
+    pub fn newest_join(&self) -> Option<(JoinPoint, u64)> {
+        // Discontinuities are appended under this lock, and no join stands before the last one.
+        let state = self.state.lock();
+        self.ring.newest_join().map(|join| (join, state.timeline))
     }
 
     /// Unix microseconds at which the stream's time 0 lies.

@@ -26,6 +26,8 @@ pub struct Config {
     pub assume_enhanced: bool,
     /// HLS.
     pub hls: HlsConfig,
+    /// HLS of streams that other nodes package.
+    pub cache: CacheConfig,
     /// SLSP.
     pub slsp: SlspConfig,
 }
@@ -52,6 +54,13 @@ pub struct HlsConfig {
     pub key_every_segments: u32,
     /// Microseconds without a request after which a packager rests.
     pub idle_us: i64,
+}
+
+/// What an edge keeps of HLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Bytes at most.
+    pub max_bytes: usize,
 }
 
 /// What SLSP publishers are told.

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use weir_base::sign::Action;
-use weir_base::{Code, Refusal, Shutdown, Tasks};
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, StreamKey};
+use weir_base::{Refusal, Shutdown, Tasks};
+use weir_cluster::place::Purpose;
+use weir_cluster::route::Via;
+use weir_hub::hub::PublishRequest;
+use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher, StreamKey};
 
 use crate::config::Config;
 use crate::deliver::Pool;
 use crate::hls::Stations;
 use crate::ingest::slsp;
+use crate::node::Node;
 
 /// See the module's words.
 #[derive(Clone)]
@@ -27,6 +31,8 @@ pub struct Parts {
     pub pool: Pool,
     /// HLS packagers.
     pub stations: Stations,
+    /// This node among others.
+    pub node: Node,
     /// SLSP sessions that another socket may go on with.
     pub slsp: slsp::Sessions,
     /// Tasks of this process.
@@ -54,10 +60,15 @@ impl Context {
     /// The stream that a request names, and whether its sender may do `action`.
     ///
     /// # Errors
-    /// The gatekeeper's refusal, 4009 while draining, 3001/2002 for impossible names.
+    /// The gatekeeper's refusal, 4009 while draining (5004 where another node takes the client), 3001/2002 for impossible names.
     pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
         if self.shutdown.is_draining() {
-            return Err(Code::Draining.into());
+            let key = self.stream_key(asked)?;
+            let purpose = match asked.action {
+                Action::Publish => Purpose::Publish,
+                Action::Play => Purpose::Play,
+            };
+            return Err(self.node.draining(&key, purpose, asked.protocol));
         }
         self.admit_again(asked).await
     }
@@ -77,7 +88,10 @@ impl Context {
             protocol: asked.protocol,
             is_cross_site: asked.is_cross_site,
         };
-        let grant = self.gate.admit(admission).await?;
+        let mut grant = self.gate.admit(admission).await?;
+        if grant.ask_origin {
+            grant = self.node.admit(self, &admission, &Via::default()).await?;
+        }
         Ok((key, grant))
     }
 
@@ -87,6 +101,26 @@ impl Context {
     /// 3001/2002 for impossible names.
     pub fn stream_key(&self, asked: &Asked<'_>) -> Result<StreamKey, Refusal> {
         StreamKey::new(&self.vhost(asked), asked.app, asked.stream)
+    }
+
+    /// Begins a stream of a client that was admitted: this node owns it, or hands it on to one that does.
+    ///
+    /// # Errors
+    /// 3004 when the name is live, here or elsewhere; 2005 when the node is full; 5002 when no origin
+    /// can be reached.
+    pub async fn publish(&self, request: PublishRequest) -> Result<Publisher, Refusal> {
+        let via = Via::default();
+        let reserved = self
+            .node
+            .reserve(
+                self,
+                &request.key,
+                &request.grant,
+                (request.protocol, &via),
+                0,
+            )
+            .await?;
+        self.node.begin(self, reserved, request, None)
     }
 
     /// Counts and logs a refusal, once, where it is answered.

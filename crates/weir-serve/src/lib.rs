@@ -9,6 +9,7 @@ pub mod front;
 pub mod hls;
 pub mod http;
 pub mod ingest;
+pub mod node;
 pub mod server;
 
 pub use config::Config;

@@ -21,7 +21,8 @@ use weir_hub::{Grant, Hub, Protocol, Publisher, Role, StreamKey};
 use weir_media::amf::Value;
 use weir_media::flv::write::{put_file_header, put_tag};
 use weir_media::flv::{RawFrame, Reader, TAG_VIDEO};
-use weir_media::{FrameKind, TrackKind};
+use weir_media::{FrameKind, Item, TrackKind};
+use weir_proto::relay::{self, Record};
 use weir_proto::rtmp::chunk::ChunkDecoder;
 use weir_proto::rtmp::message::Message;
 use weir_proto::rtmp::wire::put_message;
@@ -303,6 +304,39 @@ fn web_socket_messages_stay_whole() {
             pictures: tap.pictures,
             skips: tap.skips,
         }
+    });
+}
+
+#[test]
+fn records_for_another_node_stay_whole() {
+    let format = Format::Relay {
+        framing: Framing::Raw,
+    };
+    evening(format, |socket, seed| {
+        let mut decoder = relay::Decoder::new(relay::Limits::default());
+        let (mut begins, mut ends) = (0, Vec::new());
+        let (mut pictures, mut skips, mut last) = (0, 0, None);
+        read_all(socket, seed, |bytes| {
+            decoder.push(bytes::Bytes::copy_from_slice(bytes));
+            while let Some(record) = decoder.poll().unwrap() {
+                match record {
+                    Record::Begin(_) => begins += 1,
+                    Record::Item(Item::Frame(frame)) if frame.track == TrackKind::Video => {
+                        let number = synthetic::number_of(&frame.payload).unwrap();
+                        if last.is_none_or(|last| number != last + 1) {
+                            assert!(frame.is_video_key(), "{number} after {last:?}");
+                            skips += u64::from(last.is_some());
+                        }
+                        last = Some(number);
+                        pictures += 1;
+                    }
+                    Record::End { code, .. } => ends.push(code),
+                    _ => {}
+                }
+            }
+        });
+        assert_eq!((begins, ends), (1, vec![Code::Ended.number()]));
+        Seen { pictures, skips }
     });
 }
 

@@ -8,6 +8,7 @@ mod live;
 mod media;
 pub mod mutate;
 mod proto;
+mod relay;
 mod seeds;
 mod serve;
 mod slsp;
@@ -56,6 +57,7 @@ targets! {
     proto::ws_server,
     proto::ws_client,
     slsp::slsp,
+    relay::relay,
     serve::http_head,
     serve::proxy_header,
     serve::signed_url,

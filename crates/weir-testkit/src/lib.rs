@@ -8,6 +8,7 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+pub mod cluster;
 pub mod ffprobe;
 pub mod flv;
 pub mod fuzz;
@@ -16,10 +17,14 @@ pub mod hls_follow;
 pub mod http;
 pub mod link;
 pub mod media;
+pub mod ports;
 pub mod process;
+pub mod redis;
 pub mod server;
 pub mod slsp;
+pub mod srs;
 pub mod synthetic;
 pub mod tools;
 pub mod wait;
+pub mod watcher;
 pub mod ws;

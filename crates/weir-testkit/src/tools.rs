@@ -28,6 +28,10 @@ pub enum Tool {
     Curl,
     /// The Autobahn WebSocket test suite.
     Wstest,
+    /// The registry of a cluster.
+    RedisServer,
+    /// The library that gives a process another wall clock.
+    Libfaketime,
 }
 
 impl Tool {
@@ -44,6 +48,8 @@ impl Tool {
             Self::Node => ("WEIR_NODE", "node"),
             Self::Curl => ("WEIR_CURL", "curl"),
             Self::Wstest => ("WEIR_WSTEST", "wstest"),
+            Self::RedisServer => ("WEIR_REDIS_SERVER", "redis-server"),
+            Self::Libfaketime => ("WEIR_LIBFAKETIME", "libfaketime.so.1"),
         }
     }
 
@@ -53,9 +59,11 @@ impl Tool {
         let named = std::env::var_os(variable)
             .filter(|path| !path.is_empty())
             .map(PathBuf::from);
-        named
-            .or_else(|| in_path(name))
-            .or_else(|| (self == Self::Ffmpeg9).then(python_ffmpeg).flatten())
+        named.or_else(|| in_path(name)).or_else(|| match self {
+            Self::Ffmpeg9 => python_ffmpeg(),
+            Self::Libfaketime => libfaketime(),
+            _ => None,
+        })
     }
 
     /// A command that runs it.
@@ -91,6 +99,14 @@ fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(usual)
         .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Where Debian keeps it: a folder of its own below the machine's libraries.
+fn libfaketime() -> Option<PathBuf> {
+    let machines = std::fs::read_dir("/usr/lib").ok()?;
+    machines
+        .filter_map(|dir| Some(dir.ok()?.path().join("faketime/libfaketime.so.1")))
         .find(|file| file.is_file())
 }
 

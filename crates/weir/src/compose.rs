@@ -1,6 +1,7 @@
 //! The life of the process, read from top to bottom: secrets, hub, delivery, listeners, API, demo,
 //! signals, and the ordered end.
 
+mod cluster;
 mod gate;
 mod secrets;
 mod signals;
@@ -15,16 +16,18 @@ use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
+use weir_api::{Caller, ClusterApi, Dispatcher};
 use weir_base::{Clock, Code, Shutdown, Tasks};
 use weir_hub::{Hub, StreamKey};
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
-use weir_serve::http::service::ApiService;
+use weir_serve::http::service::{ApiService, ClientAddr};
 use weir_serve::ingest::slsp::Sessions;
 use weir_serve::{Context, Parts, Server};
 
 use crate::client::{PublishOptions, publish_file};
 use crate::config::{Config, Sources};
+use crate::scaler::{self, Scaler};
 
 pub(crate) use gate::Gate;
 pub(crate) use secrets::Secrets;
@@ -33,6 +36,8 @@ pub(crate) use secrets::Secrets;
 const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");
 /// How long the last goodbyes may take.
 const GOODBYE: Duration = Duration::from_millis(300);
+/// How long tasks may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// File in the data directory that says which ports are in use, for tools and tests.
 const PORTS_FILE: &str = "ports.json";
 
@@ -67,7 +72,9 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     let gate = Arc::new(Gate::new(&config, &secrets, hub.clock().clone()));
     let pool = Pool::start(config.deliver(), &hub, &tasks, &shutdown)
         .context("cannot start the delivery loops")?;
+    let joined = cluster::join(&config, &addresses, &hub, &tasks, &shutdown)?;
     let context = Context::new(Parts {
+        node: joined.node.clone(),
         hub: hub.clone(),
         gate: gate.clone(),
         pool,
@@ -77,7 +84,18 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
         shutdown: shutdown.clone(),
         config: ArcSwap::from_pointee(config.serve()),
     });
-    let api = api(&config, &secrets, &hub, &gate, &shutdown);
+    let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
+    let scaler = start_scaler(&config, &sources, data, &joined, &dispatcher, &context)?;
+    scaler::end_with_parent(&tasks, &shutdown);
+    let cluster = cluster::api(&config, &joined, &dispatcher);
+    let api = api(Api {
+        config: &config,
+        secrets: &secrets,
+        context: &context,
+        gate: &gate,
+        cluster,
+        scaler,
+    });
     server.run(&context, &api);
     write_ports(data, &addresses)?;
     announce(&addresses, &secrets, demo, &config);
@@ -90,44 +108,86 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
         running: config,
         context: context.clone(),
         gate,
+        dispatcher,
         certificate,
     };
     signals::until_told_to_stop(reload, &shutdown).await;
-    hub.kick_all(Code::Draining);
-    tokio::time::sleep(GOODBYE).await;
-    shutdown.stop();
-    if tokio::time::timeout(Duration::from_secs(5), tasks.join())
-        .await
-        .is_err()
-    {
-        tracing::warn!(tasks = tasks.len(), "some tasks did not end in time");
-    }
+    end(&hub, &tasks, &shutdown).await;
     let _ = std::fs::remove_file(data.join(PORTS_FILE));
     Ok(())
 }
 
-fn api(
+/// Says goodbye to whoever is left, and waits for the tasks.
+async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
+    hub.kick_all(Code::Draining);
+    tokio::time::sleep(GOODBYE).await;
+    shutdown.stop();
+    let joined = tokio::time::timeout(PATIENCE, tasks.join()).await;
+    if joined.is_err() {
+        tracing::warn!(tasks = tasks.len(), "some tasks did not end in time");
+    }
+}
+
+fn start_scaler(
     config: &Config,
-    secrets: &Secrets,
-    hub: &Hub,
-    gate: &Arc<Gate>,
-    shutdown: &Shutdown,
-) -> ApiService {
-    let gate = gate.clone();
-    let node = if config.node.name.is_empty() {
-        host_name()
-    } else {
-        config.node.name.clone()
+    sources: &Sources,
+    data: &Path,
+    joined: &cluster::Joined,
+    dispatcher: &Arc<Dispatcher>,
+    context: &Context,
+) -> anyhow::Result<Scaler> {
+    let clock = context.hub.clock();
+    Scaler::start(scaler::Parts {
+        config,
+        sources,
+        data: data.to_owned(),
+        cluster: joined.cluster.clone(),
+        authorize: cluster::authorize(&joined.node),
+        pending: cluster::pending(dispatcher, clock.clone()),
+        clock: clock.clone(),
+        tasks: &context.tasks,
+        shutdown: &context.shutdown,
+    })
+}
+
+/// What the API is made of.
+struct Api<'a> {
+    config: &'a Config,
+    secrets: &'a Secrets,
+    context: &'a Context,
+    gate: &'a Arc<Gate>,
+    cluster: ClusterApi,
+    scaler: Scaler,
+}
+
+fn api(parts: Api<'_>) -> ApiService {
+    let Api {
+        config,
+        secrets,
+        context,
+        cluster,
+        scaler,
+        ..
+    } = parts;
+    let gate = parts.gate.clone();
+    let node = match config.node.name.as_str() {
+        "" => context.node.settings().me.to_string(),
+        name => name.to_owned(),
     };
     let router = weir_api::router(weir_api::Config {
-        hub: hub.clone(),
-        shutdown: shutdown.clone(),
+        hub: context.hub.clone(),
+        shutdown: context.shutdown.clone(),
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
         apps: Box::new(move |app| gate.facts(app)),
+        cluster,
+        pools: Box::new(move || scaler.facts()),
     });
-    let service = router.map_request(|request: http::Request<hyper::body::Incoming>| {
+    let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
+        if let Some(client) = request.extensions().get::<ClientAddr>().copied() {
+            request.extensions_mut().insert(Caller(client.0.ip()));
+        }
         request.map(axum::body::Body::new)
     });
     BoxCloneSyncService::new(
@@ -137,7 +197,7 @@ fn api(
     )
 }
 
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -242,6 +302,25 @@ fn start_demo(
             tracing::warn!("the demo stream ended: {error:#}");
         }
     });
+}
+
+/// `http://` address of the node that runs in a data directory.
+pub(crate) fn running_at(data: &Path) -> anyhow::Result<String> {
+    let path = data.join(PORTS_FILE);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}: no node runs there", path.display()))?;
+    let ports: serde_json::Value = serde_json::from_str(&text)?;
+    let address = ports["http"][0].as_str().and_then(|text| text.parse().ok());
+    let mut address: SocketAddr = address.context("the node there has no HTTP listener")?;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(format!("http://{address}"))
+}
+
+/// The admin token that was made in a data directory.
+pub(crate) fn admin_token(data: &Path) -> anyhow::Result<String> {
+    Ok(Secrets::read(data)?.admin_token)
 }
 
 /// A stream's key: used by `weir key`.

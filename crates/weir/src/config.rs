@@ -2,33 +2,6 @@
 //!
 //! `deploy/weir.toml` is the manual; a test keeps it equal to the defaults here.
 
-mod load;
-
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
-use weir_api::EncoderRule;
-use weir_base::sign;
-use weir_hub::hub;
-use weir_serve::{config as serve, deliver};
-
-pub(crate) use load::{Sources, load};
-
-/// The sample configuration, which is also the manual.
-pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
-
-/// The longest duration that can be set: a day. Longer ones are a unit mistaken.
-const MAX_MS: i64 = 24 * 60 * 60 * 1000;
-/// Segments a playlist may hold.
-const MAX_WINDOW_SEGMENTS: usize = 1000;
-/// Rules about encoders: every publisher's page reads them all.
-const MAX_ENCODER_RULES: usize = 500;
-/// A secret somebody cannot guess.
-const MIN_SECRET_BYTES: usize = 16;
-
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
         $(#[$doc])*
@@ -44,10 +17,48 @@ macro_rules! section {
     };
 }
 
+mod cluster;
+mod dispatch;
+mod load;
+mod scale;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weir_api::EncoderRule;
+use weir_base::sign;
+use weir_hub::hub;
+use weir_serve::{config as serve, deliver};
+
+pub(crate) use cluster::{Advertise, Cache, Cluster, Mode, Outage};
+pub(crate) use dispatch::Dispatch;
+pub(crate) use load::{Sources, load};
+pub(crate) use scale::{Provider, Scale};
+
+/// The sample configuration, which is also the manual.
+pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
+
+/// The longest duration that can be set: a day. Longer ones are a unit mistaken.
+const MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// Segments a playlist may hold.
+const MAX_WINDOW_SEGMENTS: usize = 1000;
+/// Rules about encoders: every publisher's page reads them all.
+const MAX_ENCODER_RULES: usize = 500;
+/// A secret somebody cannot guess.
+const MIN_SECRET_BYTES: usize = 16;
+
 section! {
     /// The whole file.
     Config {
+        roles: Vec<String> = cluster::default_roles(),
         node: Node = Node::default(),
+        cluster: Cluster = Cluster::default(),
+        dispatch: Dispatch = Dispatch::default(),
+        scale: Scale = Scale::default(),
+        cache: Cache = Cache::default(),
         log: Log = Log::default(),
         rtmp: Rtmp = Rtmp::default(),
         http: Http = Http::default(),
@@ -68,6 +79,16 @@ section! {
     Node {
         /// Its name in metrics; the host's name when empty.
         name: String = String::new(),
+        /// Its id in the cluster, the same after a restart; the name when empty.
+        id: String = String::new(),
+        /// Where it stands.
+        region: String = String::new(),
+        /// In whose network it stands.
+        isp: String = String::new(),
+        /// How others reach it.
+        advertise: Vec<Advertise> = Vec::new(),
+        /// What it can bear.
+        capacity: cluster::Capacity = cluster::Capacity::default(),
         /// Virtual hosts with streams of their own.
         vhosts: Vec<String> = Vec::new(),
         /// Milliseconds a draining node waits for its clients.
@@ -211,7 +232,18 @@ section! {
         publish: Option<PublishAuth> = None,
         play: Option<PlayAuth> = None,
         max_kbps: Option<u32> = None,
+        tokens: Option<Tokens> = None,
     }
+}
+
+/// Who checks the tokens of an app's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tokens {
+    /// The node they come to.
+    Edge,
+    /// An origin: an edge passes them on.
+    Origin,
 }
 
 impl Config {
@@ -219,6 +251,9 @@ impl Config {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.check_durations()?;
         self.check_slsp()?;
+        self.check_cluster()?;
+        self.dispatch.check()?;
+        self.check_scale()?;
         anyhow::ensure!(
             self.hls.window_segments <= MAX_WINDOW_SEGMENTS,
             "hls.window_segments is above {MAX_WINDOW_SEGMENTS}"
@@ -315,6 +350,9 @@ impl Config {
                 window_segments: self.hls.window_segments,
                 key_every_segments: self.hls.key_every_segments,
                 idle_us: self.hls.idle_ms * 1000,
+            },
+            cache: serve::CacheConfig {
+                max_bytes: self.cache.max_bytes,
             },
             slsp: serve::SlspConfig {
                 keyframe_ms: self.slsp.keyframe_ms,

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod compose;
 mod config;
+mod scaler;
 
 use clap::{Parser, Subcommand};
 
@@ -34,8 +35,12 @@ enum Command {
     Probe(commands::probe::Args),
     /// Generate load against a server and measure what arrives.
     Bench(commands::bench::Args),
+    /// Have a node move its clients to the others before it is stopped.
+    Drain(commands::drain::Args),
     /// Look for what would keep a server from working well here.
     Doctor(commands::doctor::Args),
+    /// Run a whole cluster on this machine, to look at and to break.
+    Dev(commands::dev::Args),
 }
 
 fn main() -> std::process::ExitCode {
@@ -50,7 +55,9 @@ fn main() -> std::process::ExitCode {
         Command::Play(args) => commands::with_runtime(cli.log, commands::play::run(args)),
         Command::Probe(args) => commands::with_runtime(cli.log, commands::probe::run(args)),
         Command::Bench(args) => commands::bench::run(args, cli.log),
+        Command::Drain(args) => commands::with_runtime(cli.log, commands::drain::run(args)),
         Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),
+        Command::Dev(args) => commands::dev::run(args, cli.log),
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,

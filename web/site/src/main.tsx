@@ -26,11 +26,14 @@ function App() {
 }
 
 const studio = () => import("./pages/Studio").then((page) => page.Studio);
+const cluster = () => import("./pages/Cluster").then((page) => page.Cluster);
 
 function Page() {
   const name = parseWatchPath(location.pathname);
   if (name) return <Watch name={name} />;
-  if (location.pathname.replace(/\/$/, "") === "/studio") return <Lazy load={studio} />;
+  const path = location.pathname.replace(/\/$/, "");
+  if (path === "/studio") return <Lazy load={studio} />;
+  if (path === "/cluster") return <Lazy load={cluster} />;
   return location.pathname === "/" || location.pathname === "/index.html" ? <Home /> : <NotFound />;
 }
 

@@ -2,104 +2,78 @@
 //!
 //! Keys, all in one slot of a Redis Cluster by their hash tag, `c` being the cluster's name:
 //!
-//! | key | what | lives |
-//! |---|---|---|
-//! | `weir:{c}:lease:STREAM` | a lease, as `leases.lua` tells | the term of a lease |
-//! | `weir:{c}:leases` | streams with a lease, scored by when it ends | while there are any |
-//! | `weir:{c}:epoch` | the last epoch given | always; one number |
-//! | `weir:{c}:node:ID` | a node's record, JSON | some heartbeats |
-//! | `weir:{c}:nodes` | nodes with a record, scored by when it ends | while there are any |
+//! | key | what | lives | at most |
+//! |---|---|---|---|
+//! | `weir:{c}:lease:STREAM` | a lease, as `leases.lua` tells | the term of a lease | 20,000 a node |
+//! | `weir:{c}:leases` | streams with a lease, scored by when it ends | while there are any | as leases |
+//! | `weir:{c}:epoch` | the last epoch given | always | one number |
+//! | `weir:{c}:node:ID` | a node's record, JSON | some heartbeats | 4,096 |
+//! | `weir:{c}:nodes` | nodes with a record, scored by when it ends | while there are any | as nodes |
+//! | `weir:{c}:report:STREAM` | `port protocol ip` of a stream that is not weir's | as it was reported | 100,000 |
+//! | `weir:{c}:reports` | streams that are reported, scored by when that ends | while there are any | as reports |
 //!
 //! Channels: `weir:{c}:bus` for all nodes, `weir:{c}:bus:ID` for one. Nothing is ever scanned.
 
+mod connect;
+mod link;
 mod url;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::cluster::ClusterClient;
-use ::redis::cluster_async::ClusterConnection;
-use ::redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, Script,
-    TlsMode,
-};
+use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use futures_util::StreamExt;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use weir_base::Clock;
 
-pub use url::{Target, UrlError};
+pub use url::{Files, Servers, Target, UrlError};
 
 use crate::lease::Unreachable;
-use crate::limits::NODES;
+use crate::limits::{NODES, REPORTS, STREAMS};
 use crate::message::Message;
 use crate::name::{Name, StreamName};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
 use crate::table::{Answer, Held, Op};
+use connect::{ANSWER_MS, CONNECT_MS, Connector, within};
+use link::Link;
+use words::{Failure, What};
 
-/// How long a connection may take, milliseconds.
-const CONNECT_MS: u64 = 500;
-/// How long an answer may take, milliseconds; the lease keeper gives up after as long.
-const ANSWER_MS: u64 = 800;
-/// After a failed connection nobody tries again for so long, microseconds: they are told at once.
-const RETRY_US: i64 = 200_000;
 /// A listener that hears nothing for so long, milliseconds, connects anew: this node's own beats would
 /// come more often.
 const SILENCE_MS: u64 = 6_000;
-/// Leases read at once when everything is read.
+/// Between two tries to listen, milliseconds; doubled after each that failed.
+const LISTEN_AGAIN_MS: u64 = 250;
+/// The longest between them: short of the silence after which views freeze.
+const LISTEN_AGAIN_MAX_MS: u64 = 2_000;
+/// Entries read at once when everything is read.
 const PAGE: usize = 1_000;
-/// The script in place of a batch of commands.
+/// How long all of that may take, microseconds: what was read until then is better than nothing.
+const READ_US: i64 = 5_000_000;
+/// Scripts in place of batches of commands.
 const LEASES: &str = include_str!("leases.lua");
-/// Prunes an index and writes a record: KEYS index, record; ARGV id, JSON, term.
-const REGISTER: &str = r"
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-return 1";
+const REGISTER: &str = include_str!("register.lua");
+const REPORT: &str = include_str!("report.lua");
 
 /// A store and a bus in one Redis.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
-    target: Target,
-    server: Server,
+    link: Link,
     prefix: String,
     ttl_ms: i64,
     node_ttl_ms: i64,
-    clock: Clock,
-    connection: Mutex<Connection>,
     leases: Script,
     register: Script,
-}
-
-enum Server {
-    Single(Box<Client>),
-    Sentinel(Box<Mutex<SentinelClient>>),
-    Cluster(Box<ClusterClient>, Vec<String>),
-}
-
-#[derive(Default)]
-struct Connection {
-    open: Option<Open>,
-    failed_us: Option<i64>,
-    /// Counts connections, so that a failure closes the one it was of.
-    generation: u64,
-}
-
-#[derive(Clone)]
-enum Open {
-    One(MultiplexedConnection),
-    Cluster(ClusterConnection),
+    report: Script,
 }
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0.target)
+        write!(f, "redis {:?}", self.0.link.target())
     }
 }
 
@@ -112,10 +86,14 @@ pub enum SetupError {
     /// The client does not take what the URL says.
     #[error("cluster.redis: {0}")]
     Client(#[from] RedisError),
+    /// A file that the URL names cannot be read.
+    #[error("cluster.redis: {0}: {1}")]
+    File(String, #[source] std::io::Error),
 }
 
 impl Redis {
-    /// Of the cluster `cluster` at `url`; connects when first used. Terms are in milliseconds.
+    /// Of the cluster `cluster` at `url`; connects when first used. Terms are in milliseconds. TLS takes
+    /// the process's default provider of cryptography.
     ///
     /// # Errors
     /// When the URL cannot be used.
@@ -127,49 +105,16 @@ impl Redis {
         clock: Clock,
     ) -> Result<Self, SetupError> {
         let target = Target::parse(url)?;
-        let server = match &target {
-            Target::Single(url) => Server::Single(Box::new(Client::open(url.as_str())?)),
-            Target::Sentinel {
-                sentinels,
-                master,
-                server,
-            } => {
-                let settings = server
-                    .as_str()
-                    .into_connection_info()?
-                    .redis_settings()
-                    .clone();
-                let node =
-                    SentinelNodeConnectionInfo::default().set_redis_connection_info(settings);
-                let tls = server.starts_with("rediss");
-                let node = if tls {
-                    node.set_tls_mode(TlsMode::Secure)
-                } else {
-                    node
-                };
-                let kind = SentinelServerType::Master;
-                let client = SentinelClient::build(sentinels.clone(), master, Some(node), kind)?;
-                Server::Sentinel(Box::new(Mutex::new(client)))
-            }
-            Target::Cluster(urls) => {
-                let client = ClusterClient::builder(urls.clone())
-                    .connection_timeout(Duration::from_millis(CONNECT_MS))
-                    .response_timeout(Duration::from_millis(ANSWER_MS))
-                    .retries(1)
-                    .build()?;
-                Server::Cluster(Box::new(client), urls.clone())
-            }
-        };
+        let prefix = format!("weir:{{{cluster}}}");
+        let connector = Connector::new(&target, format!("{prefix}:epoch"))?;
         Ok(Self(Arc::new(Inner {
-            target,
-            server,
-            prefix: format!("weir:{{{cluster}}}"),
+            link: Link::new(target, connector, clock),
+            prefix,
             ttl_ms,
             node_ttl_ms,
-            clock,
-            connection: Mutex::default(),
             leases: Script::new(LEASES),
             register: Script::new(REGISTER),
+            report: Script::new(REPORT),
         })))
     }
 }
@@ -179,85 +124,20 @@ impl Inner {
         format!("{}:{rest}", self.prefix)
     }
 
-    /// Does something over the shared connection, which is made anew after a failure.
-    async fn with<T>(
+    async fn invoke<T: FromRedisValue>(
         &self,
-        what: impl AsyncFnOnce(&mut Open) -> Result<T, RedisError>,
+        what: What,
+        call: &ScriptInvocation<'_>,
     ) -> Result<T, Unreachable> {
-        let (mut open, generation) = self.open().await?;
-        let timeout = Duration::from_millis(ANSWER_MS);
-        let done = tokio::time::timeout(timeout, what(&mut open)).await;
-        match done {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "redis");
-                // A script's own error is not the connection's, and closing it costs little.
-                self.close(generation).await;
-                Err(Unreachable)
-            }
-            Err(_) => {
-                tracing::debug!("redis did not answer in {ANSWER_MS} ms");
-                self.close(generation).await;
-                Err(Unreachable)
-            }
-        }
-    }
-
-    async fn open(&self) -> Result<(Open, u64), Unreachable> {
-        let mut connection = self.connection.lock().await;
-        if let Some(open) = &connection.open {
-            return Ok((open.clone(), connection.generation));
-        }
-        let now_us = self.clock.now_us();
-        if connection
-            .failed_us
-            .is_some_and(|at| now_us.saturating_sub(at) < RETRY_US)
-        {
-            return Err(Unreachable);
-        }
-        match tokio::time::timeout(Duration::from_millis(CONNECT_MS), self.connect()).await {
-            Ok(Ok(open)) => {
-                connection.open = Some(open.clone());
-                connection.failed_us = None;
-                connection.generation += 1;
-                Ok((open, connection.generation))
-            }
-            failed => {
-                if let Ok(Err(error)) = failed {
-                    tracing::debug!(%error, "redis: no connection");
-                }
-                connection.failed_us = Some(self.clock.now_us());
-                Err(Unreachable)
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Open, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(Duration::from_millis(CONNECT_MS)))
-            .set_response_timeout(Some(Duration::from_millis(ANSWER_MS)));
-        let client = match &self.server {
-            Server::Single(client) => Client::clone(client),
-            Server::Sentinel(client) => client.lock().await.async_get_client().await?,
-            Server::Cluster(client, _) => {
-                return Ok(Open::Cluster(client.get_async_connection().await?));
-            }
-        };
-        Ok(Open::One(
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?,
-        ))
-    }
-
-    async fn close(&self, generation: u64) {
-        let mut connection = self.connection.lock().await;
-        if connection.generation == generation {
-            connection.open = None;
-        }
+        self.link
+            .with(what, async |connection| call.invoke_async(connection).await)
+            .await
     }
 
     async fn leases(&self, ops: &[Op]) -> Result<Vec<Answer>, Unreachable> {
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut call = self.leases.prepare_invoke();
         call.key(self.key("epoch"))
             .key(self.key("leases"))
@@ -266,15 +146,8 @@ impl Inner {
             let (kind, key, node, held, over, seen, since_ms) = match op {
                 Op::Claim { record, over, seen } => {
                     let held = (record.boot, record.claim, record.epoch);
-                    (
-                        "claim",
-                        &record.key,
-                        record.node.as_str(),
-                        held,
-                        *over,
-                        *seen,
-                        record.since_ms,
-                    )
+                    let (key, node) = (&record.key, record.node.as_str());
+                    ("claim", key, node, held, *over, *seen, record.since_ms)
                 }
                 Op::Renew(held) => ("renew", &held.key, "", triple(held), 0, 0, 0),
                 Op::Look(held) => ("look", &held.key, "", triple(held), 0, 0, 0),
@@ -289,7 +162,7 @@ impl Inner {
                 .arg(held.2);
             call.arg(over).arg(seen).arg(since_ms);
         }
-        let texts: Vec<String> = self.with(async |open| open.invoke(&call).await).await?;
+        let texts: Vec<String> = self.invoke(What::Leases, &call).await?;
         if texts.len() != ops.len() {
             return Err(Unreachable);
         }
@@ -302,136 +175,190 @@ impl Inner {
             .collect()
     }
 
+    async fn register(&self, record: &NodeRecord) -> Result<(), Unreachable> {
+        let json = serde_json::to_string(record).unwrap_or_default();
+        let mut call = self.register.prepare_invoke();
+        call.key(self.key("nodes"))
+            .key(self.key(&format!("node:{}", record.id)));
+        call.arg(record.id.as_str())
+            .arg(json)
+            .arg(self.node_ttl_ms)
+            .arg(NODES);
+        if self.invoke::<bool>(What::Record, &call).await? {
+            return Ok(());
+        }
+        let words = format!("the cluster has {NODES} nodes already");
+        self.link.failed(What::Record, &Failure::Said(words));
+        Err(Unreachable)
+    }
+
+    async fn unregister(&self, id: &Name) -> Result<(), Unreachable> {
+        let mut both = ::redis::pipe();
+        both.cmd("DEL")
+            .arg(self.key(&format!("node:{id}")))
+            .ignore();
+        both.cmd("ZREM")
+            .arg(self.key("nodes"))
+            .arg(id.as_str())
+            .ignore();
+        let act = async |connection: &mut _| both.query_async(connection).await;
+        self.link.with(What::Record, act).await
+    }
+
+    async fn report(&self, reports: &[StreamReport]) -> Result<(), Unreachable> {
+        let mut call = self.report.prepare_invoke();
+        call.key(self.key("reports")).arg(REPORTS);
+        for report in reports {
+            call.key(self.key(&format!("report:{}", report.key)));
+            call.arg(report.key.as_str())
+                .arg(report.place())
+                .arg(report.ttl_ms);
+        }
+        let refused: usize = self.invoke(What::Reports, &call).await?;
+        if refused > 0 {
+            let words = format!("there are {REPORTS} of them already");
+            self.link.failed(What::Reports, &Failure::Said(words));
+        }
+        Ok(())
+    }
+
     async fn everything(&self) -> Result<Everything, Unreachable> {
-        let ids: Vec<String> = self.range("nodes", 0, NODES).await?;
-        let nodes = self.values("node", &ids).await?;
-        let nodes = nodes
-            .iter()
-            .flatten()
-            .filter_map(|json| NodeRecord::from_json(json.as_bytes()).ok())
-            .collect();
-        let mut streams = Vec::new();
-        for from in (0..crate::limits::STREAMS).step_by(PAGE) {
-            let keys: Vec<String> = self.range("leases", from, PAGE).await?;
-            let values = self.values("lease", &keys).await?;
-            let pairs = keys
-                .iter()
-                .zip(values)
-                .filter_map(|(key, value)| Some((key, value?)));
-            streams.extend(
-                pairs.filter_map(|(key, text)| read_lease(&StreamName::new(key).ok()?, &text)),
-            );
-            if keys.len() < PAGE {
+        let nodes = self.pages("nodes", "node", NODES, |_, json, _| {
+            NodeRecord::from_json(json.as_bytes()).ok()
+        });
+        let nodes = nodes.await?;
+        let streams = self.pages("leases", "lease", STREAMS, |key, text, _| {
+            read_lease(&StreamName::new(key).ok()?, text)
+        });
+        Ok((nodes, streams.await?))
+    }
+
+    async fn reports(&self) -> Result<Vec<StreamReport>, Unreachable> {
+        self.pages("reports", "report", REPORTS, |key, place, ttl_ms| {
+            StreamReport::from_place(StreamName::new(key).ok()?, place, ttl_ms)
+        })
+        .await
+    }
+
+    /// Reads what an index names, some at a time; each with the milliseconds it has left.
+    async fn pages<T>(
+        &self,
+        index: &str,
+        kind: &str,
+        most: usize,
+        read: impl Fn(&str, &str, i64) -> Option<T>,
+    ) -> Result<Vec<T>, Unreachable> {
+        let until_us = self.link.now_us().saturating_add(READ_US);
+        let mut all = Vec::new();
+        for from in (0..most).step_by(PAGE) {
+            let mut range = ::redis::pipe();
+            range.cmd("TIME");
+            range
+                .cmd("ZRANGE")
+                .arg(self.key(index))
+                .arg(from)
+                .arg(from + PAGE - 1);
+            range.arg("WITHSCORES");
+            let act = async |connection: &mut _| range.query_async(connection).await;
+            type Page = ((i64, i64), Vec<(String, f64)>);
+            let ((now_s, now_us), page): Page = self.link.with(What::Read, act).await?;
+            let now_ms = now_s.saturating_mul(1000).saturating_add(now_us / 1000);
+            let values = self
+                .values(kind, page.iter().map(|(name, _)| name.as_str()))
+                .await?;
+            for ((name, ends_ms), value) in page.iter().zip(values) {
+                let left_ms = (*ends_ms as i64).saturating_sub(now_ms).max(0);
+                all.extend(value.and_then(|value| read(name, &value, left_ms)));
+            }
+            if page.len() < PAGE || self.link.now_us() > until_us {
                 break;
             }
         }
-        Ok((nodes, streams))
-    }
-
-    async fn range(
-        &self,
-        index: &str,
-        from: usize,
-        count: usize,
-    ) -> Result<Vec<String>, Unreachable> {
-        let mut range = ::redis::cmd("ZRANGE");
-        range.arg(self.key(index)).arg(from).arg(from + count - 1);
-        self.with(async |open| open.query(&range).await).await
+        Ok(all)
     }
 
     async fn values(
         &self,
         kind: &str,
-        names: &[String],
+        names: impl Iterator<Item = &str>,
     ) -> Result<Vec<Option<String>>, Unreachable> {
-        if names.is_empty() {
+        let keys: Vec<_> = names
+            .map(|name| self.key(&format!("{kind}:{name}")))
+            .collect();
+        if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let mut get = ::redis::cmd("MGET");
-        for name in names {
-            get.arg(self.key(&format!("{kind}:{name}")));
-        }
-        self.with(async |open| open.query(&get).await).await
+        let mut get = cmd("MGET");
+        get.arg(keys);
+        self.link.query(What::Read, &get).await
     }
 
-    /// One subscription, from connection to failure.
-    async fn hear(&self, me: &Name, inbox: &mpsc::Sender<Heard>) -> Result<(), RedisError> {
-        let connect = async {
-            let client = match &self.server {
-                Server::Single(client) => Client::clone(client),
-                Server::Sentinel(client) => client.lock().await.async_get_client().await?,
-                // A cluster passes messages on to all of its servers: any will do that answers.
-                Server::Cluster(_, urls) => self.any_of(urls).await?,
-            };
+    /// One subscription, from connection to failure; whether anything was heard.
+    async fn hear(&self, me: &Name, inbox: &mpsc::Sender<Heard>) -> Result<bool, Failure> {
+        let Ok((client, _, _)) = self.link.open().await else {
+            // Said already, by who tried.
+            return Ok(false);
+        };
+        let subscribe = async {
             let mut pubsub = client.get_async_pubsub().await?;
-            pubsub.subscribe(self.key("bus")).await?;
-            pubsub.subscribe(self.key(&format!("bus:{me}"))).await?;
-            Ok::<_, RedisError>(pubsub)
+            let channels = [self.key("bus"), self.key(&format!("bus:{me}"))];
+            pubsub.subscribe(&channels[..]).await?;
+            Ok(pubsub)
         };
-        let timeout = Duration::from_millis(CONNECT_MS + ANSWER_MS);
-        let Ok(pubsub) = tokio::time::timeout(timeout, connect).await else {
-            return Ok(());
-        };
-        let mut messages = pubsub?.into_on_message();
+        let pubsub = within(CONNECT_MS + ANSWER_MS, subscribe).await?;
+        let mut messages = pubsub.into_on_message();
         if inbox.send(Heard::Connected).await.is_err() {
-            return Ok(());
+            return Ok(true);
         }
-        let silence = Duration::from_millis(SILENCE_MS);
-        while let Ok(Some(message)) = tokio::time::timeout(silence, messages.next()).await {
+        let mut has_heard = false;
+        loop {
+            let silence = Duration::from_millis(SILENCE_MS);
+            let message = match tokio::time::timeout(silence, messages.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) if has_heard => return Ok(true),
+                Ok(None) => return Err(Failure::Said("it hung up".to_owned())),
+                Err(_) => return Err(Failure::Silent(SILENCE_MS)),
+            };
+            if !has_heard {
+                self.link.went_well(What::Listen);
+            }
+            has_heard = true;
             match Message::from_json(message.get_payload_bytes()) {
-                Ok(message) => {
-                    if inbox.send(Heard::Message(Box::new(message))).await.is_err() {
-                        return Ok(());
+                // A reader that is so far behind begins anew, with a gap that is mended.
+                Ok(message) => match inbox.try_send(Heard::Message(Box::new(message))) {
+                    Err(mpsc::error::TrySendError::Full(_)) => {
+                        let words = "this node is too slow for what the others say";
+                        return Err(Failure::Said(words.to_owned()));
                     }
-                }
+                    Err(mpsc::error::TrySendError::Closed(_)) => return Ok(true),
+                    Ok(()) => (),
+                },
                 Err(error) => tracing::debug!(%error, "a message on the bus cannot be read"),
             }
         }
-        Ok(())
     }
 
-    async fn any_of(&self, urls: &[String]) -> Result<Client, RedisError> {
-        let mut last = None;
-        for url in urls {
-            let client = Client::open(url.as_str())?;
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(Duration::from_millis(CONNECT_MS / 2)));
-            match client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-            {
-                Ok(_) => return Ok(client),
-                Err(error) => last = Some(error),
+    async fn listen(&self, me: &Name, inbox: &mpsc::Sender<Heard>) {
+        let mut wait_ms = LISTEN_AGAIN_MS;
+        while !inbox.is_closed() {
+            let heard = tokio::select! {
+                () = inbox.closed() => return,
+                heard = self.hear(me, inbox) => heard,
+            };
+            wait_ms = match heard {
+                Ok(true) => LISTEN_AGAIN_MS,
+                Ok(false) => (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS),
+                Err(failure) => {
+                    self.link.failed(What::Listen, &failure);
+                    (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS)
+                }
+            };
+            tokio::select! {
+                () = inbox.closed() => return,
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => (),
             }
         }
-        Err(last.unwrap_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound).into()))
     }
-}
-
-impl Open {
-    async fn invoke<T: FromRedisValue>(
-        &mut self,
-        call: &::redis::ScriptInvocation<'_>,
-    ) -> Result<T, RedisError> {
-        match self {
-            Self::One(connection) => call.invoke_async(connection).await,
-            Self::Cluster(connection) => call.invoke_async(connection).await,
-        }
-    }
-
-    async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
-        match self {
-            Self::One(connection) => on(connection, command).await,
-            Self::Cluster(connection) => on(connection, command).await,
-        }
-    }
-}
-
-async fn on<T: FromRedisValue>(
-    connection: &mut impl ConnectionLike,
-    command: &Cmd,
-) -> Result<T, RedisError> {
-    command.query_async(connection).await
 }
 
 impl Store for Redis {
@@ -441,46 +368,31 @@ impl Store for Redis {
 
     fn find(&self, key: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
         Box::pin(async move {
-            let values = self.0.values("lease", &[key.to_string()]).await?;
+            let names = std::iter::once(key.as_str());
+            let values = self.0.values("lease", names).await?;
             let text = values.into_iter().flatten().next();
             Ok(text.and_then(|text| read_lease(&key, &text)))
         })
     }
 
     fn register(&self, record: NodeRecord) -> Waiting<'_, Result<(), Unreachable>> {
-        Box::pin(async move {
-            let inner = &self.0;
-            let json = serde_json::to_string(&record).unwrap_or_default();
-            let mut call = inner.register.prepare_invoke();
-            call.key(inner.key("nodes"))
-                .key(inner.key(&format!("node:{}", record.id)));
-            call.arg(record.id.as_str())
-                .arg(json)
-                .arg(inner.node_ttl_ms);
-            inner
-                .with(async |open| open.invoke::<()>(&call).await)
-                .await
-        })
+        Box::pin(async move { self.0.register(&record).await })
     }
 
     fn unregister(&self, id: Name) -> Waiting<'_, Result<(), Unreachable>> {
-        Box::pin(async move {
-            let inner = &self.0;
-            let mut delete = ::redis::cmd("DEL");
-            delete.arg(inner.key(&format!("node:{id}")));
-            let mut forget = ::redis::cmd("ZREM");
-            forget.arg(inner.key("nodes")).arg(id.as_str());
-            inner
-                .with(async |open| open.query::<()>(&delete).await)
-                .await?;
-            inner
-                .with(async |open| open.query::<()>(&forget).await)
-                .await
-        })
+        Box::pin(async move { self.0.unregister(&id).await })
     }
 
     fn everything(&self) -> Waiting<'_, Result<Everything, Unreachable>> {
         Box::pin(self.0.everything())
+    }
+
+    fn report(&self, reports: Vec<StreamReport>) -> Waiting<'_, Result<(), Unreachable>> {
+        Box::pin(async move { self.0.report(&reports).await })
+    }
+
+    fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
+        Box::pin(self.0.reports())
     }
 }
 
@@ -489,28 +401,14 @@ impl Bus for Redis {
         Box::pin(async move {
             let channel =
                 to.map_or_else(|| self.0.key("bus"), |to| self.0.key(&format!("bus:{to}")));
-            let mut publish = ::redis::cmd("PUBLISH");
+            let mut publish = cmd("PUBLISH");
             publish.arg(channel).arg(message.to_json());
-            self.0
-                .with(async |open| open.query::<()>(&publish).await)
-                .await
+            self.0.link.query(What::Send, &publish).await
         })
     }
 
     fn listen(&self, me: Name, inbox: mpsc::Sender<Heard>) -> Waiting<'_, ()> {
-        Box::pin(async move {
-            while !inbox.is_closed() {
-                tokio::select! {
-                    () = inbox.closed() => return,
-                    heard = self.0.hear(&me, &inbox) => {
-                        if let Err(error) = heard {
-                            tracing::debug!(%error, "redis: the subscription ended");
-                        }
-                    }
-                }
-                tokio::time::sleep(Duration::from_millis(CONNECT_MS / 2)).await;
-            }
-        })
+        Box::pin(async move { self.0.listen(&me, &inbox).await })
     }
 }
 

@@ -196,7 +196,7 @@ impl Node {
                     self.staging = Some(staging);
                 }
             }
-            Body::Ask { .. } | Body::Bye | Body::Unknown => (),
+            Body::Ask { .. } | Body::Reports { .. } | Body::Bye | Body::Unknown => (),
             change => {
                 // A late one is passed over; the sum in the next beat tells whether it is missed.
                 if message.seq <= self.seq {

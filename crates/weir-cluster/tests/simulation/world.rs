@@ -381,7 +381,7 @@ impl Sim {
                         self.store.records.insert(record.id.clone(), *record);
                     }
                 }
-                Output::Lease(_) => (),
+                Output::Report(_) | Output::Lease(_) => (),
             }
         }
         // Who lost a stream serves it no more.

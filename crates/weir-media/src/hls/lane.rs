@@ -42,7 +42,8 @@ impl Lane {
     }
 
     pub(super) const fn last_duration_us(&self) -> i64 {
-        self.last_duration * 1_000_000 / self.timescale
+        // A gap of years overflows 64 bits.
+        (self.last_duration as i128 * 1_000_000 / self.timescale as i128) as i64
     }
 
     /// Takes a frame; gives the one held before with its duration. `samples`: ticks of an audio

@@ -110,6 +110,15 @@ impl Packager {
         }
     }
 
+    /// Numbers segments from `msn` on, instead of from 0: for whoever goes on with a stream that others
+    /// have packaged before, whose players shall not see numbers that run backwards. Ignored once a
+    /// segment is complete.
+    pub fn count_from(&mut self, msn: u64) {
+        if !self.has_content() {
+            self.window.next_msn = msn;
+        }
+    }
+
     /// Takes the next item. `wall_at_zero_us`: the wall clock (Unix microseconds) at which the
     /// stream's time 0 lies. Returns whether anything a client can see changed. An error means
     /// the item is left out: a codec the container does not carry, or encryption without a key.
@@ -129,7 +138,7 @@ impl Packager {
     /// discontinuity. Returns whether anything a client can see changed.
     pub fn pause(&mut self) -> bool {
         let changed = self.end_open_segment();
-        self.discontinuity_due |= self.window.next_msn > 0;
+        self.discontinuity_due |= self.has_content();
         self.restart_lanes();
         changed
     }
@@ -200,7 +209,7 @@ impl Packager {
         };
         let keeps = (old.video.is_none() || old.video == tracks.video)
             && (old.audio.is_none() || old.audio == tracks.audio);
-        if !keeps || self.window.next_msn > 0 {
+        if !keeps || self.has_content() {
             return false;
         }
         if old.video.is_none() {

@@ -93,6 +93,23 @@ fn a_segment_is_the_sum_of_its_parts() {
 }
 
 #[test]
+fn who_goes_on_with_a_stream_goes_on_counting() {
+    let mut packager = Packager::new(config(Container::Fmp4, Some(200_000)));
+    packager.count_from(700);
+    packager.push(&Item::Tracks(Arc::new(tracks())), 0).unwrap();
+    assert_eq!(packager.blocking(701, Some(0)), Blocking::Wait);
+    assert_eq!(packager.blocking(702, None), Blocking::TooFarAhead);
+    push_all(&mut packager, frames(0, 4_500_000, 40_000, 2_000_000));
+    packager.count_from(3);
+    assert_eq!(packager.head(), Head { msn: 702, parts: 2 });
+    let text = packager.media_playlist(&PlaylistOptions::default());
+    assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:700\n"), "{text}");
+    assert!(text.contains("seg-e1-701.m4s"), "{text}");
+    assert!(!text.contains("DISCONTINUITY"), "{text}");
+    assert!(packager.segment(700).is_some() && packager.segment(0).is_none());
+}
+
+#[test]
 fn a_blocking_request_waits_for_exactly_what_it_asks_for() {
     let mut packager = started(config(Container::Fmp4, Some(200_000)));
     assert_eq!(packager.blocking(0, None), Blocking::Wait);

@@ -73,6 +73,11 @@ impl Capabilities {
         row.is_some_and(|row| self.audio & 1 << row != 0)
     }
 
+    /// Whether the peer follows [`ask_to_reconnect`](super::ServerSession::ask_to_reconnect).
+    pub const fn can_reconnect(&self) -> bool {
+        self.caps_ex & CAPS_EX_RECONNECT != 0
+    }
+
     /// Reads the command object of `connect`, or the properties of its result.
     pub(super) fn from_object(object: &Value) -> Self {
         let mut capabilities = Self::default();

@@ -96,7 +96,7 @@ pub enum ClientEvent {
     },
     /// The server asks us to connect again, here or there, and then leave this connection.
     Reconnect {
-        /// Another `tcUrl`, if given.
+        /// Another `tcUrl`, if given; whole, even if it was sent relative to ours.
         tc_url: Option<String>,
     },
     /// The server ended the stream.
@@ -364,7 +364,8 @@ impl ClientSession {
             | "NetConnection.Connect.Closed" => self.events.push_back(ClientEvent::Closed),
             "NetConnection.Connect.ReconnectRequest" => {
                 let tc_url = info.property("tcUrl").and_then(Value::as_str);
-                let tc_url = tc_url.map(str::to_owned);
+                let tc_url = tc_url.filter(|url| !url.is_empty());
+                let tc_url = tc_url.map(|url| resolved(url, &self.url));
                 self.events.push_back(ClientEvent::Reconnect { tc_url });
             }
             _ => {}
@@ -387,6 +388,22 @@ impl ClientSession {
     fn command(&mut self, name: &str, transaction: f64, arguments: &[Value]) {
         self.link
             .send_command(0, name, transaction, &Value::Null, arguments);
+    }
+}
+
+/// A `tcUrl` that may be relative to the one we are connected to.
+fn resolved(tc_url: &str, base: &RtmpUrl) -> String {
+    let whole = base.tc_url();
+    let scheme = whole.split("//").next().unwrap_or_default();
+    if tc_url.starts_with("//") {
+        return format!("{scheme}{tc_url}");
+    }
+    match tc_url.strip_prefix('/') {
+        Some(app) => {
+            let authority = whole.strip_suffix(&base.app).unwrap_or(&whole);
+            format!("{authority}{app}")
+        }
+        None => tc_url.to_owned(),
     }
 }
 

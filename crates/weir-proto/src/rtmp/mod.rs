@@ -21,7 +21,9 @@ pub use capabilities::{
 };
 pub use client::{ClientEvent, ClientOptions, ClientSession};
 pub use error::{NUMBER_BAD_NAME, NUMBER_PROTOCOL, NUMBER_TOO_LARGE, RtmpError};
-pub use server::{PeerInfo, PublishMode, ServerConfig, ServerEvent, ServerSession, StatusRefusal};
+pub use server::{
+    PeerInfo, PublishMode, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
+};
 pub use url::{RtmpUrl, Target, UrlError};
 
 #[cfg(test)]

@@ -149,6 +149,15 @@ pub struct StatusRefusal<'a> {
     pub number: u16,
 }
 
+/// Another server that has what the peer wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redirect<'a> {
+    /// `rtmp://host:port/app`, what the peer shall connect to.
+    pub tc_url: &'a str,
+    /// The whole URL of the stream, its parameters included. Empty for the name it asked here.
+    pub url: &'a str,
+}
+
 /// One connection. Bytes in by [`receive`](Self::receive), then events out by
 /// [`poll_event`](Self::poll_event), then bytes out by [`take_output`](Self::take_output).
 #[derive(Debug)]

@@ -68,6 +68,11 @@ pub enum Format {
         /// The message stream id the player opened.
         msid: u32,
     },
+    /// Records for another node (`docs/ref/relay.md`).
+    Relay {
+        /// What is around them.
+        framing: Framing,
+    },
 }
 
 /// Chunk size we announce and mux with: most messages are one chunk, and a 16-bit reader still copes.
@@ -78,14 +83,16 @@ impl Format {
     pub const fn selection(self) -> Selection {
         match self {
             Self::Flv { selection, .. } | Self::Ts { selection, .. } => selection,
-            Self::Rtmp { .. } => Selection::ALL,
+            Self::Rtmp { .. } | Self::Relay { .. } => Selection::ALL,
         }
     }
 
     /// What is around the bytes.
     pub const fn framing(self) -> Framing {
         match self {
-            Self::Flv { framing, .. } | Self::Ts { framing, .. } => framing,
+            Self::Flv { framing, .. } | Self::Ts { framing, .. } | Self::Relay { framing } => {
+                framing
+            }
             Self::Rtmp { .. } => Framing::Raw,
         }
     }

@@ -7,6 +7,8 @@ pub mod format;
 pub mod mux;
 pub mod pool;
 pub mod sink;
+#[cfg(test)]
+mod tests;
 pub mod viewer;
 pub mod wire;
 mod worker;

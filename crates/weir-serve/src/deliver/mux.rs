@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use weir_base::Code;
 use weir_media::amf::Value;
 use weir_media::flv::{self, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO};
 use weir_media::{Frame, Item, Metadata, TrackKind, Tracks, ts};
 use weir_proto::rtmp::wire as chunks;
-use weir_proto::ws;
+use weir_proto::{relay, ws};
 
 use super::format::{Format, Framing, RTMP_CHUNK_BYTES};
 
@@ -19,6 +20,18 @@ pub const SKIP_NOTICE: &str = "onWeirSkip";
 const WEB_SOCKET_HEADER_BYTES: usize = 10;
 /// Digits kept free for the size line of an HTTP chunk.
 const CHUNK_LINE_BYTES: usize = 10;
+/// Breaks of the clock told of one by one. Who missed more takes the clock for another when it comes
+/// back, which costs it one break of its own.
+const MAX_TOLD_BREAKS: u64 = 16;
+
+/// Where a stream's times lie, for a form that tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockName {
+    /// [`weir_hub::Stream::timeline`] at this place.
+    pub timeline: u64,
+    /// Unix microseconds at which time 0 lies.
+    pub wall_at_zero_us: i64,
+}
 
 /// See the module's words.
 pub struct Mux {
@@ -45,6 +58,10 @@ impl Mux {
 
     /// Appends `item` to `out`, without framing.
     pub fn put(&mut self, item: &Item, dts_us: i64, out: &mut Vec<u8>) {
+        if let Format::Relay { .. } = self.format {
+            self.put_record(item, out);
+            return;
+        }
         match item {
             Item::Tracks(tracks) => {
                 self.set_tracks(tracks.clone());
@@ -60,13 +77,18 @@ impl Mux {
     }
 
     /// What a viewer that starts at `dts_us` needs first, without framing.
-    pub fn put_start(&mut self, dts_us: i64, out: &mut Vec<u8>) {
-        if let Format::Flv { .. } = self.format {
-            flv::write::put_file_header(
+    pub fn put_start(&mut self, clock: ClockName, dts_us: i64, out: &mut Vec<u8>) {
+        match self.format {
+            Format::Flv { .. } => flv::write::put_file_header(
                 out,
                 self.tracks.video.is_some(),
                 self.tracks.audio.is_some(),
-            );
+            ),
+            Format::Relay { .. } => {
+                let begin = relay::Begin::new(clock.timeline, clock.wall_at_zero_us);
+                relay::put_begin(out, &begin);
+            }
+            Format::Ts { .. } | Format::Rtmp { .. } => {}
         }
         self.put_resume(dts_us, out);
     }
@@ -89,14 +111,36 @@ impl Mux {
             // The tables stand in the shared bytes: a second set would break the continuity counters.
             return;
         }
+        if let Format::Relay { .. } = self.format {
+            relay::put_item(out, &Item::Tracks(self.tracks.clone()));
+            if let Some(metadata) = &self.metadata {
+                relay::put_item(out, &Item::Metadata(metadata.clone()));
+            }
+            return;
+        }
         self.put_metadata(out);
         self.put_headers(dts_us, out);
     }
 
-    /// Tells a viewer that it lost `frames`, where the form has a way to say so. Without framing.
-    pub fn put_skip_notice(format: Format, frames: u64, dts_us: i64, out: &mut Vec<u8>) {
-        if matches!(format, Format::Ts { .. }) {
-            return;
+    /// Tells a viewer that it lost `frames`, and `breaks` of the clock among them, where the form has a
+    /// way to say so. Without framing.
+    pub fn put_skip_notice(
+        format: Format,
+        frames: u64,
+        breaks: u64,
+        dts_us: i64,
+        out: &mut Vec<u8>,
+    ) {
+        match format {
+            Format::Ts { .. } => return,
+            // The times say the rest.
+            Format::Relay { .. } => {
+                for _ in 0..breaks.min(MAX_TOLD_BREAKS) {
+                    relay::put_item(out, &Item::Discontinuity);
+                }
+                return;
+            }
+            Format::Flv { .. } | Format::Rtmp { .. } => {}
         }
         let mut body = Vec::new();
         Value::string(SKIP_NOTICE).encode(&mut body);
@@ -106,6 +150,22 @@ impl Mux {
             Format::Rtmp { msid } => put_rtmp(out, CSID_DATA, dts_us, TAG_SCRIPT, msid, &body, &[]),
             _ => flv::write::put_tag(out, TAG_SCRIPT, wire_ms(dts_us), &body, &[]),
         }
+    }
+
+    /// Says goodbye, where the form has a way to. Without framing.
+    pub fn put_end(format: Format, code: Code, out: &mut Vec<u8>) {
+        if let Format::Relay { .. } = format {
+            relay::put_end(out, code.number(), code.entry().message, None);
+        }
+    }
+
+    fn put_record(&mut self, item: &Item, out: &mut Vec<u8>) {
+        match item {
+            Item::Tracks(tracks) => self.set_tracks(tracks.clone()),
+            Item::Metadata(metadata) => self.metadata = Some(metadata.clone()),
+            Item::Frame(_) | Item::Discontinuity => {}
+        }
+        relay::put_item(out, item);
     }
 
     fn set_tracks(&mut self, tracks: Arc<Tracks>) {
@@ -124,7 +184,7 @@ impl Mux {
     /// At time 0 wherever it stands: ffmpeg takes metadata with a time for a text track.
     fn put_metadata(&mut self, out: &mut Vec<u8>) {
         let body = match self.format {
-            Format::Ts { .. } => return,
+            Format::Ts { .. } | Format::Relay { .. } => return,
             Format::Flv { .. } | Format::Rtmp { .. } => {
                 flv::write::on_metadata_body(&self.tracks, self.metadata.as_deref())
             }
@@ -183,7 +243,7 @@ impl Mux {
     ) {
         match self.format {
             Format::Rtmp { msid } => put_rtmp(out, csid, dts_us, tag_type, msid, head, payload),
-            Format::Flv { .. } | Format::Ts { .. } => {
+            Format::Flv { .. } | Format::Ts { .. } | Format::Relay { .. } => {
                 flv::write::put_tag(out, tag_type, wire_ms(dts_us), head, payload);
             }
         }

@@ -172,7 +172,7 @@ impl PoolInner {
 pub(super) struct Seat(Arc<AtomicUsize>);
 
 impl Seat {
-    fn take(viewers: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn take(viewers: &Arc<AtomicUsize>) -> Self {
         viewers.fetch_add(1, Ordering::Relaxed);
         Self(viewers.clone())
     }

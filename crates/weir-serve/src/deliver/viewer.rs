@@ -7,7 +7,7 @@ use bytes::Bytes;
 use weir_base::{Code, limits};
 use weir_hub::{ClientGuard, Stream};
 use weir_proto::rtmp::{ServerEvent, ServerSession};
-use weir_proto::ws;
+use weir_proto::{relay, ws};
 
 use super::format::{Format, Framing};
 use super::mux::{self, Mux};
@@ -20,6 +20,8 @@ pub(crate) const STREAM_OVER: &str = "NetStream.Play.UnpublishNotify";
 /// RTMP's status when this one connection is.
 pub(crate) const CONNECTION_OVER: &str = "NetConnection.Connect.Closed";
 
+/// Microseconds of silence after which a node is told that all is well.
+const BEAT_EVERY_US: i64 = 1_000_000;
 /// Reads from one viewer's socket before the others have their turn.
 const READS_PER_TURN: usize = 16;
 
@@ -62,6 +64,8 @@ pub(super) struct Viewer {
     seq: u64,
     offset: usize,
     frames_before: u64,
+    /// The stream's timeline as it has heard of it.
+    timeline: u64,
     place: Place,
     has_begun: bool,
     blocked: bool,
@@ -135,6 +139,7 @@ impl Viewer {
             seq: 0,
             offset: 0,
             frames_before: 0,
+            timeline: 0,
             place: Place::Waiting,
             has_begun: false,
             blocked: false,
@@ -185,6 +190,21 @@ impl Viewer {
         self.blocked && now_us - self.last_progress_us > limit_us
     }
 
+    /// A node that hears nothing for long takes the connection for dead: it is told that there is
+    /// nothing to tell. `wall_us` in Unix microseconds.
+    pub(super) fn beat(&mut self, window: &Window<'_>, wall_us: i64) {
+        let Format::Relay { framing } = window.format else {
+            return;
+        };
+        let is_due = window.now_us - self.last_progress_us >= BEAT_EVERY_US;
+        if !is_due || self.has_words() || self.place == Place::Ending {
+            return;
+        }
+        let mut beat = Vec::new();
+        relay::put_beat(&mut beat, wall_us);
+        self.own.extend_from_slice(&mux::framed(framing, &beat));
+    }
+
     /// The stream is over: says goodbye once everything has been sent.
     pub(super) fn end(&mut self, window: &Window<'_>, code: Code) {
         let has_all = self.place != Place::Running || self.seq >= window.view.next;
@@ -199,6 +219,10 @@ impl Viewer {
             return;
         }
         self.place = Place::Ending;
+        let mut words = Vec::new();
+        Mux::put_end(format, code, &mut words);
+        self.own
+            .extend_from_slice(&mux::framed(format.framing(), &words));
         match format.framing() {
             Framing::Chunked => self.own.extend_from_slice(b"0\r\n\r\n"),
             Framing::WebSocket => ws::put_close(&mut self.own, code.entry().ws, &code.to_string()),
@@ -292,10 +316,10 @@ impl Viewer {
         if self.offset == 0 {
             return;
         }
-        let batch = window.batches.get(index_of(window, self.seq));
-        self.held = batch
-            .map(|batch| batch.bytes.slice(self.offset.min(batch.bytes.len())..))
-            .unwrap_or_default();
+        if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
+            self.held = batch.bytes.slice(self.offset.min(batch.bytes.len())..);
+            self.timeline = batch.timeline;
+        }
         self.offset = 0;
     }
 
@@ -303,6 +327,10 @@ impl Viewer {
     fn find_place(&mut self, window: &Window<'_>) {
         self.note_fall(window);
         if !matches!(self.place, Place::Fallen | Place::Waiting) {
+            return;
+        }
+        // Its headers have not even gone out since the last fall: more of them would pile up.
+        if self.place == Place::Fallen && self.has_words() {
             return;
         }
         // What the wire let go of may still be in the loop's list: nobody goes back to that.
@@ -321,8 +349,9 @@ impl Viewer {
             let lost = batch.frames_before.saturating_sub(self.frames_before);
             self.client.add_skip(lost);
             window.stream.add_skipped_frames(lost);
+            let breaks = join.timeline.wrapping_sub(self.timeline);
             let mut notice = Vec::new();
-            Mux::put_skip_notice(window.format, lost, batch.dts_us, &mut notice);
+            Mux::put_skip_notice(window.format, lost, breaks, batch.dts_us, &mut notice);
             self.own
                 .extend_from_slice(&mux::framed(window.format.framing(), &notice));
         }
@@ -338,6 +367,7 @@ impl Viewer {
         self.hold_rest(window);
         self.seq = seq;
         self.frames_before = batch.frames_before;
+        self.timeline = join.timeline;
     }
 
     fn write_socket(&mut self, window: &Window<'_>) -> io::Result<usize> {
@@ -424,6 +454,9 @@ impl Viewer {
 
     fn next_batch(&mut self, window: &Window<'_>) {
         self.offset = 0;
+        if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
+            self.timeline = batch.timeline;
+        }
         self.seq += 1;
         if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
             self.frames_before = batch.frames_before;

@@ -13,7 +13,7 @@ use weir_hub::{JoinPoint, ReadOutcome, Stream};
 use weir_media::{Frame, Item, TrackKind};
 
 use super::format::{Format, Framing};
-use super::mux::{self, Mux};
+use super::mux::{self, ClockName, Mux};
 
 /// Items taken from the ring under one lock.
 const ITEMS_PER_READ: usize = 256;
@@ -35,6 +35,8 @@ pub struct Batch {
     pub join: Option<Arc<Join>>,
     /// Frames in this wire before this batch.
     pub frames_before: u64,
+    /// The stream's timeline after this batch: one more with each discontinuity.
+    pub timeline: u64,
     /// Decode time of the first frame.
     pub dts_us: i64,
 }
@@ -46,6 +48,8 @@ pub struct Join {
     pub start: Bytes,
     /// For a viewer that skipped.
     pub resume: Bytes,
+    /// The stream's timeline here.
+    pub timeline: u64,
 }
 
 /// See the module's words.
@@ -68,6 +72,8 @@ struct State {
     first: u64,
     bytes: usize,
     frames: u64,
+    /// The stream's timeline at `cursor`.
+    timeline: u64,
     last_us: i64,
     last_join_us: i64,
     last_video_us: i64,
@@ -95,6 +101,7 @@ impl Wire {
             first: 0,
             bytes: 0,
             frames: 0,
+            timeline: 0,
             last_us: 0,
             last_join_us: 0,
             last_video_us: 0,
@@ -170,16 +177,17 @@ impl State {
     }
 
     fn start(&mut self, wire: &Wire) -> bool {
-        let Some(JoinPoint {
+        let Some((join, timeline)) = wire.stream.newest_join() else {
+            return false;
+        };
+        let JoinPoint {
             seq,
             dts_us,
             tracks,
             metadata,
-        }) = wire.stream.ring.newest_join()
-        else {
-            return false;
-        };
+        } = join;
         self.cursor = seq;
+        self.timeline = timeline;
         self.last_us = dts_us;
         self.last_join_us = i64::MIN / 2;
         self.last_video_us = dts_us;
@@ -199,7 +207,7 @@ impl State {
                 }
                 if self.may_join(frame) {
                     self.last_join_us = frame.dts_us;
-                    join = self.join_at(framing, frame.dts_us);
+                    join = self.join_at(wire, frame.dts_us);
                 }
                 self.last_us = frame.dts_us;
                 if frame.track == TrackKind::Video {
@@ -222,6 +230,9 @@ impl State {
                 mux.put(item, self.last_us, &mut open.bytes);
             }
             self.frames += u64::from(matches!(item, Item::Frame(_)));
+            if matches!(item, Item::Discontinuity) {
+                self.timeline = self.timeline.wrapping_add(1);
+            }
         }
         self.close(&mut open);
         self.scratch = open.bytes;
@@ -238,20 +249,26 @@ impl State {
         frame.dts_us.saturating_sub(self.last_join_us) >= AUDIO_JOIN_EVERY_US
     }
 
-    fn join_at(&mut self, framing: Framing, dts_us: i64) -> Option<Arc<Join>> {
+    fn join_at(&mut self, wire: &Wire, dts_us: i64) -> Option<Arc<Join>> {
+        let framing = wire.format.framing();
+        let clock = ClockName {
+            timeline: self.timeline,
+            wall_at_zero_us: wire.stream.wall_at_zero_us(),
+        };
         let mux = self.mux.as_mut()?;
         let (mut start, mut resume) = (Vec::new(), Vec::new());
-        mux.put_start(dts_us, &mut start);
+        mux.put_start(clock, dts_us, &mut start);
         mux.put_resume(dts_us, &mut resume);
         Some(Arc::new(Join {
             start: mux::framed(framing, &start).into(),
             resume: mux::framed(framing, &resume).into(),
+            timeline: self.timeline,
         }))
     }
 
     fn close(&mut self, open: &mut OpenBatch) {
         let seq = self.first + self.batches.len() as u64;
-        if let Some(batch) = open.close(seq) {
+        if let Some(batch) = open.close(seq, self.timeline) {
             self.bytes += batch.bytes.len() + BATCH_OVERHEAD_BYTES;
             self.batches.push_back(batch);
         }
@@ -305,7 +322,7 @@ impl OpenBatch {
         self.bytes.len() == self.room
     }
 
-    fn close(&mut self, seq: u64) -> Option<Batch> {
+    fn close(&mut self, seq: u64, timeline: u64) -> Option<Batch> {
         if self.is_empty() {
             return None;
         }
@@ -318,6 +335,7 @@ impl OpenBatch {
             bytes,
             join: self.join.take(),
             frames_before: self.frames_before,
+            timeline,
             dts_us: self.dts_us,
         })
     }

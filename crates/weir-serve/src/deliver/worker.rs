@@ -256,6 +256,7 @@ impl Worker {
         if check {
             self.next_check_us = now_us + CHECK_EVERY_US;
         }
+        let wall_us = self.clock.wall_us();
         let mut over = Vec::new();
         for (_, slot) in &mut self.slots {
             slot.sync();
@@ -283,6 +284,9 @@ impl Worker {
                         continue;
                     }
                     viewer.last_words(window.format, code, CONNECTION_OVER);
+                }
+                if check {
+                    viewer.beat(&window, wall_us);
                 }
                 // A full socket says when it has room; a relay has no way to.
                 if viewer.is_blocked() && matches!(viewer.sink, Sink::Socket(_)) {
@@ -403,6 +407,7 @@ pub(super) const fn protocol_of(format: Format) -> Protocol {
     match format {
         Format::Rtmp { .. } => Protocol::Rtmp,
         Format::Ts { .. } => Protocol::HttpTs,
+        Format::Relay { .. } => Protocol::Relay,
         Format::Flv {
             framing: super::format::Framing::WebSocket,
             ..

@@ -25,6 +25,12 @@ impl Page {
         }
     }
 
+    /// The text.
+    pub fn text(&self) -> &str {
+        // It was made of one.
+        std::str::from_utf8(&self.plain).unwrap_or_default()
+    }
+
     /// The text, gzipped.
     pub fn gzip(&self) -> Bytes {
         self.gzip

@@ -8,9 +8,19 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Frame, SizeHint};
+use weir_media::hls::Resource;
 
 /// The media type of AES keys.
-pub(super) const KEY_TYPE: &str = "application/octet-stream";
+const KEY_TYPE: &str = "application/octet-stream";
+
+/// The media type of a piece.
+pub(super) const fn kind_of(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Init { .. } | Resource::Segment { .. } | Resource::Part { .. } => "video/mp4",
+        Resource::TsSegment { .. } => "video/mp2t",
+        Resource::Key { .. } => KEY_TYPE,
+    }
+}
 
 /// The answer with `pieces`, `length` bytes together: whole, a range, or "not modified".
 pub(super) fn piece_response(

@@ -1,15 +1,14 @@
 //! One packager at work: follows the ring, renders after each change, rests when nobody asks.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use weir_base::{ids, limits};
+use weir_base::ids;
 use weir_hub::{Protocol, ReadOutcome, Stream};
 use weir_media::Item;
 use weir_media::hls::{
@@ -18,6 +17,7 @@ use weir_media::hls::{
 };
 
 use super::page::{Page, Pages};
+use super::sessions::{SESSION_US, Sessions};
 use crate::config::HlsConfig;
 use crate::context::Context;
 
@@ -27,8 +27,6 @@ const ITEMS_PER_READ: usize = 256;
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// How often somebody is looked for who still watches.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Microseconds after which a viewer who asks no more is gone.
-const SESSION_US: i64 = 10_000_000;
 
 /// See the module's words.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ pub struct Station {
     pages: watch::Sender<Arc<Pages>>,
     last_asked_us: AtomicI64,
     idle_us: i64,
-    sessions: Mutex<HashMap<u64, i64>>,
+    sessions: Sessions,
 }
 
 impl Station {
@@ -87,7 +85,7 @@ impl Station {
             pages: watch::Sender::default(),
             last_asked_us: AtomicI64::new(context.hub.clock().now_us()),
             idle_us,
-            sessions: Mutex::default(),
+            sessions: Sessions::default(),
         }
     }
 
@@ -105,29 +103,21 @@ impl Station {
         Arc::ptr_eq(&self.stream, stream)
     }
 
-    /// Somebody asked: counts it as a viewer for a while.
-    pub(super) fn asked(&self, now_us: i64, ip: IpAddr, agent: &[u8]) {
+    /// Somebody asked, a viewer or another node: it goes on for a while.
+    pub(super) fn touch(&self, now_us: i64) {
         self.last_asked_us.store(now_us, Ordering::Relaxed);
-        let mut hasher = DefaultHasher::new();
-        (ip, agent).hash(&mut hasher);
-        let mut sessions = self.sessions.lock();
-        let session = hasher.finish();
-        let known = sessions.len();
-        match sessions.get_mut(&session) {
-            Some(seen_us) => *seen_us = now_us,
-            None if known < limits::HLS_SESSIONS_PER_STREAM => {
-                sessions.insert(session, now_us);
-                self.stream.add_viewers(Protocol::Hls, 1);
-            }
-            None => {}
+    }
+
+    /// Counts a viewer who asked for a while.
+    pub(super) fn asked(&self, now_us: i64, ip: IpAddr, headers: &HeaderMap) {
+        if self.sessions.asked(now_us, ip, headers) {
+            self.stream.add_viewers(Protocol::Hls, 1);
         }
     }
 
     fn forget_sessions(&self, older_than_us: i64) {
-        let mut sessions = self.sessions.lock();
-        let before = sessions.len();
-        sessions.retain(|_, seen_us| *seen_us > older_than_us);
-        let gone = i32::try_from(before - sessions.len()).unwrap_or(i32::MAX);
+        let gone = self.sessions.forget(older_than_us);
+        let gone = i32::try_from(gone).unwrap_or(i32::MAX);
         self.stream.add_viewers(Protocol::Hls, -gone);
     }
 
@@ -241,6 +231,12 @@ impl Follower {
     /// The first time at the oldest keyframe, to have a window at once.
     fn begin(&mut self, changed: &mut bool) -> Option<u64> {
         let join = self.station.stream.ring.oldest_join()?;
+        // By the stream's clock, which goes with it: on whichever node it is packaged next, numbers go on
+        // about where they were and do not run backwards.
+        let msn = join.dts_us / self.station.segment_us.max(1);
+        let mut packager = self.station.packager.lock();
+        packager.count_from(u64::try_from(msn).unwrap_or(0));
+        drop(packager);
         self.items.clear();
         self.items.push(Item::Tracks(join.tracks));
         *changed |= self.push();

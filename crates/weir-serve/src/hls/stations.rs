@@ -1,4 +1,5 @@
-//! Which stations run: at most one per stream, container and selection.
+//! Which stations run: at most one per stream, container and selection. Beside them, what other nodes
+//! package.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use weir_base::{Code, Refusal, limits};
 use weir_hub::{Stream, StreamKey};
 use weir_media::hls::{Container, Selection};
 
+use super::edge::Edge;
 use super::station::Station;
 use crate::context::Context;
 
@@ -17,11 +19,33 @@ use crate::context::Context;
 pub struct Stations {
     map: Mutex<HashMap<StationKey, Arc<Station>>>,
     blocked: AtomicUsize,
+    edge: Edge,
 }
 
 type StationKey = (StreamKey, Container, Selection);
 
+/// All forms a stream can be packaged in.
+const FORMS: &[(Container, Selection)] = &[
+    (Container::Fmp4, Selection::Both),
+    (Container::Fmp4, Selection::VideoOnly),
+    (Container::Fmp4, Selection::AudioOnly),
+    (Container::Ts, Selection::Both),
+];
+
 impl Stations {
+    /// HLS of streams that other nodes package.
+    pub const fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Whether any station of a stream runs.
+    pub(super) fn runs(&self, key: &StreamKey) -> bool {
+        let map = self.map.lock();
+        FORMS
+            .iter()
+            .any(|(container, selection)| map.contains_key(&(key.clone(), *container, *selection)))
+    }
+
     /// The running station.
     pub fn find(
         &self,

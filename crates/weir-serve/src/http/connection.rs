@@ -17,7 +17,7 @@ use weir_proto::ws;
 
 use super::head::{First, Head, read_first};
 use super::live::{LiveRequest, Opened};
-use super::reply::{refusal_json, status};
+use super::reply::{moved_to, refusal_json, status};
 use super::route::{LiveContainer, Route, is_play, query, route};
 use super::service::{ApiService, MediaService};
 use super::web_socket;
@@ -147,6 +147,8 @@ async fn serve_media(
         host: head.host.as_deref(),
         query: &query,
         client,
+        target: &head.target(),
+        authorization: head.authorization.as_deref(),
     };
     serve_live(&context, socket, head, request).await;
 }
@@ -246,11 +248,11 @@ async fn refuse(socket: &mut TcpStream, head: &Head, refusal: &Refusal) {
             ws::put_close(
                 &mut answer,
                 refusal.code.entry().ws,
-                &refusal.code.to_string(),
+                &web_socket::close_reason(refusal),
             );
             answer
         }
-        None => refusal_answer(refusal),
+        None => refusal_answer(refusal, &head.target()),
     };
     let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
     let _ = tokio::time::timeout(limit, async {
@@ -263,11 +265,13 @@ async fn refuse(socket: &mut TcpStream, head: &Head, refusal: &Refusal) {
     .await;
 }
 
-fn refusal_answer(refusal: &Refusal) -> Vec<u8> {
+fn refusal_answer(refusal: &Refusal, target: &str) -> Vec<u8> {
     let status = status(refusal.code);
     let body = refusal_json(refusal);
+    let moved = moved_to(refusal, target);
+    let location = moved.map_or(String::new(), |place| format!("Location: {place}\r\n"));
     let mut answer = format!(
-        "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+        "HTTP/1.1 {} {}\r\n{location}Content-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
          Access-Control-Allow-Origin: *\r\nServer: weir\r\nConnection: close\r\n\r\n",
         status.as_u16(),
         status.canonical_reason().unwrap_or("Refused"),

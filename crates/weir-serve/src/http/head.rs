@@ -26,6 +26,8 @@ pub struct Head {
     pub host: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
+    /// `Authorization`.
+    pub authorization: Option<String>,
     /// `X-Forwarded-For`, all of them joined.
     pub forwarded_for: Option<String>,
     /// `Sec-WebSocket-Key`, where the request is a WebSocket upgrade.
@@ -36,11 +38,21 @@ pub struct Head {
     pub bytes: usize,
 }
 
+impl Head {
+    /// Path and query as they were asked for.
+    pub fn target(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
 /// What the first bytes of a connection are.
 #[derive(Debug)]
 pub enum First {
     /// A GET whose head is complete; the bytes behind it are not ours to drop.
-    Get(Head),
+    Get(Box<Head>),
     /// Something else: for hyper.
     Other,
 }
@@ -87,7 +99,8 @@ pub fn look(read: &[u8]) -> Option<First> {
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(read) {
         Ok(httparse::Status::Complete(bytes)) => {
-            Some(head_of(&request, bytes).map_or(First::Other, First::Get))
+            let head = head_of(&request, bytes).map(Box::new);
+            Some(head.map_or(First::Other, First::Get))
         }
         Ok(httparse::Status::Partial) if read.len() < limits::HTTP_HEAD_BYTES => None,
         // Too long or malformed: hyper has the right answers for these.
@@ -115,6 +128,7 @@ fn head_of(request: &httparse::Request<'_, '_>, bytes: usize) -> Option<Head> {
         };
         match header.name.to_ascii_lowercase().as_str() {
             "host" => head.host = Some(value.to_owned()),
+            "authorization" => head.authorization = Some(value.to_owned()),
             "origin" => head.origin = Some(value.to_owned()),
             "x-forwarded-for" => match &mut head.forwarded_for {
                 Some(all) => *all = format!("{all},{value}"),

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use weir_base::Refusal;
 use weir_base::sign::Action;
-use weir_hub::{ClientGuard, Protocol, Role, Stream};
+use weir_base::{Code, Refusal};
+use weir_cluster::route::Via;
+use weir_hub::{ClientGuard, Protocol, Role, Stream, StreamKey};
 
-use super::route::LiveContainer;
+use super::route::{LiveContainer, parameter};
 use crate::context::{Asked, Context};
 use crate::deliver::{Format, Framing, Selection};
 use crate::ingest::rtmp::wait_of;
+use crate::node::Want;
 
 /// A request for an endless stream.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +21,7 @@ pub struct LiveRequest<'a> {
     pub app: &'a str,
     /// Stream.
     pub stream: &'a str,
-    /// FLV or TS.
+    /// FLV, TS or the relay form.
     pub container: LiveContainer,
     /// What stands around it.
     pub framing: Framing,
@@ -29,6 +31,10 @@ pub struct LiveRequest<'a> {
     pub query: &'a [(String, String)],
     /// The client.
     pub client: SocketAddr,
+    /// Path and query as they were asked for.
+    pub target: &'a str,
+    /// `Authorization`: another node's proof.
+    pub authorization: Option<&'a str>,
 }
 
 /// An admitted request.
@@ -45,6 +51,7 @@ impl LiveRequest<'_> {
     /// How the viewer is counted.
     pub const fn protocol(&self) -> Protocol {
         match (self.container, self.framing) {
+            (LiveContainer::Relay, _) => Protocol::Relay,
             (LiveContainer::Ts, _) => Protocol::HttpTs,
             (LiveContainer::Flv, Framing::WebSocket) => Protocol::WsFlv,
             (LiveContainer::Flv, _) => Protocol::HttpFlv,
@@ -56,6 +63,7 @@ impl LiveRequest<'_> {
         match self.container {
             LiveContainer::Flv => "video/x-flv",
             LiveContainer::Ts => "video/mp2t",
+            LiveContainer::Relay => weir_proto::relay::CONTENT_TYPE,
         }
     }
 
@@ -64,21 +72,14 @@ impl LiveRequest<'_> {
     /// # Errors
     /// The refusal to answer with.
     pub async fn open(&self, context: &Context) -> Result<Opened, Refusal> {
-        let asked = Asked {
-            action: Action::Play,
-            host: self.host,
-            app: self.app,
-            stream: self.stream,
-            query: self.query,
-            ip: self.client.ip(),
-            protocol: self.protocol(),
-            is_cross_site: false,
+        let (key, want) = match self.container {
+            LiveContainer::Relay => self.admit_node(context)?,
+            _ => (self.admit(context).await?, self.want()),
         };
-        let (key, _) = context.admit(&asked).await?;
-        let stream = context.hub.wait_live(&key, wait_of(self.query)).await?;
+        let stream = context.node.open(context, &key, &want).await?;
         let format = self.format();
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
-            return Err(Refusal::new(weir_base::Code::CodecUnsupported, why));
+            return Err(Refusal::new(Code::CodecUnsupported, why));
         }
         let now_us = context.hub.clock().now_us();
         let client =
@@ -93,6 +94,37 @@ impl LiveRequest<'_> {
         })
     }
 
+    async fn admit(&self, context: &Context) -> Result<StreamKey, Refusal> {
+        let asked = Asked {
+            action: Action::Play,
+            host: self.host,
+            app: self.app,
+            stream: self.stream,
+            query: self.query,
+            ip: self.client.ip(),
+            protocol: self.protocol(),
+            is_cross_site: false,
+        };
+        let (key, _) = context.admit(&asked).await?;
+        Ok(key)
+    }
+
+    fn want(&self) -> Want {
+        Want::client(self.protocol(), wait_of(self.query))
+    }
+
+    /// Another node of the cluster: it has admitted its viewers itself.
+    fn admit_node(&self, context: &Context) -> Result<(StreamKey, Want), Refusal> {
+        context.node.asker(self.target, self.authorization)?;
+        if context.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
+        let vhost = parameter(self.query, "vhost").unwrap_or_default();
+        let key = StreamKey::new(vhost, self.app, self.stream)?;
+        let via = Via::parse(parameter(self.query, "via").unwrap_or_default())?;
+        Ok((key, Want { via, ..self.want() }))
+    }
+
     fn format(&self) -> Format {
         let selection = selection_of(self.query);
         match self.container {
@@ -102,6 +134,9 @@ impl LiveRequest<'_> {
             },
             LiveContainer::Ts => Format::Ts {
                 selection,
+                framing: self.framing,
+            },
+            LiveContainer::Relay => Format::Relay {
                 framing: self.framing,
             },
         }

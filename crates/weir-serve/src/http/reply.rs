@@ -16,8 +16,9 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
         .boxed_unsync()
 }
 
-/// A refusal as JSON with its status.
-pub fn refusal(refusal: &Refusal) -> Response<Body> {
+/// A refusal as JSON with its status; `target`, the path and query asked for, is appended to the place
+/// where the client shall go instead.
+pub fn refusal(refusal: &Refusal, target: &str) -> Response<Body> {
     let mut response = Response::new(full(refusal_json(refusal)));
     *response.status_mut() = status(refusal.code);
     let headers = response.headers_mut();
@@ -30,10 +31,22 @@ pub fn refusal(refusal: &Refusal) -> Response<Body> {
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
         HeaderValue::from_static("*"),
     );
+    if let Some(place) = moved_to(refusal, target)
+        && let Ok(place) = HeaderValue::from_str(&place)
+    {
+        headers.insert(header::LOCATION, place);
+    }
     if refusal.code.entry().http == 503 {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
     response
+}
+
+/// Where a client that asked for `target` is sent, if it is sent somewhere that HTTP can lead to.
+pub fn moved_to(refusal: &Refusal, target: &str) -> Option<String> {
+    let place = refusal.location.as_deref()?;
+    let is_moved = refusal.code == Code::Moved;
+    is_moved.then(|| format!("{}{target}", place.trim_end_matches('/')))
 }
 
 /// The HTTP status of a code.

@@ -11,14 +11,21 @@ const MAX_PATH_BYTES: usize = 4096;
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// An endless stream: `/{app}/{stream}.flv` or `.ts`.
+    /// An endless stream: `/{app}/{stream}.flv` or `.ts`, and `.weir` for other nodes.
     Live {
         /// App, all levels.
         app: String,
         /// Stream.
         stream: String,
-        /// FLV or MPEG-TS.
+        /// Its form.
         container: LiveContainer,
+    },
+    /// `/relay/{app}/{stream}`: another node hands a stream on to this one.
+    Relay {
+        /// App, all levels.
+        app: String,
+        /// Stream.
+        stream: String,
     },
     /// `/{app}/{stream}.m3u8`: the multivariant playlist.
     Multivariant {
@@ -54,6 +61,8 @@ pub enum LiveContainer {
     Flv,
     /// MPEG-TS.
     Ts,
+    /// The relay form, for other nodes alone.
+    Relay,
 }
 
 /// A file of a stream's HLS.
@@ -77,35 +86,22 @@ pub fn route(path: &str) -> Route {
     let Some((folder, file)) = path.rsplit_once('/') else {
         return Route::Other;
     };
-    if let Some(app) = folder.strip_prefix("slsp")
-        && (app.is_empty() || app.starts_with('/'))
-    {
-        return Route::Slsp {
-            app: app.trim_start_matches('/').into(),
-            stream: file.into(),
-        };
+    let below = |level| {
+        let app = folder.strip_prefix(level)?;
+        let app = (app.is_empty() || app.starts_with('/')).then(|| app.trim_start_matches('/'))?;
+        Some((app.to_owned(), file.to_owned()))
+    };
+    if let Some((app, stream)) = below("slsp") {
+        return Route::Slsp { app, stream };
+    }
+    if let Some((app, stream)) = below("relay") {
+        return Route::Relay { app, stream };
     }
     let first = folder.split('/').next().unwrap_or_default();
     if StreamKey::is_reserved(first) {
         return Route::Other;
     }
-    let hls_file = match file {
-        "hls.m3u8" => Some(HlsFile::Playlist(
-            hls::Container::Fmp4,
-            hls::Selection::Both,
-        )),
-        "video.m3u8" => Some(HlsFile::Playlist(
-            hls::Container::Fmp4,
-            hls::Selection::VideoOnly,
-        )),
-        "audio.m3u8" => Some(HlsFile::Playlist(
-            hls::Container::Fmp4,
-            hls::Selection::AudioOnly,
-        )),
-        "ts.m3u8" => Some(HlsFile::Playlist(hls::Container::Ts, hls::Selection::Both)),
-        _ => hls::parse_name(file).map(HlsFile::Piece),
-    };
-    if let Some(hls_file) = hls_file
+    if let Some(hls_file) = hls_file(file)
         && let Some((app, stream)) = folder.rsplit_once('/')
     {
         return Route::Hls {
@@ -126,6 +122,11 @@ pub fn route(path: &str) -> Route {
             stream: stream.into(),
             container: LiveContainer::Ts,
         },
+        Some((stream, "weir")) => Route::Live {
+            app,
+            stream: stream.into(),
+            container: LiveContainer::Relay,
+        },
         Some((stream, "m3u8")) => Route::Multivariant {
             app,
             stream: stream.into(),
@@ -134,9 +135,28 @@ pub fn route(path: &str) -> Route {
     }
 }
 
+/// The file of a stream's HLS that has this name.
+fn hls_file(file: &str) -> Option<HlsFile> {
+    use hls::{Container, Selection};
+    let (container, selection) = match file {
+        "hls.m3u8" => (Container::Fmp4, Selection::Both),
+        "video.m3u8" => (Container::Fmp4, Selection::VideoOnly),
+        "audio.m3u8" => (Container::Fmp4, Selection::AudioOnly),
+        "ts.m3u8" => (Container::Ts, Selection::Both),
+        _ => return hls::parse_name(file).map(HlsFile::Piece),
+    };
+    Some(HlsFile::Playlist(container, selection))
+}
+
 /// Whether an SLSP address is asked to play: `?play`, with any value.
 pub fn is_play(query: &[(String, String)]) -> bool {
     query.iter().any(|(name, _)| name == "play")
+}
+
+/// The first query parameter of this name.
+pub fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = query.iter().find(|(given, _)| given == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// Reads a query string.
@@ -202,6 +222,19 @@ mod tests {
         assert_eq!(
             route("/slspx/x.flv"),
             live("slspx", "x", LiveContainer::Flv)
+        );
+    }
+
+    #[test]
+    fn nodes_have_a_form_and_a_level_of_their_own() {
+        let relay = Route::Relay {
+            app: "a/b".into(),
+            stream: "x.flv".into(),
+        };
+        assert_eq!(route("/relay/a/b/x.flv"), relay);
+        assert_eq!(
+            route("/live/x.weir"),
+            live("live", "x", LiveContainer::Relay)
         );
     }
 

@@ -18,18 +18,21 @@ use tokio::sync::mpsc;
 use tower::Service;
 use tower::util::BoxCloneSyncService;
 use weir_base::{Code, Refusal, limits};
-use weir_hub::Protocol;
+use weir_cluster::route::Via;
+use weir_hub::{Grant, Protocol, StreamKey};
+use weir_proto::relay as relay_form;
 use weir_proto::ws;
 
 use super::connection::forwarded;
 use super::live::{LiveRequest, Opened};
 use super::reply::{Body, full, refusal};
-use super::route::{LiveContainer, Route, is_play, query, route};
+use super::route::{LiveContainer, Route, is_play, parameter, query, route};
 use super::web_socket;
 use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::hls;
-use crate::ingest::slsp;
+use crate::ingest::{relay, slsp};
+use crate::node::admit::Passed;
 
 /// Everything that is not media: pages and API, by the binary.
 pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
@@ -100,8 +103,10 @@ async fn media(
         return answer;
     }
     let query = query(request.uri().query());
+    let target = target_of(&request);
     let host = host_of(&request);
     let host = host.as_deref();
+    let authorization = text_of(request.headers(), &header::AUTHORIZATION);
     let (answer, protocol) = match route {
         Route::Live {
             app,
@@ -116,52 +121,62 @@ async fn media(
                 host,
                 query: &query,
                 client,
+                target: &target,
+                authorization: authorization.as_deref(),
             };
             (open_live(&context, request, live).await, live.protocol())
         }
         Route::Multivariant { app, stream } => {
-            let asked = hls::http::HlsRequest {
-                app: &app,
-                stream: &stream,
-                host,
-                query: &query,
-                client,
-            };
-            (
-                hls::http::multivariant(&context, &asked, request.headers()).await,
-                Protocol::Hls,
-            )
+            let asked = hls_request((&app, &stream), host, &query, &target, client);
+            let answer = hls::http::multivariant(&context, &asked, request.headers()).await;
+            (answer, Protocol::Hls)
         }
         Route::Hls { app, stream, file } => {
-            let asked = hls::http::HlsRequest {
-                app: &app,
-                stream: &stream,
-                host,
-                query: &query,
-                client,
-            };
-            (
-                hls::http::file(&context, &asked, &file, request.headers()).await,
-                Protocol::Hls,
-            )
+            let asked = hls_request((&app, &stream), host, &query, &target, client);
+            let answer = hls::http::file(&context, &asked, &file, request.headers()).await;
+            (answer, Protocol::Hls)
         }
         Route::Slsp { app, stream } => {
             let name = (app, stream);
             let answer = open_slsp(&context, request, name, query, client).await;
             (answer, Protocol::Slsp)
         }
+        Route::Relay { app, stream } => {
+            let proof = authorization.as_deref();
+            let asked = (app, stream, target.as_str(), proof);
+            let answer = open_relay(&context, request, asked, &query, client).await;
+            (answer, Protocol::Relay)
+        }
         Route::Other => (Err(Code::NotFound.into()), Protocol::Hls),
     };
     answer.unwrap_or_else(|refused| {
         context.refused(&refused, protocol, asked_to(protocol), client.ip());
-        refusal(&refused)
+        refusal(&refused, &target)
     })
+}
+
+const fn hls_request<'a>(
+    (app, stream): (&'a str, &'a str),
+    host: Option<&'a str>,
+    query: &'a [(String, String)],
+    target: &'a str,
+    client: SocketAddr,
+) -> hls::http::HlsRequest<'a> {
+    hls::http::HlsRequest {
+        app,
+        stream,
+        host,
+        query,
+        target,
+        client,
+    }
 }
 
 /// What a client wanted, for the log.
 const fn asked_to(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Slsp => "publish",
+        Protocol::Relay => "relay",
         _ => "play",
     }
 }
@@ -173,7 +188,7 @@ fn answer_method(method: &Method) -> Option<Response<Body>> {
         Method::OPTIONS => Some(preflight()),
         _ => {
             let words = "media answers GET, HEAD and OPTIONS";
-            let mut response = refusal(&Refusal::new(Code::ProtocolError, words));
+            let mut response = refusal(&Refusal::new(Code::ProtocolError, words), "");
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             Some(response)
         }
@@ -190,13 +205,14 @@ async fn open_slsp(
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET || !is_web_socket(request.headers()) {
         let words = "this address speaks SLSP: it wants a WebSocket (docs/ref/slsp.md)";
-        let mut response = refusal(&Refusal::new(Code::ProtocolError, words));
+        let mut response = refusal(&Refusal::new(Code::ProtocolError, words), "");
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
         let headers = response.headers_mut();
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return Ok(response);
     }
     let host = host_of(&request);
+    let target = target_of(&request);
     if is_play(&query) {
         let live = LiveRequest {
             app: &app,
@@ -206,6 +222,8 @@ async fn open_slsp(
             host: host.as_deref(),
             query: &query,
             client,
+            target: &target,
+            authorization: None,
         };
         return open_live(context, request, live).await;
     }
@@ -234,6 +252,71 @@ async fn open_slsp(
     Ok(answer)
 }
 
+/// A stream that another node hands on to this one.
+async fn open_relay(
+    context: &Context,
+    mut request: Request<Incoming>,
+    (app, stream, target, proof): (String, String, &str, Option<&str>),
+    query: &[(String, String)],
+    client: SocketAddr,
+) -> Result<Response<Body>, Refusal> {
+    let from = context.node.asker(target, proof)?;
+    let parameter = |name: &str| parameter(query, name);
+    let key = StreamKey::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
+    if let Some(passed) = Passed::read(&key, query)? {
+        let admits = passed.admit(context).await?;
+        let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
+        return Ok(Response::new(full(json)));
+    }
+    let upgrade = text_of(request.headers(), &header::UPGRADE);
+    if !upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(relay_form::UPGRADE)) {
+        let words = "this address takes streams of other nodes: it wants an upgrade to weir-relay";
+        return Err(Refusal::new(Code::ProtocolError, words));
+    }
+    if context.shutdown.is_draining() {
+        return Err(Code::Draining.into());
+    }
+    let via = Via::parse(parameter("via").unwrap_or_default())?;
+    let over = parameter("over").and_then(|epoch| epoch.parse().ok());
+    let grant = Grant {
+        takeover: parameter("takeover") == Some("1"),
+        ..Grant::default()
+    };
+    let reserved = context
+        .node
+        .reserve(
+            context,
+            &key,
+            &grant,
+            (Protocol::Relay, &via),
+            over.unwrap_or(0),
+        )
+        .await?;
+    let opening = relay::Opening {
+        key,
+        reserved,
+        grant,
+        from,
+        addr: client,
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let taking = context.clone();
+    context.tasks.spawn("relay", async move {
+        if let Ok(upgraded) = upgrade.await {
+            relay::serve(taking, TokioIo::new(upgraded), opening).await;
+        }
+    });
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::UPGRADE,
+        HeaderValue::from_static(relay_form::UPGRADE),
+    );
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    Ok(response)
+}
+
 async fn open_live(
     context: &Context,
     mut request: Request<Incoming>,
@@ -247,7 +330,7 @@ async fn open_live(
             let upgrade = hyper::upgrade::on(&mut request);
             context
                 .tasks
-                .spawn("ws-refuse", web_socket::refuse(upgrade, refused.code));
+                .spawn("ws-refuse", web_socket::refuse(upgrade, refused));
             return Ok(answer);
         }
         opened => opened?,
@@ -367,6 +450,19 @@ fn is_web_socket(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok());
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
         && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+}
+
+fn text_of(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.map(str::to_owned)
+}
+
+/// Path and query as they were asked for.
+fn target_of(request: &Request<Incoming>) -> String {
+    let target = request.uri().path_and_query();
+    target
+        .map(|target| target.as_str().to_owned())
+        .unwrap_or_default()
 }
 
 fn host_of(request: &Request<Incoming>) -> Option<String> {

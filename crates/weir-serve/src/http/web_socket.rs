@@ -5,7 +5,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use weir_base::Code;
+use weir_base::{Code, Refusal};
 use weir_proto::{slsp, ws};
 
 /// The close code of a connection that did its work.
@@ -44,13 +44,22 @@ fn first_protocol(offered: &str) -> Option<&str> {
 }
 
 /// Closes a connection that was upgraded only to say why it is refused.
-pub(super) async fn refuse(upgrade: OnUpgrade, code: Code) {
+pub(super) async fn refuse(upgrade: OnUpgrade, refusal: Refusal) {
     let Ok(upgraded) = upgrade.await else { return };
     let mut connection = TokioIo::new(upgraded);
     let mut close = Vec::new();
-    ws::put_close(&mut close, code.entry().ws, &code.to_string());
+    let code = refusal.code.entry().ws;
+    ws::put_close(&mut close, code, &close_reason(&refusal));
     let _ = connection.write_all(&close).await;
     let _ = connection.shutdown().await;
+}
+
+/// A refusal within the 123 bytes of a close frame: the code, and where to go instead.
+pub(super) fn close_reason(refusal: &Refusal) -> String {
+    match &refusal.location {
+        Some(place) => format!("{} {place}", refusal.code),
+        None => refusal.code.to_string(),
+    }
 }
 
 /// Carries batches to an upgraded connection until either side ends.

@@ -10,13 +10,13 @@ const MALFORMED_IN_A_ROW: u32 = 100;
 
 /// See the module's words. One per container or connection.
 #[derive(Debug, Default)]
-pub(super) struct Intake {
+pub(crate) struct Intake {
     malformed: u32,
 }
 
 impl Intake {
     /// Publishes what came.
-    pub(super) fn take(&mut self, publisher: &mut Publisher, event: Event) {
+    pub(crate) fn take(&mut self, publisher: &mut Publisher, event: Event) {
         match event {
             Event::Tracks(tracks) => publisher.tracks(tracks),
             Event::Metadata(metadata) => publisher.metadata(metadata),
@@ -33,7 +33,7 @@ impl Intake {
     ///
     /// # Errors
     /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
-    pub(super) fn forgive(
+    pub(crate) fn forgive(
         &mut self,
         publisher: &Publisher,
         error: &MediaError,
@@ -54,7 +54,7 @@ impl Intake {
 }
 
 /// What a publisher is told whose media cannot be read on.
-pub(super) fn refusal_of(error: &MediaError) -> Refusal {
+pub(crate) fn refusal_of(error: &MediaError) -> Refusal {
     match error {
         MediaError::Unsupported(what) => Refusal::new(Code::CodecUnsupported, what.clone()),
         MediaError::NoCodecHeader(_) => Refusal::new(Code::NoCodecHeader, error.to_string()),

@@ -1,5 +1,6 @@
 //! Publishers' protocols, one file each: bytes from a socket become frames in the hub.
 
-mod intake;
+pub(crate) mod intake;
+pub mod relay;
 pub mod rtmp;
 pub mod slsp;

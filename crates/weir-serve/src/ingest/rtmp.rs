@@ -15,7 +15,8 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Client, Protocol, Publisher, Role, Stream};
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
-    Capabilities, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
+    Capabilities, Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
+    Target,
 };
 
 use super::intake::Intake;
@@ -25,11 +26,14 @@ use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
 use crate::deliver::{Format, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient};
+use crate::node::Want;
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
 /// Time a refused client gets to read why before the socket closes.
 const REFUSAL_LINGER: Duration = Duration::from_millis(500);
+/// Time a client that is sent elsewhere gets to go there by itself: as long as SRS gives it.
+const REDIRECT_LINGER: Duration = Duration::from_secs(3);
 
 /// Serves one connection to its end.
 pub async fn serve(context: Context, accepted: Accepted) {
@@ -207,8 +211,13 @@ impl Connection {
                 None
             }
             Err(refusal) => Some(
-                self.refuse(msid, &refusal, refusal.code.rtmp_publish(), "publish")
-                    .await,
+                self.refuse(
+                    msid,
+                    target,
+                    &refusal,
+                    (refusal.code.rtmp_publish(), "publish"),
+                )
+                .await,
             ),
         }
     }
@@ -224,7 +233,7 @@ impl Connection {
             addr: self.client,
             grant,
         };
-        let publisher = self.context.hub.publish(request)?;
+        let publisher = self.context.publish(request).await?;
         self.context.hub.counters().connected(Protocol::Rtmp);
         Ok(Publishing {
             msid,
@@ -265,7 +274,7 @@ impl Connection {
                 })
             }
             Err(refusal) => Some(
-                self.refuse(msid, &refusal, refusal.code.rtmp_play(), "play")
+                self.refuse(msid, target, &refusal, (refusal.code.rtmp_play(), "play"))
                     .await,
             ),
         }
@@ -276,8 +285,8 @@ impl Connection {
             .context
             .admit(&self.asked(target, Action::Play))
             .await?;
-        let wait = wait_of(&target.query);
-        let stream = self.context.hub.wait_live(&key, wait).await?;
+        let want = Want::client(Protocol::Rtmp, wait_of(&target.query));
+        let stream = self.context.node.open(&self.context, &key, &want).await?;
         let enhanced = self.context.config.load().assume_enhanced
             || target
                 .query
@@ -310,7 +319,13 @@ impl Connection {
         }
     }
 
-    async fn refuse(&mut self, msid: u32, refusal: &Refusal, status: &str, what: &str) -> Ended {
+    async fn refuse(
+        &mut self,
+        msid: u32,
+        target: &Target,
+        refusal: &Refusal,
+        (status, what): (&str, &str),
+    ) -> Ended {
         self.context
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
         let description = format!(
@@ -320,16 +335,31 @@ impl Connection {
             refusal.code.entry().advice
         );
         let number = refusal.code.number();
-        self.session.refuse(
-            msid,
-            &StatusRefusal {
-                code: status,
-                description: &description,
-                number,
-            },
-        );
+        let mut patience = REFUSAL_LINGER;
+        match (refusal.code, refusal.location.as_deref()) {
+            (Code::Moved, Some(base)) => {
+                patience = REDIRECT_LINGER;
+                let tc_url = format!("{base}/{}", target.app);
+                let url = format!("{tc_url}/{}{}", target.stream, query_of(target));
+                self.session.redirect(
+                    msid,
+                    &Redirect {
+                        tc_url: &tc_url,
+                        url: &url,
+                    },
+                );
+            }
+            _ => self.session.refuse(
+                msid,
+                &StatusRefusal {
+                    code: status,
+                    description: &description,
+                    number,
+                },
+            ),
+        }
         let _ = self.flush().await;
-        linger(&mut self.conn).await;
+        linger(&mut self.conn, patience).await;
         Ended::Code(Code::ClientStopped, String::new())
     }
 
@@ -356,7 +386,7 @@ impl Connection {
                 let description = format!("{code}: {detail} {}", code.entry().advice);
                 self.session.end_publish(msid, code.number(), &description);
                 let _ = self.flush().await;
-                linger(&mut self.conn).await;
+                linger(&mut self.conn, REFUSAL_LINGER).await;
             }
         }
         let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
@@ -471,13 +501,24 @@ async fn relay<S>(
 
 /// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
 /// connection, and the client would never see why.
-async fn linger(conn: &mut Conn) {
-    let _ = timeout(REFUSAL_LINGER, async {
+async fn linger(conn: &mut Conn, patience: Duration) {
+    let _ = timeout(patience, async {
         let _ = conn.shutdown().await;
         let mut scratch = [0; IDLE_READ_BYTES];
         while matches!(conn.read(&mut scratch).await, Ok(1..)) {}
     })
     .await;
+}
+
+/// The query of a redirected address: empty, or with its `?`.
+fn query_of(target: &Target) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&target.query);
+    match query.finish() {
+        query if query.is_empty() => query,
+        // RTMP servers know `+` as itself.
+        query => format!("?{}", query.replace('+', "%20")),
+    }
 }
 
 /// The time a viewer is ready to wait for a stream that is not live: `?wait=` seconds.

@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, limits};
-use weir_hub::Protocol;
+use weir_cluster::place::Purpose;
 use weir_hub::hub::PublishRequest;
+use weir_hub::{Protocol, StreamKey};
 use weir_media::ingest::Container;
 use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
 
@@ -231,7 +232,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Some(wanted) => Some(wanted),
                 None => {
                     if !self.redirected && shutdown.is_draining() {
-                        self.redirect();
+                        let key = live.publisher.stream().key.clone();
+                        self.redirect(&key);
                     }
                     if let Some(due_ms) = self.acknowledge(live)
                         && due_ms != ack_due_ms
@@ -320,15 +322,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Tells the sender where to go on, if the operator has said where.
-    fn redirect(&mut self) {
+    /// Tells the sender where to go on, if the operator has said where or another node takes it.
+    fn redirect(&mut self, key: &StreamKey) {
         self.redirected = true;
         let config = self.context.config.load();
-        let successor = config.slsp.successor.trim_end_matches('/');
-        if !successor.is_empty() {
-            let url = format!("{successor}{}", self.opening.path);
-            self.socket.say(&ServerMessage::Redirect { url });
+        let successor = match config.slsp.successor.as_str() {
+            "" => self
+                .context
+                .node
+                .successor(key, Purpose::Publish, Protocol::Slsp),
+            said => Some(said.to_owned()),
+        };
+        if let Some(successor) = successor {
+            self.redirect_to(&successor);
         }
+    }
+
+    fn redirect_to(&mut self, base: &str) {
+        let base = base.trim_end_matches('/');
+        let base = match base.strip_prefix("http") {
+            Some(rest) => format!("ws{rest}"),
+            None => base.to_owned(),
+        };
+        let url = format!("{base}{}", self.opening.path);
+        self.socket.say(&ServerMessage::Redirect { url });
     }
 
     /// Counts what comes and throws it away, within bounds.
@@ -388,8 +405,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Says why, in words and by close code, and closes.
-    async fn close(self, refusal: Refusal) {
+    async fn close(mut self, refusal: Refusal) {
         let code = refusal.code;
+        if let (Code::Moved, Some(base)) = (code, refusal.location.as_deref()) {
+            self.redirect_to(base);
+        }
         if code == Code::NetworkReset {
             return;
         }
@@ -415,7 +435,7 @@ async fn admit(
         addr: opening.client,
         grant,
     };
-    let publisher = context.hub.publish(request)?;
+    let publisher = context.publish(request).await?;
     context.hub.counters().connected(Protocol::Slsp);
     let entry = context.slsp.enter(key)?;
     Ok(Box::new(Live::new(publisher, container, entry)))

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tower::util::BoxCloneSyncService;
 use weir_base::{Clock, Code, Shutdown, Tasks};
+use weir_cluster::local::{LocalBus, LocalStore};
+use weir_cluster::record::{Capacity, Load};
+use weir_cluster::run::Cluster;
+use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol};
 use weir_serve::config::SlspConfig;
@@ -16,6 +20,7 @@ use weir_serve::hls::Stations;
 use weir_serve::http::reply;
 use weir_serve::http::service::ApiService;
 use weir_serve::ingest::slsp::Sessions;
+use weir_serve::node::{Node, Settings};
 use weir_serve::{Context, Parts, Server};
 
 use crate::clients::{Publisher, Watcher};
@@ -31,6 +36,48 @@ impl Gatekeeper for AllIn {
     fn admit<'a>(&'a self, _: Admission<'a>) -> Answer<'a> {
         Box::pin(std::future::ready(Ok(Grant::default())))
     }
+}
+
+/// A cluster of one.
+fn alone(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Node {
+    let clock = hub.clock();
+    let me = Name::new("house").unwrap();
+    let record = NodeRecord {
+        id: me.clone(),
+        boot: 1,
+        roles: [Role::Origin, Role::Edge].into_iter().collect(),
+        region: None,
+        isp: None,
+        addresses: Vec::new(),
+        capacity: Capacity::default(),
+        load: Load::default(),
+        draining: false,
+        version: String::new(),
+    };
+    let settings = Settings {
+        me,
+        roles: record.roles,
+        secret: "".into(),
+        is_alone: true,
+        route: route::Config::default(),
+        coworkers: Vec::new(),
+        linger: Duration::from_secs(1),
+        own: Vec::new(),
+    };
+    let member = Member::new(member::Config::default(), record, clock.now_us()).unwrap();
+    let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
+    let bus = Arc::new(LocalBus::default());
+    let stopping = shutdown.clone();
+    let stop = async move { stopping.stopping().await };
+    let (cluster, events) = Cluster::start(member, store.clone(), bus, clock.clone(), tasks, stop);
+    Node::start(
+        settings,
+        cluster,
+        store,
+        events,
+        hub.clients().clone(),
+        tasks,
+    )
 }
 
 /// What tests want different.
@@ -88,7 +135,9 @@ impl House {
             loops: 1,
         };
         let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
+        let node = alone(&hub, &tasks, &shutdown);
         let context = Context::new(Parts {
+            node,
             slsp: Sessions::default(),
             hub,
             gate: Arc::new(AllIn),
@@ -163,6 +212,7 @@ impl Drop for House {
 fn config() -> weir_serve::Config {
     let any = vec!["127.0.0.1:0".parse().unwrap()];
     weir_serve::Config {
+        cache: weir_serve::config::CacheConfig { max_bytes: 1 << 20 },
         slsp: SlspConfig {
             keyframe_ms: 2000,
             successor: String::new(),

@@ -13,7 +13,7 @@ use weir_proto::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
 
 pub(super) use live::{fmp4_stream, live_demux, slsp, webm};
 pub(super) use proto::{
-    rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
+    relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };
 
 use crate::synthetic as syn;

@@ -5,6 +5,7 @@ pub(crate) mod adapt;
 pub(crate) mod address;
 pub(crate) mod clip;
 pub(crate) mod decode;
+pub(crate) mod exchange;
 pub(crate) mod hls;
 pub(crate) mod http;
 pub(crate) mod load;

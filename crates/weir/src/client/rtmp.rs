@@ -219,6 +219,7 @@ pub(crate) async fn watch(
     sink: &mut dyn Sink,
 ) -> anyhow::Result<()> {
     let mut link = RtmpLink::play(url, options.insecure).await?;
+    let mut redirects = 0;
     let mut decoder = FlvDecoder::default();
     let mut tag = Vec::new();
     let mut has_begun = false;
@@ -251,6 +252,12 @@ pub(crate) async fn watch(
                 decoder.message(kind, timestamp_ms, body, sink)?;
             }
             Some(ClientEvent::Closed) | None => break,
+            // Origins say where a stream is only after they have said that it begins.
+            Some(ClientEvent::Redirect { url }) if !has_begun && redirects < MAX_REDIRECTS => {
+                redirects += 1;
+                let url = RtmpUrl::parse(&url).with_context(|| format!("redirected to {url}"))?;
+                link = RtmpLink::play(&url, options.insecure).await?;
+            }
             Some(ClientEvent::Reconnect { .. } | ClientEvent::Redirect { .. }) => {
                 sink.note("the server asks to connect again: the stream ends here");
                 break;

@@ -1,5 +1,8 @@
 //! `weir bench`: load for a server, and what came of it.
 
+mod hops;
+mod reach;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +45,10 @@ enum What {
     Join(JoinArgs),
     /// HLS clients that ask as fast as they are answered.
     Hls(HlsArgs),
+    /// One stamped stream watched at several nodes: what does each add to a picture's age?
+    Hops(hops::Args),
+    /// Publish at one node, watch at another: how soon is the first picture there?
+    Reach(reach::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,7 +120,8 @@ struct PublishArgs {
 
 #[derive(Debug, clap::Args)]
 struct JoinArgs {
-    /// Anything `weir play` plays.
+    /// Anything `weir play` plays; a `{}` in it is the number of the viewer, for streams that nobody
+    /// watched before.
     #[arg(long)]
     url: String,
     /// How many viewers, one after the other.
@@ -154,6 +162,8 @@ pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
         What::Publish(args) => runtime()?.block_on(run_publish(args)),
         What::Join(args) => runtime()?.block_on(run_join(args)),
         What::Hls(args) => run_hls(args),
+        What::Hops(args) => hops::run(&args),
+        What::Reach(args) => reach::run(&args),
     }
 }
 
@@ -209,6 +219,7 @@ fn fan_out_report(plan: &FanOut, result: &FanOutResult) -> Value {
         "backward": result.backward,
         "stalls": result.stalls,
         "longest_step_ms": result.longest_step_ms,
+        "longest_wait_ms": spread(&result.longest_waits_us),
         "first_byte_ms": spread(&result.first_byte_us),
         "first_keyframe_ms": spread(&result.first_key_us),
         "latency_ms": spread(&result.latencies_us),
@@ -311,9 +322,10 @@ impl Sink for UntilKey {
 }
 
 async fn run_join(args: JoinArgs) -> anyhow::Result<()> {
-    let url = MediaUrl::parse(&args.url)?;
+    let protocol = MediaUrl::parse(&args.url)?.protocol();
     let (mut bytes_us, mut keys_us) = (Vec::new(), Vec::new());
-    for _ in 0..args.joins {
+    for number in 0..args.joins {
+        let url = MediaUrl::parse(&numbered(&args.url, number))?;
         let mut sink = UntilKey(Measure::new(Clock::real(), i64::MAX));
         match tokio::time::timeout(
             JOIN_TIMEOUT,
@@ -328,7 +340,7 @@ async fn run_join(args: JoinArgs) -> anyhow::Result<()> {
         keys_us.extend(sink.0.first_key_us);
     }
     let report = json!({
-        "protocol": url.protocol(),
+        "protocol": protocol,
         "joins": args.joins,
         "first_byte_ms": spread(&bytes_us),
         "first_keyframe_ms": spread(&keys_us),
@@ -366,6 +378,11 @@ fn hls_report(plan: &HlsLoad, result: &HlsResult) -> Value {
         "requests_per_server_cpu_s": cpu_s.map(|cpu_s| result.requests as f64 / cpu_s),
         "server_cpu_s_per_gb": cpu_s.map(|cpu_s| cpu_s / (result.bytes as f64 / 1e9).max(1e-9)),
     })
+}
+
+/// The address with its `{}` replaced.
+fn numbered(url: &str, number: usize) -> String {
+    url.replace("{}", &number.to_string())
 }
 
 /// Milliseconds; null of nothing.

@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod config;
+pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod drain;
 pub(crate) mod key;
 pub(crate) mod play;
 pub(crate) mod probe;

@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// Where secrets (and later recordings) are kept; made if missing.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, env = "WEIR_DATA")]
     data: PathBuf,
+    /// What this node does: origin, edge, dispatcher, with commas.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Vec<String>,
     /// Play a demo stream, live/demo.
     #[arg(long)]
     demo: bool,
@@ -48,7 +51,11 @@ impl FromArgs {
 }
 
 pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
-    let sources = args.from.sources();
+    let mut sources = args.from.sources();
+    if !args.roles.is_empty() {
+        let roles: Vec<_> = args.roles.iter().map(|role| format!("{role:?}")).collect();
+        sources.set.push(format!("roles=[{}]", roles.join(",")));
+    }
     let config = load(&sources)?;
     super::start_log(
         log.as_deref().unwrap_or(&config.log.filter),

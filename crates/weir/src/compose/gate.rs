@@ -6,16 +6,19 @@ use arc_swap::ArcSwap;
 use weir_api::AppFacts;
 use weir_base::sign::{self, Action, Signed, Subject};
 use weir_base::{Clock, Code, Refusal};
+use weir_cluster::Role;
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant};
 
 use super::secrets::Secrets;
-use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp};
+use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp, Tokens};
 
 /// See the module's words.
 pub(crate) struct Gate {
     clock: Clock,
     secrets: Secrets,
+    /// Tokens that edges pass on are checked here.
+    is_origin: bool,
     rules: ArcSwap<Rules>,
 }
 
@@ -55,6 +58,7 @@ impl Gate {
         Self {
             clock,
             secrets: secrets.clone(),
+            is_origin: config.roles().is_ok_and(|roles| roles.has(Role::Origin)),
             rules: ArcSwap::from_pointee(Rules::new(config)),
         }
     }
@@ -93,6 +97,12 @@ impl Gate {
             Action::Publish => rules.publish(&app) == PublishAuth::Open && !admission.is_cross_site,
             Action::Play => rules.play(&app) == PlayAuth::Open,
         };
+        if app.tokens == Some(Tokens::Origin) && !self.is_origin {
+            return Ok(Grant {
+                ask_origin: true,
+                ..Grant::default()
+            });
+        }
         if !open {
             self.check(admission, &rules.auth)?;
         }
@@ -100,6 +110,7 @@ impl Gate {
             takeover,
             by_query: !open,
             max_kbps: app.max_kbps,
+            ..Grant::default()
         })
     }
 
@@ -243,7 +254,7 @@ mod tests {
             Ok(Grant {
                 takeover: true,
                 by_query: false,
-                max_kbps: None
+                ..Grant::default()
             })
         );
         assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));

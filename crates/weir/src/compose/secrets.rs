@@ -40,6 +40,14 @@ impl Secrets {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
+        if !config.cluster.secret.is_empty() {
+            // One key opens a stream on all nodes; kept, so that `weir key` needs no configuration.
+            let shared = sign::mac_hex(&config.cluster.secret, "stream keys");
+            if secrets.stream_key_secret != shared {
+                secrets.stream_key_secret = shared;
+                secrets.replace(&path)?;
+            }
+        }
         if !config.admin.token.is_empty() {
             secrets.admin_token.clone_from(&config.admin.token);
         }
@@ -63,6 +71,13 @@ impl Secrets {
         sign::stream_key(self.stream_key_secret.as_bytes(), vhost, app, stream)
     }
 
+    fn replace(&self, path: &Path) -> anyhow::Result<()> {
+        let beside = path.with_extension("new");
+        let _ = std::fs::remove_file(&beside);
+        self.write(&beside)?;
+        std::fs::rename(&beside, path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
     fn make(path: &Path) -> anyhow::Result<Self> {
         let random = || {
             ids::random_bytes::<16>()
@@ -73,15 +88,19 @@ impl Secrets {
             admin_token: random()?,
             stream_key_secret: random()?,
         };
-        let text = toml::to_string(&secrets)?;
+        secrets.write(path)?;
+        Ok(secrets)
+    }
+
+    fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let text = toml::to_string(self)?;
         std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(secrets)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -90,6 +109,23 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn nodes_of_a_cluster_have_the_same_stream_keys() {
+        let mut config = Config::default();
+        config.cluster.secret = "a secret of the cluster".into();
+        let key = || {
+            let dir = tempfile::tempdir().unwrap();
+            let alone = Secrets::open(dir.path(), &Config::default()).unwrap();
+            let joined = Secrets::open(dir.path(), &config).unwrap();
+            let key = joined.stream_key("", "live", "a");
+            assert_ne!(key, alone.stream_key("", "live", "a"));
+            let read = Secrets::read(dir.path()).unwrap();
+            assert_eq!(key, read.stream_key("", "live", "a"));
+            key
+        };
+        assert_eq!(key(), key());
+    }
 
     #[test]
     fn secrets_are_made_once_and_kept_private() {

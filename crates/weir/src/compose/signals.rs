@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use weir_base::Shutdown;
-use weir_hub::Protocol;
+use tokio::signal::unix::{SignalKind, signal};
+use weir_api::Dispatcher;
+use weir_base::{Code, Shutdown};
+use weir_hub::{Client, Protocol, Role};
 use weir_serve::Context;
 use weir_serve::front::tls::Certificate;
 
@@ -21,6 +22,7 @@ pub(super) struct Reload {
     pub(super) running: Config,
     pub(super) context: Context,
     pub(super) gate: Arc<Gate>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) certificate: Option<Arc<Certificate>>,
 }
 
@@ -35,6 +37,8 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
         tracing::error!("signals cannot be watched: stop the process with SIGKILL");
         return std::future::pending().await;
     };
+    let mut drain = None;
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             _ = hangup.recv() => reload.run(),
@@ -44,36 +48,109 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
                 shutdown.drain();
                 return;
             }
-        }
-    }
-    shutdown.drain();
-    let limit_ms = reload.running.node.drain_ms;
-    tracing::info!(
-        limit_ms,
-        clients = reload.context.hub.clients().len(),
-        "draining: nobody new is taken; SIGTERM again stops at once"
-    );
-    drain(&reload, limit_ms, &mut terminate, &mut interrupt).await;
-}
-
-async fn drain(reload: &Reload, limit_ms: u64, terminate: &mut Signal, interrupt: &mut Signal) {
-    let deadline = tokio::time::sleep(Duration::from_millis(limit_ms));
-    tokio::pin!(deadline);
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            () = &mut deadline => return,
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+            // Somebody asked by the API: the process stays until it is told to stop.
+            () = shutdown.draining(), if drain.is_none() => {
+                drain = Some(Drain::begin(&reload));
+                tracing::info!("draining, as asked: nobody new is taken; SIGTERM stops the process");
+            }
             _ = look.tick() => {
-                let hub = &reload.context.hub;
-                let hls = hub.streams().iter().any(|stream| stream.viewers(Protocol::Hls) > 0);
-                if hub.clients().is_empty() && !hls {
-                    return;
+                if let Some(drain) = &mut drain && !drain.is_over() {
+                    drain.go_on();
                 }
             }
         }
     }
+    shutdown.drain();
+    let mut drain = drain.unwrap_or_else(|| Drain::begin(&reload));
+    tracing::info!(
+        limit_ms = drain.limit_ms,
+        clients = reload.context.hub.clients().len(),
+        "draining: nobody new is taken; SIGTERM again stops at once"
+    );
+    while !drain.is_over() {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = look.tick() => drain.go_on(),
+        }
+    }
+}
+
+/// A node on its way out. Viewers of a node with others beside it are let go one after the other, so
+/// that they do not all come to the others at once; a node alone keeps them to the end, for there is
+/// nowhere to go.
+struct Drain {
+    context: Context,
+    limit_ms: u64,
+    began_us: i64,
+    limit_us: i64,
+    viewers: usize,
+    kicked: usize,
+    is_over: bool,
+}
+
+impl Drain {
+    fn begin(reload: &Reload) -> Self {
+        let context = reload.context.clone();
+        context.node.drain();
+        let limit_ms = reload.running.node.drain_ms;
+        let viewers = context.hub.clients().list();
+        Self {
+            limit_ms,
+            began_us: context.hub.clock().now_us(),
+            limit_us: i64::try_from(limit_ms)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1000),
+            viewers: viewers.iter().filter(|client| is_viewer(client)).count(),
+            kicked: 0,
+            is_over: false,
+            context,
+        }
+    }
+
+    /// Everybody has left, or has been told to.
+    const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn go_on(&mut self) {
+        let hub = &self.context.hub;
+        let passed_us = hub.clock().now_us() - self.began_us;
+        let clients = hub.clients().list();
+        let hls = hub
+            .streams()
+            .iter()
+            .any(|stream| stream.viewers(Protocol::Hls) > 0);
+        // Other nodes go elsewhere by themselves, and pulls end with their viewers.
+        let is_empty = !hls
+            && clients
+                .iter()
+                .all(|client| client.protocol == Protocol::Relay);
+        if is_empty || passed_us >= self.limit_us {
+            hub.kick_all(Code::Draining);
+            self.is_over = true;
+        } else if !self.context.node.settings().is_alone {
+            self.move_some(&clients, passed_us);
+        }
+    }
+
+    /// Within the first two thirds of the time: the last is for those who are slow to go.
+    fn move_some(&mut self, clients: &[Arc<Client>], passed_us: i64) {
+        let spread_us = (self.limit_us / 3 * 2).max(1);
+        let permille = passed_us.clamp(0, spread_us) / (spread_us / 1000).max(1);
+        let due = self.viewers * usize::try_from(permille).unwrap_or(1000) / 1000;
+        let viewers = clients
+            .iter()
+            .filter(|client| is_viewer(client) && client.kicked().is_none());
+        for viewer in viewers.take(due.saturating_sub(self.kicked)) {
+            viewer.kick(Code::Draining);
+            self.kicked += 1;
+        }
+    }
+}
+
+fn is_viewer(client: &Client) -> bool {
+    client.role == Role::Viewer && client.protocol != Protocol::Relay
 }
 
 impl Reload {
@@ -96,6 +173,14 @@ impl Reload {
         self.context.pool.set_flush_us(next.deliver().flush_us);
         self.context.config.store(Arc::new(next.serve()));
         self.gate.reconfigure(&next);
+        match next.dispatch.rules(&next.node.vhosts) {
+            Ok(rules) => self.dispatcher.set_rules(rules),
+            Err(error) => {
+                tracing::error!(
+                    "the dispatcher's rules cannot be read; the old ones stay in force: {error:#}"
+                );
+            }
+        }
         let left = needs_restart(&self.running, &next);
         if left.is_empty() {
             tracing::info!("configuration reloaded");
@@ -113,7 +198,16 @@ impl Reload {
 /// The keys that differ and are read only at the start.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let fixed = [
+        ("roles", old.roles != new.roles),
         ("node.name", old.node.name != new.node.name),
+        ("node.id", old.node.id != new.node.id),
+        ("node.region", old.node.region != new.node.region),
+        ("node.isp", old.node.isp != new.node.isp),
+        ("node.advertise", old.node.advertise != new.node.advertise),
+        ("node.capacity", old.node.capacity != new.node.capacity),
+        ("cluster", old.cluster != new.cluster),
+        ("cache.max_bytes", old.cache != new.cache),
+        ("scale", old.scale != new.scale),
         ("log.filter", old.log != new.log),
         ("rtmp.listen", old.rtmp.listen != new.rtmp.listen),
         (

@@ -2,7 +2,7 @@
 
 use weir_media::amf::Value;
 
-use super::{Connect, Role, ServerSession, StatusRefusal};
+use super::{Connect, Redirect, Role, ServerSession, StatusRefusal};
 use crate::rtmp::capabilities::{
     CAPS_EX_MOD_EX, CAPS_EX_MULTITRACK, CAPS_EX_RECONNECT, CAPS_EX_TIMESTAMP_NANO_OFFSET,
     announcement,
@@ -17,6 +17,8 @@ use crate::rtmp::wire::CSID_DATA;
 const SERVER_VERSION: &str = "FMS/3,5,7,0";
 /// What a server of that version can do.
 const SERVER_CAPABILITIES: f64 = 31.0;
+/// What SRS calls its redirect, after HTTP.
+const REDIRECT_CODE: f64 = 302.0;
 const CAPS_EX: u8 =
     CAPS_EX_RECONNECT | CAPS_EX_MULTITRACK | CAPS_EX_MOD_EX | CAPS_EX_TIMESTAMP_NANO_OFFSET;
 
@@ -107,14 +109,17 @@ impl ServerSession {
             .send_status(msid, info(level, code, description, number));
     }
 
-    /// Sends the peer elsewhere, in the form SRS gave this: `redirect` is a `tcUrl`, `redirect2`
-    /// the whole URL of the stream. Edges follow; most players do not, so close afterwards.
-    pub fn redirect(&mut self, redirect: &str, redirect2: &str) {
+    /// Sends the peer elsewhere, in the form SRS gave this (RTMP 302). A viewer that waits for an
+    /// answer is told that its play begins first, as SRS tells it; a publisher that waits hears this
+    /// instead of its answer. Edges follow; most players do not: give them a moment, then close.
+    pub fn redirect(&mut self, msid: u32, to: &Redirect<'_>) {
         self.answer_connect();
+        self.accept_play(msid);
+        self.set_role(msid, Role::Idle);
         let place = Value::object([
-            ("code", Value::Number(302.0)),
-            ("redirect", redirect.into()),
-            ("redirect2", redirect2.into()),
+            ("code", Value::Number(REDIRECT_CODE)),
+            ("redirect", to.tc_url.into()),
+            ("redirect2", to.url.into()),
         ]);
         let code = "NetConnection.Connect.Rejected";
         let mut info = info("error", code, "RTMP 302 Redirect", 0);
@@ -125,9 +130,13 @@ impl ServerSession {
         self.link.send(CSID_DATA, 0, COMMAND_AMF0, 0, &[], &body);
     }
 
-    /// Asks the peer to connect again, here or at `tc_url`, and then leave (Enhanced RTMP,
-    /// "Reconnect Request"). For peers with [`CAPS_EX_RECONNECT`].
-    pub fn request_reconnect(&mut self, tc_url: Option<&str>, description: &str) {
+    /// Asks the peer to connect again, here or at `tc_url`, and then leave (Enhanced RTMP v2,
+    /// "Reconnect Request"). Only peers that announced [`CAPS_EX_RECONNECT`] are asked: false for
+    /// the others.
+    pub fn ask_to_reconnect(&mut self, tc_url: Option<&str>, description: &str) -> bool {
+        if !self.peer.capabilities.can_reconnect() {
+            return false;
+        }
         self.answer_connect();
         let code = "NetConnection.Connect.ReconnectRequest";
         let mut info = info("status", code, description, 0);
@@ -135,6 +144,7 @@ impl ServerSession {
             properties.push(("tcUrl".to_owned(), tc_url.into()));
         }
         self.link.send_status(0, info);
+        true
     }
 
     /// Asks for a sign of life; see [`round_trip_ms`](Self::round_trip_ms).

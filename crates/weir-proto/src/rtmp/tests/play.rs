@@ -4,7 +4,7 @@ use super::Wire;
 use super::link::URL;
 use crate::rtmp::message::VIDEO;
 use crate::rtmp::wire::{CSID_VIDEO, put_message};
-use crate::rtmp::{ClientEvent, ClientOptions, ServerEvent, StatusRefusal};
+use crate::rtmp::{ClientEvent, ClientOptions, Redirect, ServerEvent, StatusRefusal};
 
 /// A 302 as SRS 6 puts it on the wire: one chunk of a 227-byte command.
 const REDIRECT_302: &str = "\
@@ -16,6 +16,12 @@ const REDIRECT_302: &str = "\
     2f3132372e302e302e313a31393335322f6c6976650009726564697265637432\
     02002672746d703a2f2f3132372e302e302e313a31393335322f6c6976652f6c\
     69766573747265616d000009000009";
+
+/// What that one says.
+const HERE: Redirect<'static> = Redirect {
+    tc_url: "rtmp://127.0.0.1:19352/live",
+    url: "rtmp://127.0.0.1:19352/live/livestream",
+};
 
 fn from_hex(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -109,24 +115,36 @@ fn the_answers_to_a_play_come_in_the_usual_order() {
 #[test]
 fn the_redirect_is_byte_for_byte_the_one_of_srs() {
     let mut wire = playing(&[64]);
-    wire.server.redirect(
-        "rtmp://127.0.0.1:19352/live",
-        "rtmp://127.0.0.1:19352/live/livestream",
-    );
+    wire.server.redirect(1, &HERE);
     assert_eq!(wire.server.take_output(), from_hex(REDIRECT_302));
+}
+
+#[test]
+fn a_viewer_that_waits_hears_the_beginning_and_then_the_redirect() {
+    let mut wire = asking(&[1000]);
+    let mut other = asking(&[1000]);
+    other.server.accept_play(1);
+    let beginning = other.server.take_output();
+    wire.server.redirect(1, &HERE);
+    let expected = [beginning, from_hex(REDIRECT_302)].concat();
+    assert_eq!(wire.server.take_output(), expected);
 }
 
 #[test]
 fn a_redirected_client_learns_the_new_place() {
     let mut wire = playing(&[64]);
     wire.client.receive(0, &from_hex(REDIRECT_302)).unwrap();
-    let url = "rtmp://127.0.0.1:19352/live/livestream".to_owned();
+    let url = HERE.url.to_owned();
     assert_eq!(
         wire.client.poll_event(),
         Some(ClientEvent::Redirect { url })
     );
 
-    wire.server.redirect("rtmp://other:1/live/", "");
+    let to = Redirect {
+        tc_url: "rtmp://other:1/live/",
+        url: "",
+    };
+    wire.server.redirect(1, &to);
     wire.settle();
     let url = "rtmp://other:1/live/show?sign=abc".to_owned();
     assert_eq!(wire.at_client(), [ClientEvent::Redirect { url }]);

@@ -5,7 +5,7 @@ use weir_media::{AudioCodec, VideoCodec};
 
 use super::{Wire, published};
 use crate::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
-use crate::rtmp::{ClientEvent, ClientOptions, PublishMode, ServerEvent, StatusRefusal};
+use crate::rtmp::{ClientEvent, ClientOptions, PublishMode, Redirect, ServerEvent, StatusRefusal};
 
 #[test]
 fn a_publisher_connects_asks_and_is_accepted() {
@@ -229,14 +229,49 @@ fn a_window_of_bytes_is_acknowledged() {
 #[test]
 fn a_client_with_the_reconnect_extension_can_be_sent_elsewhere() {
     let mut wire = published(&[64]);
-    wire.server
-        .request_reconnect(Some("rtmp://other/live"), "moving");
+    assert!(wire.server.peer().capabilities.can_reconnect());
+    for (asked, heard) in [
+        (Some("rtmp://other/live"), Some("rtmp://other/live")),
+        (Some("//other:19350/app"), Some("rtmp://other:19350/app")),
+        (Some("/app"), Some("rtmp://127.0.0.1/app")),
+        (None, None),
+    ] {
+        assert!(wire.server.ask_to_reconnect(asked, "moving"));
+        wire.settle();
+        let tc_url = heard.map(str::to_owned);
+        let event = ClientEvent::Reconnect { tc_url };
+        assert_eq!(wire.at_client().last(), Some(&event));
+    }
+}
+
+#[test]
+fn a_client_without_the_reconnect_extension_is_not_asked() {
+    let options = ClientOptions {
+        announce_codecs: false,
+        ..ClientOptions::default()
+    };
+    let mut wire = Wire::new(true, options, &[64]);
     wire.settle();
-    let tc_url = Some("rtmp://other/live".to_owned());
-    assert_eq!(
-        wire.at_client().last(),
-        Some(&ClientEvent::Reconnect { tc_url })
-    );
+    assert!(!wire.server.peer().capabilities.can_reconnect());
+    assert!(!wire.server.ask_to_reconnect(None, "moving"));
+    assert_eq!(wire.server.take_output(), b"");
+}
+
+#[test]
+fn a_publisher_sent_elsewhere_hears_nothing_of_a_beginning() {
+    let mut wire = Wire::new(true, ClientOptions::default(), &[64]);
+    wire.settle();
+    wire.at_client();
+    let to = Redirect {
+        tc_url: "rtmp://other:1/live",
+        url: "rtmp://other:1/live/show?sign=abc",
+    };
+    wire.server.redirect(1, &to);
+    wire.settle();
+    let url = to.url.to_owned();
+    assert_eq!(wire.at_client(), [ClientEvent::Redirect { url }]);
+    wire.server.accept_publish(1);
+    assert_eq!(wire.server.take_output(), b"");
 }
 
 proptest! {

@@ -1,7 +1,10 @@
-//! RTMP and WebSocket conversations to begin with.
+//! RTMP, WebSocket and relay conversations to begin with.
+
+use std::sync::Arc;
 
 use weir_media::amf::Value;
-use weir_media::flv;
+use weir_media::{Item, Metadata, flv};
+use weir_proto::relay;
 use weir_proto::rtmp::handshake::{ClientHandshake, ServerHandshake};
 use weir_proto::rtmp::message::{
     ABORT, ACKNOWLEDGEMENT, AGGREGATE, AUDIO, COMMAND_AMF0, COMMAND_AMF3, SET_CHUNK_SIZE,
@@ -267,4 +270,39 @@ pub(in crate::fuzz) fn ws_server() -> Vec<Vec<u8>> {
 
 pub(in crate::fuzz) fn ws_client() -> Vec<Vec<u8>> {
     in_pieces(&frames(false))
+}
+
+/// A stream as a node sends it, with something of a newer version in between, and its end.
+pub(in crate::fuzz) fn relay() -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut begin = relay::Begin::new(0x0123_4567_89ab_cdef, 1_800_000_000_000_000);
+    begin.epoch = 7;
+    begin.via = vec!["edge-1".into(), "origin-2".into()];
+    relay::put_begin(&mut out, &begin);
+    let mut put = |item: Item| relay::put_item(&mut out, &item);
+    put(Item::Tracks(Arc::new(syn::tracks())));
+    let amf0 = encoded(&[Value::object([("title", Value::string("t"))])]).into();
+    put(Item::Metadata(Arc::new(Metadata { amf0 })));
+    for number in 0..6 {
+        let dts_us = 40_000 * number as i64;
+        put(Item::Frame(syn::video_frame(
+            dts_us,
+            number,
+            number % 3 == 0,
+            60,
+        )));
+        put(Item::Frame(syn::audio_frame(dts_us + 10_000, 20)));
+        if number == 2 {
+            put(Item::Discontinuity);
+        }
+    }
+    out.extend([99, 0, 0, 0, 4, 1, 2, 3, 4]);
+    relay::put_beat(&mut out, 1_800_000_000_000_000);
+    relay::put_end(&mut out, 5004, "elsewhere", Some("http://n:8080"));
+    let mut seeds = in_pieces(&out);
+    let mut back = Vec::new();
+    relay::put_beat(&mut back, -1);
+    relay::put_end(&mut back, 4009, "", None);
+    seeds.push([&WHOLE[..], &back].concat());
+    seeds
 }

@@ -17,6 +17,8 @@ pub(crate) struct Counters {
     pub(crate) backward: u64,
     /// Waits for media over the limit.
     pub(crate) stalls: u64,
+    /// The longest wait for media, µs.
+    pub(crate) longest_wait_us: i64,
     /// The longest step of a track, milliseconds.
     pub(crate) longest_step_ms: i64,
     /// From the connection's beginning to its first byte, µs.
@@ -58,10 +60,10 @@ impl Counters {
 
     /// Something arrived, at `now_us`.
     pub(crate) fn media_came(&mut self, now_us: i64, tolerance: Tolerance) {
-        if let Some(last_us) = self.last_media_us.replace(now_us)
-            && now_us - last_us > tolerance.stall_us
-        {
-            self.stalls += 1;
+        if let Some(last_us) = self.last_media_us.replace(now_us) {
+            let wait_us = now_us - last_us;
+            self.longest_wait_us = self.longest_wait_us.max(wait_us);
+            self.stalls += u64::from(wait_us > tolerance.stall_us);
         }
     }
 
@@ -126,6 +128,6 @@ mod tests {
         counters.begin_window(0);
         counters.media_came(900_000, TOLERANCE);
         counters.end_window(2_000_000, TOLERANCE);
-        assert_eq!(counters.stalls, 1);
+        assert_eq!((counters.stalls, counters.longest_wait_us), (1, 1_100_000));
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct FanOutResult {
     pub(crate) backward: u64,
     /// Waits over the limit.
     pub(crate) stalls: u64,
+    /// The longest wait for media of every viewer.
+    pub(crate) longest_waits_us: Vec<i64>,
     /// The longest step of any track of any viewer.
     pub(crate) longest_step_ms: i64,
     /// The window as it was.
@@ -167,6 +169,7 @@ impl FanOutResult {
             gaps,
             backward,
             stalls,
+            longest_wait_us,
             longest_step_ms,
             ..
         } = viewer.counters;
@@ -176,6 +179,7 @@ impl FanOutResult {
         self.gaps += gaps;
         self.backward += backward;
         self.stalls += stalls;
+        self.longest_waits_us.push(longest_wait_us);
         self.longest_step_ms = self.longest_step_ms.max(longest_step_ms);
         self.first_byte_us.extend(viewer.counters.first_byte_us);
         self.first_key_us.extend(viewer.counters.first_key_us);

@@ -1,0 +1,202 @@
+//! Answers of the dispatcher in a second of one core, JSON in and JSON out: 500 nodes in 5 regions and
+//! 8 ISPs, 100,000 streams. `cargo run --release -p weir-api --example dispatch_bench`
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot go on says so and stops"
+)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::Request;
+use tower::ServiceExt as _;
+use weir_api::{
+    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
+};
+use weir_base::{Clock, Refusal, Shutdown, Tasks};
+use weir_cluster::geo::CidrTable;
+use weir_cluster::local::{LocalBus, LocalStore};
+use weir_cluster::member::{self, Member};
+use weir_cluster::message::{Body as Word, Message};
+use weir_cluster::record::{Address, Capacity, Load, Scope};
+use weir_cluster::run::Cluster;
+use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
+use weir_hub::{Hub, StreamKey, hub};
+
+const NODES: u64 = 500;
+const STREAMS: u64 = 100_000;
+/// Each batch is asked within the time that nodes stay alive without a beat.
+const ASKS: u64 = 20_000;
+const BATCHES: u64 = 5;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    // A manual clock: the nodes here do not beat, and time would make them late.
+    let clock = Clock::manual(0);
+    let me = record("d", u64::MAX, &[Role::Dispatcher]);
+    let member = Member::new(member::Config::default(), me, 0).unwrap();
+    let tasks = Tasks::new();
+    let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
+    let bus = Arc::new(LocalBus::default());
+    let (cluster, _events) = Cluster::start(
+        member,
+        store,
+        bus,
+        clock.clone(),
+        &tasks,
+        std::future::pending(),
+    );
+    for n in 0..NODES {
+        tell(&cluster, n);
+    }
+    let lines: Vec<_> = (0..250)
+        .map(|n| format!("10.{n}.0.0/16 r{} isp{}", n % 5, n % 8))
+        .collect();
+    let dispatcher = Dispatcher::new(DispatchRules {
+        locator: Box::new(CidrTable::parse(&lines.join("\n")).unwrap()),
+        strategy: DispatchStrategy::TwoChoices,
+        good_for_ms: 4_000,
+        play_kbps: 2_000,
+        publish_kbps: 2_000,
+        vhosts: Vec::new(),
+    });
+    let router = router(Config {
+        hub: Hub::new(
+            hub::Config {
+                idle_timeout_us: 5_000_000,
+                ring_us: 1_000_000,
+                ring_bytes: 1 << 20,
+                linger_us: 1_000_000,
+            },
+            clock.clone(),
+        ),
+        shutdown: Shutdown::new(),
+        admin_token: "token".into(),
+        node: "d".into(),
+        version: "0",
+        apps: Box::new(facts),
+        cluster: ClusterApi {
+            cluster,
+            name: "weir".into(),
+            dispatcher: Arc::new(dispatcher),
+            stream_name,
+            is_node: Box::new(|_, _| false),
+        },
+        pools: Box::new(Vec::new),
+    });
+    let (mut best, mut placed) = (0, 0_u64);
+    for batch in 0..BATCHES {
+        let real = Clock::real();
+        for n in 0..ASKS {
+            // Half of the asks are for the hundred streams that everybody watches.
+            let dice = (batch * ASKS + n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+            let stream = dice / 2 % if dice.is_multiple_of(2) { 100 } else { STREAMS };
+            let [.., a, b, c] = dice.to_be_bytes();
+            let body = format!(
+                r#"{{"app":"live","stream":"s{stream}","protocols":["http-flv","hls"],"query":"key=abcdef"}}"#
+            );
+            let request = Request::post("/api/v1/dispatch/play")
+                .extension(Caller(IpAddr::V4(Ipv4Addr::new(10, a % 250, b, c))))
+                .body(Body::from(body))
+                .unwrap();
+            let answered = router.clone().oneshot(request).await.unwrap();
+            placed += u64::from(answered.status().is_success());
+        }
+        let took_us = real.now_us().max(1);
+        best = best.max(ASKS * 1_000_000 / took_us.unsigned_abs());
+        clock.advance_us(50_000);
+    }
+    println!(
+        "{best} answers per CPU-second of 3 places each, {NODES} nodes, {STREAMS} streams; {placed} of {} placed",
+        ASKS * BATCHES
+    );
+}
+
+fn record(id: &str, n: u64, roles: &[Role]) -> NodeRecord {
+    let name = |text: String| Some(Name::new(&text).unwrap());
+    let address = |protocol, url| Address {
+        protocol,
+        scope: Scope::Public,
+        isp: None,
+        url,
+    };
+    NodeRecord {
+        id: Name::new(id).unwrap(),
+        boot: 1,
+        roles: roles.iter().copied().collect(),
+        region: name(format!("r{}", n % 5)),
+        isp: name(format!("isp{}", n / 5 % 8)),
+        addresses: vec![
+            address(Protocol::Rtmp, format!("rtmp://n{n}.example:1935")),
+            address(Protocol::Http, format!("http://n{n}.example:8080")),
+            address(Protocol::Https, format!("https://n{n}.example")),
+        ],
+        capacity: Capacity {
+            out_kbps: 10_000_000,
+            cpu_permille: 900,
+            connections: 50_000,
+        },
+        load: Load {
+            out_kbps: 20_000 * (n % 400),
+            ..Load::default()
+        },
+        draining: false,
+        version: String::new(),
+    }
+}
+
+fn tell(cluster: &Cluster, n: u64) {
+    let is_edge = !n.is_multiple_of(10);
+    let role = if is_edge { Role::Edge } else { Role::Origin };
+    let record = record(&format!("n{n}"), n, &[role]);
+    let (from, mut seq) = (record.id.clone(), 0);
+    let mut tell = |body| {
+        seq += 1;
+        let message = Message {
+            from: from.clone(),
+            boot: 1,
+            seq,
+            body,
+        };
+        cluster.with(|member, now_us| member.message(&message, now_us));
+    };
+    tell(Word::Hello {
+        record: Box::new(record),
+    });
+    let key = |stream: u64| StreamName::new(&format!("live/s{stream}")).unwrap();
+    if is_edge {
+        // Every edge carries half of the popular hundred and two hundred others.
+        for stream in (n % 2..100).step_by(2).chain(n * 199..n * 199 + 200) {
+            tell(Word::Carries { key: key(stream) });
+        }
+        return;
+    }
+    for stream in (n / 10..STREAMS).step_by(50) {
+        let stream = StreamRecord {
+            key: key(stream),
+            node: from.clone(),
+            boot: 1,
+            claim: stream,
+            epoch: stream + 1,
+            since_ms: 0,
+            over: 0,
+        };
+        tell(Word::Owns { stream });
+    }
+}
+
+fn stream_name(key: &StreamKey) -> Result<StreamName, Refusal> {
+    Ok(StreamName::new(&key.to_string()).unwrap())
+}
+
+fn facts(app: &str) -> AppFacts {
+    AppFacts {
+        app: app.to_owned(),
+        publish: "open",
+        play: "open",
+        max_kbps: None,
+        keyframe_ms: 2_000,
+        encoders: Vec::new(),
+    }
+}

@@ -1,0 +1,174 @@
+//! How many nodes each pool should have, as JSON and as metrics, for those who start and stop machines.
+//!
+//! Open like `/metrics`, and says no more than it: an autoscaler that had to prove itself would have to
+//! hold the admin token, with which it could do everything else too.
+
+use axum::extract::{Path, State as Extract};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderValue, header};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use weir_base::{Code, Refusal};
+use weir_cluster::scale::Decision;
+
+use crate::{Refused, State};
+
+/// What is known of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolFacts {
+    /// Its name.
+    pub pool: String,
+    /// The role of its nodes.
+    pub role: &'static str,
+    /// Their region; `None` for all regions together.
+    pub region: Option<String>,
+    /// How many nodes it should have, has, and why.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// Never fewer.
+    pub min: u32,
+    /// Never more.
+    pub max: u32,
+    /// Who starts and stops them: `none`, `webhook`, `exec` or `process`.
+    pub provider: &'static str,
+    /// Whether this node is the one that acts.
+    pub leader: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Pools {
+    pools: Vec<PoolFacts>,
+}
+
+/// `GET /api/v1/autoscale` and `GET /api/v1/autoscale/{pool}`.
+pub(crate) fn routes() -> Router<State> {
+    Router::new()
+        .route("/api/v1/autoscale", get(list))
+        .route("/api/v1/autoscale/{pool}", get(one))
+}
+
+async fn list(Extract(state): Extract<State>) -> Response {
+    fresh(Json(Pools {
+        pools: (state.pools)(),
+    }))
+}
+
+async fn one(
+    Extract(state): Extract<State>,
+    Path(name): Path<String>,
+) -> Result<Response, Refused> {
+    let found = (state.pools)().into_iter().find(|facts| facts.pool == name);
+    let missing = || {
+        Refused(Refusal::new(
+            Code::NotFound,
+            format!("there is no pool {name:?} in scale.pools"),
+        ))
+    };
+    found.map(|facts| fresh(Json(facts))).ok_or_else(missing)
+}
+
+fn fresh<T: Serialize>(body: Json<T>) -> Response {
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (no_store, body).into_response()
+}
+
+type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
+
+/// The pools' metrics: `weir_pool_desired_nodes` and `weir_pool_current_nodes`, by pool.
+pub(crate) struct PoolGauges {
+    desired: Gauges,
+    current: Gauges,
+}
+
+impl PoolGauges {
+    /// Names them.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let (desired, current) = (Gauges::default(), Gauges::default());
+        registry.register(
+            "weir_pool_desired_nodes",
+            "Nodes that a pool should have",
+            desired.clone(),
+        );
+        registry.register(
+            "weir_pool_current_nodes",
+            "Nodes of a pool that take work",
+            current.clone(),
+        );
+        Self { desired, current }
+    }
+
+    /// Sets them, as the node of this name sees the pools.
+    pub(crate) fn fill(&self, node: &str, pools: &[PoolFacts]) {
+        for facts in pools {
+            let labels = vec![("node", node.to_owned()), ("pool", facts.pool.clone())];
+            let decision = &facts.decision;
+            let desired = self.desired.get_or_create(&labels);
+            desired.set(i64::from(decision.desired));
+            let current = self.current.get_or_create(&labels);
+            current.set(i64::from(decision.current));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use prometheus_client::encoding::text::encode;
+    use weir_cluster::fill::Dimension;
+
+    use super::*;
+
+    pub(crate) fn facts() -> PoolFacts {
+        PoolFacts {
+            pool: "edges".into(),
+            role: "edge",
+            region: None,
+            decision: Decision {
+                desired: 3,
+                current: 2,
+                booting: 0,
+                leaving: 0,
+                reason: "needs 3 nodes at 60 % for bandwidth".into(),
+                needed: 3,
+                wanted: 3,
+                by: Dimension::Bandwidth,
+                held_by: None,
+                dry_run: false,
+            },
+            min: 1,
+            max: 5,
+            provider: "none",
+            leader: false,
+        }
+    }
+
+    #[test]
+    fn the_numbers_stand_at_the_top_where_autoscalers_look_for_them() {
+        let json = serde_json::to_value(facts()).unwrap();
+        assert_eq!(
+            (&json["desired"], &json["current"], &json["reason"]),
+            (
+                &3.into(),
+                &2.into(),
+                &"needs 3 nodes at 60 % for bandwidth".into()
+            )
+        );
+        assert_eq!(json.get("held_by"), None);
+    }
+
+    #[test]
+    fn the_gauges_carry_the_pool_and_who_says_so() {
+        let mut registry = Registry::default();
+        PoolGauges::new(&mut registry).fill("n1", &[facts()]);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(
+            text.contains(r#"weir_pool_desired_nodes{node="n1",pool="edges"} 3"#),
+            "{text}"
+        );
+        assert!(text.contains(r#"weir_pool_current_nodes{node="n1",pool="edges"} 2"#));
+    }
+}

@@ -1,0 +1,195 @@
+//! `POST /api/v1/dispatch/{publish,play,chat}`: tells a client which node to use.
+//!
+//! Anybody may ask for himself, from any site: a browser asks before it publishes. Who asks for
+//! somebody else's address shows the admin token, because answers tell what is where.
+
+mod desk;
+mod form;
+mod wish;
+
+use std::net::IpAddr;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State as Extract};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use weir_base::{Code, Refusal};
+use weir_cluster::Name;
+use weir_cluster::Role;
+use weir_cluster::place::Purpose;
+use weir_hub::Protocol;
+
+pub use desk::{DispatchRules, DispatchStrategy, Dispatcher};
+pub(crate) use desk::{NoRoom, Outcome, Place, another};
+pub(crate) use form::Form;
+pub(crate) use wish::{MAX_BYTES, Wanted, Wish, known_vhost};
+
+use crate::{Refused, State, admin};
+
+/// Seconds after which a browser asks again whether it may ask.
+const PREFLIGHT_S: &str = "86400";
+
+/// The client's address as the listener understands it (trusted proxies are believed): to be put into
+/// each request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller(pub IpAddr);
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+struct Answer {
+    places: Vec<Place>,
+    whereabouts: Where,
+}
+
+/// Where the client is thought to be.
+#[derive(Debug, Serialize)]
+struct Where {
+    region: Option<Name>,
+    isp: Option<Name>,
+}
+
+/// `POST /api/v1/dispatch/{purpose}`.
+pub(crate) async fn ask(
+    Extract(state): Extract<State>,
+    Path(purpose): Path<String>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let purpose = match purpose.as_str() {
+        "publish" => Purpose::Publish,
+        "play" => Purpose::Play,
+        "chat" => Purpose::Chat,
+        _ => {
+            let words = "places are given for publish, play and chat";
+            return Refused(Refusal::new(Code::NotFound, words)).into_response();
+        }
+    };
+    let wanted = match wanted(&state, purpose, caller, &headers, &body) {
+        Ok(wanted) => wanted,
+        Err(refusal) => {
+            state.dispatcher().count(purpose, Outcome::Refused);
+            return refused(&state, refusal);
+        }
+    };
+    match decide(&state, &wanted) {
+        Ok(places) => {
+            let whereabouts = Where {
+                region: wanted.whereabouts.region,
+                isp: wanted.whereabouts.isp,
+            };
+            let mut response = axum::Json(Answer {
+                places,
+                whereabouts,
+            })
+            .into_response();
+            no_store(&mut response);
+            response
+        }
+        Err(no_room) => full(&state, no_room),
+    }
+}
+
+/// A browser asks whether it may ask: JSON is no simple request.
+pub(crate) async fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    let allow = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Content-Type, Authorization",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_S),
+    ];
+    for (name, value) in allow {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The decision, with the cluster as this node sees it.
+pub(crate) fn decide(state: &State, wanted: &Wanted) -> Result<Vec<Place>, NoRoom> {
+    let cluster = &state.cluster.cluster;
+    cluster.with(|member, now_us| state.dispatcher().decide(member, wanted, now_us))
+}
+
+/// 5001, and whom to try later.
+pub(crate) fn full(state: &State, no_room: NoRoom) -> Response {
+    let NoRoom { refusal, next_best } = no_room;
+    let mut body = serde_json::to_value(&refusal).unwrap_or_default();
+    if let (Some(place), Some(object)) = (next_best, body.as_object_mut()) {
+        let place = serde_json::to_value(place).unwrap_or_default();
+        object.insert("next_best".to_owned(), place);
+    }
+    let seconds = state.dispatcher().rules().good_for_ms.max(0) / 1000 + 1;
+    let mut response = refused(state, refusal);
+    *response.body_mut() = body.to_string().into();
+    let headers = response.headers_mut();
+    // The refusal alone was shorter.
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Counted and logged once, here.
+pub(crate) fn refused(state: &State, refusal: Refusal) -> Response {
+    state.hub.counters().code(refusal.code, Protocol::Api);
+    let code = refusal.code.number();
+    tracing::info!(code, "refused a place: {}", refusal.detail);
+    Refused(refusal).into_response()
+}
+
+pub(crate) fn no_store(response: &mut Response) {
+    let never = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, never);
+}
+
+/// 3001 where this node is no dispatcher, naming one.
+fn check_role(state: &State) -> Result<(), Refusal> {
+    state.cluster.cluster.with(|member, _| {
+        if member.record().roles.has(Role::Dispatcher) {
+            return Ok(());
+        }
+        let other = another(member.view()).map_or_else(String::new, |url| format!(": ask {url}"));
+        let words = format!("this node is no dispatcher{other}");
+        Err(Refusal::new(Code::NotFound, words))
+    })
+}
+
+fn wanted(
+    state: &State,
+    purpose: Purpose,
+    caller: Option<Extension<Caller>>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Wanted, Refusal> {
+    check_role(state)?;
+    let wish = Wish::read(body)?;
+    let caller = caller.map(|Extension(Caller(ip))| ip);
+    if wish.ip.is_some() && wish.ip != caller && !admin::is_admin(state, headers) {
+        let words = "ip is another address than yours: that takes the admin token";
+        return Err(Refusal::new(Code::AuthMissing, words));
+    }
+    resolve(state, wish, purpose, caller)
+}
+
+/// Checks a wish and finds out where its client is.
+pub(crate) fn resolve(
+    state: &State,
+    wish: Wish,
+    purpose: Purpose,
+    caller: Option<IpAddr>,
+) -> Result<Wanted, Refusal> {
+    let dispatcher = state.dispatcher();
+    let mut wanted = wish.check(
+        purpose,
+        &dispatcher.rules().vhosts,
+        state.cluster.stream_name,
+    )?;
+    wanted.ip = wanted.ip.or(caller);
+    wanted.whereabouts = dispatcher.locate(wanted.whereabouts, wanted.ip);
+    Ok(wanted)
+}

@@ -1,0 +1,108 @@
+//! `GET /go/{app}/{stream}.flv`, `.m3u8`, `.ts`: one URL for players that know nothing of the cluster,
+//! answered with a redirect to the node that is best for them.
+//!
+//! A WebSocket cannot follow a redirect, so there is no such form for WS-FLV and SLSP: their clients
+//! ask the dispatcher.
+
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State as Extract};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use weir_base::{Code, Refusal};
+use weir_cluster::Role;
+use weir_cluster::place::Purpose;
+
+use crate::State;
+use crate::dispatch::{self, Caller, Form, Outcome, Wish};
+
+/// Endings and what they play.
+const ENDINGS: [(&str, Form); 3] = [
+    (".flv", Form::HttpFlv),
+    (".m3u8", Form::Hls),
+    (".ts", Form::HttpTs),
+];
+
+/// `GET` and `HEAD /go/{app}/{stream}{ending}`.
+pub(crate) async fn redirect(
+    Extract(state): Extract<State>,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    uri: Uri,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+) -> Response {
+    let cluster = &state.cluster.cluster;
+    let elsewhere = cluster.with(|member, _| {
+        let asked_here = member.record().roles.has(Role::Dispatcher);
+        (!asked_here).then(|| dispatch::another(member.view()))
+    });
+    if let Some(other) = elsewhere {
+        return match other {
+            Some(base) => {
+                let target = uri.path_and_query().map_or("", |target| target.as_str());
+                found(&format!("{}{target}", base.trim_end_matches('/')))
+            }
+            None => {
+                let words = "this node is no dispatcher, and knows none";
+                dispatch::refused(&state, Refusal::new(Code::NotFound, words))
+            }
+        };
+    }
+    let query = query.unwrap_or_default();
+    let wanted = wish(&path, &query, &headers, &state).and_then(|wish| {
+        let caller = caller.map(|Extension(Caller(ip))| ip);
+        dispatch::resolve(&state, wish, Purpose::Play, caller)
+    });
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(refusal) => {
+            state.dispatcher().count(Purpose::Play, Outcome::Refused);
+            return dispatch::refused(&state, refusal);
+        }
+    };
+    match dispatch::decide(&state, &wanted) {
+        Ok(places) => match places.first() {
+            Some(place) => found(&place.url),
+            None => dispatch::refused(&state, Code::Overloaded.into()),
+        },
+        Err(no_room) => dispatch::full(&state, no_room),
+    }
+}
+
+/// The virtual host may be in the query, or in the name the player called this node by.
+fn wish(path: &str, query: &str, headers: &HeaderMap, state: &State) -> Result<Wish, Refusal> {
+    let ending = ENDINGS
+        .iter()
+        .find_map(|(ending, form)| Some((path.strip_suffix(ending)?, *form)));
+    let parts = ending.and_then(|(name, form)| Some((name.rsplit_once('/')?, form)));
+    let Some(((app, stream), form)) = parts else {
+        let words = "what can be followed is /go/{app}/{stream}.flv, .m3u8 and .ts";
+        return Err(Refusal::new(Code::NotFound, words));
+    };
+    let said = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "vhost" || name == "domain")
+        .map(|(_, value)| value.into_owned());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    let rules = state.dispatcher().rules();
+    let vhosts = [said, host.map(str::to_owned)];
+    let vhost = vhosts
+        .into_iter()
+        .flatten()
+        .map(|name| dispatch::known_vhost(&name, &rules.vhosts))
+        .find(|name| !name.is_empty());
+    let vhost = vhost.unwrap_or_default();
+    Ok(Wish::to_play(app, stream, &vhost, form, query))
+}
+
+fn found(url: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(url) else {
+        return crate::Refused::from(Code::NotFound).into_response();
+    };
+    let mut response = StatusCode::FOUND.into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    dispatch::no_store(&mut response);
+    response
+}

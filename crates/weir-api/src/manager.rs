@@ -1,0 +1,270 @@
+//! The stream manager over HTTP, for parts that are not weir: `POST /api/v1/streams/report` says where
+//! a stream is, `GET /api/v1/streams/locate` asks.
+//!
+//! What weir's own nodes have is in the registry and need not be reported. A report made to any node is
+//! known to all and kept in the registry until it ends: who reports goes on doing so, to any of them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, Request, State as Extract};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use weir_base::{Code, Refusal};
+use weir_cluster::record::{Scope, StreamRecord};
+use weir_cluster::report::{Reported, StreamReport};
+use weir_cluster::{Name, NodeRecord, Protocol as Transport, StreamName};
+use weir_hub::{Protocol, StreamKey};
+
+use crate::dispatch::known_vhost;
+use crate::{Refused, State, admin};
+
+/// How long a report is good when it does not say, milliseconds.
+const DEFAULT_TTL_MS: i64 = 30_000;
+
+/// The body of a report.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Report {
+    app: String,
+    stream: String,
+    #[serde(default)]
+    vhost: String,
+    /// The server: an address or a host's name.
+    ip: String,
+    port: u16,
+    #[serde(default = "rtmp")]
+    protocol: String,
+    #[serde(default = "default_ttl_ms")]
+    ttl_ms: i64,
+}
+
+fn rtmp() -> String {
+    "rtmp".to_owned()
+}
+
+const fn default_ttl_ms() -> i64 {
+    DEFAULT_TTL_MS
+}
+
+/// Lets the operator through, and nodes of the cluster.
+pub(crate) async fn require_part(
+    Extract(state): Extract<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let proof = request.headers().get(header::AUTHORIZATION);
+    let proof = proof.and_then(|value| value.to_str().ok());
+    let target = request.uri().path_and_query().map(|target| target.as_str());
+    if target.is_some_and(|target| (state.cluster.is_node)(target, proof)) {
+        return next.run(request).await;
+    }
+    admin::require_token(Extract(state), request, next).await
+}
+
+/// `POST /api/v1/streams/report`.
+pub(crate) async fn report(
+    Extract(state): Extract<State>,
+    body: Bytes,
+) -> Result<Json<Value>, Refused> {
+    let wrong = |words: String| Refused(Refusal::new(Code::ProtocolError, words));
+    let report: Report =
+        serde_json::from_slice(&body).map_err(|error| wrong(format!("the body: {error}")))?;
+    let (_, name) = name(&state, &report.vhost, &report.app, &report.stream)?;
+    let ttl_ms = report.ttl_ms;
+    let report = StreamReport {
+        key: name,
+        ip: report.ip,
+        port: report.port,
+        protocol: report.protocol,
+        ttl_ms,
+    };
+    let cluster = &state.cluster.cluster;
+    cluster.with(|member, now_us| member.report(report, now_us))?;
+    Ok(Json(json!({ "code": 0, "ttl_ms": ttl_ms })))
+}
+
+/// Which stream.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Which {
+    app: String,
+    stream: String,
+    #[serde(default)]
+    vhost: String,
+}
+
+/// Where it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Located {
+    code: u16,
+    vhost: String,
+    app: String,
+    stream: String,
+    /// Who says so: `registry`, `here` or `report`.
+    source: &'static str,
+    /// The weir node that has it.
+    node: Option<Name>,
+    ip: String,
+    port: u16,
+    protocol: String,
+    /// All addresses by which other servers reach that node.
+    urls: Vec<String>,
+    epoch: Option<u64>,
+    since_ms: Option<i64>,
+}
+
+/// `GET /api/v1/streams/locate`.
+pub(crate) async fn locate(
+    Extract(state): Extract<State>,
+    Query(which): Query<Which>,
+) -> Result<Response, Refused> {
+    let (key, name) = name(&state, &which.vhost, &which.app, &which.stream)?;
+    let located = |source, host, port, protocol| Located {
+        code: 0,
+        vhost: key.vhost().to_owned(),
+        app: key.app().to_owned(),
+        stream: key.stream().to_owned(),
+        source,
+        node: None,
+        ip: host,
+        port,
+        protocol,
+        urls: Vec::new(),
+        epoch: None,
+        since_ms: None,
+    };
+    if let Some(owner) = owner(&state, &key, &name) {
+        let transports = [Transport::Rtmp, Transport::Http, Transport::Https];
+        let inside = owner.node.address(&transports, Scope::Internal, None);
+        let address = inside.or(owner.node.address(&transports, Scope::Public, None));
+        let place = address.and_then(|address| host_and_port(&address.url));
+        if let Some((scheme, host, port)) = place {
+            let scheme = scheme.to_owned();
+            let addresses = owner.node.addresses.iter();
+            let inside = addresses.filter(|a| a.scope == Scope::Internal && a.isp.is_none());
+            let found = Located {
+                node: Some(owner.node.id.clone()),
+                urls: inside.map(|address| address.url.clone()).collect(),
+                epoch: owner.lease.as_ref().map(|lease| lease.epoch),
+                since_ms: owner.lease.as_ref().map(|lease| lease.since_ms),
+                ..located(owner.source, host.to_owned(), port, scheme)
+            };
+            return Ok(Json(found).into_response());
+        }
+    }
+    if let Some(reported) = reported(&state, &name) {
+        let (host, port, protocol) = (reported.ip, reported.port, reported.protocol);
+        return Ok(Json(located("report", host, port, protocol)).into_response());
+    }
+    let words = format!("nobody has {key}, as far as this node knows");
+    Err(Refused(Refusal::new(Code::NotLive, words)))
+}
+
+/// Where a stream was last said to be, on a server that is not weir.
+pub(crate) fn reported(state: &State, name: &StreamName) -> Option<Reported> {
+    state.cluster.cluster.with(|member, now_us| {
+        let reported = member.view().reported(name);
+        reported.filter(|r| r.until_us > now_us).cloned()
+    })
+}
+
+/// A weir node that has a stream from its publisher.
+pub(crate) struct Owner {
+    /// The node.
+    pub(crate) node: NodeRecord,
+    /// `registry`, or `here` where there is none that knows.
+    pub(crate) source: &'static str,
+    /// Its lease.
+    pub(crate) lease: Option<StreamRecord>,
+    /// It is this node.
+    pub(crate) is_me: bool,
+}
+
+/// Who has a stream: this node by its own lease, whoever the view names, or this node because its hub
+/// has the publisher.
+pub(crate) fn owner(state: &State, key: &StreamKey, name: &StreamName) -> Option<Owner> {
+    // What came over the relay is somebody else's.
+    let live = state.hub.find_live(key).ok();
+    let publisher = live.and_then(|stream| stream.publisher());
+    let is_here = publisher.is_some_and(|publisher| publisher.protocol != Protocol::Relay);
+    state.cluster.cluster.with(|member, _| {
+        let (me, view) = (member.record(), member.view());
+        let holds = member.leases().phase(name).is_some();
+        let lease = view
+            .owner(name)
+            .filter(|lease| !holds || lease.node == me.id);
+        let lease = lease.cloned();
+        if let Some(node) = lease.as_ref().map(|lease| &lease.node)
+            && *node != me.id
+        {
+            let node = view.find(node)?.record.clone()?;
+            return Some(Owner {
+                node,
+                source: "registry",
+                lease,
+                is_me: false,
+            });
+        }
+        (holds || is_here).then(|| Owner {
+            node: me.clone(),
+            source: if holds { "registry" } else { "here" },
+            lease,
+            is_me: true,
+        })
+    })
+}
+
+/// A stream's name in the hub and in the registry.
+pub(crate) fn name(
+    state: &State,
+    vhost: &str,
+    app: &str,
+    stream: &str,
+) -> Result<(StreamKey, StreamName), Refusal> {
+    let vhost = known_vhost(vhost, &state.dispatcher().rules().vhosts);
+    let key = StreamKey::new(&vhost, app, stream)?;
+    let name = (state.cluster.stream_name)(&key)?;
+    Ok((key, name))
+}
+
+/// Scheme, host and port of an address; the port is the usual one where it is not said.
+pub(crate) fn host_and_port(url: &str) -> Option<(&str, &str, u16)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let usual = match scheme {
+        "rtmp" => 1935,
+        "http" => 80,
+        "https" | "rtmps" => 443,
+        _ => return None,
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        _ => (authority, usual),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then_some((scheme, host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        assert_eq!(host_and_port("rtmp://h"), Some(("rtmp", "h", 1935)));
+        assert_eq!(host_and_port("http://h:8/p"), Some(("http", "h", 8)));
+        assert_eq!(host_and_port("rtmp://[::1]:5"), Some(("rtmp", "::1", 5)));
+        assert_eq!(host_and_port("https://[::1]"), Some(("https", "::1", 443)));
+        for bad in [
+            "",
+            "h:1",
+            "gopher://h",
+            "http://",
+            "rtmp://h:x",
+            "rtmp://h:99999",
+        ] {
+            assert_eq!(host_and_port(bad), None, "{bad}");
+        }
+    }
+}

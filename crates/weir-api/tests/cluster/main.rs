@@ -1,0 +1,10 @@
+//! The cluster's HTTP: where clients are sent, what coworkers are told, what the operator sees.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+mod coworkers;
+mod dispatch;
+mod seen;
+mod world;

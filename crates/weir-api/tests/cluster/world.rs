@@ -1,0 +1,298 @@
+//! A router over a node of a cluster whose other nodes are told of, not run.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode, header};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use weir_api::{
+    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
+};
+use weir_base::{Clock, Refusal, Shutdown, Tasks};
+use weir_cluster::geo::CidrTable;
+use weir_cluster::lease::Unreachable;
+use weir_cluster::local::{LocalBus, LocalStore};
+use weir_cluster::member::{self, Member};
+use weir_cluster::message::{Body as Word, Message};
+use weir_cluster::record::{Address, Capacity, Load, Scope};
+use weir_cluster::run::Cluster;
+use weir_cluster::store::{Everything, Store, Waiting};
+use weir_cluster::table::{Answer, Op};
+use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
+use weir_hub::{Hub, StreamKey, hub};
+
+pub(crate) const TOKEN: &str = "the admin token";
+/// What a node of the cluster sends in these tests, followed by what it asks for.
+pub(crate) const NODE: &str = "Weir-Node n9:";
+
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) cluster: Cluster,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) hub: Hub,
+    pub(crate) shutdown: Shutdown,
+}
+
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answered {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) fn stream(text: &str) -> StreamName {
+    StreamName::new(text).unwrap()
+}
+
+pub(crate) fn rules() -> DispatchRules {
+    let table = "10.1.0.0/16 cn telecom\n10.2.0.0/16 cn cernet\n10.3.0.0/16 eu acme";
+    DispatchRules {
+        locator: Box::new(CidrTable::parse(table).unwrap()),
+        strategy: DispatchStrategy::TwoChoices,
+        good_for_ms: 4_000,
+        play_kbps: 2_000,
+        publish_kbps: 2_000,
+        vhosts: vec!["school.example".into()],
+    }
+}
+
+/// A node with RTMP and HTTP on `{id}.example`, and for nodes on `{id}.internal`.
+pub(crate) fn record(id: &str, roles: &[Role], region: Option<&str>) -> NodeRecord {
+    let mut addresses = Vec::new();
+    for (scope, host) in [(Scope::Public, "example"), (Scope::Internal, "internal")] {
+        let mut add = |protocol, url| {
+            addresses.push(Address {
+                protocol,
+                scope,
+                isp: None,
+                url,
+            });
+        };
+        add(Protocol::Rtmp, format!("rtmp://{id}.{host}:1935"));
+        add(Protocol::Http, format!("http://{id}.{host}:8080"));
+    }
+    NodeRecord {
+        id: name(id),
+        boot: 7,
+        roles: roles.iter().copied().collect(),
+        region: region.map(name),
+        isp: None,
+        addresses,
+        capacity: Capacity {
+            out_kbps: 100_000,
+            connections: 100,
+            ..Capacity::default()
+        },
+        load: Load::default(),
+        draining: false,
+        version: "0.1.0".into(),
+    }
+}
+
+impl World {
+    /// Around a node of this description.
+    pub(crate) fn new(me: NodeRecord) -> Self {
+        let clock = Clock::real();
+        let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
+        Self::with_store(me, clock, store)
+    }
+
+    pub(crate) fn with_store(me: NodeRecord, clock: Clock, store: Arc<dyn Store>) -> Self {
+        let member = Member::new(member::Config::default(), me, clock.now_us()).unwrap();
+        let tasks = Tasks::new();
+        let bus = Arc::new(LocalBus::default());
+        let never = std::future::pending();
+        let (cluster, mut events) =
+            Cluster::start(member, store, bus, clock.clone(), &tasks, never);
+        tasks.spawn(
+            "events",
+            async move { while events.recv().await.is_some() {} },
+        );
+        let config = hub::Config {
+            idle_timeout_us: 5_000_000,
+            ring_us: 1_000_000,
+            ring_bytes: 1 << 20,
+            linger_us: 1_000_000,
+        };
+        let hub = Hub::new(config, clock);
+        let shutdown = Shutdown::new();
+        let dispatcher = Arc::new(Dispatcher::new(rules()));
+        let config = Config {
+            hub: hub.clone(),
+            shutdown: shutdown.clone(),
+            admin_token: TOKEN.into(),
+            node: "d1".into(),
+            version: "0.1.0",
+            apps: Box::new(facts),
+            cluster: ClusterApi {
+                cluster: cluster.clone(),
+                name: "weir".into(),
+                dispatcher: dispatcher.clone(),
+                stream_name,
+                is_node: Box::new(|target, proof| {
+                    proof.and_then(|p| p.strip_prefix(NODE)) == Some(target)
+                }),
+            },
+            pools: Box::new(Vec::new),
+        };
+        Self {
+            router: router(config),
+            cluster,
+            dispatcher,
+            hub,
+            shutdown,
+        }
+    }
+
+    /// Another node says who it is.
+    pub(crate) fn hears(&self, record: NodeRecord) {
+        let id = record.id.clone();
+        self.hears_word(
+            &id,
+            1,
+            Word::Hello {
+                record: record.into(),
+            },
+        );
+    }
+
+    /// Another node owns a stream.
+    pub(crate) fn hears_owned(&self, id: &str, seq: u64, key: &str) {
+        let record = StreamRecord {
+            key: stream(key),
+            node: name(id),
+            boot: 7,
+            claim: seq,
+            epoch: seq,
+            since_ms: 5,
+            over: 0,
+        };
+        self.hears_word(&name(id), seq, Word::Owns { stream: record });
+    }
+
+    pub(crate) fn hears_word(&self, from: &Name, seq: u64, body: Word) {
+        let message = Message {
+            from: from.clone(),
+            boot: 7,
+            seq,
+            body,
+        };
+        self.cluster
+            .with(|member, now_us| member.message(&message, now_us));
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answered {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
+        Answered {
+            status: head.status,
+            headers: head.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// From 10.3.0.1, who has no token.
+    pub(crate) async fn get(&self, target: &str) -> Answered {
+        self.ask(request("GET", target, "10.3.0.1", "")).await
+    }
+
+    /// With the token.
+    pub(crate) async fn get_admin(&self, target: &str) -> Answered {
+        self.ask(with_token(request("GET", target, "10.3.0.1", "")))
+            .await
+    }
+
+    /// `POST /api/v1/dispatch/{purpose}`.
+    pub(crate) async fn dispatch(&self, purpose: &str, from: &str, wish: Value) -> Answered {
+        let target = format!("/api/v1/dispatch/{purpose}");
+        self.ask(request("POST", &target, from, &wish.to_string()))
+            .await
+    }
+}
+
+pub(crate) fn request(method: &str, target: &str, from: &str, body: &str) -> Request<Body> {
+    let caller: IpAddr = from.parse().unwrap();
+    Request::builder()
+        .method(method)
+        .uri(target)
+        .extension(Caller(caller))
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+pub(crate) fn with_token(mut request: Request<Body>) -> Request<Body> {
+    let value = format!("Bearer {TOKEN}").parse().unwrap();
+    request.headers_mut().insert(header::AUTHORIZATION, value);
+    request
+}
+
+/// Nodes named, in order.
+pub(crate) fn nodes(answered: &Answered) -> Vec<String> {
+    let json = answered.json();
+    let places = json["places"].as_array().cloned().unwrap_or_default();
+    let nodes = places
+        .iter()
+        .map(|p| p["node"].as_str().unwrap().to_owned());
+    nodes.collect()
+}
+
+pub(crate) fn live() -> Value {
+    json!({ "app": "live", "stream": "a" })
+}
+
+fn stream_name(key: &StreamKey) -> Result<StreamName, Refusal> {
+    Ok(stream(&key.to_string().replace(' ', "%20")))
+}
+
+fn facts(app: &str) -> AppFacts {
+    AppFacts {
+        app: app.to_owned(),
+        publish: "open",
+        play: "open",
+        max_kbps: None,
+        keyframe_ms: 2_000,
+        encoders: Vec::new(),
+    }
+}
+
+/// A store that nobody reaches.
+pub(crate) struct Away;
+
+impl Store for Away {
+    fn leases(&self, _: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+
+    fn find(&self, _: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+
+    fn register(&self, _: NodeRecord) -> Waiting<'_, Result<(), Unreachable>> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+
+    fn unregister(&self, _: Name) -> Waiting<'_, Result<(), Unreachable>> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+
+    fn everything(&self) -> Waiting<'_, Result<Everything, Unreachable>> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+}

@@ -1,0 +1,143 @@
+//! The one connection for commands: shared, made anew after a failure, every use bounded in time.
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Client, Cmd, FromRedisValue, RedisError};
+use tokio::sync::Mutex;
+use weir_base::Clock;
+
+use super::connect::{ANSWER_MS, Connector, within};
+use super::url::Target;
+use super::words::{Failure, Troubles, What};
+use crate::lease::Unreachable;
+
+/// After a failed connection nobody tries again for so long, microseconds: they are told at once.
+/// Twice as long after a second, four times after more.
+const RETRY_US: i64 = 200_000;
+/// How often that doubles.
+const DOUBLINGS: u32 = 2;
+
+pub(super) struct Link {
+    target: Target,
+    connector: Connector,
+    clock: Clock,
+    state: Mutex<State>,
+    troubles: Troubles,
+}
+
+#[derive(Default)]
+struct State {
+    open: Option<(Client, MultiplexedConnection)>,
+    failed_us: Option<i64>,
+    failures: u32,
+    /// Counts connections, so that a failure closes the one it was of.
+    generation: u64,
+}
+
+impl Link {
+    pub(super) fn new(target: Target, connector: Connector, clock: Clock) -> Self {
+        Self {
+            target,
+            connector,
+            clock,
+            state: Mutex::default(),
+            troubles: Troubles::default(),
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
+    /// Sends a command.
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        what: What,
+        command: &Cmd,
+    ) -> Result<T, Unreachable> {
+        self.with(what, async |connection| {
+            command.query_async(connection).await
+        })
+        .await
+    }
+
+    /// Does something over the shared connection.
+    pub(super) async fn with<T>(
+        &self,
+        what: What,
+        act: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Result<T, Unreachable> {
+        let (_, mut connection, generation) = self.open().await?;
+        let done = within(ANSWER_MS, async { Ok(act(&mut connection).await?) }).await;
+        match done {
+            Ok(value) => {
+                self.went_well(what);
+                Ok(value)
+            }
+            Err(failure) => {
+                self.failed(what, &failure);
+                if !failure.is_refusal() {
+                    self.close(generation).await;
+                }
+                Err(Unreachable)
+            }
+        }
+    }
+
+    /// The server that takes writes, and the connection to it.
+    pub(super) async fn open(&self) -> Result<(Client, MultiplexedConnection, u64), Unreachable> {
+        let mut state = self.state.lock().await;
+        if let Some((client, connection)) = &state.open {
+            return Ok((client.clone(), connection.clone(), state.generation));
+        }
+        let wait_us = RETRY_US << state.failures.saturating_sub(1).min(DOUBLINGS);
+        let now_us = self.clock.now_us();
+        if state
+            .failed_us
+            .is_some_and(|at| now_us.saturating_sub(at) < wait_us)
+        {
+            return Err(Unreachable);
+        }
+        match self.connector.connect().await {
+            Ok((client, connection)) => {
+                self.went_well(What::Connect);
+                state.open = Some((client.clone(), connection.clone()));
+                (state.failed_us, state.failures) = (None, 0);
+                state.generation += 1;
+                Ok((client, connection, state.generation))
+            }
+            Err(failure) => {
+                state.failed_us = Some(self.clock.now_us());
+                state.failures = state.failures.saturating_add(1);
+                self.failed(What::Connect, &failure);
+                Err(Unreachable)
+            }
+        }
+    }
+
+    async fn close(&self, generation: u64) {
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.open = None;
+        }
+    }
+
+    pub(super) fn failed(&self, what: What, failure: &Failure) {
+        if let Some(told) = self
+            .troubles
+            .failed(what, failure.words(), self.clock.now_us())
+        {
+            tracing::warn!(redis = ?self.target, "the registry: {told}; trying on");
+        }
+    }
+
+    pub(super) fn went_well(&self, what: What) {
+        if let Some(seconds) = self.troubles.went_well(what, self.clock.now_us()) {
+            let what = what.words();
+            tracing::info!(redis = ?self.target, "the registry: can {what} again, after {seconds} s");
+        }
+    }
+}

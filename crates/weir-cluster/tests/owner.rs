@@ -1,0 +1,136 @@
+//! Placement and the owner of a stream: viewers go to it as to any node that has the stream, and its
+//! publisher goes back to it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+use weir_cluster::fill::Cost;
+use weir_cluster::message::{Body, Message};
+use weir_cluster::place::{Ask, Purpose, Strategy, place};
+use weir_cluster::record::{Address, Capacity, Load, Scope};
+use weir_cluster::reserve::Reservations;
+use weir_cluster::view::{Config, View};
+use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// Four nodes that are origin and edge, two in each region; `n1` owns the stream and `n0` pulls it.
+fn view() -> View {
+    let mut view = View::new(Config::default(), name("n0"));
+    for (n, region) in ["eu", "eu", "us", "us"].into_iter().enumerate() {
+        let id = name(&format!("n{n}"));
+        let record = NodeRecord {
+            id: id.clone(),
+            boot: 1,
+            roles: [Role::Origin, Role::Edge].into_iter().collect(),
+            region: Some(name(region)),
+            isp: None,
+            addresses: vec![Address {
+                protocol: Protocol::Http,
+                scope: Scope::Public,
+                isp: None,
+                url: "http://n".into(),
+            }],
+            capacity: Capacity {
+                connections: 100,
+                ..Capacity::default()
+            },
+            load: Load {
+                connections: if n == 1 { 60 } else { 5 },
+                ..Load::default()
+            },
+            draining: false,
+            version: String::new(),
+        };
+        let mut seq = 0;
+        let mut tell = |body| {
+            seq += 1;
+            let from = id.clone();
+            view.apply(
+                &Message {
+                    from,
+                    boot: 1,
+                    seq,
+                    body,
+                },
+                0,
+            );
+        };
+        tell(Body::Hello {
+            record: Box::new(record),
+        });
+        if n == 0 {
+            tell(Body::Carries { key: stream() });
+        }
+        if n == 1 {
+            let stream = StreamRecord {
+                key: stream(),
+                node: id.clone(),
+                boot: 1,
+                claim: 1,
+                epoch: 1,
+                since_ms: 0,
+                over: 0,
+            };
+            tell(Body::Owns { stream });
+        }
+    }
+    view
+}
+
+fn stream() -> StreamName {
+    StreamName::new("live/demo").unwrap()
+}
+
+fn chosen(purpose: Purpose, region: &str, except: &[Name]) -> Vec<(String, bool)> {
+    let (view, stream, region) = (view(), stream(), name(region));
+    let ask = |seed| {
+        let ask = Ask {
+            purpose,
+            stream: Some(&stream),
+            protocols: &[Protocol::Http],
+            region: Some(&region),
+            isp: None,
+            cost: Cost::default(),
+            except,
+            count: 1,
+            scope: Scope::Public,
+            strategy: Strategy::TwoChoices,
+            good_for_us: 1,
+        };
+        let found = place(&view, &ask, &Reservations::default(), 0, seed).unwrap();
+        (found[0].node.to_string(), found[0].why.carries)
+    };
+    let mut all: Vec<_> = (0..200).map(ask).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_viewer_goes_to_the_owner_as_to_any_node_that_has_the_stream() {
+    // The emptier of the two that have it.
+    assert_eq!(chosen(Purpose::Play, "eu", &[]), [("n0".into(), true)]);
+    assert_eq!(
+        chosen(Purpose::Play, "eu", &[name("n0")]),
+        [("n1".into(), true)]
+    );
+    // Near goes before having it.
+    let far = chosen(Purpose::Play, "us", &[]);
+    assert_eq!(far, [("n2".into(), false), ("n3".into(), false)]);
+}
+
+#[test]
+fn a_publisher_goes_back_to_the_owner_and_not_to_one_that_pulls() {
+    assert_eq!(chosen(Purpose::Publish, "eu", &[]), [("n1".into(), true)]);
+    // It cannot be reached: any other near one, and that it pulls the stream is no reason.
+    assert_eq!(
+        chosen(Purpose::Publish, "eu", &[name("n1")]),
+        [("n0".into(), false)]
+    );
+    let far = chosen(Purpose::Publish, "us", &[]);
+    assert_eq!(far, [("n2".into(), false), ("n3".into(), false)]);
+}

@@ -1,0 +1,373 @@
+//! A node as a viewer, in virtual time: what it is told when it joins, falls behind, hears nothing and
+//! comes to the end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use weir_base::{Clock, Code};
+use weir_hub::hub::PublishRequest;
+use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Role, Stream, StreamKey};
+use weir_media::flv::RawFrame;
+use weir_media::{FrameKind, Item, Metadata, TrackKind};
+use weir_proto::relay::{Decoder, Limits, Record};
+use weir_testkit::synthetic;
+
+use super::format::{Format, Framing};
+use super::pool::Seat;
+use super::sink::Sink;
+use super::viewer::{Inbound, NewViewer, STREAM_OVER, Turn, Viewer, Window};
+use super::wire::{Batch, View, Wire};
+
+const FORMAT: Format = Format::Relay {
+    framing: Framing::Raw,
+};
+const WALL_US: i64 = 1_700_000_000_000_000;
+const FRAME_US: i64 = 40_000;
+/// Pictures between two keyframes.
+const GOP: u64 = 10;
+
+fn house() -> (Hub, Clock) {
+    let clock = Clock::manual(WALL_US);
+    let config = weir_hub::Config {
+        idle_timeout_us: 5_000_000,
+        ring_us: 10_000_000,
+        ring_bytes: 8 << 20,
+        linger_us: 1_000_000,
+    };
+    (Hub::new(config, clock.clone()), clock)
+}
+
+fn request() -> PublishRequest {
+    PublishRequest {
+        key: StreamKey::new("", "live", "s").unwrap(),
+        protocol: Protocol::Rtmp,
+        addr: "127.0.0.1:1".parse().unwrap(),
+        grant: Grant::default(),
+    }
+}
+
+fn publish(hub: &Hub) -> Publisher {
+    let publisher = hub.publish(request()).unwrap();
+    publisher.tracks(Arc::new(synthetic::tracks()));
+    publisher
+}
+
+fn film(clock: &Clock, publisher: &mut Publisher, first: u64, count: u64) {
+    for number in first..first + count {
+        clock.advance_us(FRAME_US);
+        let key = number.is_multiple_of(GOP);
+        publisher.frame(RawFrame {
+            track: TrackKind::Video,
+            ts_us: number as i64 * FRAME_US,
+            cts_us: 0,
+            kind: if key {
+                FrameKind::Key
+            } else {
+                FrameKind::Inter
+            },
+            payload: synthetic::picture(number, key, 60).into(),
+        });
+    }
+}
+
+/// A node's connection, with the loop's part done by hand.
+struct Peer {
+    clock: Clock,
+    wire: Wire,
+    batches: VecDeque<Batch>,
+    view: View,
+    viewer: Viewer,
+    queue: mpsc::Receiver<bytes::Bytes>,
+    decoder: Decoder,
+}
+
+impl Peer {
+    /// A connection with room for so many batches on the way.
+    fn new(hub: &Hub, stream: &Arc<Stream>, room: usize) -> Self {
+        let (sink, queue) = mpsc::channel(room);
+        let addr = "127.0.0.1:2".parse().unwrap();
+        let key = stream.key.clone();
+        let client = hub
+            .clients()
+            .enter(Role::Viewer, Protocol::Relay, key, addr, 0);
+        let viewer = NewViewer {
+            sink: Sink::Relay(sink),
+            client: client.unwrap(),
+            greeting: Vec::new(),
+            inbound: Inbound::Elsewhere,
+        };
+        let now_us = hub.clock().now_us();
+        Self {
+            clock: hub.clock().clone(),
+            wire: Wire::new(stream.clone(), FORMAT, 0, 1 << 20),
+            batches: VecDeque::new(),
+            view: View { first: 0, next: 0 },
+            viewer: Viewer::new(viewer, Seat::take(&Arc::default()), now_us, 0, 0),
+            queue,
+            decoder: Decoder::new(Limits::default()),
+        }
+    }
+
+    /// One turn of the loop.
+    fn tick(&mut self) -> Turn {
+        self.view = self.wire.sync(self.view.next, &mut self.batches);
+        let window = Window {
+            format: FORMAT,
+            stream: &self.wire.stream,
+            view: self.view,
+            batches: &self.batches,
+            now_us: self.clock.now_us(),
+        };
+        self.viewer.note_fall(&window);
+        if let Some(ended) = self.wire.stream.ended() {
+            self.viewer.end(&window, ended.code_for_viewers());
+        }
+        self.viewer.beat(&window, self.clock.wall_us());
+        let turn = self.viewer.pump(&window, &mut 0);
+        let first = self.view.first;
+        self.batches.retain(|batch| batch.seq >= first);
+        turn
+    }
+
+    /// What has arrived on the other side.
+    fn arrived(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        while let Ok(bytes) = self.queue.try_recv() {
+            self.decoder.push(bytes);
+            while let Some(record) = self.decoder.poll().unwrap() {
+                records.push(record);
+            }
+        }
+        records
+    }
+
+    fn hear(&mut self) -> Vec<Record> {
+        self.tick();
+        self.arrived()
+    }
+}
+
+fn numbers(records: &[Record]) -> Vec<u64> {
+    let numbers = records.iter().filter_map(|record| match record {
+        Record::Item(Item::Frame(frame)) => synthetic::number_of(&frame.payload),
+        _ => None,
+    });
+    numbers.collect()
+}
+
+fn breaks(records: &[Record]) -> usize {
+    let breaks = records
+        .iter()
+        .filter(|record| **record == Record::Item(Item::Discontinuity));
+    breaks.count()
+}
+
+#[test]
+fn a_node_that_joins_is_told_the_clock_the_tracks_and_all_from_the_last_keyframe() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    let metadata = Arc::new(Metadata {
+        amf0: vec![5].into(),
+    });
+    publisher.metadata(metadata.clone());
+    film(&clock, &mut publisher, 0, 25);
+    let stream = publisher.stream().clone();
+    let mut peer = Peer::new(&hub, &stream, 64);
+    let records = peer.hear();
+    let [Record::Begin(begin), tracks, about, ..] = &records[..] else {
+        panic!("{records:?}");
+    };
+    assert_eq!(begin.timeline, stream.timeline());
+    assert_eq!(begin.wall_at_zero_us, stream.wall_at_zero_us());
+    assert_eq!((begin.epoch, begin.via.len()), (0, 0));
+    assert_eq!(
+        *tracks,
+        Record::Item(Item::Tracks(Arc::new(synthetic::tracks())))
+    );
+    assert_eq!(*about, Record::Item(Item::Metadata(metadata)));
+    assert_eq!(numbers(&records), (20..25).collect::<Vec<_>>());
+    // A second one shares the bytes of the first, and later items come as they are said.
+    publisher.restart();
+    film(&clock, &mut publisher, 30, 2);
+    let records = peer.hear();
+    assert_eq!(breaks(&records), 1);
+    assert_eq!(numbers(&records), [30, 31]);
+    let mut second = Peer::new(&hub, &stream, 64);
+    let Some(Record::Begin(begin)) = second.hear().into_iter().next() else {
+        panic!("no begin");
+    };
+    assert_eq!(
+        begin.timeline,
+        stream.timeline(),
+        "as it is after the break"
+    );
+}
+
+#[test]
+fn what_arrives_is_what_was_said_to_the_microsecond() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    film(&clock, &mut publisher, 0, 12);
+    let stream = publisher.stream().clone();
+    let mut peer = Peer::new(&hub, &stream, 64);
+    let mut records = peer.hear();
+    film(&clock, &mut publisher, 12, 3);
+    records.extend(peer.hear());
+    let join = stream.ring.oldest_join().unwrap();
+    let mut said = Vec::new();
+    stream.ring.read(join.seq + GOP, 64, &mut said);
+    let heard: Vec<_> = records
+        .into_iter()
+        .filter_map(|record| match record {
+            Record::Item(item @ Item::Frame(_)) => Some(item),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(heard, said);
+}
+
+#[test]
+fn a_node_too_slow_goes_on_at_a_keyframe_and_hears_of_the_breaks_it_missed() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    film(&clock, &mut publisher, 0, 15);
+    let stream = publisher.stream().clone();
+    let mut peer = Peer::new(&hub, &stream, 2);
+    let mut heard = peer.hear();
+    // Nobody takes what comes, until the wire has let most of it go.
+    let mut first = 15;
+    for round in 0..8 {
+        if round == 3 || round == 5 {
+            publisher.restart();
+            first += GOP - first % GOP;
+        }
+        film(&clock, &mut publisher, first, 10);
+        first += 10;
+        peer.tick();
+    }
+    loop {
+        let records = [peer.arrived(), peer.hear()].concat();
+        if records.is_empty() {
+            break;
+        }
+        heard.extend(records);
+    }
+    assert!(stream.skipped_frames() > 0, "nothing was lost");
+    assert_eq!(breaks(&heard), 2);
+    let begins = heard
+        .iter()
+        .filter(|record| matches!(record, Record::Begin(_)));
+    assert_eq!(begins.count(), 1);
+    let numbers = numbers(&heard);
+    for pair in numbers.windows(2) {
+        assert!(
+            pair[1] == pair[0] + 1 || (pair[1] > pair[0] && pair[1].is_multiple_of(GOP)),
+            "{numbers:?}"
+        );
+    }
+    // Another hub that takes all this is on the same clock in the end.
+    let (copy, _) = house();
+    let mut relay = None;
+    for record in heard {
+        match record {
+            Record::Begin(begin) => {
+                let begin = RelayBegin {
+                    timeline: begin.timeline,
+                    wall_at_zero_us: begin.wall_at_zero_us,
+                };
+                relay = Some(copy.relay(request(), begin).unwrap());
+            }
+            Record::Item(item) => relay.as_mut().unwrap().item(item),
+            other => panic!("{other:?}"),
+        }
+    }
+    let relayed = relay.as_ref().unwrap().stream();
+    assert_eq!(relayed.timeline(), stream.timeline());
+    assert_eq!(relayed.ring.newest_us(), stream.ring.newest_us());
+}
+
+#[test]
+fn a_node_that_has_nothing_to_hear_hears_that_once_a_second() {
+    let (hub, clock) = house();
+    let publisher = publish(&hub);
+    let mut peer = Peer::new(&hub, publisher.stream(), 64);
+    let mut beats = 0;
+    for _ in 0..40 {
+        clock.advance_us(250_000);
+        for record in peer.hear() {
+            let Record::Beat { wall_us } = record else {
+                panic!("{record:?}");
+            };
+            assert_eq!(wall_us, clock.wall_us());
+            beats += 1;
+        }
+    }
+    assert_eq!(beats, 10);
+}
+
+#[test]
+fn beats_for_a_node_that_does_not_read_do_not_pile_up() {
+    let (hub, clock) = house();
+    let publisher = publish(&hub);
+    let mut peer = Peer::new(&hub, publisher.stream(), 1);
+    for _ in 0..100 {
+        clock.advance_us(1_000_000);
+        peer.tick();
+    }
+    assert_eq!(peer.arrived().len(), 1);
+    assert_eq!(peer.hear().len(), 1);
+    assert_eq!(peer.hear().len(), 0);
+}
+
+#[test]
+fn the_last_record_says_why_the_stream_is_over() {
+    for (code, told) in [
+        (Code::ClientStopped, Code::Ended),
+        (Code::Operator, Code::Operator),
+    ] {
+        let (hub, clock) = house();
+        let mut publisher = publish(&hub);
+        film(&clock, &mut publisher, 0, 3);
+        let mut peer = Peer::new(&hub, publisher.stream(), 64);
+        peer.hear();
+        film(&clock, &mut publisher, 3, 2);
+        publisher.end(code);
+        let mut records = peer.hear();
+        records.extend(peer.hear());
+        assert_eq!(numbers(&records), [3, 4]);
+        let Some(Record::End {
+            code,
+            detail,
+            location,
+        }) = records.pop()
+        else {
+            panic!("{records:?}");
+        };
+        assert_eq!(code, told.number());
+        assert_eq!(detail, told.entry().message);
+        assert_eq!(location, None);
+        assert_eq!(peer.tick(), Turn::Over(Code::ClientStopped));
+    }
+}
+
+#[test]
+fn an_end_stands_inside_the_chunks_it_comes_in() {
+    let (hub, _) = house();
+    let publisher = publish(&hub);
+    let mut peer = Peer::new(&hub, publisher.stream(), 64);
+    let format = Format::Relay {
+        framing: Framing::Chunked,
+    };
+    peer.viewer.last_words(format, Code::Draining, STREAM_OVER);
+    peer.tick();
+    let bytes = peer.queue.try_recv().unwrap();
+    let line = bytes.iter().position(|byte| *byte == b'\r').unwrap();
+    let size = std::str::from_utf8(&bytes[..line]).unwrap();
+    let size = usize::from_str_radix(size, 16).unwrap();
+    let (body, rest) = bytes[line + 2..].split_at(size);
+    assert_eq!(rest, b"\r\n0\r\n\r\n");
+    peer.decoder.push(bytes::Bytes::copy_from_slice(body));
+    let record = peer.decoder.poll().unwrap();
+    assert!(matches!(record, Some(Record::End { code: 4009, .. })));
+}

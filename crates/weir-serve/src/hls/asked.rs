@@ -1,0 +1,181 @@
+//! Who asks for something of HLS, and for what.
+
+use std::net::SocketAddr;
+
+use http::{HeaderMap, header};
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal};
+use weir_cluster::route::Via;
+use weir_hub::{Grant, Protocol, StreamKey};
+
+use crate::context::{Asked, Context};
+use crate::http::route::parameter;
+use crate::ingest::rtmp::wait_of;
+use crate::node::{Want, auth};
+
+/// Query parameters that go on into the playlist's URIs: what admits the viewer.
+const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domain"];
+
+/// A request for something of HLS.
+#[derive(Debug, Clone, Copy)]
+pub struct HlsRequest<'a> {
+    /// App.
+    pub app: &'a str,
+    /// Stream.
+    pub stream: &'a str,
+    /// `Host`.
+    pub host: Option<&'a str>,
+    /// The query, decoded.
+    pub query: &'a [(String, String)],
+    /// Path and query as they were asked for.
+    pub target: &'a str,
+    /// The client.
+    pub client: SocketAddr,
+}
+
+/// A request that was admitted.
+#[derive(Debug, Clone)]
+pub(super) struct Asking {
+    /// The stream.
+    pub(super) key: StreamKey,
+    who: Who,
+}
+
+#[derive(Debug, Clone)]
+enum Who {
+    /// A viewer, and what he may.
+    Viewer(Grant),
+    /// Another node, which has admitted its viewers itself.
+    Node(Via),
+}
+
+impl HlsRequest<'_> {
+    /// Asks the gatekeeper, or looks at another node's proof.
+    ///
+    /// # Errors
+    /// The gatekeeper's refusal, 1004 for a wrong proof, 3001/2002 for impossible names.
+    pub(super) async fn admit(
+        &self,
+        context: &Context,
+        headers: &HeaderMap,
+    ) -> Result<Asking, Refusal> {
+        let authorization = headers.get(header::AUTHORIZATION);
+        let authorization = authorization.and_then(|value| value.to_str().ok());
+        if authorization.is_some_and(auth::is_proof) {
+            context.node.asker(self.target, authorization)?;
+            let vhost = self.parameter("vhost").unwrap_or_default();
+            return Ok(Asking {
+                key: StreamKey::new(vhost, self.app, self.stream)?,
+                who: Who::Node(Via::parse(self.parameter("via").unwrap_or_default())?),
+            });
+        }
+        let asked = Asked {
+            action: Action::Play,
+            host: self.host,
+            app: self.app,
+            stream: self.stream,
+            query: self.query,
+            ip: self.client.ip(),
+            protocol: Protocol::Hls,
+            is_cross_site: false,
+        };
+        let (key, grant) = context.admit_again(&asked).await?;
+        let who = Who::Viewer(grant);
+        Ok(Asking { key, who })
+    }
+
+    /// A parameter of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        parameter(self.query, name)
+    }
+
+    /// The query that every URI of a playlist needs for this viewer: empty, or with its `?`.
+    pub(super) fn carried(&self, asking: &Asking) -> String {
+        if !matches!(&asking.who, Who::Viewer(grant) if grant.by_query) {
+            return String::new();
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self
+            .query
+            .iter()
+            .filter(|(name, _)| CARRIED.contains(&name.as_str()))
+        {
+            query.append_pair(name, value);
+        }
+        let query = query.finish();
+        if query.is_empty() {
+            query
+        } else {
+            format!("?{query}")
+        }
+    }
+
+    /// What is wanted of this node, as far as it concerns where the stream is.
+    pub(super) fn want(&self, asking: &Asking) -> Want {
+        match &asking.who {
+            Who::Viewer(_) => Want::client(Protocol::Hls, wait_of(self.query)),
+            // Nodes are told each other's own addresses, and wait themselves.
+            Who::Node(via) => Want {
+                via: via.clone(),
+                ..Want::client(Protocol::Relay, std::time::Duration::ZERO)
+            },
+        }
+    }
+}
+
+impl Asking {
+    /// Whether it is counted among the viewers.
+    pub(super) const fn is_viewer(&self) -> bool {
+        matches!(self.who, Who::Viewer(_))
+    }
+
+    /// Under which protocol its bytes are counted.
+    pub(super) const fn protocol(&self) -> Protocol {
+        match self.who {
+            Who::Viewer(_) => Protocol::Hls,
+            Who::Node(_) => Protocol::Relay,
+        }
+    }
+
+    /// Nodes it came through.
+    pub(super) fn via(&self) -> Via {
+        match &self.who {
+            Who::Viewer(_) => Via::default(),
+            Who::Node(via) => via.clone(),
+        }
+    }
+}
+
+/// The delivery directives (RFC 8216bis §6.2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Directives {
+    /// Media sequence number and part that the playlist shall have.
+    pub(super) position: Option<(u64, Option<u32>)>,
+    /// A delta update is wanted.
+    pub(super) skip: bool,
+}
+
+impl Directives {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// 4004 when they make no sense.
+    pub(super) fn read(asked: &HlsRequest<'_>) -> Result<Self, Refusal> {
+        let bad = |what: &'static str| Refusal::new(Code::ProtocolError, what);
+        let number = |name: &str| asked.parameter(name).map(str::parse::<u64>).transpose();
+        let msn = number("_HLS_msn").map_err(|_| bad("_HLS_msn is not a number"))?;
+        let part = number("_HLS_part").map_err(|_| bad("_HLS_part is not a number"))?;
+        if msn.is_none() && part.is_some() {
+            return Err(bad("_HLS_part without _HLS_msn"));
+        }
+        let part = part
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|_| bad("_HLS_part is too large"))?;
+        let skip = matches!(asked.parameter("_HLS_skip"), Some("YES" | "v2"));
+        Ok(Self {
+            position: msn.map(|msn| (msn, part)),
+            skip,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! One object on its way from another node, for all who wait for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use weir_base::{Code, Refusal};
+use weir_cluster::route::Via;
+
+use super::super::cache::{Flight, Outcome};
+use super::Edge;
+use super::is_foreign;
+use super::object::{Object, ObjectKey};
+use super::streams::EdgeStream;
+use crate::context::Context;
+use crate::node::fetch::Question;
+
+/// For the head of an answer that need not wait for anything.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Target durations for which another node holds a request.
+const HELD_TARGETS: u32 = 3;
+/// What a held request may take beyond that.
+const MARGIN: Duration = Duration::from_secs(2);
+/// Microseconds for which a stream that was nowhere is taken to be nowhere still, unless somebody
+/// announces it.
+const NOT_LIVE_US: i64 = 1_000_000;
+/// The same of a piece, which may be there in a moment.
+const NOT_FOUND_US: i64 = 250_000;
+/// How long a playlist of a stream that was there a moment ago is looked for, when its origin breaks:
+/// most publishers are on another by then.
+const REPAIR_US: i64 = 2_000_000;
+/// Between two looks.
+const REPAIR_PAUSE: Duration = Duration::from_millis(100);
+
+/// A place among the fetches that are under way.
+pub(super) type Place = OwnedSemaphorePermit;
+
+/// See the module's words.
+pub(super) struct Fetch {
+    pub(super) context: Context,
+    pub(super) edge: Edge,
+    pub(super) via: Via,
+    pub(super) place: Place,
+}
+
+impl Fetch {
+    /// Fetches, and tells all who wait.
+    pub(super) async fn run(self, flight: Flight<ObjectKey, Arc<Object>>) {
+        let outcome = tokio::select! {
+            outcome = self.outcome(flight.key()) => outcome,
+            () = self.context.shutdown.stopping() => Err(Code::Draining.into()),
+        };
+        let keep_us = self.keep_us(flight.key(), &outcome);
+        let now_us = self.context.hub.clock().now_us();
+        let max_bytes = self.context.config.load().cache.max_bytes;
+        flight.land(outcome, now_us, now_us.saturating_add(keep_us), max_bytes);
+        drop(self.place);
+    }
+
+    /// From whoever has it; while that changes, from whoever has it then.
+    async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
+        let clock = self.context.hub.clock();
+        let until_us = clock.now_us() + REPAIR_US;
+        loop {
+            let known = self.edge.0.streams.find(&key.stream);
+            let hint = known.as_ref().and_then(|stream| stream.source());
+            let was_hinted = hint.is_some();
+            let refused = match self.once(key, known.as_deref(), hint).await {
+                Ok(object) => return Ok(object),
+                Err(refused) => refused,
+            };
+            if is_foreign(&refused) {
+                let stream = self.edge.0.streams.open(&key.stream, clock.now_us())?;
+                stream.set_foreign(clock.now_us());
+                return Err(refused);
+            }
+            let Some(known) = known else {
+                return Err(refused);
+            };
+            if !may_be_elsewhere(refused.code) {
+                // Whoever has the stream says so: it is still there.
+                known.touch(clock.now_us());
+                return Err(refused);
+            }
+            known.set_source(None);
+            let is_worth_it = key.what.is_playlist() || was_hinted;
+            if !is_worth_it || clock.now_us() >= until_us {
+                return Err(refused);
+            }
+            tokio::time::sleep(REPAIR_PAUSE).await;
+        }
+    }
+
+    async fn once(
+        &self,
+        key: &ObjectKey,
+        known: Option<&EdgeStream>,
+        hint: Option<String>,
+    ) -> Outcome<Arc<Object>> {
+        let question = Question {
+            key: &key.stream,
+            via: &self.via,
+            suffix: &key.what.suffix(),
+            pairs: &key.what.pairs(),
+            patience: self.patience(key, known),
+            hint,
+        };
+        let fetched = self.edge.0.fetcher.fetch(&self.context, &question).await?;
+        let base = fetched.base.clone();
+        let object = key.what.read(fetched)?;
+        let now_us = self.context.hub.clock().now_us();
+        let stream = self.edge.0.streams.open(&key.stream, now_us)?;
+        stream.touch(now_us);
+        stream.set_source(Some(base));
+        if let Object::Playlist {
+            shape: Some(shape), ..
+        } = &object
+            && let Some(rendition) = key.what.rendition()
+        {
+            stream.set_shape(rendition, shape.clone());
+        }
+        Ok(Arc::new(object))
+    }
+
+    /// As long as the other node may hold the request, and a little more.
+    fn patience(&self, key: &ObjectKey, known: Option<&EdgeStream>) -> Duration {
+        if !key.what.is_held() {
+            return PATIENCE;
+        }
+        let own_us = self.context.config.load().hls.segment_us;
+        let target_us = known.map_or(0, EdgeStream::target_us).max(own_us);
+        let target = Duration::from_micros(u64::try_from(target_us).unwrap_or(0));
+        (target * HELD_TARGETS).max(PATIENCE) + MARGIN
+    }
+
+    fn keep_us(&self, key: &ObjectKey, outcome: &Outcome<Arc<Object>>) -> i64 {
+        match outcome {
+            Ok(_) => {
+                let stream = self.edge.0.streams.find(&key.stream);
+                let shape = stream.zip(key.what.rendition());
+                let shape = shape.and_then(|(stream, rendition)| stream.shape(rendition));
+                key.what.keep_us(shape.as_ref())
+            }
+            Err(Refusal { code, .. }) => match code {
+                Code::NotLive => NOT_LIVE_US,
+                Code::NotFound => NOT_FOUND_US,
+                _ => 0,
+            },
+        }
+    }
+}
+
+/// Refusals that another node may not repeat.
+const fn may_be_elsewhere(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OriginUnreachable | Code::Draining | Code::Overloaded | Code::NotLive
+    )
+}

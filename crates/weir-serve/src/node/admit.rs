@@ -1,0 +1,197 @@
+//! Admission by an origin, for apps whose tokens an edge cannot check: it passes them on.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal};
+use weir_cluster::route::Via;
+use weir_hub::{Admission, Grant, Protocol, StreamKey};
+
+use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::publish::{Wish, is_of_the_node};
+use super::{Node, stream_name};
+use crate::context::Context;
+
+/// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
+const GOOD_US: i64 = 5_000_000;
+/// Answers remembered: above it all are forgotten.
+const MAX_REMEMBERED: usize = 20_000;
+/// Bytes of an answer.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+/// Origins' answers of the last seconds.
+#[derive(Debug, Default)]
+pub(super) struct Admitted(Mutex<HashMap<String, (Grant, i64)>>);
+
+/// What an origin says of a client that it admits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Admits {
+    takeover: bool,
+    by_query: bool,
+    max_kbps: Option<u32>,
+}
+
+impl From<Grant> for Admits {
+    fn from(grant: Grant) -> Self {
+        Self {
+            takeover: grant.takeover,
+            by_query: grant.by_query,
+            max_kbps: grant.max_kbps,
+        }
+    }
+}
+
+impl Node {
+    /// What an origin says of this client. `via` are the nodes that passed its token on.
+    ///
+    /// # Errors
+    /// The origin's refusal, or 5002 when none can be reached.
+    pub async fn admit(
+        &self,
+        context: &Context,
+        admission: &Admission<'_>,
+        via: &Via,
+    ) -> Result<Grant, Refusal> {
+        let target = target(admission, &via.and(&self.settings().me));
+        let now_us = context.hub.clock().now_us();
+        if let Some((grant, until_us)) = self.0.admitted.0.lock().get(&target)
+            && now_us < *until_us
+        {
+            return Ok(*grant);
+        }
+        let wish = Wish {
+            key: admission.key.clone(),
+            name: stream_name(admission.key)?,
+            takeover: false,
+            via: via.clone(),
+        };
+        let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
+        for url in self.origins_for(context, &wish, &[])? {
+            match self.admit_at(context, &url, &target).await {
+                Ok(grant) => {
+                    let mut admitted = self.0.admitted.0.lock();
+                    if admitted.len() >= MAX_REMEMBERED {
+                        admitted.clear();
+                    }
+                    admitted.insert(target, (grant, now_us + GOOD_US));
+                    return Ok(grant);
+                }
+                Err(refused) if is_of_the_node(refused.code) => last = refused,
+                Err(refused) => return Err(refused),
+            }
+        }
+        Err(last)
+    }
+
+    async fn admit_at(&self, context: &Context, url: &str, target: &str) -> Result<Grant, Refusal> {
+        let question = Question {
+            base: url,
+            method: Method::GET,
+            target,
+            headers: HeaderMap::new(),
+            patience: HEAD_TIMEOUT,
+        };
+        let answer = ask::ask(context, self, question).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(ask::refusal_of(url, answer).await);
+        }
+        let body = ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?;
+        let admits: Admits = serde_json::from_slice(&body)
+            .map_err(|error| Refusal::new(Code::OriginUnreachable, format!("{url}: {error}")))?;
+        Ok(Grant {
+            takeover: admits.takeover,
+            by_query: admits.by_query,
+            max_kbps: admits.max_kbps,
+            ..Grant::default()
+        })
+    }
+}
+
+fn target(admission: &Admission<'_>, via: &Via) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(admission.query);
+    let cross_site = if admission.is_cross_site { "1" } else { "" };
+    let pairs = [
+        ("admit", admission.action.name()),
+        ("ip", &admission.ip.to_string()),
+        ("protocol", admission.protocol.name()),
+        ("cross_site", cross_site),
+        ("query", &query.finish()),
+        ("via", &via.to_string()),
+    ];
+    super::target("/relay", admission.key, "", &pairs)
+}
+
+/// A client whose token another node passes on, as that node describes it.
+pub(crate) struct Passed {
+    key: StreamKey,
+    action: Action,
+    ip: IpAddr,
+    protocol: Protocol,
+    is_cross_site: bool,
+    query: Vec<(String, String)>,
+    via: Via,
+}
+
+impl Passed {
+    /// Reads the query of a request for `key`; `None` where it asks for no admission.
+    ///
+    /// # Errors
+    /// 4004 for a description that makes no sense, 5002 for nodes that make a circle.
+    pub(crate) fn read(
+        key: &StreamKey,
+        query: &[(String, String)],
+    ) -> Result<Option<Self>, Refusal> {
+        let parameter = |name| crate::http::route::parameter(query, name);
+        let Some(action) = parameter("admit") else {
+            return Ok(None);
+        };
+        let wrong = || {
+            Refusal::new(
+                Code::ProtocolError,
+                "this description of a client makes no sense",
+            )
+        };
+        let actions = [Action::Publish, Action::Play];
+        let action = actions.into_iter().find(|known| known.name() == action);
+        let named = parameter("protocol").unwrap_or_default();
+        let protocol = Protocol::ALL
+            .into_iter()
+            .find(|known| known.name() == named);
+        let ip = parameter("ip").and_then(|ip| ip.parse().ok());
+        Ok(Some(Self {
+            key: key.clone(),
+            action: action.ok_or_else(wrong)?,
+            ip: ip.ok_or_else(wrong)?,
+            protocol: protocol.ok_or_else(wrong)?,
+            is_cross_site: parameter("cross_site") == Some("1"),
+            query: crate::http::route::query(parameter("query")),
+            via: Via::parse(parameter("via").unwrap_or_default())?,
+        }))
+    }
+
+    /// What this node's gatekeeper says, or whom it asks in turn.
+    pub(crate) async fn admit(&self, context: &Context) -> Result<Admits, Refusal> {
+        let admission = Admission {
+            action: self.action,
+            key: &self.key,
+            query: &self.query,
+            ip: self.ip,
+            protocol: self.protocol,
+            is_cross_site: self.is_cross_site,
+        };
+        let grant = context.gate.admit(admission).await?;
+        if grant.ask_origin {
+            return Ok(context
+                .node
+                .admit(context, &admission, &self.via)
+                .await?
+                .into());
+        }
+        Ok(grant.into())
+    }
+}

@@ -1,0 +1,348 @@
+//! TCP and TLS connections to other servers: nodes, RTMP servers of other makes, and what the client
+//! commands connect to. What is spoken over them is not known here.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// How long a connection to another node and its TLS handshake may take: there is always another node
+/// to try, and viewers wait.
+const NODE_CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a connection over people's own networks and its TLS handshake may take.
+const PATIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence on a node's connection after which the kernel asks whether the other end is there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
+/// Between two such questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
+/// Questions without an answer after which the connection is dead: with the two above, 5 s.
+const KEEPALIVE_PROBES: u32 = 3;
+/// How long bytes may stay unacknowledged, or another node's window shut, before its connection is
+/// dead: as long as with nothing to send.
+const USER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Where systems keep the certificates they trust; the first that is there counts.
+const ROOT_FILES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Both directions of a connection.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection, with or without TLS.
+pub type Connection = Box<dyn Duplex>;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// TCP did not come about.
+    #[error("cannot connect to {host}:{port} (is the server running there, and the port right?)")]
+    Connect {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nothing for a certificate to be about.
+    #[error("{host} is no name TLS knows")]
+    Name {
+        /// Name or address.
+        host: String,
+    },
+    /// The TLS handshake failed.
+    #[error("TLS with {host}:{port} failed (for a certificate of your own making add --insecure)")]
+    Tls {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What TLS said.
+        source: io::Error,
+    },
+    /// This machine trusts nobody.
+    #[error(
+        "no root certificates found: install ca-certificates, name a file in SSL_CERT_FILE, or add --insecure"
+    )]
+    NoRoots,
+    /// The file of root certificates cannot be read.
+    #[error("{}", path.display())]
+    RootFile {
+        /// The file.
+        path: PathBuf,
+        /// What reading it said.
+        source: rustls_pki_types::pem::Error,
+    },
+    /// The file of root certificates holds none.
+    #[error("{} holds no certificate", path.display())]
+    EmptyRootFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// TLS cannot be set up on this side.
+    #[error("TLS cannot be set up")]
+    Setup(#[from] rustls::Error),
+    /// No answer in time.
+    #[error("{host}:{port} did not answer within {} s", after.as_secs())]
+    Silent {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// How long it had.
+        after: Duration,
+    },
+}
+
+/// Connects to another node; `insecure` takes any certificate. A node that is gone without a word is
+/// noticed after 5 s, whether there is anything to send to it or not.
+///
+/// # Errors
+/// When it cannot be reached or proved within 4 s.
+pub async fn connect(
+    host: &str,
+    port: u16,
+    tls: bool,
+    insecure: bool,
+) -> Result<Connection, DialError> {
+    open(host, port, tls, insecure, NODE_CONNECT_TIMEOUT, true).await
+}
+
+/// Connects over a network that may be weak: 10 s, and a connection that stands still is kept until
+/// the caller gives up.
+///
+/// # Errors
+/// When it cannot be reached or proved within 10 s.
+pub async fn connect_patiently(
+    host: &str,
+    port: u16,
+    tls: bool,
+    insecure: bool,
+) -> Result<Connection, DialError> {
+    open(host, port, tls, insecure, PATIENT_CONNECT_TIMEOUT, false).await
+}
+
+async fn open(
+    host: &str,
+    port: u16,
+    tls: bool,
+    insecure: bool,
+    limit: Duration,
+    is_watched: bool,
+) -> Result<Connection, DialError> {
+    let refused = |source| DialError::Connect {
+        host: host.to_owned(),
+        port,
+        source,
+    };
+    let opening = async {
+        let socket = TcpStream::connect((host, port)).await.map_err(refused)?;
+        socket.set_nodelay(true).map_err(refused)?;
+        if is_watched {
+            watch(&socket).map_err(refused)?;
+        }
+        if !tls {
+            return Ok(Box::new(socket) as Connection);
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name {
+            host: host.to_owned(),
+        })?;
+        let connector = TlsConnector::from(Arc::new(tls_config(insecure)?));
+        let secured = connector.connect(name, socket).await;
+        let secured = secured.map_err(|source| DialError::Tls {
+            host: host.to_owned(),
+            port,
+            source,
+        })?;
+        Ok(Box::new(secured) as Connection)
+    };
+    match timeout(limit, opening).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(DialError::Silent {
+            host: host.to_owned(),
+            port,
+            after: limit,
+        }),
+    }
+}
+
+/// Lets the kernel notice that the other end is gone: a machine that lost its power says no good-bye.
+fn watch(socket: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // Keepalive says nothing while sent bytes wait for their acknowledgement.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
+}
+
+fn tls_config(insecure: bool) -> Result<ClientConfig, DialError> {
+    let provider = CryptoProvider::get_default()
+        .cloned()
+        .unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
+    if insecure {
+        return Ok(builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth());
+    }
+    Ok(builder
+        .with_root_certificates(system_roots()?)
+        .with_no_client_auth())
+}
+
+/// The certificates this system trusts: of `SSL_CERT_FILE`, or of the usual places.
+fn system_roots() -> Result<RootCertStore, DialError> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let usual = || {
+        ROOT_FILES
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists())
+    };
+    let path = named.or_else(usual).ok_or(DialError::NoRoots)?;
+    let mut roots = RootCertStore::empty();
+    match CertificateDer::pem_file_iter(&path) {
+        Ok(certificates) => {
+            roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+        }
+        Err(source) => return Err(DialError::RootFile { path, source }),
+    }
+    if roots.is_empty() {
+        return Err(DialError::EmptyRootFile { path });
+    }
+    Ok(roots)
+}
+
+/// For `--insecure`: believes any certificate, but still wants the peer to hold its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_carries_bytes_both_ways() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut ours = connect("127.0.0.1", port, false, false).await.unwrap();
+        let (mut theirs, _) = listener.accept().await.unwrap();
+        ours.write_all(b"up").await.unwrap();
+        theirs.write_all(b"down").await.unwrap();
+        let (mut up, mut down) = ([0; 2], [0; 4]);
+        theirs.read_exact(&mut up).await.unwrap();
+        ours.read_exact(&mut down).await.unwrap();
+        assert_eq!((&up, &down), (b"up", b"down"));
+    }
+
+    #[tokio::test]
+    async fn a_nodes_connection_is_watched_by_the_kernel() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        watch(&socket).unwrap();
+        let socket = SockRef::from(&socket);
+        assert!(socket.keepalive().unwrap());
+        let noticed_after =
+            socket.tcp_keepalive_time().unwrap() + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES;
+        assert_eq!(noticed_after, Duration::from_secs(5));
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_listen_is_named_with_the_reason() {
+        let port = {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        let Err(error) = connect("127.0.0.1", port, false, false).await else {
+            panic!("connected to nobody");
+        };
+        assert!(error.to_string().contains(&port.to_string()), "{error}");
+        assert!(error.source().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_the_handshake_has_four_seconds() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let Err(error) = connect("127.0.0.1", port, true, true).await else {
+            panic!("TLS with a mute");
+        };
+        assert!(matches!(error, DialError::Silent { .. }), "{error}");
+    }
+}

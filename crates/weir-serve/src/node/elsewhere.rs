@@ -1,0 +1,188 @@
+//! Who else has a stream: the registry's owner, or what coworkers say.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+use weir_base::{Code, Refusal};
+use weir_cluster::coworker::{self, Origin, Query};
+use weir_cluster::record::{Protocol as Speaks, Scope};
+use weir_cluster::route::{Hop, Kind, Owner, Via};
+use weir_cluster::{StreamName, View};
+use weir_hub::{Protocol, StreamKey};
+
+use super::ask::{self, Question};
+use super::{Node, Want};
+use crate::context::Context;
+
+/// For all coworkers together: they are asked at once, and a viewer waits.
+const COWORKER_PATIENCE: Duration = Duration::from_millis(1500);
+/// Bytes of a coworker's answer.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+impl Node {
+    /// What somebody is told who asks this node for a stream that it neither has nor pulls: 5004 with
+    /// the place, or 3002.
+    pub(super) async fn elsewhere(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        name: &StreamName,
+        want: &Want,
+    ) -> Refusal {
+        if let Some((node, url)) = self.owner_for(name, want) {
+            return Refusal::new(Code::Moved, format!("{key} is on node {node}")).at(url);
+        }
+        if self.misses(name) {
+            return not_live(key);
+        }
+        match self.ask_coworkers(context, key).await {
+            Some(origin) => match place_for(&origin, want) {
+                Some(url) => Refusal::new(Code::Moved, format!("{key} is on {url}")).at(url),
+                None => not_live(key),
+            },
+            None => {
+                self.missed(name);
+                not_live(key)
+            }
+        }
+    }
+
+    /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
+    fn owner_for(&self, name: &StreamName, want: &Want) -> Option<(String, String)> {
+        let (speaks, scope) = match want.protocol {
+            Protocol::Rtmp => ([Speaks::Rtmp, Speaks::Rtmps], Scope::Public),
+            Protocol::Relay => ([Speaks::Http, Speaks::Https], Scope::Internal),
+            _ => ([Speaks::Http, Speaks::Https], Scope::Public),
+        };
+        self.0.cluster.with(|member, _| {
+            let view = member.view();
+            let owner = view.owner(name)?;
+            if owner.node == self.0.settings.me || want.via.passed(&owner.node) {
+                return None;
+            }
+            let record = view.find(&owner.node)?.record.as_ref()?;
+            let address = record.address(&speaks, scope, None)?;
+            Some((owner.node.to_string(), address.url.clone()))
+        })
+    }
+
+    /// Places to pull a stream from, in order.
+    ///
+    /// # Errors
+    /// 3002 when nobody has it, 5002 in a circle.
+    pub(super) async fn upstreams(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        name: &StreamName,
+        via: &Via,
+    ) -> Result<Vec<Hop>, Refusal> {
+        let mut owner = self
+            .0
+            .cluster
+            .with(|member, _| owner_in(member.view(), name));
+        if owner.is_none() {
+            // Published a moment ago, perhaps: the store knows before the bus has told.
+            let found = self.0.store.find(name.clone()).await.ok().flatten();
+            owner = found.and_then(|record| {
+                self.0
+                    .cluster
+                    .with(|member, _| owner_at(member.view(), record.node))
+            });
+        }
+        let now_us = context.hub.clock().now_us();
+        let routed = self
+            .0
+            .router
+            .lock()
+            .route(name, owner.as_ref(), via, now_us);
+        match routed {
+            Ok(hops) => Ok(hops),
+            Err(refused) if via.passed(&self.0.settings.me) => Err(refused),
+            Err(refused) if self.0.settings.coworkers.is_empty() => Err(match owner {
+                Some(_) => refused,
+                None => not_live(key),
+            }),
+            Err(_) => {
+                let origin = self.ask_coworkers(context, key).await;
+                let url = origin.map(|origin| format!("rtmp://{}:{}", origin.ip, origin.port));
+                let kind = Kind::Origin;
+                let hop = url.map(|url| Hop { url, kind });
+                hop.map(|hop| vec![hop]).ok_or_else(|| not_live(key))
+            }
+        }
+    }
+
+    /// Asks all coworkers at once; the first that has the stream counts.
+    async fn ask_coworkers(&self, context: &Context, key: &StreamKey) -> Option<Origin> {
+        let settings = self.settings();
+        let coworkers = coworker::others(&settings.coworkers, &settings.own);
+        let answers = coworkers.iter().map(|coworker| async move {
+            let answer = self.ask_coworker(context, key, coworker).await;
+            answer.inspect_err(|refused| {
+                tracing::warn!(%coworker, "a coworker did not answer: {}", refused.detail);
+            })
+        });
+        let answers = futures_util::future::join_all(answers).await;
+        answers
+            .into_iter()
+            .filter_map(|answer| answer.ok().flatten())
+            .find(|origin| !coworker::leads_back(origin, &settings.own, &settings.own))
+    }
+
+    async fn ask_coworker(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        coworker: &str,
+    ) -> Result<Option<Origin>, Refusal> {
+        let host = coworker.rsplit_once(':').map_or(coworker, |(host, _)| host);
+        let query = Query {
+            vhost: key.vhost().to_owned(),
+            ip: host.to_owned(),
+            app: key.app().to_owned(),
+            stream: key.stream().to_owned(),
+            coworker: coworker.to_owned(),
+        };
+        let question = Question {
+            base: &format!("http://{coworker}"),
+            method: Method::POST,
+            target: &query.target(),
+            headers: HeaderMap::new(),
+            patience: COWORKER_PATIENCE,
+        };
+        let answer = ask::ask(context, self, question).await?;
+        let status = answer.status();
+        let body = match status {
+            StatusCode::OK => ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?,
+            _ => bytes::Bytes::new(),
+        };
+        coworker::read_answer(status.as_u16(), &body)
+            .map_err(|error| Refusal::new(Code::OriginUnreachable, error.to_string()))
+    }
+}
+
+/// Where a coworker's answer sends whoever wants the stream. SRS names its RTMP address alone; a weir
+/// coworker serves media where it serves its API.
+fn place_for(origin: &Origin, want: &Want) -> Option<String> {
+    match want.protocol {
+        Protocol::Rtmp | Protocol::Relay => Some(format!("rtmp://{}:{}", origin.ip, origin.port)),
+        _ if origin.api.is_empty() => None,
+        _ => Some(format!("http://{}", origin.api)),
+    }
+}
+
+pub(super) fn owner_in(view: &View, name: &StreamName) -> Option<Owner> {
+    owner_at(view, view.owner(name)?.node.clone())
+}
+
+fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
+    let record = view.find(&node)?.record.as_ref()?;
+    let address = record.address(&[Speaks::Http, Speaks::Https], Scope::Internal, None)?;
+    let url = address.url.clone();
+    Some(Owner { node, url })
+}
+
+pub(super) fn not_live(key: &StreamKey) -> Refusal {
+    Refusal::new(Code::NotLive, format!("{key} is not live"))
+}

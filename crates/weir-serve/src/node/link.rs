@@ -1,0 +1,154 @@
+//! The relay form on a connection to another node: media comes (a pull) or goes (a push).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use weir_base::{Code, Refusal};
+use weir_hub::RelayBegin;
+use weir_proto::relay::{Decoder, Limits, Record, RelayError};
+
+use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::pull::{Ended, Pull};
+
+/// Redirects followed before it is a circle.
+pub(super) const MAX_REDIRECTS: usize = 3;
+/// Without a word for so long an upstream is gone: it says at least so once a second.
+pub(super) const SILENCE: Duration = Duration::from_millis(2500);
+
+/// Pulls from the node at `base` until something ends it.
+pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
+    let via = pull.via.and(&pull.node.settings().me).to_string();
+    let target = super::target("", &pull.key, ".weir", &[("via", &via)]);
+    let question = Question {
+        base,
+        method: Method::GET,
+        target: &target,
+        headers: HeaderMap::new(),
+        patience: HEAD_TIMEOUT,
+    };
+    let answer = match ask::ask(&pull.context, &pull.node, question).await {
+        Ok(answer) => answer,
+        Err(refusal) => return Ended::Broken(refusal),
+    };
+    if answer.status() != StatusCode::OK {
+        let refusal = ask::refusal_of(base, answer).await;
+        return match refusal.code {
+            // Not of the stream but of the node: another may have it.
+            Code::Draining | Code::Overloaded | Code::OriginUnreachable => Ended::Broken(refusal),
+            _ => Ended::Refused(refusal),
+        };
+    }
+    let unwatched = pull.unwatched();
+    tokio::pin!(unwatched);
+    let mut body = answer.into_body();
+    let mut decoder = Decoder::new(Limits::default());
+    loop {
+        let piece = tokio::select! {
+            piece = next_piece(&mut body) => piece,
+            code = kicked(pull) => return Ended::Kicked(code),
+            () = &mut unwatched => return Ended::Unwatched,
+        };
+        match piece {
+            Ok(piece) => decoder.push(piece),
+            Err(refusal) => return Ended::Broken(refusal),
+        }
+        loop {
+            match decoder.poll() {
+                Ok(None) => break,
+                Ok(Some(record)) => {
+                    if let Some(ended) = hear(pull, record) {
+                        return ended;
+                    }
+                }
+                Err(error) => return Ended::Broken(breach(&error)),
+            }
+        }
+    }
+}
+
+fn hear(pull: &mut Pull, record: Record) -> Option<Ended> {
+    match record {
+        Record::Begin(begin) => {
+            let begin = RelayBegin {
+                timeline: begin.timeline,
+                wall_at_zero_us: begin.wall_at_zero_us,
+            };
+            pull.begin(begin).err().map(Ended::Refused)
+        }
+        Record::Item(item) => match &mut pull.publisher {
+            Some(publisher) => {
+                publisher.item(item);
+                None
+            }
+            None => Some(Ended::Broken(Refusal::new(
+                Code::ProtocolError,
+                "media before the stream's begin",
+            ))),
+        },
+        Record::Beat { .. } => None,
+        Record::End {
+            code,
+            detail,
+            location,
+        } => Some(ended(code, detail, location)),
+    }
+}
+
+fn ended(code: u16, detail: String, location: Option<String>) -> Ended {
+    let code = Code::from_number(code).unwrap_or(Code::Ended);
+    let mut refusal = Refusal::new(code, detail);
+    refusal.location = location.map(Into::into);
+    match code {
+        Code::Moved if refusal.location.is_some() => Ended::Refused(refusal),
+        // The node goes, not the stream.
+        Code::Draining | Code::TooSlow | Code::OriginUnreachable | Code::Moved => {
+            Ended::Broken(refusal)
+        }
+        code => Ended::Over(code),
+    }
+}
+
+/// Resolves when the hub lets the pull go; never before it has begun.
+async fn kicked(pull: &Pull) -> Code {
+    match &pull.publisher {
+        Some(publisher) => publisher.kicked().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_piece(body: &mut Incoming) -> Result<Bytes, Refusal> {
+    let broken = |why: String| Refusal::new(Code::OriginUnreachable, why);
+    loop {
+        let frame = tokio::time::timeout(SILENCE, body.frame()).await;
+        let frame = match frame {
+            Ok(Some(frame)) => frame.map_err(|error| broken(error.to_string()))?,
+            Ok(None) => return Err(broken("the upstream closed the connection".into())),
+            Err(_) => return Err(broken("the upstream is silent".into())),
+        };
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(data);
+        }
+    }
+}
+
+/// What a node is told that breaks the relay form.
+pub(super) fn breach(error: &RelayError) -> Refusal {
+    Refusal::new(Code::ProtocolError, error.to_string())
+}
+
+/// The base URL within a redirect's address: scheme and authority.
+pub(super) fn base_of(location: &str) -> &str {
+    let Some(host_at) = location.find("://").map(|at| at + 3) else {
+        return location;
+    };
+    let rest = location.get(host_at..).unwrap_or_default();
+    match rest.find('/') {
+        Some(end) => location.get(..host_at + end).unwrap_or(location),
+        None => location,
+    }
+}

@@ -1,0 +1,243 @@
+//! This node among others: what it owns, what it pulls from them, and what it hands on to them.
+//!
+//! Decisions are `weir-cluster`'s; here they meet sockets and the hub. A node alone goes through the
+//! same doors: it owns what is published to it and pulls nothing.
+
+pub(crate) mod admit;
+mod ask;
+pub mod auth;
+mod claim;
+pub mod dial;
+mod elsewhere;
+pub(crate) mod fetch;
+mod leave;
+mod link;
+mod name;
+mod open;
+mod publish;
+mod pull;
+mod push;
+pub(crate) mod srs;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use weir_base::{Refusal, Tasks};
+use weir_cluster::lease::Event;
+use weir_cluster::route::{self, Router, Via};
+use weir_cluster::run::Cluster;
+use weir_cluster::store::Store;
+use weir_cluster::{Name, Role, Roles, StreamName};
+use weir_hub::{Clients, Protocol, StreamKey};
+
+use claim::Claims;
+use pull::Pulls;
+
+pub use name::stream_name;
+pub use publish::Reserved;
+
+/// How this node behaves towards others.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its id.
+    pub me: Name,
+    /// What it does.
+    pub roles: Roles,
+    /// What nodes prove themselves with; empty where there are no others.
+    pub secret: Arc<str>,
+    /// Nobody else is to be expected: no registry, no lists.
+    pub is_alone: bool,
+    /// The edge or local origin above this one, and origins for clusters without a registry.
+    pub route: route::Config,
+    /// `host:port` of other origins' APIs, asked for streams that are not here.
+    pub coworkers: Vec<String>,
+    /// How long a pull outlives its last viewer.
+    pub linger: Duration,
+    /// This node's own RTMP and HTTP addresses as `host:port`: never redirected to.
+    pub own: Vec<String>,
+}
+
+/// See the module's words. Clones share it.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    cluster: Cluster,
+    store: Arc<dyn Store>,
+    router: Mutex<Router>,
+    claims: Claims,
+    pulls: Pulls,
+    admitted: admit::Admitted,
+    /// Streams that other nodes hand on to this one, and which node does.
+    handed_on: Mutex<HashMap<StreamName, Name>>,
+    /// Placements of publishes so far: the dice of the next one.
+    placements: std::sync::atomic::AtomicU64,
+}
+
+/// A wish to watch a stream, as far as it concerns where the stream is.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// How long the viewer is ready to wait for a stream that is not live.
+    pub wait: Duration,
+    /// How it will be watched: decides which address a redirect names.
+    pub protocol: Protocol,
+    /// Nodes the wish came through; empty for a client's.
+    pub via: Via,
+}
+
+impl Want {
+    /// A client's.
+    pub fn client(protocol: Protocol, wait: Duration) -> Self {
+        Self {
+            wait,
+            protocol,
+            via: Via::default(),
+        }
+    }
+}
+
+impl Node {
+    /// A node of `cluster`; `events` is what happens to its leases.
+    pub fn start(
+        settings: Settings,
+        cluster: Cluster,
+        store: Arc<dyn Store>,
+        events: mpsc::Receiver<Event>,
+        clients: Clients,
+        tasks: &Tasks,
+    ) -> Self {
+        let claims = Claims::new(cluster.clone());
+        tasks.spawn("leases", claims.clone().hear(events, clients));
+        let router = Router::new(settings.me.clone(), settings.route.clone());
+        Self(Arc::new(Inner {
+            settings,
+            cluster,
+            store,
+            router: Mutex::new(router),
+            claims,
+            pulls: Pulls::default(),
+            admitted: admit::Admitted::default(),
+            handed_on: Mutex::default(),
+            placements: std::sync::atomic::AtomicU64::new(0),
+        }))
+    }
+
+    /// How it behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The cluster it is in.
+    pub fn cluster(&self) -> &Cluster {
+        &self.0.cluster
+    }
+
+    /// Which node asks for `target` (path and query), by its proof.
+    ///
+    /// # Errors
+    /// 1001 without a proof, 1004 with a wrong one.
+    pub fn asker(&self, target: &str, proof: Option<&str>) -> Result<Name, Refusal> {
+        auth::asker(&self.0.settings.secret, target, proof)
+    }
+
+    /// Streams pulled from others now.
+    pub fn pulls(&self) -> usize {
+        self.0.pulls.len()
+    }
+
+    /// Remembers which node hands a stream on to this one, for as long as the guard lives.
+    pub(crate) fn handed_on(&self, key: &StreamKey, from: &Name) -> Option<HandedOn> {
+        let name = stream_name(key).ok()?;
+        let mut handed_on = self.0.handed_on.lock();
+        handed_on.insert(name.clone(), from.clone());
+        Some(HandedOn {
+            node: self.clone(),
+            name,
+            from: from.clone(),
+        })
+    }
+
+    fn is_origin(&self) -> bool {
+        self.0.settings.roles.has(Role::Origin)
+    }
+
+    fn is_edge(&self) -> bool {
+        self.0.settings.roles.has(Role::Edge)
+    }
+}
+
+/// See [`Node::handed_on`].
+pub(crate) struct HandedOn {
+    node: Node,
+    name: StreamName,
+    from: Name,
+}
+
+impl Drop for HandedOn {
+    fn drop(&mut self) {
+        let mut handed_on = self.node.0.handed_on.lock();
+        // Another node may hand it on by now.
+        if handed_on.get(&self.name) == Some(&self.from) {
+            handed_on.remove(&self.name);
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({})", self.0.settings.me)
+    }
+}
+
+/// The address that a relayed stream is listed with where the other node's is not known.
+const NOWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+/// Bytes of a request's target that names a stream to another node.
+fn target(prefix: &str, key: &weir_hub::StreamKey, suffix: &str, pairs: &[(&str, &str)]) -> String {
+    let mut target = String::from(prefix);
+    for part in key.app().split('/').chain([key.stream()]) {
+        target.push('/');
+        let part = percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC);
+        target.extend(part);
+    }
+    target.push_str(suffix);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if !key.vhost().is_empty() {
+        query.append_pair("vhost", key.vhost());
+    }
+    query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
+    let query = query.finish();
+    if !query.is_empty() {
+        target.push('?');
+        target.push_str(&query);
+    }
+    target
+}
+
+/// A stream on a server that speaks RTMP alone: `rtmp://host:port/app/stream?vhost=…`.
+fn rtmp_url(base: &str, key: &weir_hub::StreamKey) -> String {
+    format!("{base}{}", target("", key, "", &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_the_stream_and_nothing_else() {
+        let key = weir_hub::StreamKey::new("v", "a/b", "x y").unwrap();
+        let pairs = [("via", "e1,e2"), ("over", "")];
+        assert_eq!(
+            target("/relay", &key, "", &pairs),
+            "/relay/a/b/x%20y?vhost=v&via=e1%2Ce2"
+        );
+        let key = weir_hub::StreamKey::new("", "live", "x").unwrap();
+        assert_eq!(target("", &key, ".weir", &[]), "/live/x.weir");
+    }
+}

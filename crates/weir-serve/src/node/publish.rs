@@ -1,0 +1,285 @@
+//! A publisher's way in: this node owns the stream, or hands it on to one that does.
+
+use std::time::Duration;
+
+use weir_base::{Code, Refusal};
+use weir_cluster::fill::Cost;
+use weir_cluster::place::{Ask, Purpose, Strategy, place};
+use weir_cluster::record::{Protocol as Speaks, Scope};
+use weir_cluster::reserve::Reservations;
+use weir_cluster::route::Via;
+use weir_cluster::{Name, StreamName, View};
+use weir_hub::hub::PublishRequest;
+use weir_hub::{Grant, Protocol, Publisher, RelayBegin, StreamKey};
+
+use super::claim::Share;
+use super::push::{Link, Pushing};
+use super::{Node, stream_name};
+use crate::context::Context;
+
+/// Origins tried for one publish.
+const MAX_TRIES: usize = 3;
+/// Between two rounds of tries while a publisher waits.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Leave to publish a stream: the lease, or a connection to the node that has it.
+#[derive(Debug)]
+pub struct Reserved(Way);
+
+#[derive(Debug)]
+enum Way {
+    Here(Share),
+    There(Box<Link>),
+}
+
+/// What is to be published, before it may.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) key: StreamKey,
+    pub(super) name: StreamName,
+    pub(super) takeover: bool,
+    pub(super) via: Via,
+}
+
+impl Node {
+    /// Leave to publish `key`, which comes over `protocol` and through the nodes `via`. `over` is the
+    /// epoch that it may be taken over from, 0 for none.
+    ///
+    /// # Errors
+    /// 3004 when the name is live, here or elsewhere; 5002 when no origin can be reached.
+    pub async fn reserve(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        grant: &Grant,
+        (protocol, via): (Protocol, &Via),
+        over: u64,
+    ) -> Result<Reserved, Refusal> {
+        let name = stream_name(key)?;
+        let leaves = self.incumbent_leaves(&name);
+        self.check_here(context, key, grant.takeover || leaves)?;
+        let wish = Wish {
+            name,
+            key: key.clone(),
+            takeover: grant.takeover,
+            via: via.clone(),
+        };
+        if !self.is_origin() && !self.is_edge() {
+            return Err(self.elsewhere_to(key, Purpose::Publish, protocol));
+        }
+        if self.is_origin() {
+            let over = over.max(self.epoch_to_take(&wish));
+            let since_ms = context.hub.clock().wall_ms();
+            let share = self.0.claims.take(&wish.name, over, since_ms).await?;
+            return Ok(Reserved(Way::Here(share)));
+        }
+        let link = self.connect_up(context, &wish, over, &[]).await?;
+        Ok(Reserved(Way::There(Box::new(link))))
+    }
+
+    /// The reserved stream begins; `relayed` where another node has placed it on its clock already.
+    ///
+    /// # Errors
+    /// As [`weir_hub::Hub::publish`].
+    pub fn begin(
+        &self,
+        context: &Context,
+        reserved: Reserved,
+        mut request: PublishRequest,
+        relayed: Option<RelayBegin>,
+    ) -> Result<Publisher, Refusal> {
+        // Whether it may was decided when it was reserved.
+        request.grant.takeover |=
+            stream_name(&request.key).is_ok_and(|n| self.incumbent_leaves(&n));
+        let mut publisher = match relayed {
+            Some(begin) => context.hub.relay(request, begin)?,
+            None => context.hub.publish(request)?,
+        };
+        match reserved.0 {
+            Way::Here(share) => publisher.guard(Box::new(share)),
+            Way::There(link) => {
+                let client = context.hub.clients().find(publisher.client().id);
+                if let Some(client) = client {
+                    let pushing = Pushing {
+                        context: context.clone(),
+                        node: self.clone(),
+                        stream: publisher.stream().clone(),
+                        client,
+                    };
+                    context.tasks.spawn("push", pushing.run(*link));
+                }
+            }
+        }
+        Ok(publisher)
+    }
+
+    /// Whether what is live under a name comes from a node that drains: its publisher is on the way
+    /// to another, and maybe this is it.
+    fn incumbent_leaves(&self, name: &StreamName) -> bool {
+        let from = self.0.handed_on.lock().get(name).cloned();
+        from.is_some_and(|from| {
+            self.0
+                .cluster
+                .with(|member, _| is_draining(member.view(), &from))
+        })
+    }
+
+    /// Whether the name is live here already; what is merely pulled gives way.
+    fn check_here(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        takeover: bool,
+    ) -> Result<(), Refusal> {
+        let Ok(stream) = context.hub.find_live(key) else {
+            return Ok(());
+        };
+        let publisher = stream.publisher();
+        match publisher {
+            Some(old) if !old.gives_way && !takeover => {
+                Err(weir_hub::hub::already_live(key, old.addr, old.protocol))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The epoch of another node's lease, where the publisher may take it over: because it may take
+    /// names over, or because that node drains and has sent it here.
+    fn epoch_to_take(&self, wish: &Wish) -> u64 {
+        self.0.cluster.with(|member, _| {
+            let view = member.view();
+            let owner = view.owner(&wish.name);
+            owner
+                .filter(|owner| owner.node != self.0.settings.me)
+                .filter(|owner| wish.takeover || is_draining(view, &owner.node))
+                .map_or(0, |owner| owner.epoch)
+        })
+    }
+
+    /// A connection to an origin (or the node above) that takes the stream.
+    pub(super) async fn connect_up(
+        &self,
+        context: &Context,
+        wish: &Wish,
+        over: u64,
+        except: &[String],
+    ) -> Result<Link, Refusal> {
+        let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
+        for round in 0..2 {
+            if round > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            for url in self
+                .origins_for(context, wish, except)?
+                .iter()
+                .take(MAX_TRIES)
+            {
+                if self.is_own(url) {
+                    continue;
+                }
+                match Link::open(context, self, wish, over, url).await {
+                    Ok(link) => {
+                        self.0.router.lock().succeeded(url);
+                        return Ok(link);
+                    }
+                    Err(refused) if is_of_the_node(refused.code) => {
+                        let now_us = context.hub.clock().now_us();
+                        self.0.router.lock().failed(url, now_us);
+                        tracing::warn!(stream = %wish.key, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
+                        last = refused;
+                    }
+                    Err(refused) => return Err(refused),
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Who may hold a publish, in order: the node above, who has it already, the static list, or
+    /// whom placement chooses.
+    pub(super) fn origins_for(
+        &self,
+        context: &Context,
+        wish: &Wish,
+        except: &[String],
+    ) -> Result<Vec<String>, Refusal> {
+        let now_us = context.hub.clock().now_us();
+        let owner = self
+            .0
+            .cluster
+            .with(|member, _| super::elsewhere::owner_in(member.view(), &wish.name));
+        let routed = self
+            .0
+            .router
+            .lock()
+            .route(&wish.name, owner.as_ref(), &wish.via, now_us);
+        let mut urls: Vec<String> = match routed {
+            Ok(hops) => hops.into_iter().map(|hop| hop.url).collect(),
+            Err(refused) if !self.settings().route.is_empty() => return Err(refused),
+            Err(_) => Vec::new(),
+        };
+        if self.settings().route.is_empty() {
+            urls.extend(self.placed(wish, now_us));
+        }
+        urls.dedup();
+        // Whom it just broke with comes last: it may be the only one.
+        urls.sort_by_key(|url| except.contains(url));
+        Ok(urls)
+    }
+
+    /// Origins by placement, for clusters with a registry.
+    fn placed(&self, wish: &Wish, now_us: i64) -> Vec<String> {
+        let turn = self
+            .0
+            .placements
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.cluster.with(|member, _| {
+            let me = member.record();
+            let ask = Ask {
+                purpose: Purpose::Hold,
+                stream: Some(&wish.name),
+                protocols: &[Speaks::Http, Speaks::Https],
+                region: me.region.as_ref(),
+                isp: me.isp.as_ref(),
+                cost: Cost::default(),
+                except: std::slice::from_ref(&self.0.settings.me),
+                count: MAX_TRIES,
+                scope: Scope::Internal,
+                strategy: Strategy::TwoChoices,
+                good_for_us: 0,
+            };
+            let seed = turn ^ u64::from_ne_bytes(now_us.to_ne_bytes());
+            match place(member.view(), &ask, &Reservations::default(), now_us, seed) {
+                Ok(answers) => answers.into_iter().map(|answer| answer.url).collect(),
+                Err(full) => full.next_best.into_iter().map(|best| best.url).collect(),
+            }
+        })
+    }
+
+    /// Whether a URL leads to this node itself.
+    pub(super) fn is_own(&self, url: &str) -> bool {
+        let authority = super::link::base_of(url);
+        let authority = authority
+            .split_once("://")
+            .map_or(authority, |(_, rest)| rest);
+        self.settings().own.iter().any(|own| own == authority)
+    }
+}
+
+fn is_draining(view: &View, node: &Name) -> bool {
+    let record = view.find(node).and_then(|node| node.record.as_ref());
+    record.is_some_and(|record| record.draining)
+}
+
+/// Refusals that say nothing of the stream: another node may take it.
+pub(super) const fn is_of_the_node(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OriginUnreachable
+            | Code::Draining
+            | Code::Overloaded
+            | Code::QuotaStreams
+            | Code::NetworkReset
+            | Code::TooSlow
+    )
+}

@@ -1,0 +1,378 @@
+//! Streams that live elsewhere, each pulled once into this node's hub however many watch.
+//!
+//! A pull begins with the first viewer and outlives the last by the linger time. When its upstream
+//! breaks it looks for another, and viewers see nothing of it but, at worst, a pause.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use weir_base::{Code, Refusal};
+use weir_cluster::StreamName;
+use weir_cluster::route::{Hop, Via};
+use weir_hub::hub::PublishRequest;
+use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream, StreamKey};
+
+use super::elsewhere::not_live;
+use super::publish::is_of_the_node;
+use super::{NOWHERE, Node, link, rtmp_url, srs};
+use crate::context::Context;
+
+/// Streams pulled at once: as many as the hub holds.
+const MAX_PULLS: usize = weir_base::limits::STREAMS;
+/// How long a stream that was nowhere is taken to be nowhere still, microseconds. Its announcement
+/// ends that at once where there is a registry.
+const MISS_US: i64 = 1_000_000;
+/// Names remembered to be nowhere: above it all are forgotten.
+const MAX_MISSES: usize = 20_000;
+/// Upstreams tried before a viewer is refused.
+const MAX_TRIES: usize = 3;
+/// How long a broken pull looks for another upstream: as long as the hub bears silence.
+const REPAIR_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether anybody still watches.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// All pulls of this node.
+#[derive(Default)]
+pub(super) struct Pulls {
+    running: Mutex<HashMap<StreamName, watch::Receiver<State>>>,
+    misses: Mutex<HashMap<StreamName, i64>>,
+}
+
+/// How far a pull has come.
+#[derive(Debug, Clone)]
+enum State {
+    /// Nobody has delivered yet.
+    Seeking,
+    /// The hub has it.
+    Live(Arc<Stream>),
+    /// Nobody delivers.
+    Failed(Refusal),
+}
+
+/// How one upstream's delivery ended.
+pub(super) enum Ended {
+    /// The stream is over, for this reason.
+    Over(Code),
+    /// Nobody watches any more.
+    Unwatched,
+    /// The hub let the pull go: a publisher came to this node, or an operator ended it.
+    Kicked(Code),
+    /// The upstream does not have it, or refuses.
+    Refused(Refusal),
+    /// The upstream broke: another may have it.
+    Broken(Refusal),
+}
+
+impl Pulls {
+    pub(super) fn len(&self) -> usize {
+        self.running.lock().len()
+    }
+}
+
+impl Node {
+    /// The stream, pulled by the one pull that there is for it.
+    pub(super) async fn pull(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        name: &StreamName,
+        via: &Via,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let mut state = match self.join_pull(context, key, name, via) {
+            Some(state) => state?,
+            None => return Err(not_live(key)),
+        };
+        let decided = state
+            .wait_for(|state| !matches!(state, State::Seeking))
+            .await;
+        match decided.as_deref() {
+            Ok(State::Live(stream)) => Ok(stream.clone()),
+            Ok(State::Failed(refused)) => Err(refused.clone()),
+            Ok(State::Seeking) | Err(_) => Err(Code::OriginUnreachable.into()),
+        }
+    }
+
+    /// The running pull, or a new one; `None` where the stream was nowhere a moment ago.
+    fn join_pull(
+        &self,
+        context: &Context,
+        key: &StreamKey,
+        name: &StreamName,
+        via: &Via,
+    ) -> Option<Result<watch::Receiver<State>, Refusal>> {
+        let mut running = self.0.pulls.running.lock();
+        if let Some(state) = running.get(name) {
+            return Some(Ok(state.clone()));
+        }
+        if self.misses(name) {
+            return None;
+        }
+        if running.len() >= MAX_PULLS {
+            let words = "this node pulls as many streams as it may";
+            return Some(Err(Refusal::new(Code::QuotaStreams, words)));
+        }
+        let (tell, state) = watch::channel(State::Seeking);
+        running.insert(name.clone(), state.clone());
+        let pull = Pull {
+            context: context.clone(),
+            node: self.clone(),
+            key: key.clone(),
+            name: name.clone(),
+            via: via.clone(),
+            tell,
+            publisher: None,
+        };
+        context.tasks.spawn("pull", pull.run());
+        Some(Ok(state))
+    }
+
+    /// Whether a stream was nowhere a moment ago, and nobody has announced it since.
+    pub(super) fn misses(&self, name: &StreamName) -> bool {
+        let mut misses = self.0.pulls.misses.lock();
+        let Some(until_us) = misses.get(name).copied() else {
+            return false;
+        };
+        let is_missing = self
+            .0
+            .cluster
+            .with(|member, now_us| now_us < until_us && member.view().owner(name).is_none());
+        if !is_missing {
+            misses.remove(name);
+        }
+        is_missing
+    }
+
+    /// Nobody has it: do not ask for each viewer again.
+    pub(super) fn missed(&self, name: &StreamName) {
+        let mut misses = self.0.pulls.misses.lock();
+        if misses.len() >= MAX_MISSES {
+            misses.clear();
+        }
+        let until_us = self.0.cluster.with(|_, now_us| now_us + MISS_US);
+        misses.insert(name.clone(), until_us);
+    }
+}
+
+/// One pull at work.
+pub(super) struct Pull {
+    pub(super) context: Context,
+    pub(super) node: Node,
+    pub(super) key: StreamKey,
+    name: StreamName,
+    pub(super) via: Via,
+    tell: watch::Sender<State>,
+    pub(super) publisher: Option<Publisher>,
+}
+
+impl Pull {
+    async fn run(mut self) {
+        let shutdown = self.context.shutdown.clone();
+        let ended = tokio::select! {
+            ended = self.supply() => ended,
+            () = shutdown.stopping() => Ended::Kicked(Code::Draining),
+        };
+        self.node.0.pulls.running.lock().remove(&self.name);
+        if self.publisher.is_some() {
+            self.node
+                .0
+                .cluster
+                .with(|member, now_us| member.drop_carried(&self.name, now_us));
+        }
+        let code = match ended {
+            Ended::Over(code) | Ended::Kicked(code) => code,
+            Ended::Unwatched => Code::ClientStopped,
+            Ended::Refused(refusal) | Ended::Broken(refusal) => {
+                let code = refusal.code;
+                if self.publisher.is_none() {
+                    if code == Code::NotLive {
+                        self.node.missed(&self.name);
+                    }
+                    self.tell.send_replace(State::Failed(refusal));
+                }
+                code
+            }
+        };
+        if let Some(publisher) = self.publisher.take() {
+            publisher.end(code);
+        }
+    }
+
+    /// One upstream after the other, until the stream is over or nobody watches.
+    async fn supply(&mut self) -> Ended {
+        loop {
+            let ended = self.round().await;
+            match (&ended, &self.publisher) {
+                // What is live here is not given up for one who could not be reached: the hub ends it
+                // when the silence has lasted too long.
+                (Ended::Refused(_) | Ended::Broken(_), Some(publisher)) => {
+                    if let Some(code) = publisher.client().kicked() {
+                        return Ended::Kicked(code);
+                    }
+                    tokio::time::sleep(REPAIR_PAUSE).await;
+                }
+                _ => return ended,
+            }
+        }
+    }
+
+    /// All upstreams that there are now, once.
+    async fn round(&mut self) -> Ended {
+        let Self { context, node, .. } = self;
+        let hops = node
+            .upstreams(context, &self.key, &self.name, &self.via)
+            .await;
+        let hops = match hops {
+            Ok(hops) => hops,
+            Err(refused) => return Ended::Refused(refused),
+        };
+        let mut last = Ended::Refused(not_live(&self.key));
+        for hop in hops.into_iter().take(MAX_TRIES) {
+            last = self.follow(&hop).await;
+            let now_us = self.context.hub.clock().now_us();
+            let mut router = self.node.0.router.lock();
+            match &last {
+                Ended::Broken(refusal) => {
+                    tracing::info!(stream = %self.key, upstream = %hop.url, code = refusal.code.number(), "the pull broke: {}", refusal.detail);
+                    router.failed(&hop.url, now_us);
+                }
+                Ended::Refused(_) => {}
+                _ => {
+                    router.succeeded(&hop.url);
+                    return last;
+                }
+            }
+        }
+        last
+    }
+
+    async fn follow(&mut self, hop: &Hop) -> Ended {
+        let mut url = hop.url.clone();
+        for _ in 0..link::MAX_REDIRECTS {
+            if self.node.is_own(&url) {
+                return Ended::Refused(Refusal::new(
+                    Code::OriginUnreachable,
+                    format!("{} was redirected to this node itself", self.key),
+                ));
+            }
+            let ended = if url.starts_with("rtmp") {
+                self.follow_rtmp(&url).await
+            } else {
+                link::pull(self, &url).await
+            };
+            match ended {
+                Ended::Refused(Refusal {
+                    code: Code::Moved,
+                    location: Some(location),
+                    ..
+                }) => url = link::base_of(&location).to_owned(),
+                ended => return ended,
+            }
+        }
+        let words = format!(
+            "{}: redirected more than {} times",
+            self.key,
+            link::MAX_REDIRECTS
+        );
+        Ended::Refused(Refusal::new(Code::OriginUnreachable, words))
+    }
+
+    /// From a server that is not weir: its times get their place on the clock here.
+    async fn follow_rtmp(&mut self, base: &str) -> Ended {
+        let url = rtmp_url(base, &self.key);
+        let (context, key, name) = (self.context.clone(), self.key.clone(), self.name.clone());
+        let (node, linger) = (self.node.clone(), self.node.settings().linger);
+        let tell = self.tell.clone();
+        let hub = context.hub.clone();
+        let began = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let has_begun = began.clone();
+        let begin_key = key.clone();
+        let begin = move || {
+            let publisher = hub.publish(request(begin_key))?;
+            began.store(true, std::sync::atomic::Ordering::Relaxed);
+            tell.send_replace(State::Live(publisher.stream().clone()));
+            node.0
+                .cluster
+                .with(|member, now_us| member.carry(&name, now_us));
+            Ok(publisher)
+        };
+        let own = &self.node.settings().own;
+        let idle = unwatched(&context.hub, &key, linger);
+        let ended = srs::pull(&context, &url, own, begin, idle).await;
+        if has_begun.load(std::sync::atomic::Ordering::Relaxed) {
+            // The publisher went with it, so this pull is over: viewers may start another.
+            self.node
+                .0
+                .cluster
+                .with(|member, now_us| member.drop_carried(&self.name, now_us));
+            return Ended::Over(
+                ended
+                    .err()
+                    .map_or(Code::ClientStopped, |refusal| refusal.code),
+            );
+        }
+        match ended {
+            Err(refusal) if is_of_the_node(refusal.code) => Ended::Broken(refusal),
+            Err(refusal) => Ended::Refused(refusal),
+            Ok(()) => Ended::Refused(not_live(&key)),
+        }
+    }
+
+    /// The upstream's first word: the stream is in the hub from here on.
+    pub(super) fn begin(&mut self, begin: RelayBegin) -> Result<(), Refusal> {
+        let publisher = self.context.hub.relay(request(self.key.clone()), begin)?;
+        let stream = publisher.stream().clone();
+        let is_first = self.publisher.replace(publisher).is_none();
+        if is_first {
+            self.node
+                .0
+                .cluster
+                .with(|member, now_us| member.carry(&self.name, now_us));
+        }
+        self.tell.send_replace(State::Live(stream));
+        Ok(())
+    }
+
+    /// Resolves when nobody has watched for the linger time.
+    pub(super) fn unwatched(&self) -> impl Future<Output = ()> + Send + 'static {
+        unwatched(&self.context.hub, &self.key, self.node.settings().linger)
+    }
+}
+
+fn request(key: StreamKey) -> PublishRequest {
+    PublishRequest {
+        key,
+        protocol: Protocol::Relay,
+        addr: NOWHERE,
+        grant: Grant {
+            gives_way: true,
+            ..Grant::default()
+        },
+    }
+}
+
+fn unwatched(
+    hub: &Hub,
+    key: &StreamKey,
+    linger: Duration,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (hub, key) = (hub.clone(), key.clone());
+    async move {
+        let mut idle = Duration::ZERO;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.tick().await;
+        while idle < linger.max(LOOK_EVERY) {
+            look.tick().await;
+            let watched = hub
+                .find(&key)
+                .is_some_and(|stream| stream.all_viewers() > 0);
+            idle = if watched {
+                Duration::ZERO
+            } else {
+                idle + LOOK_EVERY
+            };
+        }
+    }
+}

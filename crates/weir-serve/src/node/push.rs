@@ -1,0 +1,302 @@
+//! A stream of this node handed on to the origin that owns it, and to another when that one dies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use weir_base::{Code, Refusal, limits};
+use weir_hub::{Client, Protocol, Role, Stream};
+use weir_proto::relay::{self, Decoder, Limits, Record};
+
+use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::link::{SILENCE, breach};
+use super::publish::{Wish, is_of_the_node};
+use super::{NOWHERE, Node, rtmp_url, srs};
+use crate::context::Context;
+use crate::deliver::{Format, Framing, Inbound, NewViewer, Sink};
+
+/// Between two tries to find another origin, while the publisher is live all the time.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Bytes read at once: an origin says little.
+const READ_BYTES: usize = 1024;
+
+/// A connection to a node that takes the stream.
+pub(super) struct Link {
+    wish: Wish,
+    url: String,
+    form: Form,
+}
+
+enum Form {
+    /// Another weir, ready for records.
+    Weir(Box<TokioIo<Upgraded>>),
+    /// A server that speaks RTMP alone; it is connected to when the stream begins.
+    Rtmp,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Link({} to {})", self.wish.key, self.url)
+    }
+}
+
+impl Link {
+    /// Asks the node at `url` to take the stream.
+    pub(super) async fn open(
+        context: &Context,
+        node: &Node,
+        wish: &Wish,
+        over: u64,
+        url: &str,
+    ) -> Result<Self, Refusal> {
+        let link = |form| Self {
+            wish: wish.clone(),
+            url: url.to_owned(),
+            form,
+        };
+        if url.starts_with("rtmp") {
+            return Ok(link(Form::Rtmp));
+        }
+        let via = wish.via.and(&node.settings().me).to_string();
+        let over = if over > 0 {
+            over.to_string()
+        } else {
+            String::new()
+        };
+        let takeover = if wish.takeover { "1" } else { "" };
+        let pairs = [
+            ("via", via.as_str()),
+            ("over", &over),
+            ("takeover", takeover),
+        ];
+        let target = super::target("/relay", &wish.key, "", &pairs);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::UPGRADE, HeaderValue::from_static(relay::UPGRADE));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        let question = Question {
+            base: url,
+            method: Method::GET,
+            target: &target,
+            headers,
+            patience: HEAD_TIMEOUT,
+        };
+        let answer = ask::ask(context, node, question).await?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ask::refusal_of(url, answer).await);
+        }
+        let upgraded = hyper::upgrade::on(answer).await;
+        let upgraded = upgraded
+            .map_err(|error| Refusal::new(Code::OriginUnreachable, format!("{url}: {error}")))?;
+        Ok(link(Form::Weir(Box::new(TokioIo::new(upgraded)))))
+    }
+}
+
+/// How a push ended.
+enum Ended {
+    /// The publisher has gone.
+    Over,
+    /// The origin will not have this publisher.
+    Refused(Code, String),
+    /// The origin broke, or goes.
+    Broken(String),
+}
+
+/// One stream on its way up, for as long as its publisher is there.
+pub(super) struct Pushing {
+    pub(super) context: Context,
+    pub(super) node: Node,
+    pub(super) stream: Arc<Stream>,
+    pub(super) client: Arc<Client>,
+}
+
+impl Pushing {
+    pub(super) async fn run(self, link: Link) {
+        let shutdown = self.context.shutdown.clone();
+        let cluster = self.node.cluster().clone();
+        let name = link.wish.name.clone();
+        // Viewers near the publisher's edge need no second way for what is there already.
+        cluster.with(|member, now_us| member.carry(&name, now_us));
+        tokio::select! {
+            () = self.keep(link) => {}
+            () = shutdown.stopping() => {}
+        }
+        cluster.with(|member, now_us| member.drop_carried(&name, now_us));
+    }
+
+    async fn keep(&self, mut link: Link) {
+        loop {
+            let wish = link.wish.clone();
+            let url = link.url.clone();
+            tracing::info!(stream = %wish.key, origin = %url, "handed on");
+            match self.feed(link).await {
+                Ended::Over => return,
+                Ended::Refused(code, detail) => {
+                    tracing::info!(stream = %wish.key, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
+                    self.client.kick(code);
+                    return;
+                }
+                Ended::Broken(why) => {
+                    tracing::warn!(stream = %wish.key, origin = %url, "the origin broke: {why}; looking for another");
+                    let now_us = self.context.hub.clock().now_us();
+                    self.node.0.router.lock().failed(&url, now_us);
+                }
+            }
+            match self.connect_again(&wish, &url).await {
+                Some(next) => link = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Another origin, as long as the publisher is there. It may take the name over from the one that
+    /// broke, whose lease nobody has ended.
+    async fn connect_again(&self, wish: &Wish, broken: &str) -> Option<Link> {
+        while self.is_live() {
+            let over = self.node.0.cluster.with(|member, _| {
+                let owner = member.view().owner(&wish.name);
+                owner.map_or(0, |owner| owner.epoch)
+            });
+            let except = [broken.to_owned()];
+            match self
+                .node
+                .connect_up(&self.context, wish, over, &except)
+                .await
+            {
+                Ok(link) => return Some(link),
+                Err(refused) if is_of_the_node(refused.code) => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(refused) => {
+                    self.client.kick(refused.code);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn is_live(&self) -> bool {
+        self.client.kicked().is_none()
+            && self
+                .stream
+                .publisher()
+                .is_some_and(|publisher| publisher.id == self.client.id)
+    }
+
+    async fn feed(&self, link: Link) -> Ended {
+        match link.form {
+            Form::Weir(io) => self.feed_weir(*io).await,
+            Form::Rtmp => self.feed_rtmp(&link.url).await,
+        }
+    }
+
+    async fn feed_rtmp(&self, base: &str) -> Ended {
+        let url = rtmp_url(base, &self.stream.key);
+        let (started, _) = oneshot::channel();
+        let stop = async {
+            while self.is_live() {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        };
+        let own = &self.node.settings().own;
+        match srs::push(&self.context, &url, own, self.stream.clone(), started, stop).await {
+            Ok(()) => Ended::Over,
+            Err(refusal) if is_of_the_node(refusal.code) || refusal.code == Code::Moved => {
+                Ended::Broken(refusal.detail.into())
+            }
+            Err(refusal) => Ended::Refused(refusal.code, refusal.detail.into()),
+        }
+    }
+
+    /// The delivery loops make the bytes, as for any viewer; here they go into the connection, and
+    /// what the origin says is heard.
+    async fn feed_weir(&self, io: TokioIo<Upgraded>) -> Ended {
+        let hub = &self.context.hub;
+        let now_us = hub.clock().now_us();
+        let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+        let client = hub.clients().enter(
+            Role::Viewer,
+            Protocol::Relay,
+            self.stream.key.clone(),
+            NOWHERE,
+            now_us,
+        );
+        let client = match client {
+            Ok(client) => client,
+            Err(refusal) => return Ended::Refused(refusal.code, refusal.detail.into()),
+        };
+        let viewer = NewViewer {
+            sink: Sink::Relay(queue),
+            client,
+            greeting: Vec::new(),
+            inbound: Inbound::Elsewhere,
+        };
+        let format = Format::Relay {
+            framing: Framing::Raw,
+        };
+        if let Err(refusal) = self.context.pool.add(self.stream.clone(), format, viewer) {
+            return Ended::Refused(refusal.code, refusal.detail.into());
+        }
+        let (reader, writer) = tokio::io::split(io);
+        tokio::select! {
+            ended = self.send(writer, batches) => ended,
+            ended = hear(reader) => ended,
+        }
+    }
+
+    async fn send(
+        &self,
+        mut writer: WriteHalf<TokioIo<Upgraded>>,
+        mut batches: mpsc::Receiver<Bytes>,
+    ) -> Ended {
+        while let Some(batch) = batches.recv().await {
+            let sent = tokio::time::timeout(SILENCE, writer.write_all(&batch)).await;
+            match sent {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Ended::Broken(error.to_string()),
+                Err(_) => return Ended::Broken("it does not read".into()),
+            }
+        }
+        let _ = tokio::time::timeout(SILENCE, writer.shutdown()).await;
+        if self.is_live() {
+            return Ended::Broken("the delivery loop let it go: it was too slow".into());
+        }
+        Ended::Over
+    }
+}
+
+/// Until the origin says that it is over, or is silent: it beats once a second.
+async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> Ended {
+    let mut decoder = Decoder::new(Limits::default());
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = match tokio::time::timeout(SILENCE, reader.read(&mut buffer)).await {
+            Ok(Ok(0)) => return Ended::Broken("it closed the connection".into()),
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => return Ended::Broken(error.to_string()),
+            Err(_) => return Ended::Broken("it is silent".into()),
+        };
+        decoder.push(Bytes::copy_from_slice(
+            buffer.get(..read).unwrap_or_default(),
+        ));
+        loop {
+            match decoder.poll() {
+                Ok(None) => break,
+                Ok(Some(Record::End { code, detail, .. })) => {
+                    let code = Code::from_number(code).unwrap_or(Code::OriginUnreachable);
+                    if is_of_the_node(code) || code == Code::Moved {
+                        return Ended::Broken(format!("{code}: {detail}"));
+                    }
+                    return Ended::Refused(code, detail);
+                }
+                Ok(Some(_)) => {}
+                Err(error) => return Ended::Broken(breach(&error).detail.into()),
+            }
+        }
+    }
+}

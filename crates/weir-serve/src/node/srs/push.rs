@@ -1,0 +1,232 @@
+//! From our hub to a server.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+use weir_base::Refusal;
+use weir_hub::{Hub, JoinPoint, ReadOutcome, Stream};
+use weir_media::flv::{self, TAG_AUDIO, TAG_VIDEO};
+use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
+use weir_proto::rtmp::ClientEvent;
+
+use super::link::{Step, Way};
+use super::{Begun, Link, Route, SETUP_LIMIT, sent_away, unreachable};
+
+/// Items taken from the ring under one lock.
+const ITEMS_PER_READ: usize = 16;
+/// Microseconds behind the stream's head above which we go on at its last keyframe.
+const MAX_LAG_US: i64 = 3_000_000;
+
+/// A stream that goes out.
+pub(super) struct Outgoing {
+    pub(super) link: Link,
+    stream: Arc<Stream>,
+    /// Ring sequence to read next; none before there is a place to begin.
+    cursor: Option<u64>,
+    items: Vec<Item>,
+    tracks: Arc<Tracks>,
+    metadata: Option<Arc<Metadata>>,
+    /// Decode time of the last frame queued.
+    last_us: i64,
+    head: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Connects and waits until the server accepts; follows redirects.
+    pub(super) async fn open(
+        hub: &Hub,
+        mut route: Route<'_>,
+        stream: Arc<Stream>,
+    ) -> Result<Self, Refusal> {
+        loop {
+            let mut link = Link::connect(&route.url()?, Way::Publish, hub.clock()).await?;
+            let begun = accepted(&mut link).await;
+            if let Ok(Begun::Here) = begun {
+                return Ok(Self {
+                    link,
+                    stream,
+                    cursor: None,
+                    items: Vec::new(),
+                    tracks: Arc::default(),
+                    metadata: None,
+                    last_us: 0,
+                    head: Vec::with_capacity(32),
+                });
+            }
+            link.close().await;
+            if let Begun::Elsewhere(place) = begun? {
+                route.follow(place)?;
+            }
+        }
+    }
+
+    /// Sends what comes until it ends.
+    pub(super) async fn run(&mut self) -> Result<(), Refusal> {
+        let stream = self.stream.clone();
+        loop {
+            let changed = stream.changed();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            // Asked before the ring is read: what comes before the end is sent.
+            let is_live = stream.is_live();
+            let has_all = self.fill();
+            if has_all && !is_live && self.link.pending_bytes() == 0 {
+                return Ok(());
+            }
+            tokio::select! {
+                step = self.link.step() => hear(step?)?,
+                () = changed, if has_all => {}
+            }
+        }
+    }
+
+    /// Queues what is new while there is room; whether that was all.
+    fn fill(&mut self) -> bool {
+        self.catch_up();
+        while !self.link.is_full() {
+            let Some(cursor) = self.cursor.or_else(|| self.join()) else {
+                return true;
+            };
+            let mut items = std::mem::take(&mut self.items);
+            let outcome = self.stream.ring.read(cursor, ITEMS_PER_READ, &mut items);
+            match outcome {
+                ReadOutcome::Read { next } => self.cursor = Some(next),
+                ReadOutcome::Lagged { lost } => self.skipped(lost),
+            }
+            let is_empty = items.is_empty() && self.cursor.is_some();
+            for item in items.drain(..) {
+                self.put(item);
+            }
+            self.items = items;
+            if is_empty {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A server that is too slow gets the newest group of pictures, not ever older ones.
+    fn catch_up(&mut self) {
+        let Some(cursor) = self.cursor else { return };
+        let ring = &self.stream.ring;
+        if ring.head() == cursor || ring.newest_us() - self.last_us <= MAX_LAG_US {
+            return;
+        }
+        if let Some(join) = ring.newest_join().filter(|join| join.seq > cursor) {
+            self.skipped(join.seq - cursor);
+        }
+    }
+
+    fn skipped(&mut self, lost: u64) {
+        tracing::warn!(stream = %self.stream.key, lost, "the origin is too slow for the stream: it goes on at a keyframe");
+        self.stream.add_skipped_frames(lost);
+        self.cursor = None;
+    }
+
+    /// Begins at the last keyframe, with all that must be known there.
+    fn join(&mut self) -> Option<u64> {
+        let JoinPoint {
+            seq,
+            dts_us,
+            tracks,
+            metadata,
+        } = self.stream.ring.newest_join()?;
+        self.last_us = dts_us;
+        self.tracks = tracks;
+        self.metadata = metadata;
+        self.put_metadata();
+        self.put_headers();
+        self.cursor = Some(seq);
+        Some(seq)
+    }
+
+    fn put(&mut self, item: Item) {
+        match item {
+            Item::Tracks(tracks) => {
+                self.tracks = tracks;
+                self.put_headers();
+            }
+            Item::Metadata(metadata) => {
+                self.metadata = Some(metadata);
+                self.put_metadata();
+            }
+            Item::Frame(frame) => self.put_frame(&frame),
+            // Times go on, and the codecs' headers come with the new tracks.
+            Item::Discontinuity => {}
+        }
+    }
+
+    fn put_metadata(&mut self) {
+        let body = flv::write::on_metadata_body(&self.tracks, self.metadata.as_deref());
+        self.link.send_metadata(&body);
+    }
+
+    fn put_headers(&mut self) {
+        let time = wire_ms(self.last_us);
+        let mut body = Vec::new();
+        if let Some(video) = &self.tracks.video {
+            flv::write::put_video_config(&mut body, video);
+            self.link.send(TAG_VIDEO, time, &body, &[]);
+        }
+        body.clear();
+        if let Some(audio) = &self.tracks.audio
+            && flv::write::put_audio_config(&mut body, audio)
+        {
+            self.link.send(TAG_AUDIO, time, &body, &[]);
+        }
+    }
+
+    fn put_frame(&mut self, frame: &Frame) {
+        self.last_us = frame.dts_us;
+        self.head.clear();
+        flv::write::put_frame_header(&mut self.head, &self.tracks, frame);
+        if self.head.is_empty() {
+            return;
+        }
+        let tag_type = match frame.track {
+            TrackKind::Video => TAG_VIDEO,
+            TrackKind::Audio => TAG_AUDIO,
+        };
+        let time = wire_ms(frame.dts_us);
+        self.link.send(tag_type, time, &self.head, &frame.payload);
+        self.stream.add_sent_bytes(frame.payload.len() as u64);
+    }
+}
+
+/// Waits for the server's yes.
+async fn accepted(link: &mut Link) -> Result<Begun, Refusal> {
+    let by = Instant::now() + SETUP_LIMIT;
+    loop {
+        let Ok(next) = timeout_at(by, link.next()).await else {
+            return Err(unreachable("the origin did not answer in time"));
+        };
+        match next? {
+            ClientEvent::PublishStarted { .. } => return Ok(Begun::Here),
+            ClientEvent::Redirect { url } => return Ok(Begun::Elsewhere(url)),
+            ClientEvent::Reconnect {
+                tc_url: Some(there),
+            } => {
+                return Ok(Begun::Elsewhere(link.stream_at(&there)));
+            }
+            ClientEvent::Closed => {
+                return Err(unreachable("the origin ended the stream before it began"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn hear(step: Step) -> Result<(), Refusal> {
+    match step {
+        Step::Event(ClientEvent::Redirect { .. } | ClientEvent::Reconnect { .. }) => {
+            Err(sent_away())
+        }
+        Step::Event(ClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
+        _ => Ok(()),
+    }
+}
+
+/// 32-bit milliseconds as RTMP carries them; they wrap after 49.7 days.
+fn wire_ms(dts_us: i64) -> u32 {
+    (dts_us.div_euclid(1000) & 0xFFFF_FFFF) as u32
+}

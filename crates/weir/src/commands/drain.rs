@@ -1,0 +1,93 @@
+//! `weir drain`: has a node move its clients to the others, and waits until nobody is left.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use http::{Method, StatusCode, header};
+use serde::Deserialize;
+
+use super::serve::DEFAULT_DATA;
+use crate::client::address::HttpUrl;
+use crate::client::exchange::{Question, ask};
+use crate::compose;
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// For one answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The node's HTTP address, such as http://10.0.0.5:8080; by default the one that runs in --data.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The node's admin token; by default the one in --data.
+    #[arg(long, value_name = "TOKEN", env = "WEIR_TOKEN")]
+    token: Option<String>,
+    /// The data directory of the node.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, env = "WEIR_DATA")]
+    data: PathBuf,
+    /// Seconds to wait until nobody is left; 0: only ask.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    wait: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Progress {
+    publishers: u64,
+    viewers: u64,
+    empty: bool,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let base = match &args.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => compose::running_at(&args.data)?,
+    };
+    let token = match &args.token {
+        Some(token) => token.clone(),
+        None => compose::admin_token(&args.data)?,
+    };
+    let url = HttpUrl::parse(&format!("{base}/api/v1/drain"))?;
+    let mut progress = speak(Method::POST, &url, &token).await?;
+    println!("{base} drains");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(args.wait);
+    while !progress.empty && args.wait > 0 {
+        println!(
+            "  {} publishers and {} viewers are left",
+            progress.publishers, progress.viewers
+        );
+        if tokio::time::Instant::now() >= deadline {
+            bail!(
+                "clients are left after {} s; they are told to go when the node is stopped",
+                args.wait
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        progress = speak(Method::GET, &url, &token).await?;
+    }
+    if progress.empty {
+        println!("  nobody is left: it can be stopped");
+    }
+    Ok(())
+}
+
+async fn speak(method: Method, url: &HttpUrl, token: &str) -> anyhow::Result<Progress> {
+    let question = Question {
+        method,
+        url,
+        headers: vec![(header::AUTHORIZATION, format!("Bearer {token}"))],
+        body: String::new(),
+        patience: PATIENCE,
+    };
+    let (status, answer) = ask(question).await?;
+    match status {
+        StatusCode::OK => serde_json::from_slice(&answer).context("the answer is not weir's"),
+        StatusCode::UNAUTHORIZED => bail!("{url}: the admin token is not this node's"),
+        status => bail!(
+            "{url} answered {status}: {}",
+            String::from_utf8_lossy(&answer)
+        ),
+    }
+}

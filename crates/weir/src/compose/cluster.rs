@@ -1,0 +1,345 @@
+//! Joining the cluster: who this node says it is, where the registry lives, what it bears.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use weir_api::{ClusterApi, Dispatcher};
+use weir_base::{Clock, Shutdown, Tasks, ids};
+use weir_cluster::lease::{self, Outage};
+use weir_cluster::local::{LocalBus, LocalStore};
+use weir_cluster::record::{self, Address, Load, NodeRecord, Protocol, Scope};
+use weir_cluster::redis::Redis;
+use weir_cluster::run::Cluster;
+use weir_cluster::store::{Bus, Store};
+use weir_cluster::{Member, Name, member, route};
+use weir_hub::{Client, Hub, Protocol as Over, Role};
+use weir_serve::node::{Node, Settings};
+
+use crate::config::{self, Config, Mode};
+use crate::scaler::{Authorize, Pending};
+
+/// Between two reports of what this node bears: the beat that carries them.
+const LOAD_EVERY: Duration = Duration::from_secs(2);
+/// How long the registry keeps the record of a node that writes it no more, milliseconds: five beats.
+const NODE_TTL_MS: i64 = 10_000;
+
+/// The node as a part of the cluster.
+pub(super) struct Joined {
+    pub(super) cluster: Cluster,
+    pub(super) node: Node,
+}
+
+/// Joins; a node alone is a cluster of one.
+pub(super) fn join(
+    config: &Config,
+    addresses: &[Vec<SocketAddr>; 4],
+    hub: &Hub,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Joined> {
+    let clock = hub.clock().clone();
+    let me = identity(config)?;
+    let record = record(config, &me, addresses)?;
+    let own = own_authorities(&record.addresses, addresses);
+    let member = member::Config {
+        lease: lease::Config {
+            outage: match config.cluster.outage {
+                config::Outage::Serve => Outage::Serve,
+                config::Outage::Stop => Outage::Stop,
+            },
+            ..lease::Config::default()
+        },
+        ..member::Config::default()
+    };
+    let (store, bus) = registry(config, member.lease.ttl_ms, &clock)?;
+    let member =
+        Member::new(member, record, clock.now_us()).context("this node cannot be described")?;
+    let stopping = shutdown.clone();
+    let stop = async move { stopping.stopping().await };
+    let (cluster, events) = Cluster::start(member, store.clone(), bus, clock, tasks, stop);
+    let settings = settings(config, me, own)?;
+    let clients = hub.clients().clone();
+    let node = Node::start(settings, cluster.clone(), store, events, clients, tasks);
+    tasks.spawn(
+        "load",
+        report_load(cluster.clone(), hub.clone(), shutdown.clone()),
+    );
+    Ok(Joined { cluster, node })
+}
+
+/// What the API knows of it.
+pub(super) fn api(config: &Config, joined: &Joined, dispatcher: &Arc<Dispatcher>) -> ClusterApi {
+    let node = joined.node.clone();
+    ClusterApi {
+        cluster: joined.cluster.clone(),
+        name: config.cluster.name.clone(),
+        dispatcher: dispatcher.clone(),
+        stream_name: weir_serve::node::stream_name,
+        is_node: Box::new(move |target, proof| node.asker(target, proof).is_ok()),
+    }
+}
+
+/// How this node proves itself to others.
+pub(super) fn authorize(node: &Node) -> Authorize {
+    let node = node.clone();
+    Arc::new(move |target| {
+        let settings = node.settings();
+        weir_serve::node::auth::authorization(&settings.secret, &settings.me, target)
+    })
+}
+
+/// What the dispatcher has placed in a pool and no load shows yet.
+pub(super) fn pending(dispatcher: &Arc<Dispatcher>, clock: Clock) -> Pending {
+    let dispatcher = dispatcher.clone();
+    Box::new(move |view, policy| {
+        let is_member = |node: &weir_cluster::view::Node| {
+            node.record.as_ref().is_some_and(|record| {
+                let in_region = policy.region.is_none() || record.region == policy.region;
+                record.roles.has(policy.role) && in_region
+            })
+        };
+        dispatcher.pending(view, clock.now_us(), is_member)
+    })
+}
+
+/// The id in the cluster: letters, digits, dots, underscores and hyphens.
+fn identity(config: &Config) -> anyhow::Result<Name> {
+    let given = [&config.node.id, &config.node.name];
+    let text = match given.into_iter().find(|text| !text.is_empty()) {
+        Some(text) => text.clone(),
+        None => super::host_name(),
+    };
+    let fitting: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(64)
+        .collect();
+    Name::new(&fitting).map_err(|error| anyhow::anyhow!("node.id: {text:?}: {error}"))
+}
+
+fn registry(
+    config: &Config,
+    ttl_ms: i64,
+    clock: &Clock,
+) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Bus>)> {
+    let url = &config.cluster.redis;
+    if url.is_empty() || config.cluster.mode == Mode::Static {
+        let store = LocalStore::new(clock.clone(), ttl_ms, NODE_TTL_MS);
+        return Ok((Arc::new(store), Arc::new(LocalBus::default())));
+    }
+    let name = Name::new(&config.cluster.name)?;
+    let redis = Redis::new(url, &name, ttl_ms, NODE_TTL_MS, clock.clone())?;
+    Ok((Arc::new(redis.clone()), Arc::new(redis)))
+}
+
+fn settings(config: &Config, me: Name, own: Vec<String>) -> anyhow::Result<Settings> {
+    let cluster = &config.cluster;
+    let route = route::Config {
+        parents: Some(base(&cluster.parent))
+            .filter(|parent| !parent.is_empty())
+            .into_iter()
+            .collect(),
+        origins: cluster.origins.iter().map(|url| base(url)).collect(),
+    };
+    let has_registry = !cluster.redis.is_empty() && cluster.mode == Mode::Registry;
+    Ok(Settings {
+        me,
+        roles: config.roles()?,
+        secret: cluster.secret.as_str().into(),
+        is_alone: !has_registry && route.is_empty() && cluster.coworkers.is_empty(),
+        route,
+        coworkers: cluster.coworkers.clone(),
+        linger: Duration::from_millis(u64::try_from(cluster.linger_ms).unwrap_or(0)),
+        own,
+    })
+}
+
+/// `host:port` is another weir's HTTP address; `rtmp://host:port` is a server that speaks RTMP alone.
+fn base(text: &str) -> String {
+    let text = text.trim_end_matches('/');
+    if text.is_empty() || text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    }
+}
+
+fn record(
+    config: &Config,
+    me: &Name,
+    addresses: &[Vec<SocketAddr>; 4],
+) -> anyhow::Result<NodeRecord> {
+    let name = |text: &String| (!text.is_empty()).then(|| Name::new(text)).transpose();
+    let boot = ids::random_bytes().context("the system gives no randomness")?;
+    let advertised = if config.node.advertise.is_empty() {
+        listening(addresses)
+    } else {
+        let all = config
+            .node
+            .advertise
+            .iter()
+            .map(config::Advertise::addresses);
+        all.collect::<Result<Vec<_>, _>>()?.concat()
+    };
+    Ok(NodeRecord {
+        id: me.clone(),
+        boot: u64::from_be_bytes(boot),
+        roles: config.roles()?,
+        region: name(&config.node.region)?,
+        isp: name(&config.node.isp)?,
+        addresses: advertised,
+        capacity: record::Capacity {
+            out_kbps: config.node.capacity.out_kbps,
+            cpu_permille: config.node.capacity.cpu_permille,
+            connections: config.node.capacity.connections,
+        },
+        load: Load::default(),
+        draining: false,
+        version: env!("CARGO_PKG_VERSION").into(),
+    })
+}
+
+const SPOKEN: [(Protocol, &str); 4] = [
+    (Protocol::Rtmp, "rtmp"),
+    (Protocol::Rtmps, "rtmps"),
+    (Protocol::Http, "http"),
+    (Protocol::Https, "https"),
+];
+
+/// Where this node listens, for everybody; an address of the machine where it listens on all of them.
+fn listening(addresses: &[Vec<SocketAddr>; 4]) -> Vec<Address> {
+    let mut all = Vec::new();
+    for ((protocol, scheme), listeners) in SPOKEN.into_iter().zip(addresses) {
+        let Some(listener) = listeners.first() else {
+            continue;
+        };
+        let mut address = *listener;
+        if address.ip().is_unspecified() {
+            address.set_ip(outward_ip());
+        }
+        for scope in [Scope::Public, Scope::Internal] {
+            all.push(Address {
+                protocol,
+                scope,
+                isp: None,
+                url: format!("{scheme}://{address}"),
+            });
+        }
+    }
+    all
+}
+
+/// The address this machine would speak to others from. Nothing is sent.
+fn outward_ip() -> IpAddr {
+    let found = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    found.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// Under which `host:port` this node may meet itself.
+fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> Vec<String> {
+    let advertised = advertised
+        .iter()
+        .filter_map(|address| Some(address.url.split_once("://")?.1.to_owned()));
+    let bound = addresses.iter().flatten().map(|address| {
+        let mut address = *address;
+        if address.ip().is_unspecified() {
+            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        address.to_string()
+    });
+    let mut own: Vec<String> = advertised.chain(bound).collect();
+    own.sort();
+    own.dedup();
+    own
+}
+
+/// Says every two seconds what this node bears.
+async fn report_load(cluster: Cluster, hub: Hub, shutdown: Shutdown) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let mut every = tokio::time::interval(LOAD_EVERY);
+    let mut before = Sample::take(&hub);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = shutdown.stopping() => return,
+        }
+        let now = Sample::take(&hub);
+        let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);
+        let clients = hub.clients().list();
+        // Other nodes are connections of this one, but nobody's audience.
+        let is_publisher =
+            |c: &&Arc<Client>| c.role == Role::Publisher && c.protocol != Over::Relay;
+        let publishers = clients.iter().filter(is_publisher).count() as u64;
+        let streams = hub.streams();
+        let viewers = streams
+            .iter()
+            .map(|stream| u64::from(stream.all_viewers() - stream.viewers(Over::Relay)));
+        let load = Load {
+            out_kbps: (now.sent_bytes - before.sent_bytes).saturating_mul(8_000) / passed_us,
+            cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
+            connections: clients.len() as u64,
+            publishers,
+            viewers: viewers.sum(),
+        };
+        before = now;
+        cluster.with(|member, _| member.set_load(load));
+    }
+}
+
+/// Totals at one moment.
+struct Sample {
+    at_us: i64,
+    sent_bytes: u64,
+    cpu_us: u64,
+}
+
+impl Sample {
+    fn take(hub: &Hub) -> Self {
+        let sent = hub.counters().protocols().map(|(_, _, sent, _)| sent);
+        let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let whole_us = u64::try_from(usage.tv_sec).unwrap_or(0) * 1_000_000;
+        Self {
+            at_us: hub.clock().now_us(),
+            sent_bytes: sent.sum(),
+            cpu_us: whole_us + u64::try_from(usage.tv_nsec).unwrap_or(0) / 1000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_says_where_it_listens() {
+        let bound = |text: &str| vec![text.parse().unwrap()];
+        let addresses = [bound("127.0.0.1:1935"), vec![], bound("[::1]:8080"), vec![]];
+        let mut config = Config::default();
+        config.node.name = "my node!".into();
+        let me = identity(&config).unwrap();
+        assert_eq!(me.as_str(), "my-node-");
+        let record = record(&config, &me, &addresses).unwrap();
+        let urls: Vec<_> = record.addresses.iter().map(|a| a.url.as_str()).collect();
+        let expected = ["rtmp://127.0.0.1:1935", "http://[::1]:8080"];
+        assert_eq!(urls, [expected[0], expected[0], expected[1], expected[1]]);
+        record.check().unwrap();
+    }
+
+    #[test]
+    fn other_nodes_are_http_where_nothing_is_said() {
+        assert_eq!(base("10.0.0.1:8080"), "http://10.0.0.1:8080");
+        assert_eq!(base("rtmp://srs:1935/"), "rtmp://srs:1935");
+        assert_eq!(base(""), "");
+    }
+}
