@@ -84,6 +84,7 @@ async fn main() {
             is_node: Box::new(|_, _| false),
         },
         pools: Box::new(Vec::new),
+        edge: Box::new(Default::default),
     });
     let (mut best, mut placed) = (0, 0_u64);
     for batch in 0..BATCHES {

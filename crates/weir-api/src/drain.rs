@@ -92,7 +92,8 @@ fn progress(state: &State) -> Progress {
         .iter()
         .map(|stream| stream.all_viewers() - stream.viewers(Protocol::Relay))
         .map(u64::from)
-        .sum();
+        .sum::<u64>()
+        + (state.edge)().hls_viewers as u64;
     Progress {
         draining: state.shutdown.is_draining(),
         by: state.drained_by().0.lock().clone(),

@@ -10,6 +10,7 @@ mod cluster;
 mod coworkers;
 mod dispatch;
 mod drain;
+mod edge;
 mod go;
 mod health;
 mod manager;
@@ -31,6 +32,7 @@ pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use cluster::{ClusterApi, NodeProof};
 pub use dispatch::{Caller, DispatchRules, DispatchStrategy, Dispatcher};
+pub use edge::EdgeFacts;
 pub use metrics::METRIC_NAMES;
 
 /// What the API works with.
@@ -51,6 +53,8 @@ pub struct Config {
     pub cluster: ClusterApi,
     /// How many nodes each pool should have.
     pub pools: Box<dyn Fn() -> Vec<PoolFacts> + Send + Sync>,
+    /// What this node fetches from others.
+    pub edge: Box<dyn Fn() -> EdgeFacts + Send + Sync>,
 }
 
 #[derive(Clone)]

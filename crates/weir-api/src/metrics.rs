@@ -17,6 +17,7 @@ use weir_hub::Protocol;
 use crate::State;
 use crate::autoscale::PoolGauges;
 use crate::cluster::ClusterSheet;
+use crate::edge::EdgeSheet;
 
 /// Apps with a label of their own; more are `other`.
 const MAX_APPS: usize = 100;
@@ -35,10 +36,15 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_cpu_seconds_total",
     "weir_dispatch_total",
     "weir_draining",
+    "weir_edge_cache_answers_total",
+    "weir_edge_cache_bytes",
+    "weir_edge_cache_evictions_total",
+    "weir_edge_hls_viewers",
     "weir_open_files",
     "weir_pool_current_nodes",
     "weir_pool_desired_nodes",
     "weir_received_bytes_total",
+    "weir_relay_pulls",
     "weir_resident_bytes",
     "weir_ring_bytes",
     "weir_sent_bytes_total",
@@ -83,6 +89,7 @@ struct Sheet {
     connections: Counters,
     cpu: FloatCounters,
     draining: Gauges,
+    edge: EdgeSheet,
     files: Gauges,
     pools: PoolGauges,
     received: Counters,
@@ -100,6 +107,7 @@ impl Sheet {
     fn new(registry: &mut Registry, node: &str) -> Self {
         let cluster = ClusterSheet::new(registry);
         let pools = PoolGauges::new(registry);
+        let edge = EdgeSheet::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
             registry.register(name, help, family.clone());
@@ -150,6 +158,7 @@ impl Sheet {
             connections,
             cpu,
             draining,
+            edge,
             files,
             pools,
             received,
@@ -180,6 +189,7 @@ impl Sheet {
             .set(state.hub.clock().now_us() as f64 / 1e6);
         self.cluster.fill(state);
         self.pools.fill(&state.node, &(state.pools)());
+        self.edge.fill((state.edge)(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
         let process = Process::read();
@@ -339,6 +349,7 @@ mod tests {
         sheet.cluster.fill_any();
         let facts = crate::autoscale::tests::facts();
         sheet.pools.fill("n1", &[facts]);
+        sheet.edge.fill(crate::EdgeFacts::default(), "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

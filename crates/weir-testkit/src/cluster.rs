@@ -56,6 +56,8 @@ impl Node {
             format!("rtmp.listen={}", node.rtmp_address()),
             "auth.publish=open".to_owned(),
             format!("cluster.linger_ms={LINGER_MS}"),
+            // Where streams go shall not hang on what else this machine does just now.
+            "node.capacity.cpu_permille=0".to_owned(),
         ];
         Self {
             settings: settings.to_vec(),

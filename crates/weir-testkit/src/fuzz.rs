@@ -4,6 +4,7 @@
 //! They check more than "no panic": what is read in pieces equals what is read whole, times never
 //! go back, what is written reads back. Nothing here opens a socket.
 
+mod cluster;
 mod live;
 mod media;
 pub mod mutate;
@@ -58,6 +59,12 @@ targets! {
     proto::ws_client,
     slsp::slsp,
     relay::relay,
+    cluster::cluster_message,
+    cluster::cluster_coworker,
+    cluster::cluster_report,
+    cluster::cluster_table,
+    cluster::cluster_maxmind,
+    cluster::cluster_url,
     serve::http_head,
     serve::proxy_header,
     serve::signed_url,

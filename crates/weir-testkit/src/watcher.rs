@@ -88,16 +88,24 @@ impl Watcher {
 
     /// Waits for `count` more pictures.
     pub fn wait_pictures(&self, count: u64) {
-        let from = self.seen().pictures;
-        until(
-            &format!("{count} more pictures of {}", self.url),
-            PATIENCE_S,
-            || {
-                let seen = self.seen();
-                assert!(seen.end.is_none(), "{} ended: {seen:?}", self.url);
-                (seen.pictures >= from + count).then_some(())
-            },
-        );
+        self.wait_until(self.seen().pictures + count);
+    }
+
+    fn wait_until(&self, count: u64) {
+        let what = format!("{count} pictures of {}", self.url);
+        until(&what, PATIENCE_S, || {
+            let seen = self.seen();
+            assert!(seen.end.is_none(), "{} ended: {seen:?}", self.url);
+            (seen.pictures >= count).then_some(())
+        });
+    }
+
+    /// Waits until each of them has seen `count` pictures more than now.
+    pub fn wait_all(all: &[Self], count: u64) {
+        let from: Vec<u64> = all.iter().map(|one| one.seen().pictures).collect();
+        for (one, from) in all.iter().zip(from) {
+            one.wait_until(from + count);
+        }
     }
 
     /// Waits for its end; says how it came.

@@ -84,6 +84,8 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
         shutdown: shutdown.clone(),
         config: ArcSwap::from_pointee(config.serve()),
     });
+    let load = cluster::report_load(joined.cluster.clone(), context.clone());
+    tasks.spawn("load", load);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
     let scaler = start_scaler(&config, &sources, data, &joined, &dispatcher, &context)?;
     scaler::end_with_parent(&tasks, &shutdown);
@@ -165,11 +167,12 @@ fn api(parts: Api<'_>) -> ApiService {
         config,
         secrets,
         context,
-        cluster,
+        cluster: known,
         scaler,
         ..
     } = parts;
     let gate = parts.gate.clone();
+    let seen = context.clone();
     let node = match config.node.name.as_str() {
         "" => context.node.settings().me.to_string(),
         name => name.to_owned(),
@@ -181,8 +184,9 @@ fn api(parts: Api<'_>) -> ApiService {
         node,
         version: env!("CARGO_PKG_VERSION"),
         apps: Box::new(move |app| gate.facts(app)),
-        cluster,
+        cluster: known,
         pools: Box::new(move || scaler.facts()),
+        edge: Box::new(move || cluster::edge_facts(&seen)),
     });
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
         if let Some(client) = request.extensions().get::<ClientAddr>().copied() {

@@ -150,6 +150,7 @@ impl World {
                 }),
             },
             pools: Box::new(Vec::new),
+            edge: Box::new(Default::default),
         };
         Self {
             router: router(config),

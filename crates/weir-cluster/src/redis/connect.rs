@@ -82,7 +82,7 @@ impl Connector {
     /// To the server that takes writes.
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
         match &self.kind {
-            Kind::Single(info) => self.open(info.clone(), CONNECT_MS).await,
+            Kind::Single(info) => self.server(info.clone()).await,
             Kind::Sentinel {
                 sentinels,
                 master,
@@ -160,7 +160,15 @@ impl Connector {
             host
         };
         let info = seed.clone().set_addr(at(seed.addr(), host, port));
-        self.open(info, CONNECT_MS).await
+        self.server(info).await
+    }
+
+    /// To a server that answers: one that wants a password and was given none takes connections too.
+    async fn server(&self, info: ConnectionInfo) -> Result<Connected, Failure> {
+        let (client, mut connection) = self.open(info, CONNECT_MS).await?;
+        let ask = async { Ok(cmd("TIME").exec_async(&mut connection).await?) };
+        within(ASK_MS, ask).await?;
+        Ok((client, connection))
     }
 
     async fn open(&self, info: ConnectionInfo, within_ms: u64) -> Result<Connected, Failure> {
@@ -187,7 +195,7 @@ pub(super) async fn within<T>(
     what: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let done = tokio::time::timeout(Duration::from_millis(ms), what).await;
-    done.unwrap_or(Err(Failure::Silent(ms)))
+    done.unwrap_or(Err(Failure::Silent))
 }
 
 /// The first that works of several tried at once; else the failure that tells most.
@@ -209,7 +217,7 @@ async fn first<T>(
             }
         }
     }
-    Err(worst.unwrap_or(Failure::Silent(ASK_MS)))
+    Err(worst.unwrap_or(Failure::Silent))
 }
 
 fn of_sentinel(error: RedisError) -> Failure {

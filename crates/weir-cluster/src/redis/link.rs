@@ -78,6 +78,11 @@ impl Link {
                 Ok(value)
             }
             Err(failure) => {
+                let what = if failure.is_of_the_way() {
+                    What::Connect
+                } else {
+                    what
+                };
                 self.failed(what, &failure);
                 if !failure.is_refusal() {
                     self.close(generation).await;
@@ -126,10 +131,8 @@ impl Link {
     }
 
     pub(super) fn failed(&self, what: What, failure: &Failure) {
-        if let Some(told) = self
-            .troubles
-            .failed(what, failure.words(), self.clock.now_us())
-        {
+        let words = failure.words(self.target.is_tls());
+        if let Some(told) = self.troubles.failed(what, words, self.clock.now_us()) {
             tracing::warn!(redis = ?self.target, "the registry: {told}; trying on");
         }
     }

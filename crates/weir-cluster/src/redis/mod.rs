@@ -317,7 +317,7 @@ impl Inner {
                 Ok(Some(message)) => message,
                 Ok(None) if has_heard => return Ok(true),
                 Ok(None) => return Err(Failure::Said("it hung up".to_owned())),
-                Err(_) => return Err(Failure::Silent(SILENCE_MS)),
+                Err(_) => return Err(Failure::Silent),
             };
             if !has_heard {
                 self.link.went_well(What::Listen);
@@ -349,7 +349,10 @@ impl Inner {
                 Ok(true) => LISTEN_AGAIN_MS,
                 Ok(false) => (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS),
                 Err(failure) => {
-                    self.link.failed(What::Listen, &failure);
+                    // Of the way there those tell who send: this node's own beats do.
+                    if !failure.is_of_the_way() {
+                        self.link.failed(What::Listen, &failure);
+                    }
                     (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS)
                 }
             };

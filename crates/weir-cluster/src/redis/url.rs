@@ -149,6 +149,18 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether servers are spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        let first = match &self.servers {
+            Servers::Single(url) => Some(url),
+            Servers::Sentinel { server, .. } => Some(server),
+            Servers::Cluster(urls) => urls.first(),
+        };
+        first.is_some_and(|url| url.starts_with("rediss:"))
+    }
+}
+
 /// The certificates' files, and what stands before a Sentinel's host.
 fn read_options(text: &str, tls: bool, sentinel: bool) -> Result<(Files, String), UrlError> {
     let mut files = Files::default();

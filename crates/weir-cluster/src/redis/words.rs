@@ -1,8 +1,6 @@
 //! What goes wrong with Redis, in an operator's words, and each thing said once.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
-use std::io;
 
 use ::redis::{ErrorKind, RedisError};
 use parking_lot::Mutex;
@@ -10,13 +8,21 @@ use parking_lot::Mutex;
 /// A trouble that comes and goes is told this often at most, microseconds.
 const QUIET_US: i64 = 10_000_000;
 
+/// What a server does that hangs; and, over TLS, one that knows none.
+const NO_ANSWER: [&str; 2] = [
+    "no answer in time",
+    "no answer in time; if it does not speak TLS, use redis://",
+];
+/// What a server does that goes; and, without TLS, one that wants it.
+const HUNG_UP: [&str; 2] = ["it hung up; if it speaks TLS, use rediss://", "it hung up"];
+
 /// Why something could not be done.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server or the way to it.
     Redis(RedisError),
-    /// Nothing came within so many milliseconds.
-    Silent(u64),
+    /// Nothing came in time.
+    Silent,
     /// Something else, in words.
     Said(String),
 }
@@ -36,27 +42,36 @@ impl Failure {
         matches!(error.code(), Some("NOPERM" | "OOM" | "MISCONF" | "BUSY"))
     }
 
+    /// Whether it is about the way there, and so about all that is done.
+    pub(super) fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.is_io_error(),
+            Self::Silent => true,
+            Self::Said(_) => false,
+        }
+    }
+
     /// The more it tells, the higher: of several servers' failures one is told.
     pub(super) fn tells(&self) -> u8 {
         match self {
-            Self::Silent(_) => 0,
+            Self::Silent => 0,
             Self::Redis(error) if error.is_io_error() => 1,
             Self::Redis(_) => 2,
             Self::Said(_) => 3,
         }
     }
 
-    /// In words.
-    pub(super) fn words(&self) -> String {
+    /// In words, of a server that was spoken to over TLS or not.
+    pub(super) fn words(&self, tls: bool) -> String {
         match self {
             Self::Said(words) => words.clone(),
-            Self::Silent(ms) => format!("no answer within {ms} ms"),
-            Self::Redis(error) => of_redis(error),
+            Self::Silent => NO_ANSWER[usize::from(tls)].to_owned(),
+            Self::Redis(error) => of_redis(error, tls),
         }
     }
 }
 
-fn of_redis(error: &RedisError) -> String {
+fn of_redis(error: &RedisError, tls: bool) -> String {
     let said = error.to_string();
     // Some come wrapped, as the failure of one command among several.
     let has = |word: &str| said.contains(word);
@@ -80,16 +95,19 @@ fn of_redis(error: &RedisError) -> String {
         }
         _ if has("NOAUTH") => "it wants a password, and cluster.redis has none",
         _ if has("cluster support disabled") => "it is not a Redis Cluster: use redis://",
-        _ => return of_io(error).map_or(said, str::to_owned),
+        _ => return of_io(error, tls).map_or(said, str::to_owned),
     };
     words.to_owned()
 }
 
 /// What is behind an error of the network or of TLS.
-fn of_io(error: &RedisError) -> Option<&'static str> {
+fn of_io(error: &RedisError, tls: bool) -> Option<&'static str> {
     let said = error.to_string();
     let has = |word: &str| said.contains(word);
-    if has("UnknownIssuer") || has("UnknownCA") {
+    if has("fatal alert: UnknownCA") || has("fatal alert: BadCertificate") {
+        return Some("it does not trust this node's certificate");
+    }
+    if has("UnknownIssuer") {
         return Some("its certificate is by nobody who is trusted: name the CA with ?ca=FILE");
     }
     if has("not valid for name") || has("NotValidForName") {
@@ -104,20 +122,13 @@ fn of_io(error: &RedisError) -> Option<&'static str> {
     if has("InvalidContentType") || has("corrupt message") {
         return Some("it does not speak TLS: use redis:// in place of rediss://");
     }
-    let source = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    match source.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => Some("connection refused: nothing listens there"),
-        Some(
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe,
-        ) => Some("it hung up; if it speaks TLS, use rediss://"),
-        Some(io::ErrorKind::TimedOut) => Some("no answer"),
-        _ => None,
+    if error.is_connection_refusal() {
+        return Some("connection refused: nothing listens there");
     }
+    if error.is_connection_dropped() {
+        return Some(HUNG_UP[usize::from(tls)]);
+    }
+    error.is_timeout().then_some(NO_ANSWER[usize::from(tls)])
 }
 
 /// What is being done.

@@ -32,24 +32,28 @@ impl Intake {
     /// Leaves out a frame that cannot be read.
     ///
     /// # Errors
-    /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
+    /// As [`Intake::bear`].
     pub(crate) fn forgive(
         &mut self,
         publisher: &Publisher,
         error: &MediaError,
     ) -> Result<(), Refusal> {
-        match error {
-            MediaError::Unsupported(_) | MediaError::NoCodecHeader(_) => {
-                return Err(refusal_of(error));
-            }
-            _ => {}
-        }
+        self.bear(error)?;
         publisher.dropped(1);
-        self.malformed += 1;
-        if self.malformed >= MALFORMED_IN_A_ROW {
-            return Err(refusal_of(error));
-        }
         Ok(())
+    }
+
+    /// The same before there is a publisher.
+    ///
+    /// # Errors
+    /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
+    pub(crate) fn bear(&mut self, error: &MediaError) -> Result<(), Refusal> {
+        self.malformed += 1;
+        match error {
+            MediaError::Unsupported(_) | MediaError::NoCodecHeader(_) => Err(refusal_of(error)),
+            _ if self.malformed >= MALFORMED_IN_A_ROW => Err(refusal_of(error)),
+            _ => Ok(()),
+        }
     }
 }
 

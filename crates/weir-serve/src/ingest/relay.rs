@@ -19,6 +19,8 @@ use crate::node::Reserved;
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// From the answer to the stream's first word; a publisher may take a while until its first keyframe.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the publisher of a node that drains may take until it has begun on another.
+const HANDOVER: Duration = Duration::from_secs(3);
 /// How long last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -107,17 +109,19 @@ where
     let _handed_on = context.node.handed_on(&publisher.stream().key, &from);
     context.hub.counters().connected(Protocol::Relay);
     let client = context.hub.clients().find(publisher.client().id);
-    let kicked = async {
-        match &client {
-            Some(client) => client.wait_kicked().await,
-            None => Code::Operator,
-        }
+    let kicked = async || match &client {
+        Some(client) => client.wait_kicked().await,
+        None => Code::Operator,
     };
     let refusal = tokio::select! {
         refusal = stream.publish(context, &mut publisher) => refusal,
-        code = kicked => code.into(),
+        code = kicked() => code.into(),
         refusal = beat(context, writer) => refusal,
     };
+    if context.node.is_leaving(&from) && !context.shutdown.is_draining() {
+        // That node drains, and its publisher is on the way to another: whoever comes takes over.
+        let _ = timeout(HANDOVER, kicked()).await;
+    }
     publisher.end(refusal.code);
     refusal
 }

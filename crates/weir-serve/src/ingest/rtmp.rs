@@ -381,6 +381,11 @@ impl Connection {
         }
         if let Some(publishing) = self.publishing.take() {
             let msid = publishing.msid;
+            if code == Code::Moved {
+                // Its viewers here go on with what comes from the node that has it now.
+                let key = publishing.publisher.stream().key.clone();
+                self.context.node.carry_on(&self.context, &key).await;
+            }
             publishing.publisher.end(code);
             if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
                 let description = format!("{code}: {detail} {}", code.entry().advice);

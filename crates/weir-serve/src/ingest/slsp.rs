@@ -139,6 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         match (self.publish(&mut live).await, live) {
             (End::Over(refusal), live) => {
                 if let Some(live) = live {
+                    let has_moved = self.redirected && refusal.code == Code::ClientStopped;
+                    if has_moved || refusal.code == Code::Moved {
+                        // Its viewers here go on with what comes from there.
+                        let key = live.publisher.stream().key.clone();
+                        self.context.node.carry_on(&self.context, &key).await;
+                    }
                     live.end(refusal.code);
                 }
                 self.close(refusal).await;

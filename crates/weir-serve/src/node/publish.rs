@@ -117,11 +117,14 @@ impl Node {
     /// to another, and maybe this is it.
     fn incumbent_leaves(&self, name: &StreamName) -> bool {
         let from = self.0.handed_on.lock().get(name).cloned();
-        from.is_some_and(|from| {
-            self.0
-                .cluster
-                .with(|member, _| is_draining(member.view(), &from))
-        })
+        from.is_some_and(|from| self.is_leaving(&from))
+    }
+
+    /// Whether a node drains.
+    pub(crate) fn is_leaving(&self, node: &Name) -> bool {
+        self.0
+            .cluster
+            .with(|member, _| is_draining(member.view(), node))
     }
 
     /// Whether the name is live here already; what is merely pulled gives way.

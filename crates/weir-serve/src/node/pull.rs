@@ -17,7 +17,7 @@ use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream, StreamKey};
 
 use super::elsewhere::not_live;
 use super::publish::is_of_the_node;
-use super::{NOWHERE, Node, link, rtmp_url, srs};
+use super::{NOWHERE, Node, link, rtmp_url, srs, stream_name};
 use crate::context::Context;
 
 /// Streams pulled at once: as many as the hub holds.
@@ -31,6 +31,8 @@ const MAX_MISSES: usize = 20_000;
 const MAX_TRIES: usize = 3;
 /// How long a broken pull looks for another upstream: as long as the hub bears silence.
 const REPAIR_PAUSE: Duration = Duration::from_millis(100);
+/// How long a stream whose publisher went to another node may take to come from there.
+const CARRY_ON: Duration = Duration::from_secs(3);
 /// How often it is looked whether anybody still watches.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -81,7 +83,7 @@ impl Node {
         name: &StreamName,
         via: &Via,
     ) -> Result<Arc<Stream>, Refusal> {
-        let mut state = match self.join_pull(context, key, name, via) {
+        let mut state = match self.join_pull(context, key, name, (via, false)) {
             Some(state) => state?,
             None => return Err(not_live(key)),
         };
@@ -95,13 +97,38 @@ impl Node {
         }
     }
 
-    /// The running pull, or a new one; `None` where the stream was nowhere a moment ago.
+    /// A publisher of this node has gone on to another: the viewers here go on with what comes from
+    /// there. True once it comes; until then the publisher must stay, or they are told of an end.
+    pub async fn carry_on(&self, context: &Context, key: &StreamKey) -> bool {
+        let Ok(name) = stream_name(key) else {
+            return false;
+        };
+        if self.0.settings.is_alone || !self.is_edge() {
+            return false;
+        }
+        let via = Via::default();
+        let carried = async {
+            loop {
+                if let Some(Ok(mut state)) = self.join_pull(context, key, &name, (&via, true)) {
+                    let decided = state.wait_for(|state| !matches!(state, State::Seeking));
+                    if matches!(decided.await.as_deref(), Ok(State::Live(_))) {
+                        return;
+                    }
+                }
+                // The other node may not have it yet, or not have said so.
+                tokio::time::sleep(REPAIR_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(CARRY_ON, carried).await.is_ok()
+    }
+
+    /// The running pull, or a new one, which `takes_over` from a publisher here; `None` where the stream was nowhere a moment ago.
     fn join_pull(
         &self,
         context: &Context,
         key: &StreamKey,
         name: &StreamName,
-        via: &Via,
+        (via, takes_over): (&Via, bool),
     ) -> Option<Result<watch::Receiver<State>, Refusal>> {
         let mut running = self.0.pulls.running.lock();
         if let Some(state) = running.get(name) {
@@ -124,6 +151,7 @@ impl Node {
             via: via.clone(),
             tell,
             publisher: None,
+            takes_over,
         };
         context.tasks.spawn("pull", pull.run());
         Some(Ok(state))
@@ -165,6 +193,8 @@ pub(super) struct Pull {
     pub(super) via: Via,
     tell: watch::Sender<State>,
     pub(super) publisher: Option<Publisher>,
+    /// Even from a publisher of this node, who has gone on to another.
+    takes_over: bool,
 }
 
 impl Pull {
@@ -322,7 +352,9 @@ impl Pull {
 
     /// The upstream's first word: the stream is in the hub from here on.
     pub(super) fn begin(&mut self, begin: RelayBegin) -> Result<(), Refusal> {
-        let publisher = self.context.hub.relay(request(self.key.clone()), begin)?;
+        let mut request = request(self.key.clone());
+        request.grant.takeover = self.takes_over;
+        let publisher = self.context.hub.relay(request, begin)?;
         let stream = publisher.stream().clone();
         let is_first = self.publisher.replace(publisher).is_none();
         if is_first {

@@ -246,6 +246,8 @@ impl Pushing {
         tokio::select! {
             ended = self.send(writer, batches) => ended,
             ended = hear(reader) => ended,
+            // Whoever has the stream's place here now is not for this connection to hand on.
+            _ = self.client.wait_kicked() => Ended::Over,
         }
     }
 

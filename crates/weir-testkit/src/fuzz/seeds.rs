@@ -1,5 +1,6 @@
 //! What each target begins with: well-formed inputs, written by weir's own writers and by hand.
 
+mod cluster;
 mod live;
 mod proto;
 
@@ -11,6 +12,9 @@ use weir_media::ts::Muxer;
 use weir_media::{Frame, TrackKind, flv};
 use weir_proto::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
 
+pub(super) use cluster::{
+    cluster_coworker, cluster_maxmind, cluster_message, cluster_report, cluster_table, cluster_url,
+};
 pub(super) use live::{fmp4_stream, live_demux, slsp, webm};
 pub(super) use proto::{
     relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,

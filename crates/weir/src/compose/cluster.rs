@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{ClusterApi, Dispatcher};
+use weir_api::{ClusterApi, Dispatcher, EdgeFacts};
 use weir_base::{Clock, Shutdown, Tasks, ids};
 use weir_cluster::lease::{self, Outage};
 use weir_cluster::local::{LocalBus, LocalStore};
@@ -15,6 +16,7 @@ use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
 use weir_hub::{Client, Hub, Protocol as Over, Role};
+use weir_serve::Context;
 use weir_serve::node::{Node, Settings};
 
 use crate::config::{self, Config, Mode};
@@ -62,10 +64,6 @@ pub(super) fn join(
     let settings = settings(config, me, own)?;
     let clients = hub.clients().clone();
     let node = Node::start(settings, cluster.clone(), store, events, clients, tasks);
-    tasks.spawn(
-        "load",
-        report_load(cluster.clone(), hub.clone(), shutdown.clone()),
-    );
     Ok(Joined { cluster, node })
 }
 
@@ -265,14 +263,17 @@ fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> 
 }
 
 /// Says every two seconds what this node bears.
-async fn report_load(cluster: Cluster, hub: Hub, shutdown: Shutdown) {
+pub(super) async fn report_load(cluster: Cluster, context: Context) {
+    let hub = context.hub.clone();
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let mut every = tokio::time::interval(LOAD_EVERY);
+    // The first comes at once, and what was done in no time is no load.
+    every.tick().await;
     let mut before = Sample::take(&hub);
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = shutdown.stopping() => return,
+            () = context.shutdown.stopping() => return,
         }
         let now = Sample::take(&hub);
         let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);
@@ -290,10 +291,26 @@ async fn report_load(cluster: Cluster, hub: Hub, shutdown: Shutdown) {
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
             connections: clients.len() as u64,
             publishers,
-            viewers: viewers.sum(),
+            viewers: viewers.sum::<u64>() + context.stations.edge().viewers() as u64,
         };
         before = now;
         cluster.with(|member, _| member.set_load(load));
+    }
+}
+
+/// What this node fetches from others, for the metrics.
+pub(super) fn edge_facts(context: &Context) -> EdgeFacts {
+    let edge = context.stations.edge();
+    let counters = edge.counters();
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    EdgeFacts {
+        pulls: context.node.pulls(),
+        hls_viewers: edge.viewers(),
+        cache_bytes: read(&counters.bytes),
+        cache_hits: read(&counters.hits),
+        cache_misses: read(&counters.misses),
+        cache_joined: read(&counters.joined),
+        cache_evictions: read(&counters.evictions),
     }
 }
 

@@ -121,6 +121,7 @@ impl Drain {
             .streams()
             .iter()
             .any(|stream| stream.viewers(Protocol::Hls) > 0);
+        let hls = hls || self.context.stations.edge().viewers() > 0;
         // Other nodes go elsewhere by themselves, and pulls end with their viewers.
         let is_empty = !hls
             && clients

@@ -60,7 +60,7 @@ impl Fetch {
     /// From whoever has it; while that changes, from whoever has it then.
     async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
         let clock = self.context.hub.clock();
-        let until_us = clock.now_us() + REPAIR_US;
+        let mut until_us = None;
         loop {
             let known = self.edge.0.streams.find(&key.stream);
             let hint = known.as_ref().and_then(|stream| stream.source());
@@ -84,7 +84,8 @@ impl Fetch {
             }
             known.set_source(None);
             let is_worth_it = key.what.is_playlist() || was_hinted;
-            if !is_worth_it || clock.now_us() >= until_us {
+            let now_us = clock.now_us();
+            if !is_worth_it || now_us >= *until_us.get_or_insert(now_us + REPAIR_US) {
                 return Err(refused);
             }
             tokio::time::sleep(REPAIR_PAUSE).await;

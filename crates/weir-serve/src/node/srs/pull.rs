@@ -10,9 +10,8 @@ use weir_proto::rtmp::ClientEvent;
 
 use super::link::Way;
 use super::{Begun, Link, Route, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
+use crate::ingest::intake::Intake;
 
-/// Malformed frames in a row after which the server is let go.
-const MALFORMED_IN_A_ROW: u32 = 100;
 /// Events held until the first frame: metadata and tracks, each new.
 const MAX_HELD_EVENTS: usize = 64;
 
@@ -22,7 +21,7 @@ pub(super) struct Incoming {
     depacketizer: Depacketizer,
     /// What came and is not published yet.
     events: Vec<Event>,
-    malformed: u32,
+    intake: Intake,
 }
 
 impl Incoming {
@@ -34,7 +33,7 @@ impl Incoming {
                 link,
                 depacketizer: Depacketizer::default(),
                 events: Vec::new(),
-                malformed: 0,
+                intake: Intake::default(),
             };
             let begun = incoming.first_frame().await;
             if let Ok(Begun::Here) = begun {
@@ -81,7 +80,9 @@ impl Incoming {
                     timestamp_ms,
                     body,
                 } => {
-                    self.read(message_type, timestamp_ms, body)?;
+                    if let Err(error) = self.read(message_type, timestamp_ms, body) {
+                        self.intake.bear(&error)?;
+                    }
                     let is_frame = |event: &Event| matches!(event, Event::Frame(_));
                     if self.events.iter().any(is_frame) {
                         return Ok(Begun::Here);
@@ -104,7 +105,7 @@ impl Incoming {
     ) -> Result<(), Refusal> {
         loop {
             for event in self.events.drain(..) {
-                publish(publisher, event);
+                self.intake.take(publisher, event);
             }
             let next = tokio::select! {
                 next = self.link.next() => next?,
@@ -117,8 +118,8 @@ impl Incoming {
                     body,
                 } => {
                     hub.counters().received(Protocol::Relay, body.len() as u64);
-                    if !self.read(message_type, timestamp_ms, body)? {
-                        publisher.dropped(1);
+                    if let Err(error) = self.read(message_type, timestamp_ms, body) {
+                        self.intake.forgive(publisher, &error)?;
                     }
                 }
                 ClientEvent::Closed => return Ok(()),
@@ -130,51 +131,10 @@ impl Incoming {
         }
     }
 
-    /// Takes a message apart; false if it cannot be read and is left out.
-    fn read(&mut self, message_type: u8, timestamp_ms: u32, body: Bytes) -> Result<bool, Refusal> {
-        let before = self.events.len();
-        let pushed = self
-            .depacketizer
-            .push(message_type, timestamp_ms, body, &mut self.events);
-        match pushed {
-            Ok(()) => {
-                let new = self.events.get(before..).unwrap_or_default();
-                if new.iter().any(|event| matches!(event, Event::Frame(_))) {
-                    self.malformed = 0;
-                }
-                Ok(true)
-            }
-            Err(error) => {
-                self.malformed += 1;
-                let is_lasting = matches!(
-                    error,
-                    MediaError::Unsupported(_) | MediaError::NoCodecHeader(_)
-                );
-                if is_lasting || self.malformed >= MALFORMED_IN_A_ROW {
-                    return Err(refusal_of(&error));
-                }
-                Ok(false)
-            }
-        }
+    /// Takes a message apart.
+    fn read(&mut self, message_type: u8, timestamp_ms: u32, body: Bytes) -> Result<(), MediaError> {
+        let events = &mut self.events;
+        self.depacketizer
+            .push(message_type, timestamp_ms, body, events)
     }
-}
-
-fn publish(publisher: &mut Publisher, event: Event) {
-    match event {
-        Event::Tracks(tracks) => publisher.tracks(tracks),
-        Event::Metadata(metadata) => publisher.metadata(metadata),
-        Event::Frame(frame) => publisher.frame(frame),
-        Event::Note(note) => tracing::info!(stream = %publisher.stream().key, "{note}"),
-        Event::EndOfSequence => {}
-    }
-}
-
-fn refusal_of(error: &MediaError) -> Refusal {
-    let code = match error {
-        MediaError::Unsupported(_) => Code::CodecUnsupported,
-        MediaError::NoCodecHeader(_) => Code::NoCodecHeader,
-        MediaError::TooLarge { .. } => Code::FrameTooLarge,
-        _ => Code::ProtocolError,
-    };
-    Refusal::new(code, format!("from the origin: {error}"))
 }

@@ -14,8 +14,11 @@ use crate::client::measure::Measure;
 use crate::client::watch::{WatchOptions, watch};
 use crate::client::{PublishOptions, publish_file};
 
-/// The viewer is there first; so long it has to begin waiting.
-const HEAD_START: Duration = Duration::from_millis(500);
+/// The viewer is there first; so long it has to begin waiting, at least.
+const HEAD_START_MS: usize = 500;
+/// And so much longer in each run than in the one before, over a range of half a second, so that no
+/// server that looks now and then is always met at the same moment.
+const HEAD_START_STEP_MS: usize = 137;
 /// Between two runs, so that the last one's good-byes are over.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -73,9 +76,11 @@ async fn reach(args: &Args, clip: &Bytes, run: usize) -> anyhow::Result<(i64, us
     let url = MediaUrl::parse(&numbered(&args.watch, run))?;
     let (place, clip) = (numbered(&args.publish, run), clip.clone());
     let (publisher_gone, publishing) = (gone.clone(), clock.clone());
+    let head_start_ms = HEAD_START_MS + run.saturating_mul(HEAD_START_STEP_MS) % HEAD_START_MS;
+    let head_start = Duration::from_millis(head_start_ms as u64);
     let (began, has_begun) = tokio::sync::oneshot::channel();
     tasks.spawn("publisher", async move {
-        tokio::time::sleep(HEAD_START).await;
+        tokio::time::sleep(head_start).await;
         let _ = began.send(publishing.now_us());
         let options = PublishOptions {
             looped: true,

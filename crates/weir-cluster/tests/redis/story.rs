@@ -1,128 +1,18 @@
-//! A real redis-server: the script says what the table says, and a cluster lives through its death.
-#![cfg(feature = "redis")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
+//! The script says what the table says, and a cluster lives through its server's death.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use weir_base::{Clock, Tasks};
-use weir_cluster::lease::{Event, Gate};
+use weir_base::Clock;
+use weir_cluster::StreamRecord;
+use weir_cluster::lease::Event;
 use weir_cluster::local::LocalStore;
-use weir_cluster::member::Config;
-use weir_cluster::record::{Capacity, Load};
-use weir_cluster::redis::Redis;
-use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
 use weir_cluster::table::{Answer, Held, Op};
-use weir_cluster::{Member, Name, NodeRecord, Role, StreamName, StreamRecord};
 
-const TTL_MS: i64 = 6_000;
+use crate::nodes::{name, record, run, stream, until};
+use crate::server::{Server, TTL_MS};
 
-/// A server that forgets everything when it goes.
-struct Server {
-    child: Option<Child>,
-    port: u16,
-    dir: tempfile::TempDir,
-}
-
-impl Server {
-    /// `None` where there is none to run.
-    fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            let required = std::env::var("WEIR_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-            assert!(!required, "missing: redis-server");
-            eprintln!("passed over, missing: redis-server");
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut server = Self {
-            child: None,
-            port,
-            dir: tempfile::tempdir().unwrap(),
-        };
-        server.run(&program);
-        Some(server)
-    }
-
-    fn run(&mut self, program: &PathBuf) {
-        let mut command = Command::new(program);
-        command.args([
-            "--port",
-            &self.port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-        ]);
-        command.args(["--appendonly", "no", "--requirepass", "geheim"]);
-        let child = command
-            .current_dir(self.dir.path())
-            .stdout(Stdio::null())
-            .spawn();
-        self.child = Some(child.unwrap());
-    }
-
-    fn restart(&mut self) {
-        self.run(&program().unwrap());
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
-    fn redis(&self, ttl_ms: i64) -> Redis {
-        let url = format!("redis://:geheim@127.0.0.1:{}", self.port);
-        let cluster = Name::new("test").unwrap();
-        Redis::new(&url, &cluster, ttl_ms, 10_000, Clock::real()).unwrap()
-    }
-
-    async fn ready(&self) {
-        for _ in 0..100 {
-            if self.redis(TTL_MS).everything().await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("redis-server did not come up");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os("WEIR_REDIS_SERVER").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = std::env::split_paths(&path).map(|dir| dir.join("redis-server"));
-    named.or_else(|| found.find(|file| file.is_file()))
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn stream(text: &str) -> StreamName {
-    StreamName::new(text).unwrap()
-}
-
-fn claim(key: &str, node: &str, boot: u64, claim: u64, over: u64, seen: u64) -> Op {
+pub(crate) fn claim(key: &str, node: &str, boot: u64, claim: u64, over: u64, seen: u64) -> Op {
     let record = StreamRecord {
         key: stream(key),
         node: name(node),
@@ -135,7 +25,7 @@ fn claim(key: &str, node: &str, boot: u64, claim: u64, over: u64, seen: u64) -> 
     Op::Claim { record, over, seen }
 }
 
-fn held(key: &str, boot: u64, claim: u64, epoch: u64) -> Held {
+pub(crate) fn held(key: &str, boot: u64, claim: u64, epoch: u64) -> Held {
     Held {
         key: stream(key),
         boot,
@@ -152,7 +42,7 @@ fn epoch(answer: &Answer) -> u64 {
 }
 
 /// The life of a lease, told to a store; what it answers with epochs as their rank.
-async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<Answer> {
+pub(crate) async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<Answer> {
     const BIG: u64 = u64::MAX;
     let mut told = Vec::new();
     let mut epochs = Vec::new();
@@ -226,6 +116,37 @@ async fn redis_answers_as_the_table_does() {
 }
 
 #[tokio::test]
+async fn a_batch_may_speak_of_one_stream_twice() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    server.ready().await;
+    let redis = server.redis(TTL_MS);
+    let local = LocalStore::new(Clock::real(), TTL_MS, TTL_MS);
+    for store in [&redis as &dyn Store, &local] {
+        let batch = vec![
+            claim("a", "n1", 1, 1, 0, 0),
+            Op::Release(held("a", 1, 1, 0)),
+            claim("a", "n2", 2, 1, 0, 0),
+            Op::Release(held("a", 1, 1, 0)),
+            claim("b", "n1", 1, 2, 0, 0),
+            Op::Release(held("b", 1, 2, 0)),
+            Op::Look(held("b", 1, 2, 0)),
+        ];
+        let answers = store.leases(batch).await.unwrap();
+        let first = epoch(&answers[0]);
+        assert_eq!(epoch(&answers[2]), first + 1);
+        assert!(matches!(&answers[3], Answer::Theirs(by) if by.node == name("n2")));
+        assert_eq!(
+            (&answers[1], &answers[6]),
+            (&Answer::Nobody, &Answer::Nobody)
+        );
+        let (_, streams) = store.everything().await.unwrap();
+        assert_eq!((streams.len(), streams[0].node.as_str()), (1, "n2"));
+    }
+}
+
+#[tokio::test]
 async fn everything_is_found_again_in_pages() {
     let Some(server) = Server::start() else {
         return;
@@ -251,76 +172,6 @@ async fn everything_is_found_again_in_pages() {
     assert_eq!(redis.everything().await.unwrap().0.len(), 1);
 }
 
-struct Running {
-    cluster: Cluster,
-    events: mpsc::Receiver<Event>,
-    tasks: Tasks,
-    stop: oneshot::Sender<()>,
-}
-
-fn record(id: &str, boot: u64) -> NodeRecord {
-    NodeRecord {
-        id: name(id),
-        boot,
-        roles: [Role::Origin].into_iter().collect(),
-        region: None,
-        isp: None,
-        addresses: Vec::new(),
-        capacity: Capacity::default(),
-        load: Load::default(),
-        draining: false,
-        version: String::new(),
-    }
-}
-
-fn run(server: &Server, id: &str, boot: u64) -> Running {
-    let clock = Clock::real();
-    let redis = Arc::new(server.redis(TTL_MS));
-    let member = Member::new(Config::default(), record(id, boot), clock.now_us()).unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let tasks = Tasks::new();
-    let until = async move { drop(stopped.await) };
-    let (cluster, events) = Cluster::start(member, redis.clone(), redis, clock, &tasks, until);
-    Running {
-        cluster,
-        events,
-        tasks,
-        stop,
-    }
-}
-
-impl Running {
-    fn publish(&self, key: &str) -> Gate {
-        self.cluster
-            .with(|member, now_us| member.publish(stream(key), 0, 0, now_us))
-            .unwrap()
-    }
-
-    fn is_open(&self, gate: &Gate) -> bool {
-        self.cluster.with(|_, now_us| gate.is_open(now_us))
-    }
-
-    async fn event(&mut self) -> Event {
-        let event = tokio::time::timeout(Duration::from_secs(20), self.events.recv()).await;
-        event.unwrap().unwrap()
-    }
-
-    fn owner(&self, key: &str) -> Option<String> {
-        self.cluster
-            .with(|member, _| Some(member.view().owner(&stream(key))?.node.to_string()))
-    }
-}
-
-async fn until(what: &str, mut is: impl FnMut() -> bool) {
-    for _ in 0..400 {
-        if is() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("not within 20 s: {what}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_live_stays_live_while_redis_is_gone_and_all_is_announced_when_it_comes_back_empty()
 {
@@ -329,9 +180,9 @@ async fn what_is_live_stays_live_while_redis_is_gone_and_all_is_announced_when_i
     };
     server.ready().await;
     let (mut a, mut b, c) = (
-        run(&server, "a", 1),
-        run(&server, "b", 2),
-        run(&server, "c", 3),
+        run(server.redis(TTL_MS), "a", 1),
+        run(server.redis(TTL_MS), "b", 2),
+        run(server.redis(TTL_MS), "c", 3),
     );
     let live = a.publish("live/one");
     assert!(matches!(a.event().await, Event::Owned(record) if record.epoch > 0));
@@ -356,7 +207,12 @@ async fn what_is_live_stays_live_while_redis_is_gone_and_all_is_announced_when_i
         assert!(b.is_open(&fresh));
     }
     assert!(matches!(a.event().await, Event::Unconfirmed(_)));
-    let status = a.cluster.with(|member, now_us| member.status(now_us));
+    let status = a.status();
+    let idle = c.status();
+    assert!(!idle.store, "who owns nothing knows it too");
+    for down_ms in [status.store_down_ms, idle.store_down_ms] {
+        assert!((5_000..12_000).contains(&down_ms.unwrap()), "{down_ms:?}");
+    }
     assert_eq!(
         (status.store, status.bus, status.unconfirmed),
         (false, false, 1)
@@ -379,6 +235,12 @@ async fn what_is_live_stays_live_while_redis_is_gone_and_all_is_announced_when_i
     })
     .await;
     assert!(a.is_open(&live) && b.is_open(&fresh));
+    until("all is well again", || {
+        [&a, &b, &c]
+            .iter()
+            .all(|n| n.status().store && n.status().bus)
+    })
+    .await;
 
     // Who leaves takes its streams along at once.
     a.stop.send(()).unwrap();
@@ -386,13 +248,8 @@ async fn what_is_live_stays_live_while_redis_is_gone_and_all_is_announced_when_i
         b.owner("live/one").is_none() && c.cluster.with(|m, _| m.view().len()) == 2
     })
     .await;
-    for node in [b, c] {
-        let _ = node.stop.send(());
-        drop(node.events);
-        tokio::time::timeout(Duration::from_secs(5), node.tasks.join())
-            .await
-            .unwrap();
-    }
+    b.end().await;
+    c.end().await;
     assert!(
         server
             .redis(TTL_MS)

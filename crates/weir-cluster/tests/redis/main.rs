@@ -1,0 +1,16 @@
+//! A real redis-server in all the forms there are: what the script answers, what a cluster lives
+//! through, how long anything takes, and how many commands it costs.
+#![cfg(feature = "redis")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+mod commands;
+mod faults;
+mod forms;
+mod nodes;
+mod report;
+mod server;
+mod story;
+mod words;

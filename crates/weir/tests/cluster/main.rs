@@ -1,0 +1,28 @@
+//! Several weirs that are one: publishes that go up, plays that come down, and what becomes of them
+//! when a node, a line or Redis goes.
+//!
+//! Each test starts a cluster of its own. What is in `faults` is about time, so that nothing else may
+//! run beside it (`scripts/test.sh`).
+#![expect(clippy::unwrap_used, reason = "tests say what is wrong by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "viewers who watch meanwhile are threads of the test, joined by it"
+)]
+
+mod kit;
+
+mod clock;
+mod codecs;
+mod dispatch;
+mod drain;
+mod faults;
+mod hls;
+mod lists;
+mod names;
+mod play;
+mod pulls;
+mod redirects;
+mod scaling;
+mod secret;
+mod srs;
+mod tokens;
