@@ -10,8 +10,8 @@ source scripts/env.sh
 source scripts/need.sh
 
 need_rust
-need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server chromium fonts-dejavu-core fonts-noto-cjk \
-    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server libfaketime \
+    chromium fonts-dejavu-core fonts-noto-cjk gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
     gstreamer1.0-plugins-bad gstreamer1.0-libav
 need_web_dist
 need_pip_ffmpeg9
@@ -61,10 +61,11 @@ part 'web-units' in_web npm run --silent test
 # A browser on a shaped link is judged by what it does in time: nothing else may run beside it.
 part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --skip slsp_browser::a_browser_ --skip faults::
 part 'shaped' cargo test --locked --package weir --test e2e slsp_browser::a_browser_ -- --test-threads 1
-# What becomes of a cluster when a part of it dies is a matter of time too.
-part 'faults' cargo test --locked --package weir --test cluster faults:: -- --test-threads 1
+# What becomes of a cluster when a part of it dies is a matter of time too; but these tests mostly wait,
+# and some of them may wait together.
+part 'faults' cargo test --locked --package weir --test cluster faults:: -- --test-threads 4
 # Redis is a feature of its own, so that whoever changes a decision need not build its client.
-part 'redis' cargo test --locked --package weir-cluster --features redis --test redis
+part 'redis' cargo test --locked --package weir-cluster --features redis --test redis -- --test-threads 4
 
 # Counts come from the runners' own closing lines. A part that failed without failing a test (it did
 # not build, say) counts as one failure.

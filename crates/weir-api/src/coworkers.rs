@@ -69,6 +69,7 @@ fn find(state: &State, query: &Query, caller: Option<IpAddr>) -> Option<Origin> 
         vhost,
         api: String::new(),
         routers: vec![query.coworker.clone()],
+        http: None,
     })
 }
 
@@ -97,7 +98,16 @@ fn of_node(state: &State, query: &Query, owner: &manager::Owner, vhost: String) 
         vhost,
         api: owner_api,
         routers,
+        http: media(&owner.node),
     })
+}
+
+/// Where a node serves media over HTTP: players are sent there.
+fn media(node: &NodeRecord) -> Option<String> {
+    let spoken = [Transport::Http, Transport::Https];
+    let address = |scope| node.address(&spoken, scope, None);
+    let address = address(Scope::Public).or(address(Scope::Internal))?;
+    Some(address.url.clone())
 }
 
 /// `host:port` of a node's API; empty when it has none.

@@ -44,6 +44,10 @@ pub struct Origin {
     /// APIs that this answer came through, the owner's first.
     #[serde(default)]
     pub routers: Vec<String>,
+    /// Where it serves media over HTTP, as a URL. weir says it; SRS, which neither says nor reads it,
+    /// serves media and API on two ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
 }
 
 /// An answer that says nothing.
@@ -258,6 +262,7 @@ mod tests {
             vhost: DEFAULT_VHOST.into(),
             api: "127.0.0.1:9091".into(),
             routers: vec!["127.0.0.1:9091".into()],
+            http: None,
         }
     }
 

@@ -199,3 +199,33 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(kind: Kind, ts_ms: u32) -> Tag {
+        let body = vec![0x27, 1, 0, 0, 0];
+        Tag { kind, ts_ms, body }
+    }
+
+    #[test]
+    fn a_missing_picture_is_a_gap_and_a_repeated_one_goes_back() {
+        let mut seen = Seen::default();
+        for ts_ms in [0, 40, 80, 200, 240, 240, 280] {
+            seen.take(&tag(Kind::Video, ts_ms));
+        }
+        assert_eq!((seen.gaps, seen.back), (vec![(80, 200)], vec![(240, 240)]));
+        assert_eq!((seen.first_ms, seen.last_ms), (Some(0), Some(280)));
+        assert_eq!((seen.pictures, seen.headers), (7, 0));
+    }
+
+    #[test]
+    fn sound_may_stand_still_but_not_go_back() {
+        let mut seen = Seen::default();
+        for ts_ms in [0, 21, 21, 20] {
+            seen.take(&tag(Kind::Audio, ts_ms));
+        }
+        assert_eq!(seen.back, [(21, 20)]);
+    }
+}

@@ -51,7 +51,7 @@ fn on(ip: &str, port: u16) -> Value {
 }
 
 #[tokio::test]
-async fn a_coworker_gets_the_very_bytes_that_srs_sends() {
+async fn a_coworker_gets_what_srs_sends_and_where_http_is() {
     let world = origin();
     let query = r#""query":{"ip":"192.168.1.5","vhost":"__defaultVhost__","app":"live","stream":"livestream"}"#;
     for method in ["POST", "GET"] {
@@ -65,7 +65,7 @@ async fn a_coworker_gets_the_very_bytes_that_srs_sends() {
     }
     let _publisher = publish(&world, Protocol::Rtmp);
     let answered = world.ask(request("POST", QUERY, "10.0.0.5", "")).await;
-    let origin = r#""origin":{"ip":"127.0.0.1","port":19351,"vhost":"__defaultVhost__","api":"127.0.0.1:9091","routers":["127.0.0.1:9091"]}"#;
+    let origin = r#""origin":{"ip":"127.0.0.1","port":19351,"vhost":"__defaultVhost__","api":"127.0.0.1:9091","routers":["127.0.0.1:9091"],"http":"http://o-1.example:8080"}"#;
     assert_eq!(
         answered.text,
         format!(r#"{{"code":0,"data":{{{query},{origin}}}}}"#)

@@ -32,6 +32,11 @@ impl Node {
         if let Some((node, url)) = self.owner_for(name, want) {
             return Refusal::new(Code::Moved, format!("{key} is on node {node}")).at(url);
         }
+        if let Some(url) = self.reported(name)
+            && matches!(want.protocol, Protocol::Rtmp | Protocol::Relay)
+        {
+            return Refusal::new(Code::Moved, format!("{key} is on {url}")).at(url);
+        }
         if self.misses(name) {
             return not_live(key);
         }
@@ -90,6 +95,12 @@ impl Node {
                     .with(|member, _| owner_at(member.view(), record.node))
             });
         }
+        if owner.is_none()
+            && let Some(url) = self.reported(name)
+        {
+            let kind = Kind::Origin;
+            return Ok(vec![Hop { url, kind }]);
+        }
         let now_us = context.hub.clock().now_us();
         let routed = self
             .0
@@ -111,6 +122,15 @@ impl Node {
                 hop.map(|hop| vec![hop]).ok_or_else(|| not_live(key))
             }
         }
+    }
+
+    /// Where a server of another make said that it has the stream: its RTMP address.
+    pub(super) fn reported(&self, name: &StreamName) -> Option<String> {
+        self.0.cluster.with(|member, now_us| {
+            let reported = member.view().reported(name)?;
+            let is_good = reported.until_us > now_us && reported.protocol == "rtmp";
+            is_good.then(|| format!("rtmp://{}:{}", reported.ip, reported.port))
+        })
     }
 
     /// Asks all coworkers at once; the first that has the stream counts.
@@ -162,13 +182,11 @@ impl Node {
     }
 }
 
-/// Where a coworker's answer sends whoever wants the stream. SRS names its RTMP address alone; a weir
-/// coworker serves media where it serves its API.
+/// Where a coworker's answer sends whoever wants the stream: SRS names its RTMP address alone.
 fn place_for(origin: &Origin, want: &Want) -> Option<String> {
     match want.protocol {
         Protocol::Rtmp | Protocol::Relay => Some(format!("rtmp://{}:{}", origin.ip, origin.port)),
-        _ if origin.api.is_empty() => None,
-        _ => Some(format!("http://{}", origin.api)),
+        _ => origin.http.clone(),
     }
 }
 

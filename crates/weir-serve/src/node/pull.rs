@@ -163,10 +163,10 @@ impl Node {
         let Some(until_us) = misses.get(name).copied() else {
             return false;
         };
-        let is_missing = self
-            .0
-            .cluster
-            .with(|member, now_us| now_us < until_us && member.view().owner(name).is_none());
+        let is_missing = self.0.cluster.with(|member, now_us| {
+            let view = member.view();
+            now_us < until_us && view.owner(name).is_none() && view.reported(name).is_none()
+        });
         if !is_missing {
             misses.remove(name);
         }

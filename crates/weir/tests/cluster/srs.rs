@@ -334,7 +334,7 @@ fn srs_asks_a_weir_origin_as_its_coworker_and_follows_its_answer() {
         (
             "livestream",
             format!(
-                r#"{{"ip":"127.0.0.1","port":{port},"vhost":"__defaultVhost__","api":"{api}","routers":["{api}"]}}"#
+                r#"{{"ip":"127.0.0.1","port":{port},"vhost":"__defaultVhost__","api":"{api}","routers":["{api}"],"http":"http://{api}"}}"#
             ),
         ),
         ("other", "null".to_owned()),
