@@ -142,6 +142,7 @@ fn record(id: &str, n: u64, roles: &[Role]) -> NodeRecord {
             out_kbps: 20_000 * (n % 400),
             ..Load::default()
         },
+        parent: None,
         draining: false,
         version: String::new(),
     }

@@ -65,6 +65,8 @@ struct SeenNode {
     region: Option<Name>,
     isp: Option<Name>,
     version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
     draining: bool,
     health: &'static str,
     addresses: Vec<Address>,
@@ -122,6 +124,7 @@ fn node(node: &Node) -> Option<SeenNode> {
         region: record.region.clone(),
         isp: record.isp.clone(),
         version: record.version.clone(),
+        parent: record.parent.clone(),
         draining: record.draining,
         health: match node.health {
             Health::Alive => "alive",

@@ -102,6 +102,7 @@ fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[S
             out_kbps: 20_000 * (n as u64 % 400),
             ..Load::default()
         },
+        parent: None,
         draining: false,
         version: String::new(),
     };

@@ -186,6 +186,9 @@ pub struct NodeRecord {
     /// Whose network it stands in; an education network is one like others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isp: Option<Name>,
+    /// The node above it that it pulls from and pushes to, as a URL; nobody looks it up, people see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// How it is reached; at most 64.
     #[serde(default)]
     pub addresses: Vec<Address>,
@@ -231,6 +234,10 @@ impl NodeRecord {
     pub fn check(&self) -> Result<(), RecordError> {
         let fits = self.addresses.len() <= ADDRESSES
             && self.addresses.iter().all(|a| a.url.len() <= ADDRESS_BYTES)
+            && self
+                .parent
+                .as_ref()
+                .is_none_or(|url| url.len() <= ADDRESS_BYTES)
             && self.version.len() <= ADDRESS_BYTES;
         fits.then_some(()).ok_or(RecordError::Addresses)
     }
@@ -314,6 +321,7 @@ mod tests {
                 connections: 3,
             },
             load: Load::default(),
+            parent: None,
             draining: false,
             version: "0.1.0".into(),
         }

@@ -42,6 +42,7 @@ fn view() -> View {
                 connections: if n == 1 { 60 } else { 5 },
                 ..Load::default()
             },
+            parent: None,
             draining: false,
             version: String::new(),
         };

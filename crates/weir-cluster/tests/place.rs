@@ -71,6 +71,7 @@ fn add(view: &mut View, id: &str, spec: &Spec) {
             viewers: spec.connections,
             ..Load::default()
         },
+        parent: None,
         draining: spec.draining,
         version: String::new(),
     };

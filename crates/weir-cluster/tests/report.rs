@@ -23,6 +23,7 @@ fn member(id: &str) -> Member {
         addresses: Vec::new(),
         capacity: weir_cluster::record::Capacity::default(),
         load: weir_cluster::record::Load::default(),
+        parent: None,
         draining: false,
         version: String::new(),
     };

@@ -76,6 +76,7 @@ impl World {
             addresses: Vec::new(),
             capacity: policy().node_capacity,
             load,
+            parent: None,
             draining,
             version: String::new(),
         };

@@ -100,6 +100,7 @@ pub(crate) fn record(id: &str, roles: &[Role], region: Option<&str>) -> NodeReco
             ..Capacity::default()
         },
         load: Load::default(),
+        parent: None,
         draining: false,
         version: "0.1.0".into(),
     }

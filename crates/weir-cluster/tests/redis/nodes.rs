@@ -39,6 +39,7 @@ pub(crate) fn record(id: &str, boot: u64) -> NodeRecord {
         addresses: Vec::new(),
         capacity: Capacity::default(),
         load: Load::default(),
+        parent: None,
         draining: false,
         version: String::new(),
     }

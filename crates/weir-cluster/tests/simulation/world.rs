@@ -159,6 +159,7 @@ impl Sim {
                 ..Capacity::default()
             },
             load: Load::default(),
+            parent: None,
             draining: false,
             version: String::new(),
         };

@@ -165,6 +165,7 @@ impl World {
             addresses: vec![address(Scope::Public), address(Scope::Internal)],
             capacity: Capacity::default(),
             load: Load::default(),
+            parent: None,
             draining: false,
             version: String::new(),
         };

@@ -51,6 +51,7 @@ fn alone(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Node {
         addresses: Vec::new(),
         capacity: Capacity::default(),
         load: Load::default(),
+        parent: None,
         draining: false,
         version: String::new(),
     };

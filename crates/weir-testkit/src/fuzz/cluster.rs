@@ -66,6 +66,7 @@ fn listener() -> Member {
         addresses: Vec::new(),
         capacity: Capacity::default(),
         load: Load::default(),
+        parent: None,
         draining: false,
         version: String::new(),
     };

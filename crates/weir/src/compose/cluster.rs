@@ -141,10 +141,7 @@ fn registry(
 fn settings(config: &Config, me: Name, own: Vec<String>) -> anyhow::Result<Settings> {
     let cluster = &config.cluster;
     let route = route::Config {
-        parents: Some(base(&cluster.parent))
-            .filter(|parent| !parent.is_empty())
-            .into_iter()
-            .collect(),
+        parents: parent(config).into_iter().collect(),
         origins: cluster.origins.iter().map(|url| base(url)).collect(),
     };
     let has_registry = !cluster.redis.is_empty() && cluster.mode == Mode::Registry;
@@ -200,9 +197,14 @@ fn record(
             connections: config.node.capacity.connections,
         },
         load: Load::default(),
+        parent: parent(config),
         draining: false,
         version: env!("CARGO_PKG_VERSION").into(),
     })
+}
+
+fn parent(config: &Config) -> Option<String> {
+    Some(base(&config.cluster.parent)).filter(|parent| !parent.is_empty())
 }
 
 const SPOKEN: [(Protocol, &str); 4] = [

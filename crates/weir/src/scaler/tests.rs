@@ -77,6 +77,7 @@ impl House {
             }],
             capacity: Capacity::default(),
             load: Load::default(),
+            parent: None,
             draining: false,
             version: String::new(),
         };

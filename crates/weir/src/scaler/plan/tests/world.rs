@@ -311,6 +311,7 @@ impl World {
             }],
             capacity: self.policy.node_capacity,
             load,
+            parent: None,
             draining: false,
             version: String::new(),
         }
