@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use weir_base::sign::Action;
+use weir_base::sign::{Action, mac_hex};
 use weir_base::{Code, Refusal};
 use weir_cluster::route::Via;
 use weir_hub::{Admission, Grant, Protocol, StreamKey};
@@ -23,7 +23,7 @@ const MAX_REMEMBERED: usize = 20_000;
 /// Bytes of an answer.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
-/// Origins' answers of the last seconds.
+/// Origins' answers of the last seconds, by a digest of what was asked: queries may be long.
 #[derive(Debug, Default)]
 pub(super) struct Admitted(Mutex<HashMap<String, (Grant, i64)>>);
 
@@ -57,8 +57,9 @@ impl Node {
         via: &Via,
     ) -> Result<Grant, Refusal> {
         let target = target(admission, &via.and(&self.settings().me));
+        let digest = mac_hex(&self.settings().secret, &target);
         let now_us = context.hub.clock().now_us();
-        if let Some((grant, until_us)) = self.0.admitted.0.lock().get(&target)
+        if let Some((grant, until_us)) = self.0.admitted.0.lock().get(&digest)
             && now_us < *until_us
         {
             return Ok(*grant);
@@ -77,7 +78,7 @@ impl Node {
                     if admitted.len() >= MAX_REMEMBERED {
                         admitted.clear();
                     }
-                    admitted.insert(target, (grant, now_us + GOOD_US));
+                    admitted.insert(digest, (grant, now_us + GOOD_US));
                     return Ok(grant);
                 }
                 Err(refused) if is_of_the_node(refused.code) => last = refused,

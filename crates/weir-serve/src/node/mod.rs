@@ -74,7 +74,7 @@ struct Inner {
     pulls: Pulls,
     admitted: admit::Admitted,
     /// Streams that other nodes hand on to this one, and which node does.
-    handed_on: Mutex<HashMap<StreamName, Name>>,
+    handed_on: Mutex<HashMap<StreamName, Arc<Name>>>,
     /// Placements of publishes so far: the dice of the next one.
     placements: std::sync::atomic::AtomicU64,
 }
@@ -153,12 +153,13 @@ impl Node {
     /// Remembers which node hands a stream on to this one, for as long as the guard lives.
     pub(crate) fn handed_on(&self, key: &StreamKey, from: &Name) -> Option<HandedOn> {
         let name = stream_name(key).ok()?;
+        let from = Arc::new(from.clone());
         let mut handed_on = self.0.handed_on.lock();
         handed_on.insert(name.clone(), from.clone());
         Some(HandedOn {
             node: self.clone(),
             name,
-            from: from.clone(),
+            from,
         })
     }
 
@@ -175,14 +176,15 @@ impl Node {
 pub(crate) struct HandedOn {
     node: Node,
     name: StreamName,
-    from: Name,
+    from: Arc<Name>,
 }
 
 impl Drop for HandedOn {
     fn drop(&mut self) {
         let mut handed_on = self.node.0.handed_on.lock();
-        // Another node may hand it on by now.
-        if handed_on.get(&self.name) == Some(&self.from) {
+        // Another connection may hand it on by now.
+        let now = handed_on.get(&self.name);
+        if now.is_some_and(|from| Arc::ptr_eq(from, &self.from)) {
             handed_on.remove(&self.name);
         }
     }

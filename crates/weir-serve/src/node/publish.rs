@@ -24,7 +24,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Leave to publish a stream: the lease, or a connection to the node that has it.
 #[derive(Debug)]
-pub struct Reserved(Way);
+pub struct Reserved {
+    way: Way,
+    /// Whoever is live under the name here gives way.
+    takes_over: bool,
+}
 
 #[derive(Debug)]
 enum Way {
@@ -56,8 +60,8 @@ impl Node {
         over: u64,
     ) -> Result<Reserved, Refusal> {
         let name = stream_name(key)?;
-        let leaves = self.incumbent_leaves(&name);
-        self.check_here(context, key, grant.takeover || leaves)?;
+        let takes_over = grant.takeover || self.incumbent_gives_way(&name, via);
+        self.check_here(context, key, takes_over)?;
         let wish = Wish {
             name,
             key: key.clone(),
@@ -71,10 +75,12 @@ impl Node {
             let over = over.max(self.epoch_to_take(&wish));
             let since_ms = context.hub.clock().wall_ms();
             let share = self.0.claims.take(&wish.name, over, since_ms).await?;
-            return Ok(Reserved(Way::Here(share)));
+            let way = Way::Here(share);
+            return Ok(Reserved { way, takes_over });
         }
         let link = self.connect_up(context, &wish, over, &[]).await?;
-        Ok(Reserved(Way::There(Box::new(link))))
+        let way = Way::There(Box::new(link));
+        Ok(Reserved { way, takes_over })
     }
 
     /// The reserved stream begins; `relayed` where another node has placed it on its clock already.
@@ -88,14 +94,12 @@ impl Node {
         mut request: PublishRequest,
         relayed: Option<RelayBegin>,
     ) -> Result<Publisher, Refusal> {
-        // Whether it may was decided when it was reserved.
-        request.grant.takeover |=
-            stream_name(&request.key).is_ok_and(|n| self.incumbent_leaves(&n));
+        request.grant.takeover |= reserved.takes_over;
         let mut publisher = match relayed {
             Some(begin) => context.hub.relay(request, begin)?,
             None => context.hub.publish(request)?,
         };
-        match reserved.0 {
+        match reserved.way {
             Way::Here(share) => publisher.guard(Box::new(share)),
             Way::There(link) => {
                 let client = context.hub.clients().find(publisher.client().id);
@@ -113,11 +117,12 @@ impl Node {
         Ok(publisher)
     }
 
-    /// Whether what is live under a name comes from a node that drains: its publisher is on the way
-    /// to another, and maybe this is it.
-    fn incumbent_leaves(&self, name: &StreamName) -> bool {
+    /// Whether what is live under a name gives way to what comes through the nodes `via`: it comes
+    /// from one of them over a connection that broke without this node's hearing of it, or from a node
+    /// that drains, whose publisher is on the way to another, and maybe this is it.
+    fn incumbent_gives_way(&self, name: &StreamName, via: &Via) -> bool {
         let from = self.0.handed_on.lock().get(name).cloned();
-        from.is_some_and(|from| self.is_leaving(&from))
+        from.is_some_and(|from| via.passed(&from) || self.is_leaving(&from))
     }
 
     /// Whether a node drains.

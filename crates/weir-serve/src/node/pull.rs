@@ -130,6 +130,11 @@ impl Node {
         name: &StreamName,
         (via, takes_over): (&Via, bool),
     ) -> Option<Result<watch::Receiver<State>, Refusal>> {
+        if via.passed(&self.settings().me) {
+            // Before the pull that it came back from is joined: that would wait for itself.
+            let words = format!("a circle: {via} leads back to {}", self.settings().me);
+            return Some(Err(Refusal::new(Code::OriginUnreachable, words)));
+        }
         let mut running = self.0.pulls.running.lock();
         if let Some(state) = running.get(name) {
             return Some(Ok(state.clone()));
