@@ -389,7 +389,7 @@ fn numbered(url: &str, number: usize) -> String {
 fn spread(values_us: &[i64]) -> Option<Value> {
     let ms = |share| percentile(values_us, share).map(|us| us as f64 / 1e3);
     ms(0.5)
-        .map(|p50| json!({ "p50": p50, "p99": ms(0.99), "max": ms(1.0), "count": values_us.len() }))
+        .map(|p50| json!({ "min": ms(0.0), "p50": p50, "p99": ms(0.99), "max": ms(1.0), "count": values_us.len() }))
 }
 
 /// As JSON on one line, or one value a line.

@@ -113,7 +113,8 @@ impl Sink for Arriving {
     }
 }
 
-/// Of the pictures that came to all: their age at each node, and what each added to the one before.
+/// Of the pictures that came to all: their age at each node, what each added to the one before, and
+/// what all hops up to it added to the first.
 fn report(arrivals: &[Arrivals]) -> Value {
     let common: Vec<i64> = arrivals.first().map_or_else(Vec::new, |first| {
         let stamps = first.keys().copied();
@@ -131,14 +132,17 @@ fn report(arrivals: &[Arrivals]) -> Value {
                 .collect::<Vec<_>>()
         })
         .collect();
-    let added = ages.windows(2).map(|pair| match pair {
-        [near, far] => far.iter().zip(near).map(|(far, near)| far - near).collect(),
-        _ => Vec::new(),
-    });
+    let added = |near: &[i64], far: &[i64]| {
+        let added: Vec<_> = far.iter().zip(near).map(|(far, near)| far - near).collect();
+        spread(&added)
+    };
+    let by_hop = ages.iter().zip(ages.iter().skip(1));
+    let first = ages.first().map_or(&[][..], Vec::as_slice);
     json!({
         "pictures": common.len(),
         "latency_ms": ages.iter().map(|ages| spread(ages)).collect::<Vec<_>>(),
-        "added_ms": added.map(|added| spread(&added)).collect::<Vec<_>>(),
+        "added_ms": by_hop.map(|(near, far)| added(near, far)).collect::<Vec<_>>(),
+        "from_first_ms": ages.iter().skip(1).map(|far| added(first, far)).collect::<Vec<_>>(),
         "missing": arrivals.iter().map(|seen| {
             let all = arrivals.iter().map(HashMap::len).max().unwrap_or(0);
             all - seen.len()
@@ -154,10 +158,13 @@ mod tests {
     fn what_a_node_adds_is_counted_picture_by_picture() {
         let near = HashMap::from([(0, 5_000), (40_000, 49_000), (80_000, 81_000)]);
         let far = HashMap::from([(0, 15_000), (40_000, 51_000)]);
-        let report = report(&[near, far]);
+        let farther = HashMap::from([(0, 16_000), (40_000, 53_000), (80_000, 84_000)]);
+        let report = report(&[near, far, farther]);
         assert_eq!(report["pictures"], 2);
         assert_eq!(report["added_ms"][0]["max"], 10.0);
+        assert_eq!(report["added_ms"][1]["max"], 2.0);
+        assert_eq!(report["from_first_ms"][1]["max"], 11.0);
         assert_eq!(report["latency_ms"][1]["max"], 15.0);
-        assert_eq!(report["missing"], json!([0, 1]));
+        assert_eq!(report["missing"], json!([0, 1, 0]));
     }
 }
