@@ -12,7 +12,7 @@ use crate::context::Context;
 
 /// How often somebody who waits for a stream has the others looked at again. A publisher here wakes
 /// him at once.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 impl Node {
     /// The live stream of this name, pulled if it lives elsewhere.
