@@ -2,7 +2,8 @@
 # Measures weir on this machine and prints a table; see README.md for how to read it.
 #
 #   bench/run.sh [quick|full] [section…]
-#   sections: start fanout check nginx memory publishers slsp join stalled hls browser   (default: all)
+#   sections: start fanout check nginx memory publishers slsp join stalled hls browser   (default: all these)
+#             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
 #   WEIR_MEDIA=file  an FLV clip (H.264 and AAC), instead of a generated one
@@ -303,9 +304,13 @@ section_hls() {
     stop "$weir_pid"
 }
 
+# shellcheck source=bench/cluster.sh
+source "$here/cluster.sh"
+
 prepare
-for section in start fanout check nginx memory publishers slsp join stalled hls browser; do
-    if wants "$section"; then
+if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
+for section in start fanout check nginx memory publishers slsp join stalled hls browser "${cluster_sections[@]}"; do
+    if wants "$section" || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi
 done

@@ -94,3 +94,73 @@ if (lines.length > 0) {
   table("figure", "value");
   lines.forEach((cells) => row(...cells));
 }
+
+// The cluster: each row with its bar.
+const rows = [];
+const bar = (name, value, limit, isMet) => rows.push([name, value, limit, isMet === undefined ? "" : isMet ? "met" : "MISSED"]);
+const named = (pattern) => Object.entries(results).filter(([name]) => pattern.test(name)).map(([, result]) => result);
+const both = (spread) => `${ms(spread, "p50")} / ${ms(spread)}`;
+const flush_ms = 33;
+for (const [form, words] of [["wait", "held by ?wait"], ["poll", "asking each 20 ms"]]) {
+  const reach = results[`cluster-reach-${form}`];
+  if (reach) bar(`publish at an edge, first picture at another region's, viewer ${words} (p50/p99 of ${reach.runs})`, both(reach.first_keyframe_ms), "300 ms", reach.first_keyframe_ms.p99 < 300);
+}
+const hops = [
+  ["cluster-hops-pull", 1, "owner → edge"],
+  ["cluster-hops-pull", 2, "owner → edge → edge below it"],
+  ["cluster-hops-push", 1, "publisher's edge → owner"],
+  ["cluster-hops-push", 2, "publisher's edge → owner → edge"],
+];
+for (const [name, count, words] of hops) {
+  const added = results[name]?.from_first_ms[count - 1];
+  const limit = count * (flush_ms + 5);
+  if (added) bar(`added by ${count === 1 ? "a hop" : "two hops"}, ${words} (p50/p99 of ${added.count} pictures)`, both(added), `${limit} ms`, added.p99 <= limit);
+}
+for (const [name, words, limit] of [["cold", "cold edge: the pull begins", 100], ["hot", "hot edge", 20]]) {
+  const join = results[`cluster-${name}`];
+  if (join) bar(`first keyframe, ${words} (p50/p99 of ${join.joins})`, both(join.first_keyframe_ms), `${limit} ms`, join.first_keyframe_ms.p99 < limit);
+}
+const egress = results["cluster-egress"];
+if (egress) {
+  const streams = egress.origin_sent_bytes / egress.one_stream_bytes;
+  bar(`origin egress, ${egress.viewers} viewers on 3 edges (HTTP-FLV, WS-FLV, RTMP), in streams`, number(streams), "3.0", streams < 3.1);
+}
+const objects = results["cluster-egress-hls"];
+if (objects) {
+  bar(`HLS of 3 edges: most requests of an edge for one segment (${objects.asked_of_edges} answered, ${objects.segment_requests} asked)`, objects.most_of_one_segment, "1", objects.most_of_one_segment === 1);
+  bar("HLS of 3 edges: playlists asked of the origin by each edge", `${number(objects.list_requests / objects.lists_by_edge / objects.seconds, 1)} a second`, "");
+}
+const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const dear = (where) => {
+  const rounds = named(new RegExp(`^cluster-cpu-${where}-`));
+  const all = (key) => rounds.reduce((sum, round) => sum + round[key], 0);
+  return all("server_cpu_s") / (all("bytes") / 1e9);
+};
+if (results["cluster-cpu-edge-1"]) {
+  const [edge, alone] = [dear("edge"), dear("alone")];
+  bar(`fan-out to ${results["cluster-cpu-edge-1"].viewers}: edge and node alone, CPU-s/GB; ratio`, `${number(edge)}, ${number(alone)}; ${number(edge / alone)}`, "1.05", edge / alone <= 1.05);
+}
+const decisions = results["cluster-dispatch"];
+if (decisions) bar(`decisions for each CPU-second, ${decisions.nodes} nodes, ${decisions.streams} streams`, decisions.answers_per_cpu_s, "20000", decisions.answers_per_cpu_s >= 20000);
+const dispatch = results["cluster-dispatch-http"];
+if (dispatch) bar("the same over HTTP, 6 nodes", number(dispatch.answers_per_cpu_s, 0), "");
+const redisAt = named(/^cluster-redis-\d+$/).length > 0 && Object.keys(results).map((name) => /^cluster-redis-(\d+)$/.exec(name)).filter(Boolean).map(([name, nodes]) => [Number(nodes), results[name]]).sort(([a], [b]) => a - b);
+if (redisAt) {
+  const each = redisAt.map(([nodes, { sent_per_s }]) => sent_per_s / nodes);
+  bar(`Redis commands a second of ${redisAt.map(([nodes]) => nodes).join(", ")} nodes`, redisAt.map(([, { sent_per_s }]) => number(sent_per_s, 1)).join(", "), "linear", Math.max(...each) < 1.1 * Math.min(...each));
+}
+const [streams, watched] = [results["cluster-redis-streams"], results["cluster-redis-viewers"]];
+if (streams) bar("Redis commands a second of 3 nodes with many streams", number(streams.sent_per_s, 1), "");
+if (watched) bar("… and many viewers", number(watched.sent_per_s, 1), "the same", watched.sent_per_s < 1.1 * streams.sent_per_s);
+for (const how of ["killed", "frozen"]) {
+  const runs = named(new RegExp(`^cluster-failover-${how}-`));
+  const waits = runs.map((run) => run.longest_wait_ms.max);
+  if (runs.length === 0) continue;
+  const lost = runs.reduce((sum, run) => sum + run.opened - run.alive, 0);
+  bar(`owner ${how}: longest pause of any viewer at another edge (p50/max of ${runs.length}; ${lost} viewers lost)`, `${number(median(waits), 0)} ms / ${number(Math.max(...waits), 0)} ms`, "3000 ms", Math.max(...waits) < 3000 && lost === 0);
+}
+if (rows.length > 0) {
+  console.log(`\n## The cluster\n\nLoad of the machine when it began: ${number(results["cluster-machine"]?.load)}`);
+  table("figure", "value", "bar", "");
+  rows.forEach((cells) => row(...cells));
+}
