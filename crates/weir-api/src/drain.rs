@@ -9,7 +9,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use weir_base::{Code, Refusal};
-use weir_hub::{Protocol, Role};
+use weir_hub::Protocol;
 
 use crate::{Refused, State};
 
@@ -75,19 +75,13 @@ pub(crate) async fn look(Extract(state): Extract<State>) -> Json<Progress> {
 }
 
 fn progress(state: &State) -> Progress {
-    let clients = state.hub.clients().list();
-    let publishers = clients
-        .iter()
-        .filter(|client| client.role == Role::Publisher);
-    // A pull is no publisher of this node's: it ends with its viewers, or with the process.
-    let publishers = publishers
-        .filter(|client| {
-            let stream = state.hub.find(&client.key);
-            let in_office = stream.and_then(|stream| stream.publisher());
-            !in_office.is_some_and(|publisher| publisher.gives_way)
-        })
-        .count();
     let streams = state.hub.streams();
+    // A pull is no publisher of this node's: it ends with its viewers, or with the process.
+    let publishers = streams
+        .iter()
+        .filter_map(|stream| stream.publisher())
+        .filter(|publisher| !publisher.gives_way)
+        .count();
     let viewers = streams
         .iter()
         .map(|stream| stream.all_viewers() - stream.viewers(Protocol::Relay))

@@ -88,7 +88,7 @@ impl Publisher {
     }
 
     /// Its connection, as the API lists it.
-    pub fn client(&self) -> &Client {
+    pub fn client(&self) -> &Arc<Client> {
         &self.client
     }
 

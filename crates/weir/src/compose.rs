@@ -30,7 +30,7 @@ use crate::config::{Config, Sources};
 use crate::scaler::{self, Scaler};
 
 pub(crate) use gate::Gate;
-pub(crate) use secrets::Secrets;
+pub(crate) use secrets::{Secrets, shared_stream_key_secret};
 
 /// The clip of the demo stream: made by `scripts/make-demo.sh`.
 const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");

@@ -108,19 +108,15 @@ where
     };
     let _handed_on = context.node.handed_on(&publisher.stream().key, &from);
     context.hub.counters().connected(Protocol::Relay);
-    let client = context.hub.clients().find(publisher.client().id);
-    let kicked = async || match &client {
-        Some(client) => client.wait_kicked().await,
-        None => Code::Operator,
-    };
+    let client = publisher.client().clone();
     let refusal = tokio::select! {
         refusal = stream.publish(context, &mut publisher) => refusal,
-        code = kicked() => code.into(),
+        code = client.wait_kicked() => code.into(),
         refusal = beat(context, writer) => refusal,
     };
     if context.node.is_leaving(&from) && !context.shutdown.is_draining() {
         // That node drains, and its publisher is on the way to another: whoever comes takes over.
-        let _ = timeout(HANDOVER, kicked()).await;
+        let _ = timeout(HANDOVER, client.wait_kicked()).await;
     }
     publisher.end(refusal.code);
     refusal

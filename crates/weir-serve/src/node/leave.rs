@@ -1,13 +1,24 @@
 //! Where clients of this node go when it drains.
 
 use weir_base::{Code, Refusal};
+use weir_cluster::StreamName;
 use weir_cluster::fill::Cost;
-use weir_cluster::place::{Ask, Purpose, Strategy, place};
+use weir_cluster::place::{Answer, Ask, Full, Purpose, Strategy, place};
 use weir_cluster::record::{Protocol as Speaks, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_hub::{Protocol, StreamKey};
 
 use super::{Node, stream_name};
+
+/// A node that is looked for.
+pub(super) struct Wanted<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) stream: &'a StreamName,
+    pub(super) protocols: &'a [Speaks],
+    /// For a client, or for this node.
+    pub(super) scope: Scope,
+    pub(super) count: usize,
+}
 
 impl Node {
     /// Tells the others that this node takes nothing new.
@@ -32,6 +43,19 @@ impl Node {
             Protocol::Rtmp => &[Speaks::Rtmp, Speaks::Rtmps],
             _ => &[Speaks::Http, Speaks::Https],
         };
+        let wanted = Wanted {
+            purpose,
+            stream: &name,
+            protocols: speaks,
+            scope: Scope::Public,
+            count: 1,
+        };
+        let found = self.place(&wanted).ok()?;
+        Some(found.first()?.url.clone())
+    }
+
+    /// Other nodes by placement, for somebody who is where this node is.
+    pub(super) fn place(&self, wanted: &Wanted<'_>) -> Result<Vec<Answer>, Full> {
         let turn = self
             .0
             .placements
@@ -39,20 +63,20 @@ impl Node {
         self.0.cluster.with(|member, now_us| {
             let me = member.record();
             let ask = Ask {
-                purpose,
-                stream: Some(&name),
-                protocols: speaks,
+                purpose: wanted.purpose,
+                stream: Some(wanted.stream),
+                protocols: wanted.protocols,
                 region: me.region.as_ref(),
                 isp: me.isp.as_ref(),
                 cost: Cost::default(),
                 except: std::slice::from_ref(&self.0.settings.me),
-                count: 1,
-                scope: Scope::Public,
+                count: wanted.count,
+                scope: wanted.scope,
                 strategy: Strategy::TwoChoices,
                 good_for_us: 0,
             };
-            let found = place(member.view(), &ask, &Reservations::default(), now_us, turn).ok()?;
-            Some(found.first()?.url.clone())
+            let seed = turn ^ u64::from_ne_bytes(now_us.to_ne_bytes());
+            place(member.view(), &ask, &Reservations::default(), now_us, seed)
         })
     }
 
@@ -63,13 +87,9 @@ impl Node {
         purpose: Purpose,
         protocol: Protocol,
     ) -> Refusal {
-        match self.successor(key, purpose, protocol) {
-            Some(url) => {
-                let words = format!("this node drains; {url} takes you");
-                Refusal::new(Code::Moved, words).at(url)
-            }
-            None => Code::Draining.into(),
-        }
+        let words = |url: &str| format!("this node drains; {url} takes you");
+        self.moved(key, (purpose, protocol), words)
+            .unwrap_or_else(|| Code::Draining.into())
     }
 
     /// What a client is told that comes with media to a node without a role for it.
@@ -79,15 +99,22 @@ impl Node {
         purpose: Purpose,
         protocol: Protocol,
     ) -> Refusal {
-        match self.successor(key, purpose, protocol) {
-            Some(url) => {
-                let words = format!("this node carries no media; {url} does");
-                Refusal::new(Code::Moved, words).at(url)
-            }
-            None => Refusal::new(
-                Code::OriginUnreachable,
-                "this node carries no media, and it knows no node that does",
-            ),
-        }
+        let words = |url: &str| format!("this node carries no media; {url} does");
+        self.moved(key, (purpose, protocol), words)
+            .unwrap_or_else(|| {
+                let words = "this node carries no media, and it knows no node that does";
+                Refusal::new(Code::OriginUnreachable, words)
+            })
+    }
+
+    /// 5004 with the successor's place and these words about it.
+    fn moved(
+        &self,
+        key: &StreamKey,
+        (purpose, protocol): (Purpose, Protocol),
+        words: impl FnOnce(&str) -> String,
+    ) -> Option<Refusal> {
+        let url = self.successor(key, purpose, protocol)?;
+        Some(Refusal::new(Code::Moved, words(&url)).at(url))
     }
 }

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use weir_base::{Code, Refusal};
-use weir_cluster::fill::Cost;
-use weir_cluster::place::{Ask, Purpose, Strategy, place};
+use weir_cluster::place::Purpose;
 use weir_cluster::record::{Protocol as Speaks, Scope};
-use weir_cluster::reserve::Reservations;
 use weir_cluster::route::Via;
 use weir_cluster::{Name, StreamName, View};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, Publisher, RelayBegin, StreamKey};
 
 use super::claim::Share;
+use super::leave::Wanted;
 use super::push::{Link, Pushing};
 use super::{Node, stream_name};
 use crate::context::Context;
@@ -102,16 +101,13 @@ impl Node {
         match reserved.way {
             Way::Here(share) => publisher.guard(Box::new(share)),
             Way::There(link) => {
-                let client = context.hub.clients().find(publisher.client().id);
-                if let Some(client) = client {
-                    let pushing = Pushing {
-                        context: context.clone(),
-                        node: self.clone(),
-                        stream: publisher.stream().clone(),
-                        client,
-                    };
-                    context.tasks.spawn("push", pushing.run(*link));
-                }
+                let pushing = Pushing {
+                    context: context.clone(),
+                    node: self.clone(),
+                    stream: publisher.stream().clone(),
+                    client: publisher.client().clone(),
+                };
+                context.tasks.spawn("push", pushing.run(*link));
             }
         }
         Ok(publisher)
@@ -227,7 +223,7 @@ impl Node {
             Err(_) => Vec::new(),
         };
         if self.settings().route.is_empty() {
-            urls.extend(self.placed(wish, now_us));
+            urls.extend(self.placed(wish));
         }
         urls.dedup();
         // Whom it just broke with comes last: it may be the only one.
@@ -236,32 +232,18 @@ impl Node {
     }
 
     /// Origins by placement, for clusters with a registry.
-    fn placed(&self, wish: &Wish, now_us: i64) -> Vec<String> {
-        let turn = self
-            .0
-            .placements
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.0.cluster.with(|member, _| {
-            let me = member.record();
-            let ask = Ask {
-                purpose: Purpose::Hold,
-                stream: Some(&wish.name),
-                protocols: &[Speaks::Http, Speaks::Https],
-                region: me.region.as_ref(),
-                isp: me.isp.as_ref(),
-                cost: Cost::default(),
-                except: std::slice::from_ref(&self.0.settings.me),
-                count: MAX_TRIES,
-                scope: Scope::Internal,
-                strategy: Strategy::TwoChoices,
-                good_for_us: 0,
-            };
-            let seed = turn ^ u64::from_ne_bytes(now_us.to_ne_bytes());
-            match place(member.view(), &ask, &Reservations::default(), now_us, seed) {
-                Ok(answers) => answers.into_iter().map(|answer| answer.url).collect(),
-                Err(full) => full.next_best.into_iter().map(|best| best.url).collect(),
-            }
-        })
+    fn placed(&self, wish: &Wish) -> Vec<String> {
+        let wanted = Wanted {
+            purpose: Purpose::Hold,
+            stream: &wish.name,
+            protocols: &[Speaks::Http, Speaks::Https],
+            scope: Scope::Internal,
+            count: MAX_TRIES,
+        };
+        match self.place(&wanted) {
+            Ok(answers) => answers.into_iter().map(|answer| answer.url).collect(),
+            Err(full) => full.next_best.into_iter().map(|best| best.url).collect(),
+        }
     }
 
     /// Whether a URL leads to this node itself.

@@ -15,7 +15,7 @@ use weir_cluster::redis::Redis;
 use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
-use weir_hub::{Client, Hub, Protocol as Over, Role};
+use weir_hub::{Hub, Protocol as Over, Stream};
 use weir_serve::Context;
 use weir_serve::node::{Node, Settings};
 
@@ -279,19 +279,21 @@ pub(super) async fn report_load(cluster: Cluster, context: Context) {
         }
         let now = Sample::take(&hub);
         let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);
-        let clients = hub.clients().list();
-        // Other nodes are connections of this one, but nobody's audience.
-        let is_publisher =
-            |c: &&Arc<Client>| c.role == Role::Publisher && c.protocol != Over::Relay;
-        let publishers = clients.iter().filter(is_publisher).count() as u64;
         let streams = hub.streams();
+        // Other nodes are connections of this one, but nobody's audience.
+        let is_published = |stream: &&Arc<Stream>| {
+            stream
+                .publisher()
+                .is_some_and(|publisher| publisher.protocol != Over::Relay)
+        };
+        let publishers = streams.iter().filter(is_published).count() as u64;
         let viewers = streams
             .iter()
             .map(|stream| u64::from(stream.all_viewers() - stream.viewers(Over::Relay)));
         let load = Load {
             out_kbps: (now.sent_bytes - before.sent_bytes).saturating_mul(8_000) / passed_us,
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
-            connections: clients.len() as u64,
+            connections: hub.clients().len() as u64,
             publishers,
             viewers: viewers.sum::<u64>() + context.stations.edge().viewers() as u64,
         };

@@ -22,6 +22,11 @@ pub(crate) struct Secrets {
     stream_key_secret: String,
 }
 
+/// From which all nodes of a cluster derive the same stream keys.
+pub(crate) fn shared_stream_key_secret(cluster_secret: &str) -> String {
+    sign::mac_hex(cluster_secret, "stream keys")
+}
+
 impl Secrets {
     /// Reads them, or makes them the first time. A token in the configuration wins.
     pub(crate) fn open(data: &Path, config: &Config) -> anyhow::Result<Self> {
@@ -42,7 +47,7 @@ impl Secrets {
         };
         if !config.cluster.secret.is_empty() {
             // One key opens a stream on all nodes; kept, so that `weir key` needs no configuration.
-            let shared = sign::mac_hex(&config.cluster.secret, "stream keys");
+            let shared = shared_stream_key_secret(&config.cluster.secret);
             if secrets.stream_key_secret != shared {
                 secrets.stream_key_secret = shared;
                 secrets.replace(&path)?;

@@ -5,7 +5,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use weir_base::{ids, sign};
+use weir_base::ids;
+
+use crate::compose::shared_stream_key_secret;
 
 /// What all nodes share.
 pub(super) struct Secrets {
@@ -23,8 +25,7 @@ impl Secrets {
         std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
         let cluster = kept(&data.join("cluster.secret"))?;
         let admin_token = kept(&data.join("admin.token"))?;
-        // Nodes derive stream keys from the cluster's secret.
-        let keys = sign::mac_hex(&cluster, "stream keys");
+        let keys = shared_stream_key_secret(&cluster);
         let file = format!("admin_token = {admin_token:?}\nstream_key_secret = {keys:?}\n");
         write_private(&data.join("secrets.toml"), &file)?;
         Ok(Self {
