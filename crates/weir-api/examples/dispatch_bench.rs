@@ -14,15 +14,15 @@ use tower::ServiceExt as _;
 use weir_api::{
     AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
 };
-use weir_base::{Clock, Refusal, Shutdown, Tasks};
+use weir_base::{Clock, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::geo::CidrTable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
 use weir_cluster::message::{Body as Word, Message};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
-use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
-use weir_hub::{Hub, StreamKey, hub};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_hub::{Hub, hub};
 
 const NODES: u64 = 500;
 const STREAMS: u64 = 100_000;
@@ -80,7 +80,6 @@ async fn main() {
             cluster,
             name: "weir".into(),
             dispatcher: Arc::new(dispatcher),
-            stream_name,
             is_node: Box::new(|_, _| false),
         },
         pools: Box::new(Vec::new),
@@ -166,7 +165,7 @@ fn tell(cluster: &Cluster, n: u64) {
     tell(Word::Hello {
         record: Box::new(record),
     });
-    let key = |stream: u64| StreamName::new(&format!("live/s{stream}")).unwrap();
+    let key = |stream: u64| LeaseKey::new(&format!("live/s{stream}")).unwrap();
     if is_edge {
         // Every edge carries half of the popular hundred and two hundred others.
         for stream in (n % 2..100).step_by(2).chain(n * 199..n * 199 + 200) {
@@ -186,10 +185,6 @@ fn tell(cluster: &Cluster, n: u64) {
         };
         tell(Word::Owns { stream });
     }
-}
-
-fn stream_name(key: &StreamKey) -> Result<StreamName, Refusal> {
-    Ok(StreamName::new(&key.to_string()).unwrap())
 }
 
 fn facts(app: &str) -> AppFacts {

@@ -10,14 +10,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
-use weir_base::Refusal;
 use weir_cluster::fill::{Cost, Dimension, worst};
 use weir_cluster::member::Status;
 use weir_cluster::record::{Address, Capacity, Load, Roles};
 use weir_cluster::run::Cluster;
 use weir_cluster::view::{Health, Node, View};
-use weir_cluster::{Name, StreamName};
-use weir_hub::StreamKey;
+use weir_cluster::{LeaseKey, Name};
 
 use crate::State;
 use crate::dispatch::Dispatcher;
@@ -38,8 +36,6 @@ pub struct ClusterApi {
     pub name: String,
     /// Who says where clients go.
     pub dispatcher: Arc<Dispatcher>,
-    /// A stream's key as the registry writes it.
-    pub stream_name: fn(&StreamKey) -> Result<StreamName, Refusal>,
     /// Who is a node of it.
     pub is_node: NodeProof,
 }
@@ -55,7 +51,7 @@ pub(crate) struct Seen {
     streams_total: usize,
     /// Ask again with `?after=` this for more streams.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<StreamName>,
+    next: Option<LeaseKey>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +76,7 @@ struct SeenNode {
 
 #[derive(Debug, Serialize)]
 struct SeenStream {
-    key: StreamName,
+    key: LeaseKey,
     owner: Name,
     epoch: u64,
     since_ms: i64,
@@ -141,9 +137,9 @@ fn node(node: &Node) -> Option<SeenNode> {
 }
 
 /// Owned streams by name, those after `after`, and where the next page begins.
-fn streams(view: &View, after: &str) -> (Vec<SeenStream>, Option<StreamName>) {
+fn streams(view: &View, after: &str) -> (Vec<SeenStream>, Option<LeaseKey>) {
     // The first by name of maybe a million, without sorting or holding them all.
-    let mut first: BinaryHeap<&StreamName> = BinaryHeap::with_capacity(STREAMS_LISTED + 2);
+    let mut first: BinaryHeap<&LeaseKey> = BinaryHeap::with_capacity(STREAMS_LISTED + 2);
     for record in view.nodes().flat_map(Node::owns) {
         let key = &record.key;
         let is_late = first.len() > STREAMS_LISTED && first.peek().is_some_and(|last| key >= *last);

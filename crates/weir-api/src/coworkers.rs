@@ -29,7 +29,7 @@ pub(crate) async fn answer(
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();
-    let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
+    let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
     let query = Query::from_pairs(pairs).ok_or_else(|| {
         let words = "a coworker names app and stream";
         Refused(Refusal::new(Code::ProtocolError, words))
@@ -45,17 +45,17 @@ pub(crate) async fn answer(
 
 /// Where the stream is; a name that cannot be one is nowhere.
 fn find(state: &State, query: &Query, caller: Option<IpAddr>) -> Option<Origin> {
-    let name = manager::name(state, &query.vhost, &query.app, &query.stream);
-    let (key, name) = name.ok()?;
+    let key = manager::name(state, &query.vhost, &query.app, &query.stream);
+    let (name, key) = key.ok()?;
     let vhost = if query.vhost.is_empty() {
         DEFAULT_VHOST.to_owned()
     } else {
         query.vhost.clone()
     };
-    if let Some(owner) = manager::owner(state, &key, &name) {
+    if let Some(owner) = manager::owner(state, &name, &key) {
         return of_node(state, query, &owner, vhost);
     }
-    let reported = manager::reported(state, &name)?;
+    let reported = manager::reported(state, &key)?;
     let several = || {
         let cluster = &state.cluster.cluster;
         cluster.with(|member, _| member.view().has_several_servers(&reported.ip))

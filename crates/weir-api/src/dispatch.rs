@@ -184,11 +184,7 @@ pub(crate) fn resolve(
     caller: Option<IpAddr>,
 ) -> Result<Wanted, Refusal> {
     let dispatcher = state.dispatcher();
-    let mut wanted = wish.check(
-        purpose,
-        &dispatcher.rules().vhosts,
-        state.cluster.stream_name,
-    )?;
+    let mut wanted = wish.check(purpose, &dispatcher.rules().vhosts)?;
     wanted.ip = wanted.ip.or(caller);
     wanted.whereabouts = dispatcher.locate(wanted.whereabouts, wanted.ip);
     Ok(wanted)

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::record::{Scope, StreamRecord};
 use weir_cluster::report::{Reported, StreamReport};
-use weir_cluster::{Name, NodeRecord, Protocol as Transport, StreamName};
-use weir_hub::{Protocol, StreamKey};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol as Transport};
+use weir_hub::Protocol;
 
 use crate::dispatch::known_vhost;
 use crate::{Refused, State, admin};
@@ -71,10 +71,10 @@ pub(crate) async fn report(
     let wrong = |words: String| Refused(Refusal::new(Code::ProtocolError, words));
     let report: Report =
         serde_json::from_slice(&body).map_err(|error| wrong(format!("the body: {error}")))?;
-    let (_, name) = name(&state, &report.vhost, &report.app, &report.stream)?;
+    let (_, key) = name(&state, &report.vhost, &report.app, &report.stream)?;
     let ttl_ms = report.ttl_ms;
     let report = StreamReport {
-        key: name,
+        key,
         ip: report.ip,
         port: report.port,
         protocol: report.protocol,
@@ -119,12 +119,12 @@ pub(crate) async fn locate(
     Extract(state): Extract<State>,
     Query(which): Query<Which>,
 ) -> Result<Response, Refused> {
-    let (key, name) = name(&state, &which.vhost, &which.app, &which.stream)?;
+    let (name, key) = name(&state, &which.vhost, &which.app, &which.stream)?;
     let located = |source, host, port, protocol| Located {
         code: 0,
-        vhost: key.vhost().to_owned(),
-        app: key.app().to_owned(),
-        stream: key.stream().to_owned(),
+        vhost: name.vhost().to_owned(),
+        app: name.app().to_owned(),
+        stream: name.stream().to_owned(),
         source,
         node: None,
         ip: host,
@@ -134,7 +134,7 @@ pub(crate) async fn locate(
         epoch: None,
         since_ms: None,
     };
-    if let Some(owner) = owner(&state, &key, &name) {
+    if let Some(owner) = owner(&state, &name, &key) {
         let transports = [Transport::Rtmp, Transport::Http, Transport::Https];
         let inside = owner.node.address(&transports, Scope::Internal, None);
         let address = inside.or(owner.node.address(&transports, Scope::Public, None));
@@ -153,18 +153,18 @@ pub(crate) async fn locate(
             return Ok(Json(found).into_response());
         }
     }
-    if let Some(reported) = reported(&state, &name) {
+    if let Some(reported) = reported(&state, &key) {
         let (host, port, protocol) = (reported.ip, reported.port, reported.protocol);
         return Ok(Json(located("report", host, port, protocol)).into_response());
     }
-    let words = format!("nobody has {key}, as far as this node knows");
+    let words = format!("nobody has {name}, as far as this node knows");
     Err(Refused(Refusal::new(Code::NotLive, words)))
 }
 
 /// Where a stream was last said to be, on a server that is not weir.
-pub(crate) fn reported(state: &State, name: &StreamName) -> Option<Reported> {
+pub(crate) fn reported(state: &State, key: &LeaseKey) -> Option<Reported> {
     state.cluster.cluster.with(|member, now_us| {
-        let reported = member.view().reported(name);
+        let reported = member.view().reported(key);
         reported.filter(|r| r.until_us > now_us).cloned()
     })
 }
@@ -183,16 +183,16 @@ pub(crate) struct Owner {
 
 /// Who has a stream: this node by its own lease, whoever the view names, or this node because its hub
 /// has the publisher.
-pub(crate) fn owner(state: &State, key: &StreamKey, name: &StreamName) -> Option<Owner> {
+pub(crate) fn owner(state: &State, name: &StreamName, key: &LeaseKey) -> Option<Owner> {
     // What came over the relay is somebody else's.
-    let live = state.hub.find_live(key).ok();
+    let live = state.hub.find_live(name).ok();
     let publisher = live.and_then(|stream| stream.publisher());
     let is_here = publisher.is_some_and(|publisher| publisher.protocol != Protocol::Relay);
     state.cluster.cluster.with(|member, _| {
         let (me, view) = (member.record(), member.view());
-        let holds = member.leases().phase(name).is_some();
+        let holds = member.leases().phase(key).is_some();
         let lease = view
-            .owner(name)
+            .owner(key)
             .filter(|lease| !holds || lease.node == me.id);
         let lease = lease.cloned();
         if let Some(node) = lease.as_ref().map(|lease| &lease.node)
@@ -221,11 +221,11 @@ pub(crate) fn name(
     vhost: &str,
     app: &str,
     stream: &str,
-) -> Result<(StreamKey, StreamName), Refusal> {
+) -> Result<(StreamName, LeaseKey), Refusal> {
     let vhost = known_vhost(vhost, &state.dispatcher().rules().vhosts);
-    let key = StreamKey::new(&vhost, app, stream)?;
-    let name = (state.cluster.stream_name)(&key)?;
-    Ok((key, name))
+    let name = StreamName::new(&vhost, app, stream)?;
+    let key = LeaseKey::of(&name)?;
+    Ok((name, key))
 }
 
 /// Scheme, host and port of an address; the port is the usual one where it is not said.

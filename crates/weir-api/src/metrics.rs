@@ -220,7 +220,7 @@ impl Sheet {
     fn fill_streams(&self, state: &State) {
         let mut apps: BTreeMap<String, ()> = BTreeMap::new();
         for stream in state.hub.streams().iter().filter(|stream| stream.is_live()) {
-            let app = stream.key.app();
+            let app = stream.name.app();
             let known = apps.contains_key(app);
             let app = if known || apps.len() < MAX_APPS {
                 app

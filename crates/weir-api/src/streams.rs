@@ -140,7 +140,7 @@ pub(crate) async fn one(
         .hub
         .streams()
         .into_iter()
-        .find(|stream| stream.is_live() && stream.key.to_string() == name);
+        .find(|stream| stream.is_live() && stream.name.to_string() == name);
     let stream =
         found.ok_or_else(|| Refused(Refusal::new(Code::NotLive, format!("{name} is not live"))))?;
     Ok(Json(detail(&stream, now_us)))
@@ -162,7 +162,7 @@ pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
                 Role::Viewer => "viewer",
             },
             protocol: client.protocol.name(),
-            stream: client.key.to_string(),
+            stream: client.name.to_string(),
             address: client.addr.to_string(),
             uptime_ms: (now_us - client.since_us) / 1000,
             bytes: client.bytes(),
@@ -186,7 +186,7 @@ pub(crate) async fn kick(
     };
     let id = ClientId::from_str(&id).map_err(|_| not_found())?;
     let client = state.hub.clients().find(id).ok_or_else(not_found)?;
-    tracing::info!(client = %id, stream = %client.key, code = Code::Operator.number(), "kicked by the operator");
+    tracing::info!(client = %id, stream = %client.name, code = Code::Operator.number(), "kicked by the operator");
     client.kick(Code::Operator);
     Ok(Json(
         serde_json::json!({ "code": 0, "kicked": id.to_string() }),
@@ -197,9 +197,9 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
     let tracks = stream.ring.tracks();
     let rates = stream.stats().rates(now_us);
     LiveStream {
-        vhost: stream.key.vhost().to_owned(),
-        app: stream.key.app().to_owned(),
-        stream: stream.key.stream().to_owned(),
+        vhost: stream.name.vhost().to_owned(),
+        app: stream.name.app().to_owned(),
+        stream: stream.name.stream().to_owned(),
         video: tracks.video.as_ref().map(|track| Video {
             codec: track.codec.name(),
             rfc6381: track.rfc6381.clone(),

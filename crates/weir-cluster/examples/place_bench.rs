@@ -12,7 +12,7 @@ use weir_cluster::place::{Ask, Purpose, Strategy, place, seed};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_cluster::view::{Config, View};
-use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
 
 const NODES: usize = 500;
 const STREAMS: usize = 100_000;
@@ -23,7 +23,7 @@ fn main() {
     let regions = names("r", 5);
     let isps = names("isp", 8);
     let streams: Vec<_> = (0..STREAMS)
-        .map(|n| StreamName::new(&format!(":live/stream-{n}")).unwrap())
+        .map(|n| LeaseKey::new(&format!(":live/stream-{n}")).unwrap())
         .collect();
     for n in 0..NODES {
         fill(&mut view, n, &regions, &isps, &streams);
@@ -76,7 +76,7 @@ fn main() {
     }
 }
 
-fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[StreamName]) {
+fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[LeaseKey]) {
     let id = Name::new(&format!("n{n}")).unwrap();
     let edge = !n.is_multiple_of(10);
     let record = NodeRecord {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::{DIRECT_SNAPSHOTS, SNAPSHOT_PART, STREAMS_PER_NODE};
 use crate::message::{Body, Message, carried_digest, owned_digest};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{Load, NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 
@@ -14,8 +14,8 @@ pub struct Announcer {
     record: NodeRecord,
     seq: u64,
     digest: u64,
-    owns: BTreeMap<StreamName, StreamRecord>,
-    carries: BTreeSet<StreamName>,
+    owns: BTreeMap<LeaseKey, StreamRecord>,
+    carries: BTreeSet<LeaseKey>,
     askers: BTreeSet<Name>,
     asked_since_us: Option<i64>,
 }
@@ -66,14 +66,14 @@ impl Announcer {
     }
 
     /// A stream is owned no longer.
-    pub fn ends(&mut self, key: &StreamName) -> Option<Message> {
+    pub fn ends(&mut self, key: &LeaseKey) -> Option<Message> {
         let old = self.owns.remove(key)?;
         self.digest ^= owned_digest(&old);
         Some(self.change(Body::Ends { key: key.clone() }))
     }
 
     /// A stream is carried; told once, and not beyond the bound on how many.
-    pub fn carries(&mut self, key: &StreamName) -> Option<Message> {
+    pub fn carries(&mut self, key: &LeaseKey) -> Option<Message> {
         if self.carries.len() >= STREAMS_PER_NODE || !self.carries.insert(key.clone()) {
             return None;
         }
@@ -82,7 +82,7 @@ impl Announcer {
     }
 
     /// A stream is carried no longer.
-    pub fn drops(&mut self, key: &StreamName) -> Option<Message> {
+    pub fn drops(&mut self, key: &LeaseKey) -> Option<Message> {
         if !self.carries.remove(key) {
             return None;
         }
@@ -154,7 +154,7 @@ impl Announcer {
     fn snapshot(&self) -> Vec<Message> {
         enum One<'a> {
             Owned(&'a StreamRecord),
-            Carried(&'a StreamName),
+            Carried(&'a LeaseKey),
         }
         let owned = self.owns.values().map(One::Owned);
         let all: Vec<_> = owned.chain(self.carries.iter().map(One::Carried)).collect();

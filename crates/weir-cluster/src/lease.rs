@@ -14,7 +14,7 @@ pub use gate::{Config, Gate, Outage};
 use crate::limits::{
     BATCHES_IN_FLIGHT, OPS_PER_BATCH, OUTPUTS, PENDING_RELEASES, STREAMS_PER_NODE,
 };
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::StreamRecord;
 use crate::table::{Answer, Held, Op};
 
@@ -42,11 +42,11 @@ pub enum Event {
     /// Taken or kept without the store.
     Unconfirmed(StreamRecord),
     /// Frames are held back until the store answers or cannot.
-    Lapsed(StreamName),
+    Lapsed(LeaseKey),
     /// The publisher that asked does not get it; the lease is gone from here.
     Refused {
         /// The stream.
-        key: StreamName,
+        key: LeaseKey,
         /// Who has it.
         by: StreamRecord,
         /// 3004.
@@ -55,7 +55,7 @@ pub enum Event {
     /// It was served here and is no more: the publisher must go; the lease is gone from here.
     Lost {
         /// The stream.
-        key: StreamName,
+        key: LeaseKey,
         /// Who has it.
         by: StreamRecord,
         /// 5004 when the publisher itself moved there, 3004 when another one has the name.
@@ -83,8 +83,8 @@ pub struct Keeper {
     config: Config,
     me: Name,
     boot: u64,
-    held: HashMap<StreamName, Lease>,
-    due: BTreeSet<(i64, StreamName)>,
+    held: HashMap<LeaseKey, Lease>,
+    due: BTreeSet<(i64, LeaseKey)>,
     releases: VecDeque<Held>,
     flights: VecDeque<Flight>,
     /// Given up, but heard out: that somebody else has the stream is true however late it is said.
@@ -123,7 +123,7 @@ struct Flight {
 
 #[derive(Debug)]
 struct About {
-    key: StreamName,
+    key: LeaseKey,
     claim: u64,
     /// A claim or a renewal, not a look.
     extends: bool,
@@ -131,7 +131,7 @@ struct About {
 
 impl About {
     /// The lease it is about, unless that has gone or is another claim's by now.
-    fn lease<'a>(&self, held: &'a mut HashMap<StreamName, Lease>) -> Option<&'a mut Lease> {
+    fn lease<'a>(&self, held: &'a mut HashMap<LeaseKey, Lease>) -> Option<&'a mut Lease> {
         held.get_mut(&self.key)
             .filter(|lease| lease.record.claim == self.claim)
     }
@@ -165,7 +165,7 @@ impl Keeper {
     /// 3004 when this node has it already, 2005 when it holds as many as it may.
     pub fn open(
         &mut self,
-        key: StreamName,
+        key: LeaseKey,
         over: u64,
         since_ms: i64,
         now_us: i64,
@@ -211,7 +211,7 @@ impl Keeper {
     }
 
     /// The publisher has gone: shuts the gate and tells the store.
-    pub fn close(&mut self, key: &StreamName) {
+    pub fn close(&mut self, key: &LeaseKey) {
         let Some(lease) = self.remove(key) else {
             return;
         };
@@ -338,19 +338,19 @@ impl Keeper {
     }
 
     /// Whether the store's word still covers a stream; exact between two ticks too.
-    pub fn is_confirmed(&self, key: &StreamName, now_us: i64) -> bool {
+    pub fn is_confirmed(&self, key: &LeaseKey, now_us: i64) -> bool {
         self.held
             .get(key)
             .is_some_and(|lease| now_us <= lease.confirmed_until_us)
     }
 
     /// Where a stream's lease stood at the last tick or answer.
-    pub fn phase(&self, key: &StreamName) -> Option<Phase> {
+    pub fn phase(&self, key: &LeaseKey) -> Option<Phase> {
         self.held.get(key).map(|lease| lease.phase)
     }
 
     /// The gate of a stream held here.
-    pub fn gate(&self, key: &StreamName) -> Option<&Gate> {
+    pub fn gate(&self, key: &LeaseKey) -> Option<&Gate> {
         self.held.get(key).map(|lease| &lease.gate)
     }
 
@@ -486,7 +486,7 @@ impl Keeper {
         }
     }
 
-    fn theirs(&mut self, key: &StreamName, by: StreamRecord) {
+    fn theirs(&mut self, key: &LeaseKey, by: StreamRecord) {
         self.seen_epoch = self.seen_epoch.max(by.epoch);
         let Some(lease) = self.remove(key) else {
             return;
@@ -510,7 +510,7 @@ impl Keeper {
         push(&mut self.events, Event::Lost { key, by, refusal });
     }
 
-    fn remove(&mut self, key: &StreamName) -> Option<Lease> {
+    fn remove(&mut self, key: &LeaseKey) -> Option<Lease> {
         let lease = self.held.remove(key)?;
         lease.gate.shut();
         self.due.remove(&(lease.next_us, key.clone()));
@@ -566,7 +566,7 @@ impl Lease {
     }
 }
 
-fn schedule(due: &mut BTreeSet<(i64, StreamName)>, lease: &mut Lease, at_us: i64) {
+fn schedule(due: &mut BTreeSet<(i64, LeaseKey)>, lease: &mut Lease, at_us: i64) {
     due.remove(&(lease.next_us, lease.record.key.clone()));
     lease.next_us = at_us;
     lease.in_flight = false;

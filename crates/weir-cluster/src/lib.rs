@@ -31,6 +31,6 @@ pub mod table;
 pub mod view;
 
 pub use member::{Member, Output};
-pub use name::{Name, StreamName};
+pub use name::{LeaseKey, Name};
 pub use record::{NodeRecord, Protocol, Role, Roles, StreamRecord};
 pub use view::View;

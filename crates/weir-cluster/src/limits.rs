@@ -3,7 +3,7 @@
 /// Bytes of a node's id, a region or an ISP: they go into keys, metrics and URLs.
 pub const NAME_BYTES: usize = 64;
 /// Bytes of a stream's key: vhost, app and stream of 255 bytes each, and what joins them.
-pub const STREAM_NAME_BYTES: usize = 800;
+pub const LEASE_KEY_BYTES: usize = 800;
 /// Addresses of one node: some protocols, public and internal, for some ISPs.
 pub const ADDRESSES: usize = 64;
 /// Bytes of one address.

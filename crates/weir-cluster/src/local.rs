@@ -9,7 +9,7 @@ use weir_base::Clock;
 use crate::lease::Unreachable;
 use crate::limits::{BUS_INBOX, REPORTS};
 use crate::message::Message;
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
@@ -28,7 +28,7 @@ pub struct LocalStore {
 struct Inner {
     table: LeaseTable,
     nodes: HashMap<Name, (NodeRecord, i64)>,
-    reports: HashMap<StreamName, (StreamReport, i64)>,
+    reports: HashMap<LeaseKey, (StreamReport, i64)>,
 }
 
 impl LocalStore {
@@ -60,7 +60,7 @@ impl Store for LocalStore {
         Box::pin(std::future::ready(Ok(answers)))
     }
 
-    fn find(&self, key: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
+    fn find(&self, key: LeaseKey) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
         let found = self.inner.lock().table.find(&key, self.now_ms()).cloned();
         Box::pin(std::future::ready(Ok(found)))
     }

@@ -11,7 +11,7 @@ use crate::announce::Announcer;
 use crate::lease::{self, Batch, Event, Gate, Keeper, Phase, Unreachable};
 use crate::limits::{ASKED_AT_ONCE, OUTPUTS, REPORTS};
 use crate::message::{Body, Message};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{Load, NodeRecord, StreamRecord};
 use crate::report::{Outbox, ReportError, StreamReport};
 use crate::table::Answer;
@@ -119,7 +119,7 @@ impl Member {
     /// 3004 when this node has the stream already, 2005 when it holds as many as it may.
     pub fn publish(
         &mut self,
-        key: StreamName,
+        key: LeaseKey,
         over: u64,
         since_ms: i64,
         now_us: i64,
@@ -130,7 +130,7 @@ impl Member {
     }
 
     /// The publisher has gone.
-    pub fn unpublish(&mut self, key: &StreamName, now_us: i64) {
+    pub fn unpublish(&mut self, key: &LeaseKey, now_us: i64) {
         self.keeper.close(key);
         if let Some(ends) = self.announcer.ends(key) {
             self.tell(ends, now_us);
@@ -139,14 +139,14 @@ impl Member {
     }
 
     /// This node pulls a stream now and can serve it.
-    pub fn carry(&mut self, key: &StreamName, now_us: i64) {
+    pub fn carry(&mut self, key: &LeaseKey, now_us: i64) {
         if let Some(carries) = self.announcer.carries(key) {
             self.tell(carries, now_us);
         }
     }
 
     /// This node pulls a stream no longer.
-    pub fn drop_carried(&mut self, key: &StreamName, now_us: i64) {
+    pub fn drop_carried(&mut self, key: &LeaseKey, now_us: i64) {
         if let Some(drops) = self.announcer.drops(key) {
             self.tell(drops, now_us);
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
 use crate::limits::{ASKED_AT_ONCE, REPORTS_PER_BATCH, SNAPSHOT_PART, SNAPSHOT_PARTS};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{Load, NodeRecord, RecordError, StreamRecord, read_json};
 use crate::report::StreamReport;
 
@@ -42,17 +42,17 @@ pub enum Body {
     /// A change: I own it no longer.
     Ends {
         /// The stream.
-        key: StreamName,
+        key: LeaseKey,
     },
     /// A change: I pull this stream and can serve it.
     Carries {
         /// The stream.
-        key: StreamName,
+        key: LeaseKey,
     },
     /// A change: I pull it no longer.
     Drops {
         /// The stream.
-        key: StreamName,
+        key: LeaseKey,
     },
     /// No change, each heartbeat: I live, and this is the sum of what you should hold of me.
     Beat {
@@ -79,7 +79,7 @@ pub enum Body {
         /// Streams I own.
         owns: Vec<StreamRecord>,
         /// Streams I carry.
-        carries: Vec<StreamName>,
+        carries: Vec<LeaseKey>,
     },
     /// No change of mine: this was reported to me, of streams on servers that are not weir.
     Reports {
@@ -143,7 +143,7 @@ pub(crate) fn owned_digest(stream: &StreamRecord) -> u64 {
 }
 
 /// See [`owned_digest`].
-pub(crate) fn carried_digest(key: &StreamName) -> u64 {
+pub(crate) fn carried_digest(key: &LeaseKey) -> u64 {
     hash(&[b"carried", key.as_str().as_bytes()])
 }
 
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_report_of_nowhere_is_refused() {
         let report = |ip: &str| StreamReport {
-            key: StreamName::new("live/demo").unwrap(),
+            key: LeaseKey::new("live/demo").unwrap(),
             ip: ip.into(),
             port: 1935,
             protocol: "rtmp".into(),

@@ -1,12 +1,13 @@
-//! Checked names: of nodes, regions and ISPs, and of streams.
+//! Checked names of nodes, regions and ISPs, and the keys of leases.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use weir_base::{Code, Refusal, StreamName};
 
-use crate::limits::{NAME_BYTES, STREAM_NAME_BYTES};
+use crate::limits::{LEASE_KEY_BYTES, NAME_BYTES};
 
 /// A name that cannot be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,11 +15,9 @@ pub enum NameError {
     /// A [`Name`] is 1 to 64 of `A–Z a–z 0–9 . _ -`.
     #[error("a name is 1 to {NAME_BYTES} letters, digits, dots, underscores and hyphens")]
     Name,
-    /// A [`StreamName`] is 1 to 800 bytes without spaces and control characters.
-    #[error(
-        "a stream's key is 1 to {STREAM_NAME_BYTES} bytes without spaces and control characters"
-    )]
-    Stream,
+    /// A [`LeaseKey`] is 1 to 800 bytes without spaces and control characters.
+    #[error("a lease's key is 1 to {LEASE_KEY_BYTES} bytes without spaces and control characters")]
+    LeaseKey,
 }
 
 /// The id of a node, a region or an ISP. Cheap to clone.
@@ -39,19 +38,38 @@ impl Name {
     }
 }
 
-/// The key of a stream, `vhost:app/stream`, or of another lease, `#purpose`. Cheap to clone.
+/// What a lease is on: a stream, `vhost:app/stream`, or an office, `#purpose`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamName(Arc<str>);
+pub struct LeaseKey(Arc<str>);
 
-impl StreamName {
+impl LeaseKey {
     /// Checks it.
     ///
     /// # Errors
     /// When it is empty, longer than 800 bytes, or has spaces or control characters.
     pub fn new(text: &str) -> Result<Self, NameError> {
-        let fits = (1..=STREAM_NAME_BYTES).contains(&text.len())
+        let fits = (1..=LEASE_KEY_BYTES).contains(&text.len())
             && !text.contains(|c: char| c.is_control() || c.is_whitespace());
-        fits.then(|| Self(text.into())).ok_or(NameError::Stream)
+        fits.then(|| Self(text.into())).ok_or(NameError::LeaseKey)
+    }
+
+    /// The key of a stream's lease: its name, with white space percent-encoded.
+    ///
+    /// # Errors
+    /// 3001 for names longer than a lease's key may be.
+    pub fn of(stream: &StreamName) -> Result<Self, Refusal> {
+        // `%` is in no stream's name, so that nothing becomes ambiguous.
+        let mut key = String::new();
+        let mut utf8 = [0; 4];
+        for c in stream.to_string().chars() {
+            if c.is_whitespace() {
+                let bytes = c.encode_utf8(&mut utf8).bytes();
+                key.extend(bytes.map(percent_encoding::percent_encode_byte));
+            } else {
+                key.push(c);
+            }
+        }
+        Self::new(&key).map_err(|error| Refusal::new(Code::NotFound, error.to_string()))
     }
 
     /// Whether it is a lease on something else than a stream, such as `#scaler`, the one who scales.
@@ -110,7 +128,7 @@ macro_rules! texts {
     )+};
 }
 
-texts!(Name, StreamName);
+texts!(Name, LeaseKey);
 
 #[cfg(test)]
 mod tests {
@@ -125,10 +143,20 @@ mod tests {
     }
 
     #[test]
-    fn a_streams_key_has_no_spaces() {
-        assert!(StreamName::new("vhost:school/room1/中文").is_ok());
-        assert!(StreamName::new("live/a b").is_err());
-        assert!(StreamName::new(&"x".repeat(STREAM_NAME_BYTES + 1)).is_err());
-        assert!(serde_json::from_str::<StreamName>("\"live/\\n\"").is_err());
+    fn white_space_of_all_kinds_is_written_out() {
+        let key = |app, stream| {
+            let name = StreamName::new("v", app, stream).unwrap();
+            LeaseKey::of(&name).unwrap().to_string()
+        };
+        assert_eq!(key("live", "a b"), "v:live/a%20b");
+        assert_eq!(key("直播", "a\u{3000}b"), "v:直播/a%E3%80%80b");
+    }
+
+    #[test]
+    fn a_leases_key_has_no_spaces() {
+        assert!(LeaseKey::new("vhost:school/room1/中文").is_ok());
+        assert!(LeaseKey::new("live/a b").is_err());
+        assert!(LeaseKey::new(&"x".repeat(LEASE_KEY_BYTES + 1)).is_err());
+        assert!(serde_json::from_str::<LeaseKey>("\"live/\\n\"").is_err());
     }
 }

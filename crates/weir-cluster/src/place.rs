@@ -17,7 +17,7 @@ use weir_base::{Code, Refusal};
 use crate::fill::{Cost, Dimension, worst};
 use crate::hash::{Dice, stir};
 use crate::limits::{PLACES, SCAN};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{Protocol, Role, Scope};
 use crate::reserve::Reservations;
 use crate::view::{Fill, Node, NodeRef, View};
@@ -31,7 +31,7 @@ pub struct Ask<'a> {
     /// To do what.
     pub purpose: Purpose,
     /// The stream, where one is meant.
-    pub stream: Option<&'a StreamName>,
+    pub stream: Option<&'a LeaseKey>,
     /// What the client speaks, best first.
     pub protocols: &'a [Protocol],
     /// Where the client is.

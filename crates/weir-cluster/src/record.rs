@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::{ADDRESS_BYTES, ADDRESSES, MESSAGE_BYTES};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::report::ReportError;
 
 /// What a node does.
@@ -279,7 +279,7 @@ impl NodeRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamRecord {
     /// The stream.
-    pub key: StreamName,
+    pub key: LeaseKey,
     /// The owner.
     pub node: Name,
     /// The owner's life.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     REPORT_HOST_BYTES, REPORT_PROTOCOL_BYTES, REPORT_TTL_MS, REPORTS, REPORTS_PER_BATCH,
 };
-use crate::name::StreamName;
+use crate::name::LeaseKey;
 
 /// Reports that came within so long go out together, microseconds.
 const GATHER_US: i64 = 50_000;
@@ -26,7 +26,7 @@ const BATCHES_AT_ONCE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// The stream.
-    pub key: StreamName,
+    pub key: LeaseKey,
     /// The server: an address or a host's name, 1 to 255 bytes.
     pub ip: String,
     /// Its port; not 0.
@@ -76,7 +76,7 @@ impl StreamReport {
     }
 
     /// Reads what [`StreamReport::place`] wrote; `None` when it did not.
-    pub fn from_place(key: StreamName, place: &str, ttl_ms: i64) -> Option<Self> {
+    pub fn from_place(key: LeaseKey, place: &str, ttl_ms: i64) -> Option<Self> {
         let mut words = place.splitn(3, ' ');
         let port = words.next()?.parse().ok()?;
         let (protocol, ip) = (words.next()?.to_owned(), words.next()?.to_owned());
@@ -113,8 +113,8 @@ pub struct Reported {
 /// What was reported and has not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    all: HashMap<StreamName, Reported>,
-    ends: BTreeSet<(i64, StreamName)>,
+    all: HashMap<LeaseKey, Reported>,
+    ends: BTreeSet<(i64, LeaseKey)>,
     /// How many streams each host has on each port.
     servers: HashMap<String, BTreeMap<u16, usize>>,
 }
@@ -163,7 +163,7 @@ impl Reports {
         }
     }
 
-    pub(crate) fn find(&self, key: &StreamName) -> Option<&Reported> {
+    pub(crate) fn find(&self, key: &LeaseKey) -> Option<&Reported> {
         self.all.get(key)
     }
 
@@ -171,7 +171,7 @@ impl Reports {
         self.all.len()
     }
 
-    pub(crate) fn has_room_for(&self, key: &StreamName) -> bool {
+    pub(crate) fn has_room_for(&self, key: &LeaseKey) -> bool {
         self.all.len() < REPORTS || self.all.contains_key(key)
     }
 
@@ -179,7 +179,7 @@ impl Reports {
         self.servers.get(ip).is_some_and(|ports| ports.len() > 1)
     }
 
-    fn remove(&mut self, key: &StreamName) {
+    fn remove(&mut self, key: &LeaseKey) {
         let Some(old) = self.all.remove(key) else {
             return;
         };
@@ -202,7 +202,7 @@ impl Reports {
 /// What this node was told and the others and the store were not yet.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: BTreeMap<StreamName, (StreamReport, i64)>,
+    waiting: BTreeMap<LeaseKey, (StreamReport, i64)>,
     due_us: Option<i64>,
 }
 
@@ -234,7 +234,7 @@ impl Outbox {
     }
 
     /// Whether a word on this stream is still to go out.
-    pub(crate) fn has(&self, key: &StreamName) -> bool {
+    pub(crate) fn has(&self, key: &LeaseKey) -> bool {
         self.waiting.contains_key(key)
     }
 
@@ -283,7 +283,7 @@ mod tests {
 
     fn report(key: &str, ip: &str, port: u16, ttl_ms: i64) -> StreamReport {
         StreamReport {
-            key: StreamName::new(key).unwrap(),
+            key: LeaseKey::new(key).unwrap(),
             ip: ip.into(),
             port,
             protocol: "rtmp".into(),
@@ -291,8 +291,8 @@ mod tests {
         }
     }
 
-    fn key(text: &str) -> StreamName {
-        StreamName::new(text).unwrap()
+    fn key(text: &str) -> LeaseKey {
+        LeaseKey::new(text).unwrap()
     }
 
     #[test]

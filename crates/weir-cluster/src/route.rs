@@ -7,7 +7,7 @@ use weir_base::{Code, Refusal};
 
 use crate::hash::{hash, stir};
 use crate::limits::{HOPS, UPSTREAMS};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 
 /// Milliseconds an upstream rests after its first failure; twice as long after each further one.
 const REST_MS: i64 = 250;
@@ -92,7 +92,7 @@ impl Router {
     /// owns the stream by the registry yet was asked to pull it, or when there is no upstream.
     pub fn route(
         &self,
-        stream: &StreamName,
+        stream: &LeaseKey,
         owner: Option<&Owner>,
         via: &Via,
         now_us: i64,
@@ -221,7 +221,7 @@ impl std::fmt::Display for Via {
 }
 
 /// Rendezvous hashing: each stream ranks all upstreams, each upstream is first for its share.
-fn spread<'a>(stream: &StreamName, urls: &'a [String]) -> Vec<&'a str> {
+fn spread<'a>(stream: &LeaseKey, urls: &'a [String]) -> Vec<&'a str> {
     let stream = hash(&[stream.as_str().as_bytes()]);
     let mut ranked: Vec<_> = urls
         .iter()
@@ -239,8 +239,8 @@ mod tests {
         Name::new(text).unwrap()
     }
 
-    fn stream(n: usize) -> StreamName {
-        StreamName::new(&format!("live/s{n}")).unwrap()
+    fn stream(n: usize) -> LeaseKey {
+        LeaseKey::new(&format!("live/s{n}")).unwrap()
     }
 
     fn router(parents: &[&str], origins: &[&str]) -> Router {

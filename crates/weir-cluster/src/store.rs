@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::lease::Unreachable;
 use crate::message::Message;
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 use crate::table::{Answer, Op};
@@ -25,7 +25,7 @@ pub trait Store: Send + Sync {
     fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>>;
 
     /// Who holds a lease, for those whose view does not know.
-    fn find(&self, key: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>>;
+    fn find(&self, key: LeaseKey) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>>;
 
     /// Writes a node's record for some heartbeats.
     fn register(&self, record: NodeRecord) -> Waiting<'_, Result<(), Unreachable>>;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::StreamName;
+use crate::name::LeaseKey;
 use crate::record::StreamRecord;
 
 /// One operation on a lease.
@@ -36,7 +36,7 @@ pub enum Op {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The stream.
-    pub key: StreamName,
+    pub key: LeaseKey,
     /// The holder's life.
     pub boot: u64,
     /// The holder's claim.
@@ -59,7 +59,7 @@ pub enum Answer {
 /// Leases with the time they end.
 #[derive(Debug, Clone, Default)]
 pub struct LeaseTable {
-    leases: HashMap<StreamName, (StreamRecord, i64)>,
+    leases: HashMap<LeaseKey, (StreamRecord, i64)>,
     last_epoch: u64,
 }
 
@@ -85,7 +85,7 @@ impl LeaseTable {
     }
 
     /// Who holds it.
-    pub fn find(&self, key: &StreamName, now_ms: i64) -> Option<&StreamRecord> {
+    pub fn find(&self, key: &LeaseKey, now_ms: i64) -> Option<&StreamRecord> {
         let lease = self.leases.get(key).filter(|(_, until)| *until > now_ms)?;
         Some(&lease.0)
     }
@@ -152,7 +152,7 @@ impl LeaseTable {
         Answer::Yours(held.epoch)
     }
 
-    fn live(&mut self, key: &StreamName, now_ms: i64) -> Option<&mut (StreamRecord, i64)> {
+    fn live(&mut self, key: &LeaseKey, now_ms: i64) -> Option<&mut (StreamRecord, i64)> {
         self.leases
             .get_mut(key)
             .filter(|(_, until)| *until > now_ms)
@@ -166,8 +166,8 @@ mod tests {
 
     const TTL_MS: i64 = 6_000;
 
-    fn key() -> StreamName {
-        StreamName::new(":live/demo").unwrap()
+    fn key() -> LeaseKey {
+        LeaseKey::new(":live/demo").unwrap()
     }
 
     fn claim(node: &str, boot: u64, claim: u64, over: u64) -> Op {

@@ -13,7 +13,7 @@ pub use node::{Fill, Health, Node};
 
 use crate::limits::{ASKED_AT_ONCE, NODES, STREAMS};
 use crate::message::{Body, Message};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, Role, StreamRecord};
 use crate::report::{Reported, Reports, StreamReport};
 use index::Groups;
@@ -58,7 +58,7 @@ pub struct View {
     free: Vec<u32>,
     by_id: HashMap<Name, u32>,
     groups: Groups,
-    streams: HashMap<StreamName, Entry>,
+    streams: HashMap<LeaseKey, Entry>,
     /// Lives that said goodbye; a late word of theirs raises nobody.
     departed: VecDeque<(Name, u64)>,
     doubt_since_us: Option<i64>,
@@ -260,7 +260,7 @@ impl View {
 
     /// Who owns a stream: of several claims the one with the highest epoch, and among those that the
     /// store has not confirmed the first by name, until it has.
-    pub fn owner(&self, key: &StreamName) -> Option<&StreamRecord> {
+    pub fn owner(&self, key: &LeaseKey) -> Option<&StreamRecord> {
         let owners = self.streams.get(key)?.owners.iter();
         let nodes = owners.filter_map(|(slot, epoch)| Some((*epoch, self.node_at(*slot)?)));
         let best = nodes.max_by(|(e1, n1), (e2, n2)| e1.cmp(e2).then_with(|| n2.id.cmp(&n1.id)))?;
@@ -268,14 +268,14 @@ impl View {
     }
 
     /// Who pulls a stream and can serve it.
-    pub fn carriers(&self, key: &StreamName) -> impl Iterator<Item = &Node> {
+    pub fn carriers(&self, key: &LeaseKey) -> impl Iterator<Item = &Node> {
         self.carrier_slots(key)
             .iter()
             .filter_map(|slot| self.node_at(*slot))
     }
 
     /// Where somebody last said that a stream is, on a server that is not weir. As of the last tick.
-    pub fn reported(&self, key: &StreamName) -> Option<&Reported> {
+    pub fn reported(&self, key: &LeaseKey) -> Option<&Reported> {
         self.reports.find(key)
     }
 
@@ -285,7 +285,7 @@ impl View {
     }
 
     /// Whether a report of this stream would be believed: there is a bound on how many are.
-    pub fn has_room_for_report(&self, key: &StreamName) -> bool {
+    pub fn has_room_for_report(&self, key: &LeaseKey) -> bool {
         self.reports.has_room_for(key)
     }
 
@@ -319,7 +319,7 @@ impl View {
         &self.config
     }
 
-    pub(crate) fn carrier_slots(&self, key: &StreamName) -> &[u32] {
+    pub(crate) fn carrier_slots(&self, key: &LeaseKey) -> &[u32] {
         self.streams.get(key).map_or(&[], |entry| &entry.carriers)
     }
 
@@ -444,14 +444,14 @@ impl View {
         }
     }
 
-    fn entry(&mut self, key: StreamName) -> Option<&mut Entry> {
+    fn entry(&mut self, key: LeaseKey) -> Option<&mut Entry> {
         if self.streams.len() >= STREAMS && !self.streams.contains_key(&key) {
             return None;
         }
         Some(self.streams.entry(key).or_default())
     }
 
-    fn leave(&mut self, key: &StreamName, act: impl FnOnce(&mut Entry)) {
+    fn leave(&mut self, key: &LeaseKey, act: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.streams.get_mut(key) else {
             return;
         };

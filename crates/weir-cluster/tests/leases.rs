@@ -7,7 +7,7 @@
 use weir_base::Code;
 use weir_cluster::lease::{Batch, Config, Event, Gate, Keeper, Outage, Phase, Unreachable};
 use weir_cluster::table::{Answer, LeaseTable, Op};
-use weir_cluster::{Name, StreamName};
+use weir_cluster::{LeaseKey, Name};
 
 const S: i64 = 1_000_000;
 const TTL_MS: i64 = 6_000;
@@ -90,8 +90,8 @@ impl Stage {
     }
 }
 
-fn key() -> StreamName {
-    StreamName::new(":live/demo").unwrap()
+fn key() -> LeaseKey {
+    LeaseKey::new(":live/demo").unwrap()
 }
 
 fn events(keeper: &mut Keeper) -> Vec<Event> {
@@ -281,7 +281,7 @@ fn renewals_of_many_streams_share_a_call() {
         stage
             .a
             .open(
-                StreamName::new(&format!("live/{n}")).unwrap(),
+                LeaseKey::new(&format!("live/{n}")).unwrap(),
                 0,
                 0,
                 stage.now_us,

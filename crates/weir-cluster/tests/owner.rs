@@ -11,7 +11,7 @@ use weir_cluster::place::{Ask, Purpose, Strategy, place};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_cluster::view::{Config, View};
-use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -82,8 +82,8 @@ fn view() -> View {
     view
 }
 
-fn stream() -> StreamName {
-    StreamName::new("live/demo").unwrap()
+fn stream() -> LeaseKey {
+    LeaseKey::new("live/demo").unwrap()
 }
 
 fn chosen(purpose: Purpose, region: &str, except: &[Name]) -> Vec<(String, bool)> {

@@ -13,7 +13,7 @@ use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_cluster::scale::{self, Bound, History, Policy};
 use weir_cluster::view::{Config, View};
-use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role};
 
 #[derive(Debug, Clone)]
 struct Spec {
@@ -32,8 +32,8 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn stream() -> StreamName {
-    StreamName::new(":live/demo").unwrap()
+fn stream() -> LeaseKey {
+    LeaseKey::new(":live/demo").unwrap()
 }
 
 fn view(specs: &[Spec]) -> View {
@@ -107,7 +107,7 @@ fn node(region: usize, isp: usize, connections: u64) -> Spec {
 }
 
 struct Wants {
-    stream: StreamName,
+    stream: LeaseKey,
     region: Name,
     isp: Name,
 }

@@ -9,7 +9,7 @@ use weir_cluster::lease::Unreachable;
 use weir_cluster::member::{Config, Output};
 use weir_cluster::message::{Body, Message};
 use weir_cluster::report::StreamReport;
-use weir_cluster::{Member, Name, NodeRecord, Role, StreamName};
+use weir_cluster::{LeaseKey, Member, Name, NodeRecord, Role};
 
 const S: i64 = 1_000_000;
 
@@ -32,7 +32,7 @@ fn member(id: &str) -> Member {
 
 fn report(key: &str, ip: &str, ttl_ms: i64) -> StreamReport {
     StreamReport {
-        key: StreamName::new(key).unwrap(),
+        key: LeaseKey::new(key).unwrap(),
         ip: ip.into(),
         port: 1935,
         protocol: "rtmp".into(),
@@ -56,7 +56,7 @@ fn out(member: &mut Member) -> (Vec<Message>, Vec<Vec<StreamReport>>) {
 }
 
 fn at(member: &Member, key: &str) -> Option<String> {
-    let reported = member.view().reported(&StreamName::new(key).unwrap());
+    let reported = member.view().reported(&LeaseKey::new(key).unwrap());
     reported.map(|reported| reported.ip.clone())
 }
 
@@ -141,7 +141,7 @@ fn an_idle_node_tells_since_when_the_store_does_not_take_its_record() {
 #[test]
 fn a_failure_of_leases_is_forgotten_when_there_are_none_and_the_record_is_taken() {
     let mut a = member("a");
-    let key = StreamName::new("live/one").unwrap();
+    let key = LeaseKey::new("live/one").unwrap();
     a.publish(key.clone(), 0, 0, 0).unwrap();
     let fail = |a: &mut Member, now_us| {
         let mut failed = 0;

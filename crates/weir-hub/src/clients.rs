@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::{ClientId, Code, Refusal, limits};
-
-use crate::key::StreamKey;
+use weir_base::{ClientId, Code, Refusal, StreamName, limits};
 
 /// How a client talks to this node. Bounded: used as a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,7 +78,7 @@ pub struct Client {
     /// How it talks.
     pub protocol: Protocol,
     /// Which stream.
-    pub key: StreamKey,
+    pub name: StreamName,
     /// From where, trusted proxies taken into account.
     pub addr: SocketAddr,
     /// Since when, on the node's monotonic clock, in microseconds.
@@ -160,7 +158,7 @@ impl Clients {
         &self,
         role: Role,
         protocol: Protocol,
-        key: StreamKey,
+        name: StreamName,
         addr: SocketAddr,
         now_us: i64,
     ) -> Result<ClientGuard, Refusal> {
@@ -168,7 +166,7 @@ impl Clients {
             id: ClientId::next(),
             role,
             protocol,
-            key,
+            name,
             addr,
             since_us: now_us,
             bytes: AtomicU64::new(0),
@@ -243,10 +241,10 @@ mod tests {
     #[tokio::test]
     async fn a_client_leaves_with_its_guard_and_hears_the_kick() {
         let clients = Clients::default();
-        let key = StreamKey::new("", "live", "a").unwrap();
+        let name = StreamName::new("", "live", "a").unwrap();
         let addr = "127.0.0.1:1".parse().unwrap();
         let guard = clients
-            .enter(Role::Viewer, Protocol::HttpFlv, key, addr, 0)
+            .enter(Role::Viewer, Protocol::HttpFlv, name, addr, 0)
             .unwrap();
         let found = clients.find(guard.id).unwrap();
         found.kick(Code::Operator);

@@ -4,11 +4,10 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use weir_base::Refusal;
 use weir_base::sign::Action;
+use weir_base::{Refusal, StreamName};
 
 use crate::clients::Protocol;
-use crate::key::StreamKey;
 
 /// One question at the door.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +15,7 @@ pub struct Admission<'a> {
     /// Publish or play.
     pub action: Action,
     /// Of which stream.
-    pub key: &'a StreamKey,
+    pub name: &'a StreamName,
     /// The URL's query, decoded.
     pub query: &'a [(String, String)],
     /// The client's address, with trusted proxies taken into account.

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::{Clock, Code, Refusal, limits};
+use weir_base::{Clock, Code, Refusal, StreamName, limits};
 use weir_media::timeline::Timeline;
 
 use crate::clients::{Clients, Protocol, Role};
 use crate::counters::Counters;
 use crate::gate::Grant;
-use crate::key::StreamKey;
 use crate::publisher::Publisher;
 use crate::relay::{self, Relaying};
 use crate::ring::Ring;
@@ -48,8 +47,8 @@ struct Inner {
     clock: Clock,
     clients: Clients,
     counters: Counters,
-    streams: Mutex<HashMap<StreamKey, Arc<Stream>>>,
-    arrivals: Mutex<HashMap<StreamKey, Arrival>>,
+    streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
+    arrivals: Mutex<HashMap<StreamName, Arrival>>,
     waiters: AtomicUsize,
 }
 
@@ -64,7 +63,7 @@ struct Arrival {
 #[derive(Debug, Clone)]
 pub struct PublishRequest {
     /// Under which name.
-    pub key: StreamKey,
+    pub name: StreamName,
     /// How.
     pub protocol: Protocol,
     /// From where.
@@ -151,18 +150,18 @@ impl Hub {
         let now_us = self.0.clock.now_us();
         // Held to the end, so that a sweep cannot forget the stream between finding and filling it.
         let mut streams = self.0.streams.lock();
-        let stream = self.find_or_create(&mut streams, &request.key)?;
+        let stream = self.find_or_create(&mut streams, &request.name)?;
         let client = self.0.clients.enter(
             Role::Publisher,
             request.protocol,
-            request.key.clone(),
+            request.name.clone(),
             request.addr,
             now_us,
         )?;
         let mut state = stream.state.lock();
         if let Some(old) = &state.publisher {
             if !request.grant.takeover && !state.gives_way {
-                return Err(already_live(&request.key, old.addr, old.protocol));
+                return Err(already_live(&request.name, old.addr, old.protocol));
             }
             old.kick(Code::TakenOver);
         }
@@ -184,9 +183,9 @@ impl Hub {
         stream.last_frame_us.store(now_us, Ordering::Release);
         drop(state);
         drop(streams);
-        tracing::info!(stream = %request.key, client = %client.id, protocol = request.protocol.name(), addr = %request.addr, life, "stream begins");
+        tracing::info!(stream = %request.name, client = %client.id, protocol = request.protocol.name(), addr = %request.addr, life, "stream begins");
         stream.changed.notify_waiters();
-        if let Some(arrival) = self.0.arrivals.lock().get(&request.key) {
+        if let Some(arrival) = self.0.arrivals.lock().get(&request.name) {
             arrival.begun.notify_waiters();
         }
         Ok(Publisher::new(
@@ -201,19 +200,19 @@ impl Hub {
     }
 
     /// The stream of this name, live or lingering.
-    pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
-        self.0.streams.lock().get(key).cloned()
+    pub fn find(&self, name: &StreamName) -> Option<Arc<Stream>> {
+        self.0.streams.lock().get(name).cloned()
     }
 
     /// The stream of this name if it is live.
     ///
     /// # Errors
     /// 3002 when it is not, whether it never was or has ended.
-    pub fn find_live(&self, key: &StreamKey) -> Result<Arc<Stream>, Refusal> {
-        match self.find(key) {
+    pub fn find_live(&self, name: &StreamName) -> Result<Arc<Stream>, Refusal> {
+        match self.find(name) {
             Some(stream) if stream.is_live() => Ok(stream),
-            Some(_) => Err(Refusal::new(Code::NotLive, format!("{key} has ended"))),
-            None => Err(Refusal::new(Code::NotLive, format!("{key} is not live"))),
+            Some(_) => Err(Refusal::new(Code::NotLive, format!("{name} has ended"))),
+            None => Err(Refusal::new(Code::NotLive, format!("{name} is not live"))),
         }
     }
 
@@ -221,25 +220,29 @@ impl Hub {
     ///
     /// # Errors
     /// As [`Hub::find_live`]; 5001 when too many wait already.
-    pub async fn wait_live(&self, key: &StreamKey, wait: Duration) -> Result<Arc<Stream>, Refusal> {
-        let found = self.find_live(key);
+    pub async fn wait_live(
+        &self,
+        name: &StreamName,
+        wait: Duration,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let found = self.find_live(name);
         if found.is_ok() || wait.is_zero() {
             return found;
         }
-        let place = WaitingPlace::take(&self.0, key)?;
+        let place = WaitingPlace::take(&self.0, name)?;
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         loop {
             let notified = place.begun.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            let found = self.find_live(key);
+            let found = self.find_live(name);
             if found.is_ok() {
                 return found;
             }
             tokio::select! {
                 () = &mut notified => {}
-                () = &mut deadline => return self.find_live(key),
+                () = &mut deadline => return self.find_live(name),
             }
         }
     }
@@ -247,7 +250,7 @@ impl Hub {
     /// All streams, live and lingering, by name.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
         let mut all = self.unsorted();
-        all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
@@ -267,7 +270,7 @@ impl Hub {
                 if silent_us >= config.idle_timeout_us {
                     // Ended here and now: viewers are told even if the publisher's task is stuck.
                     publisher.kick(Code::NoData);
-                    tracing::info!(stream = %stream.key, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
+                    tracing::info!(stream = %stream.name, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
                     state.publisher = None;
                     state.ended = Some(Ended {
                         code: Code::NoData,
@@ -294,10 +297,10 @@ impl Hub {
 
     fn find_or_create(
         &self,
-        streams: &mut HashMap<StreamKey, Arc<Stream>>,
-        key: &StreamKey,
+        streams: &mut HashMap<StreamName, Arc<Stream>>,
+        name: &StreamName,
     ) -> Result<Arc<Stream>, Refusal> {
-        if let Some(stream) = streams.get(key) {
+        if let Some(stream) = streams.get(name) {
             return Ok(stream.clone());
         }
         if streams.len() >= limits::STREAMS {
@@ -312,11 +315,11 @@ impl Hub {
         })?;
         let config = self.0.config.lock();
         let stream = Arc::new(Stream::new(
-            key.clone(),
+            name.clone(),
             Ring::new(config.ring_us, config.ring_bytes),
             u64::from_be_bytes(timeline),
         ));
-        streams.insert(key.clone(), stream.clone());
+        streams.insert(name.clone(), stream.clone());
         Ok(stream)
     }
 
@@ -338,38 +341,38 @@ impl Hub {
     fn forget(&self, stream: &Arc<Stream>) {
         let mut streams = self.0.streams.lock();
         if !stream.is_live() {
-            streams.remove(&stream.key);
+            streams.remove(&stream.name);
             stream.changed.notify_waiters();
         }
     }
 }
 
 /// The refusal of a second publisher.
-pub fn already_live(key: &StreamKey, addr: SocketAddr, protocol: Protocol) -> Refusal {
+pub fn already_live(name: &StreamName, addr: SocketAddr, protocol: Protocol) -> Refusal {
     let from = addr.ip();
-    let words = format!("{key} is live from {from} over {}", protocol.name());
+    let words = format!("{name} is live from {from} over {}", protocol.name());
     Refusal::new(Code::AlreadyPublishing, words)
 }
 
 /// A viewer's place among those who wait; dropped with the request, however that ends.
 struct WaitingPlace<'a> {
     inner: &'a Inner,
-    key: &'a StreamKey,
+    name: &'a StreamName,
     begun: Arc<Notify>,
 }
 
 impl<'a> WaitingPlace<'a> {
-    fn take(inner: &'a Inner, key: &'a StreamKey) -> Result<Self, Refusal> {
+    fn take(inner: &'a Inner, name: &'a StreamName) -> Result<Self, Refusal> {
         if inner.waiters.fetch_add(1, Ordering::Relaxed) >= limits::WAITERS {
             inner.waiters.fetch_sub(1, Ordering::Relaxed);
             let why = "too many viewers wait for streams to begin";
             return Err(Refusal::new(Code::Overloaded, why));
         }
         let mut arrivals = inner.arrivals.lock();
-        let arrival = arrivals.entry(key.clone()).or_default();
+        let arrival = arrivals.entry(name.clone()).or_default();
         arrival.waiting += 1;
         let begun = arrival.begun.clone();
-        Ok(Self { inner, key, begun })
+        Ok(Self { inner, name, begun })
     }
 }
 
@@ -377,10 +380,10 @@ impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.inner.waiters.fetch_sub(1, Ordering::Relaxed);
         let mut arrivals = self.inner.arrivals.lock();
-        if let Some(arrival) = arrivals.get_mut(self.key) {
+        if let Some(arrival) = arrivals.get_mut(self.name) {
             arrival.waiting -= 1;
             if arrival.waiting == 0 {
-                arrivals.remove(self.key);
+                arrivals.remove(self.name);
             }
         }
     }

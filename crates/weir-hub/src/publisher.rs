@@ -166,7 +166,7 @@ impl Publisher {
             if let Some(correction) = placed.correction {
                 stats.corrections += 1;
                 if stats.corrections <= LOGGED_CORRECTIONS {
-                    tracing::warn!(stream = %self.stream.key, code = Code::BadTimestamps.number(), ?correction, track = ?frame.track, "timestamp corrected");
+                    tracing::warn!(stream = %self.stream.name, code = Code::BadTimestamps.number(), ?correction, track = ?frame.track, "timestamp corrected");
                 }
             }
         }
@@ -310,7 +310,7 @@ impl Drop for Publisher {
             at_us: self.clock.now_us(),
         });
         drop(state);
-        tracing::info!(stream = %self.stream.key, client = %self.client.id, code = code.number(), "stream ended: {}", code.entry().message);
+        tracing::info!(stream = %self.stream.name, client = %self.client.id, code = code.number(), "stream ended: {}", code.entry().message);
         self.stream.changed.notify_waiters();
     }
 }

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::Code;
+use weir_base::{Code, StreamName};
 use weir_media::{Item, TrackKind};
 
 use crate::clients::{Client, Protocol};
-use crate::key::StreamKey;
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
 
@@ -19,7 +18,7 @@ use crate::stats::{SenderStats, StreamStats};
 #[derive(Debug)]
 pub struct Stream {
     /// Its name.
-    pub key: StreamKey,
+    pub name: StreamName,
     /// What it said lately.
     pub ring: Ring,
     pub(crate) state: Mutex<State>,
@@ -154,13 +153,13 @@ pub struct PublisherInfo {
 }
 
 impl Stream {
-    pub(crate) fn new(key: StreamKey, ring: Ring, timeline: u64) -> Self {
+    pub(crate) fn new(name: StreamName, ring: Ring, timeline: u64) -> Self {
         let state = State {
             timeline,
             ..State::default()
         };
         Self {
-            key,
+            name,
             ring,
             state: Mutex::new(state),
             stats: Mutex::default(),

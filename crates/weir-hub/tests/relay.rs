@@ -12,11 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use weir_base::{Clock, Code, Refusal};
+use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{
-    Config, Grant, Hold, Hub, Protocol, Publisher, ReadOutcome, RelayBegin, Stream, StreamKey,
-};
+use weir_hub::{Config, Grant, Hold, Hub, Protocol, Publisher, ReadOutcome, RelayBegin, Stream};
 use weir_media::flv::RawFrame;
 use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec, VideoTrack};
 
@@ -68,7 +66,7 @@ impl Node {
     }
 
     fn stream(&self) -> Arc<Stream> {
-        self.hub.find(&key()).unwrap()
+        self.hub.find(&name()).unwrap()
     }
 
     fn items(&self) -> Vec<Item> {
@@ -103,13 +101,13 @@ impl Node {
     }
 }
 
-fn key() -> StreamKey {
-    StreamKey::new("", "live", "a").unwrap()
+fn name() -> StreamName {
+    StreamName::new("", "live", "a").unwrap()
 }
 
 fn request(protocol: Protocol, gives_way: bool) -> PublishRequest {
     PublishRequest {
-        key: key(),
+        name: name(),
         protocol,
         addr: "10.0.0.1:1000".parse().unwrap(),
         grant: Grant {
@@ -582,7 +580,7 @@ struct Pull {
 
 impl Pull {
     fn open(upstream: &Node, node: &Node) -> Option<Self> {
-        let source = upstream.hub.find(&key())?;
+        let source = upstream.hub.find(&name())?;
         let (join, timeline) = source.newest_join()?;
         let mut publisher = node
             .relay_from(RelayBegin {
@@ -672,7 +670,7 @@ proptest! {
                     }
                 }
             }
-            if node.hub.find(&key()).is_some() {
+            if node.hub.find(&name()).is_some() {
                 check(&node.items());
             }
         }

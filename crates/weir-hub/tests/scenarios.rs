@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use weir_base::{Clock, Code, Refusal};
+use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Config, Grant, Hub, Protocol, Publisher, ReadOutcome, Stream, StreamKey};
+use weir_hub::{Config, Grant, Hub, Protocol, Publisher, ReadOutcome, Stream};
 use weir_media::flv::RawFrame;
 use weir_media::{Frame, FrameKind, Item, TrackKind, Tracks, VideoCodec, VideoTrack};
 
@@ -47,7 +47,7 @@ impl House {
 
     fn publish(&self, name: &str, takeover: bool) -> Result<Publisher, Refusal> {
         let publisher = self.hub.publish(PublishRequest {
-            key: key(name),
+            name: key(name),
             protocol: Protocol::Rtmp,
             addr: "10.0.0.1:1000".parse().unwrap(),
             grant: Grant {
@@ -94,8 +94,8 @@ impl House {
     }
 }
 
-fn key(name: &str) -> StreamKey {
-    StreamKey::new("", "live", name).unwrap()
+fn key(name: &str) -> StreamName {
+    StreamName::new("", "live", name).unwrap()
 }
 
 fn tracks() -> Arc<Tracks> {

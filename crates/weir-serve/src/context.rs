@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use weir_base::sign::Action;
-use weir_base::{Refusal, Shutdown, Tasks};
+use weir_base::{Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::place::Purpose;
 use weir_cluster::route::Via;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher, StreamKey};
+use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher};
 
 use crate::config::Config;
 use crate::deliver::Pool;
@@ -61,14 +61,14 @@ impl Context {
     ///
     /// # Errors
     /// The gatekeeper's refusal, 4009 while draining (5004 where another node takes the client), 3001/2002 for impossible names.
-    pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
+    pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
         if self.shutdown.is_draining() {
-            let key = self.stream_key(asked)?;
+            let name = self.stream_name(asked)?;
             let purpose = match asked.action {
                 Action::Publish => Purpose::Publish,
                 Action::Play => Purpose::Play,
             };
-            return Err(self.node.draining(&key, purpose, asked.protocol));
+            return Err(self.node.draining(&name, purpose, asked.protocol));
         }
         self.admit_again(asked).await
     }
@@ -78,11 +78,11 @@ impl Context {
     ///
     /// # Errors
     /// The gatekeeper's refusal, 3001/2002 for impossible names.
-    pub async fn admit_again(&self, asked: &Asked<'_>) -> Result<(StreamKey, Grant), Refusal> {
-        let key = self.stream_key(asked)?;
+    pub async fn admit_again(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
+        let name = self.stream_name(asked)?;
         let admission = Admission {
             action: asked.action,
-            key: &key,
+            name: &name,
             query: asked.query,
             ip: asked.ip,
             protocol: asked.protocol,
@@ -92,15 +92,15 @@ impl Context {
         if grant.ask_origin {
             grant = self.node.admit(self, &admission, &Via::default()).await?;
         }
-        Ok((key, grant))
+        Ok((name, grant))
     }
 
     /// The stream that a request names, whoever asks.
     ///
     /// # Errors
     /// 3001/2002 for impossible names.
-    pub fn stream_key(&self, asked: &Asked<'_>) -> Result<StreamKey, Refusal> {
-        StreamKey::new(&self.vhost(asked), asked.app, asked.stream)
+    pub fn stream_name(&self, asked: &Asked<'_>) -> Result<StreamName, Refusal> {
+        StreamName::new(&self.vhost(asked), asked.app, asked.stream)
     }
 
     /// Begins a stream of a client that was admitted: this node owns it, or hands it on to one that does.
@@ -114,7 +114,7 @@ impl Context {
             .node
             .reserve(
                 self,
-                &request.key,
+                &request.name,
                 &request.grant,
                 (request.protocol, &via),
                 0,

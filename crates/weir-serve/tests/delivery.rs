@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use weir_base::{Clock, Code, Shutdown, Tasks};
+use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, Protocol, Publisher, Role, StreamKey};
+use weir_hub::{Grant, Hub, Protocol, Publisher, Role};
 use weir_media::amf::Value;
 use weir_media::flv::write::{put_file_header, put_tag};
 use weir_media::flv::{RawFrame, Reader, TAG_VIDEO};
@@ -90,7 +90,7 @@ impl House {
 
     fn publish(&self) -> Publisher {
         let publisher = self.hub.publish(PublishRequest {
-            key: StreamKey::new("", "live", "s").unwrap(),
+            name: StreamName::new("", "live", "s").unwrap(),
             protocol: Protocol::Rtmp,
             addr: "127.0.0.1:1".parse().unwrap(),
             grant: Grant::default(),
@@ -115,10 +115,13 @@ impl House {
             .unwrap();
         ours.set_nonblocking(true).unwrap();
         let stream = publisher.stream().clone();
-        let client =
-            self.hub
-                .clients()
-                .enter(Role::Viewer, Protocol::HttpFlv, stream.key.clone(), addr, 0);
+        let client = self.hub.clients().enter(
+            Role::Viewer,
+            Protocol::HttpFlv,
+            stream.name.clone(),
+            addr,
+            0,
+        );
         let viewer = NewViewer {
             sink: Sink::Socket(mio::net::TcpStream::from_std(ours)),
             client: client.unwrap(),

@@ -17,8 +17,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{Caller, ClusterApi, Dispatcher};
-use weir_base::{Clock, Code, Shutdown, Tasks};
-use weir_hub::{Hub, StreamKey};
+use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
+use weir_hub::Hub;
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::{ApiService, ClientAddr};
@@ -328,6 +328,6 @@ pub(crate) fn admin_token(data: &Path) -> anyhow::Result<String> {
 }
 
 /// A stream's key: used by `weir key`.
-pub(crate) fn stream_key(data: &Path, key: &StreamKey) -> anyhow::Result<String> {
-    Ok(Secrets::read(data)?.stream_key(key.vhost(), key.app(), key.stream()))
+pub(crate) fn stream_key(data: &Path, name: &StreamName) -> anyhow::Result<String> {
+    Ok(Secrets::read(data)?.stream_key(name.vhost(), name.app(), name.stream()))
 }

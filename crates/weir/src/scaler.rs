@@ -25,7 +25,7 @@ use weir_cluster::lease::Phase;
 use weir_cluster::run::Cluster;
 use weir_cluster::scale::{self, Policy};
 use weir_cluster::view::Node;
-use weir_cluster::{Member, Name, StreamName, View};
+use weir_cluster::{LeaseKey, Member, Name, View};
 
 use crate::config::{Config, Provider as Kind, Sources};
 use audit::Audit;
@@ -127,7 +127,7 @@ impl Scaler {
             interval_us: settings.interval_ms.saturating_mul(1000),
         }));
         if !settings.pools.is_empty() {
-            let office = StreamName::new(OFFICE).context("the office has no name")?;
+            let office = LeaseKey::new(OFFICE).context("the office has no name")?;
             parts.tasks.spawn("scaler", scaler.clone().run(office));
         }
         Ok(scaler)
@@ -151,7 +151,7 @@ impl Scaler {
             .collect()
     }
 
-    async fn run(self, office: StreamName) {
+    async fn run(self, office: LeaseKey) {
         let (reports, mut heard) = mpsc::channel(REPORTS);
         let mut seat = Seat::new(office);
         let mut tick_at_us = self.0.clock.now_us();
@@ -265,13 +265,13 @@ impl Scaler {
 
 /// The office of the one who acts.
 struct Seat {
-    office: StreamName,
+    office: LeaseKey,
     held: bool,
     claim_at_us: i64,
 }
 
 impl Seat {
-    fn new(office: StreamName) -> Self {
+    fn new(office: LeaseKey) -> Self {
         Self {
             office,
             held: false,

@@ -182,7 +182,7 @@ impl Dispatcher {
         let count = self.asks.fetch_add(1, Ordering::Relaxed);
         let ask = Ask {
             purpose: wanted.purpose,
-            stream: wanted.name.as_ref(),
+            stream: wanted.key.as_ref(),
             protocols: &wanted.transports,
             region: wanted.whereabouts.region.as_ref(),
             isp: wanted.whereabouts.isp.as_ref(),
@@ -288,9 +288,9 @@ pub(crate) fn another(view: &View) -> Option<String> {
 
 /// An answer with URLs in it.
 fn told(view: &View, wanted: &Wanted, answer: place::Answer, good_for_ms: i64) -> Place {
-    let key = wanted.key.as_ref();
-    let name = key.map(|key| (key.app(), key.stream()));
-    let url = |form: Form, base: &str| form.url(base, name, &wanted.query);
+    let name = wanted.name.as_ref();
+    let path = name.map(|name| (name.app(), name.stream()));
+    let url = |form: Form, base: &str| form.url(base, path, &wanted.query);
     let speaks = |form: &&Form| form.transports(wanted.tls).contains(&answer.protocol);
     let form = wanted.forms.iter().find(speaks).copied();
     // `transports` come of `forms`, so one of them speaks what was found.

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::geo::Whereabouts;
 use weir_cluster::limits::PLACES;
 use weir_cluster::place::Purpose;
-use weir_cluster::{Name, Protocol as Transport, StreamName};
-use weir_hub::StreamKey;
+use weir_cluster::{LeaseKey, Name, Protocol as Transport};
 
 use super::form::Form;
 
@@ -51,9 +50,9 @@ pub(crate) struct Wanted {
     /// To do what.
     pub(crate) purpose: Purpose,
     /// Which stream; chat may do without.
-    pub(crate) key: Option<StreamKey>,
-    /// The same for the registry.
     pub(crate) name: Option<StreamName>,
+    /// The key of its lease.
+    pub(crate) key: Option<LeaseKey>,
     /// How, best first.
     pub(crate) forms: Vec<Form>,
     /// Only with TLS, or only without.
@@ -94,16 +93,11 @@ impl Wish {
         }
     }
 
-    /// Checks it. `vhosts` are those that count; `name` writes a key as the registry does.
+    /// Checks it. `vhosts` are those that count.
     ///
     /// # Errors
     /// 4004 for what makes no sense, 3001/2002 for impossible names.
-    pub(crate) fn check(
-        self,
-        purpose: Purpose,
-        vhosts: &[String],
-        name: impl Fn(&StreamKey) -> Result<StreamName, Refusal>,
-    ) -> Result<Wanted, Refusal> {
+    pub(crate) fn check(self, purpose: Purpose, vhosts: &[String]) -> Result<Wanted, Refusal> {
         let forms = forms(purpose, &self.protocols)?;
         if self.except.len() > MAX_EXCEPT {
             return Err(wrong(format!("except names more than {MAX_EXCEPT} nodes")));
@@ -115,10 +109,10 @@ impl Wish {
         }
         let vhost = known_vhost(&self.vhost, vhosts);
         let nameless = purpose == Purpose::Chat && self.app.is_empty() && self.stream.is_empty();
-        let key = if nameless {
+        let name = if nameless {
             None
         } else {
-            Some(StreamKey::new(&vhost, &self.app, &self.stream)?)
+            Some(StreamName::new(&vhost, &self.app, &self.stream)?)
         };
         let mut transports = Vec::new();
         for form in &forms {
@@ -130,9 +124,9 @@ impl Wish {
         }
         Ok(Wanted {
             purpose,
-            name: key.as_ref().map(name).transpose()?,
+            key: name.as_ref().map(LeaseKey::of).transpose()?,
             query: with_vhost(self.query, &vhost),
-            key,
+            name,
             forms,
             tls: self.tls,
             transports,
@@ -163,9 +157,9 @@ fn forms(purpose: Purpose, asked: &[String]) -> Result<Vec<Form>, Refusal> {
         return Ok(known.to_vec());
     }
     let mut forms = Vec::new();
-    for name in asked.iter().take(MAX_PROTOCOLS) {
+    for key in asked.iter().take(MAX_PROTOCOLS) {
         // A newer client may know more protocols than this node.
-        let form = known.iter().copied().find(|form| form.name() == name);
+        let form = known.iter().copied().find(|form| form.name() == key);
         if let Some(form) = form.filter(|form| !forms.contains(form)) {
             forms.push(form);
         }
@@ -182,8 +176,8 @@ fn with_vhost(mut query: String, vhost: &str) -> String {
     if vhost.is_empty() {
         return query;
     }
-    let said = form_urlencoded::parse(query.as_bytes())
-        .any(|(name, _)| name == "vhost" || name == "domain");
+    let said =
+        form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == "vhost" || key == "domain");
     if !said {
         let pair = form_urlencoded::Serializer::new(String::new())
             .append_pair("vhost", vhost)
@@ -207,8 +201,7 @@ mod tests {
     use super::*;
 
     fn check(json: &str, purpose: Purpose) -> Result<Wanted, Refusal> {
-        let name = |key: &StreamKey| Ok(StreamName::new(&key.to_string()).unwrap());
-        Wish::read(json.as_bytes())?.check(purpose, &["school.example".to_owned()], name)
+        Wish::read(json.as_bytes())?.check(purpose, &["school.example".to_owned()])
     }
 
     #[test]
@@ -222,7 +215,7 @@ mod tests {
             Transport::Rtmps,
         ];
         assert_eq!(wanted.transports, all);
-        assert_eq!(wanted.name.unwrap().as_str(), "live/a");
+        assert_eq!(wanted.key.unwrap().as_str(), "live/a");
     }
 
     #[test]
@@ -241,7 +234,7 @@ mod tests {
         let with = |vhost: &str, query: &str| {
             let json = format!(r#"{{"app":"a","stream":"b","vhost":"{vhost}","query":"{query}"}}"#);
             let wanted = check(&json, Purpose::Play).unwrap();
-            (wanted.name.unwrap().to_string(), wanted.query)
+            (wanted.key.unwrap().to_string(), wanted.query)
         };
         let own = "school.example:a/b".to_owned();
         assert_eq!(
@@ -265,13 +258,13 @@ mod tests {
         assert_eq!(code(json), Code::ProtocolError);
         let json = r#"{"app":"a","stream":"b","protocols":["slsp"]}"#;
         assert_eq!(code(json), Code::ProtocolError);
-        let json = r#"{"app":"a","stream":"b","except":["no such:name"]}"#;
+        let json = r#"{"app":"a","stream":"b","except":["no such:key"]}"#;
         assert_eq!(code(json), Code::ProtocolError);
     }
 
     #[test]
     fn chat_may_do_without_a_stream() {
-        assert!(check("{}", Purpose::Chat).unwrap().key.is_none());
+        assert!(check("{}", Purpose::Chat).unwrap().name.is_none());
         assert!(check("{}", Purpose::Play).is_err());
     }
 

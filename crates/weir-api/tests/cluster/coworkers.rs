@@ -2,12 +2,12 @@
 
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
-use weir_base::Code;
+use weir_base::{Code, StreamName};
 use weir_cluster::Role;
 use weir_cluster::record::Scope;
+use weir_hub::Protocol;
 use weir_hub::gate::Grant;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Protocol, StreamKey};
 
 use crate::world::{Answered, NODE, World, record, request, with_token};
 
@@ -28,7 +28,7 @@ fn origin() -> World {
 
 fn publish(world: &World, protocol: Protocol) -> weir_hub::Publisher {
     let request = PublishRequest {
-        key: StreamKey::new("", "live", "livestream").unwrap(),
+        name: StreamName::new("", "live", "livestream").unwrap(),
         protocol,
         addr: "10.0.0.9:5".parse().unwrap(),
         grant: Grant::default(),

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use weir_api::{
     AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
 };
-use weir_base::{Clock, Refusal, Shutdown, Tasks};
+use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::geo::CidrTable;
 use weir_cluster::lease::Unreachable;
 use weir_cluster::local::{LocalBus, LocalStore};
@@ -21,8 +21,8 @@ use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::{Everything, Store, Waiting};
 use weir_cluster::table::{Answer, Op};
-use weir_cluster::{Name, NodeRecord, Protocol, Role, StreamName, StreamRecord};
-use weir_hub::{Hub, StreamKey, hub};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_hub::{Hub, hub};
 
 pub(crate) const TOKEN: &str = "the admin token";
 /// What a node of the cluster sends in these tests, followed by what it asks for.
@@ -56,8 +56,8 @@ pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub(crate) fn stream(text: &str) -> StreamName {
-    StreamName::new(text).unwrap()
+pub(crate) fn stream(text: &str) -> LeaseKey {
+    LeaseKey::new(text).unwrap()
 }
 
 pub(crate) fn rules() -> DispatchRules {
@@ -145,7 +145,6 @@ impl World {
                 cluster: cluster.clone(),
                 name: "weir".into(),
                 dispatcher: dispatcher.clone(),
-                stream_name,
                 is_node: Box::new(|target, proof| {
                     proof.and_then(|p| p.strip_prefix(NODE)) == Some(target)
                 }),
@@ -259,10 +258,6 @@ pub(crate) fn live() -> Value {
     json!({ "app": "live", "stream": "a" })
 }
 
-fn stream_name(key: &StreamKey) -> Result<StreamName, Refusal> {
-    Ok(stream(&key.to_string().replace(' ', "%20")))
-}
-
 fn facts(app: &str) -> AppFacts {
     AppFacts {
         app: app.to_owned(),
@@ -282,7 +277,7 @@ impl Store for Away {
         Box::pin(std::future::ready(Err(Unreachable)))
     }
 
-    fn find(&self, _: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
+    fn find(&self, _: LeaseKey) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
         Box::pin(std::future::ready(Err(Unreachable)))
     }
 

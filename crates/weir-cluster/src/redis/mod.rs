@@ -32,7 +32,7 @@ pub use url::{Files, Servers, Target, UrlError};
 use crate::lease::Unreachable;
 use crate::limits::{NODES, REPORTS, STREAMS};
 use crate::message::Message;
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
@@ -228,14 +228,14 @@ impl Inner {
         });
         let nodes = nodes.await?;
         let streams = self.pages("leases", "lease", STREAMS, |key, text, _| {
-            read_lease(&StreamName::new(key).ok()?, text)
+            read_lease(&LeaseKey::new(key).ok()?, text)
         });
         Ok((nodes, streams.await?))
     }
 
     async fn reports(&self) -> Result<Vec<StreamReport>, Unreachable> {
         self.pages("reports", "report", REPORTS, |key, place, ttl_ms| {
-            StreamReport::from_place(StreamName::new(key).ok()?, place, ttl_ms)
+            StreamReport::from_place(LeaseKey::new(key).ok()?, place, ttl_ms)
         })
         .await
     }
@@ -369,7 +369,7 @@ impl Store for Redis {
         Box::pin(async move { self.0.leases(&ops).await })
     }
 
-    fn find(&self, key: StreamName) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
+    fn find(&self, key: LeaseKey) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>> {
         Box::pin(async move {
             let names = std::iter::once(key.as_str());
             let values = self.0.values("lease", names).await?;
@@ -419,7 +419,7 @@ fn triple(held: &Held) -> (u64, u64, u64) {
     (held.boot, held.claim, held.epoch)
 }
 
-fn read_answer(key: &StreamName, text: &str) -> Option<Answer> {
+fn read_answer(key: &LeaseKey, text: &str) -> Option<Answer> {
     match text.split_at_checked(1)? {
         ("Y", epoch) => Some(Answer::Yours(epoch.parse().ok()?)),
         ("T", lease) => Some(Answer::Theirs(read_lease(key, lease)?)),
@@ -429,7 +429,7 @@ fn read_answer(key: &StreamName, text: &str) -> Option<Answer> {
 }
 
 /// `epoch boot claim over since_ms node`.
-fn read_lease(key: &StreamName, text: &str) -> Option<StreamRecord> {
+fn read_lease(key: &LeaseKey, text: &str) -> Option<StreamRecord> {
     let mut words = text.split(' ');
     let mut number = || words.next()?.parse::<u64>().ok();
     let (epoch, boot, claim, over) = (number()?, number()?, number()?, number()?);

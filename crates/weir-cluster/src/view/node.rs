@@ -6,7 +6,7 @@ use super::{Config, index};
 use crate::fill::{self, Dimension};
 use crate::limits::{RETIRED_BOOTS, STREAMS_PER_NODE};
 use crate::message::{Body, Message, carried_digest, owned_digest};
-use crate::name::{Name, StreamName};
+use crate::name::{LeaseKey, Name};
 use crate::record::{Load, NodeRecord, Role, StreamRecord};
 
 /// Whether a node is heard of.
@@ -44,8 +44,8 @@ pub struct Node {
     pub seen_us: i64,
     pub(super) retired: VecDeque<u64>,
     pub(super) asked_us: i64,
-    pub(super) owns: HashMap<StreamName, StreamRecord>,
-    carries: HashSet<StreamName>,
+    pub(super) owns: HashMap<LeaseKey, StreamRecord>,
+    carries: HashSet<LeaseKey>,
     seq: u64,
     digest: u64,
     want_since_us: Option<i64>,
@@ -59,10 +59,10 @@ pub(super) enum Applied {
         Vec<(Role, Option<Name>, Option<Name>)>,
         Vec<(Role, Option<Name>, Option<Name>)>,
     ),
-    Owns(StreamName, u64),
-    Ends(StreamName),
-    Carries(StreamName),
-    Drops(StreamName),
+    Owns(LeaseKey, u64),
+    Ends(LeaseKey),
+    Carries(LeaseKey),
+    Drops(LeaseKey),
 }
 
 /// Parts of a snapshot that is not whole yet.
@@ -70,7 +70,7 @@ pub(super) enum Applied {
 struct Staging {
     seq: u64,
     parts: u32,
-    got: BTreeMap<u32, (Vec<StreamRecord>, Vec<StreamName>)>,
+    got: BTreeMap<u32, (Vec<StreamRecord>, Vec<LeaseKey>)>,
 }
 
 impl Node {
@@ -99,12 +99,12 @@ impl Node {
     }
 
     /// Streams it pulls and can serve.
-    pub fn carries(&self) -> impl Iterator<Item = &StreamName> {
+    pub fn carries(&self) -> impl Iterator<Item = &LeaseKey> {
         self.carries.iter()
     }
 
     /// Whether it can serve a stream without asking another: it owns it or carries it.
-    pub fn has(&self, key: &StreamName) -> bool {
+    pub fn has(&self, key: &LeaseKey) -> bool {
         self.carries.contains(key) || self.owns.contains_key(key)
     }
 
@@ -334,21 +334,21 @@ impl Node {
         }
     }
 
-    fn end(&mut self, key: &StreamName, effects: &mut Vec<Applied>) {
+    fn end(&mut self, key: &LeaseKey, effects: &mut Vec<Applied>) {
         if let Some(old) = self.owns.remove(key) {
             self.digest ^= owned_digest(&old);
             effects.push(Applied::Ends(key.clone()));
         }
     }
 
-    fn carry(&mut self, key: StreamName, effects: &mut Vec<Applied>) {
+    fn carry(&mut self, key: LeaseKey, effects: &mut Vec<Applied>) {
         if self.carries.len() < STREAMS_PER_NODE && self.carries.insert(key.clone()) {
             self.digest ^= carried_digest(&key);
             effects.push(Applied::Carries(key));
         }
     }
 
-    fn drop_carried(&mut self, key: &StreamName, effects: &mut Vec<Applied>) {
+    fn drop_carried(&mut self, key: &LeaseKey, effects: &mut Vec<Applied>) {
         if self.carries.remove(key) {
             self.digest ^= carried_digest(key);
             effects.push(Applied::Drops(key.clone()));

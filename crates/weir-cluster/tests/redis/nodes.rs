@@ -11,7 +11,7 @@ use weir_cluster::record::{Capacity, Load};
 use weir_cluster::redis::Redis;
 use weir_cluster::report::StreamReport;
 use weir_cluster::run::Cluster;
-use weir_cluster::{Member, Name, NodeRecord, Role, StreamName};
+use weir_cluster::{LeaseKey, Member, Name, NodeRecord, Role};
 
 /// One node.
 pub(crate) struct Running {
@@ -25,8 +25,8 @@ pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub(crate) fn stream(text: &str) -> StreamName {
-    StreamName::new(text).unwrap()
+pub(crate) fn stream(text: &str) -> LeaseKey {
+    LeaseKey::new(text).unwrap()
 }
 
 pub(crate) fn record(id: &str, boot: u64) -> NodeRecord {

@@ -10,7 +10,7 @@ mod world;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weir_cluster::StreamName;
+use weir_cluster::LeaseKey;
 use world::{MS, S, Sim};
 
 const NODES: usize = 50;
@@ -181,7 +181,7 @@ fn heal(sim: &mut Sim) {
 }
 
 /// Two nodes that serve one stream, and since when.
-type Since = HashMap<(StreamName, usize, usize), i64>;
+type Since = HashMap<(LeaseKey, usize, usize), i64>;
 
 /// What must hold at all times, and since when something has not.
 #[derive(Default)]
@@ -189,7 +189,7 @@ struct Watch {
     twice_confirmed: Since,
     twice_reachable: Since,
     /// Streams with one owner that the store confirmed, and since when.
-    settled: HashMap<StreamName, (usize, i64)>,
+    settled: HashMap<LeaseKey, (usize, i64)>,
 }
 
 impl Watch {
@@ -274,7 +274,7 @@ impl Watch {
 }
 
 /// No two of these serve together for longer than the term of a lease.
-fn within_ttl(since: &mut Since, now_us: i64, key: &StreamName, serving: &[usize], how: &str) {
+fn within_ttl(since: &mut Since, now_us: i64, key: &LeaseKey, serving: &[usize], how: &str) {
     since.retain(|(k, a, b), _| k != key || (serving.contains(a) && serving.contains(b)));
     for (at, a) in serving.iter().enumerate() {
         for b in &serving[at + 1..] {

@@ -9,7 +9,7 @@ use weir_cluster::member::{Config, Member, Output};
 use weir_cluster::message::Message;
 use weir_cluster::record::{Capacity, Load, NodeRecord, Role, StreamRecord};
 use weir_cluster::table::{Answer, LeaseTable, Op};
-use weir_cluster::{Name, StreamName};
+use weir_cluster::{LeaseKey, Name};
 
 pub(crate) const MS: i64 = 1_000;
 pub(crate) const S: i64 = 1_000_000;
@@ -48,7 +48,7 @@ pub(crate) struct Sim {
     pub(crate) dice: Dice,
     pub(crate) nodes: Vec<SimNode>,
     pub(crate) store: SimStore,
-    pub(crate) streams: Vec<StreamName>,
+    pub(crate) streams: Vec<LeaseKey>,
     /// Messages lost, one in so many; 0 for none.
     pub(crate) loss: usize,
     /// The longest a message or call takes; in `trouble` one in fifty twenty times as long.
@@ -66,7 +66,7 @@ pub(crate) struct SimNode {
     /// Its monotonic clock: another start, and a little faster or slower.
     offset_us: i64,
     rate_permille: i64,
-    pub(crate) gates: BTreeMap<StreamName, (Gate, i64)>,
+    pub(crate) gates: BTreeMap<LeaseKey, (Gate, i64)>,
     /// Neither bus nor store reach it.
     pub(crate) cut_until_us: i64,
     /// The bus does not reach it, though it is heard itself.
@@ -83,7 +83,7 @@ pub(crate) struct SimStore {
     pub(crate) clock_offset_ms: i64,
     pub(crate) down_until_us: i64,
     /// The latest grant of each stream: a shadow of what the table should hold.
-    granted: HashMap<StreamName, (u64, u64, u64)>,
+    granted: HashMap<LeaseKey, (u64, u64, u64)>,
     pub(crate) calls: u64,
 }
 
@@ -105,7 +105,7 @@ impl Sim {
                 ..SimStore::default()
             },
             streams: (0..streams)
-                .map(|n| StreamName::new(&format!(":live/s{n}")).unwrap())
+                .map(|n| LeaseKey::new(&format!(":live/s{n}")).unwrap())
                 .collect(),
             loss: 0,
             delay_us: 40 * MS,
@@ -215,7 +215,7 @@ impl Sim {
     }
 
     /// Whether frames of this stream go out of this node now, and whether the store's word covers it.
-    pub(crate) fn serves(&self, n: usize, key: &StreamName) -> Option<bool> {
+    pub(crate) fn serves(&self, n: usize, key: &LeaseKey) -> Option<bool> {
         let node = &self.nodes[n];
         let (gate, _) = node.gates.get(key)?;
         let member = node.member.as_ref()?;
@@ -223,7 +223,7 @@ impl Sim {
         open.then(|| member.leases().is_confirmed(key, self.local_us(n)))
     }
 
-    pub(crate) fn publish(&mut self, n: usize, key: &StreamName, over: u64) {
+    pub(crate) fn publish(&mut self, n: usize, key: &LeaseKey, over: u64) {
         // The wall clock is anybody's guess.
         let wall_ms = self.dice.range(0, 2_000_000_000_000);
         let now_us = self.local_us(n);
@@ -270,7 +270,7 @@ impl Sim {
         }
     }
 
-    pub(crate) fn store_owner(&self, key: &StreamName) -> Option<&StreamRecord> {
+    pub(crate) fn store_owner(&self, key: &LeaseKey) -> Option<&StreamRecord> {
         self.store.table.find(key, self.store_ms())
     }
 

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use weir_base::{Clock, Code};
+use weir_base::{Clock, Code, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Role, Stream, StreamKey};
+use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Role, Stream};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, Item, Metadata, TrackKind};
 use weir_proto::relay::{Decoder, Limits, Record};
@@ -40,7 +40,7 @@ fn house() -> (Hub, Clock) {
 
 fn request() -> PublishRequest {
     PublishRequest {
-        key: StreamKey::new("", "live", "s").unwrap(),
+        name: StreamName::new("", "live", "s").unwrap(),
         protocol: Protocol::Rtmp,
         addr: "127.0.0.1:1".parse().unwrap(),
         grant: Grant::default(),
@@ -87,7 +87,7 @@ impl Peer {
     fn new(hub: &Hub, stream: &Arc<Stream>, room: usize) -> Self {
         let (sink, queue) = mpsc::channel(room);
         let addr = "127.0.0.1:2".parse().unwrap();
-        let key = stream.key.clone();
+        let key = stream.name.clone();
         let client = hub
             .clients()
             .enter(Role::Viewer, Protocol::Relay, key, addr, 0);

@@ -368,7 +368,7 @@ impl Worker {
         let (client, protocol) = (&viewer.client, viewer.client.protocol);
         let code = client.kicked().unwrap_or(code);
         self.shared.count_end(code, protocol);
-        tracing::debug!(client = %client.id, stream = %client.key, code = code.number(), bytes = client.bytes(), skips = client.skips(), "viewer left");
+        tracing::debug!(client = %client.id, stream = %client.name, code = code.number(), bytes = client.bytes(), skips = client.skips(), "viewer left");
         let Some(slot) = self.slots.get_mut(viewer.slot) else {
             return;
         };

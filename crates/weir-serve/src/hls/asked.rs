@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use http::{HeaderMap, header};
 use weir_base::sign::Action;
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
-use weir_hub::{Grant, Protocol, StreamKey};
+use weir_hub::{Grant, Protocol};
 
 use crate::context::{Asked, Context};
 use crate::http::route::parameter;
@@ -37,7 +37,7 @@ pub struct HlsRequest<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Asking {
     /// The stream.
-    pub(super) key: StreamKey,
+    pub(super) name: StreamName,
     who: Who,
 }
 
@@ -65,7 +65,7 @@ impl HlsRequest<'_> {
             context.node.asker(self.target, authorization)?;
             let vhost = self.parameter("vhost").unwrap_or_default();
             return Ok(Asking {
-                key: StreamKey::new(vhost, self.app, self.stream)?,
+                name: StreamName::new(vhost, self.app, self.stream)?,
                 who: Who::Node(Via::parse(self.parameter("via").unwrap_or_default())?),
             });
         }
@@ -79,9 +79,9 @@ impl HlsRequest<'_> {
             protocol: Protocol::Hls,
             is_cross_site: false,
         };
-        let (key, grant) = context.admit_again(&asked).await?;
+        let (name, grant) = context.admit_again(&asked).await?;
         let who = Who::Viewer(grant);
-        Ok(Asking { key, who })
+        Ok(Asking { name, who })
     }
 
     /// A parameter of the query.

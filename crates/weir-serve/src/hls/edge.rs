@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::sync::Semaphore;
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::Role;
 use weir_cluster::route::Via;
-use weir_hub::StreamKey;
 
 use self::fetch::{Fetch, Place};
 use self::object::ObjectKey;
@@ -70,8 +69,8 @@ impl Edge {
     }
 
     /// The same of one stream, shown by the hub or not.
-    pub fn viewers_of(&self, key: &StreamKey) -> usize {
-        let stream = self.0.streams.find(key);
+    pub fn viewers_of(&self, name: &StreamName) -> usize {
+        let stream = self.0.streams.find(name);
         stream.map_or(0, |stream| stream.sessions.len())
     }
 
@@ -98,7 +97,7 @@ impl Edge {
 
     /// Whether this node packages the stream itself: it owns it, is alone, is no edge, or nobody
     /// else has it in a form of ours.
-    pub(super) fn is_packaged_here(&self, context: &Context, key: &StreamKey) -> bool {
+    pub(super) fn is_packaged_here(&self, context: &Context, name: &StreamName) -> bool {
         let node = &context.node;
         let settings = node.settings();
         if settings.is_alone || !settings.roles.has(Role::Edge) {
@@ -106,14 +105,14 @@ impl Edge {
         }
         let publisher = context
             .hub
-            .find_live(key)
+            .find_live(name)
             .ok()
             .and_then(|stream| stream.publisher());
         if publisher.is_some_and(|publisher| !publisher.gives_way) {
             return settings.roles.has(Role::Origin);
         }
         let now_us = context.hub.clock().now_us();
-        if let Some(stream) = self.0.streams.find(key) {
+        if let Some(stream) = self.0.streams.find(name) {
             if stream.is_foreign(now_us) {
                 return true;
             }
@@ -121,7 +120,7 @@ impl Edge {
                 return false;
             }
         }
-        !node.is_owned_elsewhere(key) && context.stations.runs(key)
+        !node.is_owned_elsewhere(name) && context.stations.runs(name)
     }
 
     /// The object from another node; `None` when this one packages the stream itself.
@@ -137,7 +136,7 @@ impl Edge {
         what: &What,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Object>>, Refusal> {
-        let key = &asking.key;
+        let name = &asking.name;
         let clock = context.hub.clock();
         let patience = if what.is_playlist() {
             wait_of(asked.query)
@@ -147,7 +146,7 @@ impl Edge {
         let patience_us = i64::try_from(patience.as_micros()).unwrap_or(0);
         let deadline_us = clock.now_us().saturating_add(patience_us);
         loop {
-            if self.is_packaged_here(context, key) {
+            if self.is_packaged_here(context, name) {
                 return Ok(None);
             }
             let via = asking.via();
@@ -157,7 +156,7 @@ impl Edge {
                 let words = format!("a circle: {via} leads back to {me}");
                 return Err(Refusal::new(Code::OriginUnreachable, words));
             }
-            let refused = match self.fetched(context, key, what, &via).await {
+            let refused = match self.fetched(context, name, what, &via).await {
                 Ok(object) => {
                     self.note(context, asked, asking, headers);
                     return Ok(Some(object));
@@ -171,7 +170,7 @@ impl Edge {
             }
             let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
             let pause = left.min(LOOK_AGAIN);
-            match context.hub.wait_live(key, pause).await {
+            match context.hub.wait_live(name, pause).await {
                 // It is here, and whoever should package it does not know yet.
                 Ok(_) => tokio::time::sleep(pause).await,
                 Err(refused) if refused.code == Code::NotLive => {}
@@ -181,8 +180,8 @@ impl Edge {
     }
 
     /// Counts bytes that went out.
-    pub(super) fn sent(&self, key: &StreamKey, bytes: u64) {
-        if let Some(stream) = self.0.streams.find(key) {
+    pub(super) fn sent(&self, name: &StreamName, bytes: u64) {
+        if let Some(stream) = self.0.streams.find(name) {
             stream.sent(bytes);
         }
     }
@@ -194,7 +193,7 @@ impl Edge {
         asking: &Asking,
         headers: &HeaderMap,
     ) {
-        let Some(stream) = self.0.streams.find(&asking.key) else {
+        let Some(stream) = self.0.streams.find(&asking.name) else {
             return;
         };
         let now_us = context.hub.clock().now_us();
@@ -208,12 +207,12 @@ impl Edge {
     async fn fetched(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         what: &What,
         via: &Via,
     ) -> Outcome<Arc<Object>> {
         let object = ObjectKey {
-            stream: key.clone(),
+            stream: name.clone(),
             what: what.clone(),
         };
         let now_us = context.hub.clock().now_us();

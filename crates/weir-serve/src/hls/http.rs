@@ -142,7 +142,7 @@ async fn piece(
     let sent = response.body().size();
     match station {
         Some(station) => station.stream.add_sent_bytes(sent),
-        None => edge.sent(&asking.key, sent),
+        None => edge.sent(&asking.name, sent),
     }
     context.hub.counters().sent(asking.protocol(), sent);
     Ok(response.map(BodyExt::boxed_unsync))
@@ -156,7 +156,7 @@ fn move_on(context: &Context, asking: &Asking) -> Result<(), Refusal> {
     }
     let told = context
         .node
-        .draining(&asking.key, Purpose::Play, Protocol::Hls);
+        .draining(&asking.name, Purpose::Play, Protocol::Hls);
     match told.code {
         Code::Moved => Err(told),
         _ => Ok(()),

@@ -95,11 +95,10 @@ impl Own<'_> {
                 format!("{name} is not, or no longer, in the window"),
             )
         };
-        let key = &self.asking.key;
         let station = self
             .context
             .stations
-            .find(key, container_of(name), name.selection)
+            .find(&self.asking.name, container_of(name), name.selection)
             .ok_or_else(gone)?;
         if station.epoch != name.epoch {
             return Err(gone());
@@ -136,19 +135,19 @@ impl Own<'_> {
             asking,
             ..
         } = self;
-        let key = &asking.key;
-        let running = context.stations.find(key, container, selection);
+        let name = &asking.name;
+        let running = context.stations.find(name, container, selection);
         if running.is_none() && asking.is_viewer() && context.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        let stream = match context.hub.find(key) {
+        let stream = match context.hub.find(name) {
             Some(stream) if running.is_some() && stream.ended().is_some() => stream,
             None if running.is_some() => {
                 return running.ok_or_else(|| Refusal::from(Code::NotLive));
             }
             _ => {
                 let want = asked.want(asking);
-                context.node.open(context, key, &want).await?
+                context.node.open(context, name, &want).await?
             }
         };
         if container == Container::Ts
@@ -248,7 +247,7 @@ fn render_multivariant(
     selection: Selection,
     station: &Station,
 ) -> String {
-    let folder = encode(station.stream.key.stream());
+    let folder = encode(station.stream.name.stream());
     let file = match selection {
         Selection::Both => "hls",
         Selection::VideoOnly => "video",

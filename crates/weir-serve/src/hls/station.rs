@@ -214,7 +214,7 @@ impl Follower {
                     changed |= self.push();
                 }
                 ReadOutcome::Lagged { lost } => {
-                    tracing::warn!(stream = %self.station.stream.key, lost, "the HLS packager fell behind the ring: raise stream.ring_bytes");
+                    tracing::warn!(stream = %self.station.stream.name, lost, "the HLS packager fell behind the ring: raise stream.ring_bytes");
                     changed |= self.station.packager.lock().pause();
                     self.cursor = None;
                 }
@@ -257,7 +257,7 @@ impl Follower {
             match packager.push(item, wall_us) {
                 Ok(now) => changed |= now,
                 Err(error) => {
-                    tracing::debug!(stream = %self.station.stream.key, %error, "HLS cannot carry a frame");
+                    tracing::debug!(stream = %self.station.stream.name, %error, "HLS cannot carry a frame");
                 }
             }
         }
@@ -265,7 +265,7 @@ impl Follower {
     }
 
     fn is_forgotten(&self) -> bool {
-        let current = self.context.hub.find(&self.station.stream.key);
+        let current = self.context.hub.find(&self.station.stream.name);
         !current.is_some_and(|stream| self.station.is_of(&stream))
     }
 
@@ -283,7 +283,7 @@ impl Follower {
             .filter(|(selection, _)| split && *selection != self.station.selection)
             .filter_map(|(selection, uri)| {
                 let sibling = self.context.stations.find(
-                    &self.station.stream.key,
+                    &self.station.stream.name,
                     self.station.container,
                     *selection,
                 )?;

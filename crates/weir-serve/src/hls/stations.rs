@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use weir_base::{Code, Refusal, limits};
-use weir_hub::{Stream, StreamKey};
+use weir_base::{Code, Refusal, StreamName, limits};
+use weir_hub::Stream;
 use weir_media::hls::{Container, Selection};
 
 use super::edge::Edge;
@@ -22,7 +22,7 @@ pub struct Stations {
     edge: Edge,
 }
 
-type StationKey = (StreamKey, Container, Selection);
+type StationKey = (StreamName, Container, Selection);
 
 /// All forms a stream can be packaged in.
 const FORMS: &[(Container, Selection)] = &[
@@ -39,23 +39,23 @@ impl Stations {
     }
 
     /// Whether any station of a stream runs.
-    pub(super) fn runs(&self, key: &StreamKey) -> bool {
+    pub(super) fn runs(&self, name: &StreamName) -> bool {
         let map = self.map.lock();
         FORMS
             .iter()
-            .any(|(container, selection)| map.contains_key(&(key.clone(), *container, *selection)))
+            .any(|(container, selection)| map.contains_key(&(name.clone(), *container, *selection)))
     }
 
     /// The running station.
     pub fn find(
         &self,
-        key: &StreamKey,
+        name: &StreamName,
         container: Container,
         selection: Selection,
     ) -> Option<Arc<Station>> {
         self.map
             .lock()
-            .get(&(key.clone(), container, selection))
+            .get(&(name.clone(), container, selection))
             .cloned()
     }
 
@@ -68,7 +68,7 @@ impl Stations {
         selection: Selection,
     ) -> Arc<Station> {
         let mut map = self.map.lock();
-        let key = (stream.key.clone(), container, selection);
+        let key = (stream.name.clone(), container, selection);
         if let Some(station) = map.get(&key)
             && station.is_of(stream)
         {
@@ -86,7 +86,7 @@ impl Stations {
     pub(super) fn close(&self, station: &Arc<Station>) {
         let mut map = self.map.lock();
         let key = (
-            station.stream.key.clone(),
+            station.stream.name.clone(),
             station.container,
             station.selection,
         );

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use weir_base::sign::Action;
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
-use weir_hub::{ClientGuard, Protocol, Role, Stream, StreamKey};
+use weir_hub::{ClientGuard, Protocol, Role, Stream};
 
 use super::route::{LiveContainer, parameter};
 use crate::context::{Asked, Context};
@@ -72,21 +72,23 @@ impl LiveRequest<'_> {
     /// # Errors
     /// The refusal to answer with.
     pub async fn open(&self, context: &Context) -> Result<Opened, Refusal> {
-        let (key, want) = match self.container {
+        let (name, want) = match self.container {
             LiveContainer::Relay => self.admit_node(context)?,
             _ => (self.admit(context).await?, self.want()),
         };
-        let stream = context.node.open(context, &key, &want).await?;
+        let stream = context.node.open(context, &name, &want).await?;
         let format = self.format();
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
         let now_us = context.hub.clock().now_us();
-        let client =
-            context
-                .hub
-                .clients()
-                .enter(Role::Viewer, self.protocol(), key, self.client, now_us)?;
+        let client = context.hub.clients().enter(
+            Role::Viewer,
+            self.protocol(),
+            name,
+            self.client,
+            now_us,
+        )?;
         Ok(Opened {
             stream,
             format,
@@ -94,7 +96,7 @@ impl LiveRequest<'_> {
         })
     }
 
-    async fn admit(&self, context: &Context) -> Result<StreamKey, Refusal> {
+    async fn admit(&self, context: &Context) -> Result<StreamName, Refusal> {
         let asked = Asked {
             action: Action::Play,
             host: self.host,
@@ -105,8 +107,8 @@ impl LiveRequest<'_> {
             protocol: self.protocol(),
             is_cross_site: false,
         };
-        let (key, _) = context.admit(&asked).await?;
-        Ok(key)
+        let (name, _) = context.admit(&asked).await?;
+        Ok(name)
     }
 
     fn want(&self) -> Want {
@@ -114,15 +116,15 @@ impl LiveRequest<'_> {
     }
 
     /// Another node of the cluster: it has admitted its viewers itself.
-    fn admit_node(&self, context: &Context) -> Result<(StreamKey, Want), Refusal> {
+    fn admit_node(&self, context: &Context) -> Result<(StreamName, Want), Refusal> {
         context.node.asker(self.target, self.authorization)?;
         if context.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
         let vhost = parameter(self.query, "vhost").unwrap_or_default();
-        let key = StreamKey::new(vhost, self.app, self.stream)?;
+        let name = StreamName::new(vhost, self.app, self.stream)?;
         let via = Via::parse(parameter(self.query, "via").unwrap_or_default())?;
-        Ok((key, Want { via, ..self.want() }))
+        Ok((name, Want { via, ..self.want() }))
     }
 
     fn format(&self) -> Format {

@@ -2,7 +2,7 @@
 //! but a few.
 
 use percent_encoding::percent_decode_str;
-use weir_hub::StreamKey;
+use weir_base::StreamName;
 use weir_media::hls;
 
 /// Characters of a path we look at.
@@ -98,7 +98,7 @@ pub fn route(path: &str) -> Route {
         return Route::Relay { app, stream };
     }
     let first = folder.split('/').next().unwrap_or_default();
-    if StreamKey::is_reserved(first) {
+    if StreamName::is_reserved(first) {
         return Route::Other;
     }
     if let Some(hls_file) = hls_file(file)

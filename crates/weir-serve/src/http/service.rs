@@ -17,9 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tower::Service;
 use tower::util::BoxCloneSyncService;
-use weir_base::{Code, Refusal, limits};
+use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::route::Via;
-use weir_hub::{Grant, Protocol, StreamKey};
+use weir_hub::{Grant, Protocol};
 use weir_proto::relay as relay_form;
 use weir_proto::ws;
 
@@ -262,8 +262,8 @@ async fn open_relay(
 ) -> Result<Response<Body>, Refusal> {
     let from = context.node.asker(target, proof)?;
     let parameter = |name: &str| parameter(query, name);
-    let key = StreamKey::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
-    if let Some(passed) = Passed::read(&key, query)? {
+    let name = StreamName::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
+    if let Some(passed) = Passed::read(&name, query)? {
         let admits = passed.admit(context).await?;
         let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
         return Ok(Response::new(full(json)));
@@ -286,14 +286,14 @@ async fn open_relay(
         .node
         .reserve(
             context,
-            &key,
+            &name,
             &grant,
             (Protocol::Relay, &via),
             over.unwrap_or(0),
         )
         .await?;
     let opening = relay::Opening {
-        key,
+        name,
         reserved,
         grant,
         from,

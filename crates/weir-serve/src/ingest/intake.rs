@@ -24,7 +24,7 @@ impl Intake {
                 self.malformed = 0;
                 publisher.frame(frame);
             }
-            Event::Note(note) => tracing::info!(stream = %publisher.stream().key, "{note}"),
+            Event::Note(note) => tracing::info!(stream = %publisher.stream().name, "{note}"),
             Event::EndOfSequence => {}
         }
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{interval, timeout};
-use weir_base::{Code, Refusal, limits};
+use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::Name;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Protocol, Publisher, RelayBegin, StreamKey};
+use weir_hub::{Grant, Protocol, Publisher, RelayBegin};
 use weir_proto::relay::{self, Begin, Decoder, Limits, Record};
 
 use crate::context::Context;
@@ -27,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// A stream that another node may hand on.
 pub struct Opening {
     /// Which.
-    pub key: StreamKey,
+    pub name: StreamName,
     /// The leave for it.
     pub reserved: Reserved,
     /// What the other node's admission granted.
@@ -45,10 +45,10 @@ where
 {
     let (reader, mut writer) = tokio::io::split(io);
     let from = opening.from.clone();
-    let key = opening.key.clone();
+    let name = opening.name.clone();
     let refusal = take(&context, reader, &mut writer, opening).await;
     if !matches!(refusal.code, Code::ClientStopped) {
-        tracing::info!(stream = %key, node = %from, code = refusal.code.number(), "a relayed stream ends: {}", refusal.detail);
+        tracing::info!(stream = %name, node = %from, code = refusal.code.number(), "a relayed stream ends: {}", refusal.detail);
     }
     let mut end = Vec::new();
     let location = refusal.location.as_deref();
@@ -75,7 +75,7 @@ where
         decoder: Decoder::new(Limits::default()),
     };
     let Opening {
-        key,
+        name,
         reserved,
         grant,
         addr,
@@ -90,7 +90,7 @@ where
         refusal = beat(context, writer) => return refusal,
     };
     let request = PublishRequest {
-        key,
+        name,
         protocol: Protocol::Relay,
         addr,
         grant,
@@ -106,7 +106,7 @@ where
         Ok(publisher) => publisher,
         Err(refusal) => return refusal,
     };
-    let _handed_on = context.node.handed_on(&publisher.stream().key, &from);
+    let _handed_on = context.node.handed_on(&publisher.stream().name, &from);
     context.hub.counters().connected(Protocol::Relay);
     let client = publisher.client().clone();
     let refusal = tokio::select! {

@@ -223,12 +223,12 @@ impl Connection {
     }
 
     async fn begin(&self, msid: u32, target: &Target) -> Result<Publishing, Refusal> {
-        let (key, grant) = self
+        let (name, grant) = self
             .context
             .admit(&self.asked(target, Action::Publish))
             .await?;
         let request = PublishRequest {
-            key,
+            name,
             protocol: Protocol::Rtmp,
             addr: self.client,
             grant,
@@ -281,12 +281,12 @@ impl Connection {
     }
 
     async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
-        let (key, _) = self
+        let (name, _) = self
             .context
             .admit(&self.asked(target, Action::Play))
             .await?;
         let want = Want::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = self.context.node.open(&self.context, &key, &want).await?;
+        let stream = self.context.node.open(&self.context, &name, &want).await?;
         let enhanced = self.context.config.load().assume_enhanced
             || target
                 .query
@@ -299,7 +299,7 @@ impl Connection {
         let client = self.context.hub.clients().enter(
             Role::Viewer,
             Protocol::Rtmp,
-            key,
+            name,
             self.client,
             now_us,
         )?;
@@ -383,8 +383,8 @@ impl Connection {
             let msid = publishing.msid;
             if code == Code::Moved {
                 // Its viewers here go on with what comes from the node that has it now.
-                let key = publishing.publisher.stream().key.clone();
-                self.context.node.carry_on(&self.context, &key).await;
+                let name = publishing.publisher.stream().name.clone();
+                self.context.node.carry_on(&self.context, &name).await;
             }
             publishing.publisher.end(code);
             if !matches!(code, Code::ClientStopped | Code::NetworkReset) {

@@ -14,10 +14,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use weir_base::sign::Action;
-use weir_base::{Code, Refusal, limits};
+use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::place::Purpose;
+use weir_hub::Protocol;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Protocol, StreamKey};
 use weir_media::ingest::Container;
 use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
 
@@ -142,8 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     let has_moved = self.redirected && refusal.code == Code::ClientStopped;
                     if has_moved || refusal.code == Code::Moved {
                         // Its viewers here go on with what comes from there.
-                        let key = live.publisher.stream().key.clone();
-                        self.context.node.carry_on(&self.context, &key).await;
+                        let name = live.publisher.stream().name.clone();
+                        self.context.node.carry_on(&self.context, &name).await;
                     }
                     live.end(refusal.code);
                 }
@@ -193,9 +193,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The session of the token, or a new one if the sender may.
     async fn begin(&mut self, hello: &Hello) -> Result<Box<Live>, Refusal> {
         let container = container_of(&hello.container)?;
-        let key = self.context.stream_key(&self.opening.asked())?;
+        let name = self.context.stream_name(&self.opening.asked())?;
         let claimed = match &hello.resume {
-            Some(token) => self.context.slsp.claim(token, &key).await,
+            Some(token) => self.context.slsp.claim(token, &name).await,
             None => None,
         };
         let resumed = claimed.is_some();
@@ -218,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             keyframe_ms: self.context.config.load().slsp.keyframe_ms,
             codecs: CODECS.map(str::to_owned).to_vec(),
         };
-        let (stream, agent) = (&live.publisher.stream().key, &hello.agent);
+        let (stream, agent) = (&live.publisher.stream().name, &hello.agent);
         self.socket.expect_media();
         tracing::info!(%stream, session = ready.session, resumed, container = hello.container, agent, "SLSP begins");
         self.socket.say(&ServerMessage::Ready(ready));
@@ -238,8 +238,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Some(wanted) => Some(wanted),
                 None => {
                     if !self.redirected && shutdown.is_draining() {
-                        let key = live.publisher.stream().key.clone();
-                        self.redirect(&key);
+                        let name = live.publisher.stream().name.clone();
+                        self.redirect(&name);
                     }
                     if let Some(due_ms) = self.acknowledge(live)
                         && due_ms != ack_due_ms
@@ -329,14 +329,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Tells the sender where to go on, if the operator has said where or another node takes it.
-    fn redirect(&mut self, key: &StreamKey) {
+    fn redirect(&mut self, name: &StreamName) {
         self.redirected = true;
         let config = self.context.config.load();
         let successor = match config.slsp.successor.as_str() {
             "" => self
                 .context
                 .node
-                .successor(key, Purpose::Publish, Protocol::Slsp),
+                .successor(name, Purpose::Publish, Protocol::Slsp),
             said => Some(said.to_owned()),
         };
         if let Some(successor) = successor {
@@ -434,23 +434,23 @@ async fn admit(
     opening: &Opening,
     container: Container,
 ) -> Result<Box<Live>, Refusal> {
-    let (key, grant) = context.admit(&opening.asked()).await?;
+    let (name, grant) = context.admit(&opening.asked()).await?;
     let request = PublishRequest {
-        key: key.clone(),
+        name: name.clone(),
         protocol: Protocol::Slsp,
         addr: opening.client,
         grant,
     };
     let publisher = context.publish(request).await?;
     context.hub.counters().connected(Protocol::Slsp);
-    let entry = context.slsp.enter(key)?;
+    let entry = context.slsp.enter(name)?;
     Ok(Box::new(Live::new(publisher, container, entry)))
 }
 
 /// Keeps a session whose socket broke until another socket takes it, or until it has been silent for
 /// too long: the hub sees to that.
 async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
-    let stream = live.publisher.stream().key.clone();
+    let stream = live.publisher.stream().name.clone();
     tracing::info!(%stream, code = Code::NetworkReset.number(), "SLSP waits for its sender to come back");
     context
         .hub

@@ -7,13 +7,14 @@ use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use weir_base::sign::{Action, mac_hex};
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
+use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
-use weir_hub::{Admission, Grant, Protocol, StreamKey};
+use weir_hub::{Admission, Grant, Protocol};
 
+use super::Node;
 use super::ask::{self, HEAD_TIMEOUT, Question};
 use super::publish::{Wish, is_of_the_node};
-use super::{Node, stream_name};
 use crate::context::Context;
 
 /// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
@@ -65,8 +66,8 @@ impl Node {
             return Ok(*grant);
         }
         let wish = Wish {
-            key: admission.key.clone(),
-            name: stream_name(admission.key)?,
+            name: admission.name.clone(),
+            key: LeaseKey::of(admission.name)?,
             takeover: false,
             via: via.clone(),
         };
@@ -124,12 +125,12 @@ fn target(admission: &Admission<'_>, via: &Via) -> String {
         ("query", &query.finish()),
         ("via", &via.to_string()),
     ];
-    super::target("/relay", admission.key, "", &pairs)
+    super::target("/relay", admission.name, "", &pairs)
 }
 
 /// A client whose token another node passes on, as that node describes it.
 pub(crate) struct Passed {
-    key: StreamKey,
+    name: StreamName,
     action: Action,
     ip: IpAddr,
     protocol: Protocol,
@@ -144,10 +145,10 @@ impl Passed {
     /// # Errors
     /// 4004 for a description that makes no sense, 5002 for nodes that make a circle.
     pub(crate) fn read(
-        key: &StreamKey,
+        name: &StreamName,
         query: &[(String, String)],
     ) -> Result<Option<Self>, Refusal> {
-        let parameter = |name| crate::http::route::parameter(query, name);
+        let parameter = |key| crate::http::route::parameter(query, key);
         let Some(action) = parameter("admit") else {
             return Ok(None);
         };
@@ -165,7 +166,7 @@ impl Passed {
             .find(|known| known.name() == named);
         let ip = parameter("ip").and_then(|ip| ip.parse().ok());
         Ok(Some(Self {
-            key: key.clone(),
+            name: name.clone(),
             action: action.ok_or_else(wrong)?,
             ip: ip.ok_or_else(wrong)?,
             protocol: protocol.ok_or_else(wrong)?,
@@ -179,7 +180,7 @@ impl Passed {
     pub(crate) async fn admit(&self, context: &Context) -> Result<Admits, Refusal> {
         let admission = Admission {
             action: self.action,
-            key: &self.key,
+            name: &self.name,
             query: &self.query,
             ip: self.ip,
             protocol: self.protocol,

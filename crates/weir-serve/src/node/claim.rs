@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use weir_base::{Code, Refusal};
-use weir_cluster::StreamName;
+use weir_cluster::LeaseKey;
 use weir_cluster::lease::{Event, Gate, Phase};
 use weir_cluster::run::Cluster;
 use weir_hub::{Clients, Hold, Role};
@@ -23,7 +23,7 @@ pub(super) struct Claims(Arc<Inner>);
 
 struct Inner {
     cluster: Cluster,
-    held: Mutex<HashMap<StreamName, Entry>>,
+    held: Mutex<HashMap<LeaseKey, Entry>>,
     /// Grows with each lease, so that the end of an old one does not take a new one away.
     generation: Mutex<u64>,
 }
@@ -40,7 +40,7 @@ struct Entry {
 /// A lease that is held.
 #[derive(Debug)]
 pub(super) struct Lease {
-    name: StreamName,
+    key: LeaseKey,
     generation: u64,
     gate: Gate,
     claims: ClaimsHandle,
@@ -67,7 +67,7 @@ impl Hold for Share {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.claims.0.give_back(&self.name, self.generation);
+        self.claims.0.give_back(&self.key, self.generation);
     }
 }
 
@@ -88,11 +88,11 @@ impl Claims {
     /// 3004 when another node has the name, 2005 when this one holds as many as it may.
     pub(super) async fn take(
         &self,
-        name: &StreamName,
+        key: &LeaseKey,
         over: u64,
         since_ms: i64,
     ) -> Result<Share, Refusal> {
-        let (lease, mut outcome) = self.claim(name, over, since_ms)?;
+        let (lease, mut outcome) = self.claim(key, over, since_ms)?;
         let decided = outcome.wait_for(Option::is_some);
         // Else the lease is gone from the map, or the registry is slow: the gate decides.
         if let Ok(Ok(word)) = tokio::time::timeout(PATIENCE, decided).await {
@@ -103,23 +103,23 @@ impl Claims {
 
     fn claim(
         &self,
-        name: &StreamName,
+        key: &LeaseKey,
         over: u64,
         since_ms: i64,
     ) -> Result<(Arc<Lease>, watch::Receiver<Word>), Refusal> {
         let mut held = self.0.held.lock();
-        if let Some(entry) = held.get(name) {
+        if let Some(entry) = held.get(key) {
             if let Some(lease) = entry.lease.upgrade() {
                 return Ok((lease, entry.outcome.subscribe()));
             }
             // Its last handle is being dropped just now.
             self.0
                 .cluster
-                .with(|member, now_us| member.unpublish(name, now_us));
+                .with(|member, now_us| member.unpublish(key, now_us));
         }
         let (gate, phase) = self.0.cluster.with(|member, now_us| {
-            let gate = member.publish(name.clone(), over, since_ms, now_us)?;
-            Ok::<_, Refusal>((gate, member.leases().phase(name)))
+            let gate = member.publish(key.clone(), over, since_ms, now_us)?;
+            Ok::<_, Refusal>((gate, member.leases().phase(key)))
         })?;
         let generation = {
             let mut generation = self.0.generation.lock();
@@ -127,7 +127,7 @@ impl Claims {
             *generation
         };
         let lease = Arc::new(Lease {
-            name: name.clone(),
+            key: key.clone(),
             generation,
             gate,
             claims: ClaimsHandle(self.clone()),
@@ -140,20 +140,20 @@ impl Claims {
             lease: Arc::downgrade(&lease),
             outcome,
         };
-        held.insert(name.clone(), entry);
+        held.insert(key.clone(), entry);
         Ok((lease, word))
     }
 
-    fn give_back(&self, name: &StreamName, generation: u64) {
+    fn give_back(&self, key: &LeaseKey, generation: u64) {
         let mut held = self.0.held.lock();
         if held
-            .get(name)
+            .get(key)
             .is_some_and(|entry| entry.generation == generation)
         {
-            held.remove(name);
+            held.remove(key);
             self.0
                 .cluster
-                .with(|member, now_us| member.unpublish(name, now_us));
+                .with(|member, now_us| member.unpublish(key, now_us));
         }
     }
 
@@ -168,8 +168,8 @@ impl Claims {
                     }
                     self.decided(&record.key, Ok(()));
                 }
-                Event::Lapsed(key) => {
-                    tracing::warn!(stream = %key, "the lease has lapsed: frames are held until the registry answers");
+                Event::Lapsed(name) => {
+                    tracing::warn!(stream = %name, "the lease has lapsed: frames are held until the registry answers");
                 }
                 Event::Refused { key, by, refusal } => {
                     let words = format!("{key} is live on node {}", by.node);
@@ -183,18 +183,16 @@ impl Claims {
         }
     }
 
-    fn decided(&self, key: &StreamName, word: Result<(), Refusal>) {
-        if let Some(entry) = self.0.held.lock().get(key) {
+    fn decided(&self, name: &LeaseKey, word: Result<(), Refusal>) {
+        if let Some(entry) = self.0.held.lock().get(name) {
             entry.outcome.send_replace(Some(word));
         }
     }
 
-    fn lost(&self, key: &StreamName, code: Code, clients: &Clients) {
-        self.decided(key, Err(code.into()));
+    fn lost(&self, name: &LeaseKey, code: Code, clients: &Clients) {
+        self.decided(name, Err(code.into()));
         for client in clients.list() {
-            if client.role == Role::Publisher
-                && super::name::stream_name(&client.key).as_ref() == Ok(key)
-            {
+            if client.role == Role::Publisher && LeaseKey::of(&client.name).as_ref() == Ok(name) {
                 client.kick(code);
             }
         }

@@ -159,11 +159,11 @@ async fn open(
         if !tls {
             return Ok(Box::new(socket) as Connection);
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name {
+        let key = ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name {
             host: host.to_owned(),
         })?;
         let connector = TlsConnector::from(Arc::new(tls_config(insecure)?));
-        let secured = connector.connect(name, socket).await;
+        let secured = connector.connect(key, socket).await;
         let secured = secured.map_err(|source| DialError::Tls {
             host: host.to_owned(),
             port,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::coworker::{self, Origin, Query};
 use weir_cluster::record::{Protocol as Speaks, Scope};
 use weir_cluster::route::{Hop, Kind, Owner, Via};
-use weir_cluster::{StreamName, View};
-use weir_hub::{Protocol, StreamKey};
+use weir_cluster::{LeaseKey, View};
+use weir_hub::Protocol;
 
 use super::ask::{self, Question};
 use super::{Node, Want};
@@ -25,35 +25,35 @@ impl Node {
     pub(super) async fn elsewhere(
         &self,
         context: &Context,
-        key: &StreamKey,
         name: &StreamName,
+        key: &LeaseKey,
         want: &Want,
     ) -> Refusal {
-        if let Some((node, url)) = self.owner_for(name, want) {
-            return Refusal::new(Code::Moved, format!("{key} is on node {node}")).at(url);
+        if let Some((node, url)) = self.owner_for(key, want) {
+            return Refusal::new(Code::Moved, format!("{name} is on node {node}")).at(url);
         }
-        if let Some(url) = self.reported(name)
+        if let Some(url) = self.reported(key)
             && matches!(want.protocol, Protocol::Rtmp | Protocol::Relay)
         {
-            return Refusal::new(Code::Moved, format!("{key} is on {url}")).at(url);
+            return Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url);
         }
-        if self.misses(name) {
-            return not_live(key);
+        if self.misses(key) {
+            return not_live(name);
         }
-        match self.ask_coworkers(context, key).await {
+        match self.ask_coworkers(context, name).await {
             Some(origin) => match place_for(&origin, want) {
-                Some(url) => Refusal::new(Code::Moved, format!("{key} is on {url}")).at(url),
-                None => not_live(key),
+                Some(url) => Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url),
+                None => not_live(name),
             },
             None => {
-                self.missed(name);
-                not_live(key)
+                self.missed(key);
+                not_live(name)
             }
         }
     }
 
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
-    fn owner_for(&self, name: &StreamName, want: &Want) -> Option<(String, String)> {
+    fn owner_for(&self, key: &LeaseKey, want: &Want) -> Option<(String, String)> {
         let (speaks, scope) = match want.protocol {
             Protocol::Rtmp => ([Speaks::Rtmp, Speaks::Rtmps], Scope::Public),
             Protocol::Relay => ([Speaks::Http, Speaks::Https], Scope::Internal),
@@ -61,7 +61,7 @@ impl Node {
         };
         self.0.cluster.with(|member, _| {
             let view = member.view();
-            let owner = view.owner(name)?;
+            let owner = view.owner(key)?;
             if owner.node == self.0.settings.me || want.via.passed(&owner.node) {
                 return None;
             }
@@ -78,17 +78,17 @@ impl Node {
     pub(super) async fn upstreams(
         &self,
         context: &Context,
-        key: &StreamKey,
         name: &StreamName,
+        key: &LeaseKey,
         via: &Via,
     ) -> Result<Vec<Hop>, Refusal> {
         let mut owner = self
             .0
             .cluster
-            .with(|member, _| owner_in(member.view(), name));
+            .with(|member, _| owner_in(member.view(), key));
         if owner.is_none() {
             // Published a moment ago, perhaps: the store knows before the bus has told.
-            let found = self.0.store.find(name.clone()).await.ok().flatten();
+            let found = self.0.store.find(key.clone()).await.ok().flatten();
             owner = found.and_then(|record| {
                 self.0
                     .cluster
@@ -96,49 +96,45 @@ impl Node {
             });
         }
         if owner.is_none()
-            && let Some(url) = self.reported(name)
+            && let Some(url) = self.reported(key)
         {
             let kind = Kind::Origin;
             return Ok(vec![Hop { url, kind }]);
         }
         let now_us = context.hub.clock().now_us();
-        let routed = self
-            .0
-            .router
-            .lock()
-            .route(name, owner.as_ref(), via, now_us);
+        let routed = self.0.router.lock().route(key, owner.as_ref(), via, now_us);
         match routed {
             Ok(hops) => Ok(hops),
             Err(refused) if via.passed(&self.0.settings.me) => Err(refused),
             Err(refused) if self.0.settings.coworkers.is_empty() => Err(match owner {
                 Some(_) => refused,
-                None => not_live(key),
+                None => not_live(name),
             }),
             Err(_) => {
-                let origin = self.ask_coworkers(context, key).await;
+                let origin = self.ask_coworkers(context, name).await;
                 let url = origin.map(|origin| format!("rtmp://{}:{}", origin.ip, origin.port));
                 let kind = Kind::Origin;
                 let hop = url.map(|url| Hop { url, kind });
-                hop.map(|hop| vec![hop]).ok_or_else(|| not_live(key))
+                hop.map(|hop| vec![hop]).ok_or_else(|| not_live(name))
             }
         }
     }
 
     /// Where a server of another make said that it has the stream: its RTMP address.
-    pub(super) fn reported(&self, name: &StreamName) -> Option<String> {
+    pub(super) fn reported(&self, key: &LeaseKey) -> Option<String> {
         self.0.cluster.with(|member, now_us| {
-            let reported = member.view().reported(name)?;
+            let reported = member.view().reported(key)?;
             let is_good = reported.until_us > now_us && reported.protocol == "rtmp";
             is_good.then(|| format!("rtmp://{}:{}", reported.ip, reported.port))
         })
     }
 
     /// Asks all coworkers at once; the first that has the stream counts.
-    async fn ask_coworkers(&self, context: &Context, key: &StreamKey) -> Option<Origin> {
+    async fn ask_coworkers(&self, context: &Context, name: &StreamName) -> Option<Origin> {
         let settings = self.settings();
         let coworkers = coworker::others(&settings.coworkers, &settings.own);
         let answers = coworkers.iter().map(|coworker| async move {
-            let answer = self.ask_coworker(context, key, coworker).await;
+            let answer = self.ask_coworker(context, name, coworker).await;
             answer.inspect_err(|refused| {
                 tracing::warn!(%coworker, "a coworker did not answer: {}", refused.detail);
             })
@@ -153,15 +149,15 @@ impl Node {
     async fn ask_coworker(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         coworker: &str,
     ) -> Result<Option<Origin>, Refusal> {
         let host = coworker.rsplit_once(':').map_or(coworker, |(host, _)| host);
         let query = Query {
-            vhost: key.vhost().to_owned(),
+            vhost: name.vhost().to_owned(),
             ip: host.to_owned(),
-            app: key.app().to_owned(),
-            stream: key.stream().to_owned(),
+            app: name.app().to_owned(),
+            stream: name.stream().to_owned(),
             coworker: coworker.to_owned(),
         };
         let question = Question {
@@ -190,8 +186,8 @@ fn place_for(origin: &Origin, want: &Want) -> Option<String> {
     }
 }
 
-pub(super) fn owner_in(view: &View, name: &StreamName) -> Option<Owner> {
-    owner_at(view, view.owner(name)?.node.clone())
+pub(super) fn owner_in(view: &View, key: &LeaseKey) -> Option<Owner> {
+    owner_at(view, view.owner(key)?.node.clone())
 }
 
 fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
@@ -201,6 +197,6 @@ fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
     Some(Owner { node, url })
 }
 
-pub(super) fn not_live(key: &StreamKey) -> Refusal {
-    Refusal::new(Code::NotLive, format!("{key} is not live"))
+pub(super) fn not_live(name: &StreamName) -> Refusal {
+    Refusal::new(Code::NotLive, format!("{name} is not live"))
 }

@@ -11,15 +11,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use weir_base::{Code, Refusal};
-use weir_cluster::StreamName;
+use weir_base::{Code, Refusal, StreamName};
+use weir_cluster::LeaseKey;
 use weir_cluster::route::{Hop, Kind, Via};
-use weir_hub::StreamKey;
 
 use super::ask::{self, Place};
 use super::elsewhere::{not_live, owner_in};
 use super::publish::is_of_the_node;
-use super::{Node, auth, link, stream_name};
+use super::{Node, auth, link};
 use crate::context::Context;
 
 /// Upstreams tried for one object.
@@ -54,7 +53,7 @@ type Sender = SendRequest<Empty<Bytes>>;
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     /// The stream.
-    pub(crate) key: &'a StreamKey,
+    pub(crate) name: &'a StreamName,
     /// Nodes the wish came through.
     pub(crate) via: &'a Via,
     /// What stands behind the stream's name in the path.
@@ -106,11 +105,11 @@ impl Fetcher {
         question: &Question<'_>,
     ) -> Result<Fetched, Refusal> {
         let node = &context.node;
-        let name = stream_name(question.key)?;
-        let hops = node.sources(context, question, &name).await?;
+        let key = LeaseKey::of(question.name)?;
+        let hops = node.sources(context, question, &key).await?;
         let (mut broken, mut said) = (None, None);
         for hop in hops.into_iter().take(MAX_TRIES) {
-            let moved = node.moved_from(&name, &hop);
+            let moved = node.moved_from(&key, &hop);
             let followed = tokio::select! {
                 followed = self.follow(context, question, &hop.url) => followed,
                 () = moved => Err(unreachable(&hop.url, &"the stream has moved on")),
@@ -123,14 +122,14 @@ impl Fetcher {
                 Err(refused) if is_of_the_node(refused.code) => {
                     let now_us = context.hub.clock().now_us();
                     node.0.router.lock().failed(&hop.url, now_us);
-                    tracing::info!(stream = %question.key, upstream = %hop.url, code = refused.code.number(), "an upstream does not deliver: {}", refused.detail);
+                    tracing::info!(stream = %question.name, upstream = %hop.url, code = refused.code.number(), "an upstream does not deliver: {}", refused.detail);
                     broken = Some(refused);
                 }
                 Err(refused) if says_no_stream(refused.code) => said = Some(refused),
                 Err(refused) => return Err(refused),
             }
         }
-        Err(broken.or(said).unwrap_or_else(|| not_live(question.key)))
+        Err(broken.or(said).unwrap_or_else(|| not_live(question.name)))
     }
 
     /// From one upstream, and where that sends us.
@@ -254,11 +253,11 @@ impl Fetcher {
 
 impl Node {
     /// Whether the registry says that another node owns a stream.
-    pub(crate) fn is_owned_elsewhere(&self, key: &StreamKey) -> bool {
-        let Ok(name) = stream_name(key) else {
+    pub(crate) fn is_owned_elsewhere(&self, name: &StreamName) -> bool {
+        let Ok(key) = LeaseKey::of(name) else {
             return false;
         };
-        self.owner_url(&name).is_some()
+        self.owner_url(&key).is_some()
     }
 
     /// Whom to ask. A hint saves asking around in clusters without a registry; the registry's word
@@ -267,40 +266,40 @@ impl Node {
         &self,
         context: &Context,
         question: &Question<'_>,
-        name: &StreamName,
+        key: &LeaseKey,
     ) -> Result<Vec<Hop>, Refusal> {
         let settings = self.settings();
-        let is_hinted = settings.route.parents.is_empty() && self.owner_url(name).is_none();
+        let is_hinted = settings.route.parents.is_empty() && self.owner_url(key).is_none();
         match &question.hint {
             Some(hint) if is_hinted => Ok(vec![Hop {
                 url: hint.clone(),
                 kind: Kind::Origin,
             }]),
             _ => {
-                self.upstreams(context, question.key, name, question.via)
+                self.upstreams(context, question.name, key, question.via)
                     .await
             }
         }
     }
 
-    fn owner_url(&self, name: &StreamName) -> Option<String> {
+    fn owner_url(&self, key: &LeaseKey) -> Option<String> {
         let owner = self
             .0
             .cluster
-            .with(|member, _| owner_in(member.view(), name));
+            .with(|member, _| owner_in(member.view(), key));
         let owner = owner.filter(|owner| owner.node != self.0.settings.me);
         owner.map(|owner| owner.url)
     }
 
     /// Resolves when the stream that `hop` owned is owned by another: who hangs would be waited for
     /// in vain.
-    async fn moved_from(&self, name: &StreamName, hop: &Hop) {
+    async fn moved_from(&self, key: &LeaseKey, hop: &Hop) {
         if hop.kind != Kind::Owner {
             return std::future::pending().await;
         }
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            if self.owner_url(name).is_some_and(|url| url != hop.url) {
+            if self.owner_url(key).is_some_and(|url| url != hop.url) {
                 return;
             }
         }
@@ -332,9 +331,9 @@ fn request(
     let settings = node.settings();
     let via = question.via.and(&settings.me).to_string();
     let pairs = question.pairs.iter();
-    let pairs = pairs.map(|(name, value)| (*name, value.as_str()));
+    let pairs = pairs.map(|(key, value)| (*key, value.as_str()));
     let pairs: Vec<_> = pairs.chain([("via", via.as_str())]).collect();
-    let target = super::target("", question.key, question.suffix, &pairs);
+    let target = super::target("", question.name, question.suffix, &pairs);
     let place = Place::parse(base).ok_or_else(|| closed("not http://host:port"))?;
     let proof = auth::authorization(&settings.secret, &settings.me, &target);
     Request::get(place.path(&target))

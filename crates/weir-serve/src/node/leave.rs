@@ -1,19 +1,19 @@
 //! Where clients of this node go when it drains.
 
-use weir_base::{Code, Refusal};
-use weir_cluster::StreamName;
+use weir_base::{Code, Refusal, StreamName};
+use weir_cluster::LeaseKey;
 use weir_cluster::fill::Cost;
 use weir_cluster::place::{Answer, Ask, Full, Purpose, Strategy, place};
 use weir_cluster::record::{Protocol as Speaks, Scope};
 use weir_cluster::reserve::Reservations;
-use weir_hub::{Protocol, StreamKey};
+use weir_hub::Protocol;
 
-use super::{Node, stream_name};
+use super::Node;
 
 /// A node that is looked for.
 pub(super) struct Wanted<'a> {
     pub(super) purpose: Purpose,
-    pub(super) stream: &'a StreamName,
+    pub(super) stream: &'a LeaseKey,
     pub(super) protocols: &'a [Speaks],
     /// For a client, or for this node.
     pub(super) scope: Scope,
@@ -31,21 +31,21 @@ impl Node {
     /// Another node for a client of this one: its public address of a kind that `protocol` uses.
     pub fn successor(
         &self,
-        key: &StreamKey,
+        name: &StreamName,
         purpose: Purpose,
         protocol: Protocol,
     ) -> Option<String> {
         if self.0.settings.is_alone {
             return None;
         }
-        let name = stream_name(key).ok()?;
+        let key = LeaseKey::of(name).ok()?;
         let speaks: &[Speaks] = match protocol {
             Protocol::Rtmp => &[Speaks::Rtmp, Speaks::Rtmps],
             _ => &[Speaks::Http, Speaks::Https],
         };
         let wanted = Wanted {
             purpose,
-            stream: &name,
+            stream: &key,
             protocols: speaks,
             scope: Scope::Public,
             count: 1,
@@ -83,24 +83,24 @@ impl Node {
     /// What a new client of a draining node is told: where to go, or to come again.
     pub(crate) fn draining(
         &self,
-        key: &StreamKey,
+        name: &StreamName,
         purpose: Purpose,
         protocol: Protocol,
     ) -> Refusal {
         let words = |url: &str| format!("this node drains; {url} takes you");
-        self.moved(key, (purpose, protocol), words)
+        self.moved(name, (purpose, protocol), words)
             .unwrap_or_else(|| Code::Draining.into())
     }
 
     /// What a client is told that comes with media to a node without a role for it.
     pub(super) fn elsewhere_to(
         &self,
-        key: &StreamKey,
+        name: &StreamName,
         purpose: Purpose,
         protocol: Protocol,
     ) -> Refusal {
         let words = |url: &str| format!("this node carries no media; {url} does");
-        self.moved(key, (purpose, protocol), words)
+        self.moved(name, (purpose, protocol), words)
             .unwrap_or_else(|| {
                 let words = "this node carries no media, and it knows no node that does";
                 Refusal::new(Code::OriginUnreachable, words)
@@ -110,11 +110,11 @@ impl Node {
     /// 5004 with the successor's place and these words about it.
     fn moved(
         &self,
-        key: &StreamKey,
+        name: &StreamName,
         (purpose, protocol): (Purpose, Protocol),
         words: impl FnOnce(&str) -> String,
     ) -> Option<Refusal> {
-        let url = self.successor(key, purpose, protocol)?;
+        let url = self.successor(name, purpose, protocol)?;
         Some(Refusal::new(Code::Moved, words(&url)).at(url))
     }
 }

@@ -21,7 +21,7 @@ pub(super) const SILENCE: Duration = Duration::from_millis(2500);
 /// Pulls from the node at `base` until something ends it.
 pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
     let via = pull.via.and(&pull.node.settings().me).to_string();
-    let target = super::target("", &pull.key, ".weir", &[("via", &via)]);
+    let target = super::target("", &pull.name, ".weir", &[("via", &via)]);
     let question = Question {
         base,
         method: Method::GET,

@@ -12,7 +12,6 @@ mod elsewhere;
 pub(crate) mod fetch;
 mod leave;
 mod link;
-mod name;
 mod open;
 mod publish;
 mod pull;
@@ -26,18 +25,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use weir_base::{Refusal, Tasks};
+use weir_base::{Refusal, StreamName, Tasks};
 use weir_cluster::lease::Event;
 use weir_cluster::route::{self, Router, Via};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
-use weir_cluster::{Name, Role, Roles, StreamName};
-use weir_hub::{Clients, Protocol, StreamKey};
+use weir_cluster::{LeaseKey, Name, Role, Roles};
+use weir_hub::{Clients, Protocol};
 
 use claim::Claims;
 use pull::Pulls;
 
-pub use name::stream_name;
 pub use publish::Reserved;
 
 /// How this node behaves towards others.
@@ -74,7 +72,7 @@ struct Inner {
     pulls: Pulls,
     admitted: admit::Admitted,
     /// Streams that other nodes hand on to this one, and which node does.
-    handed_on: Mutex<HashMap<StreamName, Arc<Name>>>,
+    handed_on: Mutex<HashMap<LeaseKey, Arc<Name>>>,
     /// Placements of publishes so far: the dice of the next one.
     placements: std::sync::atomic::AtomicU64,
 }
@@ -151,14 +149,14 @@ impl Node {
     }
 
     /// Remembers which node hands a stream on to this one, for as long as the guard lives.
-    pub(crate) fn handed_on(&self, key: &StreamKey, from: &Name) -> Option<HandedOn> {
-        let name = stream_name(key).ok()?;
+    pub(crate) fn handed_on(&self, name: &StreamName, from: &Name) -> Option<HandedOn> {
+        let key = LeaseKey::of(name).ok()?;
         let from = Arc::new(from.clone());
         let mut handed_on = self.0.handed_on.lock();
-        handed_on.insert(name.clone(), from.clone());
+        handed_on.insert(key.clone(), from.clone());
         Some(HandedOn {
             node: self.clone(),
-            name,
+            key,
             from,
         })
     }
@@ -175,7 +173,7 @@ impl Node {
 /// See [`Node::handed_on`].
 pub(crate) struct HandedOn {
     node: Node,
-    name: StreamName,
+    key: LeaseKey,
     from: Arc<Name>,
 }
 
@@ -183,9 +181,9 @@ impl Drop for HandedOn {
     fn drop(&mut self) {
         let mut handed_on = self.node.0.handed_on.lock();
         // Another connection may hand it on by now.
-        let now = handed_on.get(&self.name);
+        let now = handed_on.get(&self.key);
         if now.is_some_and(|from| Arc::ptr_eq(from, &self.from)) {
-            handed_on.remove(&self.name);
+            handed_on.remove(&self.key);
         }
     }
 }
@@ -201,17 +199,22 @@ const NOWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 /// Bytes of a request's target that names a stream to another node.
-fn target(prefix: &str, key: &weir_hub::StreamKey, suffix: &str, pairs: &[(&str, &str)]) -> String {
+fn target(
+    prefix: &str,
+    name: &weir_base::StreamName,
+    suffix: &str,
+    pairs: &[(&str, &str)],
+) -> String {
     let mut target = String::from(prefix);
-    for part in key.app().split('/').chain([key.stream()]) {
+    for part in name.app().split('/').chain([name.stream()]) {
         target.push('/');
         let part = percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC);
         target.extend(part);
     }
     target.push_str(suffix);
     let mut query = form_urlencoded::Serializer::new(String::new());
-    if !key.vhost().is_empty() {
-        query.append_pair("vhost", key.vhost());
+    if !name.vhost().is_empty() {
+        query.append_pair("vhost", name.vhost());
     }
     query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
     let query = query.finish();
@@ -223,8 +226,8 @@ fn target(prefix: &str, key: &weir_hub::StreamKey, suffix: &str, pairs: &[(&str,
 }
 
 /// A stream on a server that speaks RTMP alone: `rtmp://host:port/app/stream?vhost=…`.
-fn rtmp_url(base: &str, key: &weir_hub::StreamKey) -> String {
-    format!("{base}{}", target("", key, "", &[]))
+fn rtmp_url(base: &str, name: &weir_base::StreamName) -> String {
+    format!("{base}{}", target("", name, "", &[]))
 }
 
 #[cfg(test)]
@@ -233,13 +236,13 @@ mod tests {
 
     #[test]
     fn a_target_names_the_stream_and_nothing_else() {
-        let key = weir_hub::StreamKey::new("v", "a/b", "x y").unwrap();
+        let name = weir_base::StreamName::new("v", "a/b", "x y").unwrap();
         let pairs = [("via", "e1,e2"), ("over", "")];
         assert_eq!(
-            target("/relay", &key, "", &pairs),
+            target("/relay", &name, "", &pairs),
             "/relay/a/b/x%20y?vhost=v&via=e1%2Ce2"
         );
-        let key = weir_hub::StreamKey::new("", "live", "x").unwrap();
-        assert_eq!(target("", &key, ".weir", &[]), "/live/x.weir");
+        let name = weir_base::StreamName::new("", "live", "x").unwrap();
+        assert_eq!(target("", &name, ".weir", &[]), "/live/x.weir");
     }
 }

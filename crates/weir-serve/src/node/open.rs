@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
+use weir_cluster::LeaseKey;
 use weir_cluster::place::Purpose;
-use weir_hub::{Stream, StreamKey};
+use weir_hub::Stream;
 
-use super::{Node, Want, name::stream_name};
+use super::{Node, Want};
 use crate::context::Context;
 
 /// How often somebody who waits for a stream has the others looked at again. A publisher here wakes
@@ -23,17 +24,17 @@ impl Node {
     pub async fn open(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         want: &Want,
     ) -> Result<Arc<Stream>, Refusal> {
         if self.0.settings.is_alone {
-            return context.hub.wait_live(key, want.wait).await;
+            return context.hub.wait_live(name, want.wait).await;
         }
         let clock = context.hub.clock();
         let wait_us = i64::try_from(want.wait.as_micros()).unwrap_or(i64::MAX);
         let deadline_us = clock.now_us().saturating_add(wait_us);
         loop {
-            let refused = match self.seek(context, key, want).await {
+            let refused = match self.seek(context, name, want).await {
                 Err(refused) if refused.code == Code::NotLive => refused,
                 outcome => return outcome,
             };
@@ -42,7 +43,7 @@ impl Node {
             if left.is_zero() {
                 return Err(refused);
             }
-            let waited = context.hub.wait_live(key, left.min(LOOK_AGAIN)).await;
+            let waited = context.hub.wait_live(name, left.min(LOOK_AGAIN)).await;
             match waited {
                 Err(refused) if refused.code == Code::NotLive => {}
                 outcome => return outcome,
@@ -53,19 +54,19 @@ impl Node {
     async fn seek(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         want: &Want,
     ) -> Result<Arc<Stream>, Refusal> {
-        if let Ok(stream) = context.hub.find_live(key) {
+        if let Ok(stream) = context.hub.find_live(name) {
             return Ok(stream);
         }
-        let name = stream_name(key)?;
+        let key = LeaseKey::of(name)?;
         if !self.is_origin() && !self.is_edge() {
-            Err(self.elsewhere_to(key, Purpose::Play, want.protocol))
+            Err(self.elsewhere_to(name, Purpose::Play, want.protocol))
         } else if self.is_edge() {
-            self.pull(context, key, &name, &want.via).await
+            self.pull(context, name, &key, &want.via).await
         } else {
-            Err(self.elsewhere(context, key, &name, want).await)
+            Err(self.elsewhere(context, name, &key, want).await)
         }
     }
 }

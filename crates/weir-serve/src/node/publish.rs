@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::place::Purpose;
 use weir_cluster::record::{Protocol as Speaks, Scope};
 use weir_cluster::route::Via;
-use weir_cluster::{Name, StreamName, View};
+use weir_cluster::{LeaseKey, Name, View};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Protocol, Publisher, RelayBegin, StreamKey};
+use weir_hub::{Grant, Protocol, Publisher, RelayBegin};
 
+use super::Node;
 use super::claim::Share;
 use super::leave::Wanted;
 use super::push::{Link, Pushing};
-use super::{Node, stream_name};
 use crate::context::Context;
 
 /// Origins tried for one publish.
@@ -38,8 +38,8 @@ enum Way {
 /// What is to be published, before it may.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
-    pub(super) key: StreamKey,
     pub(super) name: StreamName,
+    pub(super) key: LeaseKey,
     pub(super) takeover: bool,
     pub(super) via: Via,
 }
@@ -53,27 +53,27 @@ impl Node {
     pub async fn reserve(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         grant: &Grant,
         (protocol, via): (Protocol, &Via),
         over: u64,
     ) -> Result<Reserved, Refusal> {
-        let name = stream_name(key)?;
-        let takes_over = grant.takeover || self.incumbent_gives_way(&name, via);
-        self.check_here(context, key, takes_over)?;
+        let key = LeaseKey::of(name)?;
+        let takes_over = grant.takeover || self.incumbent_gives_way(&key, via);
+        self.check_here(context, name, takes_over)?;
         let wish = Wish {
-            name,
-            key: key.clone(),
+            key,
+            name: name.clone(),
             takeover: grant.takeover,
             via: via.clone(),
         };
         if !self.is_origin() && !self.is_edge() {
-            return Err(self.elsewhere_to(key, Purpose::Publish, protocol));
+            return Err(self.elsewhere_to(name, Purpose::Publish, protocol));
         }
         if self.is_origin() {
             let over = over.max(self.epoch_to_take(&wish));
             let since_ms = context.hub.clock().wall_ms();
-            let share = self.0.claims.take(&wish.name, over, since_ms).await?;
+            let share = self.0.claims.take(&wish.key, over, since_ms).await?;
             let way = Way::Here(share);
             return Ok(Reserved { way, takes_over });
         }
@@ -116,8 +116,8 @@ impl Node {
     /// Whether what is live under a name gives way to what comes through the nodes `via`: it comes
     /// from one of them over a connection that broke without this node's hearing of it, or from a node
     /// that drains, whose publisher is on the way to another, and maybe this is it.
-    fn incumbent_gives_way(&self, name: &StreamName, via: &Via) -> bool {
-        let from = self.0.handed_on.lock().get(name).cloned();
+    fn incumbent_gives_way(&self, key: &LeaseKey, via: &Via) -> bool {
+        let from = self.0.handed_on.lock().get(key).cloned();
         from.is_some_and(|from| via.passed(&from) || self.is_leaving(&from))
     }
 
@@ -132,16 +132,16 @@ impl Node {
     fn check_here(
         &self,
         context: &Context,
-        key: &StreamKey,
+        name: &StreamName,
         takeover: bool,
     ) -> Result<(), Refusal> {
-        let Ok(stream) = context.hub.find_live(key) else {
+        let Ok(stream) = context.hub.find_live(name) else {
             return Ok(());
         };
         let publisher = stream.publisher();
         match publisher {
             Some(old) if !old.gives_way && !takeover => {
-                Err(weir_hub::hub::already_live(key, old.addr, old.protocol))
+                Err(weir_hub::hub::already_live(name, old.addr, old.protocol))
             }
             _ => Ok(()),
         }
@@ -152,7 +152,7 @@ impl Node {
     fn epoch_to_take(&self, wish: &Wish) -> u64 {
         self.0.cluster.with(|member, _| {
             let view = member.view();
-            let owner = view.owner(&wish.name);
+            let owner = view.owner(&wish.key);
             owner
                 .filter(|owner| owner.node != self.0.settings.me)
                 .filter(|owner| wish.takeover || is_draining(view, &owner.node))
@@ -189,7 +189,7 @@ impl Node {
                     Err(refused) if is_of_the_node(refused.code) => {
                         let now_us = context.hub.clock().now_us();
                         self.0.router.lock().failed(url, now_us);
-                        tracing::warn!(stream = %wish.key, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
+                        tracing::warn!(stream = %wish.name, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
                         last = refused;
                     }
                     Err(refused) => return Err(refused),
@@ -211,12 +211,12 @@ impl Node {
         let owner = self
             .0
             .cluster
-            .with(|member, _| super::elsewhere::owner_in(member.view(), &wish.name));
+            .with(|member, _| super::elsewhere::owner_in(member.view(), &wish.key));
         let routed = self
             .0
             .router
             .lock()
-            .route(&wish.name, owner.as_ref(), &wish.via, now_us);
+            .route(&wish.key, owner.as_ref(), &wish.via, now_us);
         let mut urls: Vec<String> = match routed {
             Ok(hops) => hops.into_iter().map(|hop| hop.url).collect(),
             Err(refused) if !self.settings().route.is_empty() => return Err(refused),
@@ -235,7 +235,7 @@ impl Node {
     fn placed(&self, wish: &Wish) -> Vec<String> {
         let wanted = Wanted {
             purpose: Purpose::Hold,
-            stream: &wish.name,
+            stream: &wish.key,
             protocols: &[Speaks::Http, Speaks::Https],
             scope: Scope::Internal,
             count: MAX_TRIES,

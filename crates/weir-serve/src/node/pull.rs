@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use weir_base::{Code, Refusal};
-use weir_cluster::StreamName;
+use weir_base::{Code, Refusal, StreamName};
+use weir_cluster::LeaseKey;
 use weir_cluster::route::{Hop, Via};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream, StreamKey};
+use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 
 use super::elsewhere::not_live;
 use super::publish::is_of_the_node;
-use super::{NOWHERE, Node, link, rtmp_url, srs, stream_name};
+use super::{NOWHERE, Node, link, rtmp_url, srs};
 use crate::context::Context;
 
 /// Streams pulled at once: as many as the hub holds.
@@ -39,8 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// All pulls of this node.
 #[derive(Default)]
 pub(super) struct Pulls {
-    running: Mutex<HashMap<StreamName, watch::Receiver<State>>>,
-    misses: Mutex<HashMap<StreamName, i64>>,
+    running: Mutex<HashMap<LeaseKey, watch::Receiver<State>>>,
+    misses: Mutex<HashMap<LeaseKey, i64>>,
 }
 
 /// How far a pull has come.
@@ -79,13 +79,13 @@ impl Node {
     pub(super) async fn pull(
         &self,
         context: &Context,
-        key: &StreamKey,
         name: &StreamName,
+        key: &LeaseKey,
         via: &Via,
     ) -> Result<Arc<Stream>, Refusal> {
-        let mut state = match self.join_pull(context, key, name, (via, false)) {
+        let mut state = match self.join_pull(context, name, key, (via, false)) {
             Some(state) => state?,
-            None => return Err(not_live(key)),
+            None => return Err(not_live(name)),
         };
         let decided = state
             .wait_for(|state| !matches!(state, State::Seeking))
@@ -99,8 +99,8 @@ impl Node {
 
     /// A publisher of this node has gone on to another: the viewers here go on with what comes from
     /// there. True once it comes; until then the publisher must stay, or they are told of an end.
-    pub async fn carry_on(&self, context: &Context, key: &StreamKey) -> bool {
-        let Ok(name) = stream_name(key) else {
+    pub async fn carry_on(&self, context: &Context, name: &StreamName) -> bool {
+        let Ok(key) = LeaseKey::of(name) else {
             return false;
         };
         if self.0.settings.is_alone || !self.is_edge() {
@@ -109,7 +109,7 @@ impl Node {
         let via = Via::default();
         let carried = async {
             loop {
-                if let Some(Ok(mut state)) = self.join_pull(context, key, &name, (&via, true)) {
+                if let Some(Ok(mut state)) = self.join_pull(context, name, &key, (&via, true)) {
                     let decided = state.wait_for(|state| !matches!(state, State::Seeking));
                     if matches!(decided.await.as_deref(), Ok(State::Live(_))) {
                         return;
@@ -126,8 +126,8 @@ impl Node {
     fn join_pull(
         &self,
         context: &Context,
-        key: &StreamKey,
         name: &StreamName,
+        key: &LeaseKey,
         (via, takes_over): (&Via, bool),
     ) -> Option<Result<watch::Receiver<State>, Refusal>> {
         if via.passed(&self.settings().me) {
@@ -136,10 +136,10 @@ impl Node {
             return Some(Err(Refusal::new(Code::OriginUnreachable, words)));
         }
         let mut running = self.0.pulls.running.lock();
-        if let Some(state) = running.get(name) {
+        if let Some(state) = running.get(key) {
             return Some(Ok(state.clone()));
         }
-        if self.misses(name) {
+        if self.misses(key) {
             return None;
         }
         if running.len() >= MAX_PULLS {
@@ -147,12 +147,12 @@ impl Node {
             return Some(Err(Refusal::new(Code::QuotaStreams, words)));
         }
         let (tell, state) = watch::channel(State::Seeking);
-        running.insert(name.clone(), state.clone());
+        running.insert(key.clone(), state.clone());
         let pull = Pull {
             context: context.clone(),
             node: self.clone(),
-            key: key.clone(),
             name: name.clone(),
+            key: key.clone(),
             via: via.clone(),
             tell,
             publisher: None,
@@ -163,29 +163,29 @@ impl Node {
     }
 
     /// Whether a stream was nowhere a moment ago, and nobody has announced it since.
-    pub(super) fn misses(&self, name: &StreamName) -> bool {
+    pub(super) fn misses(&self, key: &LeaseKey) -> bool {
         let mut misses = self.0.pulls.misses.lock();
-        let Some(until_us) = misses.get(name).copied() else {
+        let Some(until_us) = misses.get(key).copied() else {
             return false;
         };
         let is_missing = self.0.cluster.with(|member, now_us| {
             let view = member.view();
-            now_us < until_us && view.owner(name).is_none() && view.reported(name).is_none()
+            now_us < until_us && view.owner(key).is_none() && view.reported(key).is_none()
         });
         if !is_missing {
-            misses.remove(name);
+            misses.remove(key);
         }
         is_missing
     }
 
     /// Nobody has it: do not ask for each viewer again.
-    pub(super) fn missed(&self, name: &StreamName) {
+    pub(super) fn missed(&self, key: &LeaseKey) {
         let mut misses = self.0.pulls.misses.lock();
         if misses.len() >= MAX_MISSES {
             misses.clear();
         }
         let until_us = self.0.cluster.with(|_, now_us| now_us + MISS_US);
-        misses.insert(name.clone(), until_us);
+        misses.insert(key.clone(), until_us);
     }
 }
 
@@ -193,8 +193,8 @@ impl Node {
 pub(super) struct Pull {
     pub(super) context: Context,
     pub(super) node: Node,
-    pub(super) key: StreamKey,
-    name: StreamName,
+    pub(super) name: StreamName,
+    key: LeaseKey,
     pub(super) via: Via,
     tell: watch::Sender<State>,
     pub(super) publisher: Option<Publisher>,
@@ -209,12 +209,12 @@ impl Pull {
             ended = self.supply() => ended,
             () = shutdown.stopping() => Ended::Kicked(Code::Draining),
         };
-        self.node.0.pulls.running.lock().remove(&self.name);
+        self.node.0.pulls.running.lock().remove(&self.key);
         if self.publisher.is_some() {
             self.node
                 .0
                 .cluster
-                .with(|member, now_us| member.drop_carried(&self.name, now_us));
+                .with(|member, now_us| member.drop_carried(&self.key, now_us));
         }
         let code = match ended {
             Ended::Over(code) | Ended::Kicked(code) => code,
@@ -223,7 +223,7 @@ impl Pull {
                 let code = refusal.code;
                 if self.publisher.is_none() {
                     if code == Code::NotLive {
-                        self.node.missed(&self.name);
+                        self.node.missed(&self.key);
                     }
                     self.tell.send_replace(State::Failed(refusal));
                 }
@@ -257,20 +257,20 @@ impl Pull {
     async fn round(&mut self) -> Ended {
         let Self { context, node, .. } = self;
         let hops = node
-            .upstreams(context, &self.key, &self.name, &self.via)
+            .upstreams(context, &self.name, &self.key, &self.via)
             .await;
         let hops = match hops {
             Ok(hops) => hops,
             Err(refused) => return Ended::Refused(refused),
         };
-        let mut last = Ended::Refused(not_live(&self.key));
+        let mut last = Ended::Refused(not_live(&self.name));
         for hop in hops.into_iter().take(MAX_TRIES) {
             last = self.follow(&hop).await;
             let now_us = self.context.hub.clock().now_us();
             let mut router = self.node.0.router.lock();
             match &last {
                 Ended::Broken(refusal) => {
-                    tracing::info!(stream = %self.key, upstream = %hop.url, code = refusal.code.number(), "the pull broke: {}", refusal.detail);
+                    tracing::info!(stream = %self.name, upstream = %hop.url, code = refusal.code.number(), "the pull broke: {}", refusal.detail);
                     router.failed(&hop.url, now_us);
                 }
                 Ended::Refused(_) => {}
@@ -289,7 +289,7 @@ impl Pull {
             if self.node.is_own(&url) {
                 return Ended::Refused(Refusal::new(
                     Code::OriginUnreachable,
-                    format!("{} was redirected to this node itself", self.key),
+                    format!("{} was redirected to this node itself", self.name),
                 ));
             }
             let ended = if url.starts_with("rtmp") {
@@ -308,7 +308,7 @@ impl Pull {
         }
         let words = format!(
             "{}: redirected more than {} times",
-            self.key,
+            self.name,
             link::MAX_REDIRECTS
         );
         Ended::Refused(Refusal::new(Code::OriginUnreachable, words))
@@ -316,32 +316,32 @@ impl Pull {
 
     /// From a server that is not weir: its times get their place on the clock here.
     async fn follow_rtmp(&mut self, base: &str) -> Ended {
-        let url = rtmp_url(base, &self.key);
-        let (context, key, name) = (self.context.clone(), self.key.clone(), self.name.clone());
+        let url = rtmp_url(base, &self.name);
+        let (context, name, key) = (self.context.clone(), self.name.clone(), self.key.clone());
         let (node, linger) = (self.node.clone(), self.node.settings().linger);
         let tell = self.tell.clone();
         let hub = context.hub.clone();
         let began = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let has_begun = began.clone();
-        let begin_key = key.clone();
+        let begin_key = name.clone();
         let begin = move || {
             let publisher = hub.publish(request(begin_key))?;
             began.store(true, std::sync::atomic::Ordering::Relaxed);
             tell.send_replace(State::Live(publisher.stream().clone()));
             node.0
                 .cluster
-                .with(|member, now_us| member.carry(&name, now_us));
+                .with(|member, now_us| member.carry(&key, now_us));
             Ok(publisher)
         };
         let own = &self.node.settings().own;
-        let idle = unwatched(&context.hub, &key, linger);
+        let idle = unwatched(&context.hub, &name, linger);
         let ended = srs::pull(&context, &url, own, begin, idle).await;
         if has_begun.load(std::sync::atomic::Ordering::Relaxed) {
             // The publisher went with it, so this pull is over: viewers may start another.
             self.node
                 .0
                 .cluster
-                .with(|member, now_us| member.drop_carried(&self.name, now_us));
+                .with(|member, now_us| member.drop_carried(&self.key, now_us));
             return Ended::Over(
                 ended
                     .err()
@@ -351,13 +351,13 @@ impl Pull {
         match ended {
             Err(refusal) if is_of_the_node(refusal.code) => Ended::Broken(refusal),
             Err(refusal) => Ended::Refused(refusal),
-            Ok(()) => Ended::Refused(not_live(&key)),
+            Ok(()) => Ended::Refused(not_live(&name)),
         }
     }
 
     /// The upstream's first word: the stream is in the hub from here on.
     pub(super) fn begin(&mut self, begin: RelayBegin) -> Result<(), Refusal> {
-        let mut request = request(self.key.clone());
+        let mut request = request(self.name.clone());
         request.grant.takeover = self.takes_over;
         let publisher = self.context.hub.relay(request, begin)?;
         let stream = publisher.stream().clone();
@@ -366,7 +366,7 @@ impl Pull {
             self.node
                 .0
                 .cluster
-                .with(|member, now_us| member.carry(&self.name, now_us));
+                .with(|member, now_us| member.carry(&self.key, now_us));
         }
         self.tell.send_replace(State::Live(stream));
         Ok(())
@@ -374,13 +374,13 @@ impl Pull {
 
     /// Resolves when nobody has watched for the linger time.
     pub(super) fn unwatched(&self) -> impl Future<Output = ()> + Send + 'static {
-        unwatched(&self.context.hub, &self.key, self.node.settings().linger)
+        unwatched(&self.context.hub, &self.name, self.node.settings().linger)
     }
 }
 
-fn request(key: StreamKey) -> PublishRequest {
+fn request(name: StreamName) -> PublishRequest {
     PublishRequest {
-        key,
+        name,
         protocol: Protocol::Relay,
         addr: NOWHERE,
         grant: Grant {
@@ -392,10 +392,10 @@ fn request(key: StreamKey) -> PublishRequest {
 
 fn unwatched(
     hub: &Hub,
-    key: &StreamKey,
+    name: &StreamName,
     linger: Duration,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let (hub, key) = (hub.clone(), key.clone());
+    let (hub, name) = (hub.clone(), name.clone());
     async move {
         let mut idle = Duration::ZERO;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -403,7 +403,7 @@ fn unwatched(
         while idle < linger.max(LOOK_EVERY) {
             look.tick().await;
             let watched = hub
-                .find(&key)
+                .find(&name)
                 .is_some_and(|stream| stream.all_viewers() > 0);
             idle = if watched {
                 Duration::ZERO

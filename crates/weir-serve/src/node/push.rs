@@ -41,7 +41,7 @@ enum Form {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Link({} to {})", self.wish.key, self.url)
+        write!(f, "Link({} to {})", self.wish.name, self.url)
     }
 }
 
@@ -74,7 +74,7 @@ impl Link {
             ("over", &over),
             ("takeover", takeover),
         ];
-        let target = super::target("/relay", &wish.key, "", &pairs);
+        let target = super::target("/relay", &wish.name, "", &pairs);
         let mut headers = HeaderMap::new();
         headers.insert(header::UPGRADE, HeaderValue::from_static(relay::UPGRADE));
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -118,30 +118,30 @@ impl Pushing {
     pub(super) async fn run(self, link: Link) {
         let shutdown = self.context.shutdown.clone();
         let cluster = self.node.cluster().clone();
-        let name = link.wish.name.clone();
+        let key = link.wish.key.clone();
         // Viewers near the publisher's edge need no second way for what is there already.
-        cluster.with(|member, now_us| member.carry(&name, now_us));
+        cluster.with(|member, now_us| member.carry(&key, now_us));
         tokio::select! {
             () = self.keep(link) => {}
             () = shutdown.stopping() => {}
         }
-        cluster.with(|member, now_us| member.drop_carried(&name, now_us));
+        cluster.with(|member, now_us| member.drop_carried(&key, now_us));
     }
 
     async fn keep(&self, mut link: Link) {
         loop {
             let wish = link.wish.clone();
             let url = link.url.clone();
-            tracing::info!(stream = %wish.key, origin = %url, "handed on");
+            tracing::info!(stream = %wish.name, origin = %url, "handed on");
             match self.feed(link).await {
                 Ended::Over => return,
                 Ended::Refused(code, detail) => {
-                    tracing::info!(stream = %wish.key, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
+                    tracing::info!(stream = %wish.name, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
                     self.client.kick(code);
                     return;
                 }
                 Ended::Broken(why) => {
-                    tracing::warn!(stream = %wish.key, origin = %url, "the origin broke: {why}; looking for another");
+                    tracing::warn!(stream = %wish.name, origin = %url, "the origin broke: {why}; looking for another");
                     let now_us = self.context.hub.clock().now_us();
                     self.node.0.router.lock().failed(&url, now_us);
                 }
@@ -158,7 +158,7 @@ impl Pushing {
     async fn connect_again(&self, wish: &Wish, broken: &str) -> Option<Link> {
         while self.is_live() {
             let over = self.node.0.cluster.with(|member, _| {
-                let owner = member.view().owner(&wish.name);
+                let owner = member.view().owner(&wish.key);
                 owner.map_or(0, |owner| owner.epoch)
             });
             let except = [broken.to_owned()];
@@ -196,7 +196,7 @@ impl Pushing {
     }
 
     async fn feed_rtmp(&self, base: &str) -> Ended {
-        let url = rtmp_url(base, &self.stream.key);
+        let url = rtmp_url(base, &self.stream.name);
         let (started, _) = oneshot::channel();
         let stop = async {
             while self.is_live() {
@@ -222,7 +222,7 @@ impl Pushing {
         let client = hub.clients().enter(
             Role::Viewer,
             Protocol::Relay,
-            self.stream.key.clone(),
+            self.stream.name.clone(),
             NOWHERE,
             now_us,
         );

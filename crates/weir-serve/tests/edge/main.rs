@@ -177,9 +177,9 @@ fn viewers_are_counted_where_they_are() {
         assert_eq!(request.header("User-Agent", agent).send().status, 200);
     }
     assert_eq!(edge.context.stations.edge().viewers(), 2);
-    let stream = origin.context.hub.find(&film.key).unwrap();
+    let stream = origin.context.hub.find(&film.name).unwrap();
     assert_eq!(stream.viewers(Protocol::Hls), 0);
-    assert!(edge.context.hub.find(&film.key).is_none(), "it was pulled");
+    assert!(edge.context.hub.find(&film.name).is_none(), "it was pulled");
 }
 
 #[test]

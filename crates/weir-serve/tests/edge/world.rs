@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tower::util::BoxCloneSyncService;
-use weir_base::{Clock, Code, Refusal, Shutdown, Tasks};
+use weir_base::{Clock, Code, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Address, Capacity, Load, Protocol as Speaks, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher, StreamKey};
+use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, TrackKind};
 use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
@@ -52,7 +52,7 @@ pub(crate) struct Node {
 
 /// A stream, in pictures of 40 ms.
 pub(crate) struct Film {
-    pub(crate) key: StreamKey,
+    pub(crate) name: StreamName,
     publisher: Publisher,
     next: u64,
 }
@@ -200,10 +200,10 @@ impl Node {
 
     /// Begins a stream.
     pub(crate) fn publish(&self, name: &str) -> Film {
-        let key = StreamKey::new("", "live", name).unwrap();
+        let name = StreamName::new("", "live", name).unwrap();
         let publisher = until("the name is free", 20, || {
             let request = PublishRequest {
-                key: key.clone(),
+                name: name.clone(),
                 protocol: Protocol::Rtmp,
                 addr: "127.0.0.1:1".parse().unwrap(),
                 grant: Grant::default(),
@@ -212,7 +212,7 @@ impl Node {
         });
         publisher.tracks(Arc::new(synthetic::tracks()));
         Film {
-            key,
+            name,
             publisher,
             next: 0,
         }
@@ -235,8 +235,8 @@ impl Film {
     pub(crate) fn play(&mut self, pictures: u64) {
         for number in self.next..self.next + pictures {
             let ts_us = number as i64 * FRAME_US;
-            let key = number.is_multiple_of(GOP);
-            let kind = if key {
+            let name = number.is_multiple_of(GOP);
+            let kind = if name {
                 FrameKind::Key
             } else {
                 FrameKind::Inter
@@ -246,7 +246,7 @@ impl Film {
                 ts_us,
                 cts_us: 0,
                 kind,
-                payload: synthetic::picture(number, key, 600).into(),
+                payload: synthetic::picture(number, name, 600).into(),
             });
             self.publisher.frame(RawFrame {
                 track: TrackKind::Audio,

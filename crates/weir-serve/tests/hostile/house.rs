@@ -173,9 +173,9 @@ impl House {
     }
 
     pub(crate) fn wait_live(&self, stream: &str) {
-        let key = weir_hub::StreamKey::new("", "live", stream).unwrap();
+        let name = weir_base::StreamName::new("", "live", stream).unwrap();
         until("the stream is live", 5, || {
-            let stream = self.context.hub.find_live(&key).ok()?;
+            let stream = self.context.hub.find_live(&name).ok()?;
             stream.ring.newest_join()
         });
     }

@@ -40,8 +40,8 @@ fn pictures_with_lying_lengths_reach_no_viewer() {
         }
         publisher.send(VIDEO, number * 40, &body).unwrap();
     }
-    let key = weir_hub::StreamKey::new("", "live", "liar").unwrap();
-    let stream = house.context.hub.find_live(&key).unwrap();
+    let name = weir_base::StreamName::new("", "live", "liar").unwrap();
+    let stream = house.context.hub.find_live(&name).unwrap();
     let mut items = Vec::new();
     let join = stream.ring.newest_join().unwrap();
     stream.ring.read(join.seq, 100, &mut items);

@@ -134,7 +134,7 @@ pub(super) fn cluster_coworker(data: &[u8]) {
 /// Reports, one a line, as JSON or as the store keeps them.
 pub(super) fn cluster_report(data: &[u8]) {
     let mut view = View::new(view::Config::default(), name("me"));
-    let key = weir_cluster::StreamName::new("live/demo").expect("a key");
+    let key = weir_cluster::LeaseKey::new("live/demo").expect("a key");
     for (line, now_us) in lines(data).zip((0..).step_by(STEP_US as usize)) {
         let text = String::from_utf8_lossy(line);
         let kept = StreamReport::from_place(key.clone(), &text, REPORT_TTL_MS);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use weir_hub::StreamKey;
+use weir_base::StreamName;
 
 use super::serve::{DEFAULT_DATA, FromArgs};
 use crate::compose;
@@ -31,9 +31,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .stream
         .rsplit_once('/')
         .context("write APP/STREAM, such as live/me")?;
-    let key = StreamKey::new(&args.vhost, app, stream)?;
+    let name = StreamName::new(&args.vhost, app, stream)?;
     let config = load(&args.from.sources())?;
-    let secret = compose::stream_key(&args.data, &key)?;
+    let secret = compose::stream_key(&args.data, &name)?;
     if args.bare {
         println!("{secret}");
         return Ok(());

@@ -74,7 +74,6 @@ pub(super) fn api(config: &Config, joined: &Joined, dispatcher: &Arc<Dispatcher>
         cluster: joined.cluster.clone(),
         name: config.cluster.name.clone(),
         dispatcher: dispatcher.clone(),
-        stream_name: weir_serve::node::stream_name,
         is_node: Box::new(move |target, proof| node.asker(target, proof).is_ok()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arc_swap::ArcSwap;
 use weir_api::AppFacts;
 use weir_base::sign::{self, Action, Signed, Subject};
-use weir_base::{Clock, Code, Refusal};
+use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_cluster::Role;
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant};
@@ -90,7 +90,7 @@ impl Gate {
 
     fn decide(&self, admission: &Admission<'_>) -> Result<Grant, Refusal> {
         let rules = self.rules.load();
-        let app = rules.app(admission.key.app());
+        let app = rules.app(admission.name.app());
         let takeover = app.takeover.unwrap_or(rules.takeover);
         let open = match admission.action {
             // Open is for whoever is there, not for any page somebody there happens to look at.
@@ -115,7 +115,7 @@ impl Gate {
     }
 
     fn check(&self, admission: &Admission<'_>, auth: &Auth) -> Result<(), Refusal> {
-        let key = admission.key;
+        let name = admission.name;
         let query = admission
             .query
             .iter()
@@ -123,9 +123,9 @@ impl Gate {
         if let Some(signed) = Signed::from_query(query) {
             let subject = Subject {
                 action: admission.action,
-                vhost: key.vhost(),
-                app: key.app(),
-                stream: key.stream(),
+                vhost: name.vhost(),
+                app: name.app(),
+                stream: name.stream(),
             };
             return signed.verify(
                 &auth.keys,
@@ -138,13 +138,13 @@ impl Gate {
             (Action::Publish, Some(given)) => {
                 let right = self
                     .secrets
-                    .stream_key(key.vhost(), key.app(), key.stream());
+                    .stream_key(name.vhost(), name.app(), name.stream());
                 if sign::same_secret(given, &right) {
                     Ok(())
                 } else {
                     Err(Refusal::new(
                         Code::AuthBadSignature,
-                        format!("the stream key is not that of {key}"),
+                        format!("the stream key is not that of {name}"),
                     ))
                 }
             }
@@ -174,7 +174,7 @@ impl Gatekeeper for Gate {
 
 #[cfg(test)]
 mod tests {
-    use weir_hub::{Protocol, StreamKey};
+    use weir_hub::Protocol;
 
     use super::*;
 
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn ask(gate: &Gate, action: Action, app: &str, query: &[(&str, &str)]) -> Result<Grant, u16> {
-        let key = StreamKey::new("", app, "x").unwrap();
+        let name = StreamName::new("", app, "x").unwrap();
         let query: Vec<_> = query
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
@@ -196,7 +196,7 @@ mod tests {
         let ip = "10.0.0.1".parse().unwrap();
         let admission = Admission {
             action,
-            key: &key,
+            name: &name,
             query: &query,
             ip,
             protocol: Protocol::Rtmp,
@@ -223,11 +223,11 @@ mod tests {
     #[test]
     fn a_page_of_another_site_needs_the_key_where_publishing_is_open() {
         let (_dir, gate, secrets) = gate(|config| config.auth.publish = PublishAuth::Open);
-        let key = StreamKey::new("", "live", "x").unwrap();
+        let name = StreamName::new("", "live", "x").unwrap();
         let right = [("key".to_owned(), secrets.stream_key("", "live", "x"))];
         let admission = |query, is_cross_site| Admission {
             action: Action::Publish,
-            key: &key,
+            name: &name,
             query,
             ip: "10.0.0.1".parse().unwrap(),
             protocol: Protocol::Slsp,

@@ -99,7 +99,7 @@ impl Fetch {
         hint: Option<String>,
     ) -> Outcome<Arc<Object>> {
         let question = Question {
-            key: &key.stream,
+            name: &key.stream,
             via: &self.via,
             suffix: &key.what.suffix(),
             pairs: &key.what.pairs(),

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use weir_base::{Code, Refusal};
-use weir_hub::StreamKey;
+use weir_base::{Code, Refusal, StreamName};
 use weir_media::hls::{Container, Name, Resource, Selection};
 
 use super::super::cache::Weigh;
@@ -28,7 +27,7 @@ const KEY_US: i64 = 10_000_000;
 /// One object of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::hls) struct ObjectKey {
-    pub(in crate::hls) stream: StreamKey,
+    pub(in crate::hls) stream: StreamName,
     pub(in crate::hls) what: What,
 }
 

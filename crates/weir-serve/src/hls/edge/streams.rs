@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use weir_base::{Code, Refusal, limits};
-use weir_hub::{Hub, Protocol, Stream, StreamKey};
+use weir_base::{Code, Refusal, StreamName, limits};
+use weir_hub::{Hub, Protocol, Stream};
 use weir_media::hls::{Container, Selection};
 
 use super::super::sessions::{SESSION_US, Sessions};
@@ -18,12 +18,12 @@ const FOREIGN_US: i64 = 5_000_000;
 
 /// See the module's words.
 #[derive(Debug, Default)]
-pub(super) struct EdgeStreams(Mutex<HashMap<StreamKey, Arc<EdgeStream>>>);
+pub(super) struct EdgeStreams(Mutex<HashMap<StreamName, Arc<EdgeStream>>>);
 
 /// One of them.
 #[derive(Debug)]
 pub(super) struct EdgeStream {
-    pub(super) key: StreamKey,
+    pub(super) name: StreamName,
     pub(super) sessions: Sessions,
     seen_us: AtomicI64,
     /// It is on a server that has no HLS of ours, until then: it is packaged here.
@@ -43,8 +43,8 @@ struct Counted {
 }
 
 impl EdgeStreams {
-    pub(super) fn find(&self, key: &StreamKey) -> Option<Arc<EdgeStream>> {
-        self.0.lock().get(key).cloned()
+    pub(super) fn find(&self, name: &StreamName) -> Option<Arc<EdgeStream>> {
+        self.0.lock().get(name).cloned()
     }
 
     /// The stream, listed if it is not yet. Only for streams that were found: the list is no place
@@ -52,16 +52,16 @@ impl EdgeStreams {
     ///
     /// # Errors
     /// 2005 when there are as many as a node may have.
-    pub(super) fn open(&self, key: &StreamKey, now_us: i64) -> Result<Arc<EdgeStream>, Refusal> {
+    pub(super) fn open(&self, name: &StreamName, now_us: i64) -> Result<Arc<EdgeStream>, Refusal> {
         let mut all = self.0.lock();
-        if let Some(stream) = all.get(key) {
+        if let Some(stream) = all.get(name) {
             return Ok(stream.clone());
         }
         if all.len() >= limits::STREAMS {
             return Err(Code::QuotaStreams.into());
         }
         let stream = Arc::new(EdgeStream {
-            key: key.clone(),
+            name: name.clone(),
             sessions: Sessions::default(),
             seen_us: AtomicI64::new(now_us),
             foreign_until_us: AtomicI64::new(0),
@@ -69,7 +69,7 @@ impl EdgeStreams {
             shapes: Mutex::default(),
             counted: Mutex::default(),
         });
-        all.insert(key.clone(), stream.clone());
+        all.insert(name.clone(), stream.clone());
         Ok(stream)
     }
 
@@ -171,7 +171,7 @@ impl EdgeStream {
     /// Makes the hub show the viewers of a stream that is published here and handed on to another
     /// node. Not of one that is merely pulled: who watches HLS does not need the pull.
     fn count(&self, hub: &Hub, is_used: bool) {
-        let here = hub.find_live(&self.key).ok();
+        let here = hub.find_live(&self.name).ok();
         let here = here.filter(|stream| stream.publisher().is_some_and(|p| !p.gives_way));
         let viewers = i32::try_from(self.sessions.len()).unwrap_or(i32::MAX);
         let mut counted = self.counted.lock();
@@ -214,8 +214,8 @@ mod tests {
         (Hub::new(config, clock.clone()), clock)
     }
 
-    fn key() -> StreamKey {
-        StreamKey::new("", "live", "x").unwrap()
+    fn name() -> StreamName {
+        StreamName::new("", "live", "x").unwrap()
     }
 
     fn publish(hub: &Hub, gives_way: bool) -> Publisher {
@@ -224,7 +224,7 @@ mod tests {
             ..Grant::default()
         };
         let request = PublishRequest {
-            key: key(),
+            name: name(),
             protocol: Protocol::Rtmp,
             addr: "127.0.0.1:1".parse().unwrap(),
             grant,
@@ -241,14 +241,14 @@ mod tests {
     #[test]
     fn viewers_are_shown_by_the_hub_where_it_has_the_publisher_and_here_else() {
         let ((hub, clock), streams) = (house(), EdgeStreams::default());
-        let stream = streams.open(&key(), 0).unwrap();
+        let stream = streams.open(&name(), 0).unwrap();
         watch(&stream, 1, 0);
         watch(&stream, 2, 0);
         assert!(streams.sweep(&hub));
         assert_eq!(streams.viewers(), 2);
         let pulled = publish(&hub, true);
         streams.sweep(&hub);
-        let shown = || hub.find(&key()).unwrap().viewers(Protocol::Hls);
+        let shown = || hub.find(&name()).unwrap().viewers(Protocol::Hls);
         assert_eq!((streams.viewers(), shown()), (2, 0));
         let published = publish(&hub, false);
         streams.sweep(&hub);
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_stream_of_a_foreign_server_is_looked_for_anew_after_a_while() {
         let streams = EdgeStreams::default();
-        let stream = streams.open(&key(), 0).unwrap();
+        let stream = streams.open(&name(), 0).unwrap();
         assert!(!stream.is_foreign(0));
         stream.set_foreign(0);
         assert!(stream.is_foreign(FOREIGN_US - 1) && !stream.is_foreign(FOREIGN_US));
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_playlist_of_another_life_is_not_current() {
         let streams = EdgeStreams::default();
-        let stream = streams.open(&key(), 0).unwrap();
+        let stream = streams.open(&name(), 0).unwrap();
         let rendition = (Container::Fmp4, Selection::Both);
         let shape = |epoch: &str| Shape {
             epoch: epoch.into(),

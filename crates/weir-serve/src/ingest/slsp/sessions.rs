@@ -7,8 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use weir_base::{Code, Refusal, ids};
-use weir_hub::StreamKey;
+use weir_base::{Code, Refusal, StreamName, ids};
 
 use super::live::Live;
 
@@ -24,7 +23,7 @@ const HANDOVER: Duration = Duration::from_secs(2);
 pub struct Sessions(Arc<Mutex<HashMap<String, Slot>>>);
 
 struct Slot {
-    key: StreamKey,
+    name: StreamName,
     claims: mpsc::Sender<oneshot::Sender<Box<Live>>>,
 }
 
@@ -40,13 +39,13 @@ impl Sessions {
     ///
     /// # Errors
     /// 5001 where the system has no randomness to give.
-    pub(super) fn enter(&self, key: StreamKey) -> Result<Entry, Refusal> {
+    pub(super) fn enter(&self, name: StreamName) -> Result<Entry, Refusal> {
         let bytes = ids::random_bytes::<TOKEN_BYTES>()
             .map_err(|error| Refusal::new(Code::Overloaded, error.to_string()))?;
         let token = ids::hex(&bytes);
         let (sender, claims) = mpsc::channel(CLAIMS);
         let slot = Slot {
-            key,
+            name,
             claims: sender,
         };
         self.0.lock().insert(token.clone(), slot);
@@ -59,12 +58,12 @@ impl Sessions {
 
     /// The live session of this token, if it is one of this stream's. The socket it had is closed by
     /// its own task.
-    pub(super) async fn claim(&self, token: &str, key: &StreamKey) -> Option<Box<Live>> {
+    pub(super) async fn claim(&self, token: &str, name: &StreamName) -> Option<Box<Live>> {
         let claims = self
             .0
             .lock()
             .get(token)
-            .filter(|slot| slot.key == *key)?
+            .filter(|slot| slot.name == *name)?
             .claims
             .clone();
         let (give, take) = oneshot::channel();

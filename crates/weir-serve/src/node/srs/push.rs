@@ -118,7 +118,7 @@ impl Outgoing {
     }
 
     fn skipped(&mut self, lost: u64) {
-        tracing::warn!(stream = %self.stream.key, lost, "the origin is too slow for the stream: it goes on at a keyframe");
+        tracing::warn!(stream = %self.stream.name, lost, "the origin is too slow for the stream: it goes on at a keyframe");
         self.stream.add_skipped_frames(lost);
         self.cursor = None;
     }

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use weir_base::Clock;
+use weir_base::{Clock, StreamName};
 use weir_hub::hub::{Config, PublishRequest};
-use weir_hub::{Grant, Protocol, ReadOutcome, StreamKey};
+use weir_hub::{Grant, Protocol, ReadOutcome};
 use weir_media::{Item, TrackKind};
 use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession};
 use weir_testkit::srs::{Asked, SrsNode};
@@ -30,13 +30,13 @@ fn hub() -> Hub {
     Hub::new(config, Clock::real())
 }
 
-fn key() -> StreamKey {
-    StreamKey::new("", "live", "a").unwrap()
+fn key() -> StreamName {
+    StreamName::new("", "live", "a").unwrap()
 }
 
 fn publisher(hub: &Hub) -> Result<Publisher, Refusal> {
     hub.publish(PublishRequest {
-        key: key(),
+        name: key(),
         protocol: Protocol::Relay,
         addr: "127.0.0.1:1".parse().unwrap(),
         grant: Grant::default(),

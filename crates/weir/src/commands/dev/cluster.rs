@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::signal::unix::{SignalKind, signal};
+use weir_base::StreamName;
 use weir_base::Tasks;
-use weir_hub::StreamKey;
 
 use super::family::{Family, LOOK_EVERY};
 use super::guide;
@@ -62,7 +62,7 @@ pub(super) async fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
         _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted while starting")),
     };
     if outcome.is_ok() {
-        let key = crate::compose::stream_key(&family.data, &StreamKey::new("", "live", "me")?)?;
+        let key = crate::compose::stream_key(&family.data, &StreamName::new("", "live", "me")?)?;
         println!(
             "{}",
             guide::text(&plan, &secrets.admin_token, &key, args.publish_demo)

@@ -68,7 +68,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use weir_hub::StreamKey;
+    use weir_base::StreamName;
 
     use super::*;
 
@@ -85,6 +85,7 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
-        crate::compose::stream_key(dir.path(), &StreamKey::new("", "live", "me").unwrap()).unwrap();
+        crate::compose::stream_key(dir.path(), &StreamName::new("", "live", "me").unwrap())
+            .unwrap();
     }
 }

@@ -1,9 +1,9 @@
-//! The name of a stream: vhost, app (several levels) and stream.
+//! The full name of a stream: vhost, app (several levels) and stream.
 
 use std::fmt;
 use std::sync::Arc;
 
-use weir_base::{Code, Refusal};
+use crate::{Code, Refusal};
 
 /// Bytes of one part of a name.
 pub const MAX_NAME_BYTES: usize = 255;
@@ -21,7 +21,7 @@ const RESERVED_STREAM_PREFIXES: &[&str] = &["init-", "seg-", "part-", "key-"];
 
 /// A stream's full name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamKey(Arc<Parts>);
+pub struct StreamName(Arc<Parts>);
 
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Parts {
@@ -30,7 +30,7 @@ struct Parts {
     stream: Box<str>,
 }
 
-impl StreamKey {
+impl StreamName {
     /// Checks the parts and joins them. `vhost` is empty for the default one.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl StreamKey {
     }
 }
 
-impl fmt::Display for StreamKey {
+impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.vhost.is_empty() {
             write!(f, "{}:", self.0.vhost)?;
@@ -108,7 +108,7 @@ impl fmt::Display for StreamKey {
     }
 }
 
-impl fmt::Debug for StreamKey {
+impl fmt::Debug for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
@@ -138,12 +138,12 @@ mod tests {
 
     #[test]
     fn a_key_has_several_app_levels() {
-        let key = StreamKey::new("", "a/b", "c").unwrap();
+        let key = StreamName::new("", "a/b", "c").unwrap();
         assert_eq!(
             (key.app(), key.stream(), key.to_string().as_str()),
             ("a/b", "c", "a/b/c")
         );
-        assert_eq!(StreamKey::new("v", "a", "c").unwrap().to_string(), "v:a/c");
+        assert_eq!(StreamName::new("v", "a", "c").unwrap().to_string(), "v:a/c");
     }
 
     #[test]
@@ -156,16 +156,16 @@ mod tests {
             ("live", "a\nb"),
             ("live", "a/b"),
         ] {
-            assert!(StreamKey::new("", app, stream).is_err(), "{app}/{stream}");
+            assert!(StreamName::new("", app, stream).is_err(), "{app}/{stream}");
         }
         for own in ["api", "cluster", "relay"] {
             assert_eq!(
-                StreamKey::new("", own, "x").unwrap_err().code,
+                StreamName::new("", own, "x").unwrap_err().code,
                 Code::AppDisabled
             );
         }
         assert_eq!(
-            StreamKey::new("", "live", "seg-1").unwrap_err().code,
+            StreamName::new("", "live", "seg-1").unwrap_err().code,
             Code::AppDisabled
         );
     }
