@@ -1,4 +1,4 @@
-//! What every room of the house leans on: clock, ids, names, limits, the error registry, tasks, shutdown.
+//! What every room of the house leans on: clock, ids, names, nonces, limits, the error registry, tasks, shutdown.
 //!
 //! Nothing here knows media, protocols, HTTP or a database, and no other weir crate is imported.
 
@@ -6,12 +6,15 @@ pub mod clock;
 pub mod codes;
 pub mod ids;
 pub mod limits;
+pub mod log_limit;
 pub mod name;
+pub mod nonce;
 pub mod sign;
 pub mod tasks;
 
 pub use clock::Clock;
 pub use codes::{Code, Refusal};
 pub use ids::ClientId;
+pub use log_limit::LogLimit;
 pub use name::StreamName;
 pub use tasks::{Shutdown, Tasks};

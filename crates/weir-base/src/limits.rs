@@ -49,5 +49,8 @@ pub const VIEWER_ANSWER_BYTES: usize = 16 * 1024;
 pub const HLS_BLOCKED_REQUESTS: usize = 100_000;
 /// Viewers that can be told apart per HLS stream for the viewer count.
 pub const HLS_SESSIONS_PER_STREAM: usize = 100_000;
+/// Nonces of signed URLs remembered until their URLs expire; beyond that the earliest to expire is
+/// forgotten. Some 200 bytes each.
+pub const NONCES: usize = 100_000;
 /// Milliseconds a draining node waits for clients to leave.
 pub const DRAIN_MS: u64 = 10_000;

@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use crate::codes::{Code, Refusal};
 use crate::ids::hex;
+use crate::nonce::NonceUse;
 
 /// Signing keys live at once: the current one and the one it replaces.
 pub const MAX_KEYS: usize = 2;
@@ -93,6 +94,18 @@ impl<'a> Signed<'a> {
             }
         }
         (!signed.signature.is_empty()).then_some(signed)
+    }
+
+    /// Its nonce, if it has one, as used by `client_ip`. Ask it of a URL that was verified.
+    pub fn nonce_use(&self, client_ip: &'a str, is_repeated: bool) -> Option<NonceUse<'a>> {
+        let expiry_s = self.expiry.parse().ok()?;
+        (!self.nonce.is_empty()).then_some(NonceUse {
+            key_id: self.key_id,
+            nonce: self.nonce,
+            expiry_s,
+            by: client_ip,
+            is_repeated,
+        })
     }
 
     /// Checks the signature for `subject` from `client_ip` at `now_s` (Unix seconds).

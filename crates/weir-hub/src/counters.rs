@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weir_base::Code;
+use weir_base::{Code, LogLimit};
 
 use crate::clients::Protocol;
 
@@ -16,6 +16,7 @@ pub struct Counters {
     received_bytes: [AtomicU64; PROTOCOLS],
     sent_bytes: [AtomicU64; PROTOCOLS],
     connections: [AtomicU64; PROTOCOLS],
+    logged: LogLimit<Code>,
 }
 
 impl Default for Counters {
@@ -25,6 +26,7 @@ impl Default for Counters {
             received_bytes: Default::default(),
             sent_bytes: Default::default(),
             connections: Default::default(),
+            logged: LogLimit::default(),
         }
     }
 }
@@ -35,6 +37,12 @@ impl Counters {
         if let Some(at) = Code::ALL.iter().position(|c| *c == code) {
             self.codes[at][protocol as usize].fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a refusal or break of this code may be logged at `now_us` (the node's clock), and how
+    /// many were not since the last.
+    pub fn may_log(&self, code: Code, now_us: i64) -> Option<u64> {
+        self.logged.admit(code, now_us)
     }
 
     /// Counts bytes taken from publishers.

@@ -124,8 +124,20 @@ impl Context {
     }
 
     /// Counts and logs a refusal, once, where it is answered.
+    /// A flood of one code is counted and not written line by line.
     pub fn refused(&self, refusal: &Refusal, protocol: Protocol, what: &str, ip: IpAddr) {
         self.hub.counters().code(refusal.code, protocol);
+        let now_us = self.hub.clock().now_us();
+        let Some(left_out) = self.hub.counters().may_log(refusal.code, now_us) else {
+            return;
+        };
+        if left_out > 0 {
+            tracing::info!(
+                code = refusal.code.number(),
+                left_out,
+                "refusals of this code were not logged one by one"
+            );
+        }
         tracing::info!(code = refusal.code.number(), protocol = protocol.name(), %ip, "refused {what}: {}", refusal.detail);
     }
 

@@ -31,9 +31,9 @@ pub(super) fn piece_response(
     headers: &HeaderMap,
 ) -> Response<Pieces> {
     // A name is never given to other bytes, so it is its own ETag.
-    let etag = HeaderValue::from_str(&format!("\"{name}\"")).ok();
-    let unchanged = etag.is_some() && headers.get(header::IF_NONE_MATCH) == etag.as_ref();
-    let range = if unchanged {
+    let tag = format!("\"{name}\"");
+    let unchanged = is_known(headers, &tag);
+    let range = if unchanged || !is_range_wanted(headers, &tag) {
         RangeAsked::Whole
     } else {
         range_of(headers, length)
@@ -62,8 +62,8 @@ pub(super) fn piece_response(
         HeaderValue::from_static("*"),
     );
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(etag) = etag {
-        out.insert(header::ETAG, etag);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        out.insert(header::ETAG, tag);
     }
     let content_range = match range {
         RangeAsked::Part(range) => {
@@ -76,6 +76,25 @@ pub(super) fn piece_response(
         out.insert(header::CONTENT_RANGE, value);
     }
     response
+}
+
+/// Whether the asker has what this entity tag names: `If-None-Match`, by weak comparison
+/// (RFC 9110 §13.1.2, §8.8.3.2).
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH);
+    let lists = values.iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| {
+        let item = item.trim();
+        item == "*" || item.strip_prefix("W/").unwrap_or(item) == tag
+    })
+}
+
+/// Whether `Range` counts: not when `If-Range` names anything but these very bytes, by strong
+/// comparison (RFC 9110 §13.1.5). Pieces have no dates, so a date never matches.
+fn is_range_wanted(headers: &HeaderMap, tag: &str) -> bool {
+    headers
+        .get(header::IF_RANGE)
+        .is_none_or(|value| value.as_bytes().trim_ascii() == tag.as_bytes())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +204,50 @@ mod tests {
         for nonsense in ["bytes=9-0", "bytes=a-b", "items=0-1", "bytes=0-1,5-6"] {
             assert_eq!(ranged(nonsense), RangeAsked::Whole, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_condition_is_answered_by_the_name_of_the_bytes() {
+        let status = |pairs: &[(header::HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            let pieces = vec![Bytes::from_static(b"abcdef")];
+            let response = piece_response(pieces, 6, "seg-1.m4s", "video/mp4", &headers);
+            (response.status().as_u16(), response.body().size())
+        };
+        let range = (header::RANGE, "bytes=0-1");
+        let none_match = |value| (header::IF_NONE_MATCH, value);
+        let if_range = |value| (header::IF_RANGE, value);
+        for known in [
+            "\"seg-1.m4s\"",
+            "W/\"seg-1.m4s\"",
+            "*",
+            "\"a\", \"seg-1.m4s\"",
+        ] {
+            assert_eq!(status(&[none_match(known)]), (304, 0), "{known}");
+            assert_eq!(status(&[none_match(known), range.clone()]), (304, 0));
+        }
+        assert_eq!(status(&[none_match("\"seg-2.m4s\"")]), (200, 6));
+        assert_eq!(status(&[none_match("seg-1.m4s")]), (200, 6));
+        assert_eq!(
+            status(&[if_range("\"seg-1.m4s\""), range.clone()]),
+            (206, 2)
+        );
+        let others = [
+            "\"seg-2.m4s\"",
+            "W/\"seg-1.m4s\"",
+            "Tue, 01 Jan 2030 00:00:00 GMT",
+        ];
+        for other in others {
+            assert_eq!(
+                status(&[if_range(other), range.clone()]),
+                (200, 6),
+                "{other}"
+            );
+        }
+        assert_eq!(status(&[range]), (206, 2));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use arc_swap::ArcSwap;
 use weir_api::AppFacts;
+use weir_base::nonce::Nonces;
 use weir_base::sign::{self, Action, Signed, Subject};
 use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_cluster::Role;
 use weir_hub::gate::Answer;
-use weir_hub::{Admission, Gatekeeper, Grant};
+use weir_hub::{Admission, Gatekeeper, Grant, Protocol};
 
 use super::secrets::Secrets;
 use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp, Tokens};
@@ -19,6 +20,7 @@ pub(crate) struct Gate {
     secrets: Secrets,
     /// Tokens that edges pass on are checked here.
     is_origin: bool,
+    nonces: Nonces,
     rules: ArcSwap<Rules>,
 }
 
@@ -59,6 +61,7 @@ impl Gate {
             clock,
             secrets: secrets.clone(),
             is_origin: config.roles().is_ok_and(|roles| roles.has(Role::Origin)),
+            nonces: Nonces::default(),
             rules: ArcSwap::from_pointee(Rules::new(config)),
         }
     }
@@ -127,12 +130,7 @@ impl Gate {
                 app: name.app(),
                 stream: name.stream(),
             };
-            return signed.verify(
-                &auth.keys,
-                subject,
-                &admission.ip.to_canonical().to_string(),
-                self.clock.wall_s(),
-            );
+            return self.check_signed(&signed, subject, admission, auth);
         }
         match (admission.action, admission.parameter("key")) {
             (Action::Publish, Some(given)) => {
@@ -164,6 +162,27 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// A right signature, whose nonce was not used before. A viewer of HLS sends its URL's query with
+    /// each request, so it may use its nonce again.
+    fn check_signed(
+        &self,
+        signed: &Signed<'_>,
+        subject: Subject<'_>,
+        admission: &Admission<'_>,
+        auth: &Auth,
+    ) -> Result<(), Refusal> {
+        let ip = admission.ip.to_canonical().to_string();
+        let now_s = self.clock.wall_s();
+        signed.verify(&auth.keys, subject, &ip, now_s)?;
+        let is_repeated = admission.protocol == Protocol::Hls;
+        match signed.nonce_use(&ip, is_repeated) {
+            Some(claim) => self.nonces.claim(claim, now_s),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Gatekeeper for Gate {
     fn admit<'a>(&'a self, admission: Admission<'a>) -> Answer<'a> {
         // Everything it needs is in memory: no wait.
@@ -174,8 +193,6 @@ impl Gatekeeper for Gate {
 
 #[cfg(test)]
 mod tests {
-    use weir_hub::Protocol;
-
     use super::*;
 
     fn gate(set: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Gate, Secrets) {
@@ -284,5 +301,14 @@ mod tests {
         assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
         assert_eq!(ask(&gate, Action::Publish, "live", &pairs), Err(1007));
         assert_eq!(ask(&gate, Action::Play, "live", &[]), Err(1001));
+        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
+
+        let query = sign::sign(&key, subject, 2_000, "once", "");
+        let pairs: Vec<_> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
+        assert_eq!(ask(&gate, Action::Play, "live", &pairs), Err(1005));
     }
 }
