@@ -9,6 +9,7 @@ pub mod limits;
 pub mod log_limit;
 pub mod name;
 pub mod nonce;
+pub mod section;
 pub mod sign;
 pub mod tasks;
 
