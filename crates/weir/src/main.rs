@@ -63,6 +63,9 @@ fn main() -> std::process::ExitCode {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("weir: {error:#}");
+            if let Some(advice) = commands::advice(&error) {
+                eprintln!("  {advice}");
+            }
             std::process::ExitCode::FAILURE
         }
     }

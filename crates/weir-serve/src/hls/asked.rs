@@ -7,11 +7,12 @@ use weir_base::sign::Action;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
+use weir_link::proof;
 
 use crate::context::{Asked, Context};
 use crate::http::route::parameter;
 use crate::ingest::rtmp::wait_of;
-use crate::node::{Want, auth};
+use crate::node::Want;
 
 /// Query parameters that go on into the playlist's URIs: what admits the viewer.
 const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domain"];
@@ -61,7 +62,7 @@ impl HlsRequest<'_> {
     ) -> Result<Asking, Refusal> {
         let authorization = headers.get(header::AUTHORIZATION);
         let authorization = authorization.and_then(|value| value.to_str().ok());
-        if authorization.is_some_and(auth::is_proof) {
+        if authorization.is_some_and(proof::is_proof) {
             context.node.asker(self.target, authorization)?;
             let vhost = self.parameter("vhost").unwrap_or_default();
             return Ok(Asking {

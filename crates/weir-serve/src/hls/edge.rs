@@ -287,7 +287,7 @@ impl Edge {
                 edge.0.streams.sweep(&context.hub);
                 let now_us = context.hub.clock().now_us();
                 edge.0.cache.sweep(now_us);
-                edge.0.fetcher.sweep(now_us);
+                edge.0.fetcher.sweep();
             }
         });
     }

@@ -11,9 +11,10 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
 use weir_hub::{Admission, Grant, Protocol};
+use weir_link::node::NodeRequest;
 
 use super::Node;
-use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::ask::{self, HEAD_TIMEOUT};
 use super::publish::{Wish, is_of_the_node};
 use crate::context::Context;
 
@@ -90,14 +91,14 @@ impl Node {
     }
 
     async fn admit_at(&self, context: &Context, url: &str, target: &str) -> Result<Grant, Refusal> {
-        let question = Question {
+        let request = NodeRequest {
             base: url,
             method: Method::GET,
             target,
             headers: HeaderMap::new(),
-            patience: HEAD_TIMEOUT,
+            head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(context, self, question).await?;
+        let answer = ask::ask(context, self, request).await?;
         if answer.status() != StatusCode::OK {
             return Err(ask::refusal_of(url, answer).await);
         }

@@ -9,8 +9,9 @@ use weir_cluster::record::{Protocol as Speaks, Scope};
 use weir_cluster::route::{Hop, Kind, Owner, Via};
 use weir_cluster::{LeaseKey, View};
 use weir_hub::Protocol;
+use weir_link::node::NodeRequest;
 
-use super::ask::{self, Question};
+use super::ask;
 use super::{Node, Want};
 use crate::context::Context;
 
@@ -160,14 +161,14 @@ impl Node {
             stream: name.stream().to_owned(),
             coworker: coworker.to_owned(),
         };
-        let question = Question {
+        let request = NodeRequest {
             base: &format!("http://{coworker}"),
             method: Method::POST,
             target: &query.target(),
             headers: HeaderMap::new(),
-            patience: COWORKER_PATIENCE,
+            head_timeout: COWORKER_PATIENCE,
         };
-        let answer = ask::ask(context, self, question).await?;
+        let answer = ask::ask(context, self, request).await?;
         let status = answer.status();
         let body = match status {
             StatusCode::OK => ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?,

@@ -1,53 +1,35 @@
 //! Objects that other nodes have (HLS playlists and pieces), each asked of whoever has the stream now,
 //! over connections that are kept: some are wanted several times a second.
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::{Hop, Kind, Via};
+use weir_link::http::{BodyLimits, WholeAnswer};
+use weir_link::node::{NodeClient, NodeRequest};
 
-use super::ask::{self, Place};
+use super::ask;
 use super::elsewhere::{not_live, owner_in};
 use super::publish::is_of_the_node;
-use super::{Node, auth, link};
+use super::{Node, link};
 use crate::context::Context;
 
 /// Upstreams tried for one object.
 const MAX_TRIES: usize = 3;
-/// Idle connections kept to one node. Each request that waits there holds one of its own, and two or
-/// three of each watched stream wait at any time.
-const MAX_IDLE: usize = 64;
-/// Microseconds an idle connection is kept: less than the other end keeps it.
-const IDLE_US: i64 = 30_000_000;
 /// Bytes of one object. A segment of 20 s at 25 Mbit/s fits.
 const MAX_OBJECT_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes reserved at once for what another node says is to come.
-const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 /// How often somebody who waits for an answer looks whether it should come from another node by now.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Connections to other nodes, ready for the next request.
+/// Asks other nodes, over connections that are kept for the next request.
 #[derive(Debug, Default)]
 pub(crate) struct Fetcher {
-    idle: Mutex<HashMap<String, Vec<Idle>>>,
+    client: OnceLock<NodeClient>,
 }
-
-#[derive(Debug)]
-struct Idle {
-    sender: Sender,
-    since_us: i64,
-}
-
-type Sender = SendRequest<Empty<Bytes>>;
 
 /// An object of a stream.
 #[derive(Debug)]
@@ -77,22 +59,6 @@ pub(crate) struct Fetched {
     pub(crate) body: Bytes,
 }
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("no answer in time")]
-    Silent,
-    #[error("{0}")]
-    Closed(String),
-}
-
-/// Any answer.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
 impl Fetcher {
     /// The object, from the first upstream that has it.
     ///
@@ -112,7 +78,7 @@ impl Fetcher {
             let moved = node.moved_from(&key, &hop);
             let followed = tokio::select! {
                 followed = self.follow(context, question, &hop.url) => followed,
-                () = moved => Err(unreachable(&hop.url, &"the stream has moved on")),
+                () = moved => Err(has_moved_on(&hop.url)),
             };
             match followed {
                 Ok(fetched) => {
@@ -151,7 +117,7 @@ impl Fetcher {
             }
             let answer = self.ask(context, question, &base).await?;
             if answer.status == StatusCode::OK {
-                let Answer { headers, body, .. } = answer;
+                let WholeAnswer { headers, body, .. } = answer;
                 return Ok(Fetched {
                     base,
                     headers,
@@ -170,84 +136,40 @@ impl Fetcher {
         Err(Refusal::new(Code::OriginUnreachable, words))
     }
 
-    /// Over a connection that is there, or a new one.
     async fn ask(
         &self,
         context: &Context,
         question: &Question<'_>,
         base: &str,
-    ) -> Result<Answer, Refusal> {
-        let now_us = context.hub.clock().now_us();
-        while let Some(sender) = self.take(base, now_us) {
-            match self.exchange(context, question, base, sender).await {
-                Ok(answer) => return Ok(answer),
-                Err(Broken::Silent) => return Err(unreachable(base, &Broken::Silent)),
-                // It was closed at the other end just now: that is not the node's failure.
-                Err(Broken::Closed(_)) => {}
-            }
-        }
-        let sender = connect(context, base).await?;
-        let exchanged = self.exchange(context, question, base, sender).await;
-        exchanged.map_err(|why| unreachable(base, &why))
-    }
-
-    async fn exchange(
-        &self,
-        context: &Context,
-        question: &Question<'_>,
-        base: &str,
-        mut sender: Sender,
-    ) -> Result<Answer, Broken> {
-        let request = request(&context.node, question, base)?;
-        let answer = async {
-            sender.ready().await?;
-            sender.send_request(request).await
+    ) -> Result<WholeAnswer, Refusal> {
+        let request = NodeRequest {
+            base,
+            method: Method::GET,
+            target: &target(&context.node, question),
+            headers: HeaderMap::new(),
+            head_timeout: question.patience,
         };
-        let answer = tokio::time::timeout(question.patience, answer).await;
-        let answer = answer.map_err(|_| Broken::Silent)?;
-        let (head, body) = answer.map_err(closed)?.into_parts();
-        let body = read_all(body, &head.headers).await?;
-        self.put_back(base, sender, context.hub.clock().now_us());
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
-    }
-
-    fn take(&self, base: &str, now_us: i64) -> Option<Sender> {
-        let mut all = self.idle.lock();
-        let idle = all.get_mut(base)?;
-        while let Some(Idle { sender, since_us }) = idle.pop() {
-            if now_us - since_us < IDLE_US && !sender.is_closed() {
-                return Some(sender);
-            }
-        }
-        None
-    }
-
-    fn put_back(&self, base: &str, sender: Sender, since_us: i64) {
-        if sender.is_closed() {
-            return;
-        }
-        let mut all = self.idle.lock();
-        let idle = all.entry(base.to_owned()).or_default();
-        if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since_us });
-        }
+        let limits = BodyLimits {
+            max_bytes: MAX_OBJECT_BYTES,
+            piece_timeout: link::SILENCE,
+        };
+        let client = self
+            .client
+            .get_or_init(|| ask::client(context, &context.node));
+        client.fetch(request, limits).await
     }
 
     /// Closes what nobody has used for long.
-    pub(crate) fn sweep(&self, now_us: i64) {
-        self.idle.lock().retain(|_, idle| {
-            idle.retain(|idle| now_us - idle.since_us < IDLE_US && !idle.sender.is_closed());
-            !idle.is_empty()
-        });
+    pub(crate) fn sweep(&self) {
+        if let Some(client) = self.client.get() {
+            client.http().sweep();
+        }
     }
 
     /// Connections that wait for the next request.
     pub(crate) fn idle(&self) -> usize {
-        self.idle.lock().values().map(Vec::len).sum()
+        let client = self.client.get();
+        client.map_or(0, |client| client.http().idle_connections())
     }
 }
 
@@ -306,66 +228,12 @@ impl Node {
     }
 }
 
-async fn connect(context: &Context, base: &str) -> Result<Sender, Refusal> {
-    let place = Place::parse(base).ok_or_else(|| unreachable(base, &"not http://host:port"))?;
-    let socket = place.connect().await;
-    let socket = socket.map_err(|error| unreachable(base, &error))?;
-    let shaken = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await;
-    let (sender, connection) = shaken.map_err(|error| unreachable(base, &error))?;
-    let stopping = context.shutdown.clone();
-    context.tasks.spawn("node-http", async move {
-        tokio::select! {
-            // Its end shows at the next request.
-            _ = connection => {}
-            () = stopping.stopping() => {}
-        }
-    });
-    Ok(sender)
-}
-
-fn request(
-    node: &Node,
-    question: &Question<'_>,
-    base: &str,
-) -> Result<Request<Empty<Bytes>>, Broken> {
-    let settings = node.settings();
-    let via = question.via.and(&settings.me).to_string();
+fn target(node: &Node, question: &Question<'_>) -> String {
+    let via = question.via.and(&node.settings().me).to_string();
     let pairs = question.pairs.iter();
     let pairs = pairs.map(|(key, value)| (*key, value.as_str()));
     let pairs: Vec<_> = pairs.chain([("via", via.as_str())]).collect();
-    let target = super::target("", question.name, question.suffix, &pairs);
-    let place = Place::parse(base).ok_or_else(|| closed("not http://host:port"))?;
-    let proof = auth::authorization(&settings.secret, &settings.me, &target);
-    Request::get(place.path(&target))
-        .header(header::HOST, place.authority())
-        .header(header::AUTHORIZATION, proof)
-        .body(Empty::new())
-        .map_err(closed)
-}
-
-async fn read_all(mut body: Incoming, headers: &HeaderMap) -> Result<Bytes, Broken> {
-    let length = headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let mut all = BytesMut::with_capacity(length.unwrap_or(0).min(MAX_RESERVED_BYTES));
-    loop {
-        let frame = tokio::time::timeout(link::SILENCE, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| Broken::Silent)? else {
-            return Ok(all.freeze());
-        };
-        let Ok(data) = frame.map_err(closed)?.into_data() else {
-            continue;
-        };
-        if all.len() + data.len() > MAX_OBJECT_BYTES {
-            return Err(closed(format!(
-                "an object larger than {MAX_OBJECT_BYTES} bytes"
-            )));
-        }
-        all.extend_from_slice(&data);
-    }
-}
-
-fn closed(why: impl std::fmt::Display) -> Broken {
-    Broken::Closed(why.to_string())
+    super::target("", question.name, question.suffix, &pairs)
 }
 
 /// Another upstream may know more.
@@ -373,6 +241,7 @@ const fn says_no_stream(code: Code) -> bool {
     matches!(code, Code::NotFound | Code::NotLive | Code::Ended)
 }
 
-fn unreachable(base: &str, why: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Code::OriginUnreachable, format!("{base}: {why}"))
+fn has_moved_on(url: &str) -> Refusal {
+    let words = format!("{url}: the stream has moved on");
+    Refusal::new(Code::OriginUnreachable, words)
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use weir_base::{Code, Refusal};
 use weir_hub::RelayBegin;
+use weir_link::http::{Body, HttpError};
+use weir_link::node::NodeRequest;
 use weir_proto::relay::{Decoder, Limits, Record, RelayError};
 
-use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::ask::{self, HEAD_TIMEOUT};
 use super::pull::{Ended, Pull};
 
 /// Redirects followed before it is a circle.
@@ -22,14 +22,14 @@ pub(super) const SILENCE: Duration = Duration::from_millis(2500);
 pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
     let via = pull.via.and(&pull.node.settings().me).to_string();
     let target = super::target("", &pull.name, ".weir", &[("via", &via)]);
-    let question = Question {
+    let request = NodeRequest {
         base,
         method: Method::GET,
         target: &target,
         headers: HeaderMap::new(),
-        patience: HEAD_TIMEOUT,
+        head_timeout: HEAD_TIMEOUT,
     };
-    let answer = match ask::ask(&pull.context, &pull.node, question).await {
+    let answer = match ask::ask(&pull.context, &pull.node, request).await {
         Ok(answer) => answer,
         Err(refusal) => return Ended::Broken(refusal),
     };
@@ -119,20 +119,13 @@ async fn kicked(pull: &Pull) -> Code {
     }
 }
 
-async fn next_piece(body: &mut Incoming) -> Result<Bytes, Refusal> {
+async fn next_piece(body: &mut Body) -> Result<Bytes, Refusal> {
     let broken = |why: String| Refusal::new(Code::OriginUnreachable, why);
-    loop {
-        let frame = tokio::time::timeout(SILENCE, body.frame()).await;
-        let frame = match frame {
-            Ok(Some(frame)) => frame.map_err(|error| broken(error.to_string()))?,
-            Ok(None) => return Err(broken("the upstream closed the connection".into())),
-            Err(_) => return Err(broken("the upstream is silent".into())),
-        };
-        if let Ok(data) = frame.into_data()
-            && !data.is_empty()
-        {
-            return Ok(data);
-        }
+    match body.next_piece(SILENCE).await {
+        Ok(Some(piece)) => Ok(piece),
+        Ok(None) => Err(broken("the upstream closed the connection".into())),
+        Err(HttpError::Stalled { .. }) => Err(broken("the upstream is silent".into())),
+        Err(error) => Err(broken(error.to_string())),
     }
 }
 

@@ -5,9 +5,7 @@
 
 pub(crate) mod admit;
 mod ask;
-pub mod auth;
 mod claim;
-pub mod dial;
 mod elsewhere;
 pub(crate) mod fetch;
 mod leave;
@@ -25,13 +23,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use weir_base::{Refusal, StreamName, Tasks};
+use weir_base::{Code, Refusal, StreamName, Tasks};
 use weir_cluster::lease::Event;
 use weir_cluster::route::{self, Router, Via};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
 use weir_cluster::{LeaseKey, Name, Role, Roles};
 use weir_hub::{Clients, Protocol};
+use weir_link::proof;
 
 use claim::Claims;
 use pull::Pulls;
@@ -139,8 +138,9 @@ impl Node {
     ///
     /// # Errors
     /// 1001 without a proof, 1004 with a wrong one.
-    pub fn asker(&self, target: &str, proof: Option<&str>) -> Result<Name, Refusal> {
-        auth::asker(&self.0.settings.secret, target, proof)
+    pub fn asker(&self, target: &str, authorization: Option<&str>) -> Result<Name, Refusal> {
+        let node = proof::asker(&self.0.settings.secret, target, authorization)?;
+        Name::new(&node).map_err(|error| Refusal::new(Code::AuthBadSignature, error.to_string()))
     }
 
     /// Streams pulled from others now.

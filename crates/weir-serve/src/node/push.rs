@@ -11,9 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use weir_base::{Code, Refusal, limits};
 use weir_hub::{Client, Protocol, Role, Stream};
+use weir_link::node::{NodeRequest, unreachable};
 use weir_proto::relay::{self, Decoder, Limits, Record};
 
-use super::ask::{self, HEAD_TIMEOUT, Question};
+use super::ask::{self, HEAD_TIMEOUT};
 use super::link::{SILENCE, breach};
 use super::publish::{Wish, is_of_the_node};
 use super::{NOWHERE, Node, rtmp_url, srs};
@@ -78,21 +79,20 @@ impl Link {
         let mut headers = HeaderMap::new();
         headers.insert(header::UPGRADE, HeaderValue::from_static(relay::UPGRADE));
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        let question = Question {
+        let request = NodeRequest {
             base: url,
             method: Method::GET,
             target: &target,
             headers,
-            patience: HEAD_TIMEOUT,
+            head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(context, node, question).await?;
+        let answer = ask::ask(context, node, request).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ask::refusal_of(url, answer).await);
         }
-        let upgraded = hyper::upgrade::on(answer).await;
-        let upgraded = upgraded
-            .map_err(|error| Refusal::new(Code::OriginUnreachable, format!("{url}: {error}")))?;
-        Ok(link(Form::Weir(Box::new(TokioIo::new(upgraded)))))
+        let upgraded = answer.upgrade().await;
+        let upgraded = upgraded.map_err(|error| unreachable(url, &error))?;
+        Ok(link(Form::Weir(Box::new(upgraded))))
     }
 }
 

@@ -12,11 +12,11 @@ use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use tokio::time::sleep;
 use weir_media::Item;
 
-use super::address::HttpUrl;
 use super::decode::{Fmp4Decoder, Sink, TsDecoder};
-use super::http::HttpClient;
+use super::http::WebClient;
 use super::watch::WatchOptions;
 use playlist::{Key, MediaPlaylist, Playlist, Segment};
+use weir_link::url::HttpUrl;
 
 /// Reloads without anything new before the stream is taken for dead, in target durations.
 const MAX_STALE_TARGETS: f64 = 5.0;
@@ -31,8 +31,8 @@ pub(crate) async fn watch(
     options: &WatchOptions,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<()> {
-    let mut client = HttpClient::new(options.insecure);
-    let (url, first) = find_media(&mut client, url, sink).await?;
+    let client = WebClient::new(options.insecure);
+    let (url, first) = find_media(&client, url, sink).await?;
     let mut player = Player {
         position: start_of(&first),
         url,
@@ -65,13 +65,13 @@ pub(crate) async fn watch(
 }
 
 async fn find_media(
-    client: &mut HttpClient,
+    client: &WebClient,
     url: &HttpUrl,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<(HttpUrl, MediaPlaylist)> {
     let mut url = url.clone();
     for _ in 0..MAX_LEVELS {
-        let (text, from) = client.fetch(&url).await?;
+        let (text, from) = client.fetch(&url, &[]).await?;
         match Playlist::parse(&String::from_utf8_lossy(&text)).with_context(|| from.to_string())? {
             Playlist::Media(playlist) => return Ok((from, playlist)),
             Playlist::Multivariant {
@@ -136,7 +136,7 @@ fn start_of(playlist: &MediaPlaylist) -> Position {
 }
 
 struct Player {
-    client: HttpClient,
+    client: WebClient,
     url: HttpUrl,
     position: Position,
     init: Option<String>,
@@ -150,7 +150,7 @@ struct Player {
 impl Player {
     fn new() -> Self {
         Self {
-            client: HttpClient::default(),
+            client: WebClient::default(),
             url: HttpUrl {
                 tls: false,
                 host: String::new(),
@@ -230,7 +230,7 @@ impl Player {
             return Ok(());
         }
         if let Some(uri) = &segment.init {
-            let (init, _) = self.client.fetch(&self.url.join(uri)?).await?;
+            let (init, _) = self.client.fetch(&self.url.join(uri)?, &[]).await?;
             sink.bytes(&init)?;
             self.fmp4.init(&init, sink)?;
         }
@@ -244,7 +244,7 @@ impl Player {
         segment: &Segment,
         sink: &mut dyn Sink,
     ) -> anyhow::Result<()> {
-        let (mut data, _) = self.client.fetch(&self.url.join(uri)?).await?;
+        let (mut data, _) = self.client.fetch(&self.url.join(uri)?, &[]).await?;
         if let Some(key) = &segment.key {
             data = self
                 .decrypt(key, &data)
@@ -263,7 +263,7 @@ impl Player {
         let bytes = match &self.key {
             Some((uri, bytes)) if *uri == key.uri => *bytes,
             _ => {
-                let (bytes, _) = self.client.fetch(&self.url.join(&key.uri)?).await?;
+                let (bytes, _) = self.client.fetch(&self.url.join(&key.uri)?, &[]).await?;
                 let bytes = <[u8; 16]>::try_from(&bytes[..])
                     .ok()
                     .context("the key has not 16 bytes")?;
@@ -301,7 +301,7 @@ impl Player {
         } else {
             self.url.clone()
         };
-        let (text, _) = self.client.fetch(&url).await?;
+        let (text, _) = self.client.fetch(&url, &[]).await?;
         match Playlist::parse(&String::from_utf8_lossy(&text))? {
             Playlist::Media(playlist) => Ok(playlist),
             Playlist::Multivariant { .. } => bail!("{url} became a multivariant playlist"),

@@ -1,20 +1,15 @@
-//! HTTP/1.1 requests of the client commands: one kept connection, redirects, refusals in words.
+//! HTTP of the client commands: redirects are followed, refusals told in words.
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{self, HeaderName};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::time::timeout;
-use weir_base::Tasks;
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use weir_base::{Clock, Shutdown, Tasks};
+use weir_link::dial::Dialer;
+use weir_link::http::{Answer, Body, BodyLimits, HttpClient, HttpRequest};
+use weir_link::url::HttpUrl;
 
-use super::address::HttpUrl;
-use super::net;
 use super::refusal::Refused;
 
 /// For an answer's head: a blocked playlist or `?wait=30` may take that long.
@@ -23,167 +18,114 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(45);
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Redirects followed before it is a circle.
 const MAX_REDIRECTS: usize = 5;
-/// Largest body read as a whole, in bytes: a 4K segment of ten seconds.
-const MAX_BODY_BYTES: usize = 64 << 20;
-/// Most of a refusal's body that is read, in bytes.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// Largest body read as a whole: a 4K segment of ten seconds.
+const BODY_LIMITS: BodyLimits = BodyLimits {
+    max_bytes: 64 << 20,
+    piece_timeout: BODY_TIMEOUT,
+};
+/// What is read of a refusal.
+const REFUSAL_LIMITS: BodyLimits = BodyLimits {
+    max_bytes: 64 * 1024,
+    piece_timeout: BODY_TIMEOUT,
+};
 
-/// Makes requests, keeping the last connection open.
-#[derive(Debug, Default)]
-pub(crate) struct HttpClient {
-    insecure: bool,
-    tasks: Tasks,
-    kept: Option<(String, SendRequest<Empty<Bytes>>)>,
+/// Makes requests; whole answers leave their connection open for the next.
+#[derive(Debug)]
+pub(crate) struct WebClient(HttpClient);
+
+impl Default for WebClient {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
-impl HttpClient {
-    /// A client; `insecure` takes any certificate.
+impl WebClient {
+    /// With no connection yet; `insecure` takes any certificate.
     pub(crate) fn new(insecure: bool) -> Self {
-        Self {
-            insecure,
-            ..Self::default()
-        }
+        let dialer = Dialer::over_weak_networks().any_certificate(insecure);
+        Self(HttpClient::new(
+            dialer,
+            Clock::real(),
+            Tasks::new(),
+            Shutdown::new(),
+        ))
     }
 
-    /// The answer to a GET with status 2xx or 101, its body still to come, and where it came from.
+    /// The answer to a GET with status 2xx or 101, its body still to come.
     ///
     /// # Errors
     /// [`Refused`] for other statuses; network trouble.
     pub(crate) async fn get(
-        &mut self,
+        &self,
         url: &HttpUrl,
         headers: &[(HeaderName, &str)],
-    ) -> anyhow::Result<(Response<Incoming>, HttpUrl)> {
+    ) -> anyhow::Result<Answer> {
         let mut url = url.clone();
         for _ in 0..MAX_REDIRECTS {
-            let response = self.request(&url, headers).await?;
-            let status = response.status();
+            let answer = self.0.send(&request(&url, headers)?).await;
+            let answer = answer.with_context(|| url.to_string())?;
+            let status = answer.status();
             if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok((response, url));
+                return Ok(answer);
             }
-            let location = response
-                .headers()
-                .get(header::LOCATION)
-                .and_then(|value| value.to_str().ok());
-            match location.filter(|_| status.is_redirection()) {
-                Some(location) => url = url.join(location)?,
+            match place(status, answer.headers()) {
+                Some(place) => url = url.join(place)?,
                 None => {
-                    let body = read_all(response, MAX_REFUSAL_BYTES)
-                        .await
-                        .unwrap_or_default();
-                    return Err(anyhow::Error::from(Refused::http(status.as_u16(), &body))
-                        .context(url.to_string()));
+                    let body = answer.into_body().read_all(REFUSAL_LIMITS).await;
+                    return Err(refused(&url, status, &body.unwrap_or_default()));
                 }
             }
         }
         bail!("redirected more than {MAX_REDIRECTS} times")
     }
 
-    /// The whole body of a GET with these headers.
-    pub(crate) async fn fetch_with(
-        &mut self,
+    /// The whole body of a GET with these headers, and where it came from.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and for bodies over 64 MiB.
+    pub(crate) async fn fetch(
+        &self,
         url: &HttpUrl,
         headers: &[(HeaderName, &str)],
-    ) -> anyhow::Result<Bytes> {
-        let (response, url) = self.get(url, headers).await?;
-        read_all(response, MAX_BODY_BYTES)
-            .await
-            .with_context(|| url.to_string())
-    }
-
-    /// The whole body of a GET, and where it came from.
-    pub(crate) async fn fetch(&mut self, url: &HttpUrl) -> anyhow::Result<(Bytes, HttpUrl)> {
-        let (response, url) = self.get(url, &[]).await?;
-        let body = read_all(response, MAX_BODY_BYTES)
-            .await
-            .with_context(|| url.to_string())?;
-        Ok((body, url))
-    }
-
-    async fn request(
-        &mut self,
-        url: &HttpUrl,
-        headers: &[(HeaderName, &str)],
-    ) -> anyhow::Result<Response<Incoming>> {
-        let mut is_fresh = false;
-        loop {
-            let mut sender = match self.kept.take() {
-                Some((key, sender)) if key == key_of(url) && sender.is_ready() => sender,
-                _ => {
-                    is_fresh = true;
-                    self.connect(url).await?
-                }
-            };
-            let outcome = timeout(HEAD_TIMEOUT, sender.send_request(request(url, headers)?)).await;
-            match outcome {
-                Ok(Ok(response)) => {
-                    self.kept = Some((key_of(url), sender));
-                    return Ok(response);
-                }
-                // A kept connection may have been closed while it was idle.
-                Ok(Err(_)) if !is_fresh => {}
-                Ok(Err(error)) => {
-                    return Err(error).context(format!("{url}: the connection broke"));
-                }
-                Err(_) => bail!("{url}: no answer within {} s", HEAD_TIMEOUT.as_secs()),
+    ) -> anyhow::Result<(Bytes, HttpUrl)> {
+        let mut url = url.clone();
+        for _ in 0..MAX_REDIRECTS {
+            let answer = self.0.fetch(&request(&url, headers)?, BODY_LIMITS).await;
+            let answer = answer.with_context(|| url.to_string())?;
+            if answer.status.is_success() {
+                return Ok((answer.body, url));
+            }
+            match place(answer.status, &answer.headers) {
+                Some(place) => url = url.join(place)?,
+                None => return Err(refused(&url, answer.status, &answer.body)),
             }
         }
+        bail!("redirected more than {MAX_REDIRECTS} times")
     }
-
-    async fn connect(&self, url: &HttpUrl) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
-        let connection = net::connect(&url.host, url.port, url.tls, self.insecure).await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
-        self.tasks.spawn("http client", async move {
-            // Its end shows at the sender and at the body.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(sender)
-    }
-}
-
-fn key_of(url: &HttpUrl) -> String {
-    format!("{} {}", url.tls, url.authority())
-}
-
-fn request(url: &HttpUrl, headers: &[(HeaderName, &str)]) -> anyhow::Result<Request<Empty<Bytes>>> {
-    let mut request = Request::get(&url.path)
-        .header(header::HOST, url.authority())
-        .header(
-            header::USER_AGENT,
-            concat!("weir/", env!("CARGO_PKG_VERSION")),
-        );
-    for (name, value) in headers {
-        request = request.header(name, *value);
-    }
-    request
-        .body(Empty::new())
-        .context("the URL cannot be asked for")
 }
 
 /// The next piece of a body; `None` at its end.
-pub(crate) async fn next_piece(body: &mut Incoming) -> anyhow::Result<Option<Bytes>> {
-    loop {
-        let frame = match timeout(BODY_TIMEOUT, body.frame()).await {
-            Ok(Some(frame)) => frame.context("the connection broke")?,
-            Ok(None) => return Ok(None),
-            Err(_) => bail!("nothing came for {} s", BODY_TIMEOUT.as_secs()),
-        };
-        if let Ok(data) = frame.into_data()
-            && !data.is_empty()
-        {
-            return Ok(Some(data));
-        }
-    }
+pub(crate) async fn next_piece(body: &mut Body) -> anyhow::Result<Option<Bytes>> {
+    Ok(body.next_piece(BODY_TIMEOUT).await?)
 }
 
-async fn read_all(response: Response<Incoming>, limit_bytes: usize) -> anyhow::Result<Bytes> {
-    let mut body = response.into_body();
-    let mut all = BytesMut::new();
-    while let Some(piece) = next_piece(&mut body).await? {
-        if all.len() + piece.len() > limit_bytes {
-            bail!("the answer is longer than {limit_bytes} bytes");
-        }
-        all.extend_from_slice(&piece);
+fn request<'a>(
+    url: &'a HttpUrl,
+    headers: &[(HeaderName, &str)],
+) -> anyhow::Result<HttpRequest<'a>> {
+    let mut request = HttpRequest::new(Method::GET, url, HEAD_TIMEOUT);
+    for (name, value) in headers {
+        request = request.header(name.clone(), value)?;
     }
-    Ok(all.freeze())
+    Ok(request)
+}
+
+/// Where a redirect leads.
+fn place(status: StatusCode, headers: &HeaderMap) -> Option<&str> {
+    let location = headers.get(header::LOCATION)?.to_str().ok();
+    location.filter(|_| status.is_redirection())
+}
+
+fn refused(url: &HttpUrl, status: StatusCode, body: &[u8]) -> anyhow::Error {
+    anyhow::Error::from(Refused::http(status.as_u16(), body)).context(url.to_string())
 }

@@ -19,10 +19,10 @@ use anyhow::bail;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use weir_base::Clock;
+use weir_link::url::HttpUrl;
 use weir_proto::slsp::{ClientEvent, Ready, SUBPROTOCOL, SlspError};
 use weir_proto::ws::{CLOSE_NORMAL, Opcode};
 
-use super::address::HttpUrl;
 use super::clip::ClipTag;
 use super::refusal::Refused;
 use super::ws::upgrade;

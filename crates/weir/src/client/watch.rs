@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::address::{Container, HttpUrl, MediaUrl};
+use weir_link::url::HttpUrl;
+
+use super::address::{Container, MediaUrl};
 use super::decode::{FlvDecoder, Sink, TsDecoder};
-use super::http::{HttpClient, next_piece};
+use super::http::{WebClient, next_piece};
 use super::{hls, rtmp, ws};
 
 /// A stream from which nothing came for so long is taken for dead.
@@ -41,9 +43,9 @@ async fn watch_body(
     options: &WatchOptions,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<()> {
-    let mut client = HttpClient::new(options.insecure);
-    let (response, _) = client.get(url, &[]).await?;
-    let mut body = response.into_body();
+    let client = WebClient::new(options.insecure);
+    let answer = client.get(url, &[]).await?;
+    let mut body = answer.into_body();
     let (mut flv, mut ts) = (FlvDecoder::default(), TsDecoder::default());
     while !sink.is_done() {
         let Some(piece) = next_piece(&mut body).await? else {

@@ -8,13 +8,13 @@ use hyper::header;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use weir_link::url::HttpUrl;
 use weir_proto::ws::{
     CLOSE_NORMAL, Decoder, Event, Limits, Opcode, accept_key, close_payload, put_masked_frame,
 };
 
-use super::address::HttpUrl;
 use super::decode::{FlvDecoder, Sink};
-use super::http::HttpClient;
+use super::http::WebClient;
 use super::refusal::Refused;
 use super::watch::{IDLE_TIMEOUT, WatchOptions};
 
@@ -91,8 +91,8 @@ pub(crate) async fn upgrade(
         (header::SEC_WEBSOCKET_KEY, key.as_str()),
     ];
     headers.extend(subprotocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
-    let mut client = HttpClient::new(insecure);
-    let (response, _) = client.get(url, &headers).await?;
+    let client = WebClient::new(insecure);
+    let response = client.get(url, &headers).await?;
     let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS
         || accepted.is_none_or(|value| value != accept_key(&key).as_str())
@@ -107,7 +107,7 @@ pub(crate) async fn upgrade(
             url.authority()
         );
     }
-    Ok(TokioIo::new(hyper::upgrade::on(response).await?))
+    Ok(response.upgrade().await?)
 }
 
 async fn send(socket: &mut Socket, opcode: Opcode, payload: &[u8]) -> anyhow::Result<()> {

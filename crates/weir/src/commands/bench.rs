@@ -12,9 +12,10 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use weir_base::{Clock, Shutdown, Tasks};
+use weir_link::url::HttpUrl;
 use weir_media::Item;
 
-use crate::client::address::{HttpUrl, MediaUrl};
+use crate::client::address::MediaUrl;
 use crate::client::decode::Sink;
 use crate::client::load::{FanOut, FanOutResult, HlsLoad, HlsResult, fan_out, hls_load};
 use crate::client::measure::{Measure, percentile};

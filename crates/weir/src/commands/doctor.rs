@@ -12,9 +12,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use weir_base::Clock;
+use weir_link::url::HttpUrl;
 
-use crate::client::address::HttpUrl;
-use crate::client::http::HttpClient;
+use crate::client::http::WebClient;
 
 /// Descriptors for some ten thousand viewers.
 const GOOD_DESCRIPTORS: u64 = 65_536;
@@ -120,6 +120,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             check_streams(&mut report, url, args.token.as_deref(), args.insecure).await
     {
         report.line(Verdict::Bad, &format!("{url}: {error:#}"));
+        if let Some(advice) = super::advice(&error) {
+            report.line(Verdict::Warning, advice);
+        }
     }
     match (report.failures, report.warnings) {
         (0, 0) => println!("all is well"),
@@ -390,8 +393,8 @@ async fn check_streams(
         token.context("reading the streams needs the API's token: --token, or WEIR_TOKEN")?;
     let url = HttpUrl::parse(url)?.join("/api/v1/streams")?;
     let authorization = format!("Bearer {token}");
-    let body = HttpClient::new(insecure)
-        .fetch_with(&url, &[(hyper::header::AUTHORIZATION, &authorization)])
+    let (body, _) = WebClient::new(insecure)
+        .fetch(&url, &[(hyper::header::AUTHORIZATION, &authorization)])
         .await?;
     let json: Value = serde_json::from_slice(&body).context("the answer is no JSON")?;
     let streams = json.get("streams").and_then(Value::as_array);

@@ -6,16 +6,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use http::{Method, StatusCode, header};
 use serde::Deserialize;
+use weir_link::http::{HttpRequest, exchange};
+use weir_link::url::HttpUrl;
 
 use super::serve::DEFAULT_DATA;
-use crate::client::address::HttpUrl;
-use crate::client::exchange::{Question, ask};
 use crate::compose;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For one answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -74,20 +74,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn speak(method: Method, url: &HttpUrl, token: &str) -> anyhow::Result<Progress> {
-    let question = Question {
-        method,
-        url,
-        headers: vec![(header::AUTHORIZATION, format!("Bearer {token}"))],
-        body: String::new(),
-        patience: PATIENCE,
-    };
-    let (status, answer) = ask(question).await?;
-    match status {
-        StatusCode::OK => serde_json::from_slice(&answer).context("the answer is not weir's"),
+    let request = HttpRequest::new(method, url, TIMEOUT)
+        .header(header::AUTHORIZATION, &format!("Bearer {token}"))?;
+    let answer = exchange(&request).await;
+    let answer = answer.with_context(|| url.to_string())?;
+    match answer.status {
+        StatusCode::OK => serde_json::from_slice(&answer.body).context("the answer is not weir's"),
         StatusCode::UNAUTHORIZED => bail!("{url}: the admin token is not this node's"),
         status => bail!(
             "{url} answered {status}: {}",
-            String::from_utf8_lossy(&answer)
+            String::from_utf8_lossy(&answer.body)
         ),
     }
 }

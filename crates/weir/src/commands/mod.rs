@@ -11,10 +11,14 @@ pub(crate) mod probe;
 pub(crate) mod publish;
 pub(crate) mod serve;
 
+use std::error::Error;
 use std::future::Future;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use weir_link::dial::DialError;
+use weir_link::http::HttpError;
+use weir_link::rtmp::LinkError;
 
 /// Runs a client command on a runtime of its own, logging warnings to standard error.
 pub(crate) fn with_runtime<F>(filter: Option<String>, command: F) -> anyhow::Result<()>
@@ -32,6 +36,26 @@ where
     outcome
 }
 
+/// What a flag of the command may mend about an error.
+pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    match error.chain().find_map(dial_error)? {
+        DialError::Tls { .. } => Some("add --insecure for a certificate of your own making"),
+        DialError::NoRoots => Some("or add --insecure to believe any certificate"),
+        _ => None,
+    }
+}
+
+/// The dialer's error itself: those of the protocols above it speak in its words.
+fn dial_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a DialError> {
+    if let Some(HttpError::Dial(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    if let Some(LinkError::Dial(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    cause.downcast_ref()
+}
+
 /// Logs to standard error: lines for people, or JSON for machines.
 pub(crate) fn start_log(filter: &str, json: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
@@ -47,4 +71,25 @@ pub(crate) fn start_log(filter: &str, json: bool) -> anyhow::Result<()> {
             .try_init();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_flag_mends_is_advised() {
+        let tls = DialError::Tls {
+            host: "h".into(),
+            port: 443,
+            source: std::io::Error::other("self-signed"),
+        };
+        let over_http = Err::<(), _>(HttpError::Dial(tls));
+        let error = over_http.context("https://h/").unwrap_err();
+        assert!(advice(&error).is_some_and(|words| words.contains("--insecure")));
+        let name = DialError::Name { host: "h".into() };
+        assert_eq!(advice(&name.into()), None);
+    }
 }

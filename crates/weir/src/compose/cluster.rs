@@ -83,7 +83,7 @@ pub(super) fn authorize(node: &Node) -> Authorize {
     let node = node.clone();
     Arc::new(move |target| {
         let settings = node.settings();
-        weir_serve::node::auth::authorization(&settings.secret, &settings.me, target)
+        weir_link::proof::authorization(&settings.secret, settings.me.as_str(), target)
     })
 }
 

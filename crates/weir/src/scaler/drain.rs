@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use http::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use weir_link::http::{HttpRequest, exchange};
+use weir_link::in_words;
+use weir_link::url::HttpUrl;
 
 use super::order::Failure;
 use super::plan::{SCALER, Target};
-use crate::client::address::HttpUrl;
-use crate::client::exchange::{Question, ask};
 
 /// Path of the endpoint.
 const PATH: &str = "/api/v1/drain";
 /// How long a node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes the value of `Authorization` with which this node asks another for a path and query.
 pub(crate) type Authorize = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -74,20 +75,17 @@ async fn speak(
 ) -> Result<Heard, Failure> {
     let base = target.url.trim_end_matches('/');
     let url = HttpUrl::parse(&format!("{base}{PATH}"))
-        .map_err(|error| Failure::lasting(format!("{error:#}")))?;
-    let question = Question {
-        method,
-        url: &url,
-        headers: vec![(header::AUTHORIZATION, authorize(PATH))],
-        body,
-        patience: PATIENCE,
-    };
-    let (status, answer) = ask(question)
-        .await
-        .map_err(|error| Failure::passing(format!("{error:#}")))?;
+        .map_err(|error| Failure::lasting(error.to_string()))?;
+    let failed = |error| Failure::passing(in_words(&url, &error));
+    let request = HttpRequest::new(method, &url, TIMEOUT)
+        .json(body)
+        .header(header::AUTHORIZATION, &authorize(PATH))
+        .map_err(failed)?;
+    let answer = exchange(&request).await.map_err(failed)?;
+    let status = answer.status;
     if status.is_success() {
         // What is not JSON still means yes.
-        return Ok(serde_json::from_slice(&answer).unwrap_or(Heard {
+        return Ok(serde_json::from_slice(&answer.body).unwrap_or(Heard {
             draining: true,
             by: None,
         }));

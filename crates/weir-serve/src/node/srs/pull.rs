@@ -4,11 +4,11 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use weir_base::{Code, Refusal};
 use weir_hub::{Hub, Protocol, Publisher};
+use weir_link::rtmp::Direction;
 use weir_media::MediaError;
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::ClientEvent;
 
-use super::link::Way;
 use super::{Begun, Link, Route, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
 use crate::ingest::intake::Intake;
 
@@ -28,7 +28,7 @@ impl Incoming {
     /// Connects and waits for the first frame; follows redirects.
     pub(super) async fn open(hub: &Hub, mut route: Route<'_>) -> Result<Self, Refusal> {
         loop {
-            let link = Link::connect(&route.url()?, Way::Play, hub.clock()).await?;
+            let link = Link::connect(&route.url()?, Direction::Play, hub.clock()).await?;
             let mut incoming = Self {
                 link,
                 depacketizer: Depacketizer::default(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use weir_base::Refusal;
 use weir_hub::{Hub, JoinPoint, ReadOutcome, Stream};
+use weir_link::rtmp::Direction;
 use weir_media::flv::{self, TAG_AUDIO, TAG_VIDEO};
 use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
 use weir_proto::rtmp::ClientEvent;
 
-use super::link::{Step, Way};
 use super::{Begun, Link, Route, SETUP_LIMIT, sent_away, unreachable};
 
 /// Items taken from the ring under one lock.
@@ -39,7 +39,7 @@ impl Outgoing {
         stream: Arc<Stream>,
     ) -> Result<Self, Refusal> {
         loop {
-            let mut link = Link::connect(&route.url()?, Way::Publish, hub.clock()).await?;
+            let mut link = Link::connect(&route.url()?, Direction::Publish, hub.clock()).await?;
             let begun = accepted(&mut link).await;
             if let Ok(Begun::Here) = begun {
                 return Ok(Self {
@@ -74,7 +74,7 @@ impl Outgoing {
                 return Ok(());
             }
             tokio::select! {
-                step = self.link.step() => hear(step?)?,
+                event = self.link.step() => hear(event?)?,
                 () = changed, if has_all => {}
             }
         }
@@ -216,12 +216,10 @@ async fn accepted(link: &mut Link) -> Result<Begun, Refusal> {
     }
 }
 
-fn hear(step: Step) -> Result<(), Refusal> {
-    match step {
-        Step::Event(ClientEvent::Redirect { .. } | ClientEvent::Reconnect { .. }) => {
-            Err(sent_away())
-        }
-        Step::Event(ClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
+fn hear(event: Option<ClientEvent>) -> Result<(), Refusal> {
+    match event {
+        Some(ClientEvent::Redirect { .. } | ClientEvent::Reconnect { .. }) => Err(sent_away()),
+        Some(ClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
         _ => Ok(()),
     }
 }

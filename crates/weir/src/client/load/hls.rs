@@ -9,10 +9,11 @@ use anyhow::{Context, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use weir_base::Clock;
+use weir_link::url::HttpUrl;
 
 use super::deframe::{Http, Piece};
 use super::engine::{raise_descriptor_limit, resolve, sleep_until};
-use crate::client::address::{HttpUrl, MediaUrl};
+use crate::client::address::MediaUrl;
 use crate::client::process::{own_cpu_s, usage};
 
 /// What all sockets are read into, in bytes.

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use mio::net::TcpStream;
 use rustix::net::{RecvFlags, recv};
 use weir_base::Clock;
+use weir_link::url::HttpUrl;
 use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpUrl};
 use weir_proto::ws::{Opcode, put_masked_frame};
 
@@ -13,7 +14,7 @@ use super::counters::{Counters, Tolerance};
 use super::deframe::{Http, Piece, WsFrames};
 use super::rtmp::RtmpScanner;
 use super::scan::{FlvScanner, Moment, TsScanner};
-use crate::client::address::{Container, HttpUrl, MediaUrl};
+use crate::client::address::{Container, MediaUrl};
 use crate::client::decode::{FlvDecoder, Sink, TsDecoder};
 use crate::client::measure::Measure;
 use crate::client::refusal::Refused;

@@ -5,17 +5,16 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use tokio::time::timeout;
+use weir_link::rtmp::{Direction, RtmpLink, Step};
+use weir_link::url::HttpUrl;
 use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
 use weir_proto::rtmp::{ClientEvent, RtmpUrl};
 
 use super::PublishOptions;
-use crate::client::address::HttpUrl;
 use crate::client::clip::{ClipTag, Role, low_32};
-use crate::client::rtmp::{RtmpLink, Step};
+use crate::client::rtmp::{open, told};
 use crate::client::slsp::{Gauge, LinkOptions, SlspLink};
 
-/// Bytes queued for the socket above which no more tags are read.
-const HIGH_WATER_BYTES: usize = 1 << 20;
 /// A socket that takes nothing for so long is dead.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What can be published to, for refusals.
@@ -84,7 +83,7 @@ impl Link {
     ) -> anyhow::Result<Self> {
         match place {
             Place::Rtmp(url) => {
-                let link = RtmpLink::publish(url, options.insecure).await?;
+                let link = open(url, Direction::Publish, options.insecure).await?;
                 let mut side = RtmpSide {
                     link,
                     url: url.clone(),
@@ -116,7 +115,7 @@ impl Link {
     /// Whether there is no room for another tag.
     pub(super) fn is_full(&self) -> bool {
         match self {
-            Self::Rtmp(side) => side.link.pending_bytes() >= HIGH_WATER_BYTES,
+            Self::Rtmp(side) => side.link.is_full(),
             Self::Slsp(link) => link.is_full(),
         }
     }
@@ -181,13 +180,13 @@ impl RtmpSide {
         }
         for (kind, body) in [(TAG_VIDEO, video), (TAG_AUDIO, audio)] {
             if let Some(body) = body {
-                self.link.send(kind, low_32(time_ms), &body);
+                self.link.send(kind, low_32(time_ms), &body, &[]);
             }
         }
     }
 
     async fn step(&mut self) -> anyhow::Result<Option<Place>> {
-        match self.link.step().await? {
+        match self.link.step().await.map_err(told)? {
             Step::Moved | Step::Event(ClientEvent::Status { .. }) => {}
             Step::Closed => bail!("the server closed the connection"),
             Step::Event(ClientEvent::Closed) => bail!("the server ended the stream"),
@@ -216,7 +215,8 @@ impl RtmpSide {
             Role::Picture | Role::Disposable | Role::Sound if self.needs_key => return false,
             _ => {}
         }
-        self.link.send(tag.kind, low_32(tag.time_ms), &tag.body);
+        self.link
+            .send(tag.kind, low_32(tag.time_ms), &tag.body, &[]);
         true
     }
 
@@ -224,7 +224,7 @@ impl RtmpSide {
         while self.link.pending_bytes() > 0 {
             match timeout(WRITE_TIMEOUT, self.link.step()).await {
                 Ok(step) => {
-                    if matches!(step?, Step::Closed) {
+                    if matches!(step.map_err(told)?, Step::Closed) {
                         bail!("the server closed before it had taken everything");
                     }
                 }

@@ -1,9 +1,9 @@
 //! What the end of a connection means for its session, and where it may go on.
 
 use anyhow::{Context, bail};
+use weir_link::url::HttpUrl;
 use weir_proto::slsp::SlspError;
 
-use crate::client::address::HttpUrl;
 use crate::client::refusal::Refused;
 
 /// First and longest pause between two attempts to resume; the first attempt is made at once.

@@ -5,11 +5,11 @@ use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use weir_link::url::HttpUrl;
 use weir_proto::ws::{CLOSE_NORMAL, Opcode};
 
 use super::socket::Socket;
 use super::{Attempt, RESUME_ATTEMPT_MS, no_answer};
-use crate::client::address::HttpUrl;
 
 /// For saying `bye` to a server that sent us elsewhere.
 const FAREWELL: Duration = Duration::from_millis(300);

@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use weir_link::dial::Connection;
 use weir_proto::slsp::{MAX_FRAGMENTS, MAX_TEXT_BYTES};
 use weir_proto::ws::{
     CLOSE_NORMAL, Decoder, Event, Limits, Opcode, close_payload, put_masked_frame,
 };
-
-use crate::client::net::Connection;
 
 /// Bytes read at once: control messages only.
 const READ_BYTES: usize = 4 * 1024;

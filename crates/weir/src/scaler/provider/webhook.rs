@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use http::{HeaderName, Method, StatusCode};
 use weir_base::sign;
+use weir_link::http::{HttpRequest, exchange};
+use weir_link::in_words;
+use weir_link::url::HttpUrl;
 
 use super::{Acting, Provider, done, short};
-use crate::client::address::HttpUrl;
-use crate::client::exchange::{Question, ask};
 use crate::scaler::order::{Done, Failure, Order};
 
 /// The order's id: the same for each try of one order.
@@ -20,7 +21,7 @@ const SIGNATURE: HeaderName = HeaderName::from_static("weir-signature");
 pub(crate) struct Webhook {
     url: HttpUrl,
     secret: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Webhook {
@@ -28,11 +29,11 @@ impl Webhook {
     ///
     /// # Errors
     /// When it is no URL.
-    pub(crate) fn new(url: &str, secret: &str, patience: Duration) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, secret: &str, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             url: HttpUrl::parse(url).context("scale.webhook_url")?,
             secret: secret.to_owned(),
-            patience,
+            timeout,
         })
     }
 
@@ -40,23 +41,18 @@ impl Webhook {
         let body =
             serde_json::to_string(order).map_err(|error| Failure::lasting(error.to_string()))?;
         let signature = sign::mac_hex(&self.secret, &format!("{}\n{body}", order.id));
-        let question = Question {
-            method: Method::POST,
-            url: &self.url,
-            headers: vec![
-                (ID, order.id.clone()),
-                (SIGNATURE, format!("sha256={signature}")),
-            ],
-            body,
-            patience: self.patience,
-        };
-        let (status, answer) = ask(question)
-            .await
-            .map_err(|error| Failure::passing(format!("{error:#}")))?;
+        let failed = |error| Failure::passing(in_words(&self.url, &error));
+        let request = HttpRequest::new(Method::POST, &self.url, self.timeout)
+            .json(body)
+            .header(ID, &order.id)
+            .and_then(|request| request.header(SIGNATURE, &format!("sha256={signature}")))
+            .map_err(failed)?;
+        let answer = exchange(&request).await.map_err(failed)?;
+        let status = answer.status;
         if status.is_success() {
-            return Ok(done(&answer));
+            return Ok(done(&answer.body));
         }
-        let said = short(&String::from_utf8_lossy(&answer));
+        let said = short(&String::from_utf8_lossy(&answer.body));
         let words = format!("the webhook answered {status}: {said}");
         let lasting = status.is_client_error()
             && status != StatusCode::REQUEST_TIMEOUT

@@ -1,5 +1,5 @@
-//! TCP and TLS connections to other servers: nodes, RTMP servers of other makes, and what the client
-//! commands connect to. What is spoken over them is not known here.
+//! TCP and TLS connections to other servers: nodes, RTMP servers of other makes, and whatever a client
+//! connects to. What is spoken over them is not known here.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 /// to try, and viewers wait.
 const NODE_CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a connection over people's own networks and its TLS handshake may take.
-const PATIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const WEAK_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence on a node's connection after which the kernel asks whether the other end is there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
 /// Between two such questions.
@@ -66,7 +66,7 @@ pub enum DialError {
         host: String,
     },
     /// The TLS handshake failed.
-    #[error("TLS with {host}:{port} failed (for a certificate of your own making add --insecure)")]
+    #[error("TLS with {host}:{port} failed")]
     Tls {
         /// Name or address.
         host: String,
@@ -76,9 +76,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// This machine trusts nobody.
-    #[error(
-        "no root certificates found: install ca-certificates, name a file in SSL_CERT_FILE, or add --insecure"
-    )]
+    #[error("no root certificates found: install ca-certificates, or name a file in SSL_CERT_FILE")]
     NoRoots,
     /// The file of root certificates cannot be read.
     #[error("{}", path.display())]
@@ -109,75 +107,83 @@ pub enum DialError {
     },
 }
 
-/// Connects to another node; `insecure` takes any certificate. A node that is gone without a word is
-/// noticed after 5 s, whether there is anything to send to it or not.
-///
-/// # Errors
-/// When it cannot be reached or proved within 4 s.
-pub async fn connect(
-    host: &str,
-    port: u16,
-    tls: bool,
-    insecure: bool,
-) -> Result<Connection, DialError> {
-    open(host, port, tls, insecure, NODE_CONNECT_TIMEOUT, true).await
-}
-
-/// Connects over a network that may be weak: 10 s, and a connection that stands still is kept until
-/// the caller gives up.
-///
-/// # Errors
-/// When it cannot be reached or proved within 10 s.
-pub async fn connect_patiently(
-    host: &str,
-    port: u16,
-    tls: bool,
-    insecure: bool,
-) -> Result<Connection, DialError> {
-    open(host, port, tls, insecure, PATIENT_CONNECT_TIMEOUT, false).await
-}
-
-async fn open(
-    host: &str,
-    port: u16,
-    tls: bool,
-    insecure: bool,
-    limit: Duration,
+/// How connections are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialer {
+    timeout: Duration,
     is_watched: bool,
-) -> Result<Connection, DialError> {
-    let refused = |source| DialError::Connect {
-        host: host.to_owned(),
-        port,
-        source,
-    };
-    let opening = async {
+    takes_any_certificate: bool,
+}
+
+impl Dialer {
+    /// For the nodes of a cluster: 4 s to connect, and a node that is gone without a word is noticed
+    /// after 5 s, whether there is anything to send to it or not.
+    pub const fn to_nodes() -> Self {
+        Self {
+            timeout: NODE_CONNECT_TIMEOUT,
+            is_watched: true,
+            takes_any_certificate: false,
+        }
+    }
+
+    /// For networks that may be weak: 10 s to connect, and a connection that stands still is kept until
+    /// the caller gives up.
+    pub const fn over_weak_networks() -> Self {
+        Self {
+            timeout: WEAK_CONNECT_TIMEOUT,
+            is_watched: false,
+            takes_any_certificate: false,
+        }
+    }
+
+    /// The same, believing any certificate if `takes_any`.
+    pub const fn any_certificate(self, takes_any: bool) -> Self {
+        Self {
+            takes_any_certificate: takes_any,
+            ..self
+        }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or does not prove its name, within the time.
+    pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, DialError> {
+        match timeout(self.timeout, self.open(host, port, tls)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DialError::Silent {
+                host: host.to_owned(),
+                port,
+                after: self.timeout,
+            }),
+        }
+    }
+
+    async fn open(&self, host: &str, port: u16, tls: bool) -> Result<Connection, DialError> {
+        let refused = |source| DialError::Connect {
+            host: host.to_owned(),
+            port,
+            source,
+        };
         let socket = TcpStream::connect((host, port)).await.map_err(refused)?;
         socket.set_nodelay(true).map_err(refused)?;
-        if is_watched {
+        if self.is_watched {
             watch(&socket).map_err(refused)?;
         }
         if !tls {
-            return Ok(Box::new(socket) as Connection);
+            return Ok(Box::new(socket));
         }
-        let key = ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name {
             host: host.to_owned(),
         })?;
-        let connector = TlsConnector::from(Arc::new(tls_config(insecure)?));
-        let secured = connector.connect(key, socket).await;
+        let connector = TlsConnector::from(Arc::new(tls_config(self.takes_any_certificate)?));
+        let secured = connector.connect(name, socket).await;
         let secured = secured.map_err(|source| DialError::Tls {
             host: host.to_owned(),
             port,
             source,
         })?;
-        Ok(Box::new(secured) as Connection)
-    };
-    match timeout(limit, opening).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(DialError::Silent {
-            host: host.to_owned(),
-            port,
-            after: limit,
-        }),
+        Ok(Box::new(secured))
     }
 }
 
@@ -195,13 +201,13 @@ fn watch(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn tls_config(insecure: bool) -> Result<ClientConfig, DialError> {
+fn tls_config(takes_any_certificate: bool) -> Result<ClientConfig, DialError> {
     let provider = CryptoProvider::get_default()
         .cloned()
         .unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    if insecure {
+    if takes_any_certificate {
         return Ok(builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
@@ -235,7 +241,7 @@ fn system_roots() -> Result<RootCertStore, DialError> {
     Ok(roots)
 }
 
-/// For `--insecure`: believes any certificate, but still wants the peer to hold its key.
+/// Believes any certificate, but still wants the peer to hold its key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -297,7 +303,10 @@ mod tests {
     async fn a_connection_carries_bytes_both_ways() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut ours = connect("127.0.0.1", port, false, false).await.unwrap();
+        let mut ours = Dialer::to_nodes()
+            .connect("127.0.0.1", port, false)
+            .await
+            .unwrap();
         let (mut theirs, _) = listener.accept().await.unwrap();
         ours.write_all(b"up").await.unwrap();
         theirs.write_all(b"down").await.unwrap();
@@ -329,7 +338,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             listener.local_addr().unwrap().port()
         };
-        let Err(error) = connect("127.0.0.1", port, false, false).await else {
+        let Err(error) = Dialer::to_nodes().connect("127.0.0.1", port, false).await else {
             panic!("connected to nobody");
         };
         assert!(error.to_string().contains(&port.to_string()), "{error}");
@@ -340,7 +349,11 @@ mod tests {
     async fn who_does_not_finish_the_handshake_has_four_seconds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let Err(error) = connect("127.0.0.1", port, true, true).await else {
+        let Err(error) = Dialer::to_nodes()
+            .any_certificate(true)
+            .connect("127.0.0.1", port, true)
+            .await
+        else {
             panic!("TLS with a mute");
         };
         assert!(matches!(error, DialError::Silent { .. }), "{error}");
