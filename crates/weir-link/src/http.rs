@@ -25,6 +25,9 @@ use idle::IdleConnections;
 
 pub use body::Body;
 
+/// A connection after an answer 101.
+pub type UpgradedConnection = TokioIo<Upgraded>;
+
 /// How this process calls itself.
 const USER_AGENT: &str = concat!("weir/", env!("CARGO_PKG_VERSION"));
 
@@ -271,7 +274,7 @@ impl Answer {
     ///
     /// # Errors
     /// When the server did not switch.
-    pub async fn upgrade(self) -> Result<TokioIo<Upgraded>, HttpError> {
+    pub async fn upgrade(self) -> Result<UpgradedConnection, HttpError> {
         let upgraded = hyper::upgrade::on(self.response).await;
         upgraded.map(TokioIo::new).map_err(HttpError::Broken)
     }

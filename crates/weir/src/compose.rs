@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{Caller, ClusterApi, Dispatcher};
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
+use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
@@ -25,7 +26,6 @@ use weir_serve::http::service::{ApiService, ClientAddr};
 use weir_serve::ingest::slsp::Sessions;
 use weir_serve::{Context, Parts, Server};
 
-use crate::client::{PublishOptions, publish_file};
 use crate::config::{Config, Sources};
 use crate::scaler::{self, Scaler};
 

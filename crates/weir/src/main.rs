@@ -1,6 +1,5 @@
 //! The `weir` command: serve, and the tools that speak every protocol weir speaks.
 
-mod client;
 mod commands;
 mod compose;
 mod config;

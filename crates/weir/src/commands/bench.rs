@@ -12,16 +12,15 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use weir_base::{Clock, Shutdown, Tasks};
+use weir_client::address::MediaUrl;
+use weir_client::decode::Sink;
+use weir_client::load::{FanOut, FanOutResult, HlsLoad, HlsResult, fan_out, hls_load};
+use weir_client::measure::{Measure, percentile};
+use weir_client::process::{own_cpu_s, usage};
+use weir_client::watch::{WatchOptions, watch};
+use weir_client::{PublishOptions, publish_file};
 use weir_link::url::HttpUrl;
 use weir_media::Item;
-
-use crate::client::address::MediaUrl;
-use crate::client::decode::Sink;
-use crate::client::load::{FanOut, FanOutResult, HlsLoad, HlsResult, fan_out, hls_load};
-use crate::client::measure::{Measure, percentile};
-use crate::client::process::{own_cpu_s, usage};
-use crate::client::watch::{WatchOptions, watch};
-use crate::client::{PublishOptions, publish_file};
 
 /// Publishers begin spread over this, so that their keyframes do not coincide.
 const PUBLISH_SPREAD: Duration = Duration::from_millis(2000);

@@ -12,9 +12,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use weir_base::Clock;
+use weir_client::http::WebClient;
 use weir_link::url::HttpUrl;
-
-use crate::client::http::WebClient;
 
 /// Descriptors for some ten thousand viewers.
 const GOOD_DESCRIPTORS: u64 = 65_536;
@@ -394,7 +393,7 @@ async fn check_streams(
     let url = HttpUrl::parse(url)?.join("/api/v1/streams")?;
     let authorization = format!("Bearer {token}");
     let (body, _) = WebClient::new(insecure)
-        .fetch(&url, &[(hyper::header::AUTHORIZATION, &authorization)])
+        .fetch(&url, &[(http::header::AUTHORIZATION, &authorization)])
         .await?;
     let json: Value = serde_json::from_slice(&body).context("the answer is no JSON")?;
     let streams = json.get("streams").and_then(Value::as_array);

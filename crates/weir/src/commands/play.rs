@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir_base::Clock;
+use weir_client::address::MediaUrl;
+use weir_client::decode::Sink;
+use weir_client::measure::{Measure, percentile};
+use weir_client::watch::{WatchOptions, watch};
 use weir_media::Item;
-
-use crate::client::address::MediaUrl;
-use crate::client::decode::Sink;
-use crate::client::measure::{Measure, percentile};
-use crate::client::watch::{WatchOptions, watch};
 
 /// A step of decode time longer than this is a gap, in µs.
 const GAP_US: i64 = 500_000;

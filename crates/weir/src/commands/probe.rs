@@ -5,10 +5,9 @@ use std::time::Duration;
 use anyhow::bail;
 use serde_json::{Value, json};
 use weir_base::Clock;
-
-use crate::client::address::MediaUrl;
-use crate::client::measure::{Measure, TrackMeasure, percentile};
-use crate::client::watch::{WatchOptions, watch};
+use weir_client::address::MediaUrl;
+use weir_client::measure::{Measure, TrackMeasure, percentile};
+use weir_client::watch::{WatchOptions, watch};
 
 /// A step of decode time longer than this is trouble, in µs.
 const GAP_US: i64 = 1_000_000;

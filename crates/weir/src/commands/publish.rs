@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-
-use crate::client::clip::Input;
-use crate::client::{PublishOptions, publish_file};
+use weir_client::clip::Input;
+use weir_client::{PublishOptions, publish_file};
 
 /// Arguments of `weir publish`.
 #[derive(Debug, clap::Args)]

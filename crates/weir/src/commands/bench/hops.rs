@@ -9,13 +9,13 @@ use anyhow::bail;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use weir_base::{Clock, Tasks};
+use weir_client::address::MediaUrl;
+use weir_client::decode::Sink;
+use weir_client::stamp;
+use weir_client::watch::{WatchOptions, watch};
 use weir_media::{Item, TrackKind};
 
 use super::{runtime, show, spread};
-use crate::client::address::MediaUrl;
-use crate::client::decode::Sink;
-use crate::client::stamp;
-use crate::client::watch::{WatchOptions, watch};
 
 /// What a viewer gets first was there before it: how late it comes says nothing.
 const SETTLE: Duration = Duration::from_secs(3);

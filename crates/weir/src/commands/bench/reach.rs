@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use serde_json::json;
 use weir_base::{Clock, Shutdown, Tasks};
+use weir_client::address::MediaUrl;
+use weir_client::measure::Measure;
+use weir_client::watch::{WatchOptions, watch};
+use weir_client::{PublishOptions, publish_file};
 
 use super::{JOIN_TIMEOUT, UntilKey, numbered, runtime, show, spread};
-use crate::client::address::MediaUrl;
-use crate::client::measure::Measure;
-use crate::client::watch::{WatchOptions, watch};
-use crate::client::{PublishOptions, publish_file};
 
 /// The viewer is there first; so long it has to begin waiting, at least.
 const HEAD_START_MS: usize = 500;

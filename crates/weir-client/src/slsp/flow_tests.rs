@@ -4,9 +4,9 @@ use weir_media::flv::Reader;
 use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, ServerSession};
 
 use super::*;
-use crate::client::clip::{Clip, Input};
+use crate::clip::{Clip, Input};
 
-const DEMO: &[u8] = include_bytes!("../../../../../assets/demo.flv");
+const DEMO: &[u8] = include_bytes!("../../../../assets/demo.flv");
 const STEP_MS: u64 = 5;
 const RESUME_MS: u32 = 5000;
 

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use weir_base::Clock;
 
 use super::link::Link;
-use crate::client::adapt::Dropped;
+use crate::adapt::Dropped;
 
 /// Between two progress lines, µs.
 const PROGRESS_US: i64 = 500_000;

@@ -11,9 +11,9 @@ use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
 use weir_proto::rtmp::{ClientEvent, RtmpUrl};
 
 use super::PublishOptions;
-use crate::client::clip::{ClipTag, Role, low_32};
-use crate::client::rtmp::{open, told};
-use crate::client::slsp::{Gauge, LinkOptions, SlspLink};
+use crate::clip::{ClipTag, Role, low_32};
+use crate::rtmp::{open, told};
+use crate::slsp::{Gauge, LinkOptions, SlspLink};
 
 /// A socket that takes nothing for so long is dead.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(20);

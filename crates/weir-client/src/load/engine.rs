@@ -13,8 +13,8 @@ use weir_base::Clock;
 
 use super::counters::{Counters, Tolerance};
 use super::viewer::{Mode, Viewer};
-use crate::client::address::MediaUrl;
-use crate::client::process::{Usage, own_cpu_s, usage};
+use crate::address::MediaUrl;
+use crate::process::{Usage, own_cpu_s, usage};
 
 /// What all sockets of a thread are read into, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -29,76 +29,76 @@ const PER_SOURCE: usize = 20_000;
 
 /// What to do.
 #[derive(Debug, Clone)]
-pub(crate) struct FanOut {
+pub struct FanOut {
     /// The stream.
-    pub(crate) url: MediaUrl,
+    pub url: MediaUrl,
     /// How many viewers.
-    pub(crate) viewers: usize,
+    pub viewers: usize,
     /// How many of them never read.
-    pub(crate) stalled: usize,
+    pub stalled: usize,
     /// New connections a second.
-    pub(crate) per_second: f64,
+    pub per_second: f64,
     /// Between the last connection and the window, seconds.
-    pub(crate) warmup_s: f64,
+    pub warmup_s: f64,
     /// The window, seconds.
-    pub(crate) window_s: f64,
+    pub window_s: f64,
     /// Let the kernel discard what most viewers get.
-    pub(crate) light: bool,
+    pub light: bool,
     /// Threads.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// What is a gap and what a stall.
-    pub(crate) gap_ms: i64,
+    pub gap_ms: i64,
     /// See above, milliseconds.
-    pub(crate) stall_ms: i64,
+    pub stall_ms: i64,
     /// The server's process, to be measured.
-    pub(crate) pid: Option<u32>,
+    pub pid: Option<u32>,
 }
 
 /// What came of it. Times in µs, counts over the window and all viewers that are not stalled.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FanOutResult {
+pub struct FanOutResult {
     /// Connections begun.
-    pub(crate) opened: usize,
+    pub opened: usize,
     /// Viewers still there at the end, stalled ones among them.
-    pub(crate) alive: usize,
+    pub alive: usize,
     /// Sum of the viewers' counts.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Frames.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// Keyframes.
-    pub(crate) keyframes: u64,
+    pub keyframes: u64,
     /// Steps of timestamps over the limit.
-    pub(crate) gaps: u64,
+    pub gaps: u64,
     /// Timestamps going back.
-    pub(crate) backward: u64,
+    pub backward: u64,
     /// Waits over the limit.
-    pub(crate) stalls: u64,
+    pub stalls: u64,
     /// The longest wait for media of every viewer.
-    pub(crate) longest_waits_us: Vec<i64>,
+    pub longest_waits_us: Vec<i64>,
     /// The longest step of any track of any viewer.
-    pub(crate) longest_step_ms: i64,
+    pub longest_step_ms: i64,
     /// The window as it was.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// From a connection's beginning to its first byte, every viewer.
-    pub(crate) first_byte_us: Vec<i64>,
+    pub first_byte_us: Vec<i64>,
     /// And to its first keyframe, those who looked.
-    pub(crate) first_key_us: Vec<i64>,
+    pub first_key_us: Vec<i64>,
     /// Of stamped pictures, at the sampled viewers.
-    pub(crate) latencies_us: Vec<i64>,
+    pub latencies_us: Vec<i64>,
     /// Why viewers are gone: words and how many.
-    pub(crate) ends: Vec<(String, usize)>,
+    pub ends: Vec<(String, usize)>,
     /// Our own processor seconds in the window.
-    pub(crate) own_cpu_s: f64,
+    pub own_cpu_s: f64,
     /// The server's.
-    pub(crate) server_cpu_s: Option<f64>,
+    pub server_cpu_s: Option<f64>,
     /// The server before the first connection.
-    pub(crate) server_before: Option<Usage>,
+    pub server_before: Option<Usage>,
     /// The server at the end of the window.
-    pub(crate) server_after: Option<Usage>,
+    pub server_after: Option<Usage>,
 }
 
 /// Runs it to the end.
-pub(crate) fn fan_out(plan: &FanOut) -> anyhow::Result<FanOutResult> {
+pub fn fan_out(plan: &FanOut) -> anyhow::Result<FanOutResult> {
     raise_descriptor_limit(plan.viewers)?;
     let address = resolve(&plan.url)?;
     let clock = Clock::real();

@@ -31,7 +31,7 @@ const REFUSAL_LIMITS: BodyLimits = BodyLimits {
 
 /// Makes requests; whole answers leave their connection open for the next.
 #[derive(Debug)]
-pub(crate) struct WebClient(HttpClient);
+pub struct WebClient(HttpClient);
 
 impl Default for WebClient {
     fn default() -> Self {
@@ -41,7 +41,7 @@ impl Default for WebClient {
 
 impl WebClient {
     /// With no connection yet; `insecure` takes any certificate.
-    pub(crate) fn new(insecure: bool) -> Self {
+    pub fn new(insecure: bool) -> Self {
         let dialer = Dialer::over_weak_networks().any_certificate(insecure);
         Self(HttpClient::new(
             dialer,
@@ -55,7 +55,7 @@ impl WebClient {
     ///
     /// # Errors
     /// [`Refused`] for other statuses; network trouble.
-    pub(crate) async fn get(
+    pub async fn get(
         &self,
         url: &HttpUrl,
         headers: &[(HeaderName, &str)],
@@ -83,7 +83,7 @@ impl WebClient {
     ///
     /// # Errors
     /// As [`get`](Self::get), and for bodies over 64 MiB.
-    pub(crate) async fn fetch(
+    pub async fn fetch(
         &self,
         url: &HttpUrl,
         headers: &[(HeaderName, &str)],
@@ -105,7 +105,7 @@ impl WebClient {
 }
 
 /// The next piece of a body; `None` at its end.
-pub(crate) async fn next_piece(body: &mut Body) -> anyhow::Result<Option<Bytes>> {
+pub async fn next_piece(body: &mut Body) -> anyhow::Result<Option<Bytes>> {
     Ok(body.next_piece(BODY_TIMEOUT).await?)
 }
 

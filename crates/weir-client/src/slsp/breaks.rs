@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use weir_link::url::HttpUrl;
 use weir_proto::slsp::SlspError;
 
-use crate::client::refusal::Refused;
+use crate::refusal::Refused;
 
 /// First and longest pause between two attempts to resume; the first attempt is made at once.
 const PAUSE_MS: (u64, u64) = (250, 1000);

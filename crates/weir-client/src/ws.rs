@@ -3,11 +3,10 @@
 use anyhow::{Context, bail};
 use base64_key::random_key;
 use bytes::Bytes;
-use hyper::StatusCode;
-use hyper::header;
-use hyper_util::rt::TokioIo;
+use http::{StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use weir_link::http::UpgradedConnection;
 use weir_link::url::HttpUrl;
 use weir_proto::ws::{
     CLOSE_NORMAL, Decoder, Event, Limits, Opcode, accept_key, close_payload, put_masked_frame,
@@ -75,7 +74,7 @@ pub(crate) async fn watch(
 }
 
 /// A connection after the handshake.
-pub(crate) type Socket = TokioIo<hyper::upgrade::Upgraded>;
+pub(crate) type Socket = UpgradedConnection;
 
 /// The handshake (RFC 6455 §4.1), offering `subprotocol`; a server that chooses none is taken too.
 pub(crate) async fn upgrade(

@@ -12,5 +12,5 @@ mod rtmp;
 mod scan;
 mod viewer;
 
-pub(crate) use engine::{FanOut, FanOutResult, fan_out};
-pub(crate) use hls::{HlsLoad, HlsResult, hls_load};
+pub use engine::{FanOut, FanOutResult, fan_out};
+pub use hls::{HlsLoad, HlsResult, hls_load};

@@ -13,8 +13,8 @@ use weir_link::url::HttpUrl;
 
 use super::deframe::{Http, Piece};
 use super::engine::{raise_descriptor_limit, resolve, sleep_until};
-use crate::client::address::MediaUrl;
-use crate::client::process::{own_cpu_s, usage};
+use crate::address::MediaUrl;
+use crate::process::{own_cpu_s, usage};
 
 /// What all sockets are read into, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -29,38 +29,38 @@ const WARMUP_US: i64 = 500_000;
 
 /// What to do.
 #[derive(Debug, Clone)]
-pub(crate) struct HlsLoad {
+pub struct HlsLoad {
     /// A media playlist.
-    pub(crate) url: HttpUrl,
+    pub url: HttpUrl,
     /// Connections.
-    pub(crate) clients: usize,
+    pub clients: usize,
     /// The window, seconds.
-    pub(crate) window_s: f64,
+    pub window_s: f64,
     /// The server's process.
-    pub(crate) pid: Option<u32>,
+    pub pid: Option<u32>,
     /// Only save the playlist and its segments as files below this folder, for another server.
-    pub(crate) save: Option<PathBuf>,
+    pub save: Option<PathBuf>,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HlsResult {
+pub struct HlsResult {
     /// Answers with status 200.
-    pub(crate) requests: u64,
+    pub requests: u64,
     /// Others.
-    pub(crate) failures: u64,
+    pub failures: u64,
     /// Bytes off the sockets.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// The window as it was.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// Our own processor seconds.
-    pub(crate) own_cpu_s: f64,
+    pub own_cpu_s: f64,
     /// The server's.
-    pub(crate) server_cpu_s: Option<f64>,
+    pub server_cpu_s: Option<f64>,
 }
 
 /// Runs it to the end.
-pub(crate) fn hls_load(plan: &HlsLoad) -> anyhow::Result<HlsResult> {
+pub fn hls_load(plan: &HlsLoad) -> anyhow::Result<HlsResult> {
     if let Some(folder) = &plan.save {
         save(plan, folder)?;
         return Ok(HlsResult::default());
@@ -257,7 +257,7 @@ fn fetch(url: &HttpUrl) -> anyhow::Result<Vec<u8>> {
         }
     }
     match http.refusal() {
-        Some((status, body)) => Err(crate::client::refusal::Refused::http(status, body).into()),
+        Some((status, body)) => Err(crate::refusal::Refused::http(status, body).into()),
         None if http.status() == 200 => Ok(body),
         None => bail!("{url}: no answer"),
     }

@@ -21,7 +21,7 @@ const MAX_SEI_BYTES: usize = 64;
 
 /// The bodies of an FLV video tag with the stamp put in front of the picture; `None` for tags that
 /// hold no H.264 picture (headers, other kinds).
-pub(crate) fn stamp_tag(body: &Bytes, length_bytes: usize, wall_us: i64) -> Option<Bytes> {
+pub fn stamp_tag(body: &Bytes, length_bytes: usize, wall_us: i64) -> Option<Bytes> {
     let head_bytes = picture_at(body)?;
     let (head, payload) = body.split_at_checked(head_bytes)?;
     let sei = sei(wall_us);
@@ -38,12 +38,12 @@ pub(crate) fn stamp_tag(body: &Bytes, length_bytes: usize, wall_us: i64) -> Opti
 }
 
 /// The video codec an FLV video body is of, and whether weir can stamp it.
-pub(crate) fn can_stamp(codec: VideoCodec) -> bool {
+pub fn can_stamp(codec: VideoCodec) -> bool {
     codec == VideoCodec::H264
 }
 
 /// The stamp in a payload as in [`weir_media::Frame`], in Unix microseconds.
-pub(crate) fn find(payload: &[u8]) -> Option<i64> {
+pub fn find(payload: &[u8]) -> Option<i64> {
     let units = Nals::new(payload).take(MAX_NALS_SEARCHED);
     units
         .filter(|unit| unit.first().is_some_and(|byte| byte & 0x1f == NAL_SEI))

@@ -11,15 +11,15 @@ const TAKEN: u16 = 3004;
 /// A server refused, or ended what it had granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub(crate) struct Refused {
+pub struct Refused {
     /// The number in the error registry, if the server is a weir.
-    pub(crate) code: Option<u16>,
+    pub code: Option<u16>,
     text: String,
 }
 
 impl Refused {
     /// Of an RTMP status: `NetStream.…` code, the server's words, and `weirCode`.
-    pub(crate) fn rtmp(status: &str, description: &str, code: Option<u16>) -> Self {
+    pub fn rtmp(status: &str, description: &str, code: Option<u16>) -> Self {
         let status = if status.is_empty() {
             "an error without a name"
         } else {
@@ -38,7 +38,7 @@ impl Refused {
     }
 
     /// Of an HTTP answer: its status and body, JSON from a weir.
-    pub(crate) fn http(status: u16, body: &[u8]) -> Self {
+    pub fn http(status: u16, body: &[u8]) -> Self {
         let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let code = json
             .get("code")
@@ -59,7 +59,7 @@ impl Refused {
     }
 
     /// Of a WebSocket close: its code and reason.
-    pub(crate) fn web_socket(close: Option<u16>, reason: &str) -> Self {
+    pub fn web_socket(close: Option<u16>, reason: &str) -> Self {
         let close = close.unwrap_or(1005);
         // weir begins the reason with the number of the code.
         let number = reason.get(..4).and_then(|number| number.parse().ok());
@@ -76,7 +76,7 @@ impl Refused {
     }
 
     /// Of an SLSP error message.
-    pub(crate) fn slsp(number: u16, name: &str, message: &str) -> Self {
+    pub fn slsp(number: u16, name: &str, message: &str) -> Self {
         let words = if message.is_empty() { name } else { message };
         let said = format!("the server refused: {words}");
         // A weir says what to do about it in its message, for pages that show nothing else.
@@ -93,13 +93,13 @@ impl Refused {
 
     /// Whether this ended a connection and not what it stood for: a session may be resumed, or the
     /// attempt to do so (`is_resuming`) made again.
-    pub(crate) fn may_resume(&self, is_resuming: bool) -> bool {
+    pub fn may_resume(&self, is_resuming: bool) -> bool {
         self.code
             .is_none_or(|code| RESUMABLE.contains(&code) || is_resuming && code == TAKEN)
     }
 
     /// Whether asking again later, unchanged, may be answered differently.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         // Who may not (1xxx, 2xxx) will not in a second either, except where a quota is full.
         // What the source is will not either: its codecs, its bitrate.
         !matches!(self.code, Some(1000..=2004 | 2007..=2999 | 3006 | 4011))

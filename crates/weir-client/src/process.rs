@@ -7,15 +7,15 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// One look at a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time of all its threads, seconds.
-    pub(crate) cpu_s: f64,
+    pub cpu_s: f64,
     /// Resident memory, bytes.
-    pub(crate) rss_bytes: u64,
+    pub rss_bytes: u64,
 }
 
 /// Looks at process `pid`; `None` where there is none, or no `/proc`.
-pub(crate) fn usage(pid: u32) -> Option<Usage> {
+pub fn usage(pid: u32) -> Option<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let cpu_s = precise_cpu_s(pid).or_else(|| coarse_cpu_s(pid))?;
     Some(Usage {
@@ -25,7 +25,7 @@ pub(crate) fn usage(pid: u32) -> Option<Usage> {
 }
 
 /// Processor seconds of this process, threads that have ended among them.
-pub(crate) fn own_cpu_s() -> f64 {
+pub fn own_cpu_s() -> f64 {
     coarse_cpu_s(std::process::id()).unwrap_or(0.0)
 }
 

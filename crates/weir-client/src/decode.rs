@@ -12,7 +12,7 @@ use weir_media::{Frame, Item, MediaError, Result};
 const WRAP_MS: i64 = 1 << 32;
 
 /// What a stream is given to: a file, a measurement, both.
-pub(crate) trait Sink: Send {
+pub trait Sink: Send {
     /// Bytes of the container, as they go into a file.
     fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()>;
     /// What was found in them.
@@ -25,7 +25,7 @@ pub(crate) trait Sink: Send {
 
 /// FLV as a file or stream of tags, or its bodies as RTMP's messages.
 #[derive(Debug, Default)]
-pub(crate) struct FlvDecoder {
+pub struct FlvDecoder {
     reader: flv::Reader,
     depacketizer: Depacketizer,
     clock: Unwrapped,
@@ -37,7 +37,7 @@ impl FlvDecoder {
     ///
     /// # Errors
     /// What is no FLV, and what the sink says. Bad tags are noted only.
-    pub(crate) fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> anyhow::Result<()> {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> anyhow::Result<()> {
         self.reader.push(bytes);
         while let Some(tag) = self.reader.next()? {
             self.message(tag.tag_type, tag.ts_ms, tag.body, sink)?;
@@ -46,7 +46,7 @@ impl FlvDecoder {
     }
 
     /// One message.
-    pub(crate) fn message(
+    pub fn message(
         &mut self,
         kind: u8,
         ts_ms: u32,
@@ -104,19 +104,19 @@ impl Unwrapped {
 
 /// MPEG-TS.
 #[derive(Debug, Default)]
-pub(crate) struct TsDecoder {
+pub struct TsDecoder {
     demuxer: Demuxer,
 }
 
 impl TsDecoder {
     /// The next bytes.
-    pub(crate) fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> anyhow::Result<()> {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> anyhow::Result<()> {
         self.demuxer.push(bytes);
         self.drain(sink)
     }
 
     /// No more bytes will come.
-    pub(crate) fn finish(&mut self, sink: &mut dyn Sink) -> anyhow::Result<()> {
+    pub fn finish(&mut self, sink: &mut dyn Sink) -> anyhow::Result<()> {
         if let Err(error) = self.demuxer.finish() {
             sink.note(&error.to_string());
         }
@@ -150,13 +150,13 @@ const fn us_of_90k(ticks: i64) -> i64 {
 
 /// Fragmented MP4.
 #[derive(Debug, Default)]
-pub(crate) struct Fmp4Decoder {
+pub struct Fmp4Decoder {
     movie: Option<Movie>,
 }
 
 impl Fmp4Decoder {
     /// An init segment.
-    pub(crate) fn init(&mut self, init: &Bytes, sink: &mut dyn Sink) -> anyhow::Result<()> {
+    pub fn init(&mut self, init: &Bytes, sink: &mut dyn Sink) -> anyhow::Result<()> {
         let movie = movie(init)?;
         sink.item(Item::Tracks(Arc::new(movie.tracks.clone())))?;
         self.movie = Some(movie);
@@ -164,7 +164,7 @@ impl Fmp4Decoder {
     }
 
     /// A segment or part: whole fragments.
-    pub(crate) fn fragments(&self, data: &Bytes, sink: &mut dyn Sink) -> anyhow::Result<()> {
+    pub fn fragments(&self, data: &Bytes, sink: &mut dyn Sink) -> anyhow::Result<()> {
         for sample in self.read(data)? {
             sink.item(Item::Frame(Frame {
                 track: sample.track,

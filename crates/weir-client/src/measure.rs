@@ -17,34 +17,34 @@ const MAX_NOTES: usize = 32;
 
 /// What is known of one track.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TrackMeasure {
+pub struct TrackMeasure {
     /// Frames seen.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// Their bytes, without any container.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Decode time of the first frame, µs.
-    pub(crate) first_dts_us: Option<i64>,
+    pub first_dts_us: Option<i64>,
     /// Of the last one.
-    pub(crate) last_dts_us: i64,
+    pub last_dts_us: i64,
     /// Presentation time of the first frame, µs.
-    pub(crate) first_pts_us: i64,
+    pub first_pts_us: i64,
     /// Decode times that went back.
-    pub(crate) backward: u64,
+    pub backward: u64,
     /// Steps ahead longer than the limit.
-    pub(crate) gaps: u64,
+    pub gaps: u64,
     /// The longest step, µs.
-    pub(crate) longest_step_us: i64,
+    pub longest_step_us: i64,
 }
 
 impl TrackMeasure {
     /// From the first frame's decode time to the last one's, µs.
-    pub(crate) fn span_us(&self) -> i64 {
+    pub fn span_us(&self) -> i64 {
         self.first_dts_us
             .map_or(0, |first| (self.last_dts_us - first).max(0))
     }
 
     /// Frames a second; 0 while there are not two.
-    pub(crate) fn fps(&self) -> f64 {
+    pub fn fps(&self) -> f64 {
         let span_us = self.span_us();
         if span_us > 0 {
             self.frames.saturating_sub(1) as f64 * 1e6 / span_us as f64
@@ -54,7 +54,7 @@ impl TrackMeasure {
     }
 
     /// Bits a second on the stream's own clock.
-    pub(crate) fn bits_per_s(&self) -> f64 {
+    pub fn bits_per_s(&self) -> f64 {
         let span_us = self.span_us();
         if span_us > 0 {
             self.bytes as f64 * 8e6 / span_us as f64
@@ -81,41 +81,41 @@ impl TrackMeasure {
 
 /// Everything measured of a stream. A [`Sink`] that never has enough.
 #[derive(Debug)]
-pub(crate) struct Measure {
+pub struct Measure {
     clock: Clock,
     gap_us: i64,
     /// When it was made: the request goes out then.
     started_us: i64,
     /// Container bytes.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Since the request, µs.
-    pub(crate) first_byte_us: Option<i64>,
+    pub first_byte_us: Option<i64>,
     /// Since the request, µs.
-    pub(crate) first_key_us: Option<i64>,
+    pub first_key_us: Option<i64>,
     /// The tracks as known now.
-    pub(crate) tracks: Arc<Tracks>,
+    pub tracks: Arc<Tracks>,
     /// How often they changed after the first frame.
-    pub(crate) track_changes: u64,
+    pub track_changes: u64,
     /// The publisher's metadata.
-    pub(crate) metadata: Option<Arc<Metadata>>,
+    pub metadata: Option<Arc<Metadata>>,
     /// Pictures.
-    pub(crate) video: TrackMeasure,
+    pub video: TrackMeasure,
     /// Sound.
-    pub(crate) audio: TrackMeasure,
+    pub audio: TrackMeasure,
     /// Between keyframes, µs.
-    pub(crate) key_intervals_us: Vec<i64>,
+    pub key_intervals_us: Vec<i64>,
     last_key_us: Option<i64>,
     /// From the stamp to here, µs.
-    pub(crate) latencies_us: Vec<i64>,
+    pub latencies_us: Vec<i64>,
     /// Discontinuities the container told of.
-    pub(crate) discontinuities: u64,
+    pub discontinuities: u64,
     /// What was broken or left out, each once.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Measure {
     /// `gap_us`: a step of decode time longer than this is a gap.
-    pub(crate) fn new(clock: Clock, gap_us: i64) -> Self {
+    pub fn new(clock: Clock, gap_us: i64) -> Self {
         Self {
             started_us: clock.now_us(),
             clock,
@@ -137,17 +137,17 @@ impl Measure {
     }
 
     /// Since it was made, µs.
-    pub(crate) fn elapsed_us(&self) -> i64 {
+    pub fn elapsed_us(&self) -> i64 {
         self.clock.now_us() - self.started_us
     }
 
     /// The longer of both tracks, µs of the stream's own clock.
-    pub(crate) fn media_us(&self) -> i64 {
+    pub fn media_us(&self) -> i64 {
         self.video.span_us().max(self.audio.span_us())
     }
 
     /// First presentation time of audio minus that of video, µs; `None` without both.
-    pub(crate) fn audio_offset_us(&self) -> Option<i64> {
+    pub fn audio_offset_us(&self) -> Option<i64> {
         let both = self.video.frames > 0 && self.audio.frames > 0;
         both.then(|| self.audio.first_pts_us - self.video.first_pts_us)
     }
@@ -219,7 +219,7 @@ impl Sink for Measure {
 }
 
 /// The value below which `share` (0 to 1) of them lie; `None` of nothing.
-pub(crate) fn percentile(values: &[i64], share: f64) -> Option<i64> {
+pub fn percentile(values: &[i64], share: f64) -> Option<i64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().checked_sub(1)?;

@@ -6,7 +6,7 @@ use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, ServerSession};
 use weir_proto::ws::{Decoder, Event, Limits, accept_key, put_close, put_frame_header};
 
 use super::*;
-use crate::client::clip::Role;
+use crate::clip::Role;
 
 const OPTIONS: LinkOptions = LinkOptions {
     insecure: false,

@@ -4,27 +4,27 @@ use weir_media::TrackKind;
 
 /// Counts since the window began, and what is needed to go on counting.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counters {
+pub(super) struct Counters {
     /// From the socket.
-    pub(crate) bytes: u64,
+    pub(super) bytes: u64,
     /// Audio and video frames.
-    pub(crate) frames: u64,
+    pub(super) frames: u64,
     /// Keyframes.
-    pub(crate) keyframes: u64,
+    pub(super) keyframes: u64,
     /// Steps of a track's timestamps over the limit.
-    pub(crate) gaps: u64,
+    pub(super) gaps: u64,
     /// Timestamps of a track that went back.
-    pub(crate) backward: u64,
+    pub(super) backward: u64,
     /// Waits for media over the limit.
-    pub(crate) stalls: u64,
+    pub(super) stalls: u64,
     /// The longest wait for media, µs.
-    pub(crate) longest_wait_us: i64,
+    pub(super) longest_wait_us: i64,
     /// The longest step of a track, milliseconds.
-    pub(crate) longest_step_ms: i64,
+    pub(super) longest_step_ms: i64,
     /// From the connection's beginning to its first byte, µs.
-    pub(crate) first_byte_us: Option<i64>,
+    pub(super) first_byte_us: Option<i64>,
     /// And to its first keyframe.
-    pub(crate) first_key_us: Option<i64>,
+    pub(super) first_key_us: Option<i64>,
     last_video_ms: Option<u32>,
     last_audio_ms: Option<u32>,
     last_media_us: Option<i64>,
@@ -32,16 +32,16 @@ pub(crate) struct Counters {
 
 /// What counts as a gap and as a stall.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tolerance {
+pub(super) struct Tolerance {
     /// A larger step of timestamps is a gap.
-    pub(crate) gap_ms: i64,
+    pub(super) gap_ms: i64,
     /// A longer wait is a stall.
-    pub(crate) stall_us: i64,
+    pub(super) stall_us: i64,
 }
 
 impl Counters {
     /// Counts from zero, but goes on from the last timestamps.
-    pub(crate) fn begin_window(&mut self, now_us: i64) {
+    pub(super) fn begin_window(&mut self, now_us: i64) {
         *self = Self {
             first_byte_us: self.first_byte_us,
             first_key_us: self.first_key_us,
@@ -54,12 +54,12 @@ impl Counters {
     }
 
     /// A wait that still lasts at the end counts too.
-    pub(crate) fn end_window(&mut self, now_us: i64, tolerance: Tolerance) {
+    pub(super) fn end_window(&mut self, now_us: i64, tolerance: Tolerance) {
         self.media_came(now_us, tolerance);
     }
 
     /// Something arrived, at `now_us`.
-    pub(crate) fn media_came(&mut self, now_us: i64, tolerance: Tolerance) {
+    pub(super) fn media_came(&mut self, now_us: i64, tolerance: Tolerance) {
         if let Some(last_us) = self.last_media_us.replace(now_us) {
             let wait_us = now_us - last_us;
             self.longest_wait_us = self.longest_wait_us.max(wait_us);
@@ -68,7 +68,7 @@ impl Counters {
     }
 
     /// One frame.
-    pub(crate) fn frame(
+    pub(super) fn frame(
         &mut self,
         track: TrackKind,
         ts_ms: u32,

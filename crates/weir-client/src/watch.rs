@@ -10,13 +10,13 @@ use super::http::{WebClient, next_piece};
 use super::{hls, rtmp, ws};
 
 /// A stream from which nothing came for so long is taken for dead.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How to watch.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct WatchOptions {
+pub struct WatchOptions {
     /// Take any certificate.
-    pub(crate) insecure: bool,
+    pub insecure: bool,
 }
 
 /// Plays `url` into `sink` until the stream ends or the sink is done.
@@ -24,7 +24,7 @@ pub(crate) struct WatchOptions {
 /// # Errors
 /// [`super::refusal::Refused`] in the chain when the server said no; network trouble; what the
 /// sink says.
-pub(crate) async fn watch(
+pub async fn watch(
     url: &MediaUrl,
     options: &WatchOptions,
     sink: &mut dyn Sink,

@@ -6,7 +6,7 @@ use weir_proto::rtmp::RtmpUrl;
 
 /// The container of an endless HTTP or WebSocket body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Container {
+pub enum Container {
     /// FLV.
     Flv,
     /// MPEG-TS.
@@ -15,7 +15,7 @@ pub(crate) enum Container {
 
 /// A URL to play.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum MediaUrl {
+pub enum MediaUrl {
     /// `rtmp://`, `rtmps://`.
     Rtmp(RtmpUrl),
     /// `http(s)://….flv` and `….ts`.
@@ -31,7 +31,7 @@ impl MediaUrl {
     ///
     /// # Errors
     /// Words that say what can be played instead.
-    pub(crate) fn parse(url: &str) -> anyhow::Result<Self> {
+    pub fn parse(url: &str) -> anyhow::Result<Self> {
         let (scheme, _) = url
             .split_once("://")
             .with_context(|| format!("{url} has no scheme; {KINDS}"))?;
@@ -60,7 +60,7 @@ impl MediaUrl {
     }
 
     /// The protocol, for people.
-    pub(crate) const fn protocol(&self) -> &'static str {
+    pub const fn protocol(&self) -> &'static str {
         match self {
             Self::Rtmp(url) if url.tls => "RTMPS",
             Self::Rtmp(_) => "RTMP",

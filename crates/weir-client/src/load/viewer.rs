@@ -14,11 +14,11 @@ use super::counters::{Counters, Tolerance};
 use super::deframe::{Http, Piece, WsFrames};
 use super::rtmp::RtmpScanner;
 use super::scan::{FlvScanner, Moment, TsScanner};
-use crate::client::address::{Container, MediaUrl};
-use crate::client::decode::{FlvDecoder, Sink, TsDecoder};
-use crate::client::measure::Measure;
-use crate::client::refusal::Refused;
-use crate::client::ws::base64_key::random_key;
+use crate::address::{Container, MediaUrl};
+use crate::decode::{FlvDecoder, Sink, TsDecoder};
+use crate::measure::Measure;
+use crate::refusal::Refused;
+use crate::ws::base64_key::random_key;
 
 /// How a viewer treats what comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use weir_proto::slsp::{ClientEvent, ClientSession, Ready, SlspError, Stats};
 
 use super::held::{Held, MAX_HELD_BYTES};
 use super::way::{Pace, RoundTrip, Window};
-use crate::client::adapt::{Dropped, GROUP_MS, GROUP_TARGET_MS, Queue};
-use crate::client::clip::{ClipTag, Role, low_32};
+use crate::adapt::{Dropped, GROUP_MS, GROUP_TARGET_MS, Queue};
+use crate::clip::{ClipTag, Role, low_32};
 
 /// The container sent.
 const CONTAINER: &str = "flv";

@@ -16,7 +16,7 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Where an FLV comes from.
 #[derive(Debug, Clone)]
-pub(crate) enum Input {
+pub enum Input {
     /// A file; read anew for each round of a loop.
     File(PathBuf),
     /// Standard input; cannot loop.
@@ -60,7 +60,7 @@ impl Input {
 
 /// What a tag is to a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// `onMetaData`.
     Metadata,
     /// The video decoder's set-up.
@@ -79,19 +79,19 @@ pub(crate) enum Role {
 
 /// One tag to send.
 #[derive(Debug, Clone)]
-pub(crate) struct ClipTag {
+pub struct ClipTag {
     /// Tag and message type.
-    pub(crate) kind: u8,
+    pub kind: u8,
     /// Milliseconds since the first frame's own time, over all rounds.
-    pub(crate) time_ms: i64,
+    pub time_ms: i64,
     /// When it is shown or heard, on the same clock.
-    pub(crate) pts_ms: i64,
+    pub pts_ms: i64,
     /// The body.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
     /// What it is.
-    pub(crate) role: Role,
+    pub role: Role,
     /// Of a further track in a message of several: nothing weir carries, but others may.
-    pub(crate) is_extra: bool,
+    pub is_extra: bool,
 }
 
 /// What a tag says of itself.
@@ -103,7 +103,7 @@ struct Look {
 }
 
 /// The row of tags. Headers that come again unchanged are left out.
-pub(crate) struct Clip {
+pub struct Clip {
     input: Input,
     loops: bool,
     source: Option<Box<dyn AsyncRead + Send + Sync + Unpin>>,
@@ -145,7 +145,7 @@ impl TrackTimes {
 
 impl Clip {
     /// The tags of `input`; `loops` begins again at its end, for ever.
-    pub(crate) fn new(input: Input, loops: bool) -> anyhow::Result<Self> {
+    pub fn new(input: Input, loops: bool) -> anyhow::Result<Self> {
         if loops && matches!(input, Input::Stdin) {
             bail!("standard input cannot be looped: write it into a file first");
         }
@@ -169,7 +169,7 @@ impl Clip {
     ///
     /// # Errors
     /// What cannot be read, and what is no FLV.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<ClipTag>> {
+    pub async fn next(&mut self) -> anyhow::Result<Option<ClipTag>> {
         loop {
             let tag = self.reader.next().with_context(|| not_flv(&self.input))?;
             if let Some(tag) = tag {
@@ -196,12 +196,12 @@ impl Clip {
     }
 
     /// Headers as sent so far: metadata, video, audio. For a new connection.
-    pub(crate) const fn headers(&self) -> &[Option<Bytes>; 3] {
+    pub const fn headers(&self) -> &[Option<Bytes>; 3] {
         &self.headers
     }
 
     /// The codec of the pictures, once known, and the width of its NAL lengths if it is H.264.
-    pub(crate) fn video(&self) -> (Option<VideoCodec>, Option<usize>) {
+    pub fn video(&self) -> (Option<VideoCodec>, Option<usize>) {
         let is_avc = self.video_codec == Some(VideoCodec::H264);
         (self.video_codec, is_avc.then(|| self.shape.length_bytes()))
     }
@@ -312,7 +312,7 @@ impl Clip {
 }
 
 /// A time as RTMP and FLV have it: the low 32 bits.
-pub(crate) fn low_32(ms: i64) -> u32 {
+pub fn low_32(ms: i64) -> u32 {
     u32::try_from(ms.rem_euclid(1 << 32)).unwrap_or_default()
 }
 

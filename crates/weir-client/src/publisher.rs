@@ -26,28 +26,28 @@ const GOOD_CONNECTION_US: i64 = 10_000_000;
 
 /// How to publish.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PublishOptions {
+pub struct PublishOptions {
     /// Begin again at the end, for ever.
-    pub(crate) looped: bool,
+    pub looped: bool,
     /// Not at the pace of the timestamps but as fast as the server takes it.
-    pub(crate) max_speed: bool,
+    pub max_speed: bool,
     /// Put the wall clock into the pictures (H.264 only).
-    pub(crate) stamp: bool,
+    pub stamp: bool,
     /// Connect again when the connection is lost.
-    pub(crate) retry: bool,
+    pub retry: bool,
     /// Take any certificate.
-    pub(crate) insecure: bool,
+    pub insecure: bool,
     /// Over SLSP: send all, however slow the network is.
-    pub(crate) no_adapt: bool,
+    pub no_adapt: bool,
     /// A line on the terminal that says how it goes, and one at the end.
-    pub(crate) progress: bool,
+    pub progress: bool,
 }
 
 /// Publishes `input` to `url` until it ends or `stop` resolves, then says good-bye.
 ///
 /// # Errors
 /// What cannot be read; a refusal; a lost connection, unless `retry` is set or the session resumed.
-pub(crate) async fn publish_file(
+pub async fn publish_file(
     input: impl Into<Input>,
     url: &str,
     options: PublishOptions,
