@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,7 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use weir_base::Clock;
+use weir_base::{Clock, Tasks};
 
 use super::counters::{Counters, Tolerance};
 use super::viewer::{Mode, Viewer};
@@ -107,46 +109,44 @@ pub fn fan_out(plan: &FanOut) -> anyhow::Result<FanOutResult> {
     let end_us = start_us + us(plan.window_s);
     let before = plan.pid.and_then(usage);
     let crew = plan.threads.clamp(1, 16);
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for index in 0..crew {
-            let clock = clock.clone();
-            let worker = Worker {
-                plan,
-                address,
-                clock,
-                index,
-                crew,
-                start_us,
-                end_us,
-            };
-            threads.push(
-                std::thread::Builder::new()
-                    .name(format!("load {index}"))
-                    .spawn_scoped(scope, || worker.run())?,
-            );
-        }
-        let mut result = FanOutResult {
-            server_before: before,
-            ..FanOutResult::default()
+    let tasks = Tasks::new();
+    let plan = Arc::new(plan.clone());
+    let (done, outcomes) = sync_channel(crew);
+    for index in 0..crew {
+        let worker = Worker {
+            plan: plan.clone(),
+            address,
+            clock: clock.clone(),
+            index,
+            crew,
+            start_us,
+            end_us,
         };
-        sleep_until(&clock, start_us);
-        let (own, server, from_us) = (own_cpu_s(), plan.pid.and_then(usage), clock.now_us());
-        sleep_until(&clock, end_us);
-        result.server_after = plan.pid.and_then(usage);
-        result.own_cpu_s = own_cpu_s() - own;
-        result.seconds = (clock.now_us() - from_us) as f64 / 1e6;
-        result.server_cpu_s = server
-            .zip(result.server_after)
-            .map(|(from, to)| to.cpu_s - from.cpu_s);
-        for thread in threads {
-            match thread.join() {
-                Ok(viewers) => viewers?.iter().for_each(|viewer| result.add(viewer)),
-                Err(_) => bail!("a thread of the load generator failed"),
-            }
-        }
-        Ok(result)
-    })
+        let done = done.clone();
+        // Nobody listens any more where another thread has failed.
+        let body = move || drop(done.send(worker.run()));
+        tasks.thread(format!("load {index}"), body)?;
+    }
+    drop(done);
+    let mut result = FanOutResult {
+        server_before: before,
+        ..FanOutResult::default()
+    };
+    sleep_until(&clock, start_us);
+    let (own, server, from_us) = (own_cpu_s(), plan.pid.and_then(usage), clock.now_us());
+    sleep_until(&clock, end_us);
+    result.server_after = plan.pid.and_then(usage);
+    result.own_cpu_s = own_cpu_s() - own;
+    result.seconds = (clock.now_us() - from_us) as f64 / 1e6;
+    result.server_cpu_s = server
+        .zip(result.server_after)
+        .map(|(from, to)| to.cpu_s - from.cpu_s);
+    for _ in 0..crew {
+        let viewers = outcomes.recv();
+        let viewers = viewers.context("a thread of the load generator failed")??;
+        viewers.iter().for_each(|viewer| result.add(viewer));
+    }
+    Ok(result)
 }
 
 impl FanOutResult {
@@ -190,8 +190,8 @@ impl FanOutResult {
 }
 
 /// One thread: every `crew`th viewer.
-struct Worker<'a> {
-    plan: &'a FanOut,
+struct Worker {
+    plan: Arc<FanOut>,
     address: SocketAddr,
     clock: Clock,
     index: usize,
@@ -200,7 +200,7 @@ struct Worker<'a> {
     end_us: i64,
 }
 
-impl Worker<'_> {
+impl Worker {
     fn run(self) -> anyhow::Result<Vec<Viewer>> {
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(EVENTS);

@@ -1,18 +1,18 @@
-//! `weir bench reach`: somebody publishes here; how soon does the first picture come there?
+//! A stream is published at one place and watched at another: how soon does the first picture come there?
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::address::MediaUrl;
+use crate::measure::Measure;
+use crate::watch::{WatchOptions, watch};
+use crate::{PublishOptions, publish_file};
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_base::{Clock, Shutdown, Tasks};
-use weir_client::address::MediaUrl;
-use weir_client::measure::Measure;
-use weir_client::watch::{WatchOptions, watch};
-use weir_client::{PublishOptions, publish_file};
 
-use super::{JOIN_TIMEOUT, UntilKey, numbered, runtime, show, spread};
+use super::joins::{JOIN_TIMEOUT, UntilKey, numbered};
+use super::report::spread;
 
 /// The viewer is there first; so long it has to begin waiting, at least.
 const HEAD_START_MS: usize = 500;
@@ -22,59 +22,63 @@ const HEAD_START_STEP_MS: usize = 137;
 /// Between two runs, so that the last one's good-byes are over.
 const PAUSE: Duration = Duration::from_millis(200);
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct ReachLoad {
     /// Where it is published; a `{}` in it is the number of the run.
-    #[arg(long, value_name = "URL")]
-    publish: String,
-    /// Where it is watched, with the same `{}`; `?wait=10` has the server hold the viewer until then.
-    #[arg(long, value_name = "URL")]
-    watch: String,
+    pub publish: String,
+    /// Where it is watched, with the same `{}`.
+    pub watch: String,
     /// An FLV file.
-    #[arg(long)]
-    file: PathBuf,
+    pub clip: Bytes,
     /// How often.
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    runs: usize,
-    /// A viewer that is refused asks again after so many milliseconds; 0: not at all.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    poll_ms: u64,
-    /// For machines.
-    #[arg(long)]
-    json: bool,
+    pub runs: usize,
+    /// A viewer that is refused asks again after so long; zero: not at all.
+    pub ask_again_after: Duration,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    runtime()?.block_on(reach_all(args))
+/// What came of it.
+#[derive(Debug, Clone, Default)]
+pub struct ReachResult {
+    /// From the publisher's connecting to the viewer's first keyframe, µs, for each run.
+    pub first_key_us: Vec<i64>,
+    /// How often viewers asked.
+    pub asks: usize,
 }
 
-async fn reach_all(args: &Args) -> anyhow::Result<()> {
-    let clip = std::fs::read(&args.file)
-        .with_context(|| format!("cannot read {}", args.file.display()))?;
-    let clip = Bytes::from(clip);
-    let (mut first_us, mut asks) = (Vec::new(), 0);
-    for run in 0..args.runs {
-        let (took_us, asked) = tokio::time::timeout(JOIN_TIMEOUT, reach(args, &clip, run))
+impl ReachResult {
+    /// For people and machines.
+    pub fn report(&self) -> Value {
+        json!({
+            "runs": self.first_key_us.len(),
+            "asks": self.asks,
+            "first_keyframe_ms": spread(&self.first_key_us),
+        })
+    }
+}
+
+/// One run after the other.
+///
+/// # Errors
+/// When no picture comes within 10 s.
+pub async fn reach_load(plan: &ReachLoad) -> anyhow::Result<ReachResult> {
+    let mut result = ReachResult::default();
+    for run in 0..plan.runs {
+        let (took_us, asked) = tokio::time::timeout(JOIN_TIMEOUT, reach(plan, run))
             .await
             .with_context(|| format!("no picture within {} s", JOIN_TIMEOUT.as_secs()))??;
-        first_us.push(took_us);
-        asks += asked;
+        result.first_key_us.push(took_us);
+        result.asks += asked;
         tokio::time::sleep(PAUSE).await;
     }
-    let report = json!({
-        "runs": args.runs,
-        "asks": asks,
-        "first_keyframe_ms": spread(&first_us),
-    });
-    show(&report, args.json);
-    Ok(())
+    Ok(result)
 }
 
 /// From the publisher's connecting to the viewer's first keyframe, µs; and how often the viewer asked.
-async fn reach(args: &Args, clip: &Bytes, run: usize) -> anyhow::Result<(i64, usize)> {
+async fn reach(plan: &ReachLoad, run: usize) -> anyhow::Result<(i64, usize)> {
     let (tasks, gone, clock) = (Tasks::new(), Shutdown::new(), Clock::real());
-    let url = MediaUrl::parse(&numbered(&args.watch, run))?;
-    let (place, clip) = (numbered(&args.publish, run), clip.clone());
+    let url = MediaUrl::parse(&numbered(&plan.watch, run))?;
+    let (place, clip) = (numbered(&plan.publish, run), plan.clip.clone());
     let (publisher_gone, publishing) = (gone.clone(), clock.clone());
     let head_start_ms = HEAD_START_MS + run.saturating_mul(HEAD_START_STEP_MS) % HEAD_START_MS;
     let head_start = Duration::from_millis(head_start_ms as u64);
@@ -96,9 +100,11 @@ async fn reach(args: &Args, clip: &Bytes, run: usize) -> anyhow::Result<(i64, us
         let mut sink = UntilKey(Measure::new(clock.clone(), i64::MAX));
         match watch(&url, &WatchOptions::default(), &mut sink).await {
             Ok(()) if sink.0.first_key_us.is_some() => break Ok(clock.now_us()),
-            Ok(()) if args.poll_ms == 0 => break Err(anyhow::anyhow!("the stream ended at once")),
-            Err(error) if args.poll_ms == 0 => break Err(error),
-            _ => tokio::time::sleep(Duration::from_millis(args.poll_ms)).await,
+            Ok(()) if plan.ask_again_after.is_zero() => {
+                break Err(anyhow::anyhow!("the stream ended at once"));
+            }
+            Err(error) if plan.ask_again_after.is_zero() => break Err(error),
+            _ => tokio::time::sleep(plan.ask_again_after).await,
         }
     };
     gone.stop();
