@@ -44,7 +44,9 @@ impl HttpUrl {
         let uri: Uri = without_fragment
             .parse()
             .map_err(|_| UrlError::Syntax(url.to_owned()))?;
-        let tls = match uri.scheme_str() {
+        // `Uri` writes only HTTP's own two in small letters.
+        let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
+        let tls = match scheme.as_deref() {
             Some("http" | "ws") => false,
             Some("https" | "wss") => true,
             _ => return Err(UrlError::Scheme(url.to_owned())),
@@ -199,6 +201,7 @@ mod tests {
         assert_eq!(parts("http://[::1]"), some(false, "::1", 80, "/x?y=1"));
         assert_eq!(parts("rtmp://h:1935"), None);
         assert_eq!(parts("http://:80"), None);
+        assert_eq!(parts("WSS://h"), some(true, "h", 443, "/x?y=1"));
         assert_eq!(parts("http://h:x"), None);
         assert_eq!(parts("http://h:70000"), None);
     }

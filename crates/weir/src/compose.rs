@@ -3,6 +3,7 @@
 
 mod cluster;
 mod gate;
+mod scale;
 mod secrets;
 mod signals;
 
@@ -20,6 +21,7 @@ use weir_api::{Caller, ClusterApi, Dispatcher};
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
+use weir_scale::Scaler;
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::{ApiService, ClientAddr};
@@ -27,7 +29,6 @@ use weir_serve::ingest::slsp::Sessions;
 use weir_serve::{Context, Parts, Server};
 
 use crate::config::{Config, Sources};
-use crate::scaler::{self, Scaler};
 
 pub(crate) use gate::Gate;
 pub(crate) use secrets::{Secrets, shared_stream_key_secret};
@@ -87,8 +88,8 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     let load = cluster::report_load(joined.cluster.clone(), context.clone());
     tasks.spawn("load", load);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
-    let scaler = start_scaler(&config, &sources, data, &joined, &dispatcher, &context)?;
-    scaler::end_with_parent(&tasks, &shutdown);
+    let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, &context)?;
+    weir_scale::end_with_parent(&tasks, &shutdown);
     let cluster = cluster::api(&config, &joined, &dispatcher);
     let api = api(Api {
         config: &config,
@@ -130,28 +131,6 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
     }
 }
 
-fn start_scaler(
-    config: &Config,
-    sources: &Sources,
-    data: &Path,
-    joined: &cluster::Joined,
-    dispatcher: &Arc<Dispatcher>,
-    context: &Context,
-) -> anyhow::Result<Scaler> {
-    let clock = context.hub.clock();
-    Scaler::start(scaler::Parts {
-        config,
-        sources,
-        data: data.to_owned(),
-        cluster: joined.cluster.clone(),
-        authorize: cluster::authorize(&joined.node),
-        pending: cluster::pending(dispatcher, clock.clone()),
-        clock: clock.clone(),
-        tasks: &context.tasks,
-        shutdown: &context.shutdown,
-    })
-}
-
 /// What the API is made of.
 struct Api<'a> {
     config: &'a Config,
@@ -185,7 +164,7 @@ fn api(parts: Api<'_>) -> ApiService {
         version: env!("CARGO_PKG_VERSION"),
         apps: Box::new(move |app| gate.facts(app)),
         cluster: known,
-        pools: Box::new(move || scaler.facts()),
+        pools: Box::new(move || scale::facts(&scaler)),
         edge: Box::new(move || cluster::edge_facts(&seen)),
     });
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {

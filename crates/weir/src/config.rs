@@ -20,7 +20,6 @@ macro_rules! section {
 mod cluster;
 mod dispatch;
 mod load;
-mod scale;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,12 +30,12 @@ use serde::{Deserialize, Serialize};
 use weir_api::EncoderRule;
 use weir_base::sign;
 use weir_hub::hub;
+use weir_scale::config::Scale;
 use weir_serve::{config as serve, deliver};
 
 pub(crate) use cluster::{Advertise, Cache, Cluster, Mode, Outage};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use load::{Sources, load};
-pub(crate) use scale::{Provider, Scale};
 
 /// The sample configuration, which is also the manual.
 pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
@@ -253,7 +252,7 @@ impl Config {
         self.check_slsp()?;
         self.check_cluster()?;
         self.dispatch.check()?;
-        self.check_scale()?;
+        self.scale.check(!self.cluster.redis.is_empty())?;
         anyhow::ensure!(
             self.hls.window_segments <= MAX_WINDOW_SEGMENTS,
             "hls.window_segments is above {MAX_WINDOW_SEGMENTS}"

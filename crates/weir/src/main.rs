@@ -3,7 +3,6 @@
 mod commands;
 mod compose;
 mod config;
-mod scaler;
 
 use clap::{Parser, Subcommand};
 

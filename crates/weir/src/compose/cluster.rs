@@ -16,11 +16,11 @@ use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
 use weir_hub::{Hub, Protocol as Over, Stream};
+use weir_scale::{Authorize, Pending};
 use weir_serve::Context;
 use weir_serve::node::{Node, Settings};
 
 use crate::config::{self, Config, Mode};
-use crate::scaler::{Authorize, Pending};
 
 /// Between two reports of what this node bears: the beat that carries them.
 const LOAD_EVERY: Duration = Duration::from_secs(2);

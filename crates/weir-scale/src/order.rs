@@ -8,39 +8,39 @@ use weir_cluster::view::Node;
 /// One order. Repeated under the same id until it is answered, and an id never stands for two orders:
 /// who has carried it out once has only to say so again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Order {
+pub struct Order {
     /// The shape of this JSON.
-    pub(crate) version: u32,
+    pub version: u32,
     /// Unique for ever: the leader, its life and a number.
-    pub(crate) id: String,
+    pub id: String,
     /// What to do.
-    pub(crate) action: Action,
+    pub action: Action,
     /// The pool.
-    pub(crate) pool: String,
+    pub pool: String,
     /// The role of its nodes.
-    pub(crate) role: &'static str,
+    pub role: &'static str,
     /// Their region.
-    pub(crate) region: Option<Name>,
+    pub region: Option<Name>,
     /// Nodes that take work.
-    pub(crate) current: u32,
+    pub current: u32,
     /// Nodes that were ordered before and have not come yet.
-    pub(crate) booting: u32,
+    pub booting: u32,
     /// Nodes there shall be when all is done: a number to set, not to add.
-    pub(crate) desired: u32,
+    pub desired: u32,
     /// Nodes to add or to remove by this order.
-    pub(crate) count: u32,
+    pub count: u32,
     /// Which node to remove; it is drained already, or gone.
-    pub(crate) node: Option<Name>,
+    pub node: Option<Name>,
     /// Why, for people.
-    pub(crate) reason: String,
+    pub reason: String,
     /// The node that orders.
-    pub(crate) leader: Name,
+    pub leader: Name,
 }
 
 /// What an order asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
+pub enum Action {
     /// More nodes.
     Grow,
     /// One node less.
@@ -52,13 +52,13 @@ const VERSION: u32 = 1;
 
 impl Order {
     /// More nodes for a pool.
-    pub(crate) fn grow(id: String, pool: Of<'_>, decision: &Decision) -> Self {
+    pub fn grow(id: String, pool: Of<'_>, decision: &Decision) -> Self {
         let count = decision.desired.saturating_sub(decision.have());
         Self::new(id, Action::Grow, pool, decision, decision.desired, count)
     }
 
     /// One node less: a node that takes work, or one that drains already and so is not counted.
-    pub(crate) fn shrink(id: String, pool: Of<'_>, decision: &Decision, node: &Node) -> Self {
+    pub fn shrink(id: String, pool: Of<'_>, decision: &Decision, node: &Node) -> Self {
         let counted = u32::from(!is_leaving(node));
         let left = decision.current.saturating_sub(counted);
         let mut order = Self::new(id, Action::Shrink, pool, decision, left, 1);
@@ -94,36 +94,36 @@ impl Order {
 
 /// Whose order it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Of<'a> {
+pub struct Of<'a> {
     /// The pool.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
     /// What is wanted of it.
-    pub(crate) policy: &'a weir_cluster::scale::Policy,
+    pub policy: &'a weir_cluster::scale::Policy,
     /// The node that orders.
-    pub(crate) leader: &'a Name,
+    pub leader: &'a Name,
 }
 
 /// An order was carried out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Done {
+pub struct Done {
     /// How many nodes will come; `None` for as many as were ordered.
-    pub(crate) started: Option<u32>,
+    pub started: Option<u32>,
     /// What the provider says of it.
-    pub(crate) note: String,
+    pub note: String,
 }
 
 /// An order, or a word to a node, that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// Whether the same may succeed later.
-    pub(crate) again: bool,
+    pub again: bool,
     /// What went wrong.
-    pub(crate) words: String,
+    pub words: String,
 }
 
 impl Failure {
     /// That may pass.
-    pub(crate) fn passing(words: impl Into<String>) -> Self {
+    pub fn passing(words: impl Into<String>) -> Self {
         Self {
             again: true,
             words: words.into(),
@@ -131,7 +131,7 @@ impl Failure {
     }
 
     /// That will not.
-    pub(crate) fn lasting(words: impl Into<String>) -> Self {
+    pub fn lasting(words: impl Into<String>) -> Self {
         Self {
             again: false,
             words: words.into(),

@@ -9,8 +9,8 @@ use weir_link::http::{HttpRequest, exchange};
 use weir_link::in_words;
 use weir_link::url::HttpUrl;
 
-use super::order::Failure;
-use super::plan::{SCALER, Target};
+use crate::order::Failure;
+use crate::plan::{SCALER, Target};
 
 /// Path of the endpoint.
 const PATH: &str = "/api/v1/drain";
@@ -18,7 +18,7 @@ const PATH: &str = "/api/v1/drain";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes the value of `Authorization` with which this node asks another for a path and query.
-pub(crate) type Authorize = Arc<dyn Fn(&str) -> String + Send + Sync>;
+pub type Authorize = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 #[derive(Serialize)]
 struct Said<'a> {

@@ -5,7 +5,7 @@ use weir_cluster::view::Node;
 use weir_cluster::{Name, View, scale};
 
 use super::{Act, Note, Outcome, SCALER, Target};
-use crate::scaler::order::{Done, Order};
+use crate::order::{Done, Order};
 
 /// How often an act is tried under one id.
 const TRIES: u32 = 5;

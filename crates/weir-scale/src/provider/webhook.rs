@@ -10,7 +10,7 @@ use weir_link::in_words;
 use weir_link::url::HttpUrl;
 
 use super::{Acting, Provider, done, short};
-use crate::scaler::order::{Done, Failure, Order};
+use crate::order::{Done, Failure, Order};
 
 /// The order's id: the same for each try of one order.
 const ID: HeaderName = HeaderName::from_static("weir-order");
@@ -81,7 +81,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::scaler::tests::order;
+    use crate::tests::order;
 
     const SECRET: &str = "a secret of many letters";
 

@@ -3,7 +3,7 @@
 mod world;
 
 use super::*;
-use crate::scaler::order::Action;
+use crate::order::Action;
 use world::{Load, World};
 
 const S: i64 = 1_000_000;

@@ -14,7 +14,7 @@ use weir_cluster::scale::{self, Decision, History, Policy};
 use weir_cluster::view::Node;
 use weir_cluster::{Name, View};
 
-use super::order::{Done, Failure, Of, Order};
+use crate::order::{Done, Failure, Of, Order};
 use job::{Fate, Job, Step};
 
 /// Between two orders for one pool when the last was given up, milliseconds, at least.

@@ -5,8 +5,7 @@ use std::path::Path;
 use weir_base::Clock;
 
 use super::*;
-use crate::config::Config;
-use crate::scaler::tests::order;
+use crate::tests::{order, scale};
 
 /// Runs until its pipe closes or it is told to end.
 const TIED_CHILD: &str = "trap 'exit 0' TERM; echo started; while read -r _; do :; done";
@@ -22,14 +21,10 @@ impl House {
     /// Whose children run this script; each gets ports from a range of its own.
     fn new(script: &str, first_port: u16, patience_ms: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let text = format!(
-            "[scale.process]\nports = \"{first_port}-{}\"",
-            first_port + 5
-        );
-        let config: Config = toml::from_str(&text).unwrap();
+        let text = format!("[process]\nports = \"{first_port}-{}\"", first_port + 5);
         let me = Name::new("n1").unwrap();
         let args = ["-c", script, "weir"].map(Into::into).to_vec();
-        let launch = Launch::of("/bin/sh".into(), args, &config, dir.path(), &me).unwrap();
+        let launch = Launch::new("/bin/sh".into(), args, &scale(&text), dir.path(), &me).unwrap();
         let audit = Audit::new(dir.path(), me, Clock::manual(0));
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let patience = Duration::from_millis(patience_ms);

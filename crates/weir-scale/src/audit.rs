@@ -12,7 +12,7 @@ use serde::Serialize;
 use weir_base::Clock;
 use weir_cluster::Name;
 
-use super::plan::Note;
+use crate::plan::Note;
 
 /// Name of the file in the data directory.
 const FILE: &str = "scale.log";

@@ -1,16 +1,6 @@
-//! Scaling as an act: looks at the pools, leads or follows, has nodes started, drained and removed.
-//!
-//! What to do is decided in `plan` without IO; here are the clock, the lease `#scaler`, the provider
-//! and the log.
+//! The scaler: the clock, the lease `#scaler`, the provider and the log around the plan.
 
-mod audit;
-mod drain;
-mod order;
-mod plan;
-mod provider;
-#[cfg(test)]
-mod tests;
-
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +8,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use weir_api::PoolFacts;
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::fill::Cost;
 use weir_cluster::lease::Phase;
 use weir_cluster::run::Cluster;
-use weir_cluster::scale::{self, Policy};
+use weir_cluster::scale::{self, Decision, Policy};
 use weir_cluster::view::Node;
-use weir_cluster::{LeaseKey, Member, Name, View};
+use weir_cluster::{LeaseKey, Member, Name, Role, View};
 
-use crate::config::{Config, Provider as Kind, Sources};
-use audit::Audit;
-use plan::{Act, Look, Outcome, Planner};
-use provider::Provider;
-use provider::exec::Exec;
-use provider::process::{Launch, Process};
-use provider::webhook::Webhook;
-
-pub(crate) use drain::Authorize;
-pub(crate) use provider::process::end_with_parent;
+use crate::audit::Audit;
+use crate::config::{ProviderKind, Scale};
+use crate::drain::{self, Authorize};
+use crate::plan::{Act, Look, Outcome, Planner};
+use crate::provider::Provider;
+use crate::provider::exec::Exec;
+use crate::provider::process::{Launch, Process};
+use crate::provider::webhook::Webhook;
 
 /// The lease of the one who acts.
 const OFFICE: &str = "#scaler";
@@ -51,38 +38,61 @@ const CHILD_GRACE_MS: u64 = 10_000;
 
 /// What was placed on a pool's nodes and does not show in their load yet. Called while the member is
 /// locked: it must not ask the cluster.
-pub(crate) type Pending = Box<dyn Fn(&View, &Policy) -> Cost + Send + Sync>;
+pub type Pending = Box<dyn Fn(&View, &Policy) -> Cost + Send + Sync>;
+
+/// What a pool should have, by what this node believes.
+#[derive(Debug, Clone)]
+pub struct PoolState {
+    /// Its name.
+    pub name: String,
+    /// The role of its nodes.
+    pub role: Role,
+    /// Their region; `None` for all regions together.
+    pub region: Option<Name>,
+    /// How many nodes it should have, has, and why.
+    pub decision: Decision,
+    /// Never fewer.
+    pub min: u32,
+    /// Never more.
+    pub max: u32,
+    /// Who starts and stops them: `none`, `webhook`, `exec` or `process`.
+    pub provider: &'static str,
+    /// Whether this node is the one that acts.
+    pub leads: bool,
+}
 
 /// What the scaler works with.
-pub(crate) struct Parts<'a> {
-    /// The whole configuration, of which `[scale]` is read.
-    pub(crate) config: &'a Config,
-    /// Where that came from: children are started with the same.
-    pub(crate) sources: &'a Sources,
+pub struct Parts<'a> {
+    /// `[scale]`.
+    pub settings: &'a Scale,
+    /// Arguments of this program with which children are started, before those that are a child's own.
+    pub child_args: Vec<OsString>,
+    /// Milliseconds a child may drain when it is told to end.
+    pub child_drain_ms: u64,
     /// Where the log of decisions is written, and children live.
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
     /// This node's part in the cluster.
-    pub(crate) cluster: Cluster,
+    pub cluster: Cluster,
     /// How this node proves itself to others.
-    pub(crate) authorize: Authorize,
+    pub authorize: Authorize,
     /// What the dispatcher has placed.
-    pub(crate) pending: Pending,
+    pub pending: Pending,
     /// The time.
-    pub(crate) clock: Clock,
+    pub clock: Clock,
     /// Who runs it.
-    pub(crate) tasks: &'a Tasks,
+    pub tasks: &'a Tasks,
     /// Draining, it gives the lease up.
-    pub(crate) shutdown: &'a Shutdown,
+    pub shutdown: &'a Shutdown,
 }
 
 /// A handle on the running scaler. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Scaler(Arc<Shared>);
+pub struct Scaler(Arc<Shared>);
 
 struct Shared {
     planner: Mutex<Planner>,
     provider: Option<Box<dyn Provider>>,
-    kind: Kind,
+    kind: ProviderKind,
     cluster: Cluster,
     authorize: Authorize,
     pending: Pending,
@@ -98,8 +108,8 @@ impl Scaler {
     ///
     /// # Errors
     /// When `[scale]` asks for what cannot be.
-    pub(crate) fn start(parts: Parts<'_>) -> anyhow::Result<Self> {
-        let settings = &parts.config.scale;
+    pub fn start(parts: Parts<'_>) -> anyhow::Result<Self> {
+        let settings = parts.settings;
         let (me, boot) = parts.cluster.with(|member, _| {
             let record = member.record();
             (record.id.clone(), record.boot)
@@ -134,19 +144,19 @@ impl Scaler {
     }
 
     /// What each pool should have, by what this node believes.
-    pub(crate) fn facts(&self) -> Vec<PoolFacts> {
+    pub fn pools(&self) -> Vec<PoolState> {
         let planner = self.0.planner.lock();
         planner
             .decisions()
-            .map(|(name, policy, decision)| PoolFacts {
-                pool: name.to_owned(),
-                role: policy.role.name(),
-                region: policy.region.as_ref().map(ToString::to_string),
+            .map(|(name, policy, decision)| PoolState {
+                name: name.to_owned(),
+                role: policy.role,
+                region: policy.region.clone(),
                 decision: decision.clone(),
                 min: policy.min,
                 max: policy.max,
                 provider: self.0.kind.name(),
-                leader: planner.leads(),
+                leads: planner.leads(),
             })
             .collect()
     }
@@ -309,19 +319,21 @@ fn provider(
     me: &Name,
     audit: &Audit,
 ) -> anyhow::Result<Option<Box<dyn Provider>>> {
-    let settings = &parts.config.scale;
-    let patience = Duration::from_millis(settings.timeout_ms.unsigned_abs());
+    let settings = parts.settings;
+    let timeout = Duration::from_millis(settings.timeout_ms.unsigned_abs());
     Ok(match settings.provider {
-        Kind::None => None,
-        Kind::Webhook => Some(Box::new(Webhook::new(
+        ProviderKind::None => None,
+        ProviderKind::Webhook => Some(Box::new(Webhook::new(
             &settings.webhook_url,
             &settings.webhook_secret,
-            patience,
+            timeout,
         )?)),
-        Kind::Exec => Some(Box::new(Exec::new(settings.exec.clone(), patience))),
-        Kind::Process => {
-            let launch = Launch::new(parts.config, parts.sources, &parts.data, me)?;
-            let grace_ms = parts.config.node.drain_ms.saturating_add(CHILD_GRACE_MS);
+        ProviderKind::Exec => Some(Box::new(Exec::new(settings.exec.clone(), timeout))),
+        ProviderKind::Process => {
+            let program = std::env::current_exe().context("cannot find this program")?;
+            let args = parts.child_args.clone();
+            let launch = Launch::new(program, args, settings, &parts.data, me)?;
+            let grace_ms = parts.child_drain_ms.saturating_add(CHILD_GRACE_MS);
             Some(Box::new(Process::new(
                 launch,
                 Duration::from_millis(grace_ms),

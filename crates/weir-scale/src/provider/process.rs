@@ -19,11 +19,12 @@ use weir_base::{Shutdown, Tasks};
 use weir_cluster::Name;
 
 use super::{Acting, Provider};
-use crate::scaler::audit::Audit;
-use crate::scaler::order::{Done, Failure, Order};
-use crate::scaler::plan::Note;
+use crate::audit::Audit;
+use crate::order::{Done, Failure, Order};
+use crate::plan::Note;
 
 pub(crate) use launch::Launch;
+pub use launch::child_settings;
 
 /// What nodes of this kind are called, whoever started them.
 const PREFIX: &str = "auto-";
@@ -245,7 +246,7 @@ fn signal(child: &Child, signal: Signal) {
 
 /// For a process that was started as a child by [`Process`]: when its parent goes it is told to drain
 /// and end, as by SIGTERM. Does nothing in any other process.
-pub(crate) fn end_with_parent(tasks: &Tasks, shutdown: &Shutdown) {
+pub fn end_with_parent(tasks: &Tasks, shutdown: &Shutdown) {
     if std::env::var_os(TIED).is_none() {
         return;
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use super::{Acting, Provider, done, short};
-use crate::scaler::order::{Done, Failure, Order};
+use crate::order::{Done, Failure, Order};
 
 /// Bytes of an answer, and of what is said on standard error, that are read.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
@@ -120,7 +120,7 @@ async fn read<R: AsyncRead + Unpin>(from: Option<R>) -> std::io::Result<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scaler::tests::order;
+    use crate::tests::order;
 
     async fn sh(script: &str, patience_ms: u64) -> Result<Done, Failure> {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();

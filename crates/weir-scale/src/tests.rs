@@ -16,9 +16,9 @@ use weir_cluster::record::{Address, Capacity, Load, Protocol, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role};
 
-use super::order::{Action, Order};
-use super::{Parts, Scaler};
-use crate::config::{Config, Sources};
+use crate::config::Scale;
+use crate::order::{Action, Order};
+use crate::{Parts, Scaler};
 
 /// An order for one more edge.
 pub(super) fn order() -> Order {
@@ -37,6 +37,11 @@ pub(super) fn order() -> Order {
         reason: "needs 2 nodes at 60 % for cpu".into(),
         leader: Name::new("n1").unwrap(),
     }
+}
+
+/// The keys of `[scale]`.
+pub(super) fn scale(text: &str) -> Scale {
+    toml::from_str(text).unwrap()
 }
 
 /// Nodes of one cluster, and what the provider was told.
@@ -102,17 +107,18 @@ impl House {
     /// A dispatcher that scales; with the handle that ends it.
     fn scaler(&self, id: &str, pool: &str) -> (Scaler, Shutdown) {
         let text = format!(
-            "[scale]\nprovider = \"exec\"\ninterval_ms = 100\nexec = [\"/bin/sh\", \"-c\", \
-             \"cat >> {0}; echo >> {0}\"]\n[[scale.pools]]\nname = \"edges\"\n{pool}",
+            "provider = \"exec\"\ninterval_ms = 100\nexec = [\"/bin/sh\", \"-c\", \
+             \"cat >> {0}; echo >> {0}\"]\n[[pools]]\nname = \"edges\"\n{pool}",
             self.orders_file().display()
         );
-        let config: Config = toml::from_str(&text).unwrap();
+        let settings = scale(&text);
         let data = self.dir.path().join(id);
         std::fs::create_dir(&data).unwrap();
         let shutdown = Shutdown::new();
         let scaler = Scaler::start(Parts {
-            config: &config,
-            sources: &Sources::default(),
+            settings: &settings,
+            child_args: Vec::new(),
+            child_drain_ms: 0,
             data,
             cluster: self.node(id, Role::Dispatcher, "http://127.0.0.1:1"),
             authorize: Arc::new(|target| format!("proof for {target}")),
@@ -156,7 +162,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn leads(scaler: &Scaler) -> bool {
-    scaler.facts().iter().any(|facts| facts.leader)
+    scaler.pools().iter().any(|facts| facts.leads)
 }
 
 #[tokio::test]
@@ -175,7 +181,7 @@ async fn one_acts_all_answer_and_another_takes_over() {
     let (second, second_ends) = house.scaler("d2", pool);
     until("the second knows too", || {
         second
-            .facts()
+            .pools()
             .iter()
             .any(|facts| facts.decision.desired == 2)
     })
@@ -269,10 +275,11 @@ async fn a_node_too_many_is_drained_and_then_removed() {
 #[tokio::test]
 async fn without_a_provider_nobody_leads_and_everybody_answers() {
     let house = House::new();
-    let config: Config = toml::from_str("[scale]\n[[scale.pools]]\nname = \"edges\"").unwrap();
+    let settings = scale("[[pools]]\nname = \"edges\"");
     let scaler = Scaler::start(Parts {
-        config: &config,
-        sources: &Sources::default(),
+        settings: &settings,
+        child_args: Vec::new(),
+        child_drain_ms: 0,
         data: house.dir.path().to_owned(),
         cluster: house.node("d1", Role::Dispatcher, "http://127.0.0.1:1"),
         authorize: Arc::new(|_| String::new()),
@@ -282,10 +289,10 @@ async fn without_a_provider_nobody_leads_and_everybody_answers() {
         shutdown: &house.shutdown,
     });
     let scaler = scaler.unwrap();
-    until("it answers", || !scaler.facts().is_empty()).await;
-    let facts = scaler.facts().remove(0);
+    until("it answers", || !scaler.pools().is_empty()).await;
+    let facts = scaler.pools().remove(0);
     assert_eq!((facts.decision.desired, facts.decision.current), (1, 0));
-    assert_eq!((facts.provider, facts.leader), ("none", false));
+    assert_eq!((facts.provider, facts.leads), ("none", false));
     assert_eq!(house.log("."), "");
     house.shutdown.stop();
     house.tasks.join().await;

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use serde::Deserialize;
 use weir_cluster::Name;
 
-use super::order::{Done, Failure, Order};
+use crate::order::{Done, Failure, Order};
 
 /// Nodes that an answer may name.
 const MAX_NODES: u32 = 4_096;

@@ -6,9 +6,8 @@ use weir_cluster::Name;
 use weir_cluster::record::{self, Role};
 use weir_cluster::scale::Policy;
 
-use super::MAX_MS;
-use super::cluster::Capacity;
-
+/// The longest duration that can be set: a day. Longer ones are a unit mistaken.
+const MAX_MS: i64 = 24 * 60 * 60 * 1000;
 /// Pools: a role in a region each.
 const MAX_POOLS: usize = 64;
 /// Nodes of one pool, as many as a view holds.
@@ -16,11 +15,27 @@ const MAX_NODES: u32 = 4_096;
 /// Bytes of a secret that nobody guesses.
 const MIN_SECRET_BYTES: usize = 16;
 
+/// A table of the file: each key with its default, none unknown.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
 section! {
     /// Scaling.
     Scale {
         /// Who starts and stops nodes.
-        provider: Provider = Provider::None,
+        provider: ProviderKind = ProviderKind::None,
         /// Say what would be done, and do nothing.
         dry_run: bool = false,
         /// Milliseconds between two looks at the pools.
@@ -36,7 +51,7 @@ section! {
         /// The command that gets orders, and its arguments.
         exec: Vec<String> = Vec::new(),
         /// Nodes of this machine.
-        process: Process = Process::default(),
+        process: Children = Children::default(),
         /// The pools.
         pools: Vec<Pool> = Vec::new(),
     }
@@ -45,7 +60,7 @@ section! {
 /// Who starts and stops nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Provider {
+pub enum ProviderKind {
     /// Somebody who reads the metrics or asks the API.
     None,
     /// Whoever takes the posted orders.
@@ -56,9 +71,9 @@ pub(crate) enum Provider {
     Process,
 }
 
-impl Provider {
+impl ProviderKind {
     /// As in the configuration.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Webhook => "webhook",
@@ -70,7 +85,7 @@ impl Provider {
 
 section! {
     /// Nodes that are children of this process.
-    Process {
+    Children {
         /// Where they listen, and what others reach them by.
         host: String = "127.0.0.1".into(),
         /// Ports they may take, two each.
@@ -84,21 +99,21 @@ section! {
 
 /// A range of ports, both ends included; written `18100-18199`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ports {
+pub struct Ports {
     /// The lowest.
-    pub(crate) first: u16,
+    pub first: u16,
     /// The highest.
-    pub(crate) last: u16,
+    pub last: u16,
 }
 
 impl Ports {
     /// How many pairs of ports there are.
-    pub(crate) fn pairs(self) -> u16 {
+    pub fn pairs(self) -> u16 {
         self.last.saturating_sub(self.first).saturating_add(1) / 2
     }
 
     /// The lower port of a pair.
-    pub(crate) fn pair(self, at: u16) -> Option<(u16, u16)> {
+    pub fn pair(self, at: u16) -> Option<(u16, u16)> {
         let low = self.first.checked_add(at.checked_mul(2)?)?;
         let high = low.checked_add(1)?;
         (high <= self.last).then_some((low, high))
@@ -120,6 +135,18 @@ impl<'de> Deserialize<'de> for Ports {
             (0 < first && first < last).then_some(Self { first, last })
         });
         ports.ok_or_else(|| serde::de::Error::custom("not a range of ports, such as 18100-18199"))
+    }
+}
+
+section! {
+    /// What a node can bear; 0 for what does not limit it.
+    Capacity {
+        /// Outgoing kilobits per second.
+        out_kbps: u64 = 0,
+        /// CPU, in thousandths of the whole machine.
+        cpu_permille: u64 = 1000,
+        /// Open connections.
+        connections: u64 = 0,
     }
 }
 
@@ -157,7 +184,10 @@ section! {
 
 impl Pool {
     /// As the decision understands it.
-    pub(crate) fn policy(&self, dry_run: bool) -> anyhow::Result<Policy> {
+    ///
+    /// # Errors
+    /// When there is no such role, or the region is no name.
+    pub fn policy(&self, dry_run: bool) -> anyhow::Result<Policy> {
         let key = format!("scale.pools: {:?}", self.name);
         let role = Role::from_name(&self.role)
             .with_context(|| format!("{key}: there is no role {:?}", self.role))?;
@@ -219,27 +249,29 @@ impl Pool {
     }
 }
 
-impl super::Config {
-    /// What only sense can refuse in `[scale]`.
-    pub(super) fn check_scale(&self) -> anyhow::Result<()> {
-        let scale = &self.scale;
+impl Scale {
+    /// What only sense can refuse. Children of this process find each other by a registry.
+    ///
+    /// # Errors
+    /// Names the key.
+    pub fn check(&self, has_registry: bool) -> anyhow::Result<()> {
         ensure!(
-            scale.pools.len() <= MAX_POOLS,
+            self.pools.len() <= MAX_POOLS,
             "scale.pools has more than {MAX_POOLS} pools"
         );
         for (key, value, least) in [
-            ("scale.interval_ms", scale.interval_ms, 100),
-            ("scale.timeout_ms", scale.timeout_ms, 100),
-            ("scale.drain_ms", scale.drain_ms, 0),
+            ("scale.interval_ms", self.interval_ms, 100),
+            ("scale.timeout_ms", self.timeout_ms, 100),
+            ("scale.drain_ms", self.drain_ms, 0),
         ] {
             ensure!(
                 (least..=MAX_MS).contains(&value),
                 "{key} is {value}: it has to be from {least} to {MAX_MS}"
             );
         }
-        for (at, pool) in scale.pools.iter().enumerate() {
+        for (at, pool) in self.pools.iter().enumerate() {
             pool.check()?;
-            for other in scale.pools.iter().skip(at + 1) {
+            for other in self.pools.iter().skip(at + 1) {
                 ensure!(
                     other.name != pool.name,
                     "scale.pools: two pools have the name {:?}",
@@ -257,33 +289,29 @@ impl super::Config {
                 );
             }
         }
-        self.check_provider()
+        self.check_provider(has_registry)
     }
 
-    fn check_provider(&self) -> anyhow::Result<()> {
-        let scale = &self.scale;
-        match scale.provider {
-            Provider::None => {}
-            Provider::Webhook => {
-                let url = &scale.webhook_url;
+    fn check_provider(&self, has_registry: bool) -> anyhow::Result<()> {
+        match self.provider {
+            ProviderKind::None => {}
+            ProviderKind::Webhook => {
+                let url = &self.webhook_url;
                 ensure!(
                     url.starts_with("http://") || url.starts_with("https://"),
                     "scale.webhook_url is {url:?}: it has to begin with http:// or https://"
                 );
                 ensure!(
-                    scale.webhook_secret.len() >= MIN_SECRET_BYTES,
+                    self.webhook_secret.len() >= MIN_SECRET_BYTES,
                     "scale.webhook_secret is missing or shorter than {MIN_SECRET_BYTES} bytes: orders are signed with it"
                 );
             }
-            Provider::Exec => ensure!(
-                scale
-                    .exec
-                    .first()
-                    .is_some_and(|program| !program.is_empty()),
+            ProviderKind::Exec => ensure!(
+                self.exec.first().is_some_and(|program| !program.is_empty()),
                 "scale.exec is empty: name the command and its arguments as a list"
             ),
-            Provider::Process => ensure!(
-                !self.cluster.redis.is_empty(),
+            ProviderKind::Process => ensure!(
+                has_registry,
                 "scale.provider is \"process\" but cluster.redis is empty: the nodes it starts could not find each other"
             ),
         }
@@ -293,11 +321,11 @@ impl super::Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use super::*;
 
     fn refusal(text: &str) -> String {
-        let config: Config = toml::from_str(text).unwrap();
-        match config.check_scale() {
+        let scale: Scale = toml::from_str(text).unwrap();
+        match scale.check(false) {
             Ok(()) => String::new(),
             Err(error) => format!("{error:#}"),
         }
@@ -305,10 +333,10 @@ mod tests {
 
     #[test]
     fn a_pool_needs_a_name_and_little_else() {
-        assert_eq!(refusal("[[scale.pools]]\nname = \"edges\""), "");
-        assert!(refusal("[[scale.pools]]").contains("name"));
-        let unknown = "[[scale.pools]]\nname = \"edges\"\ntargte = 5";
-        assert!(toml::from_str::<Config>(unknown).is_err());
+        assert_eq!(refusal("[[pools]]\nname = \"edges\""), "");
+        assert!(refusal("[[pools]]").contains("name"));
+        let unknown = "[[pools]]\nname = \"edges\"\ntargte = 5";
+        assert!(toml::from_str::<Scale>(unknown).is_err());
     }
 
     #[test]
@@ -322,7 +350,7 @@ mod tests {
             ("step_up = 0", "step"),
             ("boot_ms = -1", "boot_ms"),
         ] {
-            let refusal = refusal(&format!("[[scale.pools]]\nname = \"edges\"\n{line}"));
+            let refusal = refusal(&format!("[[pools]]\nname = \"edges\"\n{line}"));
             assert!(
                 refusal.contains(word) && refusal.contains("edges"),
                 "{line}: {refusal:?}"
@@ -334,7 +362,7 @@ mod tests {
     fn no_node_may_be_in_two_pools() {
         let two = |a: &str, b: &str| {
             refusal(&format!(
-                "[[scale.pools]]\nname = \"a\"\n{a}\n[[scale.pools]]\nname = \"b\"\n{b}"
+                "[[pools]]\nname = \"a\"\n{a}\n[[pools]]\nname = \"b\"\n{b}"
             ))
         };
         assert_eq!(two("region = \"eu\"", "region = \"us\""), "");
@@ -354,17 +382,17 @@ mod tests {
             ("provider = \"exec\"", "scale.exec"),
             ("provider = \"process\"", "cluster.redis"),
         ] {
-            let refusal = refusal(&format!("[scale]\n{text}"));
+            let refusal = refusal(text);
             assert!(refusal.contains(word), "{text}: {refusal:?}");
         }
-        assert!(toml::from_str::<Config>("[scale]\nprovider = \"magic\"").is_err());
+        assert!(toml::from_str::<Scale>("provider = \"magic\"").is_err());
     }
 
     #[test]
     fn ports_come_in_pairs() {
         let ports = |text: &str| {
-            let text = format!("[scale.process]\nports = \"{text}\"");
-            toml::from_str::<Config>(&text).map(|config| config.scale.process.ports)
+            let text = format!("[process]\nports = \"{text}\"");
+            toml::from_str::<Scale>(&text).map(|scale| scale.process.ports)
         };
         let three = ports("100-102").unwrap();
         assert_eq!(three.pairs(), 1);
