@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
+use weir_base::section;
 use weir_cluster::Name;
 use weir_cluster::record::{self, Role};
 use weir_cluster::scale::Policy;
@@ -15,45 +16,29 @@ const MAX_NODES: u32 = 4_096;
 /// Bytes of a secret that nobody guesses.
 const MIN_SECRET_BYTES: usize = 16;
 
-/// A table of the file: each key with its default, none unknown.
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-}
-
 section! {
     /// Scaling.
-    Scale {
+    pub Scale {
         /// Who starts and stops nodes.
-        provider: ProviderKind = ProviderKind::None,
+        restart provider: ProviderKind = ProviderKind::None,
         /// Say what would be done, and do nothing.
-        dry_run: bool = false,
+        restart dry_run: bool = false,
         /// Milliseconds between two looks at the pools.
-        interval_ms: i64 = 5_000,
+        restart interval_ms: i64 = 5_000,
         /// Milliseconds a webhook or a command may take.
-        timeout_ms: i64 = 30_000,
+        restart timeout_ms: i64 = 30_000,
         /// Milliseconds a node that shall go may drain.
-        drain_ms: i64 = 600_000,
+        restart drain_ms: i64 = 600_000,
         /// Where orders are posted.
-        webhook_url: String = String::new(),
+        restart webhook_url: String = String::new(),
         /// What posts are signed with.
-        webhook_secret: String = String::new(),
+        restart webhook_secret: String = String::new(),
         /// The command that gets orders, and its arguments.
-        exec: Vec<String> = Vec::new(),
+        restart exec: Vec<String> = Vec::new(),
         /// Nodes of this machine.
-        process: Children = Children::default(),
+        section process: Children = Children::default(),
         /// The pools.
-        pools: Vec<Pool> = Vec::new(),
+        restart pools: Vec<Pool> = Vec::new(),
     }
 }
 
@@ -85,15 +70,15 @@ impl ProviderKind {
 
 section! {
     /// Nodes that are children of this process.
-    Children {
+    pub Children {
         /// Where they listen, and what others reach them by.
-        host: String = "127.0.0.1".into(),
+        restart host: String = "127.0.0.1".into(),
         /// Ports they may take, two each.
-        ports: Ports = Ports { first: 18_100, last: 18_199 },
+        restart ports: Ports = Ports { first: 18_100, last: 18_199 },
         /// More arguments of `weir serve`.
-        args: Vec<String> = Vec::new(),
+        restart args: Vec<String> = Vec::new(),
         /// More settings, as with `--set`.
-        set: Vec<String> = Vec::new(),
+        restart set: Vec<String> = Vec::new(),
     }
 }
 
@@ -140,45 +125,45 @@ impl<'de> Deserialize<'de> for Ports {
 
 section! {
     /// What a node can bear; 0 for what does not limit it.
-    Capacity {
+    pub Capacity {
         /// Outgoing kilobits per second.
-        out_kbps: u64 = 0,
+        restart out_kbps: u64 = 0,
         /// CPU, in thousandths of the whole machine.
-        cpu_permille: u64 = 1000,
+        restart cpu_permille: u64 = 1000,
         /// Open connections.
-        connections: u64 = 0,
+        restart connections: u64 = 0,
     }
 }
 
 section! {
     /// One pool: nodes of one role, in one region or in all.
-    Pool {
+    pub Pool {
         /// Its name, in metrics and in the API.
-        name: String = String::new(),
+        restart name: String = String::new(),
         /// The role of its nodes.
-        role: String = "edge".into(),
+        restart role: String = "edge".into(),
         /// Their region; empty for all regions together.
-        region: String = String::new(),
+        restart region: String = String::new(),
         /// Never fewer nodes.
-        min: u32 = 1,
+        restart min: u32 = 1,
         /// Never more nodes.
-        max: u32 = 10,
+        restart max: u32 = 10,
         /// How full nodes should be, in hundredths.
-        target_percent: u64 = 60,
+        restart target_percent: u64 = 60,
         /// Nodes added at once, at most.
-        step_up: u32 = 2,
+        restart step_up: u32 = 2,
         /// Nodes removed at once, at most.
-        step_down: u32 = 1,
+        restart step_down: u32 = 1,
         /// Milliseconds between two additions.
-        cooldown_up_ms: i64 = 30_000,
+        restart cooldown_up_ms: i64 = 30_000,
         /// Milliseconds without a change, and without more load, before a removal.
-        cooldown_down_ms: i64 = 300_000,
+        restart cooldown_down_ms: i64 = 300_000,
         /// Milliseconds a new node takes until it serves.
-        boot_ms: i64 = 60_000,
+        restart boot_ms: i64 = 60_000,
         /// Node-hours a day; 0 for no bound.
-        budget_node_hours: u64 = 0,
+        restart budget_node_hours: u64 = 0,
         /// What a node can bear, where there is none to look at.
-        capacity: Capacity = Capacity::default(),
+        restart capacity: Capacity = Capacity::default(),
     }
 }
 
