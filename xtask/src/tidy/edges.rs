@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Problem, Tree};
+use super::{Problem, Tree, table};
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
 /// The table follows this line.
@@ -112,24 +112,17 @@ fn named(document: &str, package: &Package, problems: &mut Vec<Problem>) {
 
 /// Crate → (line, what it may use), from the first table after the mark.
 fn table(document: &str) -> BTreeMap<&str, (usize, Vec<&str>)> {
+    let Some((mark, _)) = table::marks(document, MARK).into_iter().next() else {
+        return BTreeMap::new();
+    };
     let mut rows = BTreeMap::new();
-    let lines = document.lines().enumerate();
-    let after_mark = lines
-        .skip_while(|(_, line)| !line.starts_with(MARK))
-        .skip(1);
-    let table = after_mark
-        .skip_while(|(_, line)| line.is_empty())
-        .take_while(|(_, line)| line.starts_with('|'))
-        .skip(2);
-    for (index, line) in table {
-        let mut cells = line.trim_matches('|').split('|');
-        let name = cells.next().unwrap_or_default().trim().trim_matches('`');
-        let allowed = cells.next().unwrap_or_default();
-        let allowed = allowed
-            .split([' ', ',', '`'])
-            .filter(|word| !word.is_empty() && *word != NOTHING)
-            .collect();
-        rows.insert(name, (index + 1, allowed));
+    for row in table::rows_after(document, mark) {
+        let Some(name) = row.words(0).into_iter().next() else {
+            continue;
+        };
+        let mut allowed = row.words(1);
+        allowed.retain(|word| *word != NOTHING);
+        rows.insert(name, (row.line, allowed));
     }
     rows
 }

@@ -1,10 +1,16 @@
 //! `tidy`: gathers the tree, asks each family of rules, prints what they found.
 
+mod circles;
 mod edges;
+mod floors;
+mod items;
+mod modules;
+mod names;
 mod ratchet;
 mod requirements;
 mod rust;
 mod source;
+mod table;
 mod text;
 mod tree;
 
@@ -63,22 +69,28 @@ pub(crate) fn run(lower: bool) -> Result<bool, String> {
     let tree = Tree::read(root)?;
     let metadata = tree::cargo_metadata(root)?;
 
-    let long_functions = rust::long_functions(&tree);
+    let crates = modules::crates(&tree);
+    let mut measures = rust::long_functions(&tree);
+    measures.extend(circles::measures(&crates));
+    measures.extend(names::twice(&crates));
+    measures.extend(names::renamed(&tree));
     if lower {
-        ratchet::lower(root, &tree, &long_functions)?;
+        ratchet::lower(root, &tree, &measures)?;
     }
     let tree = if lower { Tree::read(root)? } else { tree };
 
     let mut problems = rust::check(&tree);
-    problems.extend(ratchet::check(&tree, &long_functions));
+    problems.extend(ratchet::check(&tree, &measures));
     problems.extend(text::check(&tree));
     problems.extend(edges::check(&tree, &metadata)?);
+    problems.extend(floors::check(&tree, &crates));
     problems.extend(requirements::check(&tree));
     problems.sort();
 
     for problem in &problems {
         println!("{problem}");
     }
+    println!("tidy: {}", circles::summary(&crates));
     println!(
         "tidy: {} files, {} problems",
         tree.files.len(),

@@ -1,57 +1,83 @@
-//! The ratchet: `xtask/ratchet.txt` lists the long functions that were there when the rule came.
+//! The ratchet: `xtask/ratchet.txt` lists what was there when its rule came, as `kind key number`.
 //! Its numbers may fall and its lines may go; nothing is ever added.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::rust::{LongFunction, too_long};
 use super::{Problem, Tree};
 
 const FILE: &str = "xtask/ratchet.txt";
-const RULE: &str = "long-function";
+const RULE: &str = "ratchet";
+
+/// What a rule counted: a long function's lines, a crate's renamed imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Measure {
+    /// The rule's name.
+    pub(crate) kind: &'static str,
+    /// What was measured; no white space.
+    pub(crate) key: String,
+    pub(crate) value: usize,
+    /// Where to look first.
+    pub(crate) path: String,
+    pub(crate) line: usize,
+    /// What to do when the ratchet does not know it, or knows less of it.
+    pub(crate) advice: String,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
     line: usize,
-    path: String,
-    function: String,
-    lines: usize,
+    kind: String,
+    key: String,
+    value: usize,
 }
 
-pub(crate) fn check(tree: &Tree, found: &[LongFunction]) -> Vec<Problem> {
+impl Entry {
+    fn is_about(&self, measure: &Measure) -> bool {
+        self.kind == measure.kind && self.key == measure.key
+    }
+}
+
+pub(crate) fn check(tree: &Tree, found: &[Measure]) -> Vec<Problem> {
     let (entries, mut problems) = read(tree);
-    for long in found {
-        let allowed = entries.iter().find(|entry| is_about(entry, long));
-        match allowed.map(|entry| (entry, long.function.lines().cmp(&entry.lines))) {
-            Some((_, std::cmp::Ordering::Equal)) => {}
-            Some((entry, std::cmp::Ordering::Less)) => {
+    for measure in found {
+        let entry = entries.iter().find(|entry| entry.is_about(measure));
+        match entry.map(|entry| (entry, measure.value.cmp(&entry.value))) {
+            Some((_, Ordering::Equal)) => {}
+            Some((entry, Ordering::Less)) => {
                 let advice = format!(
-                    "`{}` shrank to {} lines: run cargo xtask tidy --lower",
-                    entry.function,
-                    long.function.lines()
+                    "`{}` shrank to {}: run cargo xtask tidy --lower",
+                    entry.key, measure.value
                 );
                 problems.push(Problem::new(FILE, entry.line, RULE, advice));
             }
-            Some((_, std::cmp::Ordering::Greater)) | None => {
-                let line = long.function.first_line;
-                problems.push(Problem::new(&long.path, line, RULE, too_long(long)));
+            Some((entry, Ordering::Greater)) => {
+                let advice = format!("{} (it was {})", measure.advice, entry.value);
+                let Measure {
+                    path, line, kind, ..
+                } = measure;
+                problems.push(Problem::new(path, *line, kind, advice));
+            }
+            None => {
+                let Measure {
+                    path, line, kind, ..
+                } = measure;
+                problems.push(Problem::new(path, *line, kind, measure.advice.as_str()));
             }
         }
     }
     for entry in &entries {
-        if !found.iter().any(|long| is_about(entry, long)) {
-            let advice = format!(
-                "`{}` is short now or gone: run cargo xtask tidy --lower",
-                entry.function
-            );
+        if !found.iter().any(|measure| entry.is_about(measure)) {
+            let advice = format!("`{}` is gone: run cargo xtask tidy --lower", entry.key);
             problems.push(Problem::new(FILE, entry.line, RULE, advice));
         }
     }
     problems
 }
 
-/// Rewrites the file: what shrank gets its new length, what is short now goes.
-pub(crate) fn lower(root: &Path, tree: &Tree, found: &[LongFunction]) -> Result<(), String> {
+/// Rewrites the file: what shrank gets its new number, what is gone goes.
+pub(crate) fn lower(root: &Path, tree: &Tree, found: &[Measure]) -> Result<(), String> {
     let Some(file) = tree.file(FILE) else {
         return Ok(());
     };
@@ -60,22 +86,18 @@ pub(crate) fn lower(root: &Path, tree: &Tree, found: &[LongFunction]) -> Result<
     std::fs::write(root.join(FILE), text).map_err(|error| format!("{FILE}: {error}"))
 }
 
-fn lowered(text: &str, entries: &[Entry], found: &[LongFunction]) -> String {
+fn lowered(text: &str, entries: &[Entry], found: &[Measure]) -> String {
     let mut out = String::new();
     for line in text.lines().take_while(|line| line.starts_with('#')) {
         let _ = writeln!(out, "{line}");
     }
     for entry in entries {
-        if let Some(long) = found.iter().find(|long| is_about(entry, long)) {
-            let lines = long.function.lines().min(entry.lines);
-            let _ = writeln!(out, "{} {} {lines}", entry.path, entry.function);
+        if let Some(measure) = found.iter().find(|measure| entry.is_about(measure)) {
+            let value = measure.value.min(entry.value);
+            let _ = writeln!(out, "{} {} {value}", entry.kind, entry.key);
         }
     }
     out
-}
-
-fn is_about(entry: &Entry, long: &LongFunction) -> bool {
-    entry.path == long.path && entry.function == long.function.name
 }
 
 fn read(tree: &Tree) -> (Vec<Entry>, Vec<Problem>) {
@@ -88,7 +110,7 @@ fn read(tree: &Tree) -> (Vec<Entry>, Vec<Problem>) {
         match parse(index + 1, line) {
             Some(entry) => entries.push(entry),
             None => {
-                let advice = "write `path function lines`";
+                let advice = "write `kind key number`";
                 problems.push(Problem::new(FILE, index + 1, RULE, advice));
             }
         }
@@ -100,57 +122,59 @@ fn parse(line: usize, text: &str) -> Option<Entry> {
     let mut words = text.split(' ');
     let entry = Entry {
         line,
-        path: words.next()?.to_owned(),
-        function: words.next()?.to_owned(),
-        lines: words.next()?.parse().ok()?,
+        kind: words.next()?.to_owned(),
+        key: words.next()?.to_owned(),
+        value: words.next()?.parse().ok()?,
     };
     words.next().is_none().then_some(entry)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Span;
     use super::*;
 
-    fn long(function: &str, lines: usize) -> LongFunction {
-        LongFunction {
+    fn long(key: &str, value: usize) -> Measure {
+        Measure {
+            kind: "long-function",
+            key: key.into(),
+            value,
             path: "a.rs".into(),
-            function: Span {
-                name: function.into(),
-                first_line: 1,
-                last_line: lines,
-            },
+            line: 1,
+            advice: "split it".into(),
         }
     }
 
-    fn advice(list: &str, found: &[LongFunction]) -> Vec<String> {
+    fn advice(list: &str, found: &[Measure]) -> Vec<String> {
         let problems = check(&Tree::of(&[(FILE, list)]), found);
         problems.into_iter().map(|p| p.advice).collect()
     }
 
     #[test]
-    fn a_known_long_function_passes_until_it_grows() {
-        assert_eq!(advice("# why\na.rs f 80\n", &[long("f", 80)]), [""; 0]);
-        assert!(advice("a.rs f 80\n", &[long("f", 81)])[0].contains("split it"));
-        assert!(advice("", &[long("f", 80)])[0].contains("split it"));
+    fn what_is_known_passes_until_it_grows() {
+        let list = "# why\nlong-function a.rs::f 80\n";
+        assert_eq!(advice(list, &[long("a.rs::f", 80)]), [""; 0]);
+        assert_eq!(
+            advice(list, &[long("a.rs::f", 81)]),
+            ["split it (it was 80)"]
+        );
+        assert_eq!(advice("", &[long("a.rs::f", 80)]), ["split it"]);
+        let other = "circle a.rs::f 80\n";
+        assert!(advice(other, &[long("a.rs::f", 80)]).contains(&"split it".to_owned()));
     }
 
     #[test]
     fn the_list_only_shrinks() {
-        assert!(advice("a.rs f 90\n", &[long("f", 80)])[0].contains("shrank"));
-        assert!(advice("a.rs f 90\n", &[])[0].contains("gone"));
-        let tree = Tree::of(&[(FILE, "# why\na.rs f 90\na.rs g 75\n")]);
+        let list = "# why\nlong-function f 90\nlong-function g 75\n";
+        assert!(advice(list, &[long("f", 80), long("g", 75)])[0].contains("shrank to 80"));
+        assert!(advice(list, &[long("f", 90)])[0].contains("`g` is gone"));
+        let tree = Tree::of(&[(FILE, list)]);
         let (entries, _) = read(&tree);
-        let text = lowered(
-            tree.files[0].text(),
-            &entries,
-            &[long("f", 80), long("h", 99)],
-        );
-        assert_eq!(text, "# why\na.rs f 80\n");
+        let text = lowered(list, &entries, &[long("f", 80), long("h", 99)]);
+        assert_eq!(text, "# why\nlong-function f 80\n");
     }
 
     #[test]
     fn a_line_that_says_nothing_is_a_problem() {
-        assert_eq!(advice("a.rs f\n", &[]), ["write `path function lines`"]);
+        assert_eq!(advice("a.rs f\n", &[]), ["write `kind key number`"]);
     }
 }

@@ -1,5 +1,6 @@
 //! Rules for Rust sources: the first line, lengths, placeholders, and no IO in the pure crates.
 
+use super::ratchet::Measure;
 use super::source::{Source, Span};
 use super::{File, Problem, Tree};
 
@@ -24,13 +25,6 @@ const IMPURE_NAMES: [&str; 10] = [
     "std::env",
 ];
 
-/// A function over the limit, outside tests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LongFunction {
-    pub(crate) path: String,
-    pub(crate) function: Span,
-}
-
 pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     for file in sources(tree) {
@@ -48,8 +42,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// All functions over the limit; the ratchet says which of them are known.
-pub(crate) fn long_functions(tree: &Tree) -> Vec<LongFunction> {
+/// All functions over the limit outside tests; the ratchet says which of them are known.
+pub(crate) fn long_functions(tree: &Tree) -> Vec<Measure> {
     let mut found = Vec::new();
     for file in sources(tree).filter(|file| !is_test_file(&file.path)) {
         let source = Source::new(file.text());
@@ -59,29 +53,32 @@ pub(crate) fn long_functions(tree: &Tree) -> Vec<LongFunction> {
                 .iter()
                 .any(|module| module.contains(function.first_line));
             if !in_test && function.lines() > MAX_FUNCTION_LINES {
-                found.push(LongFunction {
-                    path: file.path.clone(),
-                    function,
-                });
+                found.push(too_long(file, &function));
             }
         }
     }
     found
 }
 
-pub(crate) fn too_long(long: &LongFunction) -> String {
-    format!(
-        "`{}` has {} lines, at most {MAX_FUNCTION_LINES} fit a screen: split it",
-        long.function.name,
-        long.function.lines()
-    )
+fn too_long(file: &File, function: &Span) -> Measure {
+    let (name, lines) = (&function.name, function.lines());
+    Measure {
+        kind: "long-function",
+        key: format!("{}::{name}", file.path),
+        value: lines,
+        path: file.path.clone(),
+        line: function.first_line,
+        advice: format!(
+            "`{name}` has {lines} lines, at most {MAX_FUNCTION_LINES} fit a screen: split it"
+        ),
+    }
 }
 
 fn sources(tree: &Tree) -> impl Iterator<Item = &File> {
     tree.files.iter().filter(|file| file.extension() == "rs")
 }
 
-fn is_test_file(path: &str) -> bool {
+pub(crate) fn is_test_file(path: &str) -> bool {
     path.contains("/tests/") || path.contains("/examples/") || path.ends_with("/tests.rs")
 }
 
@@ -179,6 +176,7 @@ mod tests {
         let long = "fn a() {\n".to_owned() + &"    x();\n".repeat(69) + "}\n";
         let found = long_functions(&Tree::of(&[("a.rs", &long), ("x/tests/a.rs", &long)]));
         assert_eq!(found.len(), 1);
-        assert!(too_long(&found[0]).contains("`a` has 71 lines"));
+        assert!(found[0].advice.contains("`a` has 71 lines"));
+        assert_eq!((found[0].key.as_str(), found[0].value), ("a.rs::a", 71));
     }
 }

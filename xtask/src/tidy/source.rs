@@ -9,6 +9,20 @@ pub(crate) struct Source {
     line_starts: Vec<usize>,
 }
 
+/// A word, `::`, or one other sign of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) line: usize,
+}
+
+impl Token<'_> {
+    pub(crate) fn is_name(&self) -> bool {
+        let first = self.text.bytes().next();
+        first.is_some_and(|byte| is_ident(byte) && !byte.is_ascii_digit())
+    }
+}
+
 /// A function with a body, or a module; lines count from 1 and include both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -35,6 +49,31 @@ impl Source {
             code: blank(text.as_bytes()),
             line_starts,
         }
+    }
+
+    /// The words and signs of the code, in order.
+    pub(crate) fn tokens(&self) -> Vec<Token<'_>> {
+        let text = std::str::from_utf8(&self.code).unwrap_or_default();
+        let mut found = Vec::new();
+        let mut at = 0;
+        while let Some(&byte) = self.code.get(at) {
+            let rest = &self.code[at..];
+            let length = if is_ident(byte) {
+                rest.iter().take_while(|&&b| is_ident(b)).count()
+            } else if rest.starts_with(b"::") {
+                2
+            } else {
+                1
+            };
+            if !byte.is_ascii_whitespace() {
+                found.push(Token {
+                    text: text.get(at..at + length).unwrap_or_default(),
+                    line: self.line_of(at),
+                });
+            }
+            at += length;
+        }
+        found
     }
 
     /// Lines of code with their numbers; literals and comments are spaces.
