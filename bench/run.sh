@@ -8,6 +8,7 @@
 #   WEIR=path        a weir binary, instead of building the release one
 #   WEIR_MEDIA=file  an FLV clip (H.264 and AAC), instead of a generated one
 #   OUT=folder       where results go (default bench/out)
+# Shows R26.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -4,6 +4,7 @@
 # there and ports may be given, which is how a trial by hand begins:
 #   HTTPS=8443 HTTP=8081 RTMP=11935 RTMPS=12935 WEIR=127.0.0.1:8080 WEIR_RTMP=127.0.0.1:1936 \
 #       scripts/nginx-check.sh /tmp/trial && nginx -c /tmp/trial/nginx.conf
+# Shows R105.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/env.sh

@@ -2,6 +2,7 @@
 # make test: gets every player, browser and server the tests drive, then runs all of them. Nothing
 # is skipped for want of a part: what cannot be had is named, and the run stops there.
 # ARGS say which Rust tests, when not all: make test ARGS='--package weir-media'.
+# Shows R5, R15 and R73.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/env.sh

@@ -1,4 +1,5 @@
 //! Placement: what it promises of any view and any ask, and the choices it should make.
+//! Shows R83.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

@@ -1,5 +1,6 @@
 //! Evenings of a stream in virtual time: publishers who fall silent, are taken over, come back; those
 //! who wait; those who read too slowly.
+//! Shows R47.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,

@@ -1,6 +1,7 @@
 //! The delivery loops against readers of any temper: whatever a socket takes at a time, what arrives
 //! is whole FLV in whole frames of its carrier, with nothing missing but groups of pictures that a
 //! notice told of.
+//! Shows R32, R34 and R69.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

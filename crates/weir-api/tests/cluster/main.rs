@@ -1,4 +1,5 @@
 //! The cluster's HTTP: where clients are sent, what coworkers are told, what the operator sees.
+//! Shows R113.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

@@ -1,5 +1,6 @@
 //! A cluster of fifty nodes in virtual time, under everything that goes wrong. Each seed is a life of
 //! its own; `WEIR_SEED=n` lives one again, `WEIR_SEEDS=n` lives so many.
+//! Shows R97.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

@@ -1,4 +1,5 @@
 //! What both ends of SLSP promise.
+//! Shows R17.
 
 use proptest::prelude::*;
 

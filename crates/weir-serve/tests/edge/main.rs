@@ -1,4 +1,5 @@
 //! HLS on edges: what the owner packaged, byte for byte, asked of it once.
+//! Shows R98.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

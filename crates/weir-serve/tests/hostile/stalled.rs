@@ -1,4 +1,5 @@
 //! Viewers who do not read: they lose frames and are told; memory is flat; the others notice nothing.
+//! Shows R30, R34, R54 and R106.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -168,6 +168,7 @@ fn carriers() -> (Cluster, Link) {
     (cluster(nodes), proxy)
 }
 
+/// Shows R22, R33, R91 and R101.
 #[test]
 fn clients_of_each_network_are_sent_to_their_edge_and_told_why() {
     need!(Ffmpeg, RedisServer);
@@ -263,6 +264,7 @@ fn by_curl(server: &Server, url: &str) -> (Vec<Tag>, String) {
     (Tags::default().push(&std::fs::read(out).unwrap()), place)
 }
 
+/// Shows R16 and R92.
 #[test]
 fn a_plain_player_follows_one_url_from_any_node() {
     need!(Ffmpeg, Ffprobe, Curl, RedisServer);
@@ -301,6 +303,7 @@ fn a_plain_player_follows_one_url_from_any_node() {
     );
 }
 
+/// Shows R21.
 #[test]
 fn a_full_edge_is_not_named_until_it_is_empty_enough_and_all_full_is_5001() {
     need!(Ffmpeg, RedisServer);

@@ -328,6 +328,7 @@ fn roam(url: &str, shared: &Roamed, last: &mut Stopwatch) -> std::io::Result<()>
     Ok(())
 }
 
+/// Shows R87, R92 and R95.
 #[test]
 fn three_nodes_that_are_restarted_in_turn_lose_no_publisher_and_no_viewer() {
     need!(RedisServer);

@@ -1,5 +1,6 @@
 //! What becomes of streams, viewers and leases when something breaks. Each test says what is promised,
 //! prints what was measured, and looks for what is left behind.
+//! Shows R56 and R97.
 
 mod clocks;
 mod crowd;

@@ -91,6 +91,7 @@ fn a_low_latency_playlist_keeps_the_rules_below_two_hops() {
     cluster.assert_nothing_left();
 }
 
+/// Shows R38.
 #[test]
 fn however_many_want_a_segment_of_an_edge_its_origin_is_asked_once() {
     need!(Ffmpeg, RedisServer);

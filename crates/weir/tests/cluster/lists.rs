@@ -31,6 +31,7 @@ fn two_origins() -> Cluster {
     Cluster::start_static(&binary(), nodes)
 }
 
+/// Shows R111.
 #[test]
 fn streams_spread_over_the_origins_and_play_on_every_node() {
     need!(Ffmpeg);
@@ -57,6 +58,7 @@ fn streams_spread_over_the_origins_and_play_on_every_node() {
     cluster.assert_nothing_left();
 }
 
+/// Shows R110.
 #[test]
 fn an_origin_asks_its_coworker_and_redirects_to_it() {
     need!(Ffmpeg);

@@ -31,6 +31,7 @@ fn watch_ws(url: &str, frames: usize) -> Vec<Tag> {
     seen
 }
 
+/// Shows R20, R94, R95, R109 and R112.
 #[test]
 fn what_is_published_at_an_edge_plays_everywhere_over_everything() {
     need!(Ffmpeg, Ffprobe, RedisServer);

@@ -26,6 +26,7 @@ fn rtmp_viewer(server: &Server, name: &str, number: usize) -> Process {
     Process::spawn("an RTMP viewer", &mut command, &log)
 }
 
+/// Shows R107.
 #[test]
 fn twenty_viewers_over_three_protocols_are_one_pull() {
     need!(Ffmpeg, RedisServer);

@@ -22,6 +22,7 @@ fn play(cluster: &Cluster, id: &str, url: &str) -> Process {
     Process::spawn("weir play", &mut command, &log_of(&cluster[id], &name))
 }
 
+/// Shows R108.
 #[test]
 fn an_origin_that_lacks_a_stream_names_the_one_that_has_it() {
     need!(Ffmpeg, RedisServer);

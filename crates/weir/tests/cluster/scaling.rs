@@ -137,6 +137,7 @@ fn assert_facts(server: &Server) {
     assert_eq!(unknown.refusal(), (404, 3001));
 }
 
+/// Shows R23 and R24.
 #[test]
 fn a_pool_grows_with_its_viewers_and_shrinks_by_draining_when_they_go() {
     need!(Ffmpeg, RedisServer);
@@ -233,6 +234,7 @@ fn orders(dir: &Path) -> Vec<Value> {
         .collect()
 }
 
+/// Shows R7.
 #[test]
 fn a_command_gets_orders_from_one_leader_and_from_the_next_when_that_is_killed() {
     need!(RedisServer);

@@ -247,6 +247,7 @@ pub(crate) fn redirect_of(url: &str) -> (Vec<u8>, String) {
     }
 }
 
+/// Shows R110.
 #[test]
 fn the_redirect_of_a_weir_origin_is_that_of_srs_to_the_byte() {
     need!(Ffmpeg, RedisServer);

@@ -28,6 +28,7 @@ fn assert_refused(server: &Server, publisher: &mut Process, code: u16) {
     assert!(server.code_count(code) >= 1.0, "{code} is not counted");
 }
 
+/// Shows R41.
 #[test]
 fn a_publisher_needs_the_key_of_its_stream() {
     need!(Ffmpeg);
@@ -98,6 +99,7 @@ fn reserved_and_impossible_names_are_refused() {
     assert_refused(&server, &mut publisher, 2002);
 }
 
+/// Shows R45 and R49.
 #[test]
 fn a_signed_url_is_needed_where_play_is_signed() {
     need!(Ffmpeg);

@@ -39,6 +39,7 @@ fn watch_source(source: &Source, protocol: &str) {
     watch(&server, protocol, &format!("{}-{protocol}", source.name));
 }
 
+/// Shows R6 and R27.
 #[test]
 fn a_browser_plays_http_flv() {
     watch_source(&Source::H264_AAC, "flv");
@@ -49,6 +50,7 @@ fn a_browser_plays_ws_flv() {
     watch_source(&Source::H264_AAC, "wsflv");
 }
 
+/// Shows R13.
 #[test]
 fn a_browser_plays_low_latency_hls() {
     watch_source(&Source::H264_AAC, "hls");

@@ -11,6 +11,7 @@ use crate::kit::{need, open_options, open_server, publish};
 /// Seconds from the last word to the last breath.
 const GOODBYE_S: u64 = 8;
 
+/// Shows R16.
 #[test]
 fn a_draining_server_is_not_ready_takes_nobody_new_and_keeps_who_is_there() {
     need!(Ffmpeg);

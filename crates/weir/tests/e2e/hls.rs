@@ -18,6 +18,7 @@ fn follow(server: &Server, playlist: &str) -> Follower {
     follower
 }
 
+/// Shows R13.
 #[test]
 fn every_version_of_a_low_latency_playlist_keeps_the_rules() {
     need!(Ffmpeg);

@@ -31,6 +31,7 @@ fn when_the_publisher_dies_its_viewers_are_let_go_at_once() {
     assert_eq!(get(&server.http("live/a.flv")).refusal(), (404, 3002));
 }
 
+/// Shows R48.
 #[test]
 fn a_publisher_that_freezes_is_ended_with_4002_after_the_idle_time() {
     need!(Ffmpeg);

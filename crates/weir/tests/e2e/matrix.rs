@@ -163,6 +163,7 @@ fn check(what: &str, source: &Source, original: &Frames, file: &Path) {
     ffprobe::assert_same(what, original, &recorded);
 }
 
+/// Shows R38 and R101.
 #[test]
 fn h264_and_aac_play_everywhere() {
     play_everywhere(&Source::H264_AAC);
@@ -188,6 +189,7 @@ fn pictures_alone_play_everywhere() {
     play_everywhere(&Source::H264);
 }
 
+/// Shows R53.
 #[test]
 fn hevc_and_aac_play_everywhere() {
     play_everywhere(&Source::HEVC_AAC);
@@ -241,6 +243,7 @@ fn an_rtmp_player_that_announces_hevc_gets_it() {
     assert_eq!(ffprobe::tracks(&out).video.unwrap().0, "hevc");
 }
 
+/// Shows R99.
 #[test]
 fn real_content_comes_out_as_it_went_in() {
     need!(Ffmpeg, Ffprobe);

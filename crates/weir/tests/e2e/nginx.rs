@@ -93,6 +93,7 @@ fn behind_nginx() -> (Server, Nginx, Process) {
     (server, nginx, publisher)
 }
 
+/// Shows R2, R8 and R98.
 #[test]
 fn everything_plays_through_nginx() {
     need!(Ffmpeg, Ffprobe, Nginx, Openssl, Curl);

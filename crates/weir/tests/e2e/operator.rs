@@ -36,6 +36,7 @@ fn the_admin_api_wants_its_token() {
     );
 }
 
+/// Shows R50.
 #[test]
 fn the_api_knows_what_a_stream_is_made_of() {
     need!(Ffmpeg);
@@ -162,6 +163,7 @@ fn a_wrong_file_reloads_nothing() {
     let _publisher = publish(&server, &Source::H264_AAC, "live/a");
 }
 
+/// Shows R102.
 #[test]
 fn metrics_have_no_labels_that_grow_with_viewers() {
     need!(Ffmpeg);

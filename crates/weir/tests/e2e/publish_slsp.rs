@@ -137,6 +137,7 @@ fn what_cannot_be_published_to_is_named() {
     }
 }
 
+/// Shows R51 and R69.
 #[test]
 fn on_half_its_bitrate_a_stream_loses_pictures_and_breaks_none() {
     need!(Ffmpeg, Ffprobe);

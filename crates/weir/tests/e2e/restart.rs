@@ -5,6 +5,7 @@ use weir_testkit::server::Options;
 
 use crate::kit::{begin_at, binary, need};
 
+/// Shows R74.
 #[test]
 fn keys_and_token_outlive_restarts() {
     need!(Ffmpeg);

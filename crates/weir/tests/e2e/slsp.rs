@@ -52,6 +52,7 @@ fn plays_everywhere(source: &Source, container: Container) {
     assert!(pump.inbox().acked_bytes() > 0, "nothing was acknowledged");
 }
 
+/// Shows R1 and R19.
 #[test]
 fn flv_plays_everywhere() {
     plays_everywhere(&Source::H264_AAC, Container::Flv);
@@ -92,6 +93,7 @@ fn mpeg_ts_with_b_frames_plays_everywhere() {
     plays_everywhere(&Source::H264_B_AAC, Container::Ts);
 }
 
+/// Shows R53.
 #[test]
 fn mpeg_ts_with_hevc_plays_everywhere() {
     plays_everywhere(&Source::HEVC_AAC, Container::Ts);

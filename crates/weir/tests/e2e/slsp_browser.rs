@@ -124,6 +124,7 @@ fn the_studio_goes_live_and_plays_over_low_latency_hls() {
     studio_and_watch("hls");
 }
 
+/// Shows R19.
 #[test]
 fn the_studio_goes_live_and_plays_over_ts() {
     studio_and_watch("ts");
@@ -292,6 +293,7 @@ fn number(value: &Value, name: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {name}: {value:#}"))
 }
 
+/// Shows R31 and R51.
 #[test]
 fn a_browser_follows_a_link_that_gets_narrow_and_wide_again() {
     need!(Chromium, Node, Ffmpeg);
@@ -333,6 +335,7 @@ fn a_browser_comes_back_when_its_socket_is_killed() {
     assert!(number(&result, "discontinuities") <= 1.0, "{result:#}");
 }
 
+/// Shows R70.
 #[test]
 fn a_viewer_over_ws_flv_is_less_than_two_seconds_behind() {
     need!(Chromium, Node);

@@ -38,6 +38,7 @@ fn over_tls(server: &Server, https: &str) {
     viewer.watch_to_the_end();
 }
 
+/// Shows R8.
 #[test]
 fn slsp_comes_through_nginx() {
     need!(Ffmpeg, Nginx, Openssl);
@@ -55,6 +56,7 @@ fn slsp_comes_through_nginx() {
     assert_eq!(refused.inbox().refusal(), (4004, 4400));
 }
 
+/// Shows R8 and R18.
 #[test]
 fn slsp_comes_over_tls() {
     need!(Ffmpeg, Openssl);
@@ -62,6 +64,7 @@ fn slsp_comes_over_tls() {
     over_tls(&server, &server.https("slsp/live/a"));
 }
 
+/// Shows R1.
 #[test]
 fn the_same_address_plays() {
     need!(Ffmpeg, Ffprobe);

@@ -31,6 +31,7 @@ fn answer_to(server: &Server, path: &str, hello: &Value) -> (u64, u16, String) {
     (code, close, message)
 }
 
+/// Shows R31.
 #[test]
 fn each_refusal_has_its_code_its_close_code_and_words() {
     let server = Options::new(&binary()).start();

@@ -124,6 +124,7 @@ fn ffmpeg_plays_over_https() {
     }
 }
 
+/// Shows R18.
 #[test]
 fn wss_carries_flv() {
     need!(Ffmpeg, Openssl);
@@ -145,6 +146,7 @@ fn wss_carries_flv() {
     );
 }
 
+/// Shows R93.
 #[test]
 fn rtmps_takes_a_stream_and_plays_it() {
     need!(Ffmpeg, Ffprobe);

@@ -32,6 +32,7 @@ pub(crate) fn save_ws_flv(url: &str, seconds: f64, out: &Path) {
     std::fs::write(out, bytes).unwrap();
 }
 
+/// Shows R50.
 #[test]
 fn a_stream_that_is_not_live_gets_404_with_code_3002() {
     let server = open_server();
@@ -87,6 +88,7 @@ fn a_viewer_does_not_wait_longer_than_it_said() {
     );
 }
 
+/// Shows R35 and R67.
 #[test]
 fn a_viewer_joins_at_a_keyframe_with_the_headers_before_it() {
     need!(Ffmpeg);

@@ -1,4 +1,5 @@
 //! Catching up and backing off: the buffer of a simulated viewer, fed by traces of arrivals.
+//! Shows R36, R68 and R71.
 
 import { describe, expect, test } from "vitest";
 import { Backoff, catchUp, DEFAULTS, Pacer, PRESETS, Target, type CatchUp, type CatchUpState, type PacingConfig } from "../src/pacing";

@@ -1,4 +1,5 @@
 //! Rules, codecs, sizes, types.
+//! Shows R52.
 
 import { expect, test } from "vitest";
 import { codecOrder, codecStrings, containerOf, encodedSize, globMatches, kindOrder, recorderTypeFor, recorderTypes, ruleFor } from "../src/choose";

@@ -1,4 +1,5 @@
 //! The controller on simulated links, against the bars that are set for it.
+//! Shows R51.
 
 import { expect, test } from "vitest";
 import { CONTROL, RateController, type Signals } from "../src/control";

@@ -1,4 +1,5 @@
 //! Both ends of a connection in one thread, joined by a link that cuts bytes anywhere.
+//! Shows R4 and R17.
 
 mod hostile;
 mod link;

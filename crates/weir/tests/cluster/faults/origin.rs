@@ -15,6 +15,7 @@ const VIEWERS: usize = 5;
 /// Milliseconds in which all is well again.
 const PROMISED_MS: f64 = 3_000.0;
 
+/// Shows R54, R55 and R93.
 #[test]
 fn when_an_origin_dies_its_streams_go_on_at_another_and_no_viewer_is_closed() {
     need!(Ffmpeg, RedisServer);
