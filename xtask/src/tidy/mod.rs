@@ -1,6 +1,8 @@
 //! `tidy`: gathers the tree, asks each family of rules, prints what they found.
 
 mod circles;
+mod comments;
+mod documents;
 mod edges;
 mod floors;
 mod items;
@@ -74,6 +76,7 @@ pub(crate) fn run(lower: bool) -> Result<bool, String> {
     measures.extend(circles::measures(&crates));
     measures.extend(names::twice(&crates));
     measures.extend(names::renamed(&tree));
+    measures.extend(comments::measures(&tree));
     if lower {
         ratchet::lower(root, &tree, &measures)?;
     }
@@ -84,6 +87,7 @@ pub(crate) fn run(lower: bool) -> Result<bool, String> {
     problems.extend(text::check(&tree));
     problems.extend(edges::check(&tree, &metadata)?);
     problems.extend(floors::check(&tree, &crates));
+    problems.extend(documents::check(&tree));
     problems.extend(requirements::check(&tree));
     problems.sort();
 

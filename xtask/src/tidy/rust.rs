@@ -74,7 +74,7 @@ fn too_long(file: &File, function: &Span) -> Measure {
     }
 }
 
-fn sources(tree: &Tree) -> impl Iterator<Item = &File> {
+pub(crate) fn sources(tree: &Tree) -> impl Iterator<Item = &File> {
     tree.files.iter().filter(|file| file.extension() == "rs")
 }
 

@@ -34,7 +34,6 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
             white_space(file, &mut problems);
         }
         if file.extension() == "md" {
-            status(file, &mut problems);
             links(tree, file, &mut problems);
         }
     }
@@ -103,19 +102,6 @@ fn script(file: &File, problems: &mut Vec<Problem>) {
     if !file.text().lines().any(|line| line == "set -euo pipefail") {
         let advice = "set -euo pipefail before the first command";
         problems.push(Problem::new(&file.path, 1, "script", advice));
-    }
-}
-
-fn status(file: &File, problems: &mut Vec<Problem>) {
-    let design = file.path.starts_with("docs/design/");
-    let has_status = file
-        .text()
-        .lines()
-        .take(10)
-        .any(|line| line.starts_with("Status: "));
-    if design && !has_status {
-        let advice = "say `Status: proposed|accepted|superseded by …` under the title";
-        problems.push(Problem::new(&file.path, 1, "status", advice));
     }
 }
 
@@ -205,15 +191,6 @@ mod tests {
         let mut tree = Tree::of(&[(".ci/run", good)]);
         tree.files[0].executable = false;
         assert_eq!(check(&tree).len(), 1);
-    }
-
-    #[test]
-    fn a_design_says_where_it_stands() {
-        assert_eq!(rules(&[("docs/design/a.md", "# A\n")]), [("status", 1)]);
-        assert_eq!(
-            rules(&[("docs/design/a.md", "# A\nStatus: accepted\n")]),
-            []
-        );
     }
 
     #[test]
