@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::modules::Crate;
 use super::ratchet::Measure;
+use crate::read::modules::Crate;
 
 pub(crate) const KIND: &str = "circle";
 
@@ -127,8 +127,8 @@ fn reached(next: &[Vec<usize>], from: usize) -> BTreeSet<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::modules::{self, tests::house};
     use super::*;
+    use crate::read::modules::{self, tests::house};
 
     fn found(files: &[(&str, &str)]) -> Vec<(String, bool)> {
         let crates = modules::crates(&house(files));

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::ratchet::Measure;
-use super::{Tree, names, rust};
+use super::{names, rust};
+use crate::read::{self, Tree};
 
 pub(crate) const KIND: &str = "thin-doc";
 /// Stands where `missing_docs` asked and there was nothing to say.
@@ -22,7 +23,7 @@ const BEFORE_NAMES: [&str; 13] = [
 /// For each crate, how many docs of its sources say nothing.
 pub(crate) fn measures(tree: &Tree) -> Vec<Measure> {
     let mut places: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
-    for file in rust::sources(tree).filter(|file| !rust::is_test_file(&file.path)) {
+    for file in rust::sources(tree).filter(|file| !read::is_test_file(&file.path)) {
         for line in thin(file.text()) {
             let places = places.entry(names::crate_of(file)).or_default();
             places.push((&file.path, line));

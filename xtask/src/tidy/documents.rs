@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{File, Problem, Tree};
+use crate::problem::Problem;
+use crate::read::{File, Tree};
 
 const README: &str = "README.md";
 /// The list of crates follows this line, in a code block.

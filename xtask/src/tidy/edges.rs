@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Problem, Tree, table};
+use crate::problem::Problem;
+use crate::read::{File, Tree, table};
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
 /// The table follows this line.
@@ -128,7 +129,7 @@ fn table(document: &str) -> BTreeMap<&str, (usize, Vec<&str>)> {
 }
 
 fn line_of(tree: &Tree, package: &Package, dependency: &str) -> usize {
-    let text = tree.file(&package.manifest).map_or("", super::File::text);
+    let text = tree.file(&package.manifest).map_or("", File::text);
     let position = text.lines().position(|line| {
         line.strip_prefix(dependency)
             .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))

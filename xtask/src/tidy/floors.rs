@@ -2,9 +2,10 @@
 //! may use which. Each row is `module or modules of a floor | may use`; an import that has no row that
 //! allows it is refused. A crate without such a table has no floors.
 
-use super::modules::{Arrow, Crate};
-use super::table::{self, Row};
-use super::{Problem, Tree};
+use crate::problem::Problem;
+use crate::read::modules::{Arrow, Crate, Module};
+use crate::read::table::{self, Row};
+use crate::read::{File, Tree};
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
 const MARK: &str = "<!-- floors: ";
@@ -17,7 +18,7 @@ const NOTHING: &str = "nothing";
 const ROOT: &str = "lib";
 
 pub(crate) fn check(tree: &Tree, crates: &[Crate]) -> Vec<Problem> {
-    let text = tree.file(DOCUMENT).map_or("", super::File::text);
+    let text = tree.file(DOCUMENT).map_or("", File::text);
     let mut problems = Vec::new();
     for (mark, rest) in table::marks(text, MARK) {
         let name = rest.trim_end_matches("-->").trim();
@@ -49,7 +50,7 @@ impl Plan<'_> {
     fn rows_are_right(&self, problems: &mut Vec<Problem>) {
         for row in &self.rows {
             for word in row.words(0) {
-                let is_there = |m: &super::modules::Module| m.path.join("::") == word;
+                let is_there = |m: &Module| m.path.join("::") == word;
                 if word != ROOT && !self.home.modules.iter().any(is_there) {
                     let advice = format!("`{word}` is no module of {}", self.home.name);
                     problems.push(Problem::new(DOCUMENT, row.line, RULE, advice));
@@ -134,8 +135,8 @@ impl Plan<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::modules::{self, tests::house};
     use super::*;
+    use crate::read::modules::{self, tests::house};
 
     const FLOORS: &str = "<!-- floors: weir-c -->\n\n| floor | may use |\n|---|---|\n| `door` `gate` | below |\n| `core` `core::odd` | `request` |\n| `request` | nothing |\n";
 

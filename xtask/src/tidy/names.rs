@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::items::{Binds, Items};
-use super::modules::Crate;
 use super::ratchet::Measure;
-use super::{File, Tree};
+use crate::read::modules::Crate;
+use crate::read::{Binds, File, Items, Tree};
 
 pub(crate) const TWICE: &str = "name-twice";
 pub(crate) const RENAMED: &str = "renamed-import";
@@ -97,8 +96,8 @@ pub(crate) fn of_places(
 
 #[cfg(test)]
 mod tests {
-    use super::super::modules::{self, tests::house};
     use super::*;
+    use crate::read::modules::{self, tests::house};
 
     #[test]
     fn a_type_has_its_name_to_itself_in_a_crate() {

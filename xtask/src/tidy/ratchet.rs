@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Problem, Tree};
+use crate::problem::Problem;
+use crate::read::{File, Tree};
 
 const FILE: &str = "xtask/ratchet.txt";
 const RULE: &str = "ratchet";
@@ -102,7 +103,7 @@ fn lowered(text: &str, entries: &[Entry], found: &[Measure]) -> String {
 
 fn read(tree: &Tree) -> (Vec<Entry>, Vec<Problem>) {
     let (mut entries, mut problems) = (Vec::new(), Vec::new());
-    let text = tree.file(FILE).map_or("", super::File::text);
+    let text = tree.file(FILE).map_or("", File::text);
     for (index, line) in text.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;

@@ -1,7 +1,8 @@
 //! Rules for `docs/requirements.md`: every R number has its row, in order, and a row that says `met`
 //! or `partly` names tests that are there and say its number.
 
-use super::{File, Problem, Tree};
+use crate::problem::Problem;
+use crate::read::{File, Tree};
 
 const DOCUMENT: &str = "docs/requirements.md";
 const RULE: &str = "requirements";

@@ -1,8 +1,8 @@
 //! Rules for Rust sources: the first line, lengths, placeholders, and no IO in the pure crates.
 
 use super::ratchet::Measure;
-use super::source::{Source, Span};
-use super::{File, Problem, Tree};
+use crate::problem::Problem;
+use crate::read::{self, File, Source, Span, Tree};
 
 const MAX_FILE_LINES: usize = 600;
 const MAX_FUNCTION_LINES: usize = 70;
@@ -45,7 +45,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
 /// All functions over the limit outside tests; the ratchet says which of them are known.
 pub(crate) fn long_functions(tree: &Tree) -> Vec<Measure> {
     let mut found = Vec::new();
-    for file in sources(tree).filter(|file| !is_test_file(&file.path)) {
+    for file in sources(tree).filter(|file| !read::is_test_file(&file.path)) {
         let source = Source::new(file.text());
         let tests = source.test_modules();
         for function in source.functions() {
@@ -78,10 +78,6 @@ pub(crate) fn sources(tree: &Tree) -> impl Iterator<Item = &File> {
     tree.files.iter().filter(|file| file.extension() == "rs")
 }
 
-pub(crate) fn is_test_file(path: &str) -> bool {
-    path.contains("/tests/") || path.contains("/examples/") || path.ends_with("/tests.rs")
-}
-
 fn first_line(file: &File, problems: &mut Vec<Problem>) {
     if !file.text().starts_with("//! ") {
         let advice = "begin the file with `//! `: what it is for";
@@ -112,7 +108,7 @@ fn placeholder(file: &File, line: usize, code: &str, problems: &mut Vec<Problem>
 
 fn purity(file: &File, line: usize, code: &str, problems: &mut Vec<Problem>) {
     let pure = PURE.iter().any(|folder| file.path.starts_with(folder));
-    if !pure || is_test_file(&file.path) {
+    if !pure || read::is_test_file(&file.path) {
         return;
     }
     if let Some(name) = IMPURE_NAMES.iter().find(|name| has_word(code, name)) {

@@ -1,6 +1,7 @@
 //! Rules for any file: white space, words that do not travel, sizes, scripts, documents, links.
 
-use super::{File, Problem, Tree};
+use crate::problem::Problem;
+use crate::read::{File, Tree};
 
 /// Larger files make every clone slow for good; media for tests is made when it is needed.
 const MAX_FILE_BYTES: u64 = 700 * 1024;

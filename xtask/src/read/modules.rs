@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Tree;
 use super::items::{Binds, Items};
+use super::tree::{File, Tree};
 
 /// One crate's files, as its `mod` lines name them; test modules are not among them.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Crate {
         path: &[String],
         parent: usize,
     ) -> usize {
-        let text = tree.file(&file).map_or("", super::File::text);
+        let text = tree.file(&file).map_or("", File::text);
         let items = Items::read(text);
         let declared = items.modules.clone();
         let index = self.modules.len();
