@@ -1,6 +1,6 @@
-//! Every limit that guards the whole process, with its unit and its reason.
+//! The limits that several parts of a node share, with their units and reasons.
 //!
-//! Limits that belong to one format live beside its parser (`weir-media`, `weir-proto`).
+//! A limit of one part or one format stands beside what it guards; `docs/ref/limits.md` gathers all.
 
 /// Bytes of an HTTP request head. Browsers send under 4 KiB; 16 leaves room for cookies and tokens.
 pub const HTTP_HEAD_BYTES: usize = 16 * 1024;

@@ -12,7 +12,7 @@ use crate::limits;
 /// Bytes of a nonce at most: it is kept until its URL expires.
 pub const MAX_NONCE_BYTES: usize = 128;
 
-/// See the module's words.
+/// The nonces that were used, each until its URL expires.
 #[derive(Debug, Default)]
 pub struct Nonces(Mutex<Known>);
 
@@ -35,7 +35,7 @@ struct Use {
 pub struct NonceUse<'a> {
     /// The key that signed it: each has nonces of its own.
     pub key_id: &'a str,
-    /// The nonce.
+    /// As the URL has it, at most [`MAX_NONCE_BYTES`].
     pub nonce: &'a str,
     /// Unix seconds at which the URL expires.
     pub expiry_s: i64,

@@ -1,4 +1,4 @@
-//! How large anything in the cluster may get, with units and reasons.
+//! How large what nodes tell each other may get, with units and reasons. A limit of one part stands there.
 
 /// Bytes of a node's id, a region or an ISP: they go into keys, metrics and URLs.
 pub const NAME_BYTES: usize = 64;

@@ -17,7 +17,7 @@ use crate::stats::{SenderStats, StreamStats};
 /// See the module's words.
 #[derive(Debug)]
 pub struct Stream {
-    /// Its name.
+    /// Vhost, app and stream.
     pub name: StreamName,
     /// What it said lately.
     pub ring: Ring,

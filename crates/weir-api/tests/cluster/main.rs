@@ -7,5 +7,6 @@
 
 mod coworkers;
 mod dispatch;
+mod metrics;
 mod seen;
 mod world;

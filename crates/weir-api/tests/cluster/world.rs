@@ -9,9 +9,11 @@ use http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
+    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, PoolFacts,
+    router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
+use weir_cluster::fill::Dimension;
 use weir_cluster::geo::CidrTable;
 use weir_cluster::lease::Unreachable;
 use weir_cluster::local::{LocalBus, LocalStore};
@@ -19,6 +21,7 @@ use weir_cluster::member::{self, Member};
 use weir_cluster::message::{Body as Word, Message};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
+use weir_cluster::scale::Decision;
 use weir_cluster::store::{Everything, Store, Waiting};
 use weir_cluster::table::{Answer, Op};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
@@ -149,7 +152,7 @@ impl World {
                     proof.and_then(|p| p.strip_prefix(NODE)) == Some(target)
                 }),
             },
-            pools: Box::new(Vec::new),
+            pools: Box::new(|| vec![pool()]),
             edge: Box::new(Default::default),
         };
         Self {
@@ -266,6 +269,31 @@ fn facts(app: &str) -> AppFacts {
         max_kbps: None,
         keyframe_ms: 2_000,
         encoders: Vec::new(),
+    }
+}
+
+/// A pool that needs one node more.
+fn pool() -> PoolFacts {
+    PoolFacts {
+        pool: "edges".into(),
+        role: "edge",
+        region: None,
+        decision: Decision {
+            desired: 3,
+            current: 2,
+            booting: 0,
+            leaving: 0,
+            reason: "needs 3 nodes at 60 % for bandwidth".into(),
+            needed: 3,
+            wanted: 3,
+            by: Dimension::Bandwidth,
+            held_by: None,
+            dry_run: false,
+        },
+        min: 1,
+        max: 5,
+        provider: "none",
+        leader: false,
     }
 }
 
