@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use weir_api::{
     AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
 };
-use weir_base::{Clock, Refusal, Shutdown, StreamName, Tasks};
+use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::geo::CidrTable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
