@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use weir_api::AppFacts;
 use weir_base::nonce::Nonces;
 use weir_base::sign::{self, Action, Signed, Subject};
-use weir_base::{Clock, Code, Refusal, StreamName};
+use weir_base::{Clock, Code, Refusal};
 use weir_cluster::Role;
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Protocol};
@@ -193,6 +193,8 @@ impl Gatekeeper for Gate {
 
 #[cfg(test)]
 mod tests {
+    use weir_base::StreamName;
+
     use super::*;
 
     fn gate(set: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Gate, Secrets) {
