@@ -16,6 +16,7 @@ use crate::deliver::Pool;
 use crate::hls::Stations;
 use crate::ingest::slsp;
 use crate::node::Node;
+use crate::request::Asked;
 
 /// See the module's words.
 #[derive(Clone)]
@@ -100,7 +101,7 @@ impl Context {
     /// # Errors
     /// 3001/2002 for impossible names.
     pub fn stream_name(&self, asked: &Asked<'_>) -> Result<StreamName, Refusal> {
-        StreamName::new(&self.vhost(asked), asked.app, asked.stream)
+        asked.stream_name(&self.config.load().vhosts)
     }
 
     /// Begins a stream of a client that was admitted: this node owns it, or hands it on to one that does.
@@ -140,50 +141,4 @@ impl Context {
         }
         tracing::info!(code = refusal.code.number(), protocol = protocol.name(), %ip, "refused {what}: {}", refusal.detail);
     }
-
-    /// A vhost counts only where the operator named it: otherwise one stream would have as many names
-    /// as the node has addresses.
-    fn vhost(&self, asked: &Asked<'_>) -> String {
-        let config = self.config.load();
-        let parameter = asked
-            .query
-            .iter()
-            .find(|(name, _)| name == "vhost" || name == "domain")
-            .map(|(_, value)| value.as_str());
-        let host = asked
-            .host
-            .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-        [parameter, host]
-            .into_iter()
-            .flatten()
-            .find(|name| {
-                config
-                    .vhosts
-                    .iter()
-                    .any(|known| known.eq_ignore_ascii_case(name))
-            })
-            .map(str::to_ascii_lowercase)
-            .unwrap_or_default()
-    }
-}
-
-/// A request for a stream, over any protocol.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// Publish or play.
-    pub action: Action,
-    /// The host the client believes it talks to, with or without port.
-    pub host: Option<&'a str>,
-    /// App.
-    pub app: &'a str,
-    /// Stream.
-    pub stream: &'a str,
-    /// The query, decoded.
-    pub query: &'a [(String, String)],
-    /// The client's address.
-    pub ip: IpAddr,
-    /// Over which protocol.
-    pub protocol: Protocol,
-    /// It comes from a page of another site.
-    pub is_cross_site: bool,
 }

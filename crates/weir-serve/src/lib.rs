@@ -9,7 +9,10 @@ pub mod front;
 pub mod hls;
 pub mod http;
 pub mod ingest;
+mod intake;
 pub mod node;
+pub mod reply;
+pub mod request;
 pub mod server;
 
 pub use config::Config;

@@ -10,6 +10,7 @@ pub mod sink;
 #[cfg(test)]
 mod tests;
 pub mod viewer;
+pub(crate) mod web_socket;
 pub mod wire;
 mod worker;
 

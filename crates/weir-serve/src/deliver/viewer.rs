@@ -13,6 +13,7 @@ use super::format::{Format, Framing};
 use super::mux::{self, Mux};
 use super::pool::Seat;
 use super::sink::Sink;
+use super::web_socket;
 use super::wire::{Batch, View};
 
 /// RTMP's status when the stream is over.
@@ -253,9 +254,7 @@ impl Viewer {
             let said = scratch.get(..read).unwrap_or_default();
             let over = match &mut self.inbound {
                 Inbound::Http | Inbound::Elsewhere => None,
-                Inbound::WebSocket(decoder) => {
-                    crate::http::web_socket::hear(decoder, said, &mut self.own)
-                }
+                Inbound::WebSocket(decoder) => web_socket::hear(decoder, said, &mut self.own),
                 Inbound::Rtmp(..) => self.hear_rtmp(now_us, said),
             };
             if let Some(code) = over {

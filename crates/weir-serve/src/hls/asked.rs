@@ -9,10 +9,9 @@ use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
 use weir_link::proof;
 
-use crate::context::{Asked, Context};
-use crate::http::route::parameter;
-use crate::ingest::rtmp::wait_of;
+use crate::context::Context;
 use crate::node::Want;
+use crate::request::{Asked, parameter, wait_of};
 
 /// Query parameters that go on into the playlist's URIs: what admits the viewer.
 const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domain"];

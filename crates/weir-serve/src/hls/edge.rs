@@ -21,8 +21,8 @@ use self::streams::EdgeStreams;
 use super::asked::{Asking, HlsRequest};
 use super::cache::{Cache, CacheCounters, Found, Outcome};
 use crate::context::Context;
-use crate::ingest::rtmp::wait_of;
 use crate::node::fetch::Fetcher;
+use crate::request::wait_of;
 
 pub(super) use self::object::{Object, What, container_of};
 

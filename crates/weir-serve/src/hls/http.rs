@@ -10,14 +10,14 @@ use weir_media::hls::{Container, Name, Selection};
 
 use super::asked::{Asking, Directives};
 use super::edge::{Object, What};
+use super::file::HlsFile;
 use super::own::Own;
 use super::page::Page;
 use super::piece::{kind_of, piece_response};
 use super::text;
 use crate::context::Context;
-use crate::http::live::selection_of;
-use crate::http::reply::{Body, full};
-use crate::http::route::HlsFile;
+use crate::reply::{Body, full};
+use crate::request::selection_of;
 
 pub use super::asked::HlsRequest;
 

@@ -5,6 +5,7 @@
 mod asked;
 mod cache;
 mod edge;
+mod file;
 pub mod http;
 mod own;
 mod page;
@@ -16,6 +17,7 @@ mod text;
 
 pub use cache::CacheCounters;
 pub use edge::Edge;
+pub use file::HlsFile;
 pub use page::{Page, Pages};
 pub use station::Station;
 pub use stations::Stations;

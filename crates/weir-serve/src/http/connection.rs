@@ -17,8 +17,7 @@ use weir_proto::ws;
 
 use super::head::{First, Head, read_first};
 use super::live::{LiveRequest, Opened};
-use super::reply::{moved_to, refusal_json, status};
-use super::route::{LiveContainer, Route, is_play, query, route};
+use super::route::{LiveContainer, Route, route};
 use super::service::{ApiService, MediaService};
 use super::web_socket;
 use crate::context::Context;
@@ -26,6 +25,8 @@ use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
 use crate::ingest::slsp;
+use crate::reply::{moved_to, refusal_json, status};
+use crate::request::{is_play, query};
 
 /// Streams one HTTP/2 connection may have open.
 const HTTP2_STREAMS: u32 = 128;

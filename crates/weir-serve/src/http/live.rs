@@ -8,11 +8,11 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
 use weir_hub::{ClientGuard, Protocol, Role, Stream};
 
-use super::route::{LiveContainer, parameter};
-use crate::context::{Asked, Context};
-use crate::deliver::{Format, Framing, Selection};
-use crate::ingest::rtmp::wait_of;
+use super::route::LiveContainer;
+use crate::context::Context;
+use crate::deliver::{Format, Framing};
 use crate::node::Want;
+use crate::request::{Asked, parameter, selection_of, wait_of};
 
 /// A request for an endless stream.
 #[derive(Debug, Clone, Copy)]
@@ -142,25 +142,5 @@ impl LiveRequest<'_> {
                 framing: self.framing,
             },
         }
-    }
-}
-
-/// `?audio=0` or `?video=0` leaves that track out; both together leave nothing out.
-pub fn selection_of(query: &[(String, String)]) -> Selection {
-    let off = |track: &str| {
-        query
-            .iter()
-            .any(|(name, value)| name == track && value == "0")
-    };
-    match (off("video"), off("audio")) {
-        (true, false) => Selection {
-            video: false,
-            audio: true,
-        },
-        (false, true) => Selection {
-            video: true,
-            audio: false,
-        },
-        _ => Selection::ALL,
     }
 }

@@ -3,7 +3,6 @@
 pub mod connection;
 pub mod head;
 pub mod live;
-pub mod reply;
 pub mod route;
 pub mod service;
 pub mod web_socket;

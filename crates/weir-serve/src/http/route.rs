@@ -3,7 +3,8 @@
 
 use percent_encoding::percent_decode_str;
 use weir_base::StreamName;
-use weir_media::hls;
+
+use crate::hls::HlsFile;
 
 /// Characters of a path we look at.
 const MAX_PATH_BYTES: usize = 4096;
@@ -65,16 +66,6 @@ pub enum LiveContainer {
     Relay,
 }
 
-/// A file of a stream's HLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HlsFile {
-    /// A media playlist: `hls.m3u8` (fMP4, with parts), `video.m3u8` and `audio.m3u8` (fMP4, one track
-    /// alone), `ts.m3u8` (MPEG-TS).
-    Playlist(hls::Container, hls::Selection),
-    /// An init segment, segment, part or key.
-    Piece(hls::Name),
-}
-
 /// Reads a raw (percent-encoded) path.
 pub fn route(path: &str) -> Route {
     if path.len() > MAX_PATH_BYTES {
@@ -101,7 +92,7 @@ pub fn route(path: &str) -> Route {
     if StreamName::is_reserved(first) {
         return Route::Other;
     }
-    if let Some(hls_file) = hls_file(file)
+    if let Some(hls_file) = HlsFile::parse(file)
         && let Some((app, stream)) = folder.rsplit_once('/')
     {
         return Route::Hls {
@@ -135,42 +126,10 @@ pub fn route(path: &str) -> Route {
     }
 }
 
-/// The file of a stream's HLS that has this name.
-fn hls_file(file: &str) -> Option<HlsFile> {
-    use hls::{Container, Selection};
-    let (container, selection) = match file {
-        "hls.m3u8" => (Container::Fmp4, Selection::Both),
-        "video.m3u8" => (Container::Fmp4, Selection::VideoOnly),
-        "audio.m3u8" => (Container::Fmp4, Selection::AudioOnly),
-        "ts.m3u8" => (Container::Ts, Selection::Both),
-        _ => return hls::parse_name(file).map(HlsFile::Piece),
-    };
-    Some(HlsFile::Playlist(container, selection))
-}
-
-/// Whether an SLSP address is asked to play: `?play`, with any value.
-pub fn is_play(query: &[(String, String)]) -> bool {
-    query.iter().any(|(name, _)| name == "play")
-}
-
-/// The first query parameter of this name.
-pub fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = query.iter().find(|(given, _)| given == name);
-    found.map(|(_, value)| value.as_str())
-}
-
-/// Reads a query string.
-pub fn query(raw: Option<&str>) -> Vec<(String, String)> {
-    /// Parameters looked at; a URL with more is nobody's.
-    const MAX_PARAMETERS: usize = 64;
-    form_urlencoded::parse(raw.unwrap_or_default().as_bytes())
-        .take(MAX_PARAMETERS)
-        .map(|(n, v)| (n.into_owned(), v.into_owned()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use weir_media::hls;
+
     use super::*;
 
     fn live(app: &str, stream: &str, container: LiveContainer) -> Route {

@@ -25,14 +25,15 @@ use weir_proto::ws;
 
 use super::connection::forwarded;
 use super::live::{LiveRequest, Opened};
-use super::reply::{Body, full, refusal};
-use super::route::{LiveContainer, Route, is_play, parameter, query, route};
+use super::route::{LiveContainer, Route, route};
 use super::web_socket;
 use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::hls;
 use crate::ingest::{relay, slsp};
 use crate::node::admit::Passed;
+use crate::reply::{Body, full, refusal};
+use crate::request::{is_play, parameter, query};
 
 /// Everything that is not media: pages and API, by the binary.
 pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;

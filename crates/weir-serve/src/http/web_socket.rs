@@ -5,11 +5,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use weir_base::{Code, Refusal};
+use weir_base::Refusal;
 use weir_proto::{slsp, ws};
 
-/// The close code of a connection that did its work.
-const NORMAL_CLOSE: u16 = 1000;
+use crate::deliver::web_socket::hear;
 
 /// A decoder for what viewers say.
 pub(super) fn decoder() -> ws::Decoder {
@@ -91,31 +90,4 @@ pub(super) async fn relay(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>
         }
     }
     let _ = writer.shutdown().await;
-}
-
-/// Reads what a viewer said and writes the pongs it is owed; a code when it is done with us, or we
-/// with it.
-pub(crate) fn hear(
-    decoder: &mut ws::Decoder,
-    mut said: &[u8],
-    answers: &mut Vec<u8>,
-) -> Option<Code> {
-    loop {
-        match decoder.next(&mut said) {
-            Ok(Some(ws::Event::Ping(payload))) => {
-                ws::put_frame_header(answers, ws::Opcode::Pong, true, payload.len());
-                answers.extend_from_slice(&payload);
-            }
-            Ok(Some(ws::Event::Close { code, .. })) => {
-                ws::put_close(answers, code.unwrap_or(NORMAL_CLOSE), "");
-                return Some(Code::ClientStopped);
-            }
-            Err(error) => {
-                ws::put_close(answers, error.code, error.why);
-                return Some(Code::ProtocolError);
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return None,
-        }
-    }
 }

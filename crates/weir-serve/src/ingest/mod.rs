@@ -1,6 +1,5 @@
 //! Publishers' protocols, one file each: bytes from a socket become frames in the hub.
 
-pub(crate) mod intake;
 pub mod relay;
 pub mod rtmp;
 pub mod slsp;

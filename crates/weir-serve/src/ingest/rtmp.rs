@@ -19,14 +19,15 @@ use weir_proto::rtmp::{
     Target,
 };
 
-use super::intake::Intake;
-use crate::context::{Asked, Context};
+use crate::context::Context;
 use crate::deliver::format::RTMP_CHUNK_BYTES;
 use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
 use crate::deliver::{Format, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient};
+use crate::intake::Intake;
 use crate::node::Want;
+use crate::request::{Asked, wait_of};
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
@@ -524,16 +525,6 @@ fn query_of(target: &Target) -> String {
         // RTMP servers know `+` as itself.
         query => format!("?{}", query.replace('+', "%20")),
     }
-}
-
-/// The time a viewer is ready to wait for a stream that is not live: `?wait=` seconds.
-pub(crate) fn wait_of(query: &[(String, String)]) -> Duration {
-    let seconds = query
-        .iter()
-        .find(|(name, _)| name == "wait")
-        .and_then(|(_, value)| value.parse().ok())
-        .unwrap_or(0);
-    Duration::from_secs(u64::min(seconds, limits::WAIT_S))
 }
 
 /// A player that announced nothing can play what RTMP has always had; the rest it must announce.

@@ -24,7 +24,8 @@ use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerS
 use self::live::{Live, Wanted};
 pub use self::sessions::Sessions;
 use self::socket::{Heard, Socket};
-use crate::context::{Asked, Context};
+use crate::context::Context;
+use crate::request::Asked;
 
 /// `FourCC`s of what is carried, as `ready` says them.
 const CODECS: [&str; 10] = [

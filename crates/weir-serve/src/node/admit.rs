@@ -17,6 +17,7 @@ use super::Node;
 use super::ask::{self, HEAD_TIMEOUT};
 use super::publish::{Wish, is_of_the_node};
 use crate::context::Context;
+use crate::request;
 
 /// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
 const GOOD_US: i64 = 5_000_000;
@@ -149,7 +150,7 @@ impl Passed {
         name: &StreamName,
         query: &[(String, String)],
     ) -> Result<Option<Self>, Refusal> {
-        let parameter = |key| crate::http::route::parameter(query, key);
+        let parameter = |key| request::parameter(query, key);
         let Some(action) = parameter("admit") else {
             return Ok(None);
         };
@@ -172,7 +173,7 @@ impl Passed {
             ip: ip.ok_or_else(wrong)?,
             protocol: protocol.ok_or_else(wrong)?,
             is_cross_site: parameter("cross_site") == Some("1"),
-            query: crate::http::route::query(parameter("query")),
+            query: request::query(parameter("query")),
             via: Via::parse(parameter("via").unwrap_or_default())?,
         }))
     }

@@ -17,7 +17,6 @@ use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol};
 use weir_serve::config::SlspConfig;
 use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
-use weir_serve::http::reply;
 use weir_serve::http::service::ApiService;
 use weir_serve::ingest::slsp::Sessions;
 use weir_serve::node::{Node, Settings};
@@ -238,7 +237,7 @@ fn config() -> weir_serve::Config {
 
 fn nothing_here() -> ApiService {
     BoxCloneSyncService::new(tower::service_fn(|_request| async {
-        let mut response = http::Response::new(reply::full("nothing here"));
+        let mut response = http::Response::new(weir_serve::reply::full("nothing here"));
         *response.status_mut() = http::StatusCode::NOT_FOUND;
         Ok::<_, Infallible>(response)
     }))

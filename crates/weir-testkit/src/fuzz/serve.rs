@@ -3,16 +3,17 @@
 use weir_base::sign::{Action, Key, Signed, Subject};
 use weir_serve::front::proxy;
 use weir_serve::http::{head, route};
+use weir_serve::request;
 
 pub(super) fn http_head(data: &[u8]) {
     // A head only becomes complete once: every shorter beginning says "more".
     if let Some(head::First::Get(head)) = head::look(data) {
         let _ = route::route(&head.path);
-        assert!(route::query(head.query.as_deref()).len() <= 64);
+        assert!(request::query(head.query.as_deref()).len() <= 64);
         assert!(!head.path.contains('?'), "{head:?}");
     }
     let text = String::from_utf8_lossy(data);
-    let _ = (route::route(&text), route::query(Some(&text)));
+    let _ = (route::route(&text), request::query(Some(&text)));
 }
 
 pub(super) fn proxy_header(data: &[u8]) {
@@ -23,7 +24,7 @@ pub(super) fn proxy_header(data: &[u8]) {
 
 pub(super) fn signed_url(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let query = route::query(Some(&text));
+    let query = request::query(Some(&text));
     let pairs = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));

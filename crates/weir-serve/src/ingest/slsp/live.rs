@@ -7,8 +7,8 @@ use weir_hub::stats::SenderStats;
 use weir_media::ingest::{Container, LiveDemuxer};
 use weir_proto::slsp::Stats;
 
-use super::super::intake::{Intake, refusal_of};
 use super::sessions::Entry;
+use crate::intake::{Intake, refusal_of};
 
 /// See the module's words.
 pub(super) struct Live {

@@ -10,7 +10,7 @@ use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::ClientEvent;
 
 use super::{Begun, Link, Route, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
-use crate::ingest::intake::Intake;
+use crate::intake::Intake;
 
 /// Events held until the first frame: metadata and tracks, each new.
 const MAX_HELD_EVENTS: usize = 64;

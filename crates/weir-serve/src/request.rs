@@ -1,0 +1,113 @@
+//! What a request for a stream says, over any protocol: which stream, from whom, and the parameters
+//! of its query. Who may have it is not known here.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use weir_base::sign::Action;
+use weir_base::{Refusal, StreamName, limits};
+use weir_hub::Protocol;
+
+use crate::deliver::Selection;
+
+/// A request for a stream, over any protocol.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Publish or play.
+    pub action: Action,
+    /// The host the client believes it talks to, with or without port.
+    pub host: Option<&'a str>,
+    /// App.
+    pub app: &'a str,
+    /// Stream.
+    pub stream: &'a str,
+    /// The query, decoded.
+    pub query: &'a [(String, String)],
+    /// The client's address.
+    pub ip: IpAddr,
+    /// Over which protocol.
+    pub protocol: Protocol,
+    /// It comes from a page of another site.
+    pub is_cross_site: bool,
+}
+
+impl Asked<'_> {
+    /// The stream that it names, on a node with these virtual hosts.
+    ///
+    /// # Errors
+    /// 3001/2002 for impossible names.
+    pub fn stream_name(&self, vhosts: &[String]) -> Result<StreamName, Refusal> {
+        StreamName::new(&self.vhost(vhosts), self.app, self.stream)
+    }
+
+    /// A vhost counts only where the operator named it: otherwise one stream would have as many names
+    /// as the node has addresses.
+    fn vhost(&self, vhosts: &[String]) -> String {
+        let parameter = self
+            .query
+            .iter()
+            .find(|(name, _)| name == "vhost" || name == "domain")
+            .map(|(_, value)| value.as_str());
+        let host = self
+            .host
+            .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+        let named = |name: &&str| vhosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+        [parameter, host]
+            .into_iter()
+            .flatten()
+            .find(named)
+            .map(str::to_ascii_lowercase)
+            .unwrap_or_default()
+    }
+}
+
+/// Whether an SLSP address is asked to play: `?play`, with any value.
+pub fn is_play(query: &[(String, String)]) -> bool {
+    query.iter().any(|(name, _)| name == "play")
+}
+
+/// The first query parameter of this name.
+pub fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = query.iter().find(|(given, _)| given == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// Reads a query string.
+pub fn query(raw: Option<&str>) -> Vec<(String, String)> {
+    /// Parameters looked at; a URL with more is nobody's.
+    const MAX_PARAMETERS: usize = 64;
+    form_urlencoded::parse(raw.unwrap_or_default().as_bytes())
+        .take(MAX_PARAMETERS)
+        .map(|(n, v)| (n.into_owned(), v.into_owned()))
+        .collect()
+}
+
+/// The time a viewer is ready to wait for a stream that is not live: `?wait=` seconds.
+pub fn wait_of(query: &[(String, String)]) -> Duration {
+    let seconds = query
+        .iter()
+        .find(|(name, _)| name == "wait")
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
+    Duration::from_secs(u64::min(seconds, limits::WAIT_S))
+}
+
+/// `?audio=0` or `?video=0` leaves that track out; both together leave nothing out.
+pub fn selection_of(query: &[(String, String)]) -> Selection {
+    let off = |track: &str| {
+        query
+            .iter()
+            .any(|(name, value)| name == track && value == "0")
+    };
+    match (off("video"), off("audio")) {
+        (true, false) => Selection {
+            video: false,
+            audio: true,
+        },
+        (false, true) => Selection {
+            video: true,
+            audio: false,
+        },
+        _ => Selection::ALL,
+    }
+}
