@@ -1,21 +1,19 @@
 //! What every connection needs, in one cheap handle.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use weir_base::sign::Action;
-use weir_base::{Refusal, Shutdown, StreamName, Tasks};
+use weir_base::{Refusal, StreamName};
 use weir_cluster::place::Purpose;
 use weir_cluster::route::Via;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher};
+use weir_hub::{Admission, Gatekeeper, Grant, Publisher};
 
-use crate::config::Config;
-use crate::deliver::Pool;
+use crate::core::Core;
 use crate::hls::Stations;
 use crate::ingest::slsp;
 use crate::node::Node;
+use crate::node::admit::{Admits, Passed};
 use crate::request::Asked;
 
 /// See the module's words.
@@ -24,24 +22,16 @@ pub struct Context(Arc<Parts>);
 
 /// The parts of a [`Context`].
 pub struct Parts {
-    /// The streams.
-    pub hub: Hub,
+    /// What all of it shares.
+    pub core: Core,
     /// Who decides admissions.
     pub gate: Arc<dyn Gatekeeper>,
-    /// The delivery loops.
-    pub pool: Pool,
     /// HLS packagers.
     pub stations: Stations,
     /// This node among others.
     pub node: Node,
     /// SLSP sessions that another socket may go on with.
     pub slsp: slsp::Sessions,
-    /// Tasks of this process.
-    pub tasks: Tasks,
-    /// The two stages of the end.
-    pub shutdown: Shutdown,
-    /// The settings now in force.
-    pub config: ArcSwap<Config>,
 }
 
 impl std::ops::Deref for Context {
@@ -63,7 +53,7 @@ impl Context {
     /// # Errors
     /// The gatekeeper's refusal, 4009 while draining (5004 where another node takes the client), 3001/2002 for impossible names.
     pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
-        if self.shutdown.is_draining() {
+        if self.core.shutdown.is_draining() {
             let name = self.stream_name(asked)?;
             let purpose = match asked.action {
                 Action::Publish => Purpose::Publish,
@@ -91,9 +81,23 @@ impl Context {
         };
         let mut grant = self.gate.admit(admission).await?;
         if grant.ask_origin {
-            grant = self.node.admit(self, &admission, &Via::default()).await?;
+            grant = self.node.admit(&admission, &Via::default()).await?;
         }
         Ok((name, grant))
+    }
+
+    /// What this node's gatekeeper says of a client whose token another node passes on, or whom it asks
+    /// in turn.
+    ///
+    /// # Errors
+    /// The gatekeeper's refusal, or that of the origin asked.
+    pub(crate) async fn admit_passed(&self, passed: &Passed) -> Result<Admits, Refusal> {
+        let admission = passed.admission();
+        let mut grant = self.gate.admit(admission).await?;
+        if grant.ask_origin {
+            grant = self.node.admit(&admission, passed.via()).await?;
+        }
+        Ok(grant.into())
     }
 
     /// The stream that a request names, whoever asks.
@@ -101,7 +105,7 @@ impl Context {
     /// # Errors
     /// 3001/2002 for impossible names.
     pub fn stream_name(&self, asked: &Asked<'_>) -> Result<StreamName, Refusal> {
-        asked.stream_name(&self.config.load().vhosts)
+        asked.stream_name(&self.core.config.load().vhosts)
     }
 
     /// Begins a stream of a client that was admitted: this node owns it, or hands it on to one that does.
@@ -113,32 +117,8 @@ impl Context {
         let via = Via::default();
         let reserved = self
             .node
-            .reserve(
-                self,
-                &request.name,
-                &request.grant,
-                (request.protocol, &via),
-                0,
-            )
+            .reserve(&request.name, &request.grant, (request.protocol, &via), 0)
             .await?;
-        self.node.begin(self, reserved, request, None)
-    }
-
-    /// Counts and logs a refusal, once, where it is answered.
-    /// A flood of one code is counted and not written line by line.
-    pub fn refused(&self, refusal: &Refusal, protocol: Protocol, what: &str, ip: IpAddr) {
-        self.hub.counters().code(refusal.code, protocol);
-        let now_us = self.hub.clock().now_us();
-        let Some(left_out) = self.hub.counters().may_log(refusal.code, now_us) else {
-            return;
-        };
-        if left_out > 0 {
-            tracing::info!(
-                code = refusal.code.number(),
-                left_out,
-                "refusals of this code were not logged one by one"
-            );
-        }
-        tracing::info!(code = refusal.code.number(), protocol = protocol.name(), %ip, "refused {what}: {}", refusal.detail);
+        self.node.begin(reserved, request, None)
     }
 }

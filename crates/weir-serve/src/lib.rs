@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod context;
+pub mod core;
 pub mod deliver;
 pub mod front;
 pub mod hls;
@@ -17,4 +18,5 @@ pub mod server;
 
 pub use config::Config;
 pub use context::{Context, Parts};
+pub use core::Core;
 pub use server::Server;

@@ -9,6 +9,7 @@ use weir_hub::Protocol;
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::core::Core;
 use crate::front::listen;
 use crate::front::tls::{Certificate, TlsError};
 use crate::http::connection;
@@ -88,6 +89,7 @@ impl Server {
 
     /// Serves until shutdown. Returns at once; the work is in the context's tasks.
     pub fn run(self, context: &Context, api: &ApiService) {
+        let core = &context.core;
         let rtmp_tls = self
             .certificate
             .as_ref()
@@ -98,53 +100,48 @@ impl Server {
             .map(|certificate| certificate.acceptor(&[b"h2", b"http/1.1"]));
         for (listeners, tls) in [(self.rtmp, None), (self.rtmps, rtmp_tls)] {
             for listener in listeners {
-                let accept = listen::run(
-                    context.clone(),
-                    listener,
-                    tls.clone(),
-                    Protocol::Rtmp,
-                    rtmp::serve,
-                );
-                context.tasks.spawn("accept-rtmp", accept);
+                let context = context.clone();
+                let handle = move |accepted| rtmp::serve(context.clone(), accepted);
+                let accept =
+                    listen::run(core.clone(), listener, tls.clone(), Protocol::Rtmp, handle);
+                core.tasks.spawn("accept-rtmp", accept);
             }
         }
         for (listeners, tls) in [(self.http, None), (self.https, http_tls)] {
             for listener in listeners {
-                let api = api.clone();
+                let (context, api) = (context.clone(), api.clone());
                 let handle =
-                    move |context, accepted| connection::serve(context, accepted, api.clone());
+                    move |accepted| connection::serve(context.clone(), accepted, api.clone());
                 let accept = listen::run(
-                    context.clone(),
+                    core.clone(),
                     listener,
                     tls.clone(),
                     Protocol::HttpFlv,
                     handle,
                 );
-                context.tasks.spawn("accept-http", accept);
+                core.tasks.spawn("accept-http", accept);
             }
         }
-        context.tasks.spawn("sweep", sweep(context.clone()));
+        core.tasks.spawn("sweep", sweep(core.clone()));
         if let Some(certificate) = self.certificate {
-            context.tasks.spawn(
-                "certificate",
-                watch_certificate(context.clone(), certificate),
-            );
+            core.tasks
+                .spawn("certificate", watch_certificate(core.clone(), certificate));
         }
     }
 }
 
-async fn sweep(context: Context) {
+async fn sweep(core: Core) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
-            _ = every.tick() => context.hub.sweep(),
-            () = context.shutdown.stopping() => return,
+            _ = every.tick() => core.hub.sweep(),
+            () = core.shutdown.stopping() => return,
         }
     }
 }
 
 /// Certificates are renewed by others, who do not always tell us.
-async fn watch_certificate(context: Context, certificate: Arc<Certificate>) {
+async fn watch_certificate(core: Core, certificate: Arc<Certificate>) {
     let mut every = tokio::time::interval(CERTIFICATE_EVERY);
     loop {
         tokio::select! {
@@ -153,7 +150,7 @@ async fn watch_certificate(context: Context, certificate: Arc<Certificate>) {
                     tracing::error!(%error, "the certificate cannot be reloaded; the old one stays in force");
                 }
             }
-            () = context.shutdown.stopping() => return,
+            () = core.shutdown.stopping() => return,
         }
     }
 }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -22,11 +21,10 @@ use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
 use weir_scale::Scaler;
-use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::{ApiService, ClientAddr};
 use weir_serve::ingest::slsp::Sessions;
-use weir_serve::{Context, Parts, Server};
+use weir_serve::{Context, Core, Parts, Server};
 
 use crate::config::{Config, Sources};
 
@@ -68,27 +66,28 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     let addresses = server.addresses();
     let certificate = server.certificate();
 
-    let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
     let hub = Hub::new(config.hub(), Clock::real());
     let gate = Arc::new(Gate::new(&config, &secrets, hub.clock().clone()));
-    let pool = Pool::start(config.deliver(), &hub, &tasks, &shutdown)
+    let core = Core::start(hub, config.deliver(), config.serve())
         .context("cannot start the delivery loops")?;
-    let joined = cluster::join(&config, &addresses, &hub, &tasks, &shutdown)?;
+    let Core {
+        hub,
+        tasks,
+        shutdown,
+        ..
+    } = core.clone();
+    let joined = cluster::join(&config, &addresses, &core)?;
     let context = Context::new(Parts {
         node: joined.node.clone(),
-        hub: hub.clone(),
+        core,
         gate: gate.clone(),
-        pool,
         stations: Stations::default(),
         slsp: Sessions::default(),
-        tasks: tasks.clone(),
-        shutdown: shutdown.clone(),
-        config: ArcSwap::from_pointee(config.serve()),
     });
     let load = cluster::report_load(joined.cluster.clone(), context.clone());
     tasks.spawn("load", load);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
-    let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, &context)?;
+    let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, &context.core)?;
     weir_scale::end_with_parent(&tasks, &shutdown);
     let cluster = cluster::api(&config, &joined, &dispatcher);
     let api = api(Api {
@@ -157,8 +156,8 @@ fn api(parts: Api<'_>) -> ApiService {
         name => name.to_owned(),
     };
     let router = weir_api::router(weir_api::Config {
-        hub: context.hub.clone(),
-        shutdown: context.shutdown.clone(),
+        hub: context.core.hub.clone(),
+        shutdown: context.core.shutdown.clone(),
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),

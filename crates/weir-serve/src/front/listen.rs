@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use weir_base::{Code, Refusal, limits};
 
 use super::{Conn, Prefixed, proxy};
-use crate::context::Context;
+use crate::core::Core;
 
 /// Pause after an accept error (usually: out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -67,13 +67,13 @@ pub struct Accepted {
 
 /// Accepts until shutdown, each connection in a task of its own.
 pub async fn run<F, Fut>(
-    context: Context,
+    core: Core,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     protocol: weir_hub::Protocol,
     handle: F,
 ) where
-    F: Fn(Context, Accepted) -> Fut + Clone + Send + 'static,
+    F: Fn(Accepted) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
     let places = Arc::new(Semaphore::new(limits::CONNECTIONS_IN_SETUP));
@@ -84,7 +84,7 @@ pub async fn run<F, Fut>(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             // A draining node still answers: that it drains.
-            () = context.shutdown.stopping() => return,
+            () = core.shutdown.stopping() => return,
         };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -94,27 +94,27 @@ pub async fn run<F, Fut>(
                 continue;
             }
         };
-        let (tls, handle, task_context) = (tls.clone(), handle.clone(), context.clone());
-        context.tasks.spawn("connection", async move {
-            let prepared = prepare(&task_context, socket, peer, tls).await;
+        let (tls, handle, shared) = (tls.clone(), handle.clone(), core.clone());
+        core.tasks.spawn("connection", async move {
+            let prepared = prepare(&shared, socket, peer, tls).await;
             drop(place);
             match prepared {
-                Ok(accepted) => handle(task_context, accepted).await,
-                Err(refusal) => task_context.refused(&refusal, protocol, "a connection", peer.ip()),
+                Ok(accepted) => handle(accepted).await,
+                Err(refusal) => shared.refused(&refusal, protocol, "a connection", peer.ip()),
             }
         });
     }
 }
 
 async fn prepare(
-    context: &Context,
+    core: &Core,
     socket: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
 ) -> Result<Accepted, Refusal> {
     // Nagle would hold the end of each flush back until the viewer acknowledges its beginning.
     let _ = socket.set_nodelay(true);
-    let (socket, client) = if context.config.load().trusts(peer.ip()) {
+    let (socket, client) = if core.config.load().trusts(peer.ip()) {
         proxy::accept(socket, peer).await?
     } else {
         (Prefixed::new(Bytes::new(), socket), peer)

@@ -104,6 +104,7 @@ impl Edge {
             return true;
         }
         let publisher = context
+            .core
             .hub
             .find_live(name)
             .ok()
@@ -111,7 +112,7 @@ impl Edge {
         if publisher.is_some_and(|publisher| !publisher.gives_way) {
             return settings.roles.has(Role::Origin);
         }
-        let now_us = context.hub.clock().now_us();
+        let now_us = context.core.hub.clock().now_us();
         if let Some(stream) = self.0.streams.find(name) {
             if stream.is_foreign(now_us) {
                 return true;
@@ -137,7 +138,7 @@ impl Edge {
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Object>>, Refusal> {
         let name = &asking.name;
-        let clock = context.hub.clock();
+        let clock = context.core.hub.clock();
         let patience = if what.is_playlist() {
             wait_of(asked.query)
         } else {
@@ -170,7 +171,7 @@ impl Edge {
             }
             let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
             let pause = left.min(LOOK_AGAIN);
-            match context.hub.wait_live(name, pause).await {
+            match context.core.hub.wait_live(name, pause).await {
                 // It is here, and whoever should package it does not know yet.
                 Ok(_) => tokio::time::sleep(pause).await,
                 Err(refused) if refused.code == Code::NotLive => {}
@@ -196,7 +197,7 @@ impl Edge {
         let Some(stream) = self.0.streams.find(&asking.name) else {
             return;
         };
-        let now_us = context.hub.clock().now_us();
+        let now_us = context.core.hub.clock().now_us();
         stream.touch(now_us);
         if asking.is_viewer() {
             stream.sessions.asked(now_us, asked.client.ip(), headers);
@@ -215,7 +216,7 @@ impl Edge {
             stream: name.clone(),
             what: what.clone(),
         };
-        let now_us = context.hub.clock().now_us();
+        let now_us = context.core.hub.clock().now_us();
         let is_good = |outcome: &_| self.is_good(context, &object, outcome);
         let coming = match self.0.cache.look(&object, now_us, is_good) {
             Found::Here(outcome) => return outcome,
@@ -231,7 +232,7 @@ impl Edge {
                     place,
                 };
                 self.keep_swept(context);
-                context.tasks.spawn("hls-fetch", fetch.run(flight));
+                context.core.tasks.spawn("hls-fetch", fetch.run(flight));
                 coming
             }
         };
@@ -277,15 +278,15 @@ impl Edge {
             return;
         }
         let (edge, context) = (self.clone(), context.clone());
-        context.tasks.clone().spawn("hls-edge", async move {
+        context.core.tasks.clone().spawn("hls-edge", async move {
             let mut tick = tokio::time::interval(SWEEP_EVERY);
             loop {
                 tokio::select! {
                     _ = tick.tick() => {}
-                    () = context.shutdown.stopping() => return,
+                    () = context.core.shutdown.stopping() => return,
                 }
-                edge.0.streams.sweep(&context.hub);
-                let now_us = context.hub.clock().now_us();
+                edge.0.streams.sweep(&context.core.hub);
+                let now_us = context.core.hub.clock().now_us();
                 edge.0.cache.sweep(now_us);
                 edge.0.fetcher.sweep();
             }

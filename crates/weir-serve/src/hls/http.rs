@@ -144,14 +144,14 @@ async fn piece(
         Some(station) => station.stream.add_sent_bytes(sent),
         None => edge.sent(&asking.name, sent),
     }
-    context.hub.counters().sent(asking.protocol(), sent);
+    context.core.hub.counters().sent(asking.protocol(), sent);
     Ok(response.map(BodyExt::boxed_unsync))
 }
 
 /// Where a viewer of a draining node goes on, if another takes him; pieces that he has the names of he
 /// still gets here.
 fn move_on(context: &Context, asking: &Asking) -> Result<(), Refusal> {
-    if !context.shutdown.is_draining() || !asking.is_viewer() {
+    if !context.core.shutdown.is_draining() || !asking.is_viewer() {
         return Ok(());
     }
     let told = context

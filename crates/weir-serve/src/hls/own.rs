@@ -116,7 +116,7 @@ impl Own<'_> {
     }
 
     fn note(&self, station: &Station) {
-        let now_us = self.context.hub.clock().now_us();
+        let now_us = self.context.core.hub.clock().now_us();
         station.touch(now_us);
         if self.asking.is_viewer() {
             station.asked(now_us, self.asked.client.ip(), self.headers);
@@ -137,17 +137,17 @@ impl Own<'_> {
         } = self;
         let name = &asking.name;
         let running = context.stations.find(name, container, selection);
-        if running.is_none() && asking.is_viewer() && context.shutdown.is_draining() {
+        if running.is_none() && asking.is_viewer() && context.core.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        let stream = match context.hub.find(name) {
+        let stream = match context.core.hub.find(name) {
             Some(stream) if running.is_some() && stream.ended().is_some() => stream,
             None if running.is_some() => {
                 return running.ok_or_else(|| Refusal::from(Code::NotLive));
             }
             _ => {
                 let want = asked.want(asking);
-                context.node.open(context, name, &want).await?
+                context.node.open(name, &want).await?
             }
         };
         if container == Container::Ts

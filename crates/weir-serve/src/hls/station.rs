@@ -61,8 +61,8 @@ impl Station {
             window_segments,
             key_every_segments,
             idle_us,
-        } = context.config.load().hls;
-        let epoch = base36(context.hub.clock().wall_us() / 1_000);
+        } = context.core.config.load().hls;
+        let epoch = base36(context.core.hub.clock().wall_us() / 1_000);
         let encrypted = container == Container::Ts && key_every_segments > 0;
         let packager = Packager::new(PackagerConfig {
             container,
@@ -83,7 +83,7 @@ impl Station {
             segment_us,
             packager: Mutex::new(packager),
             pages: watch::Sender::default(),
-            last_asked_us: AtomicI64::new(context.hub.clock().now_us()),
+            last_asked_us: AtomicI64::new(context.core.hub.clock().now_us()),
             idle_us,
             sessions: Sessions::default(),
         }
@@ -167,7 +167,7 @@ pub(super) async fn run(context: Context, station: Arc<Station>) {
         tokio::select! {
             () = changed => tokio::time::sleep(LOOK_PAUSE).await,
             _ = check.tick() => {
-                let now_us = context.hub.clock().now_us();
+                let now_us = context.core.hub.clock().now_us();
                 station.forget_sessions(now_us - SESSION_US);
                 if !ended && follower.is_forgotten() {
                     ended = true;
@@ -178,7 +178,7 @@ pub(super) async fn run(context: Context, station: Arc<Station>) {
                     break;
                 }
             }
-            () = context.shutdown.stopping() => break,
+            () = context.core.shutdown.stopping() => break,
         }
     }
     context.stations.close(&station);
@@ -265,7 +265,7 @@ impl Follower {
     }
 
     fn is_forgotten(&self) -> bool {
-        let current = self.context.hub.find(&self.station.stream.name);
+        let current = self.context.core.hub.find(&self.station.stream.name);
         !current.is_some_and(|stream| self.station.is_of(&stream))
     }
 

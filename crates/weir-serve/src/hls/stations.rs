@@ -77,6 +77,7 @@ impl Stations {
         let station = Arc::new(Station::new(context, stream.clone(), container, selection));
         map.insert(key, station.clone());
         context
+            .core
             .tasks
             .spawn("hls", super::station::run(context.clone(), station.clone()));
         station

@@ -52,7 +52,7 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
             serve_hyper(context, Conn::Plain(socket), read, client, api).await;
         }
         Err(refusal) if refusal.code == Code::ClientStopped => {}
-        Err(refusal) => context.refused(
+        Err(refusal) => context.core.refused(
             &refusal,
             Protocol::HttpFlv,
             "an HTTP connection",
@@ -68,7 +68,7 @@ pub(super) fn forwarded(
     speaker: SocketAddr,
     header: Option<&str>,
 ) -> SocketAddr {
-    let config = context.config.load();
+    let config = context.core.config.load();
     let mut found = speaker;
     // From the right: each proxy appended who spoke to it. The first that is not trusted is the client;
     // what stands left of it, or of something unreadable, is anybody's word.
@@ -173,7 +173,9 @@ async fn serve_live(
     let opened = match request.open(context).await {
         Ok(opened) => opened,
         Err(refusal) => {
-            context.refused(&refusal, request.protocol(), "play", request.client.ip());
+            context
+                .core
+                .refused(&refusal, request.protocol(), "play", request.client.ip());
             return refuse(&mut socket, head, &refusal).await;
         }
     };
@@ -200,8 +202,10 @@ async fn serve_live(
         greeting,
         inbound,
     };
-    if let Err(refusal) = context.pool.add(stream, format, viewer) {
-        context.refused(&refusal, request.protocol(), "play", request.client.ip());
+    if let Err(refusal) = context.core.pool.add(stream, format, viewer) {
+        context
+            .core
+            .refused(&refusal, request.protocol(), "play", request.client.ip());
     }
 }
 
@@ -292,7 +296,7 @@ async fn serve_hyper(
 ) {
     let io = TokioIo::new(Patient::new(
         Prefixed::new(read.freeze(), conn),
-        context.pool.stall(),
+        context.core.pool.stall(),
     ));
     let service = MediaService::new(context.clone(), client, api);
     let has_asked = service.has_asked();
@@ -309,20 +313,20 @@ async fn serve_hyper(
         .max_header_list_size(u32::try_from(limits::HTTP_HEAD_BYTES).unwrap_or(u32::MAX));
     let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
     tokio::pin!(connection);
-    let drains = context.shutdown.is_draining();
+    let drains = context.core.shutdown.is_draining();
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = context.shutdown.stopping() => return,
+        () = context.core.shutdown.stopping() => return,
         () = no_request_in_time(&has_asked) => {
             let refusal = Refusal::new(Code::TooSlow, "no request in time");
-            return context.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
+            return context.core.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
         }
         // Whoever comes while we drain gets an answer (not ready); who is here is let go politely.
-        () = context.shutdown.draining(), if !drains => {
+        () = context.core.shutdown.draining(), if !drains => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 served = connection.as_mut() => served,
-                () = context.shutdown.stopping() => return,
+                () = context.core.shutdown.stopping() => return,
             }
         }
     };
@@ -330,7 +334,7 @@ async fn serve_hyper(
         match error.downcast_ref::<hyper::Error>() {
             Some(error) if error.is_parse() => {
                 let refusal = Refusal::new(Code::ProtocolError, error.to_string());
-                context.refused(
+                context.core.refused(
                     &refusal,
                     Protocol::HttpFlv,
                     "an HTTP connection",

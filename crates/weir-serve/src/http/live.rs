@@ -76,13 +76,13 @@ impl LiveRequest<'_> {
             LiveContainer::Relay => self.admit_node(context)?,
             _ => (self.admit(context).await?, self.want()),
         };
-        let stream = context.node.open(context, &name, &want).await?;
+        let stream = context.node.open(&name, &want).await?;
         let format = self.format();
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
-        let now_us = context.hub.clock().now_us();
-        let client = context.hub.clients().enter(
+        let now_us = context.core.hub.clock().now_us();
+        let client = context.core.hub.clients().enter(
             Role::Viewer,
             self.protocol(),
             name,
@@ -118,7 +118,7 @@ impl LiveRequest<'_> {
     /// Another node of the cluster: it has admitted its viewers itself.
     fn admit_node(&self, context: &Context) -> Result<(StreamName, Want), Refusal> {
         context.node.asker(self.target, self.authorization)?;
-        if context.shutdown.is_draining() {
+        if context.core.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
         let vhost = parameter(self.query, "vhost").unwrap_or_default();

@@ -151,7 +151,9 @@ async fn media(
         Route::Other => (Err(Code::NotFound.into()), Protocol::Hls),
     };
     answer.unwrap_or_else(|refused| {
-        context.refused(&refused, protocol, asked_to(protocol), client.ip());
+        context
+            .core
+            .refused(&refused, protocol, asked_to(protocol), client.ip());
         refusal(&refused, &target)
     })
 }
@@ -244,7 +246,7 @@ async fn open_slsp(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let publishing = context.clone();
-    context.tasks.spawn("slsp", async move {
+    context.core.tasks.spawn("slsp", async move {
         if let Ok(upgraded) = upgrade.await {
             let io = TokioIo::new(upgraded);
             slsp::serve(publishing, io, Vec::new(), &[], opening).await;
@@ -265,7 +267,7 @@ async fn open_relay(
     let parameter = |name: &str| parameter(query, name);
     let name = StreamName::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
     if let Some(passed) = Passed::read(&name, query)? {
-        let admits = passed.admit(context).await?;
+        let admits = context.admit_passed(&passed).await?;
         let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
         return Ok(Response::new(full(json)));
     }
@@ -274,7 +276,7 @@ async fn open_relay(
         let words = "this address takes streams of other nodes: it wants an upgrade to weir-relay";
         return Err(Refusal::new(Code::ProtocolError, words));
     }
-    if context.shutdown.is_draining() {
+    if context.core.shutdown.is_draining() {
         return Err(Code::Draining.into());
     }
     let via = Via::parse(parameter("via").unwrap_or_default())?;
@@ -285,13 +287,7 @@ async fn open_relay(
     };
     let reserved = context
         .node
-        .reserve(
-            context,
-            &name,
-            &grant,
-            (Protocol::Relay, &via),
-            over.unwrap_or(0),
-        )
+        .reserve(&name, &grant, (Protocol::Relay, &via), over.unwrap_or(0))
         .await?;
     let opening = relay::Opening {
         name,
@@ -302,7 +298,7 @@ async fn open_relay(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let taking = context.clone();
-    context.tasks.spawn("relay", async move {
+    context.core.tasks.spawn("relay", async move {
         if let Ok(upgraded) = upgrade.await {
             relay::serve(taking, TokioIo::new(upgraded), opening).await;
         }
@@ -327,9 +323,12 @@ async fn open_live(
         Err(refused) if live.framing == Framing::WebSocket => {
             // A browser cannot read the answer to a refused upgrade; a close code it can.
             let answer = switch_protocols(&request, false)?;
-            context.refused(&refused, live.protocol(), "play", live.client.ip());
+            context
+                .core
+                .refused(&refused, live.protocol(), "play", live.client.ip());
             let upgrade = hyper::upgrade::on(&mut request);
             context
+                .core
                 .tasks
                 .spawn("ws-refuse", web_socket::refuse(upgrade, refused));
             return Ok(answer);
@@ -360,7 +359,7 @@ async fn open_live(
     let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
     if live.framing == Framing::WebSocket {
         response = switch_protocols(&request, false)?;
-        context.tasks.spawn(
+        context.core.tasks.spawn(
             "ws-relay",
             web_socket::relay(hyper::upgrade::on(&mut request), batches),
         );
@@ -377,7 +376,7 @@ async fn open_live(
         greeting: Vec::new(),
         inbound: Inbound::Elsewhere,
     };
-    context.pool.add(stream, format, viewer)?;
+    context.core.pool.add(stream, format, viewer)?;
     Ok(response)
 }
 

@@ -99,22 +99,20 @@ where
         timeline: begin.timeline,
         wall_at_zero_us: begin.wall_at_zero_us,
     };
-    let begun = context
-        .node
-        .begin(context, reserved, request, Some(relayed));
+    let begun = context.node.begin(reserved, request, Some(relayed));
     let mut publisher = match begun {
         Ok(publisher) => publisher,
         Err(refusal) => return refusal,
     };
     let _handed_on = context.node.handed_on(&publisher.stream().name, &from);
-    context.hub.counters().connected(Protocol::Relay);
+    context.core.hub.counters().connected(Protocol::Relay);
     let client = publisher.client().clone();
     let refusal = tokio::select! {
         refusal = stream.publish(context, &mut publisher) => refusal,
         code = client.wait_kicked() => code.into(),
         refusal = beat(context, writer) => refusal,
     };
-    if context.node.is_leaving(&from) && !context.shutdown.is_draining() {
+    if context.node.is_leaving(&from) && !context.core.shutdown.is_draining() {
         // That node drains, and its publisher is on the way to another: whoever comes takes over.
         let _ = timeout(HANDOVER, client.wait_kicked()).await;
     }
@@ -129,10 +127,10 @@ async fn beat<S: AsyncWrite + Unpin>(context: &Context, writer: &mut S) -> Refus
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = context.shutdown.draining() => return Code::Draining.into(),
+            () = context.core.shutdown.draining() => return Code::Draining.into(),
         }
         record.clear();
-        relay::put_beat(&mut record, context.hub.clock().wall_us());
+        relay::put_beat(&mut record, context.core.hub.clock().wall_us());
         let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
         match timeout(limit, writer.write_all(&record)).await {
             Ok(Ok(())) => {}
@@ -182,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite> Records<S> {
                 return Ok(record);
             }
             let read = self.read().await?;
-            context.hub.counters().received(Protocol::Relay, read);
+            context.core.hub.counters().received(Protocol::Relay, read);
         }
     }
 

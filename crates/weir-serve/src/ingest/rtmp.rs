@@ -100,12 +100,17 @@ impl Connection {
         self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
         loop {
             if !buffer.is_empty() {
-                let now_ms = u64::try_from(self.context.hub.clock().now_us() / 1000).unwrap_or(0);
+                let now_ms =
+                    u64::try_from(self.context.core.hub.clock().now_us() / 1000).unwrap_or(0);
                 let size = buffer.len() as u64;
                 let received = self.session.receive(now_ms, &buffer);
                 buffer.clear();
                 if self.publishing.is_some() {
-                    self.context.hub.counters().received(Protocol::Rtmp, size);
+                    self.context
+                        .core
+                        .hub
+                        .counters()
+                        .received(Protocol::Rtmp, size);
                 }
                 while let Some(event) = self.session.poll_event() {
                     if let Some(ended) = self.hear(event).await {
@@ -146,7 +151,7 @@ impl Connection {
                     () = tokio::time::sleep_until(self.setup_deadline) => {
                         return Some(Ended::Code(Code::TooSlow, "neither publish nor play in time".into()));
                     }
-                    () = self.context.shutdown.stopping() => {
+                    () = self.context.core.shutdown.stopping() => {
                         return Some(Ended::Code(Code::Draining, Code::Draining.entry().message.into()));
                     }
                 }
@@ -235,7 +240,7 @@ impl Connection {
             grant,
         };
         let publisher = self.context.publish(request).await?;
-        self.context.hub.counters().connected(Protocol::Rtmp);
+        self.context.core.hub.counters().connected(Protocol::Rtmp);
         Ok(Publishing {
             msid,
             publisher,
@@ -287,8 +292,8 @@ impl Connection {
             .admit(&self.asked(target, Action::Play))
             .await?;
         let want = Want::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = self.context.node.open(&self.context, &name, &want).await?;
-        let enhanced = self.context.config.load().assume_enhanced
+        let stream = self.context.node.open(&name, &want).await?;
+        let enhanced = self.context.core.config.load().assume_enhanced
             || target
                 .query
                 .iter()
@@ -296,8 +301,8 @@ impl Connection {
         if !enhanced {
             check_capabilities(&stream, &self.session.peer().capabilities)?;
         }
-        let now_us = self.context.hub.clock().now_us();
-        let client = self.context.hub.clients().enter(
+        let now_us = self.context.core.hub.clock().now_us();
+        let client = self.context.core.hub.clients().enter(
             Role::Viewer,
             Protocol::Rtmp,
             name,
@@ -328,6 +333,7 @@ impl Connection {
         (status, what): (&str, &str),
     ) -> Ended {
         self.context
+            .core
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
         let description = format!(
             "{}: {}. {}",
@@ -373,7 +379,7 @@ impl Connection {
 
     async fn close(&mut self, code: Code, detail: &str) {
         if code != Code::ClientStopped {
-            self.context.refused(
+            self.context.core.refused(
                 &Refusal::new(code, detail.to_owned()),
                 Protocol::Rtmp,
                 "an RTMP connection",
@@ -385,7 +391,7 @@ impl Connection {
             if code == Code::Moved {
                 // Its viewers here go on with what comes from the node that has it now.
                 let name = publishing.publisher.stream().name.clone();
-                self.context.node.carry_on(&self.context, &name).await;
+                self.context.node.carry_on(&name).await;
             }
             publishing.publisher.end(code);
             if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
@@ -418,8 +424,9 @@ impl Connection {
                     greeting,
                     inbound,
                 };
-                if let Err(refusal) = self.context.pool.add(stream, format, viewer) {
+                if let Err(refusal) = self.context.core.pool.add(stream, format, viewer) {
                     self.context
+                        .core
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                 }
             }
@@ -432,12 +439,13 @@ impl Connection {
                     greeting,
                     inbound: Inbound::Elsewhere,
                 };
-                if let Err(refusal) = self.context.pool.add(stream.clone(), format, viewer) {
+                if let Err(refusal) = self.context.core.pool.add(stream.clone(), format, viewer) {
                     self.context
+                        .core
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                     return;
                 }
-                let conn = Patient::new(*conn, self.context.pool.stall());
+                let conn = Patient::new(*conn, self.context.core.pool.stall());
                 relay(
                     conn,
                     self.session,
@@ -478,7 +486,7 @@ async fn relay<S>(
                 }
             }
             read = reader.read_buf(&mut buffer) => {
-                let now_ms = u64::try_from(context.hub.clock().now_us() / 1000).unwrap_or(0);
+                let now_ms = u64::try_from(context.core.hub.clock().now_us() / 1000).unwrap_or(0);
                 if !matches!(read, Ok(1..)) || session.receive(now_ms, &buffer).is_err() {
                     return;
                 }

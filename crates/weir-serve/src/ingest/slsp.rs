@@ -144,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if has_moved || refusal.code == Code::Moved {
                         // Its viewers here go on with what comes from there.
                         let name = live.publisher.stream().name.clone();
-                        self.context.node.carry_on(&self.context, &name).await;
+                        self.context.node.carry_on(&name).await;
                     }
                     live.end(refusal.code);
                 }
@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The first message, in time.
     async fn hello(&mut self) -> Result<Hello, Refusal> {
         let deadline = Instant::now() + Duration::from_millis(limits::HTTP_HEAD_MS);
-        let shutdown = self.context.shutdown.clone();
+        let shutdown = self.context.core.shutdown.clone();
         loop {
             let heard = tokio::select! {
                 heard = timeout_at(deadline, self.socket.hear()) => heard,
@@ -207,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.session.resume_at(live.bytes);
         let max_kbps = live.publisher.max_kbps();
         let (session, resume) = (live.publisher.client().id.to_string(), live.token().into());
-        let resume_us = self.context.hub.idle_timeout_us();
+        let resume_us = self.context.core.hub.idle_timeout_us();
         let ready = Ready {
             session,
             resume,
@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             ack_ms: slsp::ACK_MS,
             resume_ms: u32::try_from(resume_us / 1000).unwrap_or(u32::MAX),
             max_kbps,
-            keyframe_ms: self.context.config.load().slsp.keyframe_ms,
+            keyframe_ms: self.context.core.config.load().slsp.keyframe_ms,
             codecs: CODECS.map(str::to_owned).to_vec(),
         };
         let (stream, agent) = (&live.publisher.stream().name, &hello.agent);
@@ -228,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Publishes until something ends it. `slot` is empty afterwards if the session has moved.
     async fn publish(&mut self, slot: &mut Option<Box<Live>>) -> End {
-        let shutdown = self.context.shutdown.clone();
+        let shutdown = self.context.core.shutdown.clone();
         let mut draining = Box::pin(shutdown.draining());
         let mut ack = Box::pin(sleep_until(Instant::now()));
         let mut ack_due_ms = 0;
@@ -276,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Says what has arrived, if it is time; else when it will be.
     fn acknowledge(&mut self, live: &Live) -> Option<u64> {
-        let (now_ms, at_ms) = (self.now_ms(), self.context.hub.clock().wall_ms());
+        let (now_ms, at_ms) = (self.now_ms(), self.context.core.hub.clock().wall_ms());
         if let Some(ack) = self.session.poll_ack(now_ms, live.dts_ms(), at_ms) {
             self.socket.say(&ServerMessage::Ack(ack));
         }
@@ -289,6 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.session.media(data.len()).map_err(breach)?;
                 let received = data.len() as u64;
                 self.context
+                    .core
                     .hub
                     .counters()
                     .received(Protocol::Slsp, received);
@@ -317,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// All that has arrived, once more: nothing will come that says it.
     fn last_ack(&mut self, dts_ms: i64) {
-        let at_ms = self.context.hub.clock().wall_ms();
+        let at_ms = self.context.core.hub.clock().wall_ms();
         let ack = self.session.last_ack(dts_ms, at_ms);
         self.socket.say(&ServerMessage::Ack(ack));
     }
@@ -332,7 +333,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Tells the sender where to go on, if the operator has said where or another node takes it.
     fn redirect(&mut self, name: &StreamName) {
         self.redirected = true;
-        let config = self.context.config.load();
+        let config = self.context.core.config.load();
         let successor = match config.slsp.successor.as_str() {
             "" => self
                 .context
@@ -366,10 +367,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             ..Ready::default()
         }));
         let deadline = Instant::now() + Duration::from_millis(slsp::TEST_MS);
-        let shutdown = self.context.shutdown.clone();
+        let shutdown = self.context.core.shutdown.clone();
         while self.session.bytes() < slsp::TEST_BYTES {
             let now_ms = self.now_ms();
-            let at_ms = self.context.hub.clock().wall_ms();
+            let at_ms = self.context.core.hub.clock().wall_ms();
             if let Some(ack) = self.session.poll_ack(now_ms, -1, at_ms) {
                 self.socket.say(&ServerMessage::Ack(ack));
             }
@@ -408,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.context.hub.clock().now_us() / 1000).unwrap_or(0)
+        u64::try_from(self.context.core.hub.clock().now_us() / 1000).unwrap_or(0)
     }
 
     /// Says why, in words and by close code, and closes.
@@ -423,6 +424,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if code != Code::ClientStopped {
             let ip = self.opening.client.ip();
             self.context
+                .core
                 .refused(&refusal, Protocol::Slsp, "an SLSP publisher", ip);
         }
         self.socket.close(&refusal).await;
@@ -443,7 +445,7 @@ async fn admit(
         grant,
     };
     let publisher = context.publish(request).await?;
-    context.hub.counters().connected(Protocol::Slsp);
+    context.core.hub.counters().connected(Protocol::Slsp);
     let entry = context.slsp.enter(name)?;
     Ok(Box::new(Live::new(publisher, container, entry)))
 }
@@ -454,6 +456,7 @@ async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
     let stream = live.publisher.stream().name.clone();
     tracing::info!(%stream, code = Code::NetworkReset.number(), "SLSP waits for its sender to come back");
     context
+        .core
         .hub
         .counters()
         .code(Code::NetworkReset, Protocol::Slsp);
@@ -461,7 +464,9 @@ async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
         match live.wanted().await {
             Wanted::Kicked(code) => {
                 let ip = live.publisher.client().addr.ip();
-                context.refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
+                context
+                    .core
+                    .refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
                 return live.end(code);
             }
             Wanted::Claimed(next) => match next.send(live) {

@@ -16,7 +16,6 @@ use weir_link::node::NodeRequest;
 use super::Node;
 use super::ask::{self, HEAD_TIMEOUT};
 use super::publish::{Wish, is_of_the_node};
-use crate::context::Context;
 use crate::request;
 
 /// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
@@ -53,15 +52,10 @@ impl Node {
     ///
     /// # Errors
     /// The origin's refusal, or 5002 when none can be reached.
-    pub async fn admit(
-        &self,
-        context: &Context,
-        admission: &Admission<'_>,
-        via: &Via,
-    ) -> Result<Grant, Refusal> {
+    pub async fn admit(&self, admission: &Admission<'_>, via: &Via) -> Result<Grant, Refusal> {
         let target = target(admission, &via.and(&self.settings().me));
         let digest = mac_hex(&self.settings().secret, &target);
-        let now_us = context.hub.clock().now_us();
+        let now_us = self.core().hub.clock().now_us();
         if let Some((grant, until_us)) = self.0.admitted.0.lock().get(&digest)
             && now_us < *until_us
         {
@@ -74,8 +68,8 @@ impl Node {
             via: via.clone(),
         };
         let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
-        for url in self.origins_for(context, &wish, &[])? {
-            match self.admit_at(context, &url, &target).await {
+        for url in self.origins_for(&wish, &[])? {
+            match self.admit_at(&url, &target).await {
                 Ok(grant) => {
                     let mut admitted = self.0.admitted.0.lock();
                     if admitted.len() >= MAX_REMEMBERED {
@@ -91,7 +85,7 @@ impl Node {
         Err(last)
     }
 
-    async fn admit_at(&self, context: &Context, url: &str, target: &str) -> Result<Grant, Refusal> {
+    async fn admit_at(&self, url: &str, target: &str) -> Result<Grant, Refusal> {
         let request = NodeRequest {
             base: url,
             method: Method::GET,
@@ -99,7 +93,7 @@ impl Node {
             headers: HeaderMap::new(),
             head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(context, self, request).await?;
+        let answer = ask::ask(self, request).await?;
         if answer.status() != StatusCode::OK {
             return Err(ask::refusal_of(url, answer).await);
         }
@@ -178,24 +172,20 @@ impl Passed {
         }))
     }
 
-    /// What this node's gatekeeper says, or whom it asks in turn.
-    pub(crate) async fn admit(&self, context: &Context) -> Result<Admits, Refusal> {
-        let admission = Admission {
+    /// What the gatekeeper of this node is asked.
+    pub(crate) fn admission(&self) -> Admission<'_> {
+        Admission {
             action: self.action,
             name: &self.name,
             query: &self.query,
             ip: self.ip,
             protocol: self.protocol,
             is_cross_site: self.is_cross_site,
-        };
-        let grant = context.gate.admit(admission).await?;
-        if grant.ask_origin {
-            return Ok(context
-                .node
-                .admit(context, &admission, &self.via)
-                .await?
-                .into());
         }
-        Ok(grant.into())
+    }
+
+    /// Nodes that passed its token on.
+    pub(crate) const fn via(&self) -> &Via {
+        &self.via
     }
 }

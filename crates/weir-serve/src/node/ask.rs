@@ -9,7 +9,6 @@ use weir_link::http::{Answer, Body, BodyLimits, HttpClient};
 use weir_link::node::{NodeClient, NodeRequest};
 
 use super::Node;
-use crate::context::Context;
 
 pub(super) use weir_link::node::{refusal_in, refusal_of};
 
@@ -20,21 +19,18 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 5002 when the node cannot be reached or does not answer in time.
-pub(super) async fn ask(
-    context: &Context,
-    node: &Node,
-    request: NodeRequest<'_>,
-) -> Result<Answer, Refusal> {
-    client(context, node).send(request).await
+pub(super) async fn ask(node: &Node, request: NodeRequest<'_>) -> Result<Answer, Refusal> {
+    client(node).send(request).await
 }
 
 /// What asks other nodes in the name of this one; its kept connections are its own.
-pub(super) fn client(context: &Context, node: &Node) -> NodeClient {
+pub(super) fn client(node: &Node) -> NodeClient {
+    let core = node.core();
     let http = HttpClient::new(
         Dialer::to_nodes(),
-        context.hub.clock().clone(),
-        context.tasks.clone(),
-        context.shutdown.clone(),
+        core.hub.clock().clone(),
+        core.tasks.clone(),
+        core.shutdown.clone(),
     );
     let settings = node.settings();
     NodeClient::new(http, settings.me.as_str(), settings.secret.clone())

@@ -13,7 +13,6 @@ use weir_link::node::NodeRequest;
 
 use super::ask;
 use super::{Node, Want};
-use crate::context::Context;
 
 /// For all coworkers together: they are asked at once, and a viewer waits.
 const COWORKER_PATIENCE: Duration = Duration::from_millis(1500);
@@ -25,7 +24,6 @@ impl Node {
     /// the place, or 3002.
     pub(super) async fn elsewhere(
         &self,
-        context: &Context,
         name: &StreamName,
         key: &LeaseKey,
         want: &Want,
@@ -41,7 +39,7 @@ impl Node {
         if self.misses(key) {
             return not_live(name);
         }
-        match self.ask_coworkers(context, name).await {
+        match self.ask_coworkers(name).await {
             Some(origin) => match place_for(&origin, want) {
                 Some(url) => Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url),
                 None => not_live(name),
@@ -78,7 +76,6 @@ impl Node {
     /// 3002 when nobody has it, 5002 in a circle.
     pub(super) async fn upstreams(
         &self,
-        context: &Context,
         name: &StreamName,
         key: &LeaseKey,
         via: &Via,
@@ -102,7 +99,7 @@ impl Node {
             let kind = Kind::Origin;
             return Ok(vec![Hop { url, kind }]);
         }
-        let now_us = context.hub.clock().now_us();
+        let now_us = self.core().hub.clock().now_us();
         let routed = self.0.router.lock().route(key, owner.as_ref(), via, now_us);
         match routed {
             Ok(hops) => Ok(hops),
@@ -112,7 +109,7 @@ impl Node {
                 None => not_live(name),
             }),
             Err(_) => {
-                let origin = self.ask_coworkers(context, name).await;
+                let origin = self.ask_coworkers(name).await;
                 let url = origin.map(|origin| format!("rtmp://{}:{}", origin.ip, origin.port));
                 let kind = Kind::Origin;
                 let hop = url.map(|url| Hop { url, kind });
@@ -131,11 +128,11 @@ impl Node {
     }
 
     /// Asks all coworkers at once; the first that has the stream counts.
-    async fn ask_coworkers(&self, context: &Context, name: &StreamName) -> Option<Origin> {
+    async fn ask_coworkers(&self, name: &StreamName) -> Option<Origin> {
         let settings = self.settings();
         let coworkers = coworker::others(&settings.coworkers, &settings.own);
         let answers = coworkers.iter().map(|coworker| async move {
-            let answer = self.ask_coworker(context, name, coworker).await;
+            let answer = self.ask_coworker(name, coworker).await;
             answer.inspect_err(|refused| {
                 tracing::warn!(%coworker, "a coworker did not answer: {}", refused.detail);
             })
@@ -149,7 +146,6 @@ impl Node {
 
     async fn ask_coworker(
         &self,
-        context: &Context,
         name: &StreamName,
         coworker: &str,
     ) -> Result<Option<Origin>, Refusal> {
@@ -168,7 +164,7 @@ impl Node {
             headers: HeaderMap::new(),
             head_timeout: COWORKER_PATIENCE,
         };
-        let answer = ask::ask(context, self, request).await?;
+        let answer = ask::ask(self, request).await?;
         let status = answer.status();
         let body = match status {
             StatusCode::OK => ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?,

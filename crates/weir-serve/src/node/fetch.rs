@@ -16,7 +16,6 @@ use super::ask;
 use super::elsewhere::{not_live, owner_in};
 use super::publish::is_of_the_node;
 use super::{Node, link};
-use crate::context::Context;
 
 /// Upstreams tried for one object.
 const MAX_TRIES: usize = 3;
@@ -67,17 +66,16 @@ impl Fetcher {
     /// `rtmp://` location when the stream is on a server that has no such objects.
     pub(crate) async fn fetch(
         &self,
-        context: &Context,
+        node: &Node,
         question: &Question<'_>,
     ) -> Result<Fetched, Refusal> {
-        let node = &context.node;
         let key = LeaseKey::of(question.name)?;
-        let hops = node.sources(context, question, &key).await?;
+        let hops = node.sources(question, &key).await?;
         let (mut broken, mut said) = (None, None);
         for hop in hops.into_iter().take(MAX_TRIES) {
             let moved = node.moved_from(&key, &hop);
             let followed = tokio::select! {
-                followed = self.follow(context, question, &hop.url) => followed,
+                followed = self.follow(node, question, &hop.url) => followed,
                 () = moved => Err(has_moved_on(&hop.url)),
             };
             match followed {
@@ -86,7 +84,7 @@ impl Fetcher {
                     return Ok(fetched);
                 }
                 Err(refused) if is_of_the_node(refused.code) => {
-                    let now_us = context.hub.clock().now_us();
+                    let now_us = node.core().hub.clock().now_us();
                     node.0.router.lock().failed(&hop.url, now_us);
                     tracing::info!(stream = %question.name, upstream = %hop.url, code = refused.code.number(), "an upstream does not deliver: {}", refused.detail);
                     broken = Some(refused);
@@ -101,7 +99,7 @@ impl Fetcher {
     /// From one upstream, and where that sends us.
     async fn follow(
         &self,
-        context: &Context,
+        node: &Node,
         question: &Question<'_>,
         url: &str,
     ) -> Result<Fetched, Refusal> {
@@ -111,11 +109,11 @@ impl Fetcher {
                 let words = "the stream is on a server that speaks RTMP alone";
                 return Err(Refusal::new(Code::Moved, words).at(base));
             }
-            if context.node.is_own(&base) {
+            if node.is_own(&base) {
                 let words = "the way to the stream leads back to this node";
                 return Err(Refusal::new(Code::OriginUnreachable, words));
             }
-            let answer = self.ask(context, question, &base).await?;
+            let answer = self.ask(node, question, &base).await?;
             if answer.status == StatusCode::OK {
                 let WholeAnswer { headers, body, .. } = answer;
                 return Ok(Fetched {
@@ -138,14 +136,14 @@ impl Fetcher {
 
     async fn ask(
         &self,
-        context: &Context,
+        node: &Node,
         question: &Question<'_>,
         base: &str,
     ) -> Result<WholeAnswer, Refusal> {
         let request = NodeRequest {
             base,
             method: Method::GET,
-            target: &target(&context.node, question),
+            target: &target(node, question),
             headers: HeaderMap::new(),
             head_timeout: question.patience,
         };
@@ -153,9 +151,7 @@ impl Fetcher {
             max_bytes: MAX_OBJECT_BYTES,
             piece_timeout: link::SILENCE,
         };
-        let client = self
-            .client
-            .get_or_init(|| ask::client(context, &context.node));
+        let client = self.client.get_or_init(|| ask::client(node));
         client.fetch(request, limits).await
     }
 
@@ -184,12 +180,7 @@ impl Node {
 
     /// Whom to ask. A hint saves asking around in clusters without a registry; the registry's word
     /// and a configured parent go before it.
-    async fn sources(
-        &self,
-        context: &Context,
-        question: &Question<'_>,
-        key: &LeaseKey,
-    ) -> Result<Vec<Hop>, Refusal> {
+    async fn sources(&self, question: &Question<'_>, key: &LeaseKey) -> Result<Vec<Hop>, Refusal> {
         let settings = self.settings();
         let is_hinted = settings.route.parents.is_empty() && self.owner_url(key).is_none();
         match &question.hint {
@@ -197,10 +188,7 @@ impl Node {
                 url: hint.clone(),
                 kind: Kind::Origin,
             }]),
-            _ => {
-                self.upstreams(context, question.name, key, question.via)
-                    .await
-            }
+            _ => self.upstreams(question.name, key, question.via).await,
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
         headers: HeaderMap::new(),
         head_timeout: HEAD_TIMEOUT,
     };
-    let answer = match ask::ask(&pull.context, &pull.node, request).await {
+    let answer = match ask::ask(&pull.node, request).await {
         Ok(answer) => answer,
         Err(refusal) => return Ended::Broken(refusal),
     };

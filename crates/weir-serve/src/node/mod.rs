@@ -23,17 +23,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use weir_base::{Code, Refusal, StreamName, Tasks};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::lease::Event;
 use weir_cluster::route::{self, Router, Via};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
 use weir_cluster::{LeaseKey, Name, Role, Roles};
-use weir_hub::{Clients, Protocol};
+use weir_hub::Protocol;
 use weir_link::proof;
 
 use claim::Claims;
 use pull::Pulls;
+
+use crate::core::Core;
 
 pub use publish::Reserved;
 
@@ -63,6 +65,7 @@ pub struct Settings {
 pub struct Node(Arc<Inner>);
 
 struct Inner {
+    core: Core,
     settings: Settings,
     cluster: Cluster,
     store: Arc<dyn Store>,
@@ -101,17 +104,19 @@ impl Want {
 impl Node {
     /// A node of `cluster`; `events` is what happens to its leases.
     pub fn start(
+        core: Core,
         settings: Settings,
         cluster: Cluster,
         store: Arc<dyn Store>,
         events: mpsc::Receiver<Event>,
-        clients: Clients,
-        tasks: &Tasks,
     ) -> Self {
         let claims = Claims::new(cluster.clone());
-        tasks.spawn("leases", claims.clone().hear(events, clients));
+        let clients = core.hub.clients().clone();
+        core.tasks
+            .spawn("leases", claims.clone().hear(events, clients));
         let router = Router::new(settings.me.clone(), settings.route.clone());
         Self(Arc::new(Inner {
+            core,
             settings,
             cluster,
             store,
@@ -122,6 +127,11 @@ impl Node {
             handed_on: Mutex::default(),
             placements: std::sync::atomic::AtomicU64::new(0),
         }))
+    }
+
+    /// What it shares with the rest of the server.
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
     }
 
     /// How it behaves.

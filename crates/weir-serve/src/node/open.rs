@@ -9,7 +9,6 @@ use weir_cluster::place::Purpose;
 use weir_hub::Stream;
 
 use super::{Node, Want};
-use crate::context::Context;
 
 /// How often somebody who waits for a stream has the others looked at again. A publisher here wakes
 /// him at once.
@@ -21,20 +20,15 @@ impl Node {
     /// # Errors
     /// 3002 when it is live nowhere, 5004 with the place where this node does not pull, 5002 when who
     /// has it cannot be reached or the wish goes in a circle.
-    pub async fn open(
-        &self,
-        context: &Context,
-        name: &StreamName,
-        want: &Want,
-    ) -> Result<Arc<Stream>, Refusal> {
+    pub async fn open(&self, name: &StreamName, want: &Want) -> Result<Arc<Stream>, Refusal> {
         if self.0.settings.is_alone {
-            return context.hub.wait_live(name, want.wait).await;
+            return self.core().hub.wait_live(name, want.wait).await;
         }
-        let clock = context.hub.clock();
+        let clock = self.core().hub.clock();
         let wait_us = i64::try_from(want.wait.as_micros()).unwrap_or(i64::MAX);
         let deadline_us = clock.now_us().saturating_add(wait_us);
         loop {
-            let refused = match self.seek(context, name, want).await {
+            let refused = match self.seek(name, want).await {
                 Err(refused) if refused.code == Code::NotLive => refused,
                 outcome => return outcome,
             };
@@ -43,7 +37,7 @@ impl Node {
             if left.is_zero() {
                 return Err(refused);
             }
-            let waited = context.hub.wait_live(name, left.min(LOOK_AGAIN)).await;
+            let waited = self.core().hub.wait_live(name, left.min(LOOK_AGAIN)).await;
             match waited {
                 Err(refused) if refused.code == Code::NotLive => {}
                 outcome => return outcome,
@@ -51,22 +45,17 @@ impl Node {
         }
     }
 
-    async fn seek(
-        &self,
-        context: &Context,
-        name: &StreamName,
-        want: &Want,
-    ) -> Result<Arc<Stream>, Refusal> {
-        if let Ok(stream) = context.hub.find_live(name) {
+    async fn seek(&self, name: &StreamName, want: &Want) -> Result<Arc<Stream>, Refusal> {
+        if let Ok(stream) = self.core().hub.find_live(name) {
             return Ok(stream);
         }
         let key = LeaseKey::of(name)?;
         if !self.is_origin() && !self.is_edge() {
             Err(self.elsewhere_to(name, Purpose::Play, want.protocol))
         } else if self.is_edge() {
-            self.pull(context, name, &key, &want.via).await
+            self.pull(name, &key, &want.via).await
         } else {
-            Err(self.elsewhere(context, name, &key, want).await)
+            Err(self.elsewhere(name, &key, want).await)
         }
     }
 }

@@ -14,7 +14,6 @@ use super::Node;
 use super::claim::Share;
 use super::leave::Wanted;
 use super::push::{Link, Pushing};
-use crate::context::Context;
 
 /// Origins tried for one publish.
 const MAX_TRIES: usize = 3;
@@ -52,7 +51,6 @@ impl Node {
     /// 3004 when the name is live, here or elsewhere; 5002 when no origin can be reached.
     pub async fn reserve(
         &self,
-        context: &Context,
         name: &StreamName,
         grant: &Grant,
         (protocol, via): (Protocol, &Via),
@@ -60,7 +58,7 @@ impl Node {
     ) -> Result<Reserved, Refusal> {
         let key = LeaseKey::of(name)?;
         let takes_over = grant.takeover || self.incumbent_gives_way(&key, via);
-        self.check_here(context, name, takes_over)?;
+        self.check_here(name, takes_over)?;
         let wish = Wish {
             key,
             name: name.clone(),
@@ -72,12 +70,12 @@ impl Node {
         }
         if self.is_origin() {
             let over = over.max(self.epoch_to_take(&wish));
-            let since_ms = context.hub.clock().wall_ms();
+            let since_ms = self.core().hub.clock().wall_ms();
             let share = self.0.claims.take(&wish.key, over, since_ms).await?;
             let way = Way::Here(share);
             return Ok(Reserved { way, takes_over });
         }
-        let link = self.connect_up(context, &wish, over, &[]).await?;
+        let link = self.connect_up(&wish, over, &[]).await?;
         let way = Way::There(Box::new(link));
         Ok(Reserved { way, takes_over })
     }
@@ -88,26 +86,24 @@ impl Node {
     /// As [`weir_hub::Hub::publish`].
     pub fn begin(
         &self,
-        context: &Context,
         reserved: Reserved,
         mut request: PublishRequest,
         relayed: Option<RelayBegin>,
     ) -> Result<Publisher, Refusal> {
         request.grant.takeover |= reserved.takes_over;
         let mut publisher = match relayed {
-            Some(begin) => context.hub.relay(request, begin)?,
-            None => context.hub.publish(request)?,
+            Some(begin) => self.core().hub.relay(request, begin)?,
+            None => self.core().hub.publish(request)?,
         };
         match reserved.way {
             Way::Here(share) => publisher.guard(Box::new(share)),
             Way::There(link) => {
                 let pushing = Pushing {
-                    context: context.clone(),
                     node: self.clone(),
                     stream: publisher.stream().clone(),
                     client: publisher.client().clone(),
                 };
-                context.tasks.spawn("push", pushing.run(*link));
+                self.core().tasks.spawn("push", pushing.run(*link));
             }
         }
         Ok(publisher)
@@ -129,13 +125,8 @@ impl Node {
     }
 
     /// Whether the name is live here already; what is merely pulled gives way.
-    fn check_here(
-        &self,
-        context: &Context,
-        name: &StreamName,
-        takeover: bool,
-    ) -> Result<(), Refusal> {
-        let Ok(stream) = context.hub.find_live(name) else {
+    fn check_here(&self, name: &StreamName, takeover: bool) -> Result<(), Refusal> {
+        let Ok(stream) = self.core().hub.find_live(name) else {
             return Ok(());
         };
         let publisher = stream.publisher();
@@ -163,7 +154,6 @@ impl Node {
     /// A connection to an origin (or the node above) that takes the stream.
     pub(super) async fn connect_up(
         &self,
-        context: &Context,
         wish: &Wish,
         over: u64,
         except: &[String],
@@ -173,21 +163,17 @@ impl Node {
             if round > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            for url in self
-                .origins_for(context, wish, except)?
-                .iter()
-                .take(MAX_TRIES)
-            {
+            for url in self.origins_for(wish, except)?.iter().take(MAX_TRIES) {
                 if self.is_own(url) {
                     continue;
                 }
-                match Link::open(context, self, wish, over, url).await {
+                match Link::open(self, wish, over, url).await {
                     Ok(link) => {
                         self.0.router.lock().succeeded(url);
                         return Ok(link);
                     }
                     Err(refused) if is_of_the_node(refused.code) => {
-                        let now_us = context.hub.clock().now_us();
+                        let now_us = self.core().hub.clock().now_us();
                         self.0.router.lock().failed(url, now_us);
                         tracing::warn!(stream = %wish.name, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
                         last = refused;
@@ -203,11 +189,10 @@ impl Node {
     /// whom placement chooses.
     pub(super) fn origins_for(
         &self,
-        context: &Context,
         wish: &Wish,
         except: &[String],
     ) -> Result<Vec<String>, Refusal> {
-        let now_us = context.hub.clock().now_us();
+        let now_us = self.core().hub.clock().now_us();
         let owner = self
             .0
             .cluster

@@ -18,7 +18,6 @@ use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 use super::elsewhere::not_live;
 use super::publish::is_of_the_node;
 use super::{NOWHERE, Node, link, rtmp_url, srs};
-use crate::context::Context;
 
 /// Streams pulled at once: as many as the hub holds.
 const MAX_PULLS: usize = weir_base::limits::STREAMS;
@@ -78,12 +77,11 @@ impl Node {
     /// The stream, pulled by the one pull that there is for it.
     pub(super) async fn pull(
         &self,
-        context: &Context,
         name: &StreamName,
         key: &LeaseKey,
         via: &Via,
     ) -> Result<Arc<Stream>, Refusal> {
-        let mut state = match self.join_pull(context, name, key, (via, false)) {
+        let mut state = match self.join_pull(name, key, (via, false)) {
             Some(state) => state?,
             None => return Err(not_live(name)),
         };
@@ -99,7 +97,7 @@ impl Node {
 
     /// A publisher of this node has gone on to another: the viewers here go on with what comes from
     /// there. True once it comes; until then the publisher must stay, or they are told of an end.
-    pub async fn carry_on(&self, context: &Context, name: &StreamName) -> bool {
+    pub async fn carry_on(&self, name: &StreamName) -> bool {
         let Ok(key) = LeaseKey::of(name) else {
             return false;
         };
@@ -109,7 +107,7 @@ impl Node {
         let via = Via::default();
         let carried = async {
             loop {
-                if let Some(Ok(mut state)) = self.join_pull(context, name, &key, (&via, true)) {
+                if let Some(Ok(mut state)) = self.join_pull(name, &key, (&via, true)) {
                     let decided = state.wait_for(|state| !matches!(state, State::Seeking));
                     if matches!(decided.await.as_deref(), Ok(State::Live(_))) {
                         return;
@@ -125,7 +123,6 @@ impl Node {
     /// The running pull, or a new one, which `takes_over` from a publisher here; `None` where the stream was nowhere a moment ago.
     fn join_pull(
         &self,
-        context: &Context,
         name: &StreamName,
         key: &LeaseKey,
         (via, takes_over): (&Via, bool),
@@ -149,7 +146,6 @@ impl Node {
         let (tell, state) = watch::channel(State::Seeking);
         running.insert(key.clone(), state.clone());
         let pull = Pull {
-            context: context.clone(),
             node: self.clone(),
             name: name.clone(),
             key: key.clone(),
@@ -158,7 +154,7 @@ impl Node {
             publisher: None,
             takes_over,
         };
-        context.tasks.spawn("pull", pull.run());
+        self.core().tasks.spawn("pull", pull.run());
         Some(Ok(state))
     }
 
@@ -191,7 +187,6 @@ impl Node {
 
 /// One pull at work.
 pub(super) struct Pull {
-    pub(super) context: Context,
     pub(super) node: Node,
     pub(super) name: StreamName,
     key: LeaseKey,
@@ -204,7 +199,7 @@ pub(super) struct Pull {
 
 impl Pull {
     async fn run(mut self) {
-        let shutdown = self.context.shutdown.clone();
+        let shutdown = self.node.core().shutdown.clone();
         let ended = tokio::select! {
             ended = self.supply() => ended,
             () = shutdown.stopping() => Ended::Kicked(Code::Draining),
@@ -255,10 +250,8 @@ impl Pull {
 
     /// All upstreams that there are now, once.
     async fn round(&mut self) -> Ended {
-        let Self { context, node, .. } = self;
-        let hops = node
-            .upstreams(context, &self.name, &self.key, &self.via)
-            .await;
+        let Self { node, .. } = self;
+        let hops = node.upstreams(&self.name, &self.key, &self.via).await;
         let hops = match hops {
             Ok(hops) => hops,
             Err(refused) => return Ended::Refused(refused),
@@ -266,7 +259,7 @@ impl Pull {
         let mut last = Ended::Refused(not_live(&self.name));
         for hop in hops.into_iter().take(MAX_TRIES) {
             last = self.follow(&hop).await;
-            let now_us = self.context.hub.clock().now_us();
+            let now_us = self.node.core().hub.clock().now_us();
             let mut router = self.node.0.router.lock();
             match &last {
                 Ended::Broken(refusal) => {
@@ -317,10 +310,10 @@ impl Pull {
     /// From a server that is not weir: its times get their place on the clock here.
     async fn follow_rtmp(&mut self, base: &str) -> Ended {
         let url = rtmp_url(base, &self.name);
-        let (context, name, key) = (self.context.clone(), self.name.clone(), self.key.clone());
+        let (name, key) = (self.name.clone(), self.key.clone());
         let (node, linger) = (self.node.clone(), self.node.settings().linger);
         let tell = self.tell.clone();
-        let hub = context.hub.clone();
+        let hub = self.node.core().hub.clone();
         let began = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let has_begun = began.clone();
         let begin_key = name.clone();
@@ -334,8 +327,8 @@ impl Pull {
             Ok(publisher)
         };
         let own = &self.node.settings().own;
-        let idle = unwatched(&context.hub, &name, linger);
-        let ended = srs::pull(&context, &url, own, begin, idle).await;
+        let idle = unwatched(&self.node.core().hub, &name, linger);
+        let ended = srs::pull(&self.node.core().hub, &url, own, begin, idle).await;
         if has_begun.load(std::sync::atomic::Ordering::Relaxed) {
             // The publisher went with it, so this pull is over: viewers may start another.
             self.node
@@ -359,7 +352,7 @@ impl Pull {
     pub(super) fn begin(&mut self, begin: RelayBegin) -> Result<(), Refusal> {
         let mut request = request(self.name.clone());
         request.grant.takeover = self.takes_over;
-        let publisher = self.context.hub.relay(request, begin)?;
+        let publisher = self.node.core().hub.relay(request, begin)?;
         let stream = publisher.stream().clone();
         let is_first = self.publisher.replace(publisher).is_none();
         if is_first {
@@ -374,7 +367,11 @@ impl Pull {
 
     /// Resolves when nobody has watched for the linger time.
     pub(super) fn unwatched(&self) -> impl Future<Output = ()> + Send + 'static {
-        unwatched(&self.context.hub, &self.name, self.node.settings().linger)
+        unwatched(
+            &self.node.core().hub,
+            &self.name,
+            self.node.settings().linger,
+        )
     }
 }
 

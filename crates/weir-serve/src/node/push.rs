@@ -18,7 +18,6 @@ use super::ask::{self, HEAD_TIMEOUT};
 use super::link::{SILENCE, breach};
 use super::publish::{Wish, is_of_the_node};
 use super::{NOWHERE, Node, rtmp_url, srs};
-use crate::context::Context;
 use crate::deliver::{Format, Framing, Inbound, NewViewer, Sink};
 
 /// Between two tries to find another origin, while the publisher is live all the time.
@@ -49,7 +48,6 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// Asks the node at `url` to take the stream.
     pub(super) async fn open(
-        context: &Context,
         node: &Node,
         wish: &Wish,
         over: u64,
@@ -86,7 +84,7 @@ impl Link {
             headers,
             head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(context, node, request).await?;
+        let answer = ask::ask(node, request).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ask::refusal_of(url, answer).await);
         }
@@ -108,7 +106,6 @@ enum Ended {
 
 /// One stream on its way up, for as long as its publisher is there.
 pub(super) struct Pushing {
-    pub(super) context: Context,
     pub(super) node: Node,
     pub(super) stream: Arc<Stream>,
     pub(super) client: Arc<Client>,
@@ -116,7 +113,7 @@ pub(super) struct Pushing {
 
 impl Pushing {
     pub(super) async fn run(self, link: Link) {
-        let shutdown = self.context.shutdown.clone();
+        let shutdown = self.node.core().shutdown.clone();
         let cluster = self.node.cluster().clone();
         let key = link.wish.key.clone();
         // Viewers near the publisher's edge need no second way for what is there already.
@@ -142,7 +139,7 @@ impl Pushing {
                 }
                 Ended::Broken(why) => {
                     tracing::warn!(stream = %wish.name, origin = %url, "the origin broke: {why}; looking for another");
-                    let now_us = self.context.hub.clock().now_us();
+                    let now_us = self.node.core().hub.clock().now_us();
                     self.node.0.router.lock().failed(&url, now_us);
                 }
             }
@@ -162,11 +159,7 @@ impl Pushing {
                 owner.map_or(0, |owner| owner.epoch)
             });
             let except = [broken.to_owned()];
-            match self
-                .node
-                .connect_up(&self.context, wish, over, &except)
-                .await
-            {
+            match self.node.connect_up(wish, over, &except).await {
                 Ok(link) => return Some(link),
                 Err(refused) if is_of_the_node(refused.code) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -204,7 +197,16 @@ impl Pushing {
             }
         };
         let own = &self.node.settings().own;
-        match srs::push(&self.context, &url, own, self.stream.clone(), started, stop).await {
+        match srs::push(
+            &self.node.core().hub,
+            &url,
+            own,
+            self.stream.clone(),
+            started,
+            stop,
+        )
+        .await
+        {
             Ok(()) => Ended::Over,
             Err(refusal) if is_of_the_node(refusal.code) || refusal.code == Code::Moved => {
                 Ended::Broken(refusal.detail.into())
@@ -216,7 +218,7 @@ impl Pushing {
     /// The delivery loops make the bytes, as for any viewer; here they go into the connection, and
     /// what the origin says is heard.
     async fn feed_weir(&self, io: TokioIo<Upgraded>) -> Ended {
-        let hub = &self.context.hub;
+        let hub = &self.node.core().hub;
         let now_us = hub.clock().now_us();
         let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
         let client = hub.clients().enter(
@@ -239,7 +241,8 @@ impl Pushing {
         let format = Format::Relay {
             framing: Framing::Raw,
         };
-        if let Err(refusal) = self.context.pool.add(self.stream.clone(), format, viewer) {
+        let pool = &self.node.core().pool;
+        if let Err(refusal) = pool.add(self.stream.clone(), format, viewer) {
             return Ended::Refused(refusal.code, refusal.detail.into());
         }
         let (reader, writer) = tokio::io::split(io);

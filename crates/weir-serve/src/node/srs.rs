@@ -19,7 +19,6 @@ use weir_proto::rtmp::RtmpUrl;
 use self::link::Link;
 use self::pull::Incoming;
 use self::push::Outgoing;
-use crate::context::Context;
 
 /// From the connection to the server's yes. A node nearby answers within milliseconds; viewers wait.
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
@@ -39,14 +38,14 @@ const MAX_WORDS_BYTES: usize = 256;
 /// 5002 when the server cannot be reached or went away without a word, 3002 when it lacks the stream
 /// or is silent, 5004 when it sent us elsewhere in the middle, the publisher's code when that was
 /// kicked, `begin`'s refusal, otherwise what the server said.
-pub(crate) async fn pull(
-    context: &Context,
+pub(super) async fn pull(
+    hub: &Hub,
     url: &str,
     own: &[String],
     begin: impl FnOnce() -> Result<Publisher, Refusal>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
-    pull_into(&context.hub, Route::new(url, own), begin, stop).await
+    pull_into(hub, Route::new(url, own), begin, stop).await
 }
 
 /// Publishes `stream` of our hub to `url`, from its last keyframe on, until it ends or `stop`;
@@ -55,15 +54,15 @@ pub(crate) async fn pull(
 /// # Errors
 /// 5002 when the server cannot be reached, went away or takes nothing any more, 5004 when it sent us
 /// elsewhere in the middle, otherwise what it said.
-pub(crate) async fn push(
-    context: &Context,
+pub(super) async fn push(
+    hub: &Hub,
     url: &str,
     own: &[String],
     stream: Arc<Stream>,
     started: oneshot::Sender<()>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
-    push_from(&context.hub, Route::new(url, own), stream, started, stop).await
+    push_from(hub, Route::new(url, own), stream, started, stop).await
 }
 
 async fn pull_into(

@@ -178,9 +178,12 @@ fn viewers_are_counted_where_they_are() {
         assert_eq!(request.header("User-Agent", agent).send().status, 200);
     }
     assert_eq!(edge.context.stations.edge().viewers(), 2);
-    let stream = origin.context.hub.find(&film.name).unwrap();
+    let stream = origin.context.core.hub.find(&film.name).unwrap();
     assert_eq!(stream.viewers(Protocol::Hls), 0);
-    assert!(edge.context.hub.find(&film.name).is_none(), "it was pulled");
+    assert!(
+        edge.context.core.hub.find(&film.name).is_none(),
+        "it was pulled"
+    );
 }
 
 #[test]
@@ -331,7 +334,7 @@ fn a_draining_edge_sends_players_on_and_still_has_pieces() {
     let text = get(&going.at("/live/x/hls.m3u8")).text();
     let segment = format!("/live/x/{}", names(&text, ".m4s").remove(0));
     going.context.node.drain();
-    going.context.shutdown.drain();
+    going.context.core.shutdown.drain();
     let told = until("the other edge is known", 5, || {
         let told = get(&going.at("/live/x/hls.m3u8?wait=1"));
         (told.status == 302).then_some(told)

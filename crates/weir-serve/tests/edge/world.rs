@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tower::util::BoxCloneSyncService;
-use weir_base::{Clock, Code, Refusal, Shutdown, StreamName, Tasks};
+use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Address, Capacity, Load, Protocol as Speaks, Scope};
 use weir_cluster::run::Cluster;
@@ -18,12 +18,11 @@ use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, TrackKind};
 use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
-use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::ApiService;
 use weir_serve::ingest::slsp::Sessions;
 use weir_serve::node::Settings;
-use weir_serve::{Context, Parts, Server};
+use weir_serve::{Context, Core, Parts, Server};
 use weir_testkit::synthetic;
 use weir_testkit::wait::until;
 
@@ -101,7 +100,6 @@ impl World {
         let config = config(port);
         let server = Server::bind(&config).unwrap();
         let [_, _, http, _] = server.addresses();
-        let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let hub = Hub::new(
             weir_hub::Config {
                 idle_timeout_us: 60_000_000,
@@ -118,19 +116,15 @@ impl World {
             wire_bytes: 16 << 20,
             loops: 1,
         };
-        let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
+        let core = Core::start(hub, delivery, config).unwrap();
         let url = format!("http://{}", http[0]);
-        let node = self.member(id, role, http[0], parents, (&hub, &tasks, &shutdown));
+        let node = self.member(id, role, http[0], parents, &core);
         let context = Context::new(Parts {
             node,
             slsp: Sessions::default(),
-            hub,
+            core,
             gate: Arc::new(SignedOrNot),
-            pool,
             stations: Stations::default(),
-            tasks,
-            shutdown,
-            config: arc_swap::ArcSwap::from_pointee(config),
         });
         server.run(&context, &nothing_here());
         Node {
@@ -146,7 +140,7 @@ impl World {
         role: Role,
         http: SocketAddr,
         parents: &[&str],
-        (hub, tasks, shutdown): (&Hub, &Tasks, &Shutdown),
+        core: &Core,
     ) -> weir_serve::node::Node {
         let me = Name::new(id).unwrap();
         let address = |scope| Address {
@@ -182,12 +176,12 @@ impl World {
             own: vec![http.to_string()],
         };
         let member = Member::new(member::Config::default(), record, self.clock.now_us()).unwrap();
-        let stopping = shutdown.clone();
+        let stopping = core.shutdown.clone();
         let stop = async move { stopping.stopping().await };
         let (store, bus, clock) = (self.store.clone(), self.bus.clone(), self.clock.clone());
-        let (cluster, events) = Cluster::start(member, store.clone(), bus, clock, tasks, stop);
-        let clients = hub.clients().clone();
-        weir_serve::node::Node::start(settings, cluster, store, events, clients, tasks)
+        let (cluster, events) =
+            Cluster::start(member, store.clone(), bus, clock, &core.tasks, stop);
+        weir_serve::node::Node::start(core.clone(), settings, cluster, store, events)
     }
 }
 
@@ -219,13 +213,13 @@ impl Node {
 
     /// Bytes sent under this protocol.
     pub(crate) fn sent(&self, protocol: Protocol) -> u64 {
-        let mut all = self.context.hub.counters().protocols();
+        let mut all = self.context.core.hub.counters().protocols();
         let found = all.find(|(p, ..)| *p == protocol);
         found.map_or(0, |(_, _, sent, _)| sent)
     }
 
     pub(crate) fn stop(&self) {
-        self.context.shutdown.stop();
+        self.context.core.shutdown.stop();
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tower::util::BoxCloneSyncService;
-use weir_base::{Clock, Code, Shutdown, Tasks};
+use weir_base::{Clock, Code};
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Capacity, Load};
 use weir_cluster::run::Cluster;
@@ -15,12 +15,11 @@ use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol};
 use weir_serve::config::SlspConfig;
-use weir_serve::deliver::Pool;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::ApiService;
 use weir_serve::ingest::slsp::Sessions;
 use weir_serve::node::{Node, Settings};
-use weir_serve::{Context, Parts, Server};
+use weir_serve::{Context, Core, Parts, Server};
 
 use crate::clients::{Publisher, Watcher};
 
@@ -38,8 +37,8 @@ impl Gatekeeper for AllIn {
 }
 
 /// A cluster of one.
-fn alone(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Node {
-    let clock = hub.clock();
+fn alone(core: &Core) -> Node {
+    let clock = core.hub.clock();
     let me = Name::new("house").unwrap();
     let record = NodeRecord {
         id: me.clone(),
@@ -67,17 +66,11 @@ fn alone(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Node {
     let member = Member::new(member::Config::default(), record, clock.now_us()).unwrap();
     let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
     let bus = Arc::new(LocalBus::default());
-    let stopping = shutdown.clone();
+    let stopping = core.shutdown.clone();
     let stop = async move { stopping.stopping().await };
-    let (cluster, events) = Cluster::start(member, store.clone(), bus, clock.clone(), tasks, stop);
-    Node::start(
-        settings,
-        cluster,
-        store,
-        events,
-        hub.clients().clone(),
-        tasks,
-    )
+    let (cluster, events) =
+        Cluster::start(member, store.clone(), bus, clock.clone(), &core.tasks, stop);
+    Node::start(core.clone(), settings, cluster, store, events)
 }
 
 /// What tests want different.
@@ -116,7 +109,6 @@ impl House {
         let config = config();
         let server = Server::bind(&config).unwrap();
         let [rtmp, _, http, _] = server.addresses();
-        let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let hub = Hub::new(
             weir_hub::hub::Config {
                 idle_timeout_us: options.idle_timeout_ms * 1000,
@@ -134,18 +126,14 @@ impl House {
             // One loop: whoever holds it up holds up everybody.
             loops: 1,
         };
-        let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
-        let node = alone(&hub, &tasks, &shutdown);
+        let core = Core::start(hub, delivery, config).unwrap();
+        let node = alone(&core);
         let context = Context::new(Parts {
             node,
             slsp: Sessions::default(),
-            hub,
+            core,
             gate: Arc::new(AllIn),
-            pool,
             stations: Stations::default(),
-            tasks,
-            shutdown,
-            config: arc_swap::ArcSwap::from_pointee(config),
         });
         server.run(&context, &nothing_here());
         drop(_in_runtime);
@@ -174,14 +162,14 @@ impl House {
     pub(crate) fn wait_live(&self, stream: &str) {
         let name = weir_base::StreamName::new("", "live", stream).unwrap();
         until("the stream is live", 5, || {
-            let stream = self.context.hub.find_live(&name).ok()?;
+            let stream = self.context.core.hub.find_live(&name).ok()?;
             stream.ring.newest_join()
         });
     }
 
     /// How often this code was counted.
     pub(crate) fn count(&self, code: Code, protocol: Protocol) -> u64 {
-        let codes = self.context.hub.counters().codes();
+        let codes = self.context.core.hub.counters().codes();
         codes
             .filter(|(c, p, _)| (*c, *p) == (code, protocol))
             .map(|(_, _, count)| count)
@@ -192,7 +180,7 @@ impl House {
     pub(crate) fn wait_count(&self, code: Code, protocol: Protocol, count: u64) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while self.count(code, protocol) < count {
-            let all: Vec<_> = self.context.hub.counters().codes().collect();
+            let all: Vec<_> = self.context.core.hub.counters().codes().collect();
             assert!(Instant::now() < deadline, "not {count} × {code}: {all:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -202,7 +190,7 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         self.honest = None;
-        self.context.shutdown.stop();
+        self.context.core.shutdown.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }

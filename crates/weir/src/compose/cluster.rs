@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use weir_api::{ClusterApi, Dispatcher, EdgeFacts};
-use weir_base::{Clock, Shutdown, Tasks, ids};
+use weir_base::{Clock, ids};
 use weir_cluster::lease::{self, Outage};
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{self, Address, Load, NodeRecord, Protocol, Scope};
@@ -17,8 +17,8 @@ use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
 use weir_hub::{Hub, Protocol as Over, Stream};
 use weir_scale::{Authorize, Pending};
-use weir_serve::Context;
 use weir_serve::node::{Node, Settings};
+use weir_serve::{Context, Core};
 
 use crate::config::{self, Config, Mode};
 
@@ -37,11 +37,9 @@ pub(super) struct Joined {
 pub(super) fn join(
     config: &Config,
     addresses: &[Vec<SocketAddr>; 4],
-    hub: &Hub,
-    tasks: &Tasks,
-    shutdown: &Shutdown,
+    core: &Core,
 ) -> anyhow::Result<Joined> {
-    let clock = hub.clock().clone();
+    let clock = core.hub.clock().clone();
     let me = identity(config)?;
     let record = record(config, &me, addresses)?;
     let own = own_authorities(&record.addresses, addresses);
@@ -58,12 +56,11 @@ pub(super) fn join(
     let (store, bus) = registry(config, member.lease.ttl_ms, &clock)?;
     let member =
         Member::new(member, record, clock.now_us()).context("this node cannot be described")?;
-    let stopping = shutdown.clone();
+    let stopping = core.shutdown.clone();
     let stop = async move { stopping.stopping().await };
-    let (cluster, events) = Cluster::start(member, store.clone(), bus, clock, tasks, stop);
+    let (cluster, events) = Cluster::start(member, store.clone(), bus, clock, &core.tasks, stop);
     let settings = settings(config, me, own)?;
-    let clients = hub.clients().clone();
-    let node = Node::start(settings, cluster.clone(), store, events, clients, tasks);
+    let node = Node::start(core.clone(), settings, cluster.clone(), store, events);
     Ok(Joined { cluster, node })
 }
 
@@ -265,7 +262,7 @@ fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> 
 
 /// Says every two seconds what this node bears.
 pub(super) async fn report_load(cluster: Cluster, context: Context) {
-    let hub = context.hub.clone();
+    let hub = context.core.hub.clone();
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let mut every = tokio::time::interval(LOAD_EVERY);
     // The first comes at once, and what was done in no time is no load.
@@ -274,7 +271,7 @@ pub(super) async fn report_load(cluster: Cluster, context: Context) {
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = context.shutdown.stopping() => return,
+            () = context.core.shutdown.stopping() => return,
         }
         let now = Sample::take(&hub);
         let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_api::{Dispatcher, PoolFacts};
 use weir_scale::{Parts, PoolState, Scaler};
-use weir_serve::Context;
+use weir_serve::Core;
 
 use super::cluster::{self, Joined};
 use crate::config::{Config, Sources};
@@ -18,9 +18,9 @@ pub(super) fn start(
     data: &Path,
     joined: &Joined,
     dispatcher: &Arc<Dispatcher>,
-    context: &Context,
+    core: &Core,
 ) -> anyhow::Result<Scaler> {
-    let clock = context.hub.clock();
+    let clock = core.hub.clock();
     Scaler::start(Parts {
         settings: &config.scale,
         child_args: serve_args(sources),
@@ -30,8 +30,8 @@ pub(super) fn start(
         authorize: cluster::authorize(&joined.node),
         pending: cluster::pending(dispatcher, clock.clone()),
         clock: clock.clone(),
-        tasks: &context.tasks,
-        shutdown: &context.shutdown,
+        tasks: &core.tasks,
+        shutdown: &core.shutdown,
     })
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
     let mut drain = drain.unwrap_or_else(|| Drain::begin(&reload));
     tracing::info!(
         limit_ms = drain.limit_ms,
-        clients = reload.context.hub.clients().len(),
+        clients = reload.context.core.hub.clients().len(),
         "draining: nobody new is taken; SIGTERM again stops at once"
     );
     while !drain.is_over() {
@@ -94,10 +94,10 @@ impl Drain {
         let context = reload.context.clone();
         context.node.drain();
         let limit_ms = reload.running.node.drain_ms;
-        let viewers = context.hub.clients().list();
+        let viewers = context.core.hub.clients().list();
         Self {
             limit_ms,
-            began_us: context.hub.clock().now_us(),
+            began_us: context.core.hub.clock().now_us(),
             limit_us: i64::try_from(limit_ms)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(1000),
@@ -114,7 +114,7 @@ impl Drain {
     }
 
     fn go_on(&mut self) {
-        let hub = &self.context.hub;
+        let hub = &self.context.core.hub;
         let passed_us = hub.clock().now_us() - self.began_us;
         let clients = hub.clients().list();
         let hls = hub
@@ -170,9 +170,9 @@ impl Reload {
         {
             tracing::error!(%error, "the certificate cannot be reloaded; the old one stays in force");
         }
-        self.context.hub.reconfigure(next.hub());
-        self.context.pool.set_flush_us(next.deliver().flush_us);
-        self.context.config.store(Arc::new(next.serve()));
+        self.context.core.hub.reconfigure(next.hub());
+        self.context.core.pool.set_flush_us(next.deliver().flush_us);
+        self.context.core.config.store(Arc::new(next.serve()));
         self.gate.reconfigure(&next);
         match next.dispatch.rules(&next.node.vhosts) {
             Ok(rules) => self.dispatcher.set_rules(rules),

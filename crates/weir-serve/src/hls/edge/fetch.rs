@@ -48,18 +48,18 @@ impl Fetch {
     pub(super) async fn run(self, flight: Flight<ObjectKey, Arc<Object>>) {
         let outcome = tokio::select! {
             outcome = self.outcome(flight.key()) => outcome,
-            () = self.context.shutdown.stopping() => Err(Code::Draining.into()),
+            () = self.context.core.shutdown.stopping() => Err(Code::Draining.into()),
         };
         let keep_us = self.keep_us(flight.key(), &outcome);
-        let now_us = self.context.hub.clock().now_us();
-        let max_bytes = self.context.config.load().cache.max_bytes;
+        let now_us = self.context.core.hub.clock().now_us();
+        let max_bytes = self.context.core.config.load().cache.max_bytes;
         flight.land(outcome, now_us, now_us.saturating_add(keep_us), max_bytes);
         drop(self.place);
     }
 
     /// From whoever has it; while that changes, from whoever has it then.
     async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
-        let clock = self.context.hub.clock();
+        let clock = self.context.core.hub.clock();
         let mut until_us = None;
         loop {
             let known = self.edge.0.streams.find(&key.stream);
@@ -106,10 +106,15 @@ impl Fetch {
             patience: self.patience(key, known),
             hint,
         };
-        let fetched = self.edge.0.fetcher.fetch(&self.context, &question).await?;
+        let fetched = self
+            .edge
+            .0
+            .fetcher
+            .fetch(&self.context.node, &question)
+            .await?;
         let base = fetched.base.clone();
         let object = key.what.read(fetched)?;
-        let now_us = self.context.hub.clock().now_us();
+        let now_us = self.context.core.hub.clock().now_us();
         let stream = self.edge.0.streams.open(&key.stream, now_us)?;
         stream.touch(now_us);
         stream.set_source(Some(base));
@@ -128,7 +133,7 @@ impl Fetch {
         if !key.what.is_held() {
             return PATIENCE;
         }
-        let own_us = self.context.config.load().hls.segment_us;
+        let own_us = self.context.core.config.load().hls.segment_us;
         let target_us = known.map_or(0, EdgeStream::target_us).max(own_us);
         let target = Duration::from_micros(u64::try_from(target_us).unwrap_or(0));
         (target * HELD_TARGETS).max(PATIENCE) + MARGIN
