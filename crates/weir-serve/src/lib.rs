@@ -2,6 +2,7 @@
 //!
 //! Knows no database and no admin API; other HTTP paths go to a service handed in by the binary.
 
+pub mod admission;
 pub mod config;
 pub mod context;
 pub mod core;
@@ -16,6 +17,7 @@ pub mod reply;
 pub mod request;
 pub mod server;
 
+pub use admission::Admission;
 pub use config::Config;
 pub use context::{Context, Parts};
 pub use core::Core;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use weir_base::sign::Action;
 use weir_base::{Refusal, StreamName, limits};
+use weir_cluster::route::Via;
 use weir_hub::Protocol;
 
 use crate::deliver::Selection;
@@ -58,6 +59,28 @@ impl Asked<'_> {
             .find(named)
             .map(str::to_ascii_lowercase)
             .unwrap_or_default()
+    }
+}
+
+/// A request to watch a stream, as far as it concerns where the stream is.
+#[derive(Debug, Clone)]
+pub struct PlayIntent {
+    /// How long the viewer is ready to wait for a stream that is not live.
+    pub wait: Duration,
+    /// How it will be watched: decides which address a redirect names.
+    pub protocol: Protocol,
+    /// Nodes the request came through; empty for a client's.
+    pub via: Via,
+}
+
+impl PlayIntent {
+    /// A client's.
+    pub fn client(protocol: Protocol, wait: Duration) -> Self {
+        Self {
+            wait,
+            protocol,
+            via: Via::default(),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use weir_scale::Scaler;
 use weir_serve::hls::Stations;
 use weir_serve::http::service::{ApiService, ClientAddr};
 use weir_serve::ingest::slsp::Sessions;
-use weir_serve::{Context, Core, Parts, Server};
+use weir_serve::{Admission, Context, Core, Parts, Server};
 
 use crate::config::{Config, Sources};
 
@@ -78,9 +78,9 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     } = core.clone();
     let joined = cluster::join(&config, &addresses, &core)?;
     let context = Context::new(Parts {
+        admission: Admission::new(core.clone(), gate.clone(), joined.node.clone()),
         node: joined.node.clone(),
         core,
-        gate: gate.clone(),
         stations: Stations::default(),
         slsp: Sessions::default(),
     });

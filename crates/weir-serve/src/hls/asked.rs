@@ -10,8 +10,7 @@ use weir_hub::{Grant, Protocol};
 use weir_link::proof;
 
 use crate::context::Context;
-use crate::node::Want;
-use crate::request::{Asked, parameter, wait_of};
+use crate::request::{Asked, PlayIntent, parameter, wait_of};
 
 /// Query parameters that go on into the playlist's URIs: what admits the viewer.
 const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domain"];
@@ -79,7 +78,7 @@ impl HlsRequest<'_> {
             protocol: Protocol::Hls,
             is_cross_site: false,
         };
-        let (name, grant) = context.admit_again(&asked).await?;
+        let (name, grant) = context.admission.admit_again(&asked).await?;
         let who = Who::Viewer(grant);
         Ok(Asking { name, who })
     }
@@ -111,13 +110,13 @@ impl HlsRequest<'_> {
     }
 
     /// What is wanted of this node, as far as it concerns where the stream is.
-    pub(super) fn want(&self, asking: &Asking) -> Want {
+    pub(super) fn want(&self, asking: &Asking) -> PlayIntent {
         match &asking.who {
-            Who::Viewer(_) => Want::client(Protocol::Hls, wait_of(self.query)),
+            Who::Viewer(_) => PlayIntent::client(Protocol::Hls, wait_of(self.query)),
             // Nodes are told each other's own addresses, and wait themselves.
-            Who::Node(via) => Want {
+            Who::Node(via) => PlayIntent {
                 via: via.clone(),
-                ..Want::client(Protocol::Relay, std::time::Duration::ZERO)
+                ..PlayIntent::client(Protocol::Relay, std::time::Duration::ZERO)
             },
         }
     }

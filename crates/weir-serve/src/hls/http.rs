@@ -155,7 +155,7 @@ fn move_on(context: &Context, asking: &Asking) -> Result<(), Refusal> {
         return Ok(());
     }
     let told = context
-        .node
+        .admission
         .draining(&asking.name, Purpose::Play, Protocol::Hls);
     match told.code {
         Code::Moved => Err(told),

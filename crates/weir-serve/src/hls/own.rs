@@ -147,7 +147,7 @@ impl Own<'_> {
             }
             _ => {
                 let want = asked.want(asking);
-                context.node.open(name, &want).await?
+                context.admission.play(name, &want).await?
             }
         };
         if container == Container::Ts

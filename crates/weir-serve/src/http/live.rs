@@ -11,8 +11,7 @@ use weir_hub::{ClientGuard, Protocol, Role, Stream};
 use super::route::LiveContainer;
 use crate::context::Context;
 use crate::deliver::{Format, Framing};
-use crate::node::Want;
-use crate::request::{Asked, parameter, selection_of, wait_of};
+use crate::request::{Asked, PlayIntent, parameter, selection_of, wait_of};
 
 /// A request for an endless stream.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +75,7 @@ impl LiveRequest<'_> {
             LiveContainer::Relay => self.admit_node(context)?,
             _ => (self.admit(context).await?, self.want()),
         };
-        let stream = context.node.open(&name, &want).await?;
+        let stream = context.admission.play(&name, &want).await?;
         let format = self.format();
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
             return Err(Refusal::new(Code::CodecUnsupported, why));
@@ -107,16 +106,16 @@ impl LiveRequest<'_> {
             protocol: self.protocol(),
             is_cross_site: false,
         };
-        let (name, _) = context.admit(&asked).await?;
+        let (name, _) = context.admission.admit(&asked).await?;
         Ok(name)
     }
 
-    fn want(&self) -> Want {
-        Want::client(self.protocol(), wait_of(self.query))
+    fn want(&self) -> PlayIntent {
+        PlayIntent::client(self.protocol(), wait_of(self.query))
     }
 
     /// Another node of the cluster: it has admitted its viewers itself.
-    fn admit_node(&self, context: &Context) -> Result<(StreamName, Want), Refusal> {
+    fn admit_node(&self, context: &Context) -> Result<(StreamName, PlayIntent), Refusal> {
         context.node.asker(self.target, self.authorization)?;
         if context.core.shutdown.is_draining() {
             return Err(Code::Draining.into());
@@ -124,7 +123,7 @@ impl LiveRequest<'_> {
         let vhost = parameter(self.query, "vhost").unwrap_or_default();
         let name = StreamName::new(vhost, self.app, self.stream)?;
         let via = Via::parse(parameter(self.query, "via").unwrap_or_default())?;
-        Ok((name, Want { via, ..self.want() }))
+        Ok((name, PlayIntent { via, ..self.want() }))
     }
 
     fn format(&self) -> Format {

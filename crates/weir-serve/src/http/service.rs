@@ -31,7 +31,7 @@ use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::hls;
 use crate::ingest::{relay, slsp};
-use crate::node::admit::Passed;
+use crate::node::Passed;
 use crate::reply::{Body, full, refusal};
 use crate::request::{is_play, parameter, query};
 
@@ -267,7 +267,7 @@ async fn open_relay(
     let parameter = |name: &str| parameter(query, name);
     let name = StreamName::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
     if let Some(passed) = Passed::read(&name, query)? {
-        let admits = context.admit_passed(&passed).await?;
+        let admits = context.admission.admit_passed(&passed).await?;
         let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
         return Ok(Response::new(full(json)));
     }
@@ -286,7 +286,7 @@ async fn open_relay(
         ..Grant::default()
     };
     let reserved = context
-        .node
+        .admission
         .reserve(&name, &grant, (Protocol::Relay, &via), over.unwrap_or(0))
         .await?;
     let opening = relay::Opening {

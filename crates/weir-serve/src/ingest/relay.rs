@@ -12,8 +12,8 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, Publisher, RelayBegin};
 use weir_proto::relay::{self, Begin, Decoder, Limits, Record};
 
+use crate::admission::Reserved;
 use crate::context::Context;
-use crate::node::Reserved;
 
 /// How often the other node hears that this one lives.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -99,7 +99,7 @@ where
         timeline: begin.timeline,
         wall_at_zero_us: begin.wall_at_zero_us,
     };
-    let begun = context.node.begin(reserved, request, Some(relayed));
+    let begun = context.admission.begin(reserved, request, Some(relayed));
     let mut publisher = match begun {
         Ok(publisher) => publisher,
         Err(refusal) => return refusal,

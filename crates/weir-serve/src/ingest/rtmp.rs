@@ -26,8 +26,7 @@ use crate::deliver::{Format, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient};
 use crate::intake::Intake;
-use crate::node::Want;
-use crate::request::{Asked, wait_of};
+use crate::request::{Asked, PlayIntent, wait_of};
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
@@ -231,6 +230,7 @@ impl Connection {
     async fn begin(&self, msid: u32, target: &Target) -> Result<Publishing, Refusal> {
         let (name, grant) = self
             .context
+            .admission
             .admit(&self.asked(target, Action::Publish))
             .await?;
         let request = PublishRequest {
@@ -239,7 +239,7 @@ impl Connection {
             addr: self.client,
             grant,
         };
-        let publisher = self.context.publish(request).await?;
+        let publisher = self.context.admission.publish(request).await?;
         self.context.core.hub.counters().connected(Protocol::Rtmp);
         Ok(Publishing {
             msid,
@@ -289,10 +289,11 @@ impl Connection {
     async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
         let (name, _) = self
             .context
+            .admission
             .admit(&self.asked(target, Action::Play))
             .await?;
-        let want = Want::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = self.context.node.open(&name, &want).await?;
+        let want = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
+        let stream = self.context.admission.play(&name, &want).await?;
         let enhanced = self.context.core.config.load().assume_enhanced
             || target
                 .query

@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The session of the token, or a new one if the sender may.
     async fn begin(&mut self, hello: &Hello) -> Result<Box<Live>, Refusal> {
         let container = container_of(&hello.container)?;
-        let name = self.context.stream_name(&self.opening.asked())?;
+        let name = self.context.admission.stream_name(&self.opening.asked())?;
         let claimed = match &hello.resume {
             Some(token) => self.context.slsp.claim(token, &name).await,
             None => None,
@@ -358,7 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Counts what comes and throws it away, within bounds.
     async fn measure(&mut self) -> Refusal {
-        if let Err(refusal) = self.context.admit(&self.opening.asked()).await {
+        if let Err(refusal) = self.context.admission.admit(&self.opening.asked()).await {
             return refusal;
         }
         self.socket.expect_media();
@@ -437,14 +437,14 @@ async fn admit(
     opening: &Opening,
     container: Container,
 ) -> Result<Box<Live>, Refusal> {
-    let (name, grant) = context.admit(&opening.asked()).await?;
+    let (name, grant) = context.admission.admit(&opening.asked()).await?;
     let request = PublishRequest {
         name: name.clone(),
         protocol: Protocol::Slsp,
         addr: opening.client,
         grant,
     };
-    let publisher = context.publish(request).await?;
+    let publisher = context.admission.publish(request).await?;
     context.core.hub.counters().connected(Protocol::Slsp);
     let entry = context.slsp.enter(name)?;
     Ok(Box::new(Live::new(publisher, container, entry)))

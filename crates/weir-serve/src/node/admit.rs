@@ -15,7 +15,7 @@ use weir_link::node::NodeRequest;
 
 use super::Node;
 use super::ask::{self, HEAD_TIMEOUT};
-use super::publish::{Wish, is_of_the_node};
+use super::origins::{PublishIntent, is_of_the_node};
 use crate::request;
 
 /// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
@@ -61,14 +61,14 @@ impl Node {
         {
             return Ok(*grant);
         }
-        let wish = Wish {
+        let intent = PublishIntent {
             name: admission.name.clone(),
             key: LeaseKey::of(admission.name)?,
             takeover: false,
             via: via.clone(),
         };
         let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
-        for url in self.origins_for(&wish, &[])? {
+        for url in self.origins_for(&intent, &[])? {
             match self.admit_at(&url, &target).await {
                 Ok(grant) => {
                     let mut admitted = self.0.admitted.0.lock();

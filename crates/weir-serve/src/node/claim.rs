@@ -57,9 +57,9 @@ impl std::fmt::Debug for ClaimsHandle {
 
 /// What a publisher carries of a lease; the publisher that takes over from it shares it.
 #[derive(Debug)]
-pub(super) struct Share(Arc<Lease>);
+pub(crate) struct LeaseShare(Arc<Lease>);
 
-impl Hold for Share {
+impl Hold for LeaseShare {
     fn is_open(&self, now_us: i64) -> bool {
         self.0.gate.is_open(now_us)
     }
@@ -91,14 +91,14 @@ impl Claims {
         key: &LeaseKey,
         over: u64,
         since_ms: i64,
-    ) -> Result<Share, Refusal> {
+    ) -> Result<LeaseShare, Refusal> {
         let (lease, mut outcome) = self.claim(key, over, since_ms)?;
         let decided = outcome.wait_for(Option::is_some);
         // Else the lease is gone from the map, or the registry is slow: the gate decides.
         if let Ok(Ok(word)) = tokio::time::timeout(PATIENCE, decided).await {
             word.clone().unwrap_or(Ok(()))?;
         }
-        Ok(Share(lease))
+        Ok(LeaseShare(lease))
     }
 
     fn claim(

@@ -11,8 +11,8 @@ use weir_cluster::{LeaseKey, View};
 use weir_hub::Protocol;
 use weir_link::node::NodeRequest;
 
-use super::ask;
-use super::{Node, Want};
+use super::{Node, ask};
+use crate::request::PlayIntent;
 
 /// For all coworkers together: they are asked at once, and a viewer waits.
 const COWORKER_PATIENCE: Duration = Duration::from_millis(1500);
@@ -22,17 +22,17 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 impl Node {
     /// What somebody is told who asks this node for a stream that it neither has nor pulls: 5004 with
     /// the place, or 3002.
-    pub(super) async fn elsewhere(
+    pub(crate) async fn elsewhere(
         &self,
         name: &StreamName,
         key: &LeaseKey,
-        want: &Want,
+        intent: &PlayIntent,
     ) -> Refusal {
-        if let Some((node, url)) = self.owner_for(key, want) {
+        if let Some((node, url)) = self.owner_for(key, intent) {
             return Refusal::new(Code::Moved, format!("{name} is on node {node}")).at(url);
         }
         if let Some(url) = self.reported(key)
-            && matches!(want.protocol, Protocol::Rtmp | Protocol::Relay)
+            && matches!(intent.protocol, Protocol::Rtmp | Protocol::Relay)
         {
             return Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url);
         }
@@ -40,7 +40,7 @@ impl Node {
             return not_live(name);
         }
         match self.ask_coworkers(name).await {
-            Some(origin) => match place_for(&origin, want) {
+            Some(origin) => match place_for(&origin, intent) {
                 Some(url) => Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url),
                 None => not_live(name),
             },
@@ -52,8 +52,8 @@ impl Node {
     }
 
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
-    fn owner_for(&self, key: &LeaseKey, want: &Want) -> Option<(String, String)> {
-        let (speaks, scope) = match want.protocol {
+    fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(String, String)> {
+        let (speaks, scope) = match intent.protocol {
             Protocol::Rtmp => ([Speaks::Rtmp, Speaks::Rtmps], Scope::Public),
             Protocol::Relay => ([Speaks::Http, Speaks::Https], Scope::Internal),
             _ => ([Speaks::Http, Speaks::Https], Scope::Public),
@@ -61,7 +61,7 @@ impl Node {
         self.0.cluster.with(|member, _| {
             let view = member.view();
             let owner = view.owner(key)?;
-            if owner.node == self.0.settings.me || want.via.passed(&owner.node) {
+            if owner.node == self.0.settings.me || intent.via.passed(&owner.node) {
                 return None;
             }
             let record = view.find(&owner.node)?.record.as_ref()?;
@@ -176,8 +176,8 @@ impl Node {
 }
 
 /// Where a coworker's answer sends whoever wants the stream: SRS names its RTMP address alone.
-fn place_for(origin: &Origin, want: &Want) -> Option<String> {
-    match want.protocol {
+fn place_for(origin: &Origin, intent: &PlayIntent) -> Option<String> {
+    match intent.protocol {
         Protocol::Rtmp | Protocol::Relay => Some(format!("rtmp://{}:{}", origin.ip, origin.port)),
         _ => origin.http.clone(),
     }

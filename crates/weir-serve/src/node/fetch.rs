@@ -14,7 +14,7 @@ use weir_link::node::{NodeClient, NodeRequest};
 
 use super::ask;
 use super::elsewhere::{not_live, owner_in};
-use super::publish::is_of_the_node;
+use super::origins::is_of_the_node;
 use super::{Node, link};
 
 /// Upstreams tried for one object.

@@ -3,18 +3,17 @@
 //! Decisions are `weir-cluster`'s; here they meet sockets and the hub. A node alone goes through the
 //! same doors: it owns what is published to it and pulls nothing.
 
-pub(crate) mod admit;
+mod admit;
 mod ask;
 mod claim;
 mod elsewhere;
 pub(crate) mod fetch;
 mod leave;
 mod link;
-mod open;
-mod publish;
+mod origins;
 mod pull;
 mod push;
-pub(crate) mod srs;
+mod srs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,11 +24,10 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::lease::Event;
-use weir_cluster::route::{self, Router, Via};
+use weir_cluster::route::{self, Router};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
 use weir_cluster::{LeaseKey, Name, Role, Roles};
-use weir_hub::Protocol;
 use weir_link::proof;
 
 use claim::Claims;
@@ -37,7 +35,10 @@ use pull::Pulls;
 
 use crate::core::Core;
 
-pub use publish::Reserved;
+pub(crate) use admit::{Admits, Passed};
+pub(crate) use claim::LeaseShare;
+pub(crate) use origins::PublishIntent;
+pub(crate) use push::Uplink;
 
 /// How this node behaves towards others.
 #[derive(Debug, Clone)]
@@ -77,28 +78,6 @@ struct Inner {
     handed_on: Mutex<HashMap<LeaseKey, Arc<Name>>>,
     /// Placements of publishes so far: the dice of the next one.
     placements: std::sync::atomic::AtomicU64,
-}
-
-/// A wish to watch a stream, as far as it concerns where the stream is.
-#[derive(Debug, Clone)]
-pub struct Want {
-    /// How long the viewer is ready to wait for a stream that is not live.
-    pub wait: Duration,
-    /// How it will be watched: decides which address a redirect names.
-    pub protocol: Protocol,
-    /// Nodes the wish came through; empty for a client's.
-    pub via: Via,
-}
-
-impl Want {
-    /// A client's.
-    pub fn client(protocol: Protocol, wait: Duration) -> Self {
-        Self {
-            wait,
-            protocol,
-            via: Via::default(),
-        }
-    }
 }
 
 impl Node {
@@ -171,11 +150,13 @@ impl Node {
         })
     }
 
-    fn is_origin(&self) -> bool {
+    /// Whether it owns streams.
+    pub(crate) fn is_origin(&self) -> bool {
         self.0.settings.roles.has(Role::Origin)
     }
 
-    fn is_edge(&self) -> bool {
+    /// Whether it serves streams of others.
+    pub(crate) fn is_edge(&self) -> bool {
         self.0.settings.roles.has(Role::Edge)
     }
 }

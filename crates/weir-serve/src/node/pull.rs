@@ -16,7 +16,7 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 
 use super::elsewhere::not_live;
-use super::publish::is_of_the_node;
+use super::origins::is_of_the_node;
 use super::{NOWHERE, Node, link, rtmp_url, srs};
 
 /// Streams pulled at once: as many as the hub holds.
@@ -75,7 +75,7 @@ impl Pulls {
 
 impl Node {
     /// The stream, pulled by the one pull that there is for it.
-    pub(super) async fn pull(
+    pub(crate) async fn pull(
         &self,
         name: &StreamName,
         key: &LeaseKey,

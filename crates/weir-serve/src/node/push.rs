@@ -16,7 +16,7 @@ use weir_proto::relay::{self, Decoder, Limits, Record};
 
 use super::ask::{self, HEAD_TIMEOUT};
 use super::link::{SILENCE, breach};
-use super::publish::{Wish, is_of_the_node};
+use super::origins::{PublishIntent, is_of_the_node};
 use super::{NOWHERE, Node, rtmp_url, srs};
 use crate::deliver::{Format, Framing, Inbound, NewViewer, Sink};
 
@@ -26,8 +26,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const READ_BYTES: usize = 1024;
 
 /// A connection to a node that takes the stream.
-pub(super) struct Link {
-    wish: Wish,
+pub(crate) struct Uplink {
+    intent: PublishIntent,
     url: String,
     form: Form,
 }
@@ -39,41 +39,41 @@ enum Form {
     Rtmp,
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for Uplink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Link({} to {})", self.wish.name, self.url)
+        write!(f, "Uplink({} to {})", self.intent.name, self.url)
     }
 }
 
-impl Link {
+impl Uplink {
     /// Asks the node at `url` to take the stream.
     pub(super) async fn open(
         node: &Node,
-        wish: &Wish,
+        intent: &PublishIntent,
         over: u64,
         url: &str,
     ) -> Result<Self, Refusal> {
-        let link = |form| Self {
-            wish: wish.clone(),
+        let uplink = |form| Self {
+            intent: intent.clone(),
             url: url.to_owned(),
             form,
         };
         if url.starts_with("rtmp") {
-            return Ok(link(Form::Rtmp));
+            return Ok(uplink(Form::Rtmp));
         }
-        let via = wish.via.and(&node.settings().me).to_string();
+        let via = intent.via.and(&node.settings().me).to_string();
         let over = if over > 0 {
             over.to_string()
         } else {
             String::new()
         };
-        let takeover = if wish.takeover { "1" } else { "" };
+        let takeover = if intent.takeover { "1" } else { "" };
         let pairs = [
             ("via", via.as_str()),
             ("over", &over),
             ("takeover", takeover),
         ];
-        let target = super::target("/relay", &wish.name, "", &pairs);
+        let target = super::target("/relay", &intent.name, "", &pairs);
         let mut headers = HeaderMap::new();
         headers.insert(header::UPGRADE, HeaderValue::from_static(relay::UPGRADE));
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -90,7 +90,7 @@ impl Link {
         }
         let upgraded = answer.upgrade().await;
         let upgraded = upgraded.map_err(|error| unreachable(url, &error))?;
-        Ok(link(Form::Weir(Box::new(upgraded))))
+        Ok(uplink(Form::Weir(Box::new(upgraded))))
     }
 }
 
@@ -112,39 +112,39 @@ pub(super) struct Pushing {
 }
 
 impl Pushing {
-    pub(super) async fn run(self, link: Link) {
+    pub(super) async fn run(self, uplink: Uplink) {
         let shutdown = self.node.core().shutdown.clone();
         let cluster = self.node.cluster().clone();
-        let key = link.wish.key.clone();
+        let key = uplink.intent.key.clone();
         // Viewers near the publisher's edge need no second way for what is there already.
         cluster.with(|member, now_us| member.carry(&key, now_us));
         tokio::select! {
-            () = self.keep(link) => {}
+            () = self.keep(uplink) => {}
             () = shutdown.stopping() => {}
         }
         cluster.with(|member, now_us| member.drop_carried(&key, now_us));
     }
 
-    async fn keep(&self, mut link: Link) {
+    async fn keep(&self, mut uplink: Uplink) {
         loop {
-            let wish = link.wish.clone();
-            let url = link.url.clone();
-            tracing::info!(stream = %wish.name, origin = %url, "handed on");
-            match self.feed(link).await {
+            let intent = uplink.intent.clone();
+            let url = uplink.url.clone();
+            tracing::info!(stream = %intent.name, origin = %url, "handed on");
+            match self.feed(uplink).await {
                 Ended::Over => return,
                 Ended::Refused(code, detail) => {
-                    tracing::info!(stream = %wish.name, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
+                    tracing::info!(stream = %intent.name, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
                     self.client.kick(code);
                     return;
                 }
                 Ended::Broken(why) => {
-                    tracing::warn!(stream = %wish.name, origin = %url, "the origin broke: {why}; looking for another");
+                    tracing::warn!(stream = %intent.name, origin = %url, "the origin broke: {why}; looking for another");
                     let now_us = self.node.core().hub.clock().now_us();
                     self.node.0.router.lock().failed(&url, now_us);
                 }
             }
-            match self.connect_again(&wish, &url).await {
-                Some(next) => link = next,
+            match self.connect_again(&intent, &url).await {
+                Some(next) => uplink = next,
                 None => return,
             }
         }
@@ -152,15 +152,15 @@ impl Pushing {
 
     /// Another origin, as long as the publisher is there. It may take the name over from the one that
     /// broke, whose lease nobody has ended.
-    async fn connect_again(&self, wish: &Wish, broken: &str) -> Option<Link> {
+    async fn connect_again(&self, intent: &PublishIntent, broken: &str) -> Option<Uplink> {
         while self.is_live() {
             let over = self.node.0.cluster.with(|member, _| {
-                let owner = member.view().owner(&wish.key);
+                let owner = member.view().owner(&intent.key);
                 owner.map_or(0, |owner| owner.epoch)
             });
             let except = [broken.to_owned()];
-            match self.node.connect_up(wish, over, &except).await {
-                Ok(link) => return Some(link),
+            match self.node.connect_up(intent, over, &except).await {
+                Ok(uplink) => return Some(uplink),
                 Err(refused) if is_of_the_node(refused.code) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
@@ -181,10 +181,10 @@ impl Pushing {
                 .is_some_and(|publisher| publisher.id == self.client.id)
     }
 
-    async fn feed(&self, link: Link) -> Ended {
-        match link.form {
+    async fn feed(&self, uplink: Uplink) -> Ended {
+        match uplink.form {
             Form::Weir(io) => self.feed_weir(*io).await,
-            Form::Rtmp => self.feed_rtmp(&link.url).await,
+            Form::Rtmp => self.feed_rtmp(&uplink.url).await,
         }
     }
 

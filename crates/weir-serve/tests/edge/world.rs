@@ -120,10 +120,14 @@ impl World {
         let url = format!("http://{}", http[0]);
         let node = self.member(id, role, http[0], parents, &core);
         let context = Context::new(Parts {
+            admission: weir_serve::Admission::new(
+                core.clone(),
+                Arc::new(SignedOrNot),
+                node.clone(),
+            ),
             node,
             slsp: Sessions::default(),
             core,
-            gate: Arc::new(SignedOrNot),
             stations: Stations::default(),
         });
         server.run(&context, &nothing_here());
@@ -201,7 +205,9 @@ impl Node {
                 addr: "127.0.0.1:1".parse().unwrap(),
                 grant: Grant::default(),
             };
-            self.handle.block_on(self.context.publish(request)).ok()
+            self.handle
+                .block_on(self.context.admission.publish(request))
+                .ok()
         });
         publisher.tracks(Arc::new(synthetic::tracks()));
         Film {

@@ -129,10 +129,10 @@ impl House {
         let core = Core::start(hub, delivery, config).unwrap();
         let node = alone(&core);
         let context = Context::new(Parts {
+            admission: weir_serve::Admission::new(core.clone(), Arc::new(AllIn), node.clone()),
             node,
             slsp: Sessions::default(),
             core,
-            gate: Arc::new(AllIn),
             stations: Stations::default(),
         });
         server.run(&context, &nothing_here());
