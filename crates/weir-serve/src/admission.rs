@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, StreamName};
-use weir_cluster::LeaseKey;
 use weir_cluster::place::Purpose;
 use weir_cluster::route::Via;
+use weir_cluster::{LeaseKey, Name};
 use weir_hub::hub::{PublishRequest, already_live};
 use weir_hub::{Gatekeeper, Grant, Protocol, Publisher, RelayBegin, Stream};
 
@@ -95,6 +95,14 @@ impl Admission {
     pub(crate) async fn admit_passed(&self, passed: &Passed) -> Result<Admits, Refusal> {
         let grant = self.grant(passed.admission(), passed.via()).await?;
         Ok(grant.into())
+    }
+
+    /// Which node asks for `target` (path and query), by its proof: it has admitted its viewers itself.
+    ///
+    /// # Errors
+    /// 1001 without a proof, 1004 with a wrong one.
+    pub(crate) fn asker(&self, target: &str, proof: Option<&str>) -> Result<Name, Refusal> {
+        self.0.node.asker(target, proof)
     }
 
     /// What this node's gatekeeper says, or the origin it leaves the answer to.

@@ -4,7 +4,6 @@
 
 pub mod admission;
 pub mod config;
-pub mod context;
 pub mod core;
 pub mod deliver;
 pub mod front;
@@ -19,6 +18,5 @@ pub mod server;
 
 pub use admission::Admission;
 pub use config::Config;
-pub use context::{Context, Parts};
 pub use core::Core;
-pub use server::Server;
+pub use server::{Server, Services};

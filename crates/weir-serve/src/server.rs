@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use weir_hub::Protocol;
+use weir_hub::{Gatekeeper, Protocol};
 
+use crate::admission::Admission;
 use crate::config::Config;
-use crate::context::Context;
 use crate::core::Core;
 use crate::front::listen;
 use crate::front::tls::{Certificate, TlsError};
-use crate::http::connection;
+use crate::hls::Hls;
 use crate::http::service::ApiService;
-use crate::ingest::rtmp;
+use crate::http::{HttpServer, connection};
+use crate::ingest::{Ingest, rtmp};
+use crate::node::Node;
 
 /// How often the hub looks for silent publishers: they and their viewers are told within the second.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -33,6 +35,35 @@ pub enum StartError {
     /// TLS addresses without a certificate.
     #[error("an address for TLS is set but no certificate: set tls.cert and tls.key")]
     NoCertificate,
+}
+
+/// What a server does, each part made of those below it. Clones share them.
+#[derive(Clone)]
+pub struct Services {
+    /// What all of them share.
+    pub core: Core,
+    /// This node among others.
+    pub node: Node,
+    /// May it, and where.
+    pub admission: Admission,
+    /// HLS over HTTP.
+    pub hls: Hls,
+    /// Publishers' protocols.
+    pub ingest: Ingest,
+}
+
+impl Services {
+    /// The services of `node`, with `gate` deciding who may use them.
+    pub fn new(core: Core, node: Node, gate: Arc<dyn Gatekeeper>) -> Self {
+        let admission = Admission::new(core.clone(), gate, node.clone());
+        Self {
+            hls: Hls::new(core.clone(), admission.clone(), node.clone()),
+            ingest: Ingest::new(core.clone(), node.clone(), admission.clone()),
+            core,
+            node,
+            admission,
+        }
+    }
 }
 
 /// Bound listeners, ready to serve.
@@ -87,9 +118,9 @@ impl Server {
         self.certificate.clone()
     }
 
-    /// Serves until shutdown. Returns at once; the work is in the context's tasks.
-    pub fn run(self, context: &Context, api: &ApiService) {
-        let core = &context.core;
+    /// Serves until shutdown. Returns at once; the work is in the core's tasks.
+    pub fn run(self, services: &Services, api: ApiService) {
+        let core = &services.core;
         let rtmp_tls = self
             .certificate
             .as_ref()
@@ -100,18 +131,24 @@ impl Server {
             .map(|certificate| certificate.acceptor(&[b"h2", b"http/1.1"]));
         for (listeners, tls) in [(self.rtmp, None), (self.rtmps, rtmp_tls)] {
             for listener in listeners {
-                let context = context.clone();
-                let handle = move |accepted| rtmp::serve(context.clone(), accepted);
+                let ingest = services.ingest.clone();
+                let handle = move |accepted| rtmp::serve(ingest.clone(), accepted);
                 let accept =
                     listen::run(core.clone(), listener, tls.clone(), Protocol::Rtmp, handle);
                 core.tasks.spawn("accept-rtmp", accept);
             }
         }
+        let http = HttpServer {
+            core: core.clone(),
+            admission: services.admission.clone(),
+            hls: services.hls.clone(),
+            ingest: services.ingest.clone(),
+            api,
+        };
         for (listeners, tls) in [(self.http, None), (self.https, http_tls)] {
             for listener in listeners {
-                let (context, api) = (context.clone(), api.clone());
-                let handle =
-                    move |accepted| connection::serve(context.clone(), accepted, api.clone());
+                let http = http.clone();
+                let handle = move |accepted| connection::serve(http.clone(), accepted);
                 let accept = listen::run(
                     core.clone(),
                     listener,

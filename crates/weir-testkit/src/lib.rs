@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod hls_check;
 pub mod hls_follow;
 pub mod http;
+pub mod in_process;
 pub mod link;
 pub mod media;
 pub mod ports;

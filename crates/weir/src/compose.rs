@@ -21,10 +21,8 @@ use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
 use weir_scale::Scaler;
-use weir_serve::hls::Stations;
 use weir_serve::http::service::{ApiService, ClientAddr};
-use weir_serve::ingest::slsp::Sessions;
-use weir_serve::{Admission, Context, Core, Parts, Server};
+use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
 
@@ -77,28 +75,29 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
         ..
     } = core.clone();
     let joined = cluster::join(&config, &addresses, &core)?;
-    let context = Context::new(Parts {
-        admission: Admission::new(core.clone(), gate.clone(), joined.node.clone()),
-        node: joined.node.clone(),
-        core,
-        stations: Stations::default(),
-        slsp: Sessions::default(),
-    });
-    let load = cluster::report_load(joined.cluster.clone(), context.clone());
+    let services = Services::new(core, joined.node.clone(), gate.clone());
+    let load = cluster::report_load(joined.cluster.clone(), services.clone());
     tasks.spawn("load", load);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
-    let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, &context.core)?;
+    let scaler = scale::start(
+        &config,
+        &sources,
+        data,
+        &joined,
+        &dispatcher,
+        &services.core,
+    )?;
     weir_scale::end_with_parent(&tasks, &shutdown);
     let cluster = cluster::api(&config, &joined, &dispatcher);
     let api = api(Api {
         config: &config,
         secrets: &secrets,
-        context: &context,
+        services: &services,
         gate: &gate,
         cluster,
         scaler,
     });
-    server.run(&context, &api);
+    server.run(&services, api);
     write_ports(data, &addresses)?;
     announce(&addresses, &secrets, demo, &config);
     if demo {
@@ -108,7 +107,7 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
     let reload = signals::Reload {
         sources,
         running: config,
-        context: context.clone(),
+        services,
         gate,
         dispatcher,
         certificate,
@@ -134,7 +133,7 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
 struct Api<'a> {
     config: &'a Config,
     secrets: &'a Secrets,
-    context: &'a Context,
+    services: &'a Services,
     gate: &'a Arc<Gate>,
     cluster: ClusterApi,
     scaler: Scaler,
@@ -144,20 +143,20 @@ fn api(parts: Api<'_>) -> ApiService {
     let Api {
         config,
         secrets,
-        context,
+        services,
         cluster: known,
         scaler,
         ..
     } = parts;
     let gate = parts.gate.clone();
-    let seen = context.clone();
+    let seen = services.clone();
     let node = match config.node.name.as_str() {
-        "" => context.node.settings().me.to_string(),
+        "" => services.node.settings().me.to_string(),
         name => name.to_owned(),
     };
     let router = weir_api::router(weir_api::Config {
-        hub: context.core.hub.clone(),
-        shutdown: context.core.shutdown.clone(),
+        hub: services.core.hub.clone(),
+        shutdown: services.core.shutdown.clone(),
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),

@@ -9,7 +9,7 @@ use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
 use weir_link::proof;
 
-use crate::context::Context;
+use crate::admission::Admission;
 use crate::request::{Asked, PlayIntent, parameter, wait_of};
 
 /// Query parameters that go on into the playlist's URIs: what admits the viewer.
@@ -55,13 +55,13 @@ impl HlsRequest<'_> {
     /// The gatekeeper's refusal, 1004 for a wrong proof, 3001/2002 for impossible names.
     pub(super) async fn admit(
         &self,
-        context: &Context,
+        admission: &Admission,
         headers: &HeaderMap,
     ) -> Result<Asking, Refusal> {
         let authorization = headers.get(header::AUTHORIZATION);
         let authorization = authorization.and_then(|value| value.to_str().ok());
         if authorization.is_some_and(proof::is_proof) {
-            context.node.asker(self.target, authorization)?;
+            admission.asker(self.target, authorization)?;
             let vhost = self.parameter("vhost").unwrap_or_default();
             return Ok(Asking {
                 name: StreamName::new(vhost, self.app, self.stream)?,
@@ -78,7 +78,7 @@ impl HlsRequest<'_> {
             protocol: Protocol::Hls,
             is_cross_site: false,
         };
-        let (name, grant) = context.admission.admit_again(&asked).await?;
+        let (name, grant) = admission.admit_again(&asked).await?;
         let who = Who::Viewer(grant);
         Ok(Asking { name, who })
     }

@@ -20,7 +20,9 @@ use self::object::ObjectKey;
 use self::streams::EdgeStreams;
 use super::asked::{Asking, HlsRequest};
 use super::cache::{Cache, CacheCounters, Found, Outcome};
-use crate::context::Context;
+use super::stations::Stations;
+use crate::core::Core;
+use crate::node::Node;
 use crate::node::fetch::Fetcher;
 use crate::request::wait_of;
 
@@ -41,6 +43,8 @@ pub struct Edge(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    stations: Stations,
+    node: Node,
     cache: Cache<ObjectKey, Arc<Object>>,
     streams: EdgeStreams,
     fetcher: Fetcher,
@@ -49,9 +53,12 @@ struct Inner {
     is_swept: AtomicBool,
 }
 
-impl Default for Edge {
-    fn default() -> Self {
+impl Edge {
+    /// Beside what `stations` package, what `node` gets from others.
+    pub(super) fn new(stations: Stations, node: Node) -> Self {
         Self(Arc::new(Inner {
+            stations,
+            node,
             cache: Cache::default(),
             streams: EdgeStreams::default(),
             fetcher: Fetcher::default(),
@@ -60,9 +67,7 @@ impl Default for Edge {
             is_swept: AtomicBool::new(false),
         }))
     }
-}
 
-impl Edge {
     /// Viewers of HLS of other nodes' streams; those whom the hub shows already are not among them.
     pub fn viewers(&self) -> usize {
         self.0.streams.viewers()
@@ -97,14 +102,14 @@ impl Edge {
 
     /// Whether this node packages the stream itself: it owns it, is alone, is no edge, or nobody
     /// else has it in a form of ours.
-    pub(super) fn is_packaged_here(&self, context: &Context, name: &StreamName) -> bool {
-        let node = &context.node;
+    pub(super) fn is_packaged_here(&self, name: &StreamName) -> bool {
+        let node = &self.0.node;
         let settings = node.settings();
         if settings.is_alone || !settings.roles.has(Role::Edge) {
             return true;
         }
-        let publisher = context
-            .core
+        let publisher = self
+            .core()
             .hub
             .find_live(name)
             .ok()
@@ -112,7 +117,7 @@ impl Edge {
         if publisher.is_some_and(|publisher| !publisher.gives_way) {
             return settings.roles.has(Role::Origin);
         }
-        let now_us = context.core.hub.clock().now_us();
+        let now_us = self.core().hub.clock().now_us();
         if let Some(stream) = self.0.streams.find(name) {
             if stream.is_foreign(now_us) {
                 return true;
@@ -121,7 +126,7 @@ impl Edge {
                 return false;
             }
         }
-        !node.is_owned_elsewhere(name) && context.stations.runs(name)
+        !node.is_owned_elsewhere(name) && self.0.stations.runs(name)
     }
 
     /// The object from another node; `None` when this one packages the stream itself.
@@ -131,14 +136,13 @@ impl Edge {
     /// goes in a circle, 5001 when too many requests are under way.
     pub(super) async fn object(
         &self,
-        context: &Context,
         asked: &HlsRequest<'_>,
         asking: &Asking,
         what: &What,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Object>>, Refusal> {
         let name = &asking.name;
-        let clock = context.core.hub.clock();
+        let clock = self.core().hub.clock();
         let patience = if what.is_playlist() {
             wait_of(asked.query)
         } else {
@@ -147,19 +151,19 @@ impl Edge {
         let patience_us = i64::try_from(patience.as_micros()).unwrap_or(0);
         let deadline_us = clock.now_us().saturating_add(patience_us);
         loop {
-            if self.is_packaged_here(context, name) {
+            if self.is_packaged_here(name) {
                 return Ok(None);
             }
             let via = asking.via();
-            let me = &context.node.settings().me;
+            let me = &self.0.node.settings().me;
             // Here and not later: it would wait for itself.
             if via.passed(me) {
                 let words = format!("a circle: {via} leads back to {me}");
                 return Err(Refusal::new(Code::OriginUnreachable, words));
             }
-            let refused = match self.fetched(context, name, what, &via).await {
+            let refused = match self.fetched(name, what, &via).await {
                 Ok(object) => {
-                    self.note(context, asked, asking, headers);
+                    self.note(asked, asking, headers);
                     return Ok(Some(object));
                 }
                 Err(refused) if is_foreign(&refused) => return Ok(None),
@@ -171,7 +175,7 @@ impl Edge {
             }
             let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
             let pause = left.min(LOOK_AGAIN);
-            match context.core.hub.wait_live(name, pause).await {
+            match self.core().hub.wait_live(name, pause).await {
                 // It is here, and whoever should package it does not know yet.
                 Ok(_) => tokio::time::sleep(pause).await,
                 Err(refused) if refused.code == Code::NotLive => {}
@@ -187,37 +191,29 @@ impl Edge {
         }
     }
 
-    fn note(
-        &self,
-        context: &Context,
-        asked: &HlsRequest<'_>,
-        asking: &Asking,
-        headers: &HeaderMap,
-    ) {
+    fn note(&self, asked: &HlsRequest<'_>, asking: &Asking, headers: &HeaderMap) {
         let Some(stream) = self.0.streams.find(&asking.name) else {
             return;
         };
-        let now_us = context.core.hub.clock().now_us();
+        let now_us = self.core().hub.clock().now_us();
         stream.touch(now_us);
         if asking.is_viewer() {
             stream.sessions.asked(now_us, asked.client.ip(), headers);
         }
     }
 
+    fn core(&self) -> &Core {
+        self.0.stations.core()
+    }
+
     /// From the cache, from a fetch that is under way, or from a new one.
-    async fn fetched(
-        &self,
-        context: &Context,
-        name: &StreamName,
-        what: &What,
-        via: &Via,
-    ) -> Outcome<Arc<Object>> {
+    async fn fetched(&self, name: &StreamName, what: &What, via: &Via) -> Outcome<Arc<Object>> {
         let object = ObjectKey {
             stream: name.clone(),
             what: what.clone(),
         };
-        let now_us = context.core.hub.clock().now_us();
-        let is_good = |outcome: &_| self.is_good(context, &object, outcome);
+        let now_us = self.core().hub.clock().now_us();
+        let is_good = |outcome: &_| self.is_good(&object, outcome);
         let coming = match self.0.cache.look(&object, now_us, is_good) {
             Found::Here(outcome) => return outcome,
             Found::Coming(coming) => coming,
@@ -226,17 +222,16 @@ impl Edge {
                 let place = self.place_for(what)?;
                 let coming = flight.coming();
                 let fetch = Fetch {
-                    context: context.clone(),
                     edge: self.clone(),
                     via: via.clone(),
                     place,
                 };
-                self.keep_swept(context);
-                context.core.tasks.spawn("hls-fetch", fetch.run(flight));
+                self.keep_swept();
+                self.core().tasks.spawn("hls-fetch", fetch.run(flight));
                 coming
             }
         };
-        let _place = context.stations.block()?;
+        let _place = self.0.stations.block()?;
         coming.outcome().await
     }
 
@@ -254,11 +249,11 @@ impl Edge {
     }
 
     /// Whether what is kept is still the answer.
-    fn is_good(&self, context: &Context, key: &ObjectKey, outcome: &Outcome<Arc<Object>>) -> bool {
+    fn is_good(&self, key: &ObjectKey, outcome: &Outcome<Arc<Object>>) -> bool {
         let object = match outcome {
             Ok(object) => object,
             Err(refused) if refused.code == Code::NotLive => {
-                return !context.node.is_owned_elsewhere(&key.stream);
+                return !self.0.node.is_owned_elsewhere(&key.stream);
             }
             Err(_) => return true,
         };
@@ -273,20 +268,20 @@ impl Edge {
     }
 
     /// Looks through viewers, streams and connections as long as there are any.
-    fn keep_swept(&self, context: &Context) {
+    fn keep_swept(&self) {
         if self.0.is_swept.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (edge, context) = (self.clone(), context.clone());
-        context.core.tasks.clone().spawn("hls-edge", async move {
+        let edge = self.clone();
+        self.core().tasks.spawn("hls-edge", async move {
             let mut tick = tokio::time::interval(SWEEP_EVERY);
             loop {
                 tokio::select! {
                     _ = tick.tick() => {}
-                    () = context.core.shutdown.stopping() => return,
+                    () = edge.core().shutdown.stopping() => return,
                 }
-                edge.0.streams.sweep(&context.core.hub);
-                let now_us = context.core.hub.clock().now_us();
+                edge.0.streams.sweep(&edge.core().hub);
+                let now_us = edge.core().hub.clock().now_us();
                 edge.0.cache.sweep(now_us);
                 edge.0.fetcher.sweep();
             }

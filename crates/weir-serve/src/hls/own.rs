@@ -17,12 +17,13 @@ use weir_media::hls::{
 use super::asked::{Asking, Directives, HlsRequest};
 use super::edge::container_of;
 use super::page::Pages;
+use super::service::Hls;
 use super::station::Station;
-use crate::context::Context;
+use super::stations::Stations;
 
 /// A request that this node answers for itself.
 pub(super) struct Own<'a> {
-    pub(super) context: &'a Context,
+    pub(super) hls: &'a Hls,
     pub(super) asked: &'a HlsRequest<'a>,
     pub(super) asking: &'a Asking,
     pub(super) headers: &'a HeaderMap,
@@ -35,7 +36,7 @@ impl Own<'_> {
         wanted: crate::deliver::Selection,
         is_split: bool,
     ) -> Result<String, Refusal> {
-        let context = self.context;
+        let stations = &self.hls.stations;
         let selection = match (wanted.video, wanted.audio) {
             (true, false) => Selection::VideoOnly,
             (false, true) => Selection::AudioOnly,
@@ -44,18 +45,13 @@ impl Own<'_> {
         };
         let station = self.station(Container::Fmp4, selection).await?;
         self.note(&station);
-        with_content(context, &station).await?;
+        with_content(stations, &station).await?;
         let sound = if is_split
             && wanted == crate::deliver::Selection::ALL
             && station.stream.ring.tracks().audio.is_some()
         {
-            let sound = context.stations.open(
-                context,
-                &station.stream,
-                Container::Fmp4,
-                Selection::AudioOnly,
-            );
-            with_content(context, &sound).await?;
+            let sound = stations.open(&station.stream, Container::Fmp4, Selection::AudioOnly);
+            with_content(stations, &sound).await?;
             Some(sound)
         } else {
             None
@@ -74,9 +70,9 @@ impl Own<'_> {
     ) -> Result<(Arc<Pages>, i64), Refusal> {
         let station = self.station(container, selection).await?;
         self.note(&station);
-        let mut pages = with_content(self.context, &station).await?;
+        let mut pages = with_content(&self.hls.stations, &station).await?;
         if let Some((msn, part)) = directives.position {
-            wait_for(self.context, &station, &mut pages, msn, part).await?;
+            wait_for(&self.hls.stations, &station, &mut pages, msn, part).await?;
         }
         let now = pages.borrow_and_update().clone();
         let seconds = match directives.position {
@@ -96,7 +92,7 @@ impl Own<'_> {
             )
         };
         let station = self
-            .context
+            .hls
             .stations
             .find(&self.asking.name, container_of(name), name.selection)
             .ok_or_else(gone)?;
@@ -109,14 +105,14 @@ impl Own<'_> {
         {
             // The part of a preload hint: it is asked for before it is there (§6.2.6).
             let mut pages = station.pages();
-            wait_for(self.context, &station, &mut pages, msn, Some(part)).await?;
+            wait_for(&self.hls.stations, &station, &mut pages, msn, Some(part)).await?;
         }
         let pieces = station.with(|packager| find(packager, name.resource));
         Ok((pieces.ok_or_else(gone)?, station))
     }
 
     fn note(&self, station: &Station) {
-        let now_us = self.context.core.hub.clock().now_us();
+        let now_us = self.hls.core.hub.clock().now_us();
         station.touch(now_us);
         if self.asking.is_viewer() {
             station.asked(now_us, self.asked.client.ip(), self.headers);
@@ -130,24 +126,21 @@ impl Own<'_> {
         selection: Selection,
     ) -> Result<Arc<Station>, Refusal> {
         let Self {
-            context,
-            asked,
-            asking,
-            ..
+            hls, asked, asking, ..
         } = self;
         let name = &asking.name;
-        let running = context.stations.find(name, container, selection);
-        if running.is_none() && asking.is_viewer() && context.core.shutdown.is_draining() {
+        let running = hls.stations.find(name, container, selection);
+        if running.is_none() && asking.is_viewer() && hls.core.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        let stream = match context.core.hub.find(name) {
+        let stream = match hls.core.hub.find(name) {
             Some(stream) if running.is_some() && stream.ended().is_some() => stream,
             None if running.is_some() => {
                 return running.ok_or_else(|| Refusal::from(Code::NotLive));
             }
             _ => {
                 let want = asked.want(asking);
-                context.admission.play(name, &want).await?
+                hls.admission.play(name, &want).await?
             }
         };
         if container == Container::Ts
@@ -155,9 +148,7 @@ impl Own<'_> {
         {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
-        Ok(context
-            .stations
-            .open(context, &stream, container, selection))
+        Ok(hls.stations.open(&stream, container, selection))
     }
 }
 
@@ -171,7 +162,7 @@ fn refuses_ts(tracks: &Tracks) -> Option<String> {
 }
 
 async fn wait_for(
-    context: &Context,
+    stations: &Stations,
     station: &Station,
     pages: &mut watch::Receiver<Arc<Pages>>,
     msn: u64,
@@ -197,7 +188,7 @@ async fn wait_for(
             }
         }
         if place.is_none() {
-            place = Some(context.stations.block()?);
+            place = Some(stations.block()?);
         }
         tokio::select! {
             changed = pages.changed() => changed.map_err(|_| Refusal::from(Code::Ended))?,
@@ -222,12 +213,12 @@ fn patience(station: &Station) -> Duration {
 
 /// Waits until there is something to list.
 async fn with_content(
-    context: &Context,
+    stations: &Stations,
     station: &Station,
 ) -> Result<watch::Receiver<Arc<Pages>>, Refusal> {
     let mut pages = station.pages();
     if !pages.borrow().has_content {
-        let _place = context.stations.block()?;
+        let _place = stations.block()?;
         let waited =
             tokio::time::timeout(patience(station), pages.wait_for(|pages| pages.has_content))
                 .await;

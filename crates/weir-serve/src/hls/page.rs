@@ -10,15 +10,15 @@ use weir_media::hls::Head;
 
 /// A playlist at one moment.
 #[derive(Debug, Default)]
-pub struct Page {
+pub(super) struct Page {
     /// The text.
-    pub plain: Bytes,
+    pub(super) plain: Bytes,
     gzip: OnceLock<Bytes>,
 }
 
 impl Page {
     /// A page of this text.
-    pub fn new(text: String) -> Self {
+    pub(super) fn new(text: String) -> Self {
         Self {
             plain: text.into(),
             gzip: OnceLock::new(),
@@ -26,13 +26,13 @@ impl Page {
     }
 
     /// The text.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         // It was made of one.
         std::str::from_utf8(&self.plain).unwrap_or_default()
     }
 
     /// The text, gzipped.
-    pub fn gzip(&self) -> Bytes {
+    pub(super) fn gzip(&self) -> Bytes {
         self.gzip
             .get_or_init(|| {
                 let mut encoder = GzEncoder::new(
@@ -52,17 +52,17 @@ impl Page {
 
 /// What a station shows at one moment.
 #[derive(Debug, Default)]
-pub struct Pages {
+pub(super) struct Pages {
     /// How far it is.
-    pub head: Head,
+    pub(super) head: Head,
     /// Whether there is anything to list.
-    pub has_content: bool,
+    pub(super) has_content: bool,
     /// The stream is over: nothing will follow.
-    pub ended: bool,
+    pub(super) ended: bool,
     /// The whole playlist.
-    pub full: Page,
+    pub(super) full: Page,
     /// The delta update.
-    pub delta: Page,
+    pub(super) delta: Page,
 }
 
 #[cfg(test)]

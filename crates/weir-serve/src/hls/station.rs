@@ -18,8 +18,9 @@ use weir_media::hls::{
 
 use super::page::{Page, Pages};
 use super::sessions::{SESSION_US, Sessions};
+use super::stations::Stations;
 use crate::config::HlsConfig;
-use crate::context::Context;
+use crate::core::Core;
 
 /// Items read from the ring under one lock.
 const ITEMS_PER_READ: usize = 256;
@@ -30,17 +31,17 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module's words.
 #[derive(Debug)]
-pub struct Station {
+pub(super) struct Station {
     /// The stream.
-    pub stream: Arc<Stream>,
+    pub(super) stream: Arc<Stream>,
     /// fMP4 or TS.
-    pub container: Container,
+    pub(super) container: Container,
     /// Which tracks.
-    pub selection: Selection,
+    pub(super) selection: Selection,
     /// Part of all names.
-    pub epoch: String,
+    pub(super) epoch: String,
     /// Target length of a segment, microseconds.
-    pub segment_us: i64,
+    pub(super) segment_us: i64,
     packager: Mutex<Packager>,
     pages: watch::Sender<Arc<Pages>>,
     last_asked_us: AtomicI64,
@@ -50,7 +51,7 @@ pub struct Station {
 
 impl Station {
     pub(super) fn new(
-        context: &Context,
+        core: &Core,
         stream: Arc<Stream>,
         container: Container,
         selection: Selection,
@@ -61,8 +62,8 @@ impl Station {
             window_segments,
             key_every_segments,
             idle_us,
-        } = context.core.config.load().hls;
-        let epoch = base36(context.core.hub.clock().wall_us() / 1_000);
+        } = core.config.load().hls;
+        let epoch = base36(core.hub.clock().wall_us() / 1_000);
         let encrypted = container == Container::Ts && key_every_segments > 0;
         let packager = Packager::new(PackagerConfig {
             container,
@@ -83,19 +84,19 @@ impl Station {
             segment_us,
             packager: Mutex::new(packager),
             pages: watch::Sender::default(),
-            last_asked_us: AtomicI64::new(context.core.hub.clock().now_us()),
+            last_asked_us: AtomicI64::new(core.hub.clock().now_us()),
             idle_us,
             sessions: Sessions::default(),
         }
     }
 
     /// What it shows now and from now on.
-    pub fn pages(&self) -> watch::Receiver<Arc<Pages>> {
+    pub(super) fn pages(&self) -> watch::Receiver<Arc<Pages>> {
         self.pages.subscribe()
     }
 
     /// Looks into the packager. Short: everybody waits meanwhile.
-    pub fn with<T>(&self, look: impl FnOnce(&Packager) -> T) -> T {
+    pub(super) fn with<T>(&self, look: impl FnOnce(&Packager) -> T) -> T {
         look(&self.packager.lock())
     }
 
@@ -147,9 +148,9 @@ impl Station {
 }
 
 /// Follows the stream until it is forgotten or nobody asks any more.
-pub(super) async fn run(context: Context, station: Arc<Station>) {
+pub(super) async fn run(stations: Stations, station: Arc<Station>) {
     let mut follower = Follower {
-        context: context.clone(),
+        stations: stations.clone(),
         station: station.clone(),
         cursor: None,
         paused: false,
@@ -167,7 +168,7 @@ pub(super) async fn run(context: Context, station: Arc<Station>) {
         tokio::select! {
             () = changed => tokio::time::sleep(LOOK_PAUSE).await,
             _ = check.tick() => {
-                let now_us = context.core.hub.clock().now_us();
+                let now_us = stations.core().hub.clock().now_us();
                 station.forget_sessions(now_us - SESSION_US);
                 if !ended && follower.is_forgotten() {
                     ended = true;
@@ -178,15 +179,15 @@ pub(super) async fn run(context: Context, station: Arc<Station>) {
                     break;
                 }
             }
-            () = context.core.shutdown.stopping() => break,
+            () = stations.core().shutdown.stopping() => break,
         }
     }
-    context.stations.close(&station);
+    stations.close(&station);
     station.forget_sessions(i64::MAX);
 }
 
 struct Follower {
-    context: Context,
+    stations: Stations,
     station: Arc<Station>,
     /// Ring sequence to read next; none before there is a place to begin.
     cursor: Option<u64>,
@@ -265,7 +266,7 @@ impl Follower {
     }
 
     fn is_forgotten(&self) -> bool {
-        let current = self.context.core.hub.find(&self.station.stream.name);
+        let current = self.stations.core().hub.find(&self.station.stream.name);
         !current.is_some_and(|stream| self.station.is_of(&stream))
     }
 
@@ -282,7 +283,7 @@ impl Follower {
             .iter()
             .filter(|(selection, _)| split && *selection != self.station.selection)
             .filter_map(|(selection, uri)| {
-                let sibling = self.context.stations.find(
+                let sibling = self.stations.find(
                     &self.station.stream.name,
                     self.station.container,
                     *selection,

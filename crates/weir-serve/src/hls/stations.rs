@@ -1,5 +1,4 @@
-//! Which stations run: at most one per stream, container and selection. Beside them, what other nodes
-//! package.
+//! Which stations run: at most one per stream, container and selection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,16 +9,18 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_hub::Stream;
 use weir_media::hls::{Container, Selection};
 
-use super::edge::Edge;
 use super::station::Station;
-use crate::context::Context;
+use crate::core::Core;
 
-/// See the module's words.
-#[derive(Debug, Default)]
-pub struct Stations {
+/// See the module's words. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Stations(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    core: Core,
     map: Mutex<HashMap<StationKey, Arc<Station>>>,
     blocked: AtomicUsize,
-    edge: Edge,
 }
 
 type StationKey = (StreamName, Container, Selection);
@@ -33,59 +34,71 @@ const FORMS: &[(Container, Selection)] = &[
 ];
 
 impl Stations {
-    /// HLS of streams that other nodes package.
-    pub const fn edge(&self) -> &Edge {
-        &self.edge
+    /// None yet, of the streams in `core`.
+    pub(super) fn new(core: Core) -> Self {
+        Self(Arc::new(Inner {
+            core,
+            map: Mutex::default(),
+            blocked: AtomicUsize::new(0),
+        }))
+    }
+
+    /// What they share with the rest of the server.
+    pub(super) fn core(&self) -> &Core {
+        &self.0.core
     }
 
     /// Whether any station of a stream runs.
     pub(super) fn runs(&self, name: &StreamName) -> bool {
-        let map = self.map.lock();
+        let map = self.0.map.lock();
         FORMS
             .iter()
             .any(|(container, selection)| map.contains_key(&(name.clone(), *container, *selection)))
     }
 
     /// The running station.
-    pub fn find(
+    pub(super) fn find(
         &self,
         name: &StreamName,
         container: Container,
         selection: Selection,
     ) -> Option<Arc<Station>> {
-        self.map
+        self.0
+            .map
             .lock()
             .get(&(name.clone(), container, selection))
             .cloned()
     }
 
     /// The running station for this very stream, started if there is none.
-    pub fn open(
+    pub(super) fn open(
         &self,
-        context: &Context,
         stream: &Arc<Stream>,
         container: Container,
         selection: Selection,
     ) -> Arc<Station> {
-        let mut map = self.map.lock();
+        let mut map = self.0.map.lock();
         let key = (stream.name.clone(), container, selection);
         if let Some(station) = map.get(&key)
             && station.is_of(stream)
         {
             return station.clone();
         }
-        let station = Arc::new(Station::new(context, stream.clone(), container, selection));
+        let station = Arc::new(Station::new(
+            self.core(),
+            stream.clone(),
+            container,
+            selection,
+        ));
         map.insert(key, station.clone());
-        context
-            .core
-            .tasks
-            .spawn("hls", super::station::run(context.clone(), station.clone()));
+        let run = super::station::run(self.clone(), station.clone());
+        self.core().tasks.spawn("hls", run);
         station
     }
 
     /// Takes a station off the list, unless another has taken its place.
     pub(super) fn close(&self, station: &Arc<Station>) {
-        let mut map = self.map.lock();
+        let mut map = self.0.map.lock();
         let key = (
             station.stream.name.clone(),
             station.container,
@@ -104,14 +117,14 @@ impl Stations {
     /// # Errors
     /// 5001 when there are too many.
     pub(super) fn block(&self) -> Result<BlockedPlace<'_>, Refusal> {
-        if self.blocked.fetch_add(1, Ordering::Relaxed) >= limits::HLS_BLOCKED_REQUESTS {
-            self.blocked.fetch_sub(1, Ordering::Relaxed);
+        if self.0.blocked.fetch_add(1, Ordering::Relaxed) >= limits::HLS_BLOCKED_REQUESTS {
+            self.0.blocked.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::new(
                 Code::Overloaded,
                 "too many playlist requests wait",
             ));
         }
-        Ok(BlockedPlace(&self.blocked))
+        Ok(BlockedPlace(&self.0.blocked))
     }
 }
 

@@ -15,12 +15,12 @@ use weir_base::{Code, Refusal, limits};
 use weir_hub::Protocol;
 use weir_proto::ws;
 
+use super::HttpServer;
 use super::head::{First, Head, read_first};
 use super::live::{LiveRequest, Opened};
 use super::route::{LiveContainer, Route, route};
-use super::service::{ApiService, MediaService};
+use super::service::MediaService;
 use super::web_socket;
-use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
@@ -32,10 +32,10 @@ use crate::request::{is_play, query};
 const HTTP2_STREAMS: u32 = 128;
 
 /// Serves one connection to its end.
-pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
+pub async fn serve(server: HttpServer, accepted: Accepted) {
     let Accepted { conn, read, client } = accepted;
     let socket = match conn {
-        Conn::Tls(_) => return serve_hyper(context, conn, read.into(), client, api).await,
+        Conn::Tls(_) => return serve_hyper(server, conn, read.into(), client).await,
         Conn::Plain(socket) => socket,
     };
     let mut socket = socket;
@@ -43,16 +43,16 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
     match read_first(&mut socket, &mut read).await {
         Ok(First::Get(head)) => match media_route(&head) {
             Some(media) => {
-                let client = forwarded(&context, client, head.forwarded_for.as_deref());
-                serve_media(context, socket, &read, &head, media, client).await;
+                let client = forwarded(&server, client, head.forwarded_for.as_deref());
+                serve_media(server, socket, &read, &head, media, client).await;
             }
-            None => serve_hyper(context, Conn::Plain(socket), read, client, api).await,
+            None => serve_hyper(server, Conn::Plain(socket), read, client).await,
         },
         Ok(First::Other) => {
-            serve_hyper(context, Conn::Plain(socket), read, client, api).await;
+            serve_hyper(server, Conn::Plain(socket), read, client).await;
         }
         Err(refusal) if refusal.code == Code::ClientStopped => {}
-        Err(refusal) => context.core.refused(
+        Err(refusal) => server.core.refused(
             &refusal,
             Protocol::HttpFlv,
             "an HTTP connection",
@@ -64,11 +64,11 @@ pub async fn serve(context: Context, accepted: Accepted, api: ApiService) {
 /// The client's address, when whoever spoke HTTP to us is `speaker` (the socket's peer, or whom a PROXY
 /// header named): what it says in X-Forwarded-For if it is a trusted proxy, else its own.
 pub(super) fn forwarded(
-    context: &Context,
+    server: &HttpServer,
     speaker: SocketAddr,
     header: Option<&str>,
 ) -> SocketAddr {
-    let config = context.core.config.load();
+    let config = server.core.config.load();
     let mut found = speaker;
     // From the right: each proxy appended who spoke to it. The first that is not trusted is the client;
     // what stands left of it, or of something unreadable, is anybody's word.
@@ -110,7 +110,7 @@ fn media_route(head: &Head) -> Option<Media> {
 }
 
 async fn serve_media(
-    context: Context,
+    server: HttpServer,
     socket: TcpStream,
     read: &[u8],
     head: &Head,
@@ -135,7 +135,7 @@ async fn serve_media(
             };
             let behind_head = read.get(head.bytes..).unwrap_or_default();
             let greeting = greeting.unwrap_or_default();
-            return slsp::serve(context, socket, greeting, behind_head, opening).await;
+            return slsp::serve(server.ingest, socket, greeting, behind_head, opening).await;
         }
         Media::Slsp(app, stream) => (app, stream, LiveContainer::Flv),
         Media::Live(app, stream, container) => (app, stream, container),
@@ -151,7 +151,7 @@ async fn serve_media(
         target: &head.target(),
         authorization: head.authorization.as_deref(),
     };
-    serve_live(&context, socket, head, request).await;
+    serve_live(&server, socket, head, request).await;
 }
 
 const fn framing_of(head: &Head) -> Framing {
@@ -165,15 +165,15 @@ const fn framing_of(head: &Head) -> Framing {
 }
 
 async fn serve_live(
-    context: &Context,
+    server: &HttpServer,
     mut socket: TcpStream,
     head: &Head,
     request: LiveRequest<'_>,
 ) {
-    let opened = match request.open(context).await {
+    let opened = match request.open(server).await {
         Ok(opened) => opened,
         Err(refusal) => {
-            context
+            server
                 .core
                 .refused(&refusal, request.protocol(), "play", request.client.ip());
             return refuse(&mut socket, head, &refusal).await;
@@ -202,8 +202,8 @@ async fn serve_live(
         greeting,
         inbound,
     };
-    if let Err(refusal) = context.core.pool.add(stream, format, viewer) {
-        context
+    if let Err(refusal) = server.core.pool.add(stream, format, viewer) {
+        server
             .core
             .refused(&refusal, request.protocol(), "play", request.client.ip());
     }
@@ -287,18 +287,12 @@ fn refusal_answer(refusal: &Refusal, target: &str) -> Vec<u8> {
     answer
 }
 
-async fn serve_hyper(
-    context: Context,
-    conn: Conn,
-    read: BytesMut,
-    client: SocketAddr,
-    api: ApiService,
-) {
+async fn serve_hyper(server: HttpServer, conn: Conn, read: BytesMut, client: SocketAddr) {
     let io = TokioIo::new(Patient::new(
         Prefixed::new(read.freeze(), conn),
-        context.core.pool.stall(),
+        server.core.pool.stall(),
     ));
-    let service = MediaService::new(context.clone(), client, api);
+    let service = MediaService::new(server.clone(), client);
     let has_asked = service.has_asked();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -313,20 +307,20 @@ async fn serve_hyper(
         .max_header_list_size(u32::try_from(limits::HTTP_HEAD_BYTES).unwrap_or(u32::MAX));
     let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
     tokio::pin!(connection);
-    let drains = context.core.shutdown.is_draining();
+    let drains = server.core.shutdown.is_draining();
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = context.core.shutdown.stopping() => return,
+        () = server.core.shutdown.stopping() => return,
         () = no_request_in_time(&has_asked) => {
             let refusal = Refusal::new(Code::TooSlow, "no request in time");
-            return context.core.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
+            return server.core.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
         }
         // Whoever comes while we drain gets an answer (not ready); who is here is let go politely.
-        () = context.core.shutdown.draining(), if !drains => {
+        () = server.core.shutdown.draining(), if !drains => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 served = connection.as_mut() => served,
-                () = context.core.shutdown.stopping() => return,
+                () = server.core.shutdown.stopping() => return,
             }
         }
     };
@@ -334,7 +328,7 @@ async fn serve_hyper(
         match error.downcast_ref::<hyper::Error>() {
             Some(error) if error.is_parse() => {
                 let refusal = Refusal::new(Code::ProtocolError, error.to_string());
-                context.core.refused(
+                server.core.refused(
                     &refusal,
                     Protocol::HttpFlv,
                     "an HTTP connection",

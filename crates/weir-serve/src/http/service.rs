@@ -23,13 +23,13 @@ use weir_hub::{Grant, Protocol};
 use weir_proto::relay as relay_form;
 use weir_proto::ws;
 
+use super::HttpServer;
 use super::connection::forwarded;
 use super::live::{LiveRequest, Opened};
 use super::route::{LiveContainer, Route, route};
 use super::web_socket;
-use crate::context::Context;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
-use crate::hls;
+use crate::hls::HlsRequest;
 use crate::ingest::{relay, slsp};
 use crate::node::Passed;
 use crate::reply::{Body, full, refusal};
@@ -45,19 +45,17 @@ pub struct ClientAddr(pub SocketAddr);
 /// See the module's words. One per connection.
 #[derive(Clone)]
 pub struct MediaService {
-    context: Context,
+    server: HttpServer,
     client: SocketAddr,
-    api: ApiService,
     has_asked: Arc<AtomicBool>,
 }
 
 impl MediaService {
     /// For one connection.
-    pub fn new(context: Context, client: SocketAddr, api: ApiService) -> Self {
+    pub fn new(server: HttpServer, client: SocketAddr) -> Self {
         Self {
-            context,
+            server,
             client,
-            api,
             has_asked: Arc::default(),
         }
     }
@@ -74,28 +72,28 @@ impl Service<Request<Incoming>> for MediaService {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
-        self.api.poll_ready(cx)
+        self.server.api.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         self.has_asked.store(true, Ordering::Relaxed);
         let header = forwarded_for(request.headers());
-        let client = forwarded(&self.context, self.client, header.as_deref());
+        let client = forwarded(&self.server, self.client, header.as_deref());
         match route(request.uri().path()) {
             Route::Other => {
                 request.extensions_mut().insert(ClientAddr(client));
-                self.api.call(request)
+                self.server.api.call(request)
             }
             route => {
-                let context = self.context.clone();
-                Box::pin(async move { Ok(media(context, request, route, client).await) })
+                let server = self.server.clone();
+                Box::pin(async move { Ok(media(server, request, route, client).await) })
             }
         }
     }
 }
 
 async fn media(
-    context: Context,
+    server: HttpServer,
     request: Request<Incoming>,
     route: Route,
     client: SocketAddr,
@@ -125,33 +123,33 @@ async fn media(
                 target: &target,
                 authorization: authorization.as_deref(),
             };
-            (open_live(&context, request, live).await, live.protocol())
+            (open_live(&server, request, live).await, live.protocol())
         }
         Route::Multivariant { app, stream } => {
             let asked = hls_request((&app, &stream), host, &query, &target, client);
-            let answer = hls::http::multivariant(&context, &asked, request.headers()).await;
+            let answer = server.hls.multivariant(&asked, request.headers()).await;
             (answer, Protocol::Hls)
         }
         Route::Hls { app, stream, file } => {
             let asked = hls_request((&app, &stream), host, &query, &target, client);
-            let answer = hls::http::file(&context, &asked, &file, request.headers()).await;
+            let answer = server.hls.file(&asked, &file, request.headers()).await;
             (answer, Protocol::Hls)
         }
         Route::Slsp { app, stream } => {
             let name = (app, stream);
-            let answer = open_slsp(&context, request, name, query, client).await;
+            let answer = open_slsp(&server, request, name, query, client).await;
             (answer, Protocol::Slsp)
         }
         Route::Relay { app, stream } => {
             let proof = authorization.as_deref();
             let asked = (app, stream, target.as_str(), proof);
-            let answer = open_relay(&context, request, asked, &query, client).await;
+            let answer = open_relay(&server, request, asked, &query, client).await;
             (answer, Protocol::Relay)
         }
         Route::Other => (Err(Code::NotFound.into()), Protocol::Hls),
     };
     answer.unwrap_or_else(|refused| {
-        context
+        server
             .core
             .refused(&refused, protocol, asked_to(protocol), client.ip());
         refusal(&refused, &target)
@@ -164,8 +162,8 @@ const fn hls_request<'a>(
     query: &'a [(String, String)],
     target: &'a str,
     client: SocketAddr,
-) -> hls::http::HlsRequest<'a> {
-    hls::http::HlsRequest {
+) -> HlsRequest<'a> {
+    HlsRequest {
         app,
         stream,
         host,
@@ -200,7 +198,7 @@ fn answer_method(method: &Method) -> Option<Response<Body>> {
 
 /// An address that publishes over a WebSocket, or plays over one.
 async fn open_slsp(
-    context: &Context,
+    server: &HttpServer,
     mut request: Request<Incoming>,
     (app, stream): (String, String),
     query: Vec<(String, String)>,
@@ -228,7 +226,7 @@ async fn open_slsp(
             target: &target,
             authorization: None,
         };
-        return open_live(context, request, live).await;
+        return open_live(server, request, live).await;
     }
     let answer = switch_protocols(&request, true)?;
     let origin = request.headers().get(header::ORIGIN);
@@ -245,8 +243,8 @@ async fn open_slsp(
         client,
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let publishing = context.clone();
-    context.core.tasks.spawn("slsp", async move {
+    let publishing = server.ingest.clone();
+    server.core.tasks.spawn("slsp", async move {
         if let Ok(upgraded) = upgrade.await {
             let io = TokioIo::new(upgraded);
             slsp::serve(publishing, io, Vec::new(), &[], opening).await;
@@ -257,17 +255,17 @@ async fn open_slsp(
 
 /// A stream that another node hands on to this one.
 async fn open_relay(
-    context: &Context,
+    server: &HttpServer,
     mut request: Request<Incoming>,
     (app, stream, target, proof): (String, String, &str, Option<&str>),
     query: &[(String, String)],
     client: SocketAddr,
 ) -> Result<Response<Body>, Refusal> {
-    let from = context.node.asker(target, proof)?;
+    let from = server.admission.asker(target, proof)?;
     let parameter = |name: &str| parameter(query, name);
     let name = StreamName::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
     if let Some(passed) = Passed::read(&name, query)? {
-        let admits = context.admission.admit_passed(&passed).await?;
+        let admits = server.admission.admit_passed(&passed).await?;
         let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
         return Ok(Response::new(full(json)));
     }
@@ -276,7 +274,7 @@ async fn open_relay(
         let words = "this address takes streams of other nodes: it wants an upgrade to weir-relay";
         return Err(Refusal::new(Code::ProtocolError, words));
     }
-    if context.core.shutdown.is_draining() {
+    if server.core.shutdown.is_draining() {
         return Err(Code::Draining.into());
     }
     let via = Via::parse(parameter("via").unwrap_or_default())?;
@@ -285,7 +283,7 @@ async fn open_relay(
         takeover: parameter("takeover") == Some("1"),
         ..Grant::default()
     };
-    let reserved = context
+    let reserved = server
         .admission
         .reserve(&name, &grant, (Protocol::Relay, &via), over.unwrap_or(0))
         .await?;
@@ -297,8 +295,8 @@ async fn open_relay(
         addr: client,
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let taking = context.clone();
-    context.core.tasks.spawn("relay", async move {
+    let taking = server.ingest.clone();
+    server.core.tasks.spawn("relay", async move {
         if let Ok(upgraded) = upgrade.await {
             relay::serve(taking, TokioIo::new(upgraded), opening).await;
         }
@@ -315,19 +313,19 @@ async fn open_relay(
 }
 
 async fn open_live(
-    context: &Context,
+    server: &HttpServer,
     mut request: Request<Incoming>,
     live: LiveRequest<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let opened = match live.open(context).await {
+    let opened = match live.open(server).await {
         Err(refused) if live.framing == Framing::WebSocket => {
             // A browser cannot read the answer to a refused upgrade; a close code it can.
             let answer = switch_protocols(&request, false)?;
-            context
+            server
                 .core
                 .refused(&refused, live.protocol(), "play", live.client.ip());
             let upgrade = hyper::upgrade::on(&mut request);
-            context
+            server
                 .core
                 .tasks
                 .spawn("ws-refuse", web_socket::refuse(upgrade, refused));
@@ -359,7 +357,7 @@ async fn open_live(
     let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
     if live.framing == Framing::WebSocket {
         response = switch_protocols(&request, false)?;
-        context.core.tasks.spawn(
+        server.core.tasks.spawn(
             "ws-relay",
             web_socket::relay(hyper::upgrade::on(&mut request), batches),
         );
@@ -376,7 +374,7 @@ async fn open_live(
         greeting: Vec::new(),
         inbound: Inbound::Elsewhere,
     };
-    context.core.pool.add(stream, format, viewer)?;
+    server.core.pool.add(stream, format, viewer)?;
     Ok(response)
 }
 

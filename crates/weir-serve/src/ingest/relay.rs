@@ -12,8 +12,8 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, Publisher, RelayBegin};
 use weir_proto::relay::{self, Begin, Decoder, Limits, Record};
 
+use super::Ingest;
 use crate::admission::Reserved;
-use crate::context::Context;
 
 /// How often the other node hears that this one lives.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -39,14 +39,14 @@ pub struct Opening {
 }
 
 /// Serves one upgraded connection to its end.
-pub async fn serve<S>(context: Context, io: S, opening: Opening)
+pub async fn serve<S>(ingest: Ingest, io: S, opening: Opening)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let (reader, mut writer) = tokio::io::split(io);
     let from = opening.from.clone();
     let name = opening.name.clone();
-    let refusal = take(&context, reader, &mut writer, opening).await;
+    let refusal = take(&ingest, reader, &mut writer, opening).await;
     if !matches!(refusal.code, Code::ClientStopped) {
         tracing::info!(stream = %name, node = %from, code = refusal.code.number(), "a relayed stream ends: {}", refusal.detail);
     }
@@ -61,7 +61,7 @@ where
 }
 
 async fn take<S>(
-    context: &Context,
+    ingest: &Ingest,
     reader: ReadHalf<S>,
     writer: &mut WriteHalf<S>,
     opening: Opening,
@@ -87,7 +87,7 @@ where
             Ok(Err(refusal)) => return refusal,
             Err(_) => return Refusal::new(Code::TooSlow, "no stream in time"),
         },
-        refusal = beat(context, writer) => return refusal,
+        refusal = beat(ingest, writer) => return refusal,
     };
     let request = PublishRequest {
         name,
@@ -99,20 +99,20 @@ where
         timeline: begin.timeline,
         wall_at_zero_us: begin.wall_at_zero_us,
     };
-    let begun = context.admission.begin(reserved, request, Some(relayed));
+    let begun = ingest.admission.begin(reserved, request, Some(relayed));
     let mut publisher = match begun {
         Ok(publisher) => publisher,
         Err(refusal) => return refusal,
     };
-    let _handed_on = context.node.handed_on(&publisher.stream().name, &from);
-    context.core.hub.counters().connected(Protocol::Relay);
+    let _handed_on = ingest.node.handed_on(&publisher.stream().name, &from);
+    ingest.core.hub.counters().connected(Protocol::Relay);
     let client = publisher.client().clone();
     let refusal = tokio::select! {
-        refusal = stream.publish(context, &mut publisher) => refusal,
+        refusal = stream.publish(ingest, &mut publisher) => refusal,
         code = client.wait_kicked() => code.into(),
-        refusal = beat(context, writer) => refusal,
+        refusal = beat(ingest, writer) => refusal,
     };
-    if context.node.is_leaving(&from) && !context.core.shutdown.is_draining() {
+    if ingest.node.is_leaving(&from) && !ingest.core.shutdown.is_draining() {
         // That node drains, and its publisher is on the way to another: whoever comes takes over.
         let _ = timeout(HANDOVER, client.wait_kicked()).await;
     }
@@ -121,16 +121,16 @@ where
 }
 
 /// Tells the other node that this one lives, until it cannot be told.
-async fn beat<S: AsyncWrite + Unpin>(context: &Context, writer: &mut S) -> Refusal {
+async fn beat<S: AsyncWrite + Unpin>(ingest: &Ingest, writer: &mut S) -> Refusal {
     let mut every = interval(BEAT_EVERY);
     let mut record = Vec::new();
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = context.core.shutdown.draining() => return Code::Draining.into(),
+            () = ingest.core.shutdown.draining() => return Code::Draining.into(),
         }
         record.clear();
-        relay::put_beat(&mut record, context.core.hub.clock().wall_us());
+        relay::put_beat(&mut record, ingest.core.hub.clock().wall_us());
         let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
         match timeout(limit, writer.write_all(&record)).await {
             Ok(Ok(())) => {}
@@ -163,9 +163,9 @@ impl<S: AsyncRead + AsyncWrite> Records<S> {
         }
     }
 
-    async fn publish(&mut self, context: &Context, publisher: &mut Publisher) -> Refusal {
+    async fn publish(&mut self, ingest: &Ingest, publisher: &mut Publisher) -> Refusal {
         loop {
-            match self.next_counted(context).await {
+            match self.next_counted(ingest).await {
                 Ok(Record::Item(item)) => publisher.item(item),
                 Ok(Record::Begin(_) | Record::Beat { .. }) => {}
                 Ok(Record::End { code, detail, .. }) => return ended(code, detail),
@@ -174,13 +174,13 @@ impl<S: AsyncRead + AsyncWrite> Records<S> {
         }
     }
 
-    async fn next_counted(&mut self, context: &Context) -> Result<Record, Refusal> {
+    async fn next_counted(&mut self, ingest: &Ingest) -> Result<Record, Refusal> {
         loop {
             if let Some(record) = self.poll()? {
                 return Ok(record);
             }
             let read = self.read().await?;
-            context.core.hub.counters().received(Protocol::Relay, read);
+            ingest.core.hub.counters().received(Protocol::Relay, read);
         }
     }
 

@@ -19,7 +19,7 @@ use weir_proto::rtmp::{
     Target,
 };
 
-use crate::context::Context;
+use super::Ingest;
 use crate::deliver::format::RTMP_CHUNK_BYTES;
 use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
 use crate::deliver::{Format, Inbound, NewViewer, Sink};
@@ -36,7 +36,7 @@ const REFUSAL_LINGER: Duration = Duration::from_millis(500);
 const REDIRECT_LINGER: Duration = Duration::from_secs(3);
 
 /// Serves one connection to its end.
-pub async fn serve(context: Context, accepted: Accepted) {
+pub async fn serve(ingest: Ingest, accepted: Accepted) {
     let Accepted {
         conn, read, client, ..
     } = accepted;
@@ -52,7 +52,7 @@ pub async fn serve(context: Context, accepted: Accepted) {
     let mut connection = Connection {
         session: ServerSession::new(config, seed),
         conn,
-        context,
+        ingest,
         client,
         publishing: None,
         setup_deadline: Instant::now(),
@@ -64,7 +64,7 @@ pub async fn serve(context: Context, accepted: Accepted) {
 struct Connection {
     session: ServerSession,
     conn: Conn,
-    context: Context,
+    ingest: Ingest,
     client: SocketAddr,
     publishing: Option<Publishing>,
     setup_deadline: Instant,
@@ -100,12 +100,12 @@ impl Connection {
         loop {
             if !buffer.is_empty() {
                 let now_ms =
-                    u64::try_from(self.context.core.hub.clock().now_us() / 1000).unwrap_or(0);
+                    u64::try_from(self.ingest.core.hub.clock().now_us() / 1000).unwrap_or(0);
                 let size = buffer.len() as u64;
                 let received = self.session.receive(now_ms, &buffer);
                 buffer.clear();
                 if self.publishing.is_some() {
-                    self.context
+                    self.ingest
                         .core
                         .hub
                         .counters()
@@ -150,7 +150,7 @@ impl Connection {
                     () = tokio::time::sleep_until(self.setup_deadline) => {
                         return Some(Ended::Code(Code::TooSlow, "neither publish nor play in time".into()));
                     }
-                    () = self.context.core.shutdown.stopping() => {
+                    () = self.ingest.core.shutdown.stopping() => {
                         return Some(Ended::Code(Code::Draining, Code::Draining.entry().message.into()));
                     }
                 }
@@ -229,7 +229,7 @@ impl Connection {
 
     async fn begin(&self, msid: u32, target: &Target) -> Result<Publishing, Refusal> {
         let (name, grant) = self
-            .context
+            .ingest
             .admission
             .admit(&self.asked(target, Action::Publish))
             .await?;
@@ -239,8 +239,8 @@ impl Connection {
             addr: self.client,
             grant,
         };
-        let publisher = self.context.admission.publish(request).await?;
-        self.context.core.hub.counters().connected(Protocol::Rtmp);
+        let publisher = self.ingest.admission.publish(request).await?;
+        self.ingest.core.hub.counters().connected(Protocol::Rtmp);
         Ok(Publishing {
             msid,
             publisher,
@@ -288,13 +288,13 @@ impl Connection {
 
     async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
         let (name, _) = self
-            .context
+            .ingest
             .admission
             .admit(&self.asked(target, Action::Play))
             .await?;
         let want = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = self.context.admission.play(&name, &want).await?;
-        let enhanced = self.context.core.config.load().assume_enhanced
+        let stream = self.ingest.admission.play(&name, &want).await?;
+        let enhanced = self.ingest.core.config.load().assume_enhanced
             || target
                 .query
                 .iter()
@@ -302,8 +302,8 @@ impl Connection {
         if !enhanced {
             check_capabilities(&stream, &self.session.peer().capabilities)?;
         }
-        let now_us = self.context.core.hub.clock().now_us();
-        let client = self.context.core.hub.clients().enter(
+        let now_us = self.ingest.core.hub.clock().now_us();
+        let client = self.ingest.core.hub.clients().enter(
             Role::Viewer,
             Protocol::Rtmp,
             name,
@@ -333,7 +333,7 @@ impl Connection {
         refusal: &Refusal,
         (status, what): (&str, &str),
     ) -> Ended {
-        self.context
+        self.ingest
             .core
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
         let description = format!(
@@ -380,7 +380,7 @@ impl Connection {
 
     async fn close(&mut self, code: Code, detail: &str) {
         if code != Code::ClientStopped {
-            self.context.core.refused(
+            self.ingest.core.refused(
                 &Refusal::new(code, detail.to_owned()),
                 Protocol::Rtmp,
                 "an RTMP connection",
@@ -392,7 +392,7 @@ impl Connection {
             if code == Code::Moved {
                 // Its viewers here go on with what comes from the node that has it now.
                 let name = publishing.publisher.stream().name.clone();
-                self.context.node.carry_on(&name).await;
+                self.ingest.node.carry_on(&name).await;
             }
             publishing.publisher.end(code);
             if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
@@ -425,8 +425,8 @@ impl Connection {
                     greeting,
                     inbound,
                 };
-                if let Err(refusal) = self.context.core.pool.add(stream, format, viewer) {
-                    self.context
+                if let Err(refusal) = self.ingest.core.pool.add(stream, format, viewer) {
+                    self.ingest
                         .core
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                 }
@@ -440,18 +440,18 @@ impl Connection {
                     greeting,
                     inbound: Inbound::Elsewhere,
                 };
-                if let Err(refusal) = self.context.core.pool.add(stream.clone(), format, viewer) {
-                    self.context
+                if let Err(refusal) = self.ingest.core.pool.add(stream.clone(), format, viewer) {
+                    self.ingest
                         .core
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                     return;
                 }
-                let conn = Patient::new(*conn, self.context.core.pool.stall());
+                let conn = Patient::new(*conn, self.ingest.core.pool.stall());
                 relay(
                     conn,
                     self.session,
                     batches,
-                    &self.context,
+                    &self.ingest,
                     &about,
                     &stream,
                     msid,
@@ -467,7 +467,7 @@ async fn relay<S>(
     conn: S,
     mut session: ServerSession,
     mut batches: mpsc::Receiver<bytes::Bytes>,
-    context: &Context,
+    ingest: &Ingest,
     client: &Client,
     stream: &Stream,
     msid: u32,
@@ -487,7 +487,7 @@ async fn relay<S>(
                 }
             }
             read = reader.read_buf(&mut buffer) => {
-                let now_ms = u64::try_from(context.core.hub.clock().now_us() / 1000).unwrap_or(0);
+                let now_ms = u64::try_from(ingest.core.hub.clock().now_us() / 1000).unwrap_or(0);
                 if !matches!(read, Ok(1..)) || session.receive(now_ms, &buffer).is_err() {
                     return;
                 }

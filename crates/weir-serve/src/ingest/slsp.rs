@@ -22,9 +22,9 @@ use weir_media::ingest::Container;
 use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
 
 use self::live::{Live, Wanted};
-pub use self::sessions::Sessions;
+pub(super) use self::sessions::Sessions;
 use self::socket::{Heard, Socket};
-use crate::context::Context;
+use super::Ingest;
 use crate::request::Asked;
 
 /// `FourCC`s of what is carried, as `ready` says them.
@@ -91,14 +91,14 @@ fn same_host(one: &str, other: &str) -> bool {
 
 /// Serves one upgraded connection to its end. `greeting` goes out first; `read` is what came behind
 /// the request's head.
-pub async fn serve<S>(context: Context, io: S, greeting: Vec<u8>, read: &[u8], opening: Opening)
+pub async fn serve<S>(ingest: Ingest, io: S, greeting: Vec<u8>, read: &[u8], opening: Opening)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let connection = Connection {
         session: ServerSession::new(),
         socket: Socket::new(io, greeting, read),
-        context,
+        ingest,
         opening,
         redirected: false,
     };
@@ -108,7 +108,7 @@ where
 struct Connection<S> {
     session: ServerSession,
     socket: Socket<S>,
-    context: Context,
+    ingest: Ingest,
     opening: Opening,
     redirected: bool,
 }
@@ -144,19 +144,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if has_moved || refusal.code == Code::Moved {
                         // Its viewers here go on with what comes from there.
                         let name = live.publisher.stream().name.clone();
-                        self.context.node.carry_on(&name).await;
+                        self.ingest.node.carry_on(&name).await;
                     }
                     live.end(refusal.code);
                 }
                 self.close(refusal).await;
             }
             (End::Dropped(code), live) => {
-                let Self {
-                    socket, context, ..
-                } = self;
+                let Self { socket, ingest, .. } = self;
                 socket.answer_close(code).await;
                 if let Some(live) = live {
-                    wait_for_next_socket(&context, live).await;
+                    wait_for_next_socket(&ingest, live).await;
                 }
             }
             (End::Moved, _) => {
@@ -170,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The first message, in time.
     async fn hello(&mut self) -> Result<Hello, Refusal> {
         let deadline = Instant::now() + Duration::from_millis(limits::HTTP_HEAD_MS);
-        let shutdown = self.context.core.shutdown.clone();
+        let shutdown = self.ingest.core.shutdown.clone();
         loop {
             let heard = tokio::select! {
                 heard = timeout_at(deadline, self.socket.hear()) => heard,
@@ -194,20 +192,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The session of the token, or a new one if the sender may.
     async fn begin(&mut self, hello: &Hello) -> Result<Box<Live>, Refusal> {
         let container = container_of(&hello.container)?;
-        let name = self.context.admission.stream_name(&self.opening.asked())?;
+        let name = self.ingest.admission.stream_name(&self.opening.asked())?;
         let claimed = match &hello.resume {
-            Some(token) => self.context.slsp.claim(token, &name).await,
+            Some(token) => self.ingest.sessions.claim(token, &name).await,
             None => None,
         };
         let resumed = claimed.is_some();
         let live = match claimed {
             Some(live) => live,
-            None => admit(&self.context, &self.opening, container).await?,
+            None => admit(&self.ingest, &self.opening, container).await?,
         };
         self.session.resume_at(live.bytes);
         let max_kbps = live.publisher.max_kbps();
         let (session, resume) = (live.publisher.client().id.to_string(), live.token().into());
-        let resume_us = self.context.core.hub.idle_timeout_us();
+        let resume_us = self.ingest.core.hub.idle_timeout_us();
         let ready = Ready {
             session,
             resume,
@@ -216,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             ack_ms: slsp::ACK_MS,
             resume_ms: u32::try_from(resume_us / 1000).unwrap_or(u32::MAX),
             max_kbps,
-            keyframe_ms: self.context.core.config.load().slsp.keyframe_ms,
+            keyframe_ms: self.ingest.core.config.load().slsp.keyframe_ms,
             codecs: CODECS.map(str::to_owned).to_vec(),
         };
         let (stream, agent) = (&live.publisher.stream().name, &hello.agent);
@@ -228,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Publishes until something ends it. `slot` is empty afterwards if the session has moved.
     async fn publish(&mut self, slot: &mut Option<Box<Live>>) -> End {
-        let shutdown = self.context.core.shutdown.clone();
+        let shutdown = self.ingest.core.shutdown.clone();
         let mut draining = Box::pin(shutdown.draining());
         let mut ack = Box::pin(sleep_until(Instant::now()));
         let mut ack_due_ms = 0;
@@ -276,7 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Says what has arrived, if it is time; else when it will be.
     fn acknowledge(&mut self, live: &Live) -> Option<u64> {
-        let (now_ms, at_ms) = (self.now_ms(), self.context.core.hub.clock().wall_ms());
+        let (now_ms, at_ms) = (self.now_ms(), self.ingest.core.hub.clock().wall_ms());
         if let Some(ack) = self.session.poll_ack(now_ms, live.dts_ms(), at_ms) {
             self.socket.say(&ServerMessage::Ack(ack));
         }
@@ -288,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Heard::Media(data) => {
                 self.session.media(data.len()).map_err(breach)?;
                 let received = data.len() as u64;
-                self.context
+                self.ingest
                     .core
                     .hub
                     .counters()
@@ -318,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// All that has arrived, once more: nothing will come that says it.
     fn last_ack(&mut self, dts_ms: i64) {
-        let at_ms = self.context.core.hub.clock().wall_ms();
+        let at_ms = self.ingest.core.hub.clock().wall_ms();
         let ack = self.session.last_ack(dts_ms, at_ms);
         self.socket.say(&ServerMessage::Ack(ack));
     }
@@ -333,10 +331,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Tells the sender where to go on, if the operator has said where or another node takes it.
     fn redirect(&mut self, name: &StreamName) {
         self.redirected = true;
-        let config = self.context.core.config.load();
+        let config = self.ingest.core.config.load();
         let successor = match config.slsp.successor.as_str() {
             "" => self
-                .context
+                .ingest
                 .node
                 .successor(name, Purpose::Publish, Protocol::Slsp),
             said => Some(said.to_owned()),
@@ -358,7 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Counts what comes and throws it away, within bounds.
     async fn measure(&mut self) -> Refusal {
-        if let Err(refusal) = self.context.admission.admit(&self.opening.asked()).await {
+        if let Err(refusal) = self.ingest.admission.admit(&self.opening.asked()).await {
             return refusal;
         }
         self.socket.expect_media();
@@ -367,10 +365,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             ..Ready::default()
         }));
         let deadline = Instant::now() + Duration::from_millis(slsp::TEST_MS);
-        let shutdown = self.context.core.shutdown.clone();
+        let shutdown = self.ingest.core.shutdown.clone();
         while self.session.bytes() < slsp::TEST_BYTES {
             let now_ms = self.now_ms();
-            let at_ms = self.context.core.hub.clock().wall_ms();
+            let at_ms = self.ingest.core.hub.clock().wall_ms();
             if let Some(ack) = self.session.poll_ack(now_ms, -1, at_ms) {
                 self.socket.say(&ServerMessage::Ack(ack));
             }
@@ -409,7 +407,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.context.core.hub.clock().now_us() / 1000).unwrap_or(0)
+        u64::try_from(self.ingest.core.hub.clock().now_us() / 1000).unwrap_or(0)
     }
 
     /// Says why, in words and by close code, and closes.
@@ -423,7 +421,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         if code != Code::ClientStopped {
             let ip = self.opening.client.ip();
-            self.context
+            self.ingest
                 .core
                 .refused(&refusal, Protocol::Slsp, "an SLSP publisher", ip);
         }
@@ -433,29 +431,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
 /// A new session, if its sender may.
 async fn admit(
-    context: &Context,
+    ingest: &Ingest,
     opening: &Opening,
     container: Container,
 ) -> Result<Box<Live>, Refusal> {
-    let (name, grant) = context.admission.admit(&opening.asked()).await?;
+    let (name, grant) = ingest.admission.admit(&opening.asked()).await?;
     let request = PublishRequest {
         name: name.clone(),
         protocol: Protocol::Slsp,
         addr: opening.client,
         grant,
     };
-    let publisher = context.admission.publish(request).await?;
-    context.core.hub.counters().connected(Protocol::Slsp);
-    let entry = context.slsp.enter(name)?;
+    let publisher = ingest.admission.publish(request).await?;
+    ingest.core.hub.counters().connected(Protocol::Slsp);
+    let entry = ingest.sessions.enter(name)?;
     Ok(Box::new(Live::new(publisher, container, entry)))
 }
 
 /// Keeps a session whose socket broke until another socket takes it, or until it has been silent for
 /// too long: the hub sees to that.
-async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
+async fn wait_for_next_socket(ingest: &Ingest, mut live: Box<Live>) {
     let stream = live.publisher.stream().name.clone();
     tracing::info!(%stream, code = Code::NetworkReset.number(), "SLSP waits for its sender to come back");
-    context
+    ingest
         .core
         .hub
         .counters()
@@ -464,7 +462,7 @@ async fn wait_for_next_socket(context: &Context, mut live: Box<Live>) {
         match live.wanted().await {
             Wanted::Kicked(code) => {
                 let ip = live.publisher.client().addr.ip();
-                context
+                ingest
                     .core
                     .refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
                 return live.end(code);

@@ -46,7 +46,7 @@ fn names(playlist: &str, ending: &str) -> Vec<String> {
 }
 
 fn misses(node: &Node) -> u64 {
-    let counters = node.context.stations.edge().counters();
+    let counters = node.services.hls.edge().counters();
     counters.misses.load(Ordering::Relaxed)
 }
 
@@ -156,14 +156,14 @@ fn a_connection_is_used_again_and_replaced_when_it_is_closed() {
     for name in names(&text, ".mp4").iter().chain(&names(&text, ".ts")) {
         assert_eq!(get(&edge.at(&format!("/live/x/{name}"))).status, 200);
     }
-    assert_eq!(edge.context.stations.edge().idle_connections(), 1);
+    assert_eq!(edge.services.hls.edge().idle_connections(), 1);
     assert!(misses(&edge) >= 2);
     origin.stop();
     until("it is gone", 10, || {
         let (_, code) = get(&edge.at("/live/x/seg-e-1.m4s")).refusal();
         [3002, 5002].contains(&code).then_some(())
     });
-    assert_eq!(edge.context.stations.edge().idle_connections(), 0);
+    assert_eq!(edge.services.hls.edge().idle_connections(), 0);
 }
 
 #[test]
@@ -177,11 +177,11 @@ fn viewers_are_counted_where_they_are() {
         let request = Request::get(&edge.at("/live/x/hls.m3u8"));
         assert_eq!(request.header("User-Agent", agent).send().status, 200);
     }
-    assert_eq!(edge.context.stations.edge().viewers(), 2);
-    let stream = origin.context.core.hub.find(&film.name).unwrap();
+    assert_eq!(edge.services.hls.edge().viewers(), 2);
+    let stream = origin.services.core.hub.find(&film.name).unwrap();
     assert_eq!(stream.viewers(Protocol::Hls), 0);
     assert!(
-        edge.context.core.hub.find(&film.name).is_none(),
+        edge.services.core.hub.find(&film.name).is_none(),
         "it was pulled"
     );
 }
@@ -206,7 +206,7 @@ fn what_comes_next_is_waited_for_through_the_edge() {
         thread::spawn(move || get(&url))
     });
     until("the origin holds both", 5, || {
-        let held = edge.context.stations.edge().fetches();
+        let held = edge.services.hls.edge().fetches();
         (held == 2).then_some(())
     });
     film.play(30);
@@ -296,7 +296,7 @@ fn a_stream_that_is_nowhere_is_asked_for_seldom_and_found_at_once() {
         assert_eq!(get(&edge.at("/live/x.m3u8")).refusal(), (404, 3002));
     }
     assert!(misses(&edge) <= 3, "{} lookups", misses(&edge));
-    assert_eq!(edge.context.stations.edge().streams(), 0);
+    assert_eq!(edge.services.hls.edge().streams(), 0);
     let url = edge.at("/live/x.m3u8?wait=10");
     let waiting = thread::spawn(move || get(&url));
     let mut film = origin.publish("x");
@@ -320,7 +320,7 @@ fn edges_that_are_each_others_parents_refuse_soon() {
     }
     assert!(watch.elapsed_s() < 2.0, "{} s", watch.elapsed_s());
     until("nothing is under way", 5, || {
-        (one.context.stations.edge().fetches() == 0).then_some(())
+        (one.services.hls.edge().fetches() == 0).then_some(())
     });
 }
 
@@ -333,8 +333,8 @@ fn a_draining_edge_sends_players_on_and_still_has_pieces() {
     film.play(250);
     let text = get(&going.at("/live/x/hls.m3u8")).text();
     let segment = format!("/live/x/{}", names(&text, ".m4s").remove(0));
-    going.context.node.drain();
-    going.context.core.shutdown.drain();
+    going.services.node.drain();
+    going.services.core.shutdown.drain();
     let told = until("the other edge is known", 5, || {
         let told = get(&going.at("/live/x/hls.m3u8?wait=1"));
         (told.status == 302).then_some(told)

@@ -1,28 +1,18 @@
 //! Nodes of one cluster in this process, with real sockets between them.
 
-use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tower::util::BoxCloneSyncService;
 use weir_base::{Clock, Code, Refusal, StreamName};
-use weir_cluster::local::{LocalBus, LocalStore};
-use weir_cluster::record::{Address, Capacity, Load, Protocol as Speaks, Scope};
-use weir_cluster::run::Cluster;
-use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
+use weir_cluster::Role;
 use weir_hub::gate::Answer;
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol, Publisher};
+use weir_hub::{Admission, Gatekeeper, Grant, Protocol, Publisher};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, TrackKind};
-use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
-use weir_serve::hls::Stations;
-use weir_serve::http::service::ApiService;
-use weir_serve::ingest::slsp::Sessions;
-use weir_serve::node::Settings;
-use weir_serve::{Context, Core, Parts, Server};
+use weir_serve::Services;
+use weir_testkit::in_process::{self, Neighbours, RunningServer, ServerSetup};
 use weir_testkit::synthetic;
 use weir_testkit::wait::until;
 
@@ -37,13 +27,12 @@ const GOP: u64 = 50;
 pub(crate) struct World {
     runtime: Runtime,
     clock: Clock,
-    store: Arc<LocalStore>,
-    bus: Arc<LocalBus>,
+    neighbours: Neighbours,
 }
 
 /// One of them.
 pub(crate) struct Node {
-    pub(crate) context: Context,
+    pub(crate) services: Services,
     pub(crate) url: String,
     handle: tokio::runtime::Handle,
 }
@@ -77,8 +66,7 @@ impl World {
         let clock = Clock::real();
         Self {
             runtime: Runtime::new().unwrap(),
-            store: Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000)),
-            bus: Arc::new(LocalBus::default()),
+            neighbours: Neighbours::new(&clock, SECRET),
             clock,
         }
     }
@@ -97,95 +85,34 @@ impl World {
 
     fn node(&self, id: &str, role: Role, port: u16, parents: &[&str]) -> Node {
         let _in_runtime = self.runtime.enter();
-        let config = config(port);
-        let server = Server::bind(&config).unwrap();
-        let [_, _, http, _] = server.addresses();
-        let hub = Hub::new(
-            weir_hub::Config {
+        let http = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+        let mut config = in_process::config(Vec::new(), http);
+        config.hls.idle_us = 30_000_000;
+        config.cache.max_bytes = 16 << 20;
+        let plain = ServerSetup::default();
+        let setup = ServerSetup {
+            id: id.to_owned(),
+            roles: vec![role],
+            clock: self.clock.clone(),
+            config,
+            hub: weir_hub::Config {
                 idle_timeout_us: 60_000_000,
                 ring_us: 10_000_000,
-                ring_bytes: 16 << 20,
-                linger_us: 1_000_000,
+                ..plain.hub
             },
-            self.clock.clone(),
-        );
-        let delivery = weir_serve::deliver::Config {
-            flush_us: 20_000,
-            lag_us: 1_000_000,
-            stall_us: 60_000_000,
-            wire_bytes: 16 << 20,
-            loops: 1,
+            gate: Arc::new(SignedOrNot),
+            neighbours: Some(Neighbours {
+                parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+                ..self.neighbours.clone()
+            }),
+            ..plain
         };
-        let core = Core::start(hub, delivery, config).unwrap();
-        let url = format!("http://{}", http[0]);
-        let node = self.member(id, role, http[0], parents, &core);
-        let context = Context::new(Parts {
-            admission: weir_serve::Admission::new(
-                core.clone(),
-                Arc::new(SignedOrNot),
-                node.clone(),
-            ),
-            node,
-            slsp: Sessions::default(),
-            core,
-            stations: Stations::default(),
-        });
-        server.run(&context, &nothing_here());
+        let RunningServer { services, http, .. } = setup.start();
         Node {
-            context,
-            url,
+            services,
+            url: format!("http://{}", http[0]),
             handle: self.runtime.handle().clone(),
         }
-    }
-
-    fn member(
-        &self,
-        id: &str,
-        role: Role,
-        http: SocketAddr,
-        parents: &[&str],
-        core: &Core,
-    ) -> weir_serve::node::Node {
-        let me = Name::new(id).unwrap();
-        let address = |scope| Address {
-            protocol: Speaks::Http,
-            scope,
-            isp: None,
-            url: format!("http://{http}"),
-        };
-        let record = NodeRecord {
-            id: me.clone(),
-            boot: 1,
-            roles: [role].into_iter().collect(),
-            region: None,
-            isp: None,
-            addresses: vec![address(Scope::Public), address(Scope::Internal)],
-            capacity: Capacity::default(),
-            load: Load::default(),
-            parent: None,
-            draining: false,
-            version: String::new(),
-        };
-        let settings = Settings {
-            me,
-            roles: record.roles,
-            secret: SECRET.into(),
-            is_alone: false,
-            route: route::Config {
-                parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
-                ..route::Config::default()
-            },
-            coworkers: Vec::new(),
-            linger: Duration::from_secs(1),
-            own: vec![http.to_string()],
-        };
-        let member = Member::new(member::Config::default(), record, self.clock.now_us()).unwrap();
-        let stopping = core.shutdown.clone();
-        let stop = async move { stopping.stopping().await };
-        let (store, bus, clock) = (self.store.clone(), self.bus.clone(), self.clock.clone());
-        let (cluster, events) =
-            Cluster::start(member, store.clone(), bus, clock, &core.tasks, stop);
-        weir_serve::node::Node::start(core.clone(), settings, cluster, store, events)
     }
 }
 
@@ -206,7 +133,7 @@ impl Node {
                 grant: Grant::default(),
             };
             self.handle
-                .block_on(self.context.admission.publish(request))
+                .block_on(self.services.admission.publish(request))
                 .ok()
         });
         publisher.tracks(Arc::new(synthetic::tracks()));
@@ -219,13 +146,13 @@ impl Node {
 
     /// Bytes sent under this protocol.
     pub(crate) fn sent(&self, protocol: Protocol) -> u64 {
-        let mut all = self.context.core.hub.counters().protocols();
+        let mut all = self.services.core.hub.counters().protocols();
         let found = all.find(|(p, ..)| *p == protocol);
         found.map_or(0, |(_, _, sent, _)| sent)
     }
 
     pub(crate) fn stop(&self) {
-        self.context.core.shutdown.stop();
+        self.services.core.shutdown.stop();
     }
 }
 
@@ -261,39 +188,4 @@ impl Film {
     pub(crate) fn end(self) {
         self.publisher.end(Code::ClientStopped);
     }
-}
-
-fn config(port: u16) -> weir_serve::Config {
-    weir_serve::Config {
-        rtmp_listen: Vec::new(),
-        rtmps_listen: Vec::new(),
-        http_listen: vec![SocketAddr::from(([127, 0, 0, 1], port))],
-        https_listen: Vec::new(),
-        tls: None,
-        trusted_proxies: Vec::new(),
-        vhosts: Vec::new(),
-        assume_enhanced: false,
-        hls: HlsConfig {
-            segment_us: 2_000_000,
-            part_us: 400_000,
-            window_segments: 4,
-            key_every_segments: 0,
-            idle_us: 30_000_000,
-        },
-        cache: CacheConfig {
-            max_bytes: 16 << 20,
-        },
-        slsp: SlspConfig {
-            keyframe_ms: 2000,
-            successor: String::new(),
-        },
-    }
-}
-
-fn nothing_here() -> ApiService {
-    BoxCloneSyncService::new(tower::service_fn(|_request| async {
-        let mut response = http::Response::new(weir_serve::reply::full("nothing here"));
-        *response.status_mut() = http::StatusCode::NOT_FOUND;
-        Ok::<_, Infallible>(response)
-    }))
 }

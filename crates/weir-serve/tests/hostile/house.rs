@@ -1,25 +1,14 @@
 //! A server in this process, and the two honest people whose evening must not be spoiled.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tower::util::BoxCloneSyncService;
-use weir_base::{Clock, Code};
-use weir_cluster::local::{LocalBus, LocalStore};
-use weir_cluster::record::{Capacity, Load};
-use weir_cluster::run::Cluster;
-use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
-use weir_hub::gate::Answer;
-use weir_hub::{Admission, Gatekeeper, Grant, Hub, Protocol};
-use weir_serve::config::SlspConfig;
-use weir_serve::hls::Stations;
-use weir_serve::http::service::ApiService;
-use weir_serve::ingest::slsp::Sessions;
-use weir_serve::node::{Node, Settings};
-use weir_serve::{Context, Core, Parts, Server};
+use weir_base::Code;
+use weir_hub::Protocol;
+use weir_serve::Services;
+use weir_testkit::in_process::{RunningServer, ServerSetup};
 
 use crate::clients::{Publisher, Watcher};
 
@@ -27,51 +16,6 @@ use crate::clients::{Publisher, Watcher};
 pub(crate) const HONEST: &str = "live/honest";
 /// One house at a time: memory is measured for the whole process.
 static ONE: Mutex<()> = Mutex::new(());
-
-struct AllIn;
-
-impl Gatekeeper for AllIn {
-    fn admit<'a>(&'a self, _: Admission<'a>) -> Answer<'a> {
-        Box::pin(std::future::ready(Ok(Grant::default())))
-    }
-}
-
-/// A cluster of one.
-fn alone(core: &Core) -> Node {
-    let clock = core.hub.clock();
-    let me = Name::new("house").unwrap();
-    let record = NodeRecord {
-        id: me.clone(),
-        boot: 1,
-        roles: [Role::Origin, Role::Edge].into_iter().collect(),
-        region: None,
-        isp: None,
-        addresses: Vec::new(),
-        capacity: Capacity::default(),
-        load: Load::default(),
-        parent: None,
-        draining: false,
-        version: String::new(),
-    };
-    let settings = Settings {
-        me,
-        roles: record.roles,
-        secret: "".into(),
-        is_alone: true,
-        route: route::Config::default(),
-        coworkers: Vec::new(),
-        linger: Duration::from_secs(1),
-        own: Vec::new(),
-    };
-    let member = Member::new(member::Config::default(), record, clock.now_us()).unwrap();
-    let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
-    let bus = Arc::new(LocalBus::default());
-    let stopping = core.shutdown.clone();
-    let stop = async move { stopping.stopping().await };
-    let (cluster, events) =
-        Cluster::start(member, store.clone(), bus, clock.clone(), &core.tasks, stop);
-    Node::start(core.clone(), settings, cluster, store, events)
-}
 
 /// What tests want different.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +37,7 @@ impl Default for Options {
 
 /// See the module's words.
 pub(crate) struct House {
-    pub(crate) context: Context,
+    pub(crate) services: Services,
     pub(crate) rtmp: SocketAddr,
     pub(crate) http: SocketAddr,
     honest: Option<(Publisher, Watcher)>,
@@ -106,39 +50,26 @@ impl House {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let runtime = Runtime::new().unwrap();
         let _in_runtime = runtime.enter();
-        let config = config();
-        let server = Server::bind(&config).unwrap();
-        let [rtmp, _, http, _] = server.addresses();
-        let hub = Hub::new(
-            weir_hub::hub::Config {
+        let plain = ServerSetup::default();
+        let setup = ServerSetup {
+            hub: weir_hub::Config {
                 idle_timeout_us: options.idle_timeout_ms * 1000,
-                ring_us: 4_000_000,
-                ring_bytes: 16 << 20,
-                linger_us: 1_000_000,
+                ..plain.hub
             },
-            Clock::real(),
-        );
-        let delivery = weir_serve::deliver::Config {
-            flush_us: 20_000,
-            lag_us: 1_000_000,
-            stall_us: options.stall_ms * 1000,
-            wire_bytes: 16 << 20,
-            // One loop: whoever holds it up holds up everybody.
-            loops: 1,
+            delivery: weir_serve::deliver::Config {
+                stall_us: options.stall_ms * 1000,
+                ..plain.delivery
+            },
+            ..plain
         };
-        let core = Core::start(hub, delivery, config).unwrap();
-        let node = alone(&core);
-        let context = Context::new(Parts {
-            admission: weir_serve::Admission::new(core.clone(), Arc::new(AllIn), node.clone()),
-            node,
-            slsp: Sessions::default(),
-            core,
-            stations: Stations::default(),
-        });
-        server.run(&context, &nothing_here());
+        let RunningServer {
+            services,
+            rtmp,
+            http,
+        } = setup.start();
         drop(_in_runtime);
         let mut house = Self {
-            context,
+            services,
             rtmp: rtmp[0],
             http: http[0],
             honest: None,
@@ -162,14 +93,14 @@ impl House {
     pub(crate) fn wait_live(&self, stream: &str) {
         let name = weir_base::StreamName::new("", "live", stream).unwrap();
         until("the stream is live", 5, || {
-            let stream = self.context.core.hub.find_live(&name).ok()?;
+            let stream = self.services.core.hub.find_live(&name).ok()?;
             stream.ring.newest_join()
         });
     }
 
     /// How often this code was counted.
     pub(crate) fn count(&self, code: Code, protocol: Protocol) -> u64 {
-        let codes = self.context.core.hub.counters().codes();
+        let codes = self.services.core.hub.counters().codes();
         codes
             .filter(|(c, p, _)| (*c, *p) == (code, protocol))
             .map(|(_, _, count)| count)
@@ -180,7 +111,7 @@ impl House {
     pub(crate) fn wait_count(&self, code: Code, protocol: Protocol, count: u64) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while self.count(code, protocol) < count {
-            let all: Vec<_> = self.context.core.hub.counters().codes().collect();
+            let all: Vec<_> = self.services.core.hub.counters().codes().collect();
             assert!(Instant::now() < deadline, "not {count} × {code}: {all:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -190,45 +121,11 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         self.honest = None;
-        self.context.core.shutdown.stop();
+        self.services.core.shutdown.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
     }
-}
-
-fn config() -> weir_serve::Config {
-    let any = vec!["127.0.0.1:0".parse().unwrap()];
-    weir_serve::Config {
-        cache: weir_serve::config::CacheConfig { max_bytes: 1 << 20 },
-        slsp: SlspConfig {
-            keyframe_ms: 2000,
-            successor: String::new(),
-        },
-        rtmp_listen: any.clone(),
-        rtmps_listen: Vec::new(),
-        http_listen: any,
-        https_listen: Vec::new(),
-        tls: None,
-        trusted_proxies: Vec::new(),
-        vhosts: Vec::new(),
-        assume_enhanced: false,
-        hls: weir_serve::config::HlsConfig {
-            segment_us: 2_000_000,
-            part_us: 400_000,
-            window_segments: 4,
-            key_every_segments: 0,
-            idle_us: 10_000_000,
-        },
-    }
-}
-
-fn nothing_here() -> ApiService {
-    BoxCloneSyncService::new(tower::service_fn(|_request| async {
-        let mut response = http::Response::new(weir_serve::reply::full("nothing here"));
-        *response.status_mut() = http::StatusCode::NOT_FOUND;
-        Ok::<_, Infallible>(response)
-    }))
 }
 
 /// Looks until there is something to see; gives it.

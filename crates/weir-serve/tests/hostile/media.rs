@@ -41,7 +41,7 @@ fn pictures_with_lying_lengths_reach_no_viewer() {
         publisher.send(VIDEO, number * 40, &body).unwrap();
     }
     let name = weir_base::StreamName::new("", "live", "liar").unwrap();
-    let stream = house.context.core.hub.find_live(&name).unwrap();
+    let stream = house.services.core.hub.find_live(&name).unwrap();
     let mut items = Vec::new();
     let join = stream.ring.newest_join().unwrap();
     stream.ring.read(join.seq, 100, &mut items);

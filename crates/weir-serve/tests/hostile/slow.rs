@@ -145,14 +145,14 @@ fn thousands_of_idle_connections_cost_little_and_disturb_nobody() {
         idle.push(socket);
     }
     until("all are taken in", 10, || {
-        (house.context.core.tasks.len() >= count).then_some(())
+        (house.services.core.tasks.len() >= count).then_some(())
     });
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < count * IDLE_BYTES, "{} bytes each", grown / count);
     house.all_is_well();
     drop(idle);
     until("all are let go", 10, || {
-        (house.context.core.tasks.len() < 50).then_some(())
+        (house.services.core.tasks.len() < 50).then_some(())
     });
     house.all_is_well();
 }

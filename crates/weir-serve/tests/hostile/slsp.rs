@@ -291,7 +291,7 @@ fn half_messages_of_many_cost_no_more_than_they_sent() {
     assert!(grown < NOISE_BYTES + MANY * 96 * 1024, "{grown} bytes more");
     drop(clients);
     until("all are gone", 10, || {
-        (house.context.core.tasks.len() < 50).then_some(())
+        (house.services.core.tasks.len() < 50).then_some(())
     });
     house.all_is_well();
 }
@@ -318,7 +318,7 @@ fn a_session_nobody_comes_back_to_is_forgotten() {
 fn sockets_that_break_and_come_back_leave_nothing_behind() {
     let house = House::open(Options::default());
     let (client, token) = publishing(&house, "phone");
-    let tasks = house.context.core.tasks.len();
+    let tasks = house.services.core.tasks.len();
     let hello = json!({ "container": "flv", "resume": token });
     let mut current = client;
     let mut sent = flv(0..20).len() as u64;
@@ -340,7 +340,7 @@ fn sockets_that_break_and_come_back_leave_nothing_behind() {
         current = client;
     }
     until("nothing is left", 5, || {
-        (house.context.core.tasks.len() <= tasks + 1).then_some(())
+        (house.services.core.tasks.len() <= tasks + 1).then_some(())
     });
     house.all_is_well();
 }

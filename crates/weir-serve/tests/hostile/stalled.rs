@@ -37,7 +37,7 @@ fn small_viewer(addr: SocketAddr, path: &str) -> TcpStream {
 
 /// Bytes viewers have been sent, by their ids.
 fn sent_to_viewers(house: &House) -> Vec<(u64, u64)> {
-    let clients = house.context.core.hub.clients().list();
+    let clients = house.services.core.hub.clients().list();
     let viewers = clients.iter().filter(|client| client.role == Role::Viewer);
     viewers
         .map(|client| (client.id.0, client.bytes()))
@@ -84,7 +84,7 @@ fn a_viewer_that_stops_reading_resumes_at_a_keyframe_and_is_told() {
     assert!(tap.lost > 0, "a skip of nothing");
     assert_eq!(tap.skips, 1);
     let client = house
-        .context
+        .services
         .core
         .hub
         .clients()

@@ -18,7 +18,7 @@ use weir_cluster::{Member, Name, member, route};
 use weir_hub::{Hub, Protocol as Over, Stream};
 use weir_scale::{Authorize, Pending};
 use weir_serve::node::{Node, Settings};
-use weir_serve::{Context, Core};
+use weir_serve::{Core, Services};
 
 use crate::config::{self, Config, Mode};
 
@@ -261,8 +261,8 @@ fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> 
 }
 
 /// Says every two seconds what this node bears.
-pub(super) async fn report_load(cluster: Cluster, context: Context) {
-    let hub = context.core.hub.clone();
+pub(super) async fn report_load(cluster: Cluster, services: Services) {
+    let hub = services.core.hub.clone();
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let mut every = tokio::time::interval(LOAD_EVERY);
     // The first comes at once, and what was done in no time is no load.
@@ -271,7 +271,7 @@ pub(super) async fn report_load(cluster: Cluster, context: Context) {
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = context.core.shutdown.stopping() => return,
+            () = services.core.shutdown.stopping() => return,
         }
         let now = Sample::take(&hub);
         let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);
@@ -291,7 +291,7 @@ pub(super) async fn report_load(cluster: Cluster, context: Context) {
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
             connections: hub.clients().len() as u64,
             publishers,
-            viewers: viewers.sum::<u64>() + context.stations.edge().viewers() as u64,
+            viewers: viewers.sum::<u64>() + services.hls.edge().viewers() as u64,
         };
         before = now;
         cluster.with(|member, _| member.set_load(load));
@@ -299,12 +299,12 @@ pub(super) async fn report_load(cluster: Cluster, context: Context) {
 }
 
 /// What this node fetches from others, for the metrics.
-pub(super) fn edge_facts(context: &Context) -> EdgeFacts {
-    let edge = context.stations.edge();
+pub(super) fn edge_facts(services: &Services) -> EdgeFacts {
+    let edge = services.hls.edge();
     let counters = edge.counters();
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
     EdgeFacts {
-        pulls: context.node.pulls(),
+        pulls: services.node.pulls(),
         hls_viewers: edge.viewers(),
         cache_bytes: read(&counters.bytes),
         cache_hits: read(&counters.hits),

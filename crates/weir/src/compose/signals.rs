@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use weir_api::Dispatcher;
 use weir_base::{Code, Shutdown};
 use weir_hub::{Client, Protocol, Role};
-use weir_serve::Context;
+use weir_serve::Services;
 use weir_serve::front::tls::Certificate;
 
 use super::gate::Gate;
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Reload {
     pub(super) sources: Sources,
     pub(super) running: Config,
-    pub(super) context: Context,
+    pub(super) services: Services,
     pub(super) gate: Arc<Gate>,
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) certificate: Option<Arc<Certificate>>,
@@ -64,7 +64,7 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
     let mut drain = drain.unwrap_or_else(|| Drain::begin(&reload));
     tracing::info!(
         limit_ms = drain.limit_ms,
-        clients = reload.context.core.hub.clients().len(),
+        clients = reload.services.core.hub.clients().len(),
         "draining: nobody new is taken; SIGTERM again stops at once"
     );
     while !drain.is_over() {
@@ -80,7 +80,7 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
 /// that they do not all come to the others at once; a node alone keeps them to the end, for there is
 /// nowhere to go.
 struct Drain {
-    context: Context,
+    services: Services,
     limit_ms: u64,
     began_us: i64,
     limit_us: i64,
@@ -91,20 +91,20 @@ struct Drain {
 
 impl Drain {
     fn begin(reload: &Reload) -> Self {
-        let context = reload.context.clone();
-        context.node.drain();
+        let services = reload.services.clone();
+        services.node.drain();
         let limit_ms = reload.running.node.drain_ms;
-        let viewers = context.core.hub.clients().list();
+        let viewers = services.core.hub.clients().list();
         Self {
             limit_ms,
-            began_us: context.core.hub.clock().now_us(),
+            began_us: services.core.hub.clock().now_us(),
             limit_us: i64::try_from(limit_ms)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(1000),
             viewers: viewers.iter().filter(|client| is_viewer(client)).count(),
             kicked: 0,
             is_over: false,
-            context,
+            services,
         }
     }
 
@@ -114,14 +114,14 @@ impl Drain {
     }
 
     fn go_on(&mut self) {
-        let hub = &self.context.core.hub;
+        let hub = &self.services.core.hub;
         let passed_us = hub.clock().now_us() - self.began_us;
         let clients = hub.clients().list();
         let hls = hub
             .streams()
             .iter()
             .any(|stream| stream.viewers(Protocol::Hls) > 0);
-        let hls = hls || self.context.stations.edge().viewers() > 0;
+        let hls = hls || self.services.hls.edge().viewers() > 0;
         // Other nodes go elsewhere by themselves, and pulls end with their viewers.
         let is_empty = !hls
             && clients
@@ -130,7 +130,7 @@ impl Drain {
         if is_empty || passed_us >= self.limit_us {
             hub.kick_all(Code::Draining);
             self.is_over = true;
-        } else if !self.context.node.settings().is_alone {
+        } else if !self.services.node.settings().is_alone {
             self.move_some(&clients, passed_us);
         }
     }
@@ -170,9 +170,12 @@ impl Reload {
         {
             tracing::error!(%error, "the certificate cannot be reloaded; the old one stays in force");
         }
-        self.context.core.hub.reconfigure(next.hub());
-        self.context.core.pool.set_flush_us(next.deliver().flush_us);
-        self.context.core.config.store(Arc::new(next.serve()));
+        self.services.core.hub.reconfigure(next.hub());
+        self.services
+            .core
+            .pool
+            .set_flush_us(next.deliver().flush_us);
+        self.services.core.config.store(Arc::new(next.serve()));
         self.gate.reconfigure(&next);
         match next.dispatch.rules(&next.node.vhosts) {
             Ok(rules) => self.dispatcher.set_rules(rules),

@@ -12,7 +12,6 @@ use super::Edge;
 use super::is_foreign;
 use super::object::{Object, ObjectKey};
 use super::streams::EdgeStream;
-use crate::context::Context;
 use crate::node::fetch::Question;
 
 /// For the head of an answer that need not wait for anything.
@@ -37,7 +36,6 @@ pub(super) type Place = OwnedSemaphorePermit;
 
 /// See the module's words.
 pub(super) struct Fetch {
-    pub(super) context: Context,
     pub(super) edge: Edge,
     pub(super) via: Via,
     pub(super) place: Place,
@@ -48,18 +46,18 @@ impl Fetch {
     pub(super) async fn run(self, flight: Flight<ObjectKey, Arc<Object>>) {
         let outcome = tokio::select! {
             outcome = self.outcome(flight.key()) => outcome,
-            () = self.context.core.shutdown.stopping() => Err(Code::Draining.into()),
+            () = self.edge.core().shutdown.stopping() => Err(Code::Draining.into()),
         };
         let keep_us = self.keep_us(flight.key(), &outcome);
-        let now_us = self.context.core.hub.clock().now_us();
-        let max_bytes = self.context.core.config.load().cache.max_bytes;
+        let now_us = self.edge.core().hub.clock().now_us();
+        let max_bytes = self.edge.core().config.load().cache.max_bytes;
         flight.land(outcome, now_us, now_us.saturating_add(keep_us), max_bytes);
         drop(self.place);
     }
 
     /// From whoever has it; while that changes, from whoever has it then.
     async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
-        let clock = self.context.core.hub.clock();
+        let clock = self.edge.core().hub.clock();
         let mut until_us = None;
         loop {
             let known = self.edge.0.streams.find(&key.stream);
@@ -110,11 +108,11 @@ impl Fetch {
             .edge
             .0
             .fetcher
-            .fetch(&self.context.node, &question)
+            .fetch(&self.edge.0.node, &question)
             .await?;
         let base = fetched.base.clone();
         let object = key.what.read(fetched)?;
-        let now_us = self.context.core.hub.clock().now_us();
+        let now_us = self.edge.core().hub.clock().now_us();
         let stream = self.edge.0.streams.open(&key.stream, now_us)?;
         stream.touch(now_us);
         stream.set_source(Some(base));
@@ -133,7 +131,7 @@ impl Fetch {
         if !key.what.is_held() {
             return PATIENCE;
         }
-        let own_us = self.context.core.config.load().hls.segment_us;
+        let own_us = self.edge.core().config.load().hls.segment_us;
         let target_us = known.map_or(0, EdgeStream::target_us).max(own_us);
         let target = Duration::from_micros(u64::try_from(target_us).unwrap_or(0));
         (target * HELD_TARGETS).max(PATIENCE) + MARGIN

@@ -20,7 +20,7 @@ const HANDOVER: Duration = Duration::from_secs(2);
 
 /// See the module's words. One entry per SLSP publisher, so bounded by the hub's streams.
 #[derive(Clone, Default)]
-pub struct Sessions(Arc<Mutex<HashMap<String, Slot>>>);
+pub(in crate::ingest) struct Sessions(Arc<Mutex<HashMap<String, Slot>>>);
 
 struct Slot {
     name: StreamName,

@@ -1,0 +1,243 @@
+//! HLS requests: who asks, where the answer comes from, and in which form HTTP and its caches want it.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body_util::BodyExt;
+use weir_base::{Code, Refusal};
+use weir_cluster::place::Purpose;
+use weir_hub::Protocol;
+use weir_media::hls::{Container, Name, Selection};
+
+use super::asked::{Asking, Directives, HlsRequest};
+use super::edge::{Edge, Object, What};
+use super::file::HlsFile;
+use super::own::Own;
+use super::page::Page;
+use super::piece::{kind_of, piece_response};
+use super::stations::Stations;
+use super::text;
+use crate::admission::Admission;
+use crate::core::Core;
+use crate::node::Node;
+use crate::reply::{Body, full};
+use crate::request::selection_of;
+
+const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
+/// What is for one viewer, or may be another thing the next time.
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// See the module's words. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Hls {
+    pub(super) core: Core,
+    pub(super) admission: Admission,
+    pub(super) stations: Stations,
+    edge: Edge,
+}
+
+impl Hls {
+    /// HLS of the streams in `core`, and of those that `node` knows elsewhere.
+    pub fn new(core: Core, admission: Admission, node: Node) -> Self {
+        let stations = Stations::new(core.clone());
+        Self {
+            core,
+            admission,
+            edge: Edge::new(stations.clone(), node),
+            stations,
+        }
+    }
+
+    /// HLS of streams that other nodes package.
+    pub const fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Answers `/{app}/{stream}.m3u8`.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub async fn multivariant(
+        &self,
+        asked: &HlsRequest<'_>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
+        let asking = &asked.admit(&self.admission, headers).await?;
+        self.move_on(asking)?;
+        let wanted = selection_of(asked.query);
+        let split = asked.parameter("split") == Some("1");
+        let what = What::Multivariant {
+            video: wanted.video,
+            audio: wanted.audio,
+            split,
+        };
+        let edge = &self.edge;
+        let query = asked.carried(asking);
+        if let Some(object) = edge.object(asked, asking, &what, headers).await? {
+            return passed_on(&object, &query, headers);
+        }
+        let own = Own {
+            hls: self,
+            asked,
+            asking,
+            headers,
+        };
+        let page = Page::new(own.multivariant(wanted, split).await?);
+        Ok(playlist_response(&page, &query, headers, NO_CACHE))
+    }
+
+    /// Answers a file under `/{app}/{stream}/`.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub async fn file(
+        &self,
+        asked: &HlsRequest<'_>,
+        file: &HlsFile,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
+        match file {
+            HlsFile::Playlist(container, selection) => {
+                self.media_playlist(asked, *container, *selection, headers)
+                    .await
+            }
+            HlsFile::Piece(name) => self.piece(asked, name, headers).await,
+        }
+    }
+
+    async fn media_playlist(
+        &self,
+        asked: &HlsRequest<'_>,
+        container: Container,
+        selection: Selection,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
+        let directives = Directives::read(asked)?;
+        let asking = &asked.admit(&self.admission, headers).await?;
+        self.move_on(asking)?;
+        let what = What::Playlist {
+            container,
+            selection,
+            position: directives.position,
+            skip: directives.skip,
+        };
+        let edge = &self.edge;
+        let query = asked.carried(asking);
+        if let Some(object) = edge.object(asked, asking, &what, headers).await? {
+            return passed_on(&object, &query, headers);
+        }
+        let own = Own {
+            hls: self,
+            asked,
+            asking,
+            headers,
+        };
+        let (pages, seconds) = own.playlist(container, selection, directives).await?;
+        let page = match directives.skip {
+            true => &pages.delta,
+            false => &pages.full,
+        };
+        let caching =
+            HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(NO_CACHE);
+        Ok(playlist_response(page, &query, headers, caching))
+    }
+
+    async fn piece(
+        &self,
+        asked: &HlsRequest<'_>,
+        name: &Name,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
+        let asking = &asked.admit(&self.admission, headers).await?;
+        let what = What::Piece(name.clone());
+        let edge = &self.edge;
+        let object = edge.object(asked, asking, &what, headers).await?;
+        let (pieces, station) = match object.as_deref() {
+            Some(Object::Piece(bytes)) => (vec![bytes.clone()], None),
+            Some(Object::Playlist { .. }) => return Err(Code::NotFound.into()),
+            None => {
+                let own = Own {
+                    hls: self,
+                    asked,
+                    asking,
+                    headers,
+                };
+                let (pieces, station) = own.piece(name).await?;
+                (pieces, Some(station))
+            }
+        };
+        let length = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
+        let kind = kind_of(name.resource);
+        let response = piece_response(pieces, length, &name.to_string(), kind, headers);
+        let sent = response.body().size();
+        match station {
+            Some(station) => station.stream.add_sent_bytes(sent),
+            None => edge.sent(&asking.name, sent),
+        }
+        self.core.hub.counters().sent(asking.protocol(), sent);
+        Ok(response.map(BodyExt::boxed_unsync))
+    }
+
+    /// Where a viewer of a draining node goes on, if another takes him; pieces that he has the names of he
+    /// still gets here.
+    fn move_on(&self, asking: &Asking) -> Result<(), Refusal> {
+        if !self.core.shutdown.is_draining() || !asking.is_viewer() {
+            return Ok(());
+        }
+        let told = self
+            .admission
+            .draining(&asking.name, Purpose::Play, Protocol::Hls);
+        match told.code {
+            Code::Moved => Err(told),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A playlist of another node.
+fn passed_on(object: &Object, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+    match object {
+        Object::Playlist { page, caching, .. } => {
+            Ok(playlist_response(page, query, headers, caching.clone()))
+        }
+        Object::Piece(_) => Err(Code::NotFound.into()),
+    }
+}
+
+/// A playlist, with `query` behind its URIs if the viewer needs one.
+fn playlist_response(
+    page: &Page,
+    query: &str,
+    headers: &HeaderMap,
+    caching: HeaderValue,
+) -> Response<Body> {
+    if !query.is_empty() {
+        let page = Page::new(text::with_query(page.text(), query));
+        let caching = HeaderValue::from_static("private, no-cache");
+        return playlist_response(&page, "", headers, caching);
+    }
+    let gzip = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value
+                .split(',')
+                .any(|coding| coding.trim().split(';').next() == Some("gzip"))
+        });
+    let mut response = Response::new(full(if gzip {
+        page.gzip()
+    } else {
+        page.plain.clone()
+    }));
+    let out = response.headers_mut();
+    if gzip {
+        out.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    out.insert(header::CONTENT_TYPE, PLAYLIST_TYPE);
+    out.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    out.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    out.insert(header::CACHE_CONTROL, caching);
+    response
+}

@@ -1,0 +1,225 @@
+//! A server in this process, with real sockets: a node alone, or one of a cluster whose registry is in
+//! memory. The process of its own is `server`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower::util::BoxCloneSyncService;
+use weir_base::Clock;
+use weir_cluster::local::{LocalBus, LocalStore};
+use weir_cluster::record::{self, Address, Capacity, Load, Scope};
+use weir_cluster::run::Cluster;
+use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
+use weir_hub::gate::Answer;
+use weir_hub::{Admission, Gatekeeper, Grant, Hub};
+use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
+use weir_serve::http::service::ApiService;
+use weir_serve::node::{Node, Settings};
+use weir_serve::{Config, Core, Server, Services, reply};
+
+/// Milliseconds for which a lease is good, and for which a node's record is kept.
+const LEASE_TTL_MS: i64 = 6_000;
+const NODE_TTL_MS: i64 = 10_000;
+
+/// What a server is made of. The plain one is alone, admits everybody, and listens for RTMP and HTTP
+/// on free ports.
+#[derive(Clone)]
+pub struct ServerSetup {
+    /// Its id as a node.
+    pub id: String,
+    /// What it does.
+    pub roles: Vec<Role>,
+    /// Its time.
+    pub clock: Clock,
+    /// Its listeners and HLS.
+    pub config: Config,
+    /// Its streams.
+    pub hub: weir_hub::Config,
+    /// Its delivery loops.
+    pub delivery: weir_serve::deliver::Config,
+    /// Who decides admissions.
+    pub gate: Arc<dyn Gatekeeper>,
+    /// The other nodes, where there are some.
+    pub neighbours: Option<Neighbours>,
+}
+
+/// What the nodes of a cluster in memory share, and what one of them knows of the others.
+#[derive(Clone)]
+pub struct Neighbours {
+    /// The registry.
+    pub store: Arc<LocalStore>,
+    /// What nodes tell each other.
+    pub bus: Arc<LocalBus>,
+    /// What they prove themselves with.
+    pub secret: String,
+    /// Base URLs of the nodes above this one.
+    pub parents: Vec<String>,
+}
+
+/// A server that runs.
+pub struct RunningServer {
+    /// What it does.
+    pub services: Services,
+    /// Where it speaks RTMP; empty where the setup says so.
+    pub rtmp: Vec<SocketAddr>,
+    /// Where it speaks HTTP.
+    pub http: Vec<SocketAddr>,
+}
+
+/// A gatekeeper that admits everybody.
+struct AllIn;
+
+impl Gatekeeper for AllIn {
+    fn admit<'a>(&'a self, _: Admission<'a>) -> Answer<'a> {
+        Box::pin(std::future::ready(Ok(Grant::default())))
+    }
+}
+
+impl Neighbours {
+    /// A cluster in memory without nodes.
+    pub fn new(clock: &Clock, secret: &str) -> Self {
+        Self {
+            store: Arc::new(LocalStore::new(clock.clone(), LEASE_TTL_MS, NODE_TTL_MS)),
+            bus: Arc::default(),
+            secret: secret.to_owned(),
+            parents: Vec::new(),
+        }
+    }
+}
+
+impl Default for ServerSetup {
+    fn default() -> Self {
+        let any = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        Self {
+            id: "house".into(),
+            roles: vec![Role::Origin, Role::Edge],
+            clock: Clock::real(),
+            config: config(any.clone(), any),
+            hub: weir_hub::Config {
+                idle_timeout_us: 5_000_000,
+                ring_us: 4_000_000,
+                ring_bytes: 16 << 20,
+                linger_us: 1_000_000,
+            },
+            delivery: weir_serve::deliver::Config {
+                flush_us: 20_000,
+                lag_us: 1_000_000,
+                stall_us: 60_000_000,
+                wire_bytes: 16 << 20,
+                // Whoever holds it up holds up everybody.
+                loops: 1,
+            },
+            gate: Arc::new(AllIn),
+            neighbours: None,
+        }
+    }
+}
+
+impl ServerSetup {
+    /// Starts it, in the runtime that the caller has entered.
+    pub fn start(self) -> RunningServer {
+        let server = Server::bind(&self.config).unwrap();
+        let [rtmp, _, http, _] = server.addresses();
+        let hub = Hub::new(self.hub.clone(), self.clock.clone());
+        let core = Core::start(hub, self.delivery.clone(), self.config.clone()).unwrap();
+        let node = self.node(&core, &http);
+        let services = Services::new(core, node, self.gate);
+        server.run(&services, nothing_here());
+        RunningServer {
+            services,
+            rtmp,
+            http,
+        }
+    }
+
+    fn node(&self, core: &Core, http: &[SocketAddr]) -> Node {
+        let me = Name::new(&self.id).unwrap();
+        let alone = Neighbours::new(&self.clock, "");
+        let neighbours = self.neighbours.clone().unwrap_or(alone);
+        let record = self.record(&me, http);
+        let settings = Settings {
+            me,
+            roles: record.roles,
+            secret: neighbours.secret.as_str().into(),
+            is_alone: self.neighbours.is_none(),
+            route: route::Config {
+                parents: neighbours.parents,
+                ..route::Config::default()
+            },
+            coworkers: Vec::new(),
+            linger: Duration::from_secs(1),
+            own: http.iter().map(SocketAddr::to_string).collect(),
+        };
+        let member = Member::new(member::Config::default(), record, self.clock.now_us()).unwrap();
+        let stopping = core.shutdown.clone();
+        let stop = async move { stopping.stopping().await };
+        let (store, bus) = (neighbours.store, neighbours.bus);
+        let clock = self.clock.clone();
+        let (cluster, events) =
+            Cluster::start(member, store.clone(), bus, clock, &core.tasks, stop);
+        Node::start(core.clone(), settings, cluster, store, events)
+    }
+
+    fn record(&self, me: &Name, http: &[SocketAddr]) -> NodeRecord {
+        let address = |scope, http: &SocketAddr| Address {
+            protocol: record::Protocol::Http,
+            scope,
+            isp: None,
+            url: format!("http://{http}"),
+        };
+        let scopes = [Scope::Public, Scope::Internal];
+        let addresses = http
+            .iter()
+            .flat_map(|http| scopes.map(|scope| address(scope, http)));
+        NodeRecord {
+            id: me.clone(),
+            boot: 1,
+            roles: self.roles.iter().copied().collect(),
+            region: None,
+            isp: None,
+            addresses: addresses.collect(),
+            capacity: Capacity::default(),
+            load: Load::default(),
+            parent: None,
+            draining: false,
+            version: String::new(),
+        }
+    }
+}
+
+/// Listeners at these addresses and nowhere else.
+pub fn config(rtmp: Vec<SocketAddr>, http: Vec<SocketAddr>) -> Config {
+    Config {
+        rtmp_listen: rtmp,
+        rtmps_listen: Vec::new(),
+        http_listen: http,
+        https_listen: Vec::new(),
+        tls: None,
+        trusted_proxies: Vec::new(),
+        vhosts: Vec::new(),
+        assume_enhanced: false,
+        hls: HlsConfig {
+            segment_us: 2_000_000,
+            part_us: 400_000,
+            window_segments: 4,
+            key_every_segments: 0,
+            idle_us: 10_000_000,
+        },
+        cache: CacheConfig { max_bytes: 1 << 20 },
+        slsp: SlspConfig {
+            keyframe_ms: 2000,
+            successor: String::new(),
+        },
+    }
+}
+
+/// Pages and API of a server that has none.
+fn nothing_here() -> ApiService {
+    BoxCloneSyncService::new(tower::service_fn(|_request| async {
+        let mut response = http::Response::new(reply::full("nothing here"));
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        Ok::<_, Infallible>(response)
+    }))
+}
