@@ -9,7 +9,7 @@ use weir_base::{Refusal, Shutdown, Tasks};
 use weir_hub::{Hub, Protocol};
 
 use crate::config::Config;
-use crate::deliver::{self, Pool};
+use crate::deliver::{DeliveryConfig, Pool};
 
 /// See the module's words. Clones share all of it.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Core {
     ///
     /// # Errors
     /// When the system has no epoll or no thread to give.
-    pub fn start(hub: Hub, delivery: deliver::Config, config: Config) -> std::io::Result<Self> {
+    pub fn start(hub: Hub, delivery: DeliveryConfig, config: Config) -> std::io::Result<Self> {
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let pool = Pool::start(delivery, &hub, &tasks, &shutdown)?;
         Ok(Self {

@@ -32,13 +32,13 @@ impl Intake {
     /// Leaves out a frame that cannot be read.
     ///
     /// # Errors
-    /// As [`Intake::bear`].
-    pub(crate) fn forgive(
+    /// As [`Intake::check`].
+    pub(crate) fn skip_malformed(
         &mut self,
         publisher: &Publisher,
         error: &MediaError,
     ) -> Result<(), Refusal> {
-        self.bear(error)?;
+        self.check(error)?;
         publisher.dropped(1);
         Ok(())
     }
@@ -47,7 +47,7 @@ impl Intake {
     ///
     /// # Errors
     /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
-    pub(crate) fn bear(&mut self, error: &MediaError) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, error: &MediaError) -> Result<(), Refusal> {
         self.malformed += 1;
         match error {
             MediaError::Unsupported(_) | MediaError::NoCodecHeader(_) => Err(refusal_of(error)),

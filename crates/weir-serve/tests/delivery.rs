@@ -31,7 +31,9 @@ use weir_proto::rtmp::{
     ClientOptions, ClientSession, RtmpUrl, ServerConfig, ServerEvent, ServerSession,
 };
 use weir_proto::ws;
-use weir_serve::deliver::{Config, Format, Framing, Inbound, NewViewer, Pool, Selection, Sink};
+use weir_serve::deliver::{
+    DeliveryConfig, Format, Framing, Inbound, NewViewer, Pool, Selection, Sink,
+};
 use weir_testkit::synthetic;
 
 use tap::Tap;
@@ -73,7 +75,7 @@ impl House {
             linger_us: 1_000_000,
         };
         let hub = Hub::new(config, Clock::real());
-        let delivery = Config {
+        let delivery = DeliveryConfig {
             flush_us: 5_000,
             // Little patience: readers fall all the time.
             lag_us: 100_000,

@@ -38,7 +38,7 @@ pub struct ServerSetup {
     /// Its streams.
     pub hub: weir_hub::Config,
     /// Its delivery loops.
-    pub delivery: weir_serve::deliver::Config,
+    pub delivery: weir_serve::deliver::DeliveryConfig,
     /// Who decides admissions.
     pub gate: Arc<dyn Gatekeeper>,
     /// The other nodes, where there are some.
@@ -103,7 +103,7 @@ impl Default for ServerSetup {
                 ring_bytes: 16 << 20,
                 linger_us: 1_000_000,
             },
-            delivery: weir_serve::deliver::Config {
+            delivery: weir_serve::deliver::DeliveryConfig {
                 flush_us: 20_000,
                 lag_us: 1_000_000,
                 stall_us: 60_000_000,

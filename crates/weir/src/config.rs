@@ -398,9 +398,9 @@ impl Config {
     }
 
     /// As the delivery loops understand it; 0 loops are one per core.
-    pub(crate) fn deliver(&self) -> deliver::Config {
+    pub(crate) fn deliver(&self) -> deliver::DeliveryConfig {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        deliver::Config {
+        deliver::DeliveryConfig {
             flush_us: self.deliver.flush_ms * 1000,
             lag_us: self.deliver.lag_ms * 1000,
             stall_us: self.deliver.stall_ms * 1000,

@@ -15,6 +15,6 @@ pub mod wire;
 mod worker;
 
 pub use format::{Format, Framing, Selection};
-pub use pool::{Config, Pool};
+pub use pool::{DeliveryConfig, Pool};
 pub use sink::Sink;
 pub use viewer::{Inbound, NewViewer};

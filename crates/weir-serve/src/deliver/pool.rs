@@ -15,7 +15,7 @@ use super::worker::{Arrival, Worker, protocol_of};
 
 /// How delivery behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct DeliveryConfig {
     /// Microseconds between two flushes: the one knob between latency and CPU.
     pub flush_us: i64,
     /// Microseconds a viewer may lag behind the last group of pictures before it is moved on.
@@ -54,7 +54,7 @@ pub(super) struct Shared {
     hub: Hub,
     wires: Wires,
     flush_us: AtomicI64,
-    config: Config,
+    config: DeliveryConfig,
 }
 
 impl Pool {
@@ -63,7 +63,7 @@ impl Pool {
     /// # Errors
     /// When the system has no epoll or no thread to give.
     pub fn start(
-        config: Config,
+        config: DeliveryConfig,
         hub: &Hub,
         tasks: &Tasks,
         shutdown: &Shutdown,

@@ -34,7 +34,7 @@ pub struct HlsRequest<'a> {
 
 /// A request that was admitted.
 #[derive(Debug, Clone)]
-pub(super) struct Asking {
+pub(super) struct AdmittedRequest {
     /// The stream.
     pub(super) name: StreamName,
     who: Who,
@@ -57,13 +57,13 @@ impl HlsRequest<'_> {
         &self,
         admission: &Admission,
         headers: &HeaderMap,
-    ) -> Result<Asking, Refusal> {
+    ) -> Result<AdmittedRequest, Refusal> {
         let authorization = headers.get(header::AUTHORIZATION);
         let authorization = authorization.and_then(|value| value.to_str().ok());
         if authorization.is_some_and(proof::is_proof) {
             admission.asker(self.target, authorization)?;
             let vhost = self.parameter("vhost").unwrap_or_default();
-            return Ok(Asking {
+            return Ok(AdmittedRequest {
                 name: StreamName::new(vhost, self.app, self.stream)?,
                 who: Who::Node(Via::parse(self.parameter("via").unwrap_or_default())?),
             });
@@ -80,7 +80,7 @@ impl HlsRequest<'_> {
         };
         let (name, grant) = admission.admit_again(&asked).await?;
         let who = Who::Viewer(grant);
-        Ok(Asking { name, who })
+        Ok(AdmittedRequest { name, who })
     }
 
     /// A parameter of the query.
@@ -89,8 +89,8 @@ impl HlsRequest<'_> {
     }
 
     /// The query that every URI of a playlist needs for this viewer: empty, or with its `?`.
-    pub(super) fn carried(&self, asking: &Asking) -> String {
-        if !matches!(&asking.who, Who::Viewer(grant) if grant.by_query) {
+    pub(super) fn carried(&self, admitted: &AdmittedRequest) -> String {
+        if !matches!(&admitted.who, Who::Viewer(grant) if grant.by_query) {
             return String::new();
         }
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -110,8 +110,8 @@ impl HlsRequest<'_> {
     }
 
     /// What is wanted of this node, as far as it concerns where the stream is.
-    pub(super) fn want(&self, asking: &Asking) -> PlayIntent {
-        match &asking.who {
+    pub(super) fn play_intent(&self, admitted: &AdmittedRequest) -> PlayIntent {
+        match &admitted.who {
             Who::Viewer(_) => PlayIntent::client(Protocol::Hls, wait_of(self.query)),
             // Nodes are told each other's own addresses, and wait themselves.
             Who::Node(via) => PlayIntent {
@@ -122,7 +122,7 @@ impl HlsRequest<'_> {
     }
 }
 
-impl Asking {
+impl AdmittedRequest {
     /// Whether it is counted among the viewers.
     pub(super) const fn is_viewer(&self) -> bool {
         matches!(self.who, Who::Viewer(_))

@@ -52,7 +52,7 @@ impl<K, V> Clone for Cache<K, V> {
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            state: Mutex::new(State {
+            state: Mutex::new(CacheState {
                 entries: HashMap::new(),
                 turns: BTreeMap::new(),
                 next_turn: 0,
@@ -65,12 +65,12 @@ impl<K, V> Default for Cache<K, V> {
 
 #[derive(Debug)]
 struct Inner<K, V> {
-    state: Mutex<State<K, V>>,
+    state: Mutex<CacheState<K, V>>,
     counters: CacheCounters,
 }
 
 #[derive(Debug)]
-struct State<K, V> {
+struct CacheState<K, V> {
     entries: HashMap<K, Entry<V>>,
     /// Keys of what is kept, by when it was last asked for.
     turns: BTreeMap<u64, K>,
@@ -228,14 +228,14 @@ impl<K: Hash + Eq + Clone, V: Clone + Weigh> Drop for Flight<K, V> {
 }
 
 impl<K, V> Inner<K, V> {
-    fn tell_bytes(&self, state: &State<K, V>) {
+    fn tell_bytes(&self, state: &CacheState<K, V>) {
         self.counters
             .bytes
             .store(state.bytes as u64, Ordering::Relaxed);
     }
 }
 
-impl<K: Hash + Eq + Clone, V> State<K, V> {
+impl<K: Hash + Eq + Clone, V> CacheState<K, V> {
     fn keep(&mut self, key: K, outcome: Outcome<V>, until_us: i64, bytes: usize) {
         let turn = self.next_turn;
         self.next_turn += 1;

@@ -15,10 +15,10 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::Role;
 use weir_cluster::route::Via;
 
-use self::fetch::{Fetch, Place};
+use self::fetch::{Fetch, FetchPermit};
 use self::object::ObjectKey;
 use self::streams::EdgeStreams;
-use super::asked::{Asking, HlsRequest};
+use super::asked::{AdmittedRequest, HlsRequest};
 use super::cache::{Cache, CacheCounters, Found, Outcome};
 use super::stations::Stations;
 use crate::core::Core;
@@ -137,11 +137,11 @@ impl Edge {
     pub(super) async fn object(
         &self,
         asked: &HlsRequest<'_>,
-        asking: &Asking,
+        admitted: &AdmittedRequest,
         what: &What,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Object>>, Refusal> {
-        let name = &asking.name;
+        let name = &admitted.name;
         let clock = self.core().hub.clock();
         let patience = if what.is_playlist() {
             wait_of(asked.query)
@@ -154,7 +154,7 @@ impl Edge {
             if self.is_packaged_here(name) {
                 return Ok(None);
             }
-            let via = asking.via();
+            let via = admitted.via();
             let me = &self.0.node.settings().me;
             // Here and not later: it would wait for itself.
             if via.passed(me) {
@@ -163,7 +163,7 @@ impl Edge {
             }
             let refused = match self.fetched(name, what, &via).await {
                 Ok(object) => {
-                    self.note(asked, asking, headers);
+                    self.note(asked, admitted, headers);
                     return Ok(Some(object));
                 }
                 Err(refused) if is_foreign(&refused) => return Ok(None),
@@ -191,13 +191,13 @@ impl Edge {
         }
     }
 
-    fn note(&self, asked: &HlsRequest<'_>, asking: &Asking, headers: &HeaderMap) {
-        let Some(stream) = self.0.streams.find(&asking.name) else {
+    fn note(&self, asked: &HlsRequest<'_>, admitted: &AdmittedRequest, headers: &HeaderMap) {
+        let Some(stream) = self.0.streams.find(&admitted.name) else {
             return;
         };
         let now_us = self.core().hub.clock().now_us();
         stream.touch(now_us);
-        if asking.is_viewer() {
+        if admitted.is_viewer() {
             stream.sessions.asked(now_us, asked.client.ip(), headers);
         }
     }
@@ -235,7 +235,7 @@ impl Edge {
         coming.outcome().await
     }
 
-    fn place_for(&self, what: &What) -> Result<Place, Refusal> {
+    fn place_for(&self, what: &What) -> Result<FetchPermit, Refusal> {
         let fetching = if what.is_held() {
             &self.0.held
         } else {

@@ -10,10 +10,10 @@ mod own;
 mod page;
 mod piece;
 mod service;
-mod sessions;
 mod station;
 mod stations;
 mod text;
+mod viewers;
 
 pub use asked::HlsRequest;
 pub use cache::CacheCounters;

@@ -14,7 +14,7 @@ use weir_media::hls::{
     Variant, multivariant_playlist,
 };
 
-use super::asked::{Asking, Directives, HlsRequest};
+use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::container_of;
 use super::page::Pages;
 use super::service::Hls;
@@ -25,7 +25,7 @@ use super::stations::Stations;
 pub(super) struct Own<'a> {
     pub(super) hls: &'a Hls,
     pub(super) asked: &'a HlsRequest<'a>,
-    pub(super) asking: &'a Asking,
+    pub(super) admitted: &'a AdmittedRequest,
     pub(super) headers: &'a HeaderMap,
 }
 
@@ -94,7 +94,7 @@ impl Own<'_> {
         let station = self
             .hls
             .stations
-            .find(&self.asking.name, container_of(name), name.selection)
+            .find(&self.admitted.name, container_of(name), name.selection)
             .ok_or_else(gone)?;
         if station.epoch != name.epoch {
             return Err(gone());
@@ -114,7 +114,7 @@ impl Own<'_> {
     fn note(&self, station: &Station) {
         let now_us = self.hls.core.hub.clock().now_us();
         station.touch(now_us);
-        if self.asking.is_viewer() {
+        if self.admitted.is_viewer() {
             station.asked(now_us, self.asked.client.ip(), self.headers);
         }
     }
@@ -126,11 +126,14 @@ impl Own<'_> {
         selection: Selection,
     ) -> Result<Arc<Station>, Refusal> {
         let Self {
-            hls, asked, asking, ..
+            hls,
+            asked,
+            admitted,
+            ..
         } = self;
-        let name = &asking.name;
+        let name = &admitted.name;
         let running = hls.stations.find(name, container, selection);
-        if running.is_none() && asking.is_viewer() && hls.core.shutdown.is_draining() {
+        if running.is_none() && admitted.is_viewer() && hls.core.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
         let stream = match hls.core.hub.find(name) {
@@ -139,7 +142,7 @@ impl Own<'_> {
                 return running.ok_or_else(|| Refusal::from(Code::NotLive));
             }
             _ => {
-                let want = asked.want(asking);
+                let want = asked.play_intent(admitted);
                 hls.admission.play(name, &want).await?
             }
         };

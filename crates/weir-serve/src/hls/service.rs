@@ -8,7 +8,7 @@ use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 use weir_media::hls::{Container, Name, Selection};
 
-use super::asked::{Asking, Directives, HlsRequest};
+use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::{Edge, Object, What};
 use super::file::HlsFile;
 use super::own::Own;
@@ -61,8 +61,8 @@ impl Hls {
         asked: &HlsRequest<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let asking = &asked.admit(&self.admission, headers).await?;
-        self.move_on(asking)?;
+        let admitted = &asked.admit(&self.admission, headers).await?;
+        self.move_on(admitted)?;
         let wanted = selection_of(asked.query);
         let split = asked.parameter("split") == Some("1");
         let what = What::Multivariant {
@@ -71,14 +71,14 @@ impl Hls {
             split,
         };
         let edge = &self.edge;
-        let query = asked.carried(asking);
-        if let Some(object) = edge.object(asked, asking, &what, headers).await? {
+        let query = asked.carried(admitted);
+        if let Some(object) = edge.object(asked, admitted, &what, headers).await? {
             return passed_on(&object, &query, headers);
         }
         let own = Own {
             hls: self,
             asked,
-            asking,
+            admitted,
             headers,
         };
         let page = Page::new(own.multivariant(wanted, split).await?);
@@ -112,8 +112,8 @@ impl Hls {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
         let directives = Directives::read(asked)?;
-        let asking = &asked.admit(&self.admission, headers).await?;
-        self.move_on(asking)?;
+        let admitted = &asked.admit(&self.admission, headers).await?;
+        self.move_on(admitted)?;
         let what = What::Playlist {
             container,
             selection,
@@ -121,14 +121,14 @@ impl Hls {
             skip: directives.skip,
         };
         let edge = &self.edge;
-        let query = asked.carried(asking);
-        if let Some(object) = edge.object(asked, asking, &what, headers).await? {
+        let query = asked.carried(admitted);
+        if let Some(object) = edge.object(asked, admitted, &what, headers).await? {
             return passed_on(&object, &query, headers);
         }
         let own = Own {
             hls: self,
             asked,
-            asking,
+            admitted,
             headers,
         };
         let (pages, seconds) = own.playlist(container, selection, directives).await?;
@@ -147,10 +147,10 @@ impl Hls {
         name: &Name,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let asking = &asked.admit(&self.admission, headers).await?;
+        let admitted = &asked.admit(&self.admission, headers).await?;
         let what = What::Piece(name.clone());
         let edge = &self.edge;
-        let object = edge.object(asked, asking, &what, headers).await?;
+        let object = edge.object(asked, admitted, &what, headers).await?;
         let (pieces, station) = match object.as_deref() {
             Some(Object::Piece(bytes)) => (vec![bytes.clone()], None),
             Some(Object::Playlist { .. }) => return Err(Code::NotFound.into()),
@@ -158,7 +158,7 @@ impl Hls {
                 let own = Own {
                     hls: self,
                     asked,
-                    asking,
+                    admitted,
                     headers,
                 };
                 let (pieces, station) = own.piece(name).await?;
@@ -171,21 +171,21 @@ impl Hls {
         let sent = response.body().size();
         match station {
             Some(station) => station.stream.add_sent_bytes(sent),
-            None => edge.sent(&asking.name, sent),
+            None => edge.sent(&admitted.name, sent),
         }
-        self.core.hub.counters().sent(asking.protocol(), sent);
+        self.core.hub.counters().sent(admitted.protocol(), sent);
         Ok(response.map(BodyExt::boxed_unsync))
     }
 
     /// Where a viewer of a draining node goes on, if another takes him; pieces that he has the names of he
     /// still gets here.
-    fn move_on(&self, asking: &Asking) -> Result<(), Refusal> {
-        if !self.core.shutdown.is_draining() || !asking.is_viewer() {
+    fn move_on(&self, admitted: &AdmittedRequest) -> Result<(), Refusal> {
+        if !self.core.shutdown.is_draining() || !admitted.is_viewer() {
             return Ok(());
         }
         let told = self
             .admission
-            .draining(&asking.name, Purpose::Play, Protocol::Hls);
+            .draining(&admitted.name, Purpose::Play, Protocol::Hls);
         match told.code {
             Code::Moved => Err(told),
             _ => Ok(()),

@@ -17,8 +17,8 @@ use weir_media::hls::{
 };
 
 use super::page::{Page, Pages};
-use super::sessions::{SESSION_US, Sessions};
 use super::stations::Stations;
+use super::viewers::{HlsViewers, SESSION_US};
 use crate::config::HlsConfig;
 use crate::core::Core;
 
@@ -46,7 +46,7 @@ pub(super) struct Station {
     pages: watch::Sender<Arc<Pages>>,
     last_asked_us: AtomicI64,
     idle_us: i64,
-    sessions: Sessions,
+    sessions: HlsViewers,
 }
 
 impl Station {
@@ -86,7 +86,7 @@ impl Station {
             pages: watch::Sender::default(),
             last_asked_us: AtomicI64::new(core.hub.clock().now_us()),
             idle_us,
-            sessions: Sessions::default(),
+            sessions: HlsViewers::default(),
         }
     }
 

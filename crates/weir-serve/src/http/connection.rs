@@ -124,7 +124,7 @@ async fn serve_media(
                 .web_socket_key
                 .as_deref()
                 .map(|key| switching(head, key, true));
-            let opening = slsp::Opening {
+            let opening = slsp::SlspRequest {
                 app,
                 stream,
                 path: head.path.clone(),

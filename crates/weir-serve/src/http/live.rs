@@ -73,7 +73,7 @@ impl LiveRequest<'_> {
     pub async fn open(&self, server: &HttpServer) -> Result<Opened, Refusal> {
         let (name, want) = match self.container {
             LiveContainer::Relay => self.admit_node(server)?,
-            _ => (self.admit(server).await?, self.want()),
+            _ => (self.admit(server).await?, self.play_intent()),
         };
         let stream = server.admission.play(&name, &want).await?;
         let format = self.format();
@@ -110,7 +110,7 @@ impl LiveRequest<'_> {
         Ok(name)
     }
 
-    fn want(&self) -> PlayIntent {
+    fn play_intent(&self) -> PlayIntent {
         PlayIntent::client(self.protocol(), wait_of(self.query))
     }
 
@@ -123,7 +123,13 @@ impl LiveRequest<'_> {
         let vhost = parameter(self.query, "vhost").unwrap_or_default();
         let name = StreamName::new(vhost, self.app, self.stream)?;
         let via = Via::parse(parameter(self.query, "via").unwrap_or_default())?;
-        Ok((name, PlayIntent { via, ..self.want() }))
+        Ok((
+            name,
+            PlayIntent {
+                via,
+                ..self.play_intent()
+            },
+        ))
     }
 
     fn format(&self) -> Format {

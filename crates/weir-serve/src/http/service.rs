@@ -20,7 +20,6 @@ use tower::util::BoxCloneSyncService;
 use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
-use weir_proto::relay as relay_form;
 use weir_proto::ws;
 
 use super::HttpServer;
@@ -233,7 +232,7 @@ async fn open_slsp(
     let origin = origin
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let opening = slsp::Opening {
+    let opening = slsp::SlspRequest {
         app,
         stream,
         path: request.uri().path().to_owned(),
@@ -270,7 +269,7 @@ async fn open_relay(
         return Ok(Response::new(full(json)));
     }
     let upgrade = text_of(request.headers(), &header::UPGRADE);
-    if !upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(relay_form::UPGRADE)) {
+    if !upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(weir_proto::relay::UPGRADE)) {
         let words = "this address takes streams of other nodes: it wants an upgrade to weir-relay";
         return Err(Refusal::new(Code::ProtocolError, words));
     }
@@ -287,7 +286,7 @@ async fn open_relay(
         .admission
         .reserve(&name, &grant, (Protocol::Relay, &via), over.unwrap_or(0))
         .await?;
-    let opening = relay::Opening {
+    let opening = relay::RelayRequest {
         name,
         reserved,
         grant,
@@ -306,7 +305,7 @@ async fn open_relay(
     let headers = response.headers_mut();
     headers.insert(
         header::UPGRADE,
-        HeaderValue::from_static(relay_form::UPGRADE),
+        HeaderValue::from_static(weir_proto::relay::UPGRADE),
     );
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     Ok(response)

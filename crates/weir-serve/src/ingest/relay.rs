@@ -25,7 +25,7 @@ const HANDOVER: Duration = Duration::from_secs(3);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A stream that another node may hand on.
-pub struct Opening {
+pub struct RelayRequest {
     /// Which.
     pub name: StreamName,
     /// The leave for it.
@@ -39,7 +39,7 @@ pub struct Opening {
 }
 
 /// Serves one upgraded connection to its end.
-pub async fn serve<S>(ingest: Ingest, io: S, opening: Opening)
+pub async fn serve<S>(ingest: Ingest, io: S, opening: RelayRequest)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
@@ -64,7 +64,7 @@ async fn take<S>(
     ingest: &Ingest,
     reader: ReadHalf<S>,
     writer: &mut WriteHalf<S>,
-    opening: Opening,
+    opening: RelayRequest,
 ) -> Refusal
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
@@ -74,7 +74,7 @@ where
         buffer: BytesMut::new(),
         decoder: Decoder::new(Limits::default()),
     };
-    let Opening {
+    let RelayRequest {
         name,
         reserved,
         grant,

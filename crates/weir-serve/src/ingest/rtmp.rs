@@ -49,7 +49,7 @@ pub async fn serve(ingest: Ingest, accepted: Accepted) {
         chunk_size: RTMP_CHUNK_BYTES,
         ..ServerConfig::default()
     };
-    let mut connection = Connection {
+    let mut connection = RtmpConnection {
         session: ServerSession::new(config, seed),
         conn,
         ingest,
@@ -61,7 +61,7 @@ pub async fn serve(ingest: Ingest, accepted: Accepted) {
     connection.finish(ended).await;
 }
 
-struct Connection {
+struct RtmpConnection {
     session: ServerSession,
     conn: Conn,
     ingest: Ingest,
@@ -79,7 +79,7 @@ struct Publishing {
 }
 
 /// How a connection came to its end.
-enum Ended {
+enum ConnectionEnd {
     /// It broke or was broken.
     Code(Code, String),
     /// It plays now: its socket belongs to a delivery loop.
@@ -94,8 +94,8 @@ struct PlayRequest {
     client: weir_hub::ClientGuard,
 }
 
-impl Connection {
-    async fn run(&mut self, mut buffer: BytesMut) -> Ended {
+impl RtmpConnection {
+    async fn run(&mut self, mut buffer: BytesMut) -> ConnectionEnd {
         self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
         loop {
             if !buffer.is_empty() {
@@ -120,7 +120,7 @@ impl Connection {
                     return ended;
                 }
                 if let Err(error) = received {
-                    return Ended::Code(code_of(&error), error.to_string());
+                    return ConnectionEnd::Code(code_of(&error), error.to_string());
                 }
             }
             if let Some(ended) = self.read(&mut buffer).await {
@@ -130,7 +130,7 @@ impl Connection {
     }
 
     /// Waits for bytes, for a kick, or for the set-up time to be over.
-    async fn read(&mut self, buffer: &mut BytesMut) -> Option<Ended> {
+    async fn read(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
         let room = if self.publishing.is_some() {
             limits::RTMP_READ_BYTES
         } else {
@@ -141,32 +141,32 @@ impl Connection {
             Some(publishing) => {
                 tokio::select! {
                     read = self.conn.read_buf(buffer) => read,
-                    code = publishing.publisher.kicked() => return Some(Ended::Code(code, code.entry().message.into())),
+                    code = publishing.publisher.kicked() => return Some(ConnectionEnd::Code(code, code.entry().message.into())),
                 }
             }
             None => {
                 tokio::select! {
                     read = self.conn.read_buf(buffer) => read,
                     () = tokio::time::sleep_until(self.setup_deadline) => {
-                        return Some(Ended::Code(Code::TooSlow, "neither publish nor play in time".into()));
+                        return Some(ConnectionEnd::Code(Code::TooSlow, "neither publish nor play in time".into()));
                     }
                     () = self.ingest.core.shutdown.stopping() => {
-                        return Some(Ended::Code(Code::Draining, Code::Draining.entry().message.into()));
+                        return Some(ConnectionEnd::Code(Code::Draining, Code::Draining.entry().message.into()));
                     }
                 }
             }
         };
         match read {
-            Ok(0) => Some(Ended::Code(
+            Ok(0) => Some(ConnectionEnd::Code(
                 Code::ClientStopped,
                 "the client closed the connection".into(),
             )),
             Ok(_) => None,
-            Err(error) => Some(Ended::Code(Code::NetworkReset, error.to_string())),
+            Err(error) => Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
         }
     }
 
-    async fn flush(&mut self) -> Result<(), Ended> {
+    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
         let output = self.session.take_output();
         if output.is_empty() {
             return Ok(());
@@ -174,15 +174,15 @@ impl Connection {
         let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
         match timeout(limit, self.conn.write_all(&output)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Ended::Code(Code::NetworkReset, error.to_string())),
-            Err(_) => Err(Ended::Code(
+            Ok(Err(error)) => Err(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
+            Err(_) => Err(ConnectionEnd::Code(
                 Code::TooSlow,
                 "the client does not read our answers".into(),
             )),
         }
     }
 
-    async fn hear(&mut self, event: ServerEvent) -> Option<Ended> {
+    async fn hear(&mut self, event: ServerEvent) -> Option<ConnectionEnd> {
         match event {
             ServerEvent::Publish { msid, target, .. } => self.publish(msid, &target).await,
             ServerEvent::Play { msid, target, .. } => self.play(msid, &target).await,
@@ -202,9 +202,9 @@ impl Connection {
         }
     }
 
-    async fn publish(&mut self, msid: u32, target: &Target) -> Option<Ended> {
+    async fn publish(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
         if self.publishing.is_some() {
-            return Some(Ended::Code(
+            return Some(ConnectionEnd::Code(
                 Code::ProtocolError,
                 "a second publish on one connection".into(),
             ));
@@ -250,7 +250,12 @@ impl Connection {
         })
     }
 
-    fn media(&mut self, message_type: u8, timestamp_ms: u32, body: bytes::Bytes) -> Option<Ended> {
+    fn media(
+        &mut self,
+        message_type: u8,
+        timestamp_ms: u32,
+        body: bytes::Bytes,
+    ) -> Option<ConnectionEnd> {
         let publishing = self.publishing.as_mut()?;
         let Publishing {
             publisher,
@@ -260,9 +265,9 @@ impl Connection {
             ..
         } = publishing;
         if let Err(error) = depacketizer.push(message_type, timestamp_ms, body, events)
-            && let Err(refusal) = intake.forgive(publisher, &error)
+            && let Err(refusal) = intake.skip_malformed(publisher, &error)
         {
-            return Some(Ended::Code(refusal.code, refusal.detail.into()));
+            return Some(ConnectionEnd::Code(refusal.code, refusal.detail.into()));
         }
         for event in events.drain(..) {
             intake.take(publisher, event);
@@ -270,11 +275,11 @@ impl Connection {
         None
     }
 
-    async fn play(&mut self, msid: u32, target: &Target) -> Option<Ended> {
+    async fn play(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
         match self.open(target).await {
             Ok((stream, client)) => {
                 self.session.accept_play(msid);
-                Some(Ended::Handed {
+                Some(ConnectionEnd::Handed {
                     stream,
                     viewer: Box::new(PlayRequest { msid, client }),
                 })
@@ -332,7 +337,7 @@ impl Connection {
         target: &Target,
         refusal: &Refusal,
         (status, what): (&str, &str),
-    ) -> Ended {
+    ) -> ConnectionEnd {
         self.ingest
             .core
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
@@ -368,13 +373,13 @@ impl Connection {
         }
         let _ = self.flush().await;
         linger(&mut self.conn, patience).await;
-        Ended::Code(Code::ClientStopped, String::new())
+        ConnectionEnd::Code(Code::ClientStopped, String::new())
     }
 
-    async fn finish(mut self, ended: Ended) {
+    async fn finish(mut self, ended: ConnectionEnd) {
         match ended {
-            Ended::Code(code, detail) => self.close(code, &detail).await,
-            Ended::Handed { stream, viewer } => self.hand_over(stream, *viewer).await,
+            ConnectionEnd::Code(code, detail) => self.close(code, &detail).await,
+            ConnectionEnd::Handed { stream, viewer } => self.hand_over(stream, *viewer).await,
         }
     }
 

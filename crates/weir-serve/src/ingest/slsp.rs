@@ -21,7 +21,7 @@ use weir_hub::hub::PublishRequest;
 use weir_media::ingest::Container;
 use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
 
-use self::live::{Live, Wanted};
+use self::live::{Interruption, Live};
 pub(super) use self::sessions::Sessions;
 use self::socket::{Heard, Socket};
 use super::Ingest;
@@ -36,7 +36,7 @@ const OVER: [u16; 3] = [1000, 1001, 1005];
 
 /// What the upgraded request asked for.
 #[derive(Debug, Clone)]
-pub struct Opening {
+pub struct SlspRequest {
     /// App, all levels.
     pub app: String,
     /// Stream.
@@ -53,7 +53,7 @@ pub struct Opening {
     pub client: SocketAddr,
 }
 
-impl Opening {
+impl SlspRequest {
     fn asked(&self) -> Asked<'_> {
         Asked {
             action: Action::Publish,
@@ -91,25 +91,25 @@ fn same_host(one: &str, other: &str) -> bool {
 
 /// Serves one upgraded connection to its end. `greeting` goes out first; `read` is what came behind
 /// the request's head.
-pub async fn serve<S>(ingest: Ingest, io: S, greeting: Vec<u8>, read: &[u8], opening: Opening)
+pub async fn serve<S>(ingest: Ingest, io: S, greeting: Vec<u8>, read: &[u8], request: SlspRequest)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let connection = Connection {
+    let connection = SlspConnection {
         session: ServerSession::new(),
         socket: Socket::new(io, greeting, read),
         ingest,
-        opening,
+        request,
         redirected: false,
     };
     connection.run().await;
 }
 
-struct Connection<S> {
+struct SlspConnection<S> {
     session: ServerSession,
     socket: Socket<S>,
     ingest: Ingest,
-    opening: Opening,
+    request: SlspRequest,
     redirected: bool,
 }
 
@@ -123,7 +123,7 @@ enum End {
     Moved,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> SlspConnection<S> {
     async fn run(mut self) {
         let hello = match self.hello().await {
             Ok(hello) => hello,
@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// The session of the token, or a new one if the sender may.
     async fn begin(&mut self, hello: &Hello) -> Result<Box<Live>, Refusal> {
         let container = container_of(&hello.container)?;
-        let name = self.ingest.admission.stream_name(&self.opening.asked())?;
+        let name = self.ingest.admission.stream_name(&self.request.asked())?;
         let claimed = match &hello.resume {
             Some(token) => self.ingest.sessions.claim(token, &name).await,
             None => None,
@@ -200,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let resumed = claimed.is_some();
         let live = match claimed {
             Some(live) => live,
-            None => admit(&self.ingest, &self.opening, container).await?,
+            None => admit(&self.ingest, &self.request, container).await?,
         };
         self.session.resume_at(live.bytes);
         let max_kbps = live.publisher.max_kbps();
@@ -233,8 +233,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         while let Some(live) = slot.as_deref_mut() {
             // Before the socket is heard, and not only beside it: a sender that always has something
             // to say must not keep the others from being heard.
-            let wanted = match live.wanted_now() {
-                Some(wanted) => Some(wanted),
+            let interrupted = match live.interrupted_now() {
+                Some(interrupted) => Some(interrupted),
                 None => {
                     if !self.redirected && shutdown.is_draining() {
                         let name = live.publisher.stream().name.clone();
@@ -255,15 +255,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                             Err(refusal) => return End::Over(refusal),
                         },
                         () = ack.as_mut(), if self.session.poll_timeout().is_some() => None,
-                        wanted = live.wanted() => Some(wanted),
+                        interrupted = live.interrupted() => Some(interrupted),
                         () = draining.as_mut(), if !self.redirected => None,
                     }
                 }
             };
-            match wanted {
+            match interrupted {
                 None => {}
-                Some(Wanted::Kicked(code)) => return End::Over(code.into()),
-                Some(Wanted::Claimed(next)) => {
+                Some(Interruption::Kicked(code)) => return End::Over(code.into()),
+                Some(Interruption::Claimed(next)) => {
                     // Whoever asked may be gone by now: then this socket goes on.
                     *slot = slot.take().and_then(|live| next.send(live).err());
                 }
@@ -350,13 +350,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Some(rest) => format!("ws{rest}"),
             None => base.to_owned(),
         };
-        let url = format!("{base}{}", self.opening.path);
+        let url = format!("{base}{}", self.request.path);
         self.socket.say(&ServerMessage::Redirect { url });
     }
 
     /// Counts what comes and throws it away, within bounds.
     async fn measure(&mut self) -> Refusal {
-        if let Err(refusal) = self.ingest.admission.admit(&self.opening.asked()).await {
+        if let Err(refusal) = self.ingest.admission.admit(&self.request.asked()).await {
             return refusal;
         }
         self.socket.expect_media();
@@ -420,7 +420,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return;
         }
         if code != Code::ClientStopped {
-            let ip = self.opening.client.ip();
+            let ip = self.request.client.ip();
             self.ingest
                 .core
                 .refused(&refusal, Protocol::Slsp, "an SLSP publisher", ip);
@@ -432,14 +432,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 /// A new session, if its sender may.
 async fn admit(
     ingest: &Ingest,
-    opening: &Opening,
+    request: &SlspRequest,
     container: Container,
 ) -> Result<Box<Live>, Refusal> {
-    let (name, grant) = ingest.admission.admit(&opening.asked()).await?;
+    let (name, grant) = ingest.admission.admit(&request.asked()).await?;
     let request = PublishRequest {
         name: name.clone(),
         protocol: Protocol::Slsp,
-        addr: opening.client,
+        addr: request.client,
         grant,
     };
     let publisher = ingest.admission.publish(request).await?;
@@ -459,15 +459,15 @@ async fn wait_for_next_socket(ingest: &Ingest, mut live: Box<Live>) {
         .counters()
         .code(Code::NetworkReset, Protocol::Slsp);
     loop {
-        match live.wanted().await {
-            Wanted::Kicked(code) => {
+        match live.interrupted().await {
+            Interruption::Kicked(code) => {
                 let ip = live.publisher.client().addr.ip();
                 ingest
                     .core
                     .refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
                 return live.end(code);
             }
-            Wanted::Claimed(next) => match next.send(live) {
+            Interruption::Claimed(next) => match next.send(live) {
                 Ok(()) => return,
                 // Whoever asked is gone again.
                 Err(back) => live = back,
@@ -502,7 +502,7 @@ mod tests {
             (Some("null"), Some("a.example"), true),
             (Some("https://a.example"), None, true),
         ] {
-            let opening = Opening {
+            let request = SlspRequest {
                 app: "live".into(),
                 stream: "x".into(),
                 path: "/slsp/live/x".into(),
@@ -512,7 +512,7 @@ mod tests {
                 client: ([127, 0, 0, 1], 1).into(),
             };
             assert_eq!(
-                opening.is_cross_site(),
+                request.is_cross_site(),
                 is_cross_site,
                 "{origin:?} {host:?}"
             );

@@ -12,10 +12,9 @@ use weir_cluster::route::{Hop, Kind, Via};
 use weir_link::http::{BodyLimits, WholeAnswer};
 use weir_link::node::{NodeClient, NodeRequest};
 
-use super::ask;
-use super::elsewhere::{not_live, owner_in};
 use super::origins::is_of_the_node;
-use super::{Node, link};
+use super::whereabouts::{not_live, owner_in};
+use super::{Node, ask, relay_pull};
 
 /// Upstreams tried for one object.
 const MAX_TRIES: usize = 3;
@@ -104,7 +103,7 @@ impl Fetcher {
         url: &str,
     ) -> Result<Fetched, Refusal> {
         let mut base = url.to_owned();
-        for _ in 0..link::MAX_REDIRECTS {
+        for _ in 0..relay_pull::MAX_REDIRECTS {
             if base.starts_with("rtmp") {
                 let words = "the stream is on a server that speaks RTMP alone";
                 return Err(Refusal::new(Code::Moved, words).at(base));
@@ -125,12 +124,12 @@ impl Fetcher {
             let refused = ask::refusal_in(&base, answer.status, &answer.headers, &answer.body);
             match refused.location.as_deref() {
                 Some(location) if refused.code == Code::Moved => {
-                    base = link::base_of(location).to_owned();
+                    base = relay_pull::base_of(location).to_owned();
                 }
                 _ => return Err(refused),
             }
         }
-        let words = format!("redirected more than {} times", link::MAX_REDIRECTS);
+        let words = format!("redirected more than {} times", relay_pull::MAX_REDIRECTS);
         Err(Refusal::new(Code::OriginUnreachable, words))
     }
 
@@ -149,7 +148,7 @@ impl Fetcher {
         };
         let limits = BodyLimits {
             max_bytes: MAX_OBJECT_BYTES,
-            piece_timeout: link::SILENCE,
+            piece_timeout: relay_pull::SILENCE,
         };
         let client = self.client.get_or_init(|| ask::client(node));
         client.fetch(request, limits).await

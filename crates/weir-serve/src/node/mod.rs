@@ -3,17 +3,18 @@
 //! Decisions are `weir-cluster`'s; here they meet sockets and the hub. A node alone goes through the
 //! same doors: it owns what is published to it and pulls nothing.
 
-mod admit;
 mod ask;
-mod claim;
-mod elsewhere;
 pub(crate) mod fetch;
-mod leave;
-mod link;
+mod leases;
 mod origins;
 mod pull;
 mod push;
+mod relay_pull;
+mod remote_admission;
 mod srs;
+mod successor;
+mod uplink;
+mod whereabouts;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,15 +31,15 @@ use weir_cluster::store::Store;
 use weir_cluster::{LeaseKey, Name, Role, Roles};
 use weir_link::proof;
 
-use claim::Claims;
+use leases::Leases;
 use pull::Pulls;
 
 use crate::core::Core;
 
-pub(crate) use admit::{Admits, Passed};
-pub(crate) use claim::LeaseShare;
+pub(crate) use leases::LeaseShare;
 pub(crate) use origins::PublishIntent;
-pub(crate) use push::Uplink;
+pub(crate) use remote_admission::{Admits, Passed};
+pub(crate) use uplink::Uplink;
 
 /// How this node behaves towards others.
 #[derive(Debug, Clone)]
@@ -71,9 +72,9 @@ struct Inner {
     cluster: Cluster,
     store: Arc<dyn Store>,
     router: Mutex<Router>,
-    claims: Claims,
+    leases: Leases,
     pulls: Pulls,
-    admitted: admit::Admitted,
+    admitted: remote_admission::RememberedGrants,
     /// Streams that other nodes hand on to this one, and which node does.
     handed_on: Mutex<HashMap<LeaseKey, Arc<Name>>>,
     /// Placements of publishes so far: the dice of the next one.
@@ -89,10 +90,10 @@ impl Node {
         store: Arc<dyn Store>,
         events: mpsc::Receiver<Event>,
     ) -> Self {
-        let claims = Claims::new(cluster.clone());
+        let leases = Leases::new(cluster.clone());
         let clients = core.hub.clients().clone();
         core.tasks
-            .spawn("leases", claims.clone().hear(events, clients));
+            .spawn("leases", leases.clone().hear(events, clients));
         let router = Router::new(settings.me.clone(), settings.route.clone());
         Self(Arc::new(Inner {
             core,
@@ -100,9 +101,9 @@ impl Node {
             cluster,
             store,
             router: Mutex::new(router),
-            claims,
+            leases,
             pulls: Pulls::default(),
-            admitted: admit::Admitted::default(),
+            admitted: remote_admission::RememberedGrants::default(),
             handed_on: Mutex::default(),
             placements: std::sync::atomic::AtomicU64::new(0),
         }))

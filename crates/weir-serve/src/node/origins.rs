@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::place::Purpose;
-use weir_cluster::record::{Protocol as Speaks, Scope};
+use weir_cluster::record::{self, Scope};
 use weir_cluster::route::Via;
 use weir_cluster::{LeaseKey, Name, View};
 use weir_hub::Publisher;
 
 use super::Node;
-use super::claim::LeaseShare;
-use super::leave::PlacementQuery;
-use super::push::{Pushing, Uplink};
+use super::leases::LeaseShare;
+use super::push::Pushing;
+use super::successor::PlacementQuery;
+use super::uplink::Uplink;
 
 /// Origins tried for one publish.
 const MAX_TRIES: usize = 3;
@@ -41,7 +42,7 @@ impl Node {
     /// 3004 when another node has it, 2005 when this one holds as many as it may.
     pub(crate) async fn claim(&self, key: &LeaseKey, over: u64) -> Result<LeaseShare, Refusal> {
         let since_ms = self.core().hub.clock().wall_ms();
-        self.0.claims.take(key, over, since_ms).await
+        self.0.leases.take(key, over, since_ms).await
     }
 
     /// Hands a stream on over `uplink`, for as long as its publisher is there.
@@ -127,7 +128,7 @@ impl Node {
         let owner = self
             .0
             .cluster
-            .with(|member, _| super::elsewhere::owner_in(member.view(), &intent.key));
+            .with(|member, _| super::whereabouts::owner_in(member.view(), &intent.key));
         let routed = self
             .0
             .router
@@ -152,7 +153,7 @@ impl Node {
         let query = PlacementQuery {
             purpose: Purpose::Hold,
             stream: &intent.key,
-            protocols: &[Speaks::Http, Speaks::Https],
+            protocols: &[record::Protocol::Http, record::Protocol::Https],
             scope: Scope::Internal,
             count: MAX_TRIES,
         };
@@ -164,7 +165,7 @@ impl Node {
 
     /// Whether a URL leads to this node itself.
     pub(super) fn is_own(&self, url: &str) -> bool {
-        let authority = super::link::base_of(url);
+        let authority = super::relay_pull::base_of(url);
         let authority = authority
             .split_once("://")
             .map_or(authority, |(_, rest)| rest);

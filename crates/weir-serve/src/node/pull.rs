@@ -15,9 +15,9 @@ use weir_cluster::route::{Hop, Via};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 
-use super::elsewhere::not_live;
 use super::origins::is_of_the_node;
-use super::{NOWHERE, Node, link, rtmp_url, srs};
+use super::whereabouts::not_live;
+use super::{NOWHERE, Node, relay_pull, rtmp_url, srs};
 
 /// Streams pulled at once: as many as the hub holds.
 const MAX_PULLS: usize = weir_base::limits::STREAMS;
@@ -38,13 +38,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// All pulls of this node.
 #[derive(Default)]
 pub(super) struct Pulls {
-    running: Mutex<HashMap<LeaseKey, watch::Receiver<State>>>,
+    running: Mutex<HashMap<LeaseKey, watch::Receiver<PullState>>>,
     misses: Mutex<HashMap<LeaseKey, i64>>,
 }
 
 /// How far a pull has come.
 #[derive(Debug, Clone)]
-enum State {
+enum PullState {
     /// Nobody has delivered yet.
     Seeking,
     /// The hub has it.
@@ -54,7 +54,7 @@ enum State {
 }
 
 /// How one upstream's delivery ended.
-pub(super) enum Ended {
+pub(super) enum PullEnd {
     /// The stream is over, for this reason.
     Over(Code),
     /// Nobody watches any more.
@@ -86,12 +86,12 @@ impl Node {
             None => return Err(not_live(name)),
         };
         let decided = state
-            .wait_for(|state| !matches!(state, State::Seeking))
+            .wait_for(|state| !matches!(state, PullState::Seeking))
             .await;
         match decided.as_deref() {
-            Ok(State::Live(stream)) => Ok(stream.clone()),
-            Ok(State::Failed(refused)) => Err(refused.clone()),
-            Ok(State::Seeking) | Err(_) => Err(Code::OriginUnreachable.into()),
+            Ok(PullState::Live(stream)) => Ok(stream.clone()),
+            Ok(PullState::Failed(refused)) => Err(refused.clone()),
+            Ok(PullState::Seeking) | Err(_) => Err(Code::OriginUnreachable.into()),
         }
     }
 
@@ -108,8 +108,8 @@ impl Node {
         let carried = async {
             loop {
                 if let Some(Ok(mut state)) = self.join_pull(name, &key, (&via, true)) {
-                    let decided = state.wait_for(|state| !matches!(state, State::Seeking));
-                    if matches!(decided.await.as_deref(), Ok(State::Live(_))) {
+                    let decided = state.wait_for(|state| !matches!(state, PullState::Seeking));
+                    if matches!(decided.await.as_deref(), Ok(PullState::Live(_))) {
                         return;
                     }
                 }
@@ -126,7 +126,7 @@ impl Node {
         name: &StreamName,
         key: &LeaseKey,
         (via, takes_over): (&Via, bool),
-    ) -> Option<Result<watch::Receiver<State>, Refusal>> {
+    ) -> Option<Result<watch::Receiver<PullState>, Refusal>> {
         if via.passed(&self.settings().me) {
             // Before the pull that it came back from is joined: that would wait for itself.
             let words = format!("a circle: {via} leads back to {}", self.settings().me);
@@ -143,7 +143,7 @@ impl Node {
             let words = "this node pulls as many streams as it may";
             return Some(Err(Refusal::new(Code::QuotaStreams, words)));
         }
-        let (tell, state) = watch::channel(State::Seeking);
+        let (tell, state) = watch::channel(PullState::Seeking);
         running.insert(key.clone(), state.clone());
         let pull = Pull {
             node: self.clone(),
@@ -191,7 +191,7 @@ pub(super) struct Pull {
     pub(super) name: StreamName,
     key: LeaseKey,
     pub(super) via: Via,
-    tell: watch::Sender<State>,
+    tell: watch::Sender<PullState>,
     pub(super) publisher: Option<Publisher>,
     /// Even from a publisher of this node, who has gone on to another.
     takes_over: bool,
@@ -202,7 +202,7 @@ impl Pull {
         let shutdown = self.node.core().shutdown.clone();
         let ended = tokio::select! {
             ended = self.supply() => ended,
-            () = shutdown.stopping() => Ended::Kicked(Code::Draining),
+            () = shutdown.stopping() => PullEnd::Kicked(Code::Draining),
         };
         self.node.0.pulls.running.lock().remove(&self.key);
         if self.publisher.is_some() {
@@ -212,15 +212,15 @@ impl Pull {
                 .with(|member, now_us| member.drop_carried(&self.key, now_us));
         }
         let code = match ended {
-            Ended::Over(code) | Ended::Kicked(code) => code,
-            Ended::Unwatched => Code::ClientStopped,
-            Ended::Refused(refusal) | Ended::Broken(refusal) => {
+            PullEnd::Over(code) | PullEnd::Kicked(code) => code,
+            PullEnd::Unwatched => Code::ClientStopped,
+            PullEnd::Refused(refusal) | PullEnd::Broken(refusal) => {
                 let code = refusal.code;
                 if self.publisher.is_none() {
                     if code == Code::NotLive {
                         self.node.missed(&self.key);
                     }
-                    self.tell.send_replace(State::Failed(refusal));
+                    self.tell.send_replace(PullState::Failed(refusal));
                 }
                 code
             }
@@ -231,15 +231,15 @@ impl Pull {
     }
 
     /// One upstream after the other, until the stream is over or nobody watches.
-    async fn supply(&mut self) -> Ended {
+    async fn supply(&mut self) -> PullEnd {
         loop {
             let ended = self.round().await;
             match (&ended, &self.publisher) {
                 // What is live here is not given up for one who could not be reached: the hub ends it
                 // when the silence has lasted too long.
-                (Ended::Refused(_) | Ended::Broken(_), Some(publisher)) => {
+                (PullEnd::Refused(_) | PullEnd::Broken(_), Some(publisher)) => {
                     if let Some(code) = publisher.client().kicked() {
-                        return Ended::Kicked(code);
+                        return PullEnd::Kicked(code);
                     }
                     tokio::time::sleep(REPAIR_PAUSE).await;
                 }
@@ -249,24 +249,24 @@ impl Pull {
     }
 
     /// All upstreams that there are now, once.
-    async fn round(&mut self) -> Ended {
+    async fn round(&mut self) -> PullEnd {
         let Self { node, .. } = self;
         let hops = node.upstreams(&self.name, &self.key, &self.via).await;
         let hops = match hops {
             Ok(hops) => hops,
-            Err(refused) => return Ended::Refused(refused),
+            Err(refused) => return PullEnd::Refused(refused),
         };
-        let mut last = Ended::Refused(not_live(&self.name));
+        let mut last = PullEnd::Refused(not_live(&self.name));
         for hop in hops.into_iter().take(MAX_TRIES) {
             last = self.follow(&hop).await;
             let now_us = self.node.core().hub.clock().now_us();
             let mut router = self.node.0.router.lock();
             match &last {
-                Ended::Broken(refusal) => {
+                PullEnd::Broken(refusal) => {
                     tracing::info!(stream = %self.name, upstream = %hop.url, code = refusal.code.number(), "the pull broke: {}", refusal.detail);
                     router.failed(&hop.url, now_us);
                 }
-                Ended::Refused(_) => {}
+                PullEnd::Refused(_) => {}
                 _ => {
                     router.succeeded(&hop.url);
                     return last;
@@ -276,11 +276,11 @@ impl Pull {
         last
     }
 
-    async fn follow(&mut self, hop: &Hop) -> Ended {
+    async fn follow(&mut self, hop: &Hop) -> PullEnd {
         let mut url = hop.url.clone();
-        for _ in 0..link::MAX_REDIRECTS {
+        for _ in 0..relay_pull::MAX_REDIRECTS {
             if self.node.is_own(&url) {
-                return Ended::Refused(Refusal::new(
+                return PullEnd::Refused(Refusal::new(
                     Code::OriginUnreachable,
                     format!("{} was redirected to this node itself", self.name),
                 ));
@@ -288,27 +288,27 @@ impl Pull {
             let ended = if url.starts_with("rtmp") {
                 self.follow_rtmp(&url).await
             } else {
-                link::pull(self, &url).await
+                relay_pull::pull(self, &url).await
             };
             match ended {
-                Ended::Refused(Refusal {
+                PullEnd::Refused(Refusal {
                     code: Code::Moved,
                     location: Some(location),
                     ..
-                }) => url = link::base_of(&location).to_owned(),
+                }) => url = relay_pull::base_of(&location).to_owned(),
                 ended => return ended,
             }
         }
         let words = format!(
             "{}: redirected more than {} times",
             self.name,
-            link::MAX_REDIRECTS
+            relay_pull::MAX_REDIRECTS
         );
-        Ended::Refused(Refusal::new(Code::OriginUnreachable, words))
+        PullEnd::Refused(Refusal::new(Code::OriginUnreachable, words))
     }
 
     /// From a server that is not weir: its times get their place on the clock here.
-    async fn follow_rtmp(&mut self, base: &str) -> Ended {
+    async fn follow_rtmp(&mut self, base: &str) -> PullEnd {
         let url = rtmp_url(base, &self.name);
         let (name, key) = (self.name.clone(), self.key.clone());
         let (node, linger) = (self.node.clone(), self.node.settings().linger);
@@ -320,7 +320,7 @@ impl Pull {
         let begin = move || {
             let publisher = hub.publish(request(begin_key))?;
             began.store(true, std::sync::atomic::Ordering::Relaxed);
-            tell.send_replace(State::Live(publisher.stream().clone()));
+            tell.send_replace(PullState::Live(publisher.stream().clone()));
             node.0
                 .cluster
                 .with(|member, now_us| member.carry(&key, now_us));
@@ -335,16 +335,16 @@ impl Pull {
                 .0
                 .cluster
                 .with(|member, now_us| member.drop_carried(&self.key, now_us));
-            return Ended::Over(
+            return PullEnd::Over(
                 ended
                     .err()
                     .map_or(Code::ClientStopped, |refusal| refusal.code),
             );
         }
         match ended {
-            Err(refusal) if is_of_the_node(refusal.code) => Ended::Broken(refusal),
-            Err(refusal) => Ended::Refused(refusal),
-            Ok(()) => Ended::Refused(not_live(&name)),
+            Err(refusal) if is_of_the_node(refusal.code) => PullEnd::Broken(refusal),
+            Err(refusal) => PullEnd::Refused(refusal),
+            Ok(()) => PullEnd::Refused(not_live(&name)),
         }
     }
 
@@ -361,7 +361,7 @@ impl Pull {
                 .cluster
                 .with(|member, now_us| member.carry(&self.key, now_us));
         }
-        self.tell.send_replace(State::Live(stream));
+        self.tell.send_replace(PullState::Live(stream));
         Ok(())
     }
 

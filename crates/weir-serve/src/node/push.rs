@@ -4,19 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use weir_base::{Code, Refusal, limits};
+use weir_base::{Code, limits};
 use weir_hub::{Client, Protocol, Role, Stream};
-use weir_link::node::{NodeRequest, unreachable};
-use weir_proto::relay::{self, Decoder, Limits, Record};
+use weir_proto::relay::{Decoder, Limits, Record};
 
-use super::ask::{self, HEAD_TIMEOUT};
-use super::link::{SILENCE, breach};
 use super::origins::{PublishIntent, is_of_the_node};
+use super::relay_pull::{SILENCE, breach};
+use super::uplink::{Carrier, Uplink};
 use super::{NOWHERE, Node, rtmp_url, srs};
 use crate::deliver::{Format, Framing, Inbound, NewViewer, Sink};
 
@@ -25,77 +23,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes read at once: an origin says little.
 const READ_BYTES: usize = 1024;
 
-/// A connection to a node that takes the stream.
-pub(crate) struct Uplink {
-    intent: PublishIntent,
-    url: String,
-    form: Form,
-}
-
-enum Form {
-    /// Another weir, ready for records.
-    Weir(Box<TokioIo<Upgraded>>),
-    /// A server that speaks RTMP alone; it is connected to when the stream begins.
-    Rtmp,
-}
-
-impl std::fmt::Debug for Uplink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Uplink({} to {})", self.intent.name, self.url)
-    }
-}
-
-impl Uplink {
-    /// Asks the node at `url` to take the stream.
-    pub(super) async fn open(
-        node: &Node,
-        intent: &PublishIntent,
-        over: u64,
-        url: &str,
-    ) -> Result<Self, Refusal> {
-        let uplink = |form| Self {
-            intent: intent.clone(),
-            url: url.to_owned(),
-            form,
-        };
-        if url.starts_with("rtmp") {
-            return Ok(uplink(Form::Rtmp));
-        }
-        let via = intent.via.and(&node.settings().me).to_string();
-        let over = if over > 0 {
-            over.to_string()
-        } else {
-            String::new()
-        };
-        let takeover = if intent.takeover { "1" } else { "" };
-        let pairs = [
-            ("via", via.as_str()),
-            ("over", &over),
-            ("takeover", takeover),
-        ];
-        let target = super::target("/relay", &intent.name, "", &pairs);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::UPGRADE, HeaderValue::from_static(relay::UPGRADE));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        let request = NodeRequest {
-            base: url,
-            method: Method::GET,
-            target: &target,
-            headers,
-            head_timeout: HEAD_TIMEOUT,
-        };
-        let answer = ask::ask(node, request).await?;
-        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ask::refusal_of(url, answer).await);
-        }
-        let upgraded = answer.upgrade().await;
-        let upgraded = upgraded.map_err(|error| unreachable(url, &error))?;
-        Ok(uplink(Form::Weir(Box::new(upgraded))))
-    }
-}
-
 /// How a push ended.
-enum Ended {
+enum PushEnd {
     /// The publisher has gone.
     Over,
     /// The origin will not have this publisher.
@@ -131,13 +60,13 @@ impl Pushing {
             let url = uplink.url.clone();
             tracing::info!(stream = %intent.name, origin = %url, "handed on");
             match self.feed(uplink).await {
-                Ended::Over => return,
-                Ended::Refused(code, detail) => {
+                PushEnd::Over => return,
+                PushEnd::Refused(code, detail) => {
                     tracing::info!(stream = %intent.name, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
                     self.client.kick(code);
                     return;
                 }
-                Ended::Broken(why) => {
+                PushEnd::Broken(why) => {
                     tracing::warn!(stream = %intent.name, origin = %url, "the origin broke: {why}; looking for another");
                     let now_us = self.node.core().hub.clock().now_us();
                     self.node.0.router.lock().failed(&url, now_us);
@@ -181,14 +110,14 @@ impl Pushing {
                 .is_some_and(|publisher| publisher.id == self.client.id)
     }
 
-    async fn feed(&self, uplink: Uplink) -> Ended {
-        match uplink.form {
-            Form::Weir(io) => self.feed_weir(*io).await,
-            Form::Rtmp => self.feed_rtmp(&uplink.url).await,
+    async fn feed(&self, uplink: Uplink) -> PushEnd {
+        match uplink.carrier {
+            Carrier::Weir(io) => self.feed_weir(*io).await,
+            Carrier::Rtmp => self.feed_rtmp(&uplink.url).await,
         }
     }
 
-    async fn feed_rtmp(&self, base: &str) -> Ended {
+    async fn feed_rtmp(&self, base: &str) -> PushEnd {
         let url = rtmp_url(base, &self.stream.name);
         let (started, _) = oneshot::channel();
         let stop = async {
@@ -207,17 +136,17 @@ impl Pushing {
         )
         .await
         {
-            Ok(()) => Ended::Over,
+            Ok(()) => PushEnd::Over,
             Err(refusal) if is_of_the_node(refusal.code) || refusal.code == Code::Moved => {
-                Ended::Broken(refusal.detail.into())
+                PushEnd::Broken(refusal.detail.into())
             }
-            Err(refusal) => Ended::Refused(refusal.code, refusal.detail.into()),
+            Err(refusal) => PushEnd::Refused(refusal.code, refusal.detail.into()),
         }
     }
 
     /// The delivery loops make the bytes, as for any viewer; here they go into the connection, and
     /// what the origin says is heard.
-    async fn feed_weir(&self, io: TokioIo<Upgraded>) -> Ended {
+    async fn feed_weir(&self, io: TokioIo<Upgraded>) -> PushEnd {
         let hub = &self.node.core().hub;
         let now_us = hub.clock().now_us();
         let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
@@ -230,7 +159,7 @@ impl Pushing {
         );
         let client = match client {
             Ok(client) => client,
-            Err(refusal) => return Ended::Refused(refusal.code, refusal.detail.into()),
+            Err(refusal) => return PushEnd::Refused(refusal.code, refusal.detail.into()),
         };
         let viewer = NewViewer {
             sink: Sink::Relay(queue),
@@ -243,14 +172,14 @@ impl Pushing {
         };
         let pool = &self.node.core().pool;
         if let Err(refusal) = pool.add(self.stream.clone(), format, viewer) {
-            return Ended::Refused(refusal.code, refusal.detail.into());
+            return PushEnd::Refused(refusal.code, refusal.detail.into());
         }
         let (reader, writer) = tokio::io::split(io);
         tokio::select! {
             ended = self.send(writer, batches) => ended,
             ended = hear(reader) => ended,
             // Whoever has the stream's place here now is not for this connection to hand on.
-            _ = self.client.wait_kicked() => Ended::Over,
+            _ = self.client.wait_kicked() => PushEnd::Over,
         }
     }
 
@@ -258,33 +187,33 @@ impl Pushing {
         &self,
         mut writer: WriteHalf<TokioIo<Upgraded>>,
         mut batches: mpsc::Receiver<Bytes>,
-    ) -> Ended {
+    ) -> PushEnd {
         while let Some(batch) = batches.recv().await {
             let sent = tokio::time::timeout(SILENCE, writer.write_all(&batch)).await;
             match sent {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return Ended::Broken(error.to_string()),
-                Err(_) => return Ended::Broken("it does not read".into()),
+                Ok(Err(error)) => return PushEnd::Broken(error.to_string()),
+                Err(_) => return PushEnd::Broken("it does not read".into()),
             }
         }
         let _ = tokio::time::timeout(SILENCE, writer.shutdown()).await;
         if self.is_live() {
-            return Ended::Broken("the delivery loop let it go: it was too slow".into());
+            return PushEnd::Broken("the delivery loop let it go: it was too slow".into());
         }
-        Ended::Over
+        PushEnd::Over
     }
 }
 
 /// Until the origin says that it is over, or is silent: it beats once a second.
-async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> Ended {
+async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> PushEnd {
     let mut decoder = Decoder::new(Limits::default());
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let read = match tokio::time::timeout(SILENCE, reader.read(&mut buffer)).await {
-            Ok(Ok(0)) => return Ended::Broken("it closed the connection".into()),
+            Ok(Ok(0)) => return PushEnd::Broken("it closed the connection".into()),
             Ok(Ok(read)) => read,
-            Ok(Err(error)) => return Ended::Broken(error.to_string()),
-            Err(_) => return Ended::Broken("it is silent".into()),
+            Ok(Err(error)) => return PushEnd::Broken(error.to_string()),
+            Err(_) => return PushEnd::Broken("it is silent".into()),
         };
         decoder.push(Bytes::copy_from_slice(
             buffer.get(..read).unwrap_or_default(),
@@ -295,12 +224,12 @@ async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> Ended {
                 Ok(Some(Record::End { code, detail, .. })) => {
                     let code = Code::from_number(code).unwrap_or(Code::OriginUnreachable);
                     if is_of_the_node(code) || code == Code::Moved {
-                        return Ended::Broken(format!("{code}: {detail}"));
+                        return PushEnd::Broken(format!("{code}: {detail}"));
                     }
-                    return Ended::Refused(code, detail);
+                    return PushEnd::Refused(code, detail);
                 }
                 Ok(Some(_)) => {}
-                Err(error) => return Ended::Broken(breach(&error).detail.into()),
+                Err(error) => return PushEnd::Broken(breach(&error).detail.into()),
             }
         }
     }

@@ -45,7 +45,7 @@ pub(super) async fn pull(
     begin: impl FnOnce() -> Result<Publisher, Refusal>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
-    pull_into(hub, Route::new(url, own), begin, stop).await
+    pull_into(hub, RtmpRoute::new(url, own), begin, stop).await
 }
 
 /// Publishes `stream` of our hub to `url`, from its last keyframe on, until it ends or `stop`;
@@ -62,12 +62,12 @@ pub(super) async fn push(
     started: oneshot::Sender<()>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
-    push_from(hub, Route::new(url, own), stream, started, stop).await
+    push_from(hub, RtmpRoute::new(url, own), stream, started, stop).await
 }
 
 async fn pull_into(
     hub: &Hub,
-    route: Route<'_>,
+    route: RtmpRoute<'_>,
     begin: impl FnOnce() -> Result<Publisher, Refusal>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
@@ -98,7 +98,7 @@ async fn pull_into(
 
 async fn push_from(
     hub: &Hub,
-    route: Route<'_>,
+    route: RtmpRoute<'_>,
     stream: Arc<Stream>,
     started: oneshot::Sender<()>,
     stop: impl Future<Output = ()>,
@@ -119,14 +119,14 @@ async fn push_from(
 }
 
 /// Where a stream is looked for, redirect after redirect.
-struct Route<'a> {
+struct RtmpRoute<'a> {
     /// `host:port` of this node's own addresses.
     own: &'a [String],
     place: String,
     redirects: usize,
 }
 
-impl<'a> Route<'a> {
+impl<'a> RtmpRoute<'a> {
     fn new(url: &str, own: &'a [String]) -> Self {
         Self {
             own,

@@ -56,7 +56,7 @@ impl House {
                 idle_timeout_us: options.idle_timeout_ms * 1000,
                 ..plain.hub
             },
-            delivery: weir_serve::deliver::Config {
+            delivery: weir_serve::deliver::DeliveryConfig {
                 stall_us: options.stall_ms * 1000,
                 ..plain.delivery
             },

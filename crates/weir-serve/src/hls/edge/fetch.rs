@@ -32,13 +32,13 @@ const REPAIR_US: i64 = 2_000_000;
 const REPAIR_PAUSE: Duration = Duration::from_millis(100);
 
 /// A place among the fetches that are under way.
-pub(super) type Place = OwnedSemaphorePermit;
+pub(super) type FetchPermit = OwnedSemaphorePermit;
 
 /// See the module's words.
 pub(super) struct Fetch {
     pub(super) edge: Edge,
     pub(super) via: Via,
-    pub(super) place: Place,
+    pub(super) place: FetchPermit,
 }
 
 impl Fetch {

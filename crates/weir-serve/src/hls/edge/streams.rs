@@ -10,8 +10,8 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_hub::{Hub, Protocol, Stream};
 use weir_media::hls::{Container, Selection};
 
-use super::super::sessions::{SESSION_US, Sessions};
 use super::super::text::Shape;
+use super::super::viewers::{HlsViewers, SESSION_US};
 
 /// Microseconds for which a stream that only a server of another make had is not looked for anew.
 const FOREIGN_US: i64 = 5_000_000;
@@ -24,7 +24,7 @@ pub(super) struct EdgeStreams(Mutex<HashMap<StreamName, Arc<EdgeStream>>>);
 #[derive(Debug)]
 pub(super) struct EdgeStream {
     pub(super) name: StreamName,
-    pub(super) sessions: Sessions,
+    pub(super) sessions: HlsViewers,
     seen_us: AtomicI64,
     /// It is on a server that has no HLS of ours, until then: it is packaged here.
     foreign_until_us: AtomicI64,
@@ -62,7 +62,7 @@ impl EdgeStreams {
         }
         let stream = Arc::new(EdgeStream {
             name: name.clone(),
-            sessions: Sessions::default(),
+            sessions: HlsViewers::default(),
             seen_us: AtomicI64::new(now_us),
             foreign_until_us: AtomicI64::new(0),
             source: Mutex::default(),

@@ -7,7 +7,7 @@ use weir_hub::stats::SenderStats;
 use weir_media::ingest::{Container, LiveDemuxer};
 use weir_proto::slsp::Stats;
 
-use super::sessions::Entry;
+use super::sessions::SessionEntry;
 use crate::intake::{Intake, refusal_of};
 
 /// See the module's words.
@@ -20,11 +20,11 @@ pub(super) struct Live {
     last_dts_us: Option<i64>,
     intake: Intake,
     is_hinted: bool,
-    entry: Entry,
+    entry: SessionEntry,
 }
 
-/// What others want of a session.
-pub(super) enum Wanted {
+/// What stops a session on this socket.
+pub(super) enum Interruption {
     /// To end it.
     Kicked(Code),
     /// To go on with it over another socket.
@@ -32,7 +32,7 @@ pub(super) enum Wanted {
 }
 
 impl Live {
-    pub(super) fn new(publisher: Publisher, container: Container, entry: Entry) -> Self {
+    pub(super) fn new(publisher: Publisher, container: Container, entry: SessionEntry) -> Self {
         Self {
             publisher,
             bytes: 0,
@@ -48,19 +48,19 @@ impl Live {
         self.entry.token()
     }
 
-    /// Resolves when somebody wants something of the session. Nothing is lost if it is not awaited
+    /// Resolves when the session has to stop on this socket. Nothing is lost if it is not awaited
     /// to its end.
-    pub(super) async fn wanted(&mut self) -> Wanted {
+    pub(super) async fn interrupted(&mut self) -> Interruption {
         tokio::select! {
-            code = self.publisher.kicked() => Wanted::Kicked(code),
-            next = self.entry.claimed() => Wanted::Claimed(next),
+            code = self.publisher.kicked() => Interruption::Kicked(code),
+            next = self.entry.claimed() => Interruption::Claimed(next),
         }
     }
 
-    /// What is wanted at this moment, if anything is.
-    pub(super) fn wanted_now(&mut self) -> Option<Wanted> {
-        let code = self.publisher.client().kicked().map(Wanted::Kicked);
-        code.or_else(|| self.entry.claimed_now().map(Wanted::Claimed))
+    /// The interruption of this moment, if there is one.
+    pub(super) fn interrupted_now(&mut self) -> Option<Interruption> {
+        let code = self.publisher.client().kicked().map(Interruption::Kicked);
+        code.or_else(|| self.entry.claimed_now().map(Interruption::Claimed))
     }
 
     /// The sender's own time of the newest frame, milliseconds; −1 before the first.
@@ -82,7 +82,7 @@ impl Live {
                 Ok(Some(event)) => self.intake.take(&mut self.publisher, event),
                 // A frame may be left out; a container that cannot be read on is the end.
                 Err(error) if self.demuxer.has_failed() => return Err(refusal_of(&error)),
-                Err(error) => self.intake.forgive(&self.publisher, &error)?,
+                Err(error) => self.intake.skip_malformed(&self.publisher, &error)?,
             }
         }
     }

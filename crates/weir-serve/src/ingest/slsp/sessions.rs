@@ -20,15 +20,15 @@ const HANDOVER: Duration = Duration::from_secs(2);
 
 /// See the module's words. One entry per SLSP publisher, so bounded by the hub's streams.
 #[derive(Clone, Default)]
-pub(in crate::ingest) struct Sessions(Arc<Mutex<HashMap<String, Slot>>>);
+pub(in crate::ingest) struct Sessions(Arc<Mutex<HashMap<String, SessionSlot>>>);
 
-struct Slot {
+struct SessionSlot {
     name: StreamName,
     claims: mpsc::Sender<oneshot::Sender<Box<Live>>>,
 }
 
 /// A session's place in the table; it leaves it when dropped.
-pub(super) struct Entry {
+pub(super) struct SessionEntry {
     token: String,
     claims: mpsc::Receiver<oneshot::Sender<Box<Live>>>,
     sessions: Sessions,
@@ -39,17 +39,17 @@ impl Sessions {
     ///
     /// # Errors
     /// 5001 where the system has no randomness to give.
-    pub(super) fn enter(&self, name: StreamName) -> Result<Entry, Refusal> {
+    pub(super) fn enter(&self, name: StreamName) -> Result<SessionEntry, Refusal> {
         let bytes = ids::random_bytes::<TOKEN_BYTES>()
             .map_err(|error| Refusal::new(Code::Overloaded, error.to_string()))?;
         let token = ids::hex(&bytes);
         let (sender, claims) = mpsc::channel(CLAIMS);
-        let slot = Slot {
+        let slot = SessionSlot {
             name,
             claims: sender,
         };
         self.0.lock().insert(token.clone(), slot);
-        Ok(Entry {
+        Ok(SessionEntry {
             token,
             claims,
             sessions: self.clone(),
@@ -78,7 +78,7 @@ impl Sessions {
     }
 }
 
-impl Entry {
+impl SessionEntry {
     pub(super) fn token(&self) -> &str {
         &self.token
     }
@@ -98,7 +98,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for SessionEntry {
     fn drop(&mut self) {
         self.sessions.0.lock().remove(&self.token);
     }

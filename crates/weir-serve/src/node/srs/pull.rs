@@ -9,7 +9,7 @@ use weir_media::MediaError;
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::ClientEvent;
 
-use super::{Begun, Link, Route, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
+use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
 use crate::intake::Intake;
 
 /// Events held until the first frame: metadata and tracks, each new.
@@ -26,7 +26,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Connects and waits for the first frame; follows redirects.
-    pub(super) async fn open(hub: &Hub, mut route: Route<'_>) -> Result<Self, Refusal> {
+    pub(super) async fn open(hub: &Hub, mut route: RtmpRoute<'_>) -> Result<Self, Refusal> {
         loop {
             let link = Link::connect(&route.url()?, Direction::Play, hub.clock()).await?;
             let mut incoming = Self {
@@ -81,7 +81,7 @@ impl Incoming {
                     body,
                 } => {
                     if let Err(error) = self.read(message_type, timestamp_ms, body) {
-                        self.intake.bear(&error)?;
+                        self.intake.check(&error)?;
                     }
                     let is_frame = |event: &Event| matches!(event, Event::Frame(_));
                     if self.events.iter().any(is_frame) {
@@ -119,7 +119,7 @@ impl Incoming {
                 } => {
                     hub.counters().received(Protocol::Relay, body.len() as u64);
                     if let Err(error) = self.read(message_type, timestamp_ms, body) {
-                        self.intake.forgive(publisher, &error)?;
+                        self.intake.skip_malformed(publisher, &error)?;
                     }
                 }
                 ClientEvent::Closed => return Ok(()),

@@ -10,7 +10,7 @@ use weir_media::flv::{self, TAG_AUDIO, TAG_VIDEO};
 use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
 use weir_proto::rtmp::ClientEvent;
 
-use super::{Begun, Link, Route, SETUP_LIMIT, sent_away, unreachable};
+use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, sent_away, unreachable};
 
 /// Items taken from the ring under one lock.
 const ITEMS_PER_READ: usize = 16;
@@ -35,7 +35,7 @@ impl Outgoing {
     /// Connects and waits until the server accepts; follows redirects.
     pub(super) async fn open(
         hub: &Hub,
-        mut route: Route<'_>,
+        mut route: RtmpRoute<'_>,
         stream: Arc<Stream>,
     ) -> Result<Self, Refusal> {
         loop {

@@ -61,7 +61,7 @@ fn pulling(hub: &Hub, url: &str, own: &[String]) -> Pull {
             publisher(&hub)
         };
         let stop = async { drop(stopped.await) };
-        pull_into(&hub, Route::new(&url, &own), begin, stop).await
+        pull_into(&hub, RtmpRoute::new(&url, &own), begin, stop).await
     });
     Pull {
         task,
@@ -101,7 +101,7 @@ fn pushing(
     let task = tokio::spawn(async move {
         let stream = hub.find(&key()).unwrap();
         let stop = async { drop(stopped.await) };
-        push_from(&hub, Route::new(&url, &[]), stream, started, stop).await
+        push_from(&hub, RtmpRoute::new(&url, &[]), stream, started, stop).await
     });
     (task, has_started, stop)
 }

@@ -27,7 +27,7 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// Origins' answers of the last seconds, by a digest of what was asked: queries may be long.
 #[derive(Debug, Default)]
-pub(super) struct Admitted(Mutex<HashMap<String, (Grant, i64)>>);
+pub(super) struct RememberedGrants(Mutex<HashMap<String, (Grant, i64)>>);
 
 /// What an origin says of a client that it admits.
 #[derive(Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use weir_base::StreamName;
 use weir_cluster::LeaseKey;
 use weir_cluster::fill::Cost;
 use weir_cluster::place::{Answer, Ask, Full, Purpose, Strategy, place};
-use weir_cluster::record::{Protocol as Speaks, Scope};
+use weir_cluster::record::{self, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_hub::Protocol;
 
@@ -14,7 +14,7 @@ use super::Node;
 pub(super) struct PlacementQuery<'a> {
     pub(super) purpose: Purpose,
     pub(super) stream: &'a LeaseKey,
-    pub(super) protocols: &'a [Speaks],
+    pub(super) protocols: &'a [record::Protocol],
     /// For a client, or for this node.
     pub(super) scope: Scope,
     pub(super) count: usize,
@@ -39,9 +39,9 @@ impl Node {
             return None;
         }
         let key = LeaseKey::of(name).ok()?;
-        let speaks: &[Speaks] = match protocol {
-            Protocol::Rtmp => &[Speaks::Rtmp, Speaks::Rtmps],
-            _ => &[Speaks::Http, Speaks::Https],
+        let speaks: &[record::Protocol] = match protocol {
+            Protocol::Rtmp => &[record::Protocol::Rtmp, record::Protocol::Rtmps],
+            _ => &[record::Protocol::Http, record::Protocol::Https],
         };
         let query = PlacementQuery {
             purpose,

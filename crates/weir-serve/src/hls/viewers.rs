@@ -14,9 +14,9 @@ pub(super) const SESSION_US: i64 = 10_000_000;
 
 /// The viewers of one stream, each with when he last asked.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<u64, i64>>);
+pub(super) struct HlsViewers(Mutex<HashMap<u64, i64>>);
 
-impl Sessions {
+impl HlsViewers {
     /// Somebody asked; whether he is new. Beyond the limit nobody is.
     pub(super) fn asked(&self, now_us: i64, ip: IpAddr, headers: &HeaderMap) -> bool {
         let agent = headers.get(header::USER_AGENT);
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_viewer_is_counted_once_until_he_asks_no_more() {
-        let sessions = Sessions::default();
+        let sessions = HlsViewers::default();
         let player = |name: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::USER_AGENT, HeaderValue::from_static(name));

@@ -19,22 +19,22 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// See the module's words. Clones share it.
 #[derive(Clone)]
-pub(super) struct Claims(Arc<Inner>);
+pub(super) struct Leases(Arc<Inner>);
 
 struct Inner {
     cluster: Cluster,
-    held: Mutex<HashMap<LeaseKey, Entry>>,
+    held: Mutex<HashMap<LeaseKey, HeldLease>>,
     /// Grows with each lease, so that the end of an old one does not take a new one away.
     generation: Mutex<u64>,
 }
 
 /// What the registry said; `None` until it has.
-type Word = Option<Result<(), Refusal>>;
+type Verdict = Option<Result<(), Refusal>>;
 
-struct Entry {
+struct HeldLease {
     generation: u64,
     lease: Weak<Lease>,
-    outcome: watch::Sender<Word>,
+    outcome: watch::Sender<Verdict>,
 }
 
 /// A lease that is held.
@@ -43,15 +43,15 @@ pub(super) struct Lease {
     key: LeaseKey,
     generation: u64,
     gate: Gate,
-    claims: ClaimsHandle,
+    claims: LeasesHandle,
 }
 
-/// [`Claims`] without its insides in debug output.
-struct ClaimsHandle(Claims);
+/// [`Leases`] without its insides in debug output.
+struct LeasesHandle(Leases);
 
-impl std::fmt::Debug for ClaimsHandle {
+impl std::fmt::Debug for LeasesHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Claims")
+        f.write_str("Leases")
     }
 }
 
@@ -71,7 +71,7 @@ impl Drop for Lease {
     }
 }
 
-impl Claims {
+impl Leases {
     /// Nothing claimed yet.
     pub(super) fn new(cluster: Cluster) -> Self {
         Self(Arc::new(Inner {
@@ -106,7 +106,7 @@ impl Claims {
         key: &LeaseKey,
         over: u64,
         since_ms: i64,
-    ) -> Result<(Arc<Lease>, watch::Receiver<Word>), Refusal> {
+    ) -> Result<(Arc<Lease>, watch::Receiver<Verdict>), Refusal> {
         let mut held = self.0.held.lock();
         if let Some(entry) = held.get(key) {
             if let Some(lease) = entry.lease.upgrade() {
@@ -130,12 +130,12 @@ impl Claims {
             key: key.clone(),
             generation,
             gate,
-            claims: ClaimsHandle(self.clone()),
+            claims: LeasesHandle(self.clone()),
         });
         // Taken without asking, while the registry is known to be away.
         let decided = (phase != Some(Phase::Claiming)).then_some(Ok(()));
         let (outcome, word) = watch::channel(decided);
-        let entry = Entry {
+        let entry = HeldLease {
             generation,
             lease: Arc::downgrade(&lease),
             outcome,

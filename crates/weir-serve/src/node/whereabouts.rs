@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::coworker::{self, Origin, Query};
-use weir_cluster::record::{Protocol as Speaks, Scope};
+use weir_cluster::record::{self, Scope};
 use weir_cluster::route::{Hop, Kind, Owner, Via};
 use weir_cluster::{LeaseKey, View};
 use weir_hub::Protocol;
@@ -54,9 +54,18 @@ impl Node {
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
     fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(String, String)> {
         let (speaks, scope) = match intent.protocol {
-            Protocol::Rtmp => ([Speaks::Rtmp, Speaks::Rtmps], Scope::Public),
-            Protocol::Relay => ([Speaks::Http, Speaks::Https], Scope::Internal),
-            _ => ([Speaks::Http, Speaks::Https], Scope::Public),
+            Protocol::Rtmp => (
+                [record::Protocol::Rtmp, record::Protocol::Rtmps],
+                Scope::Public,
+            ),
+            Protocol::Relay => (
+                [record::Protocol::Http, record::Protocol::Https],
+                Scope::Internal,
+            ),
+            _ => (
+                [record::Protocol::Http, record::Protocol::Https],
+                Scope::Public,
+            ),
         };
         self.0.cluster.with(|member, _| {
             let view = member.view();
@@ -189,7 +198,11 @@ pub(super) fn owner_in(view: &View, key: &LeaseKey) -> Option<Owner> {
 
 fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
     let record = view.find(&node)?.record.as_ref()?;
-    let address = record.address(&[Speaks::Http, Speaks::Https], Scope::Internal, None)?;
+    let address = record.address(
+        &[record::Protocol::Http, record::Protocol::Https],
+        Scope::Internal,
+        None,
+    )?;
     let url = address.url.clone();
     Some(Owner { node, url })
 }

@@ -11,7 +11,7 @@ use weir_link::node::NodeRequest;
 use weir_proto::relay::{Decoder, Limits, Record, RelayError};
 
 use super::ask::{self, HEAD_TIMEOUT};
-use super::pull::{Ended, Pull};
+use super::pull::{Pull, PullEnd};
 
 /// Redirects followed before it is a circle.
 pub(super) const MAX_REDIRECTS: usize = 3;
@@ -19,7 +19,7 @@ pub(super) const MAX_REDIRECTS: usize = 3;
 pub(super) const SILENCE: Duration = Duration::from_millis(2500);
 
 /// Pulls from the node at `base` until something ends it.
-pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
+pub(super) async fn pull(pull: &mut Pull, base: &str) -> PullEnd {
     let via = pull.via.and(&pull.node.settings().me).to_string();
     let target = super::target("", &pull.name, ".weir", &[("via", &via)]);
     let request = NodeRequest {
@@ -31,14 +31,14 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
     };
     let answer = match ask::ask(&pull.node, request).await {
         Ok(answer) => answer,
-        Err(refusal) => return Ended::Broken(refusal),
+        Err(refusal) => return PullEnd::Broken(refusal),
     };
     if answer.status() != StatusCode::OK {
         let refusal = ask::refusal_of(base, answer).await;
         return match refusal.code {
             // Not of the stream but of the node: another may have it.
-            Code::Draining | Code::Overloaded | Code::OriginUnreachable => Ended::Broken(refusal),
-            _ => Ended::Refused(refusal),
+            Code::Draining | Code::Overloaded | Code::OriginUnreachable => PullEnd::Broken(refusal),
+            _ => PullEnd::Refused(refusal),
         };
     }
     let unwatched = pull.unwatched();
@@ -48,12 +48,12 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
     loop {
         let piece = tokio::select! {
             piece = next_piece(&mut body) => piece,
-            code = kicked(pull) => return Ended::Kicked(code),
-            () = &mut unwatched => return Ended::Unwatched,
+            code = kicked(pull) => return PullEnd::Kicked(code),
+            () = &mut unwatched => return PullEnd::Unwatched,
         };
         match piece {
             Ok(piece) => decoder.push(piece),
-            Err(refusal) => return Ended::Broken(refusal),
+            Err(refusal) => return PullEnd::Broken(refusal),
         }
         loop {
             match decoder.poll() {
@@ -63,27 +63,27 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> Ended {
                         return ended;
                     }
                 }
-                Err(error) => return Ended::Broken(breach(&error)),
+                Err(error) => return PullEnd::Broken(breach(&error)),
             }
         }
     }
 }
 
-fn hear(pull: &mut Pull, record: Record) -> Option<Ended> {
+fn hear(pull: &mut Pull, record: Record) -> Option<PullEnd> {
     match record {
         Record::Begin(begin) => {
             let begin = RelayBegin {
                 timeline: begin.timeline,
                 wall_at_zero_us: begin.wall_at_zero_us,
             };
-            pull.begin(begin).err().map(Ended::Refused)
+            pull.begin(begin).err().map(PullEnd::Refused)
         }
         Record::Item(item) => match &mut pull.publisher {
             Some(publisher) => {
                 publisher.item(item);
                 None
             }
-            None => Some(Ended::Broken(Refusal::new(
+            None => Some(PullEnd::Broken(Refusal::new(
                 Code::ProtocolError,
                 "media before the stream's begin",
             ))),
@@ -97,17 +97,17 @@ fn hear(pull: &mut Pull, record: Record) -> Option<Ended> {
     }
 }
 
-fn ended(code: u16, detail: String, location: Option<String>) -> Ended {
+fn ended(code: u16, detail: String, location: Option<String>) -> PullEnd {
     let code = Code::from_number(code).unwrap_or(Code::Ended);
     let mut refusal = Refusal::new(code, detail);
     refusal.location = location.map(Into::into);
     match code {
-        Code::Moved if refusal.location.is_some() => Ended::Refused(refusal),
+        Code::Moved if refusal.location.is_some() => PullEnd::Refused(refusal),
         // The node goes, not the stream.
         Code::Draining | Code::TooSlow | Code::OriginUnreachable | Code::Moved => {
-            Ended::Broken(refusal)
+            PullEnd::Broken(refusal)
         }
-        code => Ended::Over(code),
+        code => PullEnd::Over(code),
     }
 }
 
