@@ -34,7 +34,7 @@ struct Inner {
 
 /// Leave to publish a stream: the lease, or a connection to the node that has it.
 #[derive(Debug)]
-pub struct Reserved {
+pub(crate) struct Reserved {
     home: Home,
     /// The publisher that is live under the name here may be replaced.
     takes_over: bool,
@@ -49,7 +49,7 @@ enum Home {
 
 impl Admission {
     /// Admission by `gate`, to streams of this node and of those that `node` knows.
-    pub fn new(core: Core, gate: Arc<dyn Gatekeeper>, node: Node) -> Self {
+    pub(crate) fn new(core: Core, gate: Arc<dyn Gatekeeper>, node: Node) -> Self {
         Self(Arc::new(Inner { core, gate, node }))
     }
 
@@ -57,7 +57,7 @@ impl Admission {
     ///
     /// # Errors
     /// The gatekeeper's refusal, 4009 while draining (5004 where another node takes the client), 3001/2002 for impossible names.
-    pub async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
+    pub(crate) async fn admit(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
         if self.0.core.shutdown.is_draining() {
             let name = self.stream_name(asked)?;
             let purpose = match asked.action {
@@ -74,7 +74,10 @@ impl Admission {
     ///
     /// # Errors
     /// The gatekeeper's refusal, 3001/2002 for impossible names.
-    pub async fn admit_again(&self, asked: &Asked<'_>) -> Result<(StreamName, Grant), Refusal> {
+    pub(crate) async fn admit_again(
+        &self,
+        asked: &Asked<'_>,
+    ) -> Result<(StreamName, Grant), Refusal> {
         let name = self.stream_name(asked)?;
         let admission = weir_hub::Admission {
             action: asked.action,
@@ -109,7 +112,7 @@ impl Admission {
     async fn grant(&self, admission: weir_hub::Admission<'_>, via: &Via) -> Result<Grant, Refusal> {
         let grant = self.0.gate.admit(admission).await?;
         if grant.ask_origin {
-            return self.0.node.admit(&admission, via).await;
+            return self.0.node.admit_remotely(&admission, via).await;
         }
         Ok(grant)
     }
@@ -118,7 +121,7 @@ impl Admission {
     ///
     /// # Errors
     /// 3001/2002 for impossible names.
-    pub fn stream_name(&self, asked: &Asked<'_>) -> Result<StreamName, Refusal> {
+    pub(crate) fn stream_name(&self, asked: &Asked<'_>) -> Result<StreamName, Refusal> {
         asked.stream_name(&self.0.core.config.load().vhosts)
     }
 
@@ -141,7 +144,7 @@ impl Admission {
     /// # Errors
     /// 3004 when the name is live, here or elsewhere; 2005 when the node is full; 5002 when no origin
     /// can be reached.
-    pub async fn reserve(
+    pub(crate) async fn reserve(
         &self,
         name: &StreamName,
         grant: &Grant,
@@ -174,7 +177,7 @@ impl Admission {
     ///
     /// # Errors
     /// As [`weir_hub::Hub::publish`].
-    pub fn begin(
+    pub(crate) fn begin(
         &self,
         reserved: Reserved,
         mut request: PublishRequest,
@@ -198,7 +201,7 @@ impl Admission {
     /// # Errors
     /// 3002 when it is live nowhere, 5004 with the place where this node does not pull, 5002 when who
     /// has it cannot be reached or the request goes in a circle.
-    pub async fn play(
+    pub(crate) async fn play(
         &self,
         name: &StreamName,
         intent: &PlayIntent,

@@ -170,7 +170,7 @@ async fn serve_live(
     head: &Head,
     request: LiveRequest<'_>,
 ) {
-    let opened = match request.open(server).await {
+    let opened = match request.open(&server.core, &server.admission).await {
         Ok(opened) => opened,
         Err(refusal) => {
             server

@@ -8,8 +8,9 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
 use weir_hub::{ClientGuard, Protocol, Role, Stream};
 
-use super::HttpServer;
 use super::route::LiveContainer;
+use crate::admission::Admission;
+use crate::core::Core;
 use crate::deliver::{Format, Framing};
 use crate::request::{Asked, PlayIntent, parameter, selection_of, wait_of};
 
@@ -70,24 +71,21 @@ impl LiveRequest<'_> {
     ///
     /// # Errors
     /// The refusal to answer with.
-    pub async fn open(&self, server: &HttpServer) -> Result<Opened, Refusal> {
+    pub async fn open(&self, core: &Core, admission: &Admission) -> Result<Opened, Refusal> {
         let (name, want) = match self.container {
-            LiveContainer::Relay => self.admit_node(server)?,
-            _ => (self.admit(server).await?, self.play_intent()),
+            LiveContainer::Relay => self.admit_node(core, admission)?,
+            _ => (self.admit(admission).await?, self.play_intent()),
         };
-        let stream = server.admission.play(&name, &want).await?;
+        let stream = admission.play(&name, &want).await?;
         let format = self.format();
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
-        let now_us = server.core.hub.clock().now_us();
-        let client = server.core.hub.clients().enter(
-            Role::Viewer,
-            self.protocol(),
-            name,
-            self.client,
-            now_us,
-        )?;
+        let now_us = core.hub.clock().now_us();
+        let client =
+            core.hub
+                .clients()
+                .enter(Role::Viewer, self.protocol(), name, self.client, now_us)?;
         Ok(Opened {
             stream,
             format,
@@ -95,7 +93,7 @@ impl LiveRequest<'_> {
         })
     }
 
-    async fn admit(&self, server: &HttpServer) -> Result<StreamName, Refusal> {
+    async fn admit(&self, admission: &Admission) -> Result<StreamName, Refusal> {
         let asked = Asked {
             action: Action::Play,
             host: self.host,
@@ -106,7 +104,7 @@ impl LiveRequest<'_> {
             protocol: self.protocol(),
             is_cross_site: false,
         };
-        let (name, _) = server.admission.admit(&asked).await?;
+        let (name, _) = admission.admit(&asked).await?;
         Ok(name)
     }
 
@@ -115,9 +113,13 @@ impl LiveRequest<'_> {
     }
 
     /// Another node of the cluster: it has admitted its viewers itself.
-    fn admit_node(&self, server: &HttpServer) -> Result<(StreamName, PlayIntent), Refusal> {
-        server.admission.asker(self.target, self.authorization)?;
-        if server.core.shutdown.is_draining() {
+    fn admit_node(
+        &self,
+        core: &Core,
+        admission: &Admission,
+    ) -> Result<(StreamName, PlayIntent), Refusal> {
+        admission.asker(self.target, self.authorization)?;
+        if core.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
         let vhost = parameter(self.query, "vhost").unwrap_or_default();

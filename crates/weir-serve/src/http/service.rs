@@ -316,7 +316,7 @@ async fn open_live(
     mut request: Request<Incoming>,
     live: LiveRequest<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let opened = match live.open(server).await {
+    let opened = match live.open(&server.core, &server.admission).await {
         Err(refused) if live.framing == Framing::WebSocket => {
             // A browser cannot read the answer to a refused upgrade; a close code it can.
             let answer = switch_protocols(&request, false)?;

@@ -29,7 +29,7 @@ pub struct RelayRequest {
     /// Which.
     pub name: StreamName,
     /// The leave for it.
-    pub reserved: Reserved,
+    pub(crate) reserved: Reserved,
     /// What the other node's admission granted.
     pub grant: Grant,
     /// The other node.

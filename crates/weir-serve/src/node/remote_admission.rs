@@ -52,7 +52,11 @@ impl Node {
     ///
     /// # Errors
     /// The origin's refusal, or 5002 when none can be reached.
-    pub async fn admit(&self, admission: &Admission<'_>, via: &Via) -> Result<Grant, Refusal> {
+    pub(crate) async fn admit_remotely(
+        &self,
+        admission: &Admission<'_>,
+        via: &Via,
+    ) -> Result<Grant, Refusal> {
         let target = target(admission, &via.and(&self.settings().me));
         let digest = mac_hex(&self.settings().secret, &target);
         let now_us = self.core().hub.clock().now_us();
