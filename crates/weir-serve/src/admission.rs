@@ -91,13 +91,22 @@ impl Admission {
         Ok((name, grant))
     }
 
-    /// The same for a client whose token another node passes on: that node asks.
+    /// The same for a client whose token another node passes on in the `query` of its request for `name`;
+    /// `None` where that asks for no admission.
     ///
     /// # Errors
-    /// The gatekeeper's refusal, or that of the origin asked in turn.
-    pub(crate) async fn admit_passed(&self, passed: &Passed) -> Result<Admits, Refusal> {
+    /// 4004 for a description of the client that makes no sense, the gatekeeper's refusal, or that of the
+    /// origin asked in turn.
+    pub(crate) async fn admit_passed(
+        &self,
+        name: &StreamName,
+        query: &[(String, String)],
+    ) -> Result<Option<Admits>, Refusal> {
+        let Some(passed) = Passed::read(name, query)? else {
+            return Ok(None);
+        };
         let grant = self.grant(passed.admission(), passed.via()).await?;
-        Ok(grant.into())
+        Ok(Some(grant.into()))
     }
 
     /// Which node asks for `target` (path and query), by its proof: it has admitted its viewers itself.

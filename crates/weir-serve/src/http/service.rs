@@ -30,7 +30,6 @@ use super::web_socket;
 use crate::deliver::{Framing, Inbound, NewViewer, Sink};
 use crate::hls::HlsRequest;
 use crate::ingest::{relay, slsp};
-use crate::node::Passed;
 use crate::reply::{Body, full, refusal};
 use crate::request::{is_play, parameter, query};
 
@@ -263,8 +262,7 @@ async fn open_relay(
     let from = server.admission.asker(target, proof)?;
     let parameter = |name: &str| parameter(query, name);
     let name = StreamName::new(parameter("vhost").unwrap_or_default(), &app, &stream)?;
-    if let Some(passed) = Passed::read(&name, query)? {
-        let admits = server.admission.admit_passed(&passed).await?;
+    if let Some(admits) = server.admission.admit_passed(&name, query).await? {
         let json = serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
         return Ok(Response::new(full(json)));
     }
