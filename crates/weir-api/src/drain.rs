@@ -80,7 +80,7 @@ fn progress(state: &State) -> Progress {
     let publishers = streams
         .iter()
         .filter_map(|stream| stream.publisher())
-        .filter(|publisher| !publisher.gives_way)
+        .filter(|publisher| !publisher.is_replaceable)
         .count();
     let viewers = streams
         .iter()

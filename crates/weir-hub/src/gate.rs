@@ -48,7 +48,7 @@ pub struct Grant {
     /// Nothing was decided here: an origin is to be asked with the same words.
     pub ask_origin: bool,
     /// What it publishes is a copy of what lives elsewhere: whoever comes here takes its place.
-    pub gives_way: bool,
+    pub is_replaceable: bool,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

@@ -9,14 +9,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Code, Refusal, StreamName, limits};
-use weir_media::timeline::Timeline;
 
 use crate::clients::{Clients, Protocol, Role};
 use crate::counters::Counters;
+use crate::events::{self, Events, Feed, What};
 use crate::gate::Grant;
 use crate::publisher::Publisher;
-use crate::relay::{self, Relaying};
+use crate::rebase::{self, Rebase};
 use crate::ring::Ring;
+use crate::sender_clock::SenderClock;
 use crate::stream::{Ended, State, Stream};
 
 /// RTMP and FLV timestamps are 32-bit milliseconds; longer clocks never reach the end.
@@ -48,13 +49,14 @@ struct Inner {
     clients: Clients,
     counters: Counters,
     streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
-    arrivals: Mutex<HashMap<StreamName, Arrival>>,
+    awaited: Mutex<HashMap<StreamName, Awaited>>,
     waiters: AtomicUsize,
+    feed: Arc<Feed>,
 }
 
 /// Those who wait for one stream to begin.
 #[derive(Debug, Default)]
-struct Arrival {
+struct Awaited {
     begun: Arc<Notify>,
     waiting: usize,
 }
@@ -75,8 +77,8 @@ pub struct PublishRequest {
 /// Where another node's stream lies in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayBegin {
-    /// Its clock: [`Stream::timeline`] there.
-    pub timeline: u64,
+    /// Its clock: [`Stream::clock_id`] there.
+    pub clock_id: u64,
     /// Unix microseconds at which that clock's time 0 lies.
     pub wall_at_zero_us: i64,
 }
@@ -90,8 +92,9 @@ impl Hub {
             clients: Clients::default(),
             counters: Counters::default(),
             streams: Mutex::default(),
-            arrivals: Mutex::default(),
+            awaited: Mutex::default(),
             waiters: AtomicUsize::new(0),
+            feed: Arc::default(),
         }))
     }
 
@@ -110,6 +113,11 @@ impl Hub {
         &self.0.counters
     }
 
+    /// What happens to streams from now on: begins, ends and all between.
+    pub fn events(&self) -> Events {
+        Events::new(self.0.feed.clone())
+    }
+
     /// Microseconds without a frame after which a stream is ended.
     pub fn idle_timeout_us(&self) -> i64 {
         self.0.config.lock().idle_timeout_us
@@ -120,8 +128,8 @@ impl Hub {
         *self.0.config.lock() = config;
     }
 
-    /// Begins a stream, or takes a live one over where the grant says so, or where what is live gives
-    /// way to whoever comes.
+    /// Begins a stream, or takes a live one over where the grant says so, or where what is live
+    /// is a copy from elsewhere.
     ///
     /// # Errors
     /// 3004 when the name is live, 2005 when the node is full.
@@ -159,23 +167,36 @@ impl Hub {
             now_us,
         )?;
         let mut state = stream.state.lock();
+        let is_takeover = state.publisher.is_some();
         if let Some(old) = &state.publisher {
-            if !request.grant.takeover && !state.gives_way {
+            if !request.grant.takeover && !state.is_replaceable {
                 return Err(already_live(&request.name, old.addr, old.protocol));
             }
             old.kick(Code::TakenOver);
         }
-        state.publisher = Some(client.clone());
-        state.gives_way = request.grant.gives_way;
+        stream.set_publisher(&mut state, Some(client.clone()));
+        state.is_replaceable = request.grant.is_replaceable;
         state.life += 1;
         state.since_us = now_us;
         state.ended = None;
         let life = state.life;
+        let arrival = events::Arrival {
+            id: client.id,
+            protocol: request.protocol,
+            life,
+            is_replaceable: state.is_replaceable,
+        };
+        let what = match life {
+            1 => What::Began(arrival),
+            _ if is_takeover => What::TakenOver(arrival),
+            _ => What::Returned(arrival),
+        };
+        stream.tell(now_us, what);
         // Under the lock, so that two takeovers cannot interleave their items.
-        let (base_us, relaying) = match relayed {
-            Some(begin) => (0, relay::begin(&stream, &mut state, begin)),
-            None if life > 1 => (self.begin_again(&stream, &mut state), Relaying::default()),
-            None => (0, Relaying::default()),
+        let (base_us, rebase) = match relayed {
+            Some(begin) => (0, rebase::begin(&stream, &mut state, begin)),
+            None if life > 1 => (self.begin_again(&stream, &mut state), Rebase::default()),
+            None => (0, Rebase::default()),
         };
         *stream.stats.lock() = Default::default();
         *stream.sender.lock() = None;
@@ -185,17 +206,17 @@ impl Hub {
         drop(streams);
         tracing::info!(stream = %request.name, client = %client.id, protocol = request.protocol.name(), addr = %request.addr, life, "stream begins");
         stream.changed.notify_waiters();
-        if let Some(arrival) = self.0.arrivals.lock().get(&request.name) {
-            arrival.begun.notify_waiters();
+        if let Some(awaited) = self.0.awaited.lock().get(&request.name) {
+            awaited.begun.notify_waiters();
         }
         Ok(Publisher::new(
             stream,
             client,
             self.0.clock.clone(),
-            Timeline::new(base_us, WRAP_US),
+            SenderClock::new(base_us),
             life,
             request.grant.max_kbps,
-            relaying,
+            rebase,
         ))
     }
 
@@ -271,11 +292,11 @@ impl Hub {
                     // Ended here and now: viewers are told even if the publisher's task is stuck.
                     publisher.kick(Code::NoData);
                     tracing::info!(stream = %stream.name, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
-                    state.publisher = None;
-                    state.ended = Some(Ended {
+                    let ended = Ended {
                         code: Code::NoData,
                         at_us: now_us,
-                    });
+                    };
+                    stream.set_ended(&mut state, ended);
                     stream.changed.notify_waiters();
                 }
             } else if state
@@ -309,15 +330,19 @@ impl Hub {
                 "this node holds as many streams as it may",
             ));
         }
-        let timeline = weir_base::ids::random_bytes().map_err(|error| {
+        let clock_id = weir_base::ids::random_bytes().map_err(|error| {
             let why = format!("the system has no randomness to give: {error}");
             Refusal::new(Code::Overloaded, why)
         })?;
         let config = self.0.config.lock();
         let stream = Arc::new(Stream::new(
             name.clone(),
-            Ring::new(config.ring_us, config.ring_bytes),
-            u64::from_be_bytes(timeline),
+            Ring::new(
+                config.ring_us,
+                config.ring_bytes,
+                u64::from_be_bytes(clock_id),
+            ),
+            self.0.feed.clone(),
         ));
         streams.insert(name.clone(), stream.clone());
         Ok(stream)
@@ -342,6 +367,9 @@ impl Hub {
         let mut streams = self.0.streams.lock();
         if !stream.is_live() {
             streams.remove(&stream.name);
+            if stream.life() > 0 {
+                stream.tell(self.0.clock.now_us(), What::Forgotten);
+            }
             stream.changed.notify_waiters();
         }
     }
@@ -368,10 +396,10 @@ impl<'a> WaitingPlace<'a> {
             let why = "too many viewers wait for streams to begin";
             return Err(Refusal::new(Code::Overloaded, why));
         }
-        let mut arrivals = inner.arrivals.lock();
-        let arrival = arrivals.entry(name.clone()).or_default();
-        arrival.waiting += 1;
-        let begun = arrival.begun.clone();
+        let mut all = inner.awaited.lock();
+        let awaited = all.entry(name.clone()).or_default();
+        awaited.waiting += 1;
+        let begun = awaited.begun.clone();
         Ok(Self { inner, name, begun })
     }
 }
@@ -379,11 +407,11 @@ impl<'a> WaitingPlace<'a> {
 impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.inner.waiters.fetch_sub(1, Ordering::Relaxed);
-        let mut arrivals = self.inner.arrivals.lock();
-        if let Some(arrival) = arrivals.get_mut(self.name) {
-            arrival.waiting -= 1;
-            if arrival.waiting == 0 {
-                arrivals.remove(self.name);
+        let mut all = self.inner.awaited.lock();
+        if let Some(awaited) = all.get_mut(self.name) {
+            awaited.waiting -= 1;
+            if awaited.waiting == 0 {
+                all.remove(self.name);
             }
         }
     }

@@ -4,21 +4,28 @@
 //! nobody; whoever reads keeps a sequence number and pays for its own slowness.
 
 mod ceiling;
+mod cursor;
+mod events;
+mod join;
 
 pub mod clients;
 pub mod counters;
 pub mod gate;
 pub mod hub;
 pub mod publisher;
-mod relay;
+mod rebase;
 pub mod ring;
+mod sender_clock;
 pub mod stats;
 pub mod stream;
 
 pub use clients::{Client, ClientGuard, Clients, Protocol, Role};
 pub use counters::Counters;
+pub use cursor::{Cursor, Entry, Read, Start};
+pub use events::{Arrival, Event, Events, Notice, What};
 pub use gate::{Admission, Gatekeeper, Grant};
 pub use hub::{Config, Hub, RelayBegin};
+pub use join::TrackFilter;
 pub use publisher::{Hold, Publisher};
 pub use ring::{JoinPoint, ReadOutcome, Ring};
 pub use stats::StreamStats;

@@ -5,18 +5,15 @@ use std::sync::atomic::Ordering;
 
 use weir_base::{Clock, Code};
 use weir_media::flv::RawFrame;
-use weir_media::timeline::Timeline;
 use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
 
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
-use crate::hub::{RETURN_STEP_US, WRAP_US};
-use crate::relay::{Fitted, Relaying};
+use crate::events::What;
+use crate::rebase::{Fitted, Rebase};
+use crate::sender_clock::SenderClock;
 use crate::stats::SenderStats;
 use crate::stream::{Ended, Stream};
-
-/// Corrections logged one by one; after that only counted, or a broken clock would fill the log.
-const LOGGED_CORRECTIONS: u64 = 10;
 
 /// What allows a publisher to be heard: a lease. Asked before each frame, so it must not wait;
 /// dropped with the publisher, after the stream has ended.
@@ -31,20 +28,18 @@ pub struct Publisher {
     stream: Arc<Stream>,
     client: ClientGuard,
     clock: Clock,
-    timeline: Timeline,
     life: u64,
-    placed_first: bool,
+    end_code: Code,
+    hold: Option<Box<dyn Hold>>,
     /// Pictures before the first keyframe refer to what nobody has.
     has_key: bool,
-    end_code: Code,
+    /// For frames with the sender's own times.
+    sender_clock: SenderClock,
+    /// For frames that another node has placed.
+    rebase: Rebase,
     max_kbps: Option<u32>,
     ceiling: Option<Ceiling>,
     is_above_ceiling: bool,
-    /// The sender's own time of the newest frame.
-    raw_us: i64,
-    has_restarted: bool,
-    relaying: Relaying,
-    hold: Option<Box<dyn Hold>>,
 }
 
 impl Publisher {
@@ -52,27 +47,24 @@ impl Publisher {
         stream: Arc<Stream>,
         client: ClientGuard,
         clock: Clock,
-        timeline: Timeline,
+        sender_clock: SenderClock,
         life: u64,
         max_kbps: Option<u32>,
-        relaying: Relaying,
+        rebase: Rebase,
     ) -> Self {
         Self {
             stream,
             client,
             clock,
-            timeline,
             life,
-            placed_first: false,
-            has_key: false,
             end_code: Code::ClientStopped,
+            hold: None,
+            has_key: false,
+            sender_clock,
+            rebase,
             max_kbps,
             ceiling: max_kbps.map(Ceiling::new),
             is_above_ceiling: false,
-            raw_us: 0,
-            has_restarted: false,
-            relaying,
-            hold: None,
         }
     }
 
@@ -106,13 +98,13 @@ impl Publisher {
     /// pictures before the next keyframe are left out.
     pub fn restart(&mut self) {
         self.has_key = false;
-        self.has_restarted = true;
+        self.sender_clock.restart();
         self.append(Item::Discontinuity);
     }
 
     /// What the sender says of itself.
     pub fn sender(&self, said: SenderStats) {
-        if self.is_in_office() {
+        if self.is_current() {
             *self.stream.sender.lock() = Some(said);
         }
     }
@@ -129,49 +121,19 @@ impl Publisher {
 
     /// One frame with the sender's own timestamp; it gets its place on the stream's clock here.
     pub fn frame(&mut self, raw: RawFrame) {
-        // Or a publisher that was taken over would keep its successor's silence from being noticed.
-        if !self.is_in_office() {
+        let Some(now_us) = self.accept(raw.track) else {
             return;
-        }
-        let now_us = self.clock.now_us();
-        self.stream.last_frame_us.store(now_us, Ordering::Release);
-        if !self.may_speak(raw.track, now_us) {
-            return;
-        }
+        };
         if raw.track == TrackKind::Video && !self.has_key {
             if raw.kind != FrameKind::Key {
                 return self.dropped(1);
             }
             self.has_key = true;
         }
-        self.follow_restart(raw.ts_us, now_us);
-        let placed = self.timeline.place(raw.track, raw.ts_us, now_us);
-        let frame = Frame {
-            track: raw.track,
-            dts_us: placed.dts_us,
-            cts_us: raw.cts_us,
-            kind: raw.kind,
-            payload: raw.payload,
-        };
-        if !self.placed_first {
-            self.placed_first = true;
-            self.stream
-                .wall_at_zero_us
-                .store(self.clock.wall_us() - frame.dts_us, Ordering::Release);
-            *self.stream.zero_at_us.lock() = Some(now_us - frame.dts_us);
-        }
-        {
-            let mut stats = self.stream.stats.lock();
-            stats.count(&frame, now_us);
-            if let Some(correction) = placed.correction {
-                stats.corrections += 1;
-                if stats.corrections <= LOGGED_CORRECTIONS {
-                    tracing::warn!(stream = %self.stream.name, code = Code::BadTimestamps.number(), ?correction, track = ?frame.track, "timestamp corrected");
-                }
-            }
-        }
-        self.count_bytes(frame.payload.len() as u64, now_us);
-        self.append(Item::Frame(frame));
+        let frame = self
+            .sender_clock
+            .place(&self.stream, &self.clock, raw, now_us);
+        self.put_frame(frame, now_us);
     }
 
     /// One entry of a stream that another node has placed on its clock ([`crate::Hub::relay`]): kept as
@@ -191,64 +153,56 @@ impl Publisher {
                 }
             }
             Item::Discontinuity => {
-                self.relaying.note_break();
+                self.rebase.mark_break();
                 self.append(Item::Discontinuity);
             }
         }
     }
 
     fn relayed_frame(&mut self, frame: Frame) {
-        let now_us = self.clock.now_us();
-        if !self.is_in_office() {
+        let Some(now_us) = self.accept(frame.track) else {
             return;
-        }
-        self.stream.last_frame_us.store(now_us, Ordering::Release);
-        if !self.may_speak(frame.track, now_us) {
-            return;
-        }
+        };
         let fitted = {
             let mut state = self.stream.state.lock();
-            if !state.is_in_office(self.life) {
+            if !state.is_current(self.life) {
                 return;
             }
-            self.relaying.fit(&self.stream, &mut state, frame, now_us)
+            self.rebase.fit(&self.stream, &mut state, frame, now_us)
         };
         match fitted {
             Fitted::Known => {}
             Fitted::Unusable => self.dropped(1),
             Fitted::Next(frame) => {
                 self.stream.stats.lock().count(&frame, now_us);
-                self.count_bytes(frame.payload.len() as u64, now_us);
-                self.append(Item::Frame(frame));
+                self.put_frame(frame, now_us);
             }
         }
     }
 
-    /// Whether the hold is open. While it is not, nothing joins what is said after.
-    fn may_speak(&mut self, track: TrackKind, now_us: i64) -> bool {
-        let is_open = self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us));
-        if !is_open {
-            if track == TrackKind::Video {
-                self.has_key = false;
-                self.relaying.note_loss();
-            }
-            self.dropped(1);
+    /// When a frame came, if frames are accepted: from the current publisher, while the hold is open.
+    /// Behind a frame that was not, pictures go on at a keyframe.
+    fn accept(&mut self, track: TrackKind) -> Option<i64> {
+        // Or a publisher that was taken over would keep its successor's silence from being noticed.
+        if !self.is_current() {
+            return None;
         }
-        is_open
+        let now_us = self.clock.now_us();
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
+        if self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us)) {
+            return Some(now_us);
+        }
+        if track == TrackKind::Video {
+            self.has_key = false;
+            self.rebase.mark_loss();
+        }
+        self.dropped(1);
+        None
     }
 
-    /// A container whose times begin anew goes on with the time that has passed, as a publisher that
-    /// comes back does; one whose times go on is left alone.
-    fn follow_restart(&mut self, raw_us: i64, now_us: i64) {
-        let began_anew = raw_us < self.raw_us;
-        self.raw_us = raw_us;
-        if !std::mem::take(&mut self.has_restarted) || !began_anew {
-            return;
-        }
-        let zero_us = *self.stream.zero_at_us.lock();
-        let elapsed_us = zero_us.map_or(0, |zero_us| now_us - zero_us);
-        let base_us = elapsed_us.max(self.timeline.last_us() + RETURN_STEP_US);
-        self.timeline = Timeline::new(base_us, WRAP_US);
+    fn put_frame(&mut self, frame: Frame, now_us: i64) {
+        self.count_bytes(frame.payload.len() as u64, now_us);
+        self.append(Item::Frame(frame));
     }
 
     fn count_bytes(&mut self, bytes: u64, now_us: i64) {
@@ -279,18 +233,22 @@ impl Publisher {
         self.end_code = code;
     }
 
-    fn is_in_office(&self) -> bool {
-        self.stream.state.lock().is_in_office(self.life)
+    fn is_current(&self) -> bool {
+        self.stream.state.lock().is_current(self.life)
     }
 
     fn append(&self, item: Item) {
-        // A publisher that was taken over or ended may still hold frames in its socket: they are not
-        // heard. The lock is kept, so that none slips in behind a successor's discontinuity.
+        // A publisher that was taken over or ended may still hold frames in its socket: they are
+        // dropped. The lock is kept, so that none slips in behind a successor's discontinuity.
         let mut state = self.stream.state.lock();
-        if !state.is_in_office(self.life) {
+        if !state.is_current(self.life) {
             return;
         }
-        state.note(&item);
+        state.record(&item);
+        if let Item::Tracks(tracks) = &item {
+            let now_us = self.clock.now_us();
+            self.stream.tell(now_us, What::Tracks(tracks.clone()));
+        }
         self.stream.ring.append(item);
         drop(state);
         self.stream.changed.notify_waiters();
@@ -300,15 +258,15 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         let mut state = self.stream.state.lock();
-        if state.life != self.life || state.publisher.is_none() {
+        if !state.is_current(self.life) {
             return;
         }
         let code = self.client.kicked().unwrap_or(self.end_code);
-        state.publisher = None;
-        state.ended = Some(Ended {
+        let ended = Ended {
             code,
             at_us: self.clock.now_us(),
-        });
+        };
+        self.stream.set_ended(&mut state, ended);
         drop(state);
         tracing::info!(stream = %self.stream.name, client = %self.client.id, code = code.number(), "stream ended: {}", code.entry().message);
         self.stream.changed.notify_waiters();

@@ -5,20 +5,18 @@
 //! fell off the end is told how much it lost and where it may go on.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use weir_base::limits;
-use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
+use weir_media::{Item, Metadata, Tracks};
+
+use crate::join::{JoinRule, TrackFilter};
 
 /// Bytes of bookkeeping counted for each entry beside its payload.
 const ENTRY_BYTES: usize = 128;
-/// Microseconds between places to join a stream that has no video.
-const AUDIO_JOIN_EVERY_US: i64 = 500_000;
-/// Microseconds without a picture after which sound alone is worth joining: the camera is off, and its
-/// last keyframe only gets older.
-const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// A place where a viewer may start, with what it must know there.
 #[derive(Debug, Clone)]
@@ -31,6 +29,8 @@ pub struct JoinPoint {
     pub tracks: Arc<Tracks>,
     /// The metadata in force there.
     pub metadata: Option<Arc<Metadata>>,
+    /// The clock in force there: see [`crate::Stream::clock_id`].
+    pub clock_id: u64,
 }
 
 /// What reading gave.
@@ -64,7 +64,9 @@ struct Inner {
     first_seq: u64,
     bytes: usize,
     joins: VecDeque<JoinPoint>,
-    last_video_us: i64,
+    rule: JoinRule,
+    /// The clock in force behind the last entry.
+    clock_id: u64,
     /// Where the current publisher begins: what stands before it is the last one's.
     break_seq: u64,
     tracks: Arc<Tracks>,
@@ -79,13 +81,18 @@ struct Entry {
 }
 
 impl Ring {
-    /// A ring that keeps about `max_us` of the stream, and never more than `max_bytes`.
-    pub fn new(max_us: i64, max_bytes: usize) -> Self {
+    /// A ring that keeps about `max_us` of the stream, and never more than `max_bytes`; its entries are
+    /// on the clock `clock_id` until that breaks.
+    pub fn new(max_us: i64, max_bytes: usize, clock_id: u64) -> Self {
+        let inner = Inner {
+            clock_id,
+            ..Inner::default()
+        };
         Self {
             max_us,
             max_bytes,
             head: AtomicU64::new(0),
-            inner: Mutex::default(),
+            inner: Mutex::new(inner),
         }
     }
 
@@ -96,24 +103,25 @@ impl Ring {
         let last_us = inner.entries.back().map_or(0, |entry| entry.dts_us);
         let mut dts_us = last_us;
         match &item {
-            Item::Tracks(tracks) => inner.tracks = tracks.clone(),
+            Item::Tracks(tracks) => inner.set_tracks(tracks.clone()),
             Item::Metadata(metadata) => inner.metadata = Some(metadata.clone()),
             Item::Frame(frame) => {
                 dts_us = frame.dts_us;
-                if frame.track == TrackKind::Video {
-                    inner.last_video_us = dts_us;
-                }
-                if inner.is_join(frame) {
+                if inner.rule.take(frame) {
                     let join = JoinPoint {
                         seq,
                         dts_us,
                         tracks: inner.tracks.clone(),
                         metadata: inner.metadata.clone(),
+                        clock_id: inner.clock_id,
                     };
                     inner.joins.push_back(join);
                 }
             }
-            Item::Discontinuity => inner.break_seq = seq,
+            Item::Discontinuity => {
+                inner.break_seq = seq;
+                inner.clock_id = inner.clock_id.wrapping_add(1);
+            }
         }
         inner.bytes += entry_bytes(&item);
         inner.entries.push_back(Entry { item, dts_us });
@@ -128,25 +136,38 @@ impl Ring {
 
     /// Appends the items from `from` on to `out`, at most `max_items`.
     pub fn read(&self, from: u64, max_items: usize, out: &mut Vec<Item>) -> ReadOutcome {
+        let before = out.len();
+        let walk = |item: &Item| {
+            out.push(item.clone());
+            ControlFlow::Continue(())
+        };
+        match self.walk(from, max_items, walk) {
+            Ok(()) => ReadOutcome::Read {
+                next: from + (out.len() - before) as u64,
+            },
+            Err(lost) => ReadOutcome::Lagged { lost },
+        }
+    }
+
+    /// Shows the items from `from` on to `visit` until it breaks off, at most `max_items`; short, the
+    /// publisher waits meanwhile. An error is how many entries are gone.
+    pub(crate) fn walk(
+        &self,
+        from: u64,
+        max_items: usize,
+        mut visit: impl FnMut(&Item) -> ControlFlow<()>,
+    ) -> Result<(), u64> {
         let inner = self.inner.lock();
         if from < inner.first_seq {
-            return ReadOutcome::Lagged {
-                lost: inner.first_seq - from,
-            };
+            return Err(inner.first_seq - from);
         }
         let skip = usize::try_from(from - inner.first_seq).unwrap_or(usize::MAX);
-        let before = out.len();
-        out.extend(
-            inner
-                .entries
-                .iter()
-                .skip(skip)
-                .take(max_items)
-                .map(|entry| entry.item.clone()),
-        );
-        ReadOutcome::Read {
-            next: from + (out.len() - before) as u64,
+        for entry in inner.entries.iter().skip(skip).take(max_items) {
+            if visit(&entry.item).is_break() {
+                break;
+            }
         }
+        Ok(())
     }
 
     /// Where a new viewer starts: the newest keyframe of the current publisher.
@@ -177,8 +198,18 @@ impl Ring {
     /// Forgets the tracks and metadata: a new publisher tells its own.
     pub(crate) fn forget_tracks(&self) {
         let mut inner = self.inner.lock();
-        inner.tracks = Arc::default();
+        inner.set_tracks(Arc::default());
         inner.metadata = None;
+    }
+
+    /// The clock in force behind the last entry.
+    pub(crate) fn clock_id(&self) -> u64 {
+        self.inner.lock().clock_id
+    }
+
+    /// What comes is on another clock; only for a ring that has no frames.
+    pub(crate) fn set_clock(&self, clock_id: u64) {
+        self.inner.lock().clock_id = clock_id;
     }
 
     /// Decode time of the newest frame.
@@ -197,16 +228,9 @@ impl Ring {
 }
 
 impl Inner {
-    fn is_join(&self, frame: &Frame) -> bool {
-        let silent = frame.dts_us - self.last_video_us > VIDEO_SILENCE_US;
-        if self.tracks.video.is_some() && !silent {
-            return frame.is_video_key();
-        }
-        frame.track == TrackKind::Audio
-            && self
-                .joins
-                .back()
-                .is_none_or(|join| frame.dts_us - join.dts_us >= AUDIO_JOIN_EVERY_US)
+    fn set_tracks(&mut self, tracks: Arc<Tracks>) {
+        self.rule.tracks(&tracks, TrackFilter::ALL);
+        self.tracks = tracks;
     }
 
     fn evict(&mut self, max_us: i64, max_bytes: usize) {
@@ -244,7 +268,7 @@ fn entry_bytes(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use weir_media::{FrameKind, VideoCodec, VideoTrack};
+    use weir_media::{Frame, FrameKind, TrackKind, VideoCodec, VideoTrack};
 
     use super::*;
 
@@ -275,7 +299,7 @@ mod tests {
 
     #[test]
     fn nobody_joins_what_an_earlier_publisher_left() {
-        let ring = Ring::new(10_000_000, 1 << 20);
+        let ring = Ring::new(10_000_000, 1 << 20, 0);
         filled(&ring, 2, 10);
         ring.append(Item::Discontinuity);
         assert!(ring.newest_join().is_none());
@@ -303,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_joiner_starts_at_the_newest_keyframe_with_its_tracks() {
-        let ring = Ring::new(10_000_000, 1 << 20);
+        let ring = Ring::new(10_000_000, 1 << 20, 0);
         filled(&ring, 3, 100);
         let join = ring.newest_join().unwrap();
         assert_eq!(join.dts_us, 2_000_000);
@@ -319,7 +343,7 @@ mod tests {
 
     #[test]
     fn old_entries_leave_but_the_last_group_of_pictures_stays() {
-        let ring = Ring::new(100_000, 1 << 20);
+        let ring = Ring::new(100_000, 1 << 20, 0);
         filled(&ring, 3, 100);
         let join = ring.newest_join().unwrap();
         assert_eq!(ring.oldest_join().unwrap().seq, join.seq);
@@ -331,7 +355,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_even_inside_one_group_of_pictures() {
-        let ring = Ring::new(10_000_000, 50_000);
+        let ring = Ring::new(10_000_000, 50_000, 0);
         ring.append(tracks());
         for n in 0..1000 {
             ring.append(video(
@@ -350,7 +374,7 @@ mod tests {
 
     #[test]
     fn audio_alone_can_be_joined_every_half_second() {
-        let ring = Ring::new(10_000_000, 1 << 20);
+        let ring = Ring::new(10_000_000, 1 << 20, 0);
         for n in 0..100 {
             let payload = Bytes::from_static(b"aac");
             let frame = Frame {

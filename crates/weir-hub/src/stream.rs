@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -11,6 +11,8 @@ use weir_base::{Code, StreamName};
 use weir_media::{Item, TrackKind};
 
 use crate::clients::{Client, Protocol};
+use crate::cursor::{Cursor, Start};
+use crate::events::{Feed, What};
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
 
@@ -22,6 +24,9 @@ pub struct Stream {
     /// What it said lately.
     pub ring: Ring,
     pub(crate) state: Mutex<State>,
+    /// Whether the state has a publisher, for readers that take no lock.
+    is_live: AtomicBool,
+    feed: Arc<Feed>,
     pub(crate) stats: Mutex<StreamStats>,
     pub(crate) sender: Mutex<Option<SenderStats>>,
     /// Unix microseconds at which the stream's time 0 lies.
@@ -37,16 +42,14 @@ pub struct Stream {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// The publisher in office.
+    /// The current publisher; set by [`Stream::set_publisher`].
     pub(crate) publisher: Option<Arc<Client>>,
     /// Counts publishers: a handle with an older number has no say.
     pub(crate) life: u64,
-    /// The publisher in office is a copy from elsewhere: whoever comes takes its place.
-    pub(crate) gives_way: bool,
+    /// The current publisher is a copy from elsewhere, which any other replaces.
+    pub(crate) is_replaceable: bool,
     pub(crate) since_us: i64,
     pub(crate) ended: Option<Ended>,
-    /// Names the clock and how often it broke: see [`Stream::timeline`].
-    pub(crate) timeline: u64,
     /// Where the last frames came from, if from another node with a clock that is not this one's.
     pub(crate) source: Option<Source>,
     /// Decode time of the newest picture.
@@ -60,13 +63,13 @@ pub(crate) struct State {
 /// Another node's clock, and how far behind the stream's own it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Source {
-    pub(crate) timeline: u64,
+    pub(crate) clock_id: u64,
     pub(crate) shift_us: i64,
 }
 
 impl State {
     /// Whether the publisher of this life still has a say.
-    pub(crate) const fn is_in_office(&self, life: u64) -> bool {
+    pub(crate) const fn is_current(&self, life: u64) -> bool {
         self.life == life && self.publisher.is_some()
     }
 
@@ -87,11 +90,11 @@ impl State {
     pub(crate) fn break_off(&mut self, ring: &Ring) {
         ring.forget_tracks();
         ring.append(Item::Discontinuity);
-        self.note(&Item::Discontinuity);
+        self.record(&Item::Discontinuity);
     }
 
     /// Keeps account of what is appended to the ring.
-    pub(crate) const fn note(&mut self, item: &Item) {
+    pub(crate) const fn record(&mut self, item: &Item) {
         match item {
             Item::Frame(frame) => {
                 match frame.track {
@@ -101,9 +104,8 @@ impl State {
                 self.is_broken = false;
             }
             Item::Discontinuity => {
-                self.timeline = self.timeline.wrapping_add(1);
                 if let Some(source) = &mut self.source {
-                    source.timeline = source.timeline.wrapping_add(1);
+                    source.clock_id = source.clock_id.wrapping_add(1);
                 }
                 self.is_broken = true;
             }
@@ -137,7 +139,7 @@ impl Ended {
     }
 }
 
-/// The publisher in office, for the API.
+/// The current publisher, for the API.
 #[derive(Debug, Clone, Copy)]
 pub struct PublisherInfo {
     /// Its client id.
@@ -148,20 +150,18 @@ pub struct PublisherInfo {
     pub addr: SocketAddr,
     /// Since when, on the node's clock.
     pub since_us: i64,
-    /// It is a copy from elsewhere: whoever comes takes its place.
-    pub gives_way: bool,
+    /// It is a copy from elsewhere, which any other publisher replaces.
+    pub is_replaceable: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(name: StreamName, ring: Ring, timeline: u64) -> Self {
-        let state = State {
-            timeline,
-            ..State::default()
-        };
+    pub(crate) fn new(name: StreamName, ring: Ring, feed: Arc<Feed>) -> Self {
         Self {
             name,
             ring,
-            state: Mutex::new(state),
+            state: Mutex::default(),
+            is_live: AtomicBool::new(false),
+            feed,
             stats: Mutex::default(),
             sender: Mutex::default(),
             wall_at_zero_us: AtomicI64::new(0),
@@ -179,9 +179,31 @@ impl Stream {
         self.sender.lock().clone()
     }
 
+    /// A reader of its own, from `start` on.
+    pub fn follow(self: &Arc<Self>, start: Start) -> Cursor {
+        Cursor::new(self.clone(), start)
+    }
+
     /// Whether somebody publishes it.
     pub fn is_live(&self) -> bool {
-        self.state.lock().publisher.is_some()
+        self.is_live.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_publisher(&self, state: &mut State, publisher: Option<Arc<Client>>) {
+        self.is_live.store(publisher.is_some(), Ordering::Release);
+        state.publisher = publisher;
+    }
+
+    /// Nobody publishes any more; the caller has the state's lock, so that events come in order.
+    pub(crate) fn set_ended(&self, state: &mut State, ended: Ended) {
+        self.set_publisher(state, None);
+        state.ended = Some(ended);
+        self.tell(ended.at_us, What::Ended(ended.code));
+    }
+
+    /// Tells the hub's observers.
+    pub(crate) fn tell(&self, at_us: i64, what: What) {
+        self.feed.tell(at_us, &self.name, what);
     }
 
     /// How the last publisher went; `None` while one is here.
@@ -202,22 +224,19 @@ impl Stream {
             protocol: client.protocol,
             addr: client.addr,
             since_us: state.since_us,
-            gives_way: state.gives_way,
+            is_replaceable: state.is_replaceable,
         })
     }
 
-    /// Names the stream's clock, on this node and all that relay it: drawn by lot where the stream
-    /// began, and one more after each discontinuity, so that equal ones mean the same times and
-    /// nothing missed in between that pictures do not join over.
-    pub fn timeline(&self) -> u64 {
-        self.state.lock().timeline
+    /// Names the stream's clock, on this node and on all that relay it: a random number where the stream
+    /// began, and one more after each discontinuity. Equal ones mean the same times, and no break missed.
+    pub fn clock_id(&self) -> u64 {
+        self.ring.clock_id()
     }
 
-    /// Where a new viewer starts, as [`Ring::newest_join`], and the timeline in force there.
-    pub fn newest_join(&self) -> Option<(JoinPoint, u64)> {
-        // Discontinuities are appended under this lock, and no join stands before the last one.
-        let state = self.state.lock();
-        self.ring.newest_join().map(|join| (join, state.timeline))
+    /// Where a new viewer starts, as [`Ring::newest_join`].
+    pub fn newest_join(&self) -> Option<JoinPoint> {
+        self.ring.newest_join()
     }
 
     /// Unix microseconds at which the stream's time 0 lies.

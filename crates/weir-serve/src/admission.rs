@@ -262,7 +262,7 @@ impl Admission {
             return Ok(());
         };
         match stream.publisher() {
-            Some(old) if !old.gives_way && !takes_over => {
+            Some(old) if !old.is_replaceable && !takes_over => {
                 Err(already_live(name, old.addr, old.protocol))
             }
             _ => Ok(()),

@@ -27,7 +27,7 @@ const MAX_TOLD_BREAKS: u64 = 16;
 /// Where a stream's times lie, for a form that tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockName {
-    /// [`weir_hub::Stream::timeline`] at this place.
+    /// [`weir_hub::Stream::clock_id`] at this place.
     pub timeline: u64,
     /// Unix microseconds at which time 0 lies.
     pub wall_at_zero_us: i64,

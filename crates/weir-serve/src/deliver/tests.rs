@@ -178,7 +178,7 @@ fn a_node_that_joins_is_told_the_clock_the_tracks_and_all_from_the_last_keyframe
     let [Record::Begin(begin), tracks, about, ..] = &records[..] else {
         panic!("{records:?}");
     };
-    assert_eq!(begin.timeline, stream.timeline());
+    assert_eq!(begin.timeline, stream.clock_id());
     assert_eq!(begin.wall_at_zero_us, stream.wall_at_zero_us());
     assert_eq!((begin.epoch, begin.via.len()), (0, 0));
     assert_eq!(
@@ -199,7 +199,7 @@ fn a_node_that_joins_is_told_the_clock_the_tracks_and_all_from_the_last_keyframe
     };
     assert_eq!(
         begin.timeline,
-        stream.timeline(),
+        stream.clock_id(),
         "as it is after the break"
     );
 }
@@ -273,7 +273,7 @@ fn a_node_too_slow_goes_on_at_a_keyframe_and_hears_of_the_breaks_it_missed() {
         match record {
             Record::Begin(begin) => {
                 let begin = RelayBegin {
-                    timeline: begin.timeline,
+                    clock_id: begin.timeline,
                     wall_at_zero_us: begin.wall_at_zero_us,
                 };
                 relay = Some(copy.relay(request(), begin).unwrap());
@@ -283,7 +283,7 @@ fn a_node_too_slow_goes_on_at_a_keyframe_and_hears_of_the_breaks_it_missed() {
         }
     }
     let relayed = relay.as_ref().unwrap().stream();
-    assert_eq!(relayed.timeline(), stream.timeline());
+    assert_eq!(relayed.clock_id(), stream.clock_id());
     assert_eq!(relayed.ring.newest_us(), stream.ring.newest_us());
 }
 

@@ -177,7 +177,7 @@ impl State {
     }
 
     fn start(&mut self, wire: &Wire) -> bool {
-        let Some((join, timeline)) = wire.stream.newest_join() else {
+        let Some(join) = wire.stream.newest_join() else {
             return false;
         };
         let JoinPoint {
@@ -185,9 +185,10 @@ impl State {
             dts_us,
             tracks,
             metadata,
+            clock_id,
         } = join;
         self.cursor = seq;
-        self.timeline = timeline;
+        self.timeline = clock_id;
         self.last_us = dts_us;
         self.last_join_us = i64::MIN / 2;
         self.last_video_us = dts_us;

@@ -114,7 +114,7 @@ impl Edge {
             .find_live(name)
             .ok()
             .and_then(|stream| stream.publisher());
-        if publisher.is_some_and(|publisher| !publisher.gives_way) {
+        if publisher.is_some_and(|publisher| !publisher.is_replaceable) {
             return settings.roles.has(Role::Origin);
         }
         let now_us = self.core().hub.clock().now_us();

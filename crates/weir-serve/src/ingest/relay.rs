@@ -96,7 +96,7 @@ where
         grant,
     };
     let relayed = RelayBegin {
-        timeline: begin.timeline,
+        clock_id: begin.timeline,
         wall_at_zero_us: begin.wall_at_zero_us,
     };
     let begun = ingest.admission.begin(reserved, request, Some(relayed));

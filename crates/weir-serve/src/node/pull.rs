@@ -381,7 +381,7 @@ fn request(name: StreamName) -> PublishRequest {
         protocol: Protocol::Relay,
         addr: NOWHERE,
         grant: Grant {
-            gives_way: true,
+            is_replaceable: true,
             ..Grant::default()
         },
     }

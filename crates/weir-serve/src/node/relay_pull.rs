@@ -73,7 +73,7 @@ fn hear(pull: &mut Pull, record: Record) -> Option<PullEnd> {
     match record {
         Record::Begin(begin) => {
             let begin = RelayBegin {
-                timeline: begin.timeline,
+                clock_id: begin.timeline,
                 wall_at_zero_us: begin.wall_at_zero_us,
             };
             pull.begin(begin).err().map(PullEnd::Refused)

@@ -172,7 +172,7 @@ impl EdgeStream {
     /// node. Not of one that is merely pulled: who watches HLS does not need the pull.
     fn count(&self, hub: &Hub, is_used: bool) {
         let here = hub.find_live(&self.name).ok();
-        let here = here.filter(|stream| stream.publisher().is_some_and(|p| !p.gives_way));
+        let here = here.filter(|stream| stream.publisher().is_some_and(|p| !p.is_replaceable));
         let viewers = i32::try_from(self.sessions.len()).unwrap_or(i32::MAX);
         let mut counted = self.counted.lock();
         let same = |counted: &Counted| {
@@ -218,9 +218,9 @@ mod tests {
         StreamName::new("", "live", "x").unwrap()
     }
 
-    fn publish(hub: &Hub, gives_way: bool) -> Publisher {
+    fn publish(hub: &Hub, is_replaceable: bool) -> Publisher {
         let grant = Grant {
-            gives_way,
+            is_replaceable,
             ..Grant::default()
         };
         let request = PublishRequest {

@@ -130,6 +130,7 @@ impl Outgoing {
             dts_us,
             tracks,
             metadata,
+            ..
         } = self.stream.ring.newest_join()?;
         self.last_us = dts_us;
         self.tracks = tracks;

@@ -8,9 +8,9 @@ use weir_media::{Frame, FrameKind, TrackKind};
 use crate::hub::{RETURN_STEP_US, RelayBegin};
 use crate::stream::{Source, State, Stream};
 
-/// A relaying publisher's side of it.
+/// How a publisher's times become the stream's own.
 #[derive(Debug, Default)]
-pub(crate) struct Relaying {
+pub(crate) struct Rebase {
     /// A clock that is to be fitted with the first frame.
     unfitted: Option<RelayBegin>,
     /// Added to each time.
@@ -31,24 +31,24 @@ pub(crate) enum Fitted {
 }
 
 /// Another node's stream comes: [`crate::Hub::relay`] has the rules.
-pub(crate) fn begin(stream: &Stream, state: &mut State, begin: RelayBegin) -> Relaying {
+pub(crate) fn begin(stream: &Stream, state: &mut State, begin: RelayBegin) -> Rebase {
     if state.latest_us().is_none() {
         stream.ring.forget_tracks();
         state.source = None;
-        state.timeline = begin.timeline;
+        stream.ring.set_clock(begin.clock_id);
         let wall_us = begin.wall_at_zero_us;
         stream.wall_at_zero_us.store(wall_us, Ordering::Release);
-        return Relaying::default();
+        return Rebase::default();
     }
     let source = state.source;
-    if state.timeline == begin.timeline {
+    if stream.ring.clock_id() == begin.clock_id {
         state.source = None;
-        return Relaying::default();
+        return Rebase::default();
     }
-    if let Some(source) = source.filter(|source| source.timeline == begin.timeline) {
-        return Relaying {
+    if let Some(source) = source.filter(|source| source.clock_id == begin.clock_id) {
+        return Rebase {
             shift_us: source.shift_us,
-            ..Relaying::default()
+            ..Rebase::default()
         };
     }
     state.source = None;
@@ -57,23 +57,23 @@ pub(crate) fn begin(stream: &Stream, state: &mut State, begin: RelayBegin) -> Re
     } else {
         state.break_off(&stream.ring);
     }
-    Relaying {
+    Rebase {
         unfitted: Some(begin),
-        ..Relaying::default()
+        ..Rebase::default()
     }
 }
 
-impl Relaying {
+impl Rebase {
     /// The other node's clock broke: its name is one more from here on.
-    pub(crate) const fn note_break(&mut self) {
+    pub(crate) const fn mark_break(&mut self) {
         self.has_key = false;
         if let Some(begin) = &mut self.unfitted {
-            begin.timeline = begin.timeline.wrapping_add(1);
+            begin.clock_id = begin.clock_id.wrapping_add(1);
         }
     }
 
     /// A picture got lost on the way here.
-    pub(crate) const fn note_loss(&mut self) {
+    pub(crate) const fn mark_loss(&mut self) {
         self.has_key = false;
     }
 
@@ -106,7 +106,7 @@ impl Relaying {
             return Fitted::Unusable;
         }
         self.has_key |= is_video;
-        note_arrival(stream, frame.dts_us, now_us);
+        learn_zero(stream, frame.dts_us, now_us);
         Fitted::Next(frame)
     }
 }
@@ -121,7 +121,7 @@ fn fit_clock(stream: &Stream, state: &mut State, begin: RelayBegin, dts_us: i64)
         _ => 0,
     };
     state.source = Some(Source {
-        timeline: begin.timeline,
+        clock_id: begin.clock_id,
         shift_us,
     });
     let wall_us = begin.wall_at_zero_us.saturating_sub(shift_us);
@@ -132,7 +132,7 @@ fn fit_clock(stream: &Stream, state: &mut State, begin: RelayBegin, dts_us: i64)
 
 /// A relayed stream begins with what its ring holds: the frame that came with the least delay tells
 /// best where time 0 lies on this node's clock.
-fn note_arrival(stream: &Stream, dts_us: i64, now_us: i64) {
+fn learn_zero(stream: &Stream, dts_us: i64, now_us: i64) {
     let zero_us = now_us.saturating_sub(dts_us);
     let mut known = stream.zero_at_us.lock();
     *known = Some(known.map_or(zero_us, |known_us| known_us.min(zero_us)));

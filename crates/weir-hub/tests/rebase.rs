@@ -53,9 +53,9 @@ impl Node {
         publisher
     }
 
-    fn relay(&self, timeline: u64) -> Publisher {
+    fn relay(&self, clock_id: u64) -> Publisher {
         let begin = RelayBegin {
-            timeline,
+            clock_id,
             wall_at_zero_us: WALL_US,
         };
         self.relay_from(begin).unwrap()
@@ -105,13 +105,13 @@ fn name() -> StreamName {
     StreamName::new("", "live", "a").unwrap()
 }
 
-fn request(protocol: Protocol, gives_way: bool) -> PublishRequest {
+fn request(protocol: Protocol, is_replaceable: bool) -> PublishRequest {
     PublishRequest {
         name: name(),
         protocol,
         addr: "10.0.0.1:1000".parse().unwrap(),
         grant: Grant {
-            gives_way,
+            is_replaceable,
             ..Grant::default()
         },
     }
@@ -197,13 +197,13 @@ fn steps(numbers: std::ops::Range<u64>, shift_us: i64) -> Vec<i64> {
 fn a_stream_without_frames_takes_the_clock_it_comes_with() {
     let node = Node::alone();
     let begin = RelayBegin {
-        timeline: 7,
+        clock_id: 7,
         wall_at_zero_us: 42,
     };
     let mut publisher = node.relay_from(begin).unwrap();
     relayed(&mut publisher, 100..130);
     let stream = node.stream();
-    assert_eq!(stream.timeline(), 7);
+    assert_eq!(stream.clock_id(), 7);
     assert_eq!(stream.wall_at_zero_us(), 42);
     assert_eq!(node.pictures(), steps(100..130, 0));
     assert_eq!(node.breaks(), 0);
@@ -216,7 +216,7 @@ fn a_stream_without_frames_takes_the_clock_it_comes_with() {
 fn what_begins_here_has_a_clock_of_its_own_by_lot() {
     let (one, other) = (Node::alone(), Node::alone());
     drop((one.publish(), other.publish()));
-    assert_ne!(one.stream().timeline(), other.stream().timeline());
+    assert_ne!(one.stream().clock_id(), other.stream().clock_id());
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn another_clock_that_is_ahead_keeps_its_times_behind_a_discontinuity() {
     let mut publisher = node.relay(7);
     relayed(&mut publisher, 0..30);
     let begin = RelayBegin {
-        timeline: 900,
+        clock_id: 900,
         wall_at_zero_us: 5,
     };
     let mut publisher = node.relay_from(begin).unwrap();
@@ -288,7 +288,7 @@ fn another_clock_that_is_ahead_keeps_its_times_behind_a_discontinuity() {
     assert_eq!(node.pictures(), expected);
     assert_eq!(node.breaks(), 1);
     assert_eq!(node.stream().wall_at_zero_us(), 5);
-    assert_eq!(node.stream().timeline(), 8, "its own, broken once");
+    assert_eq!(node.stream().clock_id(), 8, "its own, broken once");
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_break_that_was_heard_of_joins_at_a_reconnection_and_one_that_was_missed_doe
         }
     };
     let now = || RelayBegin {
-        timeline: upstream.stream().timeline(),
+        clock_id: upstream.stream().clock_id(),
         wall_at_zero_us: WALL_US,
     };
     let first = now();
@@ -350,17 +350,17 @@ fn a_break_that_was_heard_of_joins_at_a_reconnection_and_one_that_was_missed_doe
     upstream.film(&mut publisher, 50, 30);
     copy(first, 0);
     assert_eq!(node.breaks(), 1);
-    assert_eq!(node.stream().timeline(), upstream.stream().timeline());
+    assert_eq!(node.stream().clock_id(), upstream.stream().clock_id());
     let join = upstream.stream().newest_join().unwrap();
-    assert_eq!(join.1, upstream.stream().timeline());
-    copy(now(), join.0.seq);
+    assert_eq!(join.clock_id, upstream.stream().clock_id());
+    copy(now(), join.seq);
     assert_eq!(node.breaks(), 1, "heard of");
     // The publisher comes back while nobody relays.
     drop(publisher);
     let mut publisher = upstream.publish();
     upstream.film(&mut publisher, 0, 30);
     let join = upstream.stream().newest_join().unwrap();
-    copy(now(), join.0.seq);
+    copy(now(), join.seq);
     assert_eq!(node.breaks(), 2, "missed");
     assert_eq!(
         node.pictures().last(),
@@ -388,7 +388,7 @@ fn a_publisher_takes_a_relayed_streams_place_and_a_relay_takes_no_publishers() {
     assert!(pictures[50] >= 50 * FRAME_US);
     assert_eq!(node.breaks(), 1);
     let begin = RelayBegin {
-        timeline: 7,
+        clock_id: 7,
         wall_at_zero_us: 0,
     };
     let refusal = node.relay_from(begin).unwrap_err();
@@ -535,7 +535,7 @@ fn times_from_the_ends_of_the_world_overflow_nothing() {
     let node = Node::alone();
     for (timeline, dts_us) in [(1, i64::MIN), (2, i64::MAX), (3, 0), (4, i64::MIN)] {
         let begin = RelayBegin {
-            timeline,
+            clock_id: timeline,
             wall_at_zero_us: -dts_us.saturating_add(1),
         };
         let mut relay = node.relay_from(begin).unwrap();
@@ -581,10 +581,10 @@ struct Pull {
 impl Pull {
     fn open(upstream: &Node, node: &Node) -> Option<Self> {
         let source = upstream.hub.find(&name())?;
-        let (join, timeline) = source.newest_join()?;
+        let join = source.newest_join()?;
         let mut publisher = node
             .relay_from(RelayBegin {
-                timeline,
+                clock_id: join.clock_id,
                 wall_at_zero_us: source.wall_at_zero_us(),
             })
             .unwrap();
