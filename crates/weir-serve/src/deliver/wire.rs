@@ -9,20 +9,14 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use weir_base::limits;
-use weir_hub::{JoinPoint, ReadOutcome, Stream};
-use weir_media::{Frame, Item, TrackKind};
+use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream, TrackFilter};
+use weir_media::Item;
 
 use super::format::{Format, Framing};
 use super::mux::{self, ClockName, Mux};
 
-/// Items taken from the ring under one lock.
-const ITEMS_PER_READ: usize = 256;
 /// Bookkeeping bytes counted per batch.
 const BATCH_OVERHEAD_BYTES: usize = 256;
-/// Microseconds between places to join a form without video.
-const AUDIO_JOIN_EVERY_US: i64 = 500_000;
-/// Microseconds without a picture after which sound alone is worth joining.
-const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// A piece of a wire, shared by all viewers of it.
 #[derive(Debug, Clone)]
@@ -64,22 +58,18 @@ pub struct Wire {
 }
 
 struct State {
+    /// None before the cursor has begun.
     mux: Option<Mux>,
-    /// Ring sequence to read next.
-    cursor: u64,
+    cursor: Cursor,
     batches: VecDeque<Batch>,
     /// Number of the first batch held.
     first: u64,
     bytes: usize,
     frames: u64,
-    /// The stream's timeline at `cursor`.
-    timeline: u64,
     last_us: i64,
-    last_join_us: i64,
-    last_video_us: i64,
     /// Where batches are put together, so that each is kept in no more bytes than it has.
     scratch: Vec<u8>,
-    items: Vec<Item>,
+    entries: Vec<Entry>,
 }
 
 /// What a loop sees of a wire after a look.
@@ -94,19 +84,21 @@ pub struct View {
 impl Wire {
     /// A wire that holds the last group of pictures, `lag_us` beyond it, and at most `max_bytes`.
     pub fn new(stream: Arc<Stream>, format: Format, lag_us: i64, max_bytes: usize) -> Self {
+        let selection = format.selection();
+        let takes = TrackFilter {
+            video: selection.video,
+            audio: selection.audio,
+        };
         let state = State {
             mux: None,
-            cursor: 0,
+            cursor: stream.follow(Start::Newest).taking(takes),
             batches: VecDeque::new(),
             first: 0,
             bytes: 0,
             frames: 0,
-            timeline: 0,
             last_us: 0,
-            last_join_us: 0,
-            last_video_us: 0,
             scratch: Vec::new(),
-            items: Vec::new(),
+            entries: Vec::new(),
         };
         Self {
             stream,
@@ -133,87 +125,48 @@ impl Wire {
 
 impl State {
     fn advance(&mut self, wire: &Wire) {
-        if self.cursor == wire.stream.ring.head() && self.mux.is_some() {
-            return;
-        }
-        if self.mux.is_none() && !self.start(wire) {
-            return;
-        }
+        let mut entries = std::mem::take(&mut self.entries);
+        let mut has_news = false;
         loop {
-            let mut items = std::mem::take(&mut self.items);
-            items.clear();
-            let outcome = wire
-                .stream
-                .ring
-                .read(self.cursor, ITEMS_PER_READ, &mut items);
-            let read = items.len();
-            match outcome {
-                ReadOutcome::Read { next } => {
-                    self.cursor = next;
-                    self.put_items(wire, &items);
-                }
+            match self.cursor.read(Cursor::BATCH, &mut entries) {
+                Read::Began(join) => self.begin(wire, join),
+                Read::Items => self.put_entries(wire, &entries),
+                Read::Broke => self.put_break(wire),
                 // The ring was too small for the time between two looks: all viewers fall, and go on
                 // at its newest keyframe with headers.
-                ReadOutcome::Lagged { .. } => self.let_all_go(),
+                Read::Lost(_) => self.clear(),
+                Read::Nothing | Read::Ended => break,
             }
-            items.clear();
-            self.items = items;
-            if self.mux.is_none() {
-                if !self.start(wire) {
-                    break;
-                }
-            } else if read < ITEMS_PER_READ {
-                break;
-            }
+            has_news = true;
         }
-        self.evict(wire);
+        self.entries = entries;
+        if has_news {
+            self.evict(wire);
+        }
     }
 
-    fn let_all_go(&mut self) {
+    fn clear(&mut self) {
         self.mux = None;
         self.first += self.batches.len() as u64;
         self.batches.clear();
         self.bytes = 0;
     }
 
-    fn start(&mut self, wire: &Wire) -> bool {
-        let Some(join) = wire.stream.newest_join() else {
-            return false;
-        };
-        let JoinPoint {
-            seq,
-            dts_us,
-            tracks,
-            metadata,
-            clock_id,
-        } = join;
-        self.cursor = seq;
-        self.timeline = clock_id;
-        self.last_us = dts_us;
-        self.last_join_us = i64::MIN / 2;
-        self.last_video_us = dts_us;
-        self.mux = Some(Mux::new(wire.format, tracks, metadata));
-        true
+    fn begin(&mut self, wire: &Wire, join: JoinPoint) {
+        self.last_us = join.dts_us;
+        self.mux = Some(Mux::new(wire.format, join.tracks, join.metadata));
     }
 
-    fn put_items(&mut self, wire: &Wire, items: &[Item]) {
+    fn put_entries(&mut self, wire: &Wire, entries: &[Entry]) {
         let framing = wire.format.framing();
-        let selection = wire.format.selection();
         let mut open = OpenBatch::new(framing, std::mem::take(&mut self.scratch));
-        for item in items {
+        for entry in entries {
             let mut join = None;
-            if let Item::Frame(frame) = item {
-                if !selection.takes(frame.track) {
-                    continue;
-                }
-                if self.may_join(frame) {
-                    self.last_join_us = frame.dts_us;
+            if let Item::Frame(frame) = &entry.item {
+                if entry.is_join {
                     join = self.join_at(wire, frame.dts_us);
                 }
                 self.last_us = frame.dts_us;
-                if frame.track == TrackKind::Video {
-                    self.last_video_us = frame.dts_us;
-                }
             }
             let joins = join.is_some();
             if joins || open.bytes.len() >= limits::BATCH_BYTES {
@@ -228,32 +181,31 @@ impl State {
                 mux.put_join(&mut open.bytes);
             }
             if let Some(mux) = &mut self.mux {
-                mux.put(item, self.last_us, &mut open.bytes);
+                mux.put(&entry.item, self.last_us, &mut open.bytes);
             }
-            self.frames += u64::from(matches!(item, Item::Frame(_)));
-            if matches!(item, Item::Discontinuity) {
-                self.timeline = self.timeline.wrapping_add(1);
-            }
+            self.frames += u64::from(matches!(entry.item, Item::Frame(_)));
         }
         self.close(&mut open);
         self.scratch = open.bytes;
     }
 
-    fn may_join(&self, frame: &Frame) -> bool {
-        let silent = frame.dts_us - self.last_video_us > VIDEO_SILENCE_US;
-        if frame.is_video_key() || (self.mux.as_ref().is_some_and(Mux::has_video) && !silent) {
-            return frame.is_video_key();
+    /// Not every form has a way to say so, but each batch names the clock behind it.
+    fn put_break(&mut self, wire: &Wire) {
+        let scratch = std::mem::take(&mut self.scratch);
+        let mut open = OpenBatch::new(wire.format.framing(), scratch);
+        open.frames_before = self.frames;
+        open.dts_us = self.last_us;
+        if let Some(mux) = &mut self.mux {
+            mux.put(&Item::Discontinuity, self.last_us, &mut open.bytes);
         }
-        if frame.track == TrackKind::Video {
-            return false;
-        }
-        frame.dts_us.saturating_sub(self.last_join_us) >= AUDIO_JOIN_EVERY_US
+        self.close(&mut open);
+        self.scratch = open.bytes;
     }
 
     fn join_at(&mut self, wire: &Wire, dts_us: i64) -> Option<Arc<Join>> {
         let framing = wire.format.framing();
         let clock = ClockName {
-            timeline: self.timeline,
+            timeline: self.cursor.clock_id(),
             wall_at_zero_us: wire.stream.wall_at_zero_us(),
         };
         let mux = self.mux.as_mut()?;
@@ -263,13 +215,13 @@ impl State {
         Some(Arc::new(Join {
             start: mux::framed(framing, &start).into(),
             resume: mux::framed(framing, &resume).into(),
-            timeline: self.timeline,
+            timeline: clock.timeline,
         }))
     }
 
     fn close(&mut self, open: &mut OpenBatch) {
         let seq = self.first + self.batches.len() as u64;
-        if let Some(batch) = open.close(seq, self.timeline) {
+        if let Some(batch) = open.close(seq, self.cursor.clock_id()) {
             self.bytes += batch.bytes.len() + BATCH_OVERHEAD_BYTES;
             self.batches.push_back(batch);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 use weir_base::Refusal;
-use weir_hub::{Hub, JoinPoint, ReadOutcome, Stream};
+use weir_hub::{Cursor, Entry, Hub, JoinPoint, Read, Start, Stream};
 use weir_link::rtmp::Direction;
 use weir_media::flv::{self, TAG_AUDIO, TAG_VIDEO};
 use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
@@ -12,23 +12,32 @@ use weir_proto::rtmp::ClientEvent;
 
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, sent_away, unreachable};
 
-/// Items taken from the ring under one lock.
-const ITEMS_PER_READ: usize = 16;
+/// Entries taken at once: few, as the connection's queue is looked at between two reads only.
+const ENTRIES_PER_READ: usize = 16;
 /// Microseconds behind the stream's head above which we go on at its last keyframe.
 const MAX_LAG_US: i64 = 3_000_000;
 
 /// A stream that goes out.
 pub(super) struct Outgoing {
     pub(super) link: Link,
-    stream: Arc<Stream>,
-    /// Ring sequence to read next; none before there is a place to begin.
-    cursor: Option<u64>,
-    items: Vec<Item>,
+    cursor: Cursor,
+    entries: Vec<Entry>,
     tracks: Arc<Tracks>,
     metadata: Option<Arc<Metadata>>,
     /// Decode time of the last frame queued.
     last_us: i64,
     head: Vec<u8>,
+}
+
+/// How far the connection's queue was filled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// There is no room for more.
+    Full,
+    /// It has all there is.
+    All,
+    /// It has all, and nothing follows while nobody publishes.
+    Ended,
 }
 
 impl Outgoing {
@@ -44,9 +53,9 @@ impl Outgoing {
             if let Ok(Begun::Here) = begun {
                 return Ok(Self {
                     link,
-                    stream,
-                    cursor: None,
-                    items: Vec::new(),
+                    // A server that is too slow gets the newest group of pictures, not ever older ones.
+                    cursor: stream.follow(Start::Newest).at_most_behind(MAX_LAG_US),
+                    entries: Vec::new(),
                     tracks: Arc::default(),
                     metadata: None,
                     last_us: 0,
@@ -62,83 +71,52 @@ impl Outgoing {
 
     /// Sends what comes until it ends.
     pub(super) async fn run(&mut self) -> Result<(), Refusal> {
-        let stream = self.stream.clone();
         loop {
-            let changed = stream.changed();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            // Asked before the ring is read: what comes before the end is sent.
-            let is_live = stream.is_live();
-            let has_all = self.fill();
-            if has_all && !is_live && self.link.pending_bytes() == 0 {
+            let filled = self.fill();
+            if filled == Filled::Ended && self.link.pending_bytes() == 0 {
                 return Ok(());
             }
             tokio::select! {
                 event = self.link.step() => hear(event?)?,
-                () = changed, if has_all => {}
+                () = self.cursor.ready(), if filled != Filled::Full => {}
             }
         }
     }
 
-    /// Queues what is new while there is room; whether that was all.
-    fn fill(&mut self) -> bool {
-        self.catch_up();
-        while !self.link.is_full() {
-            let Some(cursor) = self.cursor.or_else(|| self.join()) else {
-                return true;
-            };
-            let mut items = std::mem::take(&mut self.items);
-            let outcome = self.stream.ring.read(cursor, ITEMS_PER_READ, &mut items);
-            match outcome {
-                ReadOutcome::Read { next } => self.cursor = Some(next),
-                ReadOutcome::Lagged { lost } => self.skipped(lost),
+    /// Queues what is new while there is room.
+    fn fill(&mut self) -> Filled {
+        let mut entries = std::mem::take(&mut self.entries);
+        let filled = loop {
+            if self.link.is_full() {
+                break Filled::Full;
             }
-            let is_empty = items.is_empty() && self.cursor.is_some();
-            for item in items.drain(..) {
-                self.put(item);
+            match self.cursor.read(ENTRIES_PER_READ, &mut entries) {
+                Read::Began(join) => self.begin(join),
+                Read::Items => entries.drain(..).for_each(|entry| self.put(entry.item)),
+                // Times go on, and the codecs' headers come with the new tracks.
+                Read::Broke => {}
+                Read::Lost(lost) => self.count_lost(lost),
+                Read::Nothing => break Filled::All,
+                Read::Ended => break Filled::Ended,
             }
-            self.items = items;
-            if is_empty {
-                return true;
-            }
-        }
-        false
+        };
+        self.entries = entries;
+        filled
     }
 
-    /// A server that is too slow gets the newest group of pictures, not ever older ones.
-    fn catch_up(&mut self) {
-        let Some(cursor) = self.cursor else { return };
-        let ring = &self.stream.ring;
-        if ring.head() == cursor || ring.newest_us() - self.last_us <= MAX_LAG_US {
-            return;
-        }
-        if let Some(join) = ring.newest_join().filter(|join| join.seq > cursor) {
-            self.skipped(join.seq - cursor);
-        }
+    fn count_lost(&self, lost: u64) {
+        let stream = self.cursor.stream();
+        tracing::warn!(stream = %stream.name, lost, "the origin is too slow for the stream: it goes on at a keyframe");
+        stream.add_skipped_frames(lost);
     }
 
-    fn skipped(&mut self, lost: u64) {
-        tracing::warn!(stream = %self.stream.name, lost, "the origin is too slow for the stream: it goes on at a keyframe");
-        self.stream.add_skipped_frames(lost);
-        self.cursor = None;
-    }
-
-    /// Begins at the last keyframe, with all that must be known there.
-    fn join(&mut self) -> Option<u64> {
-        let JoinPoint {
-            seq,
-            dts_us,
-            tracks,
-            metadata,
-            ..
-        } = self.stream.ring.newest_join()?;
-        self.last_us = dts_us;
-        self.tracks = tracks;
-        self.metadata = metadata;
+    /// Begins at a keyframe, with all that must be known there.
+    fn begin(&mut self, join: JoinPoint) {
+        self.last_us = join.dts_us;
+        self.tracks = join.tracks;
+        self.metadata = join.metadata;
         self.put_metadata();
         self.put_headers();
-        self.cursor = Some(seq);
-        Some(seq)
     }
 
     fn put(&mut self, item: Item) {
@@ -152,7 +130,6 @@ impl Outgoing {
                 self.put_metadata();
             }
             Item::Frame(frame) => self.put_frame(&frame),
-            // Times go on, and the codecs' headers come with the new tracks.
             Item::Discontinuity => {}
         }
     }
@@ -190,7 +167,9 @@ impl Outgoing {
         };
         let time = wire_ms(frame.dts_us);
         self.link.send(tag_type, time, &self.head, &frame.payload);
-        self.stream.add_sent_bytes(frame.payload.len() as u64);
+        self.cursor
+            .stream()
+            .add_sent_bytes(frame.payload.len() as u64);
     }
 }
 
