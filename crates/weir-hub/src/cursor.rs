@@ -44,6 +44,16 @@ pub enum Read {
     Nothing,
     /// Everything is read and nobody publishes. A publisher that returns is read by the same cursor.
     Ended,
+    /// Everything is read and the hub has forgotten the stream: nothing will follow.
+    Forgotten,
+}
+
+/// How a stream goes on, for a reader that has read everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    Live,
+    Ended,
+    Forgotten,
 }
 
 /// See the module's words.
@@ -55,7 +65,8 @@ pub struct Cursor {
     max_lag_us: i64,
     /// None before there is a place to begin.
     place: Option<Place>,
-    has_told_end: bool,
+    /// What the last read said, if it came to the end of the ring.
+    told: Outlook,
 }
 
 #[derive(Debug)]
@@ -80,7 +91,7 @@ impl Cursor {
             takes: TrackFilter::ALL,
             max_lag_us: i64::MAX,
             place: None,
-            has_told_end: false,
+            told: Outlook::Live,
         }
     }
 
@@ -115,17 +126,17 @@ impl Cursor {
         entries.clear();
         loop {
             // Asked before the ring: what was appended before the end is read before the end is told.
-            let is_live = self.stream.is_live();
+            let outlook = self.outlook();
             let Some(place) = &mut self.place else {
                 match self.begin() {
                     Some(join) => return Read::Began(join),
-                    None => return self.at_head(is_live),
+                    None => return self.at_head(outlook),
                 }
             };
             if place.next >= self.stream.ring.head() {
-                return self.at_head(is_live);
+                return self.at_head(outlook);
             }
-            self.has_told_end = false;
+            self.told = Outlook::Live;
             if let Some(lost) = lag(&self.stream, place, self.max_lag_us) {
                 self.place = None;
                 return Read::Lost(lost);
@@ -157,7 +168,8 @@ impl Cursor {
 
     fn has_news(&self) -> bool {
         // In this order: the end is told only after all that came before it.
-        let has_ended = !self.stream.is_live() && !self.has_told_end;
+        let outlook = self.outlook();
+        let has_ended = outlook != Outlook::Live && outlook != self.told;
         let has_items = match &self.place {
             Some(place) => place.next < self.stream.ring.head(),
             None => self.join().is_some(),
@@ -180,13 +192,27 @@ impl Cursor {
             clock_id: join.clock_id,
             rule: JoinRule::at(&join.tracks, self.takes, join.dts_us),
         });
-        self.has_told_end = false;
+        self.told = Outlook::Live;
         Some(join)
     }
 
-    const fn at_head(&mut self, is_live: bool) -> Read {
-        self.has_told_end = !is_live;
-        if is_live { Read::Nothing } else { Read::Ended }
+    fn outlook(&self) -> Outlook {
+        if self.stream.is_live() {
+            Outlook::Live
+        } else if self.stream.is_forgotten() {
+            Outlook::Forgotten
+        } else {
+            Outlook::Ended
+        }
+    }
+
+    const fn at_head(&mut self, outlook: Outlook) -> Read {
+        self.told = outlook;
+        match outlook {
+            Outlook::Live => Read::Nothing,
+            Outlook::Ended => Read::Ended,
+            Outlook::Forgotten => Read::Forgotten,
+        }
     }
 }
 

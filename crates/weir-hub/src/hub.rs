@@ -367,6 +367,7 @@ impl Hub {
         let mut streams = self.0.streams.lock();
         if !stream.is_live() {
             streams.remove(&stream.name);
+            stream.set_forgotten();
             if stream.life() > 0 {
                 stream.tell(self.0.clock.now_us(), What::Forgotten);
             }

@@ -26,6 +26,7 @@ pub struct Stream {
     pub(crate) state: Mutex<State>,
     /// Whether the state has a publisher, for readers that take no lock.
     is_live: AtomicBool,
+    is_forgotten: AtomicBool,
     feed: Arc<Feed>,
     pub(crate) stats: Mutex<StreamStats>,
     pub(crate) sender: Mutex<Option<SenderStats>>,
@@ -161,6 +162,7 @@ impl Stream {
             ring,
             state: Mutex::default(),
             is_live: AtomicBool::new(false),
+            is_forgotten: AtomicBool::new(false),
             feed,
             stats: Mutex::default(),
             sender: Mutex::default(),
@@ -187,6 +189,15 @@ impl Stream {
     /// Whether somebody publishes it.
     pub fn is_live(&self) -> bool {
         self.is_live.load(Ordering::Acquire)
+    }
+
+    /// Whether the hub has forgotten it: nobody will publish it again.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_forgotten(&self) {
+        self.is_forgotten.store(true, Ordering::Release);
     }
 
     pub(crate) fn set_publisher(&self, state: &mut State, publisher: Option<Arc<Client>>) {

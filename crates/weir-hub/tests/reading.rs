@@ -129,12 +129,13 @@ fn drain(cursor: &mut Cursor) -> (Vec<&'static str>, Vec<Entry>) {
             Read::Lost(_) => "lost",
             Read::Nothing => "nothing",
             Read::Ended => "ended",
+            Read::Forgotten => "forgotten",
         };
         all.append(&mut entries);
         if words.last() != Some(&word) {
             words.push(word);
         }
-        if matches!(word, "nothing" | "ended") {
+        if matches!(word, "nothing" | "ended" | "forgotten") {
             return (words, all);
         }
     }
@@ -284,8 +285,14 @@ async fn a_reader_is_woken_by_items_and_by_the_end_and_by_nothing_it_knows() {
     tokio::join!(waiting, ending);
     assert_eq!(drain(&mut cursor).0, ["ended"]);
     assert!(!is_ready(&cursor).await, "told already");
-    let _publisher = house.publish(false);
+    let publisher = house.publish(false);
     assert!(is_ready(&cursor).await, "a break stands before the next");
+    drop(publisher);
+    assert_eq!(drain(&mut cursor).0, ["broke", "items", "ended"]);
+    house.pass_us(12_000_000);
+    assert!(is_ready(&cursor).await);
+    assert_eq!(drain(&mut cursor).0, ["forgotten"]);
+    assert!(!is_ready(&cursor).await, "for good");
 }
 
 async fn is_ready(cursor: &Cursor) -> bool {

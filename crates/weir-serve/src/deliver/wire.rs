@@ -135,7 +135,7 @@ impl State {
                 // The ring was too small for the time between two looks: all viewers fall, and go on
                 // at its newest keyframe with headers.
                 Read::Lost(_) => self.clear(),
-                Read::Nothing | Read::Ended => break,
+                Read::Nothing | Read::Ended | Read::Forgotten => break,
             }
             has_news = true;
         }

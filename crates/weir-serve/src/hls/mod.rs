@@ -1,4 +1,4 @@
-//! HLS: one packager per stream and form, started by the first who asks, its playlists rendered once
+//! HLS: one packager per stream and form, held by the first who asks, its playlists rendered once
 //! per change and shared by all who wait. Streams of other nodes are not packaged again: what whoever
 //! owns them made is passed on.
 
@@ -7,6 +7,7 @@ mod cache;
 mod edge;
 mod file;
 mod own;
+mod packaging;
 mod page;
 mod piece;
 mod service;
@@ -19,4 +20,6 @@ pub use asked::HlsRequest;
 pub use cache::CacheCounters;
 pub use edge::Edge;
 pub use file::HlsFile;
+pub use packaging::{Packaging, Packagings, Workshop};
+pub use page::{Page, Pages};
 pub use service::Hls;

@@ -9,6 +9,7 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_hub::Stream;
 use weir_media::hls::{Container, Selection};
 
+use super::packaging::{Packagings, Workshop};
 use super::station::Station;
 use crate::core::Core;
 
@@ -19,6 +20,7 @@ pub(super) struct Stations(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     core: Core,
+    packagings: Packagings,
     map: Mutex<HashMap<StationKey, Arc<Station>>>,
     blocked: AtomicUsize,
 }
@@ -38,6 +40,7 @@ impl Stations {
     pub(super) fn new(core: Core) -> Self {
         Self(Arc::new(Inner {
             core,
+            packagings: Packagings::default(),
             map: Mutex::default(),
             blocked: AtomicUsize::new(0),
         }))
@@ -84,15 +87,21 @@ impl Stations {
         {
             return station.clone();
         }
-        let station = Arc::new(Station::new(
-            self.core(),
-            stream.clone(),
-            container,
-            selection,
-        ));
+        let core = self.core();
+        let settings = &core.config.load().hls;
+        let workshop = Workshop {
+            settings,
+            clock: core.hub.clock(),
+            tasks: &core.tasks,
+            shutdown: &core.shutdown,
+        };
+        let packagings = &self.0.packagings;
+        let packaging = packagings.open(workshop, stream, container, selection);
+        let now_us = core.hub.clock().now_us();
+        let station = Arc::new(Station::new(packaging, now_us, settings.idle_us));
         map.insert(key, station.clone());
         let run = super::station::run(self.clone(), station.clone());
-        self.core().tasks.spawn("hls", run);
+        core.tasks.spawn("hls-station", run);
         station
     }
 

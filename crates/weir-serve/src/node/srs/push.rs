@@ -97,7 +97,7 @@ impl Outgoing {
                 Read::Broke => {}
                 Read::Lost(lost) => self.count_lost(lost),
                 Read::Nothing => break Filled::All,
-                Read::Ended => break Filled::Ended,
+                Read::Ended | Read::Forgotten => break Filled::Ended,
             }
         };
         self.entries = entries;

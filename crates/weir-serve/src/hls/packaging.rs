@@ -1,0 +1,461 @@
+//! A packager at work on a live stream: it follows the ring, and shows its playlists anew after each
+//! change. It runs as long as somebody holds it, an HTTP station or a recorder, and knows of no viewer and
+//! no HTTP.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+use weir_base::{Clock, Shutdown, StreamName, Tasks, ids};
+use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream};
+use weir_media::Item;
+use weir_media::hls::{
+    Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, RenditionReport,
+    Selection,
+};
+
+use super::page::{Page, Pages};
+use crate::config::HlsConfig;
+
+/// Pause after each look, so that a burst of frames is one look.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
+/// See the module's words. Whoever has it in an `Arc` holds it.
+#[derive(Debug)]
+pub struct Packaging {
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// fMP4 or TS.
+    pub container: Container,
+    /// Which tracks.
+    pub selection: Selection,
+    /// Part of all names.
+    pub epoch: String,
+    /// Target length of a segment, microseconds.
+    pub segment_us: i64,
+    packager: Mutex<Packager>,
+    pages: watch::Sender<Arc<Pages>>,
+    /// Dropped with the last holder, which ends the task.
+    _held: oneshot::Sender<()>,
+}
+
+impl Packaging {
+    fn new(
+        stream: Arc<Stream>,
+        container: Container,
+        selection: Selection,
+        settings: &HlsConfig,
+        clock: &Clock,
+        held: oneshot::Sender<()>,
+    ) -> Self {
+        let HlsConfig {
+            segment_us,
+            part_us,
+            window_segments,
+            key_every_segments,
+            idle_us: _,
+        } = *settings;
+        let epoch = base36(clock.wall_us() / 1_000);
+        let encrypted = container == Container::Ts && key_every_segments > 0;
+        let packager = Packager::new(PackagerConfig {
+            container,
+            segment_us,
+            part_us: (container == Container::Fmp4).then_some(part_us),
+            window_segments,
+            encryption: encrypted.then_some(EncryptionConfig {
+                segments_per_key: key_every_segments,
+            }),
+            epoch: epoch.clone(),
+            selection,
+        });
+        Self {
+            stream,
+            container,
+            selection,
+            epoch,
+            segment_us,
+            packager: Mutex::new(packager),
+            pages: watch::Sender::default(),
+            _held: held,
+        }
+    }
+
+    /// What it shows now and from now on.
+    pub fn pages(&self) -> watch::Receiver<Arc<Pages>> {
+        self.pages.subscribe()
+    }
+
+    /// Looks into the packager, for segments and parts. Short: everybody waits meanwhile.
+    pub fn with<T>(&self, look: impl FnOnce(&Packager) -> T) -> T {
+        look(&self.packager.lock())
+    }
+
+    /// Whether it packages this very stream, not another of its name.
+    pub fn is_of(&self, stream: &Arc<Stream>) -> bool {
+        Arc::ptr_eq(&self.stream, stream)
+    }
+
+    fn begin(&self, join: JoinPoint) -> bool {
+        // By the stream's clock, which goes with it: on whichever node it is packaged next, numbers go on
+        // about where they were and do not run backwards.
+        let msn = join.dts_us / self.segment_us.max(1);
+        self.packager
+            .lock()
+            .count_from(u64::try_from(msn).unwrap_or(0));
+        self.push([&Item::Tracks(join.tracks)])
+    }
+
+    /// Packages items; whether a client can see a change.
+    fn push<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> bool {
+        let wall_us = self.stream.wall_at_zero_us();
+        let mut changed = false;
+        let mut packager = self.packager.lock();
+        for item in items {
+            while packager.wants_key() {
+                let Ok(key) = ids::random_bytes() else { break };
+                if !packager.supply_key(key) {
+                    break;
+                }
+            }
+            match packager.push(item, wall_us) {
+                Ok(now) => changed |= now,
+                Err(error) => {
+                    tracing::debug!(stream = %self.stream.name, %error, "HLS cannot carry a frame");
+                }
+            }
+        }
+        changed
+    }
+
+    fn pause(&self) -> bool {
+        self.packager.lock().pause()
+    }
+
+    fn render(&self, reports: &[RenditionReport], ended: bool) {
+        let packager = self.packager.lock();
+        let page = |skip| {
+            Page::new(packager.media_playlist(&PlaylistOptions {
+                skip,
+                query: "",
+                reports,
+            }))
+        };
+        let pages = Pages {
+            head: packager.head(),
+            has_content: packager.has_content(),
+            ended,
+            full: page(false),
+            delta: page(true),
+        };
+        drop(packager);
+        self.pages.send_replace(Arc::new(pages));
+    }
+}
+
+/// Which packagers run: at most one per stream, container and selection. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Packagings(Arc<Mutex<HashMap<PackagingKey, Weak<Packaging>>>>);
+
+type PackagingKey = (StreamName, Container, Selection);
+
+/// What a packager needs to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Workshop<'a> {
+    /// How it cuts.
+    pub settings: &'a HlsConfig,
+    /// The node's clock.
+    pub clock: &'a Clock,
+    /// Where its task runs.
+    pub tasks: &'a Tasks,
+    /// When it ends at the latest.
+    pub shutdown: &'a Shutdown,
+}
+
+impl Packagings {
+    /// The one that runs.
+    pub fn find(
+        &self,
+        name: &StreamName,
+        container: Container,
+        selection: Selection,
+    ) -> Option<Arc<Packaging>> {
+        let map = self.0.lock();
+        map.get(&(name.clone(), container, selection))?.upgrade()
+    }
+
+    /// The one that runs for this very stream, started if there is none.
+    pub fn open(
+        &self,
+        workshop: Workshop<'_>,
+        stream: &Arc<Stream>,
+        container: Container,
+        selection: Selection,
+    ) -> Arc<Packaging> {
+        let mut map = self.0.lock();
+        let key = (stream.name.clone(), container, selection);
+        let running = map.get(&key).and_then(Weak::upgrade);
+        if let Some(running) = running.filter(|running| running.is_of(stream)) {
+            return running;
+        }
+        map.retain(|_, packaging| packaging.strong_count() > 0);
+        let (held, released) = oneshot::channel();
+        let packaging = Arc::new(Packaging::new(
+            stream.clone(),
+            container,
+            selection,
+            workshop.settings,
+            workshop.clock,
+            held,
+        ));
+        map.insert(key, Arc::downgrade(&packaging));
+        let follower = Follower {
+            packaging: Arc::downgrade(&packaging),
+            siblings: self.clone(),
+            cursor: stream.follow(Start::Oldest),
+            entries: Vec::new(),
+            is_paused: false,
+            is_over: false,
+        };
+        let run = follower.run(released, workshop.shutdown.clone());
+        workshop.tasks.spawn("hls", run);
+        packaging
+    }
+}
+
+/// The task's side of a packager.
+struct Follower {
+    packaging: Weak<Packaging>,
+    siblings: Packagings,
+    /// From the oldest keyframe on, to have a window at once.
+    cursor: Cursor,
+    entries: Vec<Entry>,
+    is_paused: bool,
+    is_over: bool,
+}
+
+impl Follower {
+    /// Follows the stream until it is forgotten or nobody holds the packager any more.
+    async fn run(mut self, mut released: oneshot::Receiver<()>, shutdown: Shutdown) {
+        loop {
+            let Some(packaging) = self.packaging.upgrade() else {
+                return;
+            };
+            if self.follow(&packaging) {
+                packaging.render(&self.reports(&packaging), self.is_over);
+            }
+            drop(packaging);
+            if self.is_over {
+                return;
+            }
+            tokio::select! {
+                () = self.cursor.ready() => tokio::time::sleep(LOOK_PAUSE).await,
+                _ = &mut released => return,
+                () = shutdown.stopping() => return,
+            }
+        }
+    }
+
+    /// Packages what is new; whether a client can see a change.
+    fn follow(&mut self, packaging: &Packaging) -> bool {
+        let mut changed = false;
+        loop {
+            let read = self.cursor.read(Cursor::BATCH, &mut self.entries);
+            let was_paused = std::mem::take(&mut self.is_paused);
+            match read {
+                Read::Began(join) => changed |= packaging.begin(join),
+                Read::Items => {
+                    changed |= packaging.push(self.entries.iter().map(|entry| &entry.item));
+                }
+                Read::Broke => changed |= packaging.push([&Item::Discontinuity]),
+                Read::Lost(lost) => {
+                    tracing::warn!(stream = %packaging.stream.name, lost, "the HLS packager fell behind the ring: raise stream.ring_bytes");
+                    changed |= packaging.pause();
+                }
+                Read::Nothing => return changed,
+                Read::Ended => {
+                    self.is_paused = true;
+                    return changed | (!was_paused && packaging.pause());
+                }
+                Read::Forgotten => {
+                    packaging.packager.lock().end();
+                    self.is_over = true;
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// How far the sibling renditions are that run.
+    fn reports(&self, packaging: &Packaging) -> Vec<RenditionReport> {
+        let siblings = [
+            (Selection::VideoOnly, "video.m3u8"),
+            (Selection::AudioOnly, "audio.m3u8"),
+        ];
+        let split = siblings
+            .iter()
+            .any(|(selection, _)| *selection == packaging.selection);
+        siblings
+            .iter()
+            .filter(|(selection, _)| split && *selection != packaging.selection)
+            .filter_map(|(selection, uri)| {
+                let sibling =
+                    self.siblings
+                        .find(&packaging.stream.name, packaging.container, *selection)?;
+                let head = sibling.pages.borrow().head;
+                let (last_msn, last_part) = match head.parts.checked_sub(1) {
+                    Some(part) => (head.msn, Some(part)),
+                    None => (head.msn.checked_sub(1)?, None),
+                };
+                Some(RenditionReport {
+                    uri: (*uri).to_owned(),
+                    last_msn,
+                    last_part,
+                })
+            })
+            .collect()
+    }
+}
+
+fn base36(number: i64) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut rest = number.unsigned_abs();
+    let mut digits = Vec::new();
+    while rest > 0 || digits.is_empty() {
+        digits.push(char::from(
+            DIGITS.get((rest % 36) as usize).copied().unwrap_or(b'0'),
+        ));
+        rest /= 36;
+    }
+    digits.into_iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hub::hub::PublishRequest;
+    use weir_hub::{Grant, Hub, Protocol, Publisher};
+    use weir_media::flv::RawFrame;
+    use weir_media::{FrameKind, TrackKind};
+    use weir_testkit::synthetic;
+
+    use super::*;
+
+    const FRAME_US: i64 = 40_000;
+    const SETTINGS: HlsConfig = HlsConfig {
+        segment_us: 1_000_000,
+        part_us: 200_000,
+        window_segments: 4,
+        key_every_segments: 0,
+        idle_us: 0,
+    };
+
+    struct House {
+        hub: Hub,
+        clock: Clock,
+        tasks: Tasks,
+        shutdown: Shutdown,
+        packagings: Packagings,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let clock = Clock::manual(1_700_000_000_000_000);
+            let config = weir_hub::Config {
+                idle_timeout_us: 5_000_000,
+                ring_us: 10_000_000,
+                ring_bytes: 8 << 20,
+                linger_us: 1_000_000,
+            };
+            Self {
+                hub: Hub::new(config, clock.clone()),
+                clock,
+                tasks: Tasks::new(),
+                shutdown: Shutdown::new(),
+                packagings: Packagings::default(),
+            }
+        }
+
+        fn publish(&self) -> Publisher {
+            let publisher = self.hub.publish(PublishRequest {
+                name: StreamName::new("", "live", "s").unwrap(),
+                protocol: Protocol::Rtmp,
+                addr: "127.0.0.1:1".parse().unwrap(),
+                grant: Grant::default(),
+            });
+            let publisher = publisher.unwrap();
+            publisher.tracks(Arc::new(synthetic::tracks()));
+            publisher
+        }
+
+        /// Pictures in real time, a keyframe each second.
+        fn film(&self, publisher: &mut Publisher, first: u64, count: u64) {
+            for number in first..first + count {
+                self.clock.advance_us(FRAME_US);
+                let key = number.is_multiple_of(25);
+                publisher.frame(RawFrame {
+                    track: TrackKind::Video,
+                    ts_us: number as i64 * FRAME_US,
+                    cts_us: 0,
+                    kind: if key {
+                        FrameKind::Key
+                    } else {
+                        FrameKind::Inter
+                    },
+                    payload: synthetic::picture(number, key, 60).into(),
+                });
+            }
+        }
+
+        fn hold(&self, stream: &Arc<Stream>) -> Arc<Packaging> {
+            let workshop = Workshop {
+                settings: &SETTINGS,
+                clock: &self.clock,
+                tasks: &self.tasks,
+                shutdown: &self.shutdown,
+            };
+            self.packagings
+                .open(workshop, stream, Container::Fmp4, Selection::Both)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_runs_without_a_viewer_as_long_as_it_is_held() {
+        let house = House::new();
+        let mut publisher = house.publish();
+        let stream = publisher.stream().clone();
+        let recorder = house.hold(&stream);
+        assert!(Arc::ptr_eq(&recorder, &house.hold(&stream)), "one for all");
+        house.film(&mut publisher, 0, 80);
+        let mut pages = recorder.pages();
+        let shown = pages.wait_for(|pages| pages.head.msn >= 3).await;
+        assert!(shown.unwrap().full.text().contains("seg-"));
+        let segment = recorder.with(|packager| packager.segment(1)).unwrap();
+        assert!(segment.parts.iter().any(|part| !part.is_empty()));
+        assert_eq!(stream.all_viewers(), 0);
+
+        publisher.end(weir_base::Code::ClientStopped);
+        house.clock.advance_us(2_000_000);
+        house.hub.sweep();
+        let over = pages.wait_for(|pages| pages.ended).await;
+        assert!(over.unwrap().full.text().contains("#EXT-X-ENDLIST"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_with_its_last_holder() {
+        let house = House::new();
+        let publisher = house.publish();
+        let first = house.hold(publisher.stream());
+        let second = house.hold(publisher.stream());
+        drop(first);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(house.tasks.len(), 1);
+        drop(second);
+        house.tasks.join().await;
+        let name = &publisher.stream().name;
+        let found = house
+            .packagings
+            .find(name, Container::Fmp4, Selection::Both);
+        assert!(found.is_none());
+    }
+}
