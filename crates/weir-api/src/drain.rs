@@ -9,7 +9,6 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use weir_base::{Code, Refusal};
-use weir_hub::Protocol;
 
 use crate::{Refused, State};
 
@@ -84,8 +83,7 @@ fn progress(state: &State) -> Progress {
         .count();
     let viewers = streams
         .iter()
-        .map(|stream| stream.all_viewers() - stream.viewers(Protocol::Relay))
-        .map(u64::from)
+        .map(|stream| u64::from(stream.people()))
         .sum::<u64>()
         + (state.edge)().hls_viewers as u64;
     Progress {

@@ -16,7 +16,6 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::record::{Scope, StreamRecord};
 use weir_cluster::report::{Reported, StreamReport};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol as Transport};
-use weir_hub::Protocol;
 
 use crate::dispatch::known_vhost;
 use crate::{Refused, State, admin};
@@ -187,7 +186,7 @@ pub(crate) fn owner(state: &State, name: &StreamName, key: &LeaseKey) -> Option<
     // What came over the relay is somebody else's.
     let live = state.hub.find_live(name).ok();
     let publisher = live.and_then(|stream| stream.publisher());
-    let is_here = publisher.is_some_and(|publisher| publisher.protocol != Protocol::Relay);
+    let is_here = publisher.is_some_and(|publisher| !publisher.is_node);
     state.cluster.cluster.with(|member, _| {
         let (me, view) = (member.record(), member.view());
         let holds = member.leases().phase(key).is_some();

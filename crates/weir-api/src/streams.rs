@@ -95,6 +95,19 @@ pub(crate) struct ClientDetail {
     bytes: u64,
     lost_frames: u64,
     skips: u32,
+    /// It is another node, not a person's publisher or player.
+    is_node: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Who>,
+}
+
+/// Who a client is, as far as whoever admitted it knows.
+#[derive(Debug, Serialize)]
+struct Who {
+    account: String,
+    device: String,
+    app: String,
+    session: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,6 +181,13 @@ pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
             bytes: client.bytes(),
             lost_frames: client.lost_frames(),
             skips: client.skips(),
+            is_node: client.is_node,
+            identity: client.identity.as_deref().map(|who| Who {
+                account: who.account().to_owned(),
+                device: who.device().to_owned(),
+                app: who.app().to_owned(),
+                session: who.session().to_owned(),
+            }),
         })
         .collect();
     Json(Clients { clients, total })

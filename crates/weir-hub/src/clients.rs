@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{ClientId, Code, Refusal, StreamName, limits};
 
+use crate::identity::Identity;
+
 /// How a client talks to this node. Bounded: used as a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -68,7 +70,24 @@ pub enum Role {
     Viewer,
 }
 
-/// One connection. About 200 bytes; shared by its owner, the table and the API.
+/// A client to be entered.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// What it does.
+    pub role: Role,
+    /// How it talks.
+    pub protocol: Protocol,
+    /// Which stream.
+    pub name: StreamName,
+    /// From where, trusted proxies taken into account.
+    pub addr: SocketAddr,
+    /// It is another node, not a person's publisher or player.
+    pub is_node: bool,
+    /// Who it is, where that is known.
+    pub identity: Option<Arc<Identity>>,
+}
+
+/// Somebody who publishes or watches. About 200 bytes; shared by its owner, the table and the API.
 #[derive(Debug)]
 pub struct Client {
     /// Its id on this node.
@@ -83,6 +102,10 @@ pub struct Client {
     pub addr: SocketAddr,
     /// Since when, on the node's monotonic clock, in microseconds.
     pub since_us: i64,
+    /// It is another node, not a person's publisher or player.
+    pub is_node: bool,
+    /// Who it is, where that is known.
+    pub identity: Option<Arc<Identity>>,
     bytes: AtomicU64,
     lost_frames: AtomicU64,
     skips: AtomicU32,
@@ -91,6 +114,24 @@ pub struct Client {
 }
 
 impl Client {
+    pub(crate) fn new(new: NewClient, now_us: i64) -> Self {
+        Self {
+            id: ClientId::next(),
+            role: new.role,
+            protocol: new.protocol,
+            name: new.name,
+            addr: new.addr,
+            since_us: now_us,
+            is_node: new.is_node,
+            identity: new.identity,
+            bytes: AtomicU64::new(0),
+            lost_frames: AtomicU64::new(0),
+            skips: AtomicU32::new(0),
+            kicked: AtomicU16::new(0),
+            kick: Notify::new(),
+        }
+    }
+
     /// Payload bytes moved so far.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -143,7 +184,7 @@ impl Client {
     }
 }
 
-/// The table of clients. Clones share it.
+/// The table of clients with a connection. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Clients {
     map: Arc<Mutex<HashMap<ClientId, Arc<Client>>>>,
@@ -154,27 +195,8 @@ impl Clients {
     ///
     /// # Errors
     /// 2006 when the table is full.
-    pub fn enter(
-        &self,
-        role: Role,
-        protocol: Protocol,
-        name: StreamName,
-        addr: SocketAddr,
-        now_us: i64,
-    ) -> Result<ClientGuard, Refusal> {
-        let client = Arc::new(Client {
-            id: ClientId::next(),
-            role,
-            protocol,
-            name,
-            addr,
-            since_us: now_us,
-            bytes: AtomicU64::new(0),
-            lost_frames: AtomicU64::new(0),
-            skips: AtomicU32::new(0),
-            kicked: AtomicU16::new(0),
-            kick: Notify::new(),
-        });
+    pub fn enter(&self, new: NewClient, now_us: i64) -> Result<ClientGuard, Refusal> {
+        let client = Arc::new(Client::new(new, now_us));
         let mut map = self.map.lock();
         if map.len() >= limits::CLIENTS {
             return Err(Refusal::new(
@@ -241,11 +263,15 @@ mod tests {
     #[tokio::test]
     async fn a_client_leaves_with_its_guard_and_hears_the_kick() {
         let clients = Clients::default();
-        let name = StreamName::new("", "live", "a").unwrap();
-        let addr = "127.0.0.1:1".parse().unwrap();
-        let guard = clients
-            .enter(Role::Viewer, Protocol::HttpFlv, name, addr, 0)
-            .unwrap();
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: Protocol::HttpFlv,
+            name: StreamName::new("", "live", "a").unwrap(),
+            addr: "127.0.0.1:1".parse().unwrap(),
+            is_node: false,
+            identity: None,
+        };
+        let guard = clients.enter(new, 0).unwrap();
         let found = clients.find(guard.id).unwrap();
         found.kick(Code::Operator);
         found.kick(Code::TooSlow);

@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use weir_base::sign::Action;
 use weir_base::{Refusal, StreamName};
 
 use crate::clients::Protocol;
+use crate::identity::Identity;
 
 /// One question at the door.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ impl Admission<'_> {
 }
 
 /// What the admitted may do beyond the asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// A publisher may take a live name over (the old one is told 3005).
     pub takeover: bool,
@@ -47,8 +49,12 @@ pub struct Grant {
     pub max_kbps: Option<u32>,
     /// Nothing was decided here: an origin is to be asked with the same words.
     pub ask_origin: bool,
-    /// What it publishes is a copy of what lives elsewhere: whoever comes here takes its place.
+    /// What it publishes is a copy of what lives elsewhere, which any publisher here replaces.
     pub is_replaceable: bool,
+    /// It is another node, not a person's publisher or player.
+    pub is_node: bool,
+    /// Who it is, where that is known.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Code, Refusal, StreamName, limits};
 
-use crate::clients::{Clients, Protocol, Role};
+use crate::clients::{Clients, NewClient, Protocol, Role};
 use crate::counters::Counters;
 use crate::events::{self, Events, Feed, What};
 use crate::gate::Grant;
@@ -159,13 +159,15 @@ impl Hub {
         // Held to the end, so that a sweep cannot forget the stream between finding and filling it.
         let mut streams = self.0.streams.lock();
         let stream = self.find_or_create(&mut streams, &request.name)?;
-        let client = self.0.clients.enter(
-            Role::Publisher,
-            request.protocol,
-            request.name.clone(),
-            request.addr,
-            now_us,
-        )?;
+        let new = NewClient {
+            role: Role::Publisher,
+            protocol: request.protocol,
+            name: request.name.clone(),
+            addr: request.addr,
+            is_node: request.grant.is_node,
+            identity: request.grant.identity.clone(),
+        };
+        let client = self.0.clients.enter(new, now_us)?;
         let mut state = stream.state.lock();
         let is_takeover = state.publisher.is_some();
         if let Some(old) = &state.publisher {

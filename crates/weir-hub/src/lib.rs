@@ -6,6 +6,7 @@
 mod ceiling;
 mod cursor;
 mod events;
+mod identity;
 mod join;
 
 pub mod clients;
@@ -19,12 +20,13 @@ mod sender_clock;
 pub mod stats;
 pub mod stream;
 
-pub use clients::{Client, ClientGuard, Clients, Protocol, Role};
+pub use clients::{Client, ClientGuard, Clients, NewClient, Protocol, Role};
 pub use counters::Counters;
 pub use cursor::{Cursor, Entry, Read, Start};
 pub use events::{Arrival, Event, Events, Notice, What};
 pub use gate::{Admission, Gatekeeper, Grant};
 pub use hub::{Config, Hub, RelayBegin};
+pub use identity::Identity;
 pub use join::TrackFilter;
 pub use publisher::{Hold, Publisher};
 pub use ring::{JoinPoint, ReadOutcome, Ring};

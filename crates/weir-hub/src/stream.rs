@@ -153,6 +153,8 @@ pub struct PublisherInfo {
     pub since_us: i64,
     /// It is a copy from elsewhere, which any other publisher replaces.
     pub is_replaceable: bool,
+    /// It is another node, not a person's publisher.
+    pub is_node: bool,
 }
 
 impl Stream {
@@ -236,6 +238,7 @@ impl Stream {
             addr: client.addr,
             since_us: state.since_us,
             is_replaceable: state.is_replaceable,
+            is_node: client.is_node,
         })
     }
 
@@ -276,6 +279,12 @@ impl Stream {
             .iter()
             .map(|protocol| self.viewers(*protocol))
             .sum()
+    }
+
+    /// Viewers that are no nodes, which have viewers of their own.
+    pub fn people(&self) -> u32 {
+        self.all_viewers()
+            .saturating_sub(self.viewers(Protocol::Relay))
     }
 
     /// One more (`+1`) or fewer (`-1`) viewers.

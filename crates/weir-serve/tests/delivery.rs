@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, Protocol, Publisher, Role};
+use weir_hub::{Grant, Hub, NewClient, Protocol, Publisher, Role};
 use weir_media::amf::Value;
 use weir_media::flv::write::{put_file_header, put_tag};
 use weir_media::flv::{RawFrame, Reader, TAG_VIDEO};
@@ -118,13 +118,15 @@ impl House {
             .unwrap();
         ours.set_nonblocking(true).unwrap();
         let stream = publisher.stream().clone();
-        let client = self.hub.clients().enter(
-            Role::Viewer,
-            Protocol::HttpFlv,
-            stream.name.clone(),
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: Protocol::HttpFlv,
+            name: stream.name.clone(),
             addr,
-            0,
-        );
+            is_node: false,
+            identity: None,
+        };
+        let client = self.hub.clients().enter(new, 0);
         let viewer = NewViewer {
             sink: Sink::Socket(mio::net::TcpStream::from_std(ours)),
             client: client.unwrap(),

@@ -31,7 +31,10 @@ fn publish(world: &World, protocol: Protocol) -> weir_hub::Publisher {
         name: StreamName::new("", "live", "livestream").unwrap(),
         protocol,
         addr: "10.0.0.9:5".parse().unwrap(),
-        grant: Grant::default(),
+        grant: Grant {
+            is_node: protocol == Protocol::Relay,
+            ..Grant::default()
+        },
     };
     world.hub.publish(request).unwrap()
 }

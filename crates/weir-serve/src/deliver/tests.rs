@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use weir_base::{Clock, Code, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Role, Stream};
+use weir_hub::{Grant, Hub, NewClient, Protocol, Publisher, RelayBegin, Role, Stream};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, Item, Metadata, TrackKind};
 use weir_proto::relay::{Decoder, Limits, Record};
@@ -88,9 +88,15 @@ impl Peer {
         let (sink, queue) = mpsc::channel(room);
         let addr = "127.0.0.1:2".parse().unwrap();
         let key = stream.name.clone();
-        let client = hub
-            .clients()
-            .enter(Role::Viewer, Protocol::Relay, key, addr, 0);
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: Protocol::Relay,
+            name: key,
+            addr,
+            is_node: true,
+            identity: None,
+        };
+        let client = hub.clients().enter(new, 0);
         let viewer = NewViewer {
             sink: Sink::Relay(sink),
             client: client.unwrap(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
-use weir_hub::{ClientGuard, Protocol, Role, Stream};
+use weir_hub::{ClientGuard, Grant, NewClient, Protocol, Role, Stream};
 
 use super::route::LiveContainer;
 use crate::admission::Admission;
@@ -72,9 +72,15 @@ impl LiveRequest<'_> {
     /// # Errors
     /// The refusal to answer with.
     pub async fn open(&self, core: &Core, admission: &Admission) -> Result<Opened, Refusal> {
-        let (name, want) = match self.container {
-            LiveContainer::Relay => self.admit_node(core, admission)?,
-            _ => (self.admit(admission).await?, self.play_intent()),
+        let (name, want, identity) = match self.container {
+            LiveContainer::Relay => {
+                let (name, want) = self.admit_node(core, admission)?;
+                (name, want, None)
+            }
+            _ => {
+                let (name, grant) = self.admit(admission).await?;
+                (name, self.play_intent(), grant.identity)
+            }
         };
         let stream = admission.play(&name, &want).await?;
         let format = self.format();
@@ -82,10 +88,15 @@ impl LiveRequest<'_> {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
         let now_us = core.hub.clock().now_us();
-        let client =
-            core.hub
-                .clients()
-                .enter(Role::Viewer, self.protocol(), name, self.client, now_us)?;
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: self.protocol(),
+            name,
+            addr: self.client,
+            is_node: matches!(self.container, LiveContainer::Relay),
+            identity,
+        };
+        let client = core.hub.clients().enter(new, now_us)?;
         Ok(Opened {
             stream,
             format,
@@ -93,7 +104,7 @@ impl LiveRequest<'_> {
         })
     }
 
-    async fn admit(&self, admission: &Admission) -> Result<StreamName, Refusal> {
+    async fn admit(&self, admission: &Admission) -> Result<(StreamName, Grant), Refusal> {
         let asked = Asked {
             action: Action::Play,
             host: self.host,
@@ -104,8 +115,7 @@ impl LiveRequest<'_> {
             protocol: self.protocol(),
             is_cross_site: false,
         };
-        let (name, _) = admission.admit(&asked).await?;
-        Ok(name)
+        admission.admit(&asked).await
     }
 
     fn play_intent(&self) -> PlayIntent {

@@ -278,6 +278,7 @@ async fn open_relay(
     let over = parameter("over").and_then(|epoch| epoch.parse().ok());
     let grant = Grant {
         takeover: parameter("takeover") == Some("1"),
+        is_node: true,
         ..Grant::default()
     };
     let reserved = server

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Client, Protocol, Publisher, Role, Stream};
+use weir_hub::{Client, NewClient, Protocol, Publisher, Role, Stream};
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
     Capabilities, Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
@@ -292,7 +292,7 @@ impl RtmpConnection {
     }
 
     async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
-        let (name, _) = self
+        let (name, grant) = self
             .ingest
             .admission
             .admit(&self.asked(target, Action::Play))
@@ -308,13 +308,15 @@ impl RtmpConnection {
             check_capabilities(&stream, &self.session.peer().capabilities)?;
         }
         let now_us = self.ingest.core.hub.clock().now_us();
-        let client = self.ingest.core.hub.clients().enter(
-            Role::Viewer,
-            Protocol::Rtmp,
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: Protocol::Rtmp,
             name,
-            self.client,
-            now_us,
-        )?;
+            addr: self.client,
+            is_node: false,
+            identity: grant.identity,
+        };
+        let client = self.ingest.core.hub.clients().enter(new, now_us)?;
         Ok((stream, client))
     }
 

@@ -382,6 +382,7 @@ fn request(name: StreamName) -> PublishRequest {
         addr: NOWHERE,
         grant: Grant {
             is_replaceable: true,
+            is_node: true,
             ..Grant::default()
         },
     }

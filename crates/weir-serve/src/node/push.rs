@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use weir_base::{Code, limits};
-use weir_hub::{Client, Protocol, Role, Stream};
+use weir_hub::{Client, NewClient, Protocol, Role, Stream};
 use weir_proto::relay::{Decoder, Limits, Record};
 
 use super::origins::{PublishIntent, is_of_the_node};
@@ -150,13 +150,15 @@ impl Pushing {
         let hub = &self.node.core().hub;
         let now_us = hub.clock().now_us();
         let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
-        let client = hub.clients().enter(
-            Role::Viewer,
-            Protocol::Relay,
-            self.stream.name.clone(),
-            NOWHERE,
-            now_us,
-        );
+        let new = NewClient {
+            role: Role::Viewer,
+            protocol: Protocol::Relay,
+            name: self.stream.name.clone(),
+            addr: NOWHERE,
+            is_node: true,
+            identity: None,
+        };
+        let client = hub.clients().enter(new, now_us);
         let client = match client {
             Ok(client) => client,
             Err(refusal) => return PushEnd::Refused(refusal.code, refusal.detail.into()),

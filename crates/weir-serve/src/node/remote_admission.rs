@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use weir_base::sign::{Action, mac_hex};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
-use weir_hub::{Admission, Grant, Protocol};
+use weir_hub::{Admission, Grant, Identity, Protocol};
 use weir_link::node::NodeRequest;
 
 use super::Node;
@@ -35,6 +36,9 @@ pub(crate) struct Admits {
     takeover: bool,
     by_query: bool,
     max_kbps: Option<u32>,
+    /// Account, device, program and session; a node of an older release says nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<[String; 4]>,
 }
 
 impl From<Grant> for Admits {
@@ -43,6 +47,9 @@ impl From<Grant> for Admits {
             takeover: grant.takeover,
             by_query: grant.by_query,
             max_kbps: grant.max_kbps,
+            identity: grant.identity.map(|who| {
+                [who.account(), who.device(), who.app(), who.session()].map(str::to_owned)
+            }),
         }
     }
 }
@@ -63,7 +70,7 @@ impl Node {
         if let Some((grant, until_us)) = self.0.admitted.0.lock().get(&digest)
             && now_us < *until_us
         {
-            return Ok(*grant);
+            return Ok(grant.clone());
         }
         let intent = PublishIntent {
             name: admission.name.clone(),
@@ -79,7 +86,7 @@ impl Node {
                     if admitted.len() >= MAX_REMEMBERED {
                         admitted.clear();
                     }
-                    admitted.insert(digest, (grant, now_us + GOOD_US));
+                    admitted.insert(digest, (grant.clone(), now_us + GOOD_US));
                     return Ok(grant);
                 }
                 Err(refused) if is_of_the_node(refused.code) => last = refused,
@@ -104,10 +111,17 @@ impl Node {
         let body = ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?;
         let admits: Admits = serde_json::from_slice(&body)
             .map_err(|error| Refusal::new(Code::OriginUnreachable, format!("{url}: {error}")))?;
+        let identity = match &admits.identity {
+            Some([account, device, app, session]) => {
+                Some(Arc::new(Identity::new(account, device, app, session)?))
+            }
+            None => None,
+        };
         Ok(Grant {
             takeover: admits.takeover,
             by_query: admits.by_query,
             max_kbps: admits.max_kbps,
+            identity,
             ..Grant::default()
         })
     }

@@ -15,7 +15,7 @@ use weir_cluster::redis::Redis;
 use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
-use weir_hub::{Hub, Protocol as Over, Stream};
+use weir_hub::{Hub, Stream};
 use weir_scale::{Authorize, Pending};
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Core, Services};
@@ -280,12 +280,10 @@ pub(super) async fn report_load(cluster: Cluster, services: Services) {
         let is_published = |stream: &&Arc<Stream>| {
             stream
                 .publisher()
-                .is_some_and(|publisher| publisher.protocol != Over::Relay)
+                .is_some_and(|publisher| !publisher.is_node)
         };
         let publishers = streams.iter().filter(is_published).count() as u64;
-        let viewers = streams
-            .iter()
-            .map(|stream| u64::from(stream.all_viewers() - stream.viewers(Over::Relay)));
+        let viewers = streams.iter().map(|stream| u64::from(stream.people()));
         let load = Load {
             out_kbps: (now.sent_bytes - before.sent_bytes).saturating_mul(8_000) / passed_us,
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,

@@ -123,10 +123,7 @@ impl Drain {
             .any(|stream| stream.viewers(Protocol::Hls) > 0);
         let hls = hls || self.services.hls.edge().viewers() > 0;
         // Other nodes go elsewhere by themselves, and pulls end with their viewers.
-        let is_empty = !hls
-            && clients
-                .iter()
-                .all(|client| client.protocol == Protocol::Relay);
+        let is_empty = !hls && clients.iter().all(|client| client.is_node);
         if is_empty || passed_us >= self.limit_us {
             hub.kick_all(Code::Draining);
             self.is_over = true;
@@ -151,7 +148,7 @@ impl Drain {
 }
 
 fn is_viewer(client: &Client) -> bool {
-    client.role == Role::Viewer && client.protocol != Protocol::Relay
+    client.role == Role::Viewer && !client.is_node
 }
 
 impl Reload {
