@@ -159,11 +159,11 @@ pub(crate) async fn one(
     Ok(Json(detail(&stream, now_us)))
 }
 
-/// `GET /api/v1/clients`: publishers and viewers with a connection. HLS viewers have none; they are
-/// counted in their stream.
+/// `GET /api/v1/clients`: publishers and viewers, those of HLS among them as long as they ask.
 pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
     let now_us = state.hub.clock().now_us();
-    let all = state.hub.clients().list();
+    let mut all = state.hub.clients().list();
+    all.append(&mut state.hub.audience().list());
     let total = all.len();
     let clients = all
         .into_iter()
@@ -193,7 +193,8 @@ pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
     Json(Clients { clients, total })
 }
 
-/// `DELETE /api/v1/clients/{id}`: ends one connection with 4008.
+/// `DELETE /api/v1/clients/{id}`: ends one client's stay with 4008. A viewer without a connection is refused
+/// with it for a while.
 pub(crate) async fn kick(
     Extract(state): Extract<State>,
     Path(id): Path<String>,
@@ -205,7 +206,9 @@ pub(crate) async fn kick(
         ))
     };
     let id = ClientId::from_str(&id).map_err(|_| not_found())?;
-    let client = state.hub.clients().find(id).ok_or_else(not_found)?;
+    let (connected, audience) = (state.hub.clients(), state.hub.audience());
+    let client = connected.find(id).or_else(|| audience.find(id));
+    let client = client.ok_or_else(not_found)?;
     tracing::info!(client = %id, stream = %client.name, code = Code::Operator.number(), "kicked by the operator");
     client.kick(Code::Operator);
     Ok(Json(

@@ -106,7 +106,7 @@ registry! {
         "The timestamps cannot be mended.", "Restart the encoder.";
     NoCodecHeader = 4007, "no_codec_header", http 0, ws 4400,
         "Media came without the codec's header.", "Let the encoder send its sequence header first.";
-    Operator = 4008, "operator", http 0, ws 1001,
+    Operator = 4008, "operator", http 403, ws 1001,
         "An operator ended this connection.", "Ask the operator.";
     Draining = 4009, "draining", http 503, ws 1001,
         "This node is draining.", "Connect again; another node will take you.";

@@ -52,5 +52,7 @@ pub const HLS_SESSIONS_PER_STREAM: usize = 100_000;
 /// Nonces of signed URLs remembered until their URLs expire; beyond that the earliest to expire is
 /// forgotten. Some 200 bytes each.
 pub const NONCES: usize = 100_000;
+/// Viewers without a connection that a node tells apart: some 400 bytes each.
+pub const AUDIENCE: usize = 250_000;
 /// Milliseconds a draining node waits for clients to leave.
 pub const DRAIN_MS: u64 = 10_000;

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Code, Refusal, StreamName, limits};
 
+use crate::audience::Audience;
 use crate::clients::{Clients, NewClient, Protocol, Role};
 use crate::counters::Counters;
 use crate::events::{self, Events, Feed, What};
@@ -47,6 +48,7 @@ struct Inner {
     config: Mutex<Config>,
     clock: Clock,
     clients: Clients,
+    audience: Audience,
     counters: Counters,
     streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
     awaited: Mutex<HashMap<StreamName, Awaited>>,
@@ -90,6 +92,7 @@ impl Hub {
             config: Mutex::new(config),
             clock,
             clients: Clients::default(),
+            audience: Audience::default(),
             counters: Counters::default(),
             streams: Mutex::default(),
             awaited: Mutex::default(),
@@ -103,9 +106,14 @@ impl Hub {
         &self.0.clock
     }
 
-    /// Everybody connected.
+    /// Everybody with a connection.
     pub fn clients(&self) -> &Clients {
         &self.0.clients
+    }
+
+    /// Viewers without a connection.
+    pub fn audience(&self) -> &Audience {
+        &self.0.audience
     }
 
     /// Totals since the start.
@@ -281,10 +289,11 @@ impl Hub {
         self.0.streams.lock().values().cloned().collect()
     }
 
-    /// Ends streams whose publisher has been silent too long, and forgets those long gone. Call it a
-    /// few times a second.
+    /// Ends streams whose publisher has been silent too long, and forgets those long gone, and viewers
+    /// that ask no more. Call it a few times a second.
     pub fn sweep(&self) {
         let now_us = self.0.clock.now_us();
+        self.0.audience.sweep(now_us);
         let config = self.0.config.lock().clone();
         for stream in self.unsorted() {
             let mut state = stream.state.lock();

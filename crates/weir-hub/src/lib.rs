@@ -3,6 +3,7 @@
 //! No sockets, no HTTP, no database, no wire format. The publisher appends in O(1) and waits for
 //! nobody; whoever reads keeps a sequence number and pays for its own slowness.
 
+mod audience;
 mod ceiling;
 mod cursor;
 mod events;
@@ -20,6 +21,7 @@ mod sender_clock;
 pub mod stats;
 pub mod stream;
 
+pub use audience::{Audience, Visitor};
 pub use clients::{Client, ClientGuard, Clients, NewClient, Protocol, Role};
 pub use counters::Counters;
 pub use cursor::{Cursor, Entry, Read, Start};

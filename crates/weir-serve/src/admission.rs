@@ -12,7 +12,7 @@ use weir_cluster::place::Purpose;
 use weir_cluster::route::Via;
 use weir_cluster::{LeaseKey, Name};
 use weir_hub::hub::{PublishRequest, already_live};
-use weir_hub::{Gatekeeper, Grant, Protocol, Publisher, RelayBegin, Stream};
+use weir_hub::{Gatekeeper, Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 
 use crate::core::Core;
 use crate::node::{Admits, LeaseShare, Node, Passed, PublishIntent, Uplink};
@@ -51,6 +51,11 @@ impl Admission {
     /// Admission by `gate`, to streams of this node and of those that `node` knows.
     pub(crate) fn new(core: Core, gate: Arc<dyn Gatekeeper>, node: Node) -> Self {
         Self(Arc::new(Inner { core, gate, node }))
+    }
+
+    /// The streams it admits to.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.core.hub
     }
 
     /// The stream that a request names, and whether its sender may do `action`.

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
-use weir_hub::{Grant, Protocol};
+use weir_hub::{Grant, Protocol, Visitor};
 use weir_link::proof;
 
 use crate::admission::Admission;
@@ -52,7 +52,8 @@ impl HlsRequest<'_> {
     /// Asks the gatekeeper, or looks at another node's proof.
     ///
     /// # Errors
-    /// The gatekeeper's refusal, 1004 for a wrong proof, 3001/2002 for impossible names.
+    /// The gatekeeper's refusal, 1004 for a wrong proof, 3001/2002 for impossible names; what a viewer was
+    /// kicked with, for a while.
     pub(super) async fn admit(
         &self,
         admission: &Admission,
@@ -80,7 +81,30 @@ impl HlsRequest<'_> {
         };
         let (name, grant) = admission.admit_again(&asked).await?;
         let who = Who::Viewer(grant);
-        Ok(AdmittedRequest { name, who })
+        let admitted = AdmittedRequest { name, who };
+        if let Some(visitor) = self.visitor(&admitted, headers) {
+            let now_us = admission.hub().clock().now_us();
+            admission.hub().audience().check(visitor, now_us)?;
+        }
+        Ok(admitted)
+    }
+
+    /// Who is counted among the viewers, if it is one.
+    pub(super) fn visitor<'a>(
+        &self,
+        admitted: &'a AdmittedRequest,
+        headers: &'a HeaderMap,
+    ) -> Option<Visitor<'a>> {
+        let Who::Viewer(grant) = &admitted.who else {
+            return None;
+        };
+        let player = headers.get(header::USER_AGENT);
+        Some(Visitor {
+            name: &admitted.name,
+            addr: self.client,
+            player: player.map(HeaderValue::as_bytes).unwrap_or_default(),
+            identity: grant.identity.as_ref(),
+        })
     }
 
     /// A parameter of the query.

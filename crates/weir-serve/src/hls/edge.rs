@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::Role;
 use weir_cluster::route::Via;
+use weir_hub::{Hub, Stream};
 
 use self::fetch::{Fetch, FetchPermit};
 use self::object::ObjectKey;
@@ -68,17 +69,6 @@ impl Edge {
         }))
     }
 
-    /// Viewers of HLS of other nodes' streams; those whom the hub shows already are not among them.
-    pub fn viewers(&self) -> usize {
-        self.0.streams.viewers()
-    }
-
-    /// The same of one stream, shown by the hub or not.
-    pub fn viewers_of(&self, name: &StreamName) -> usize {
-        let stream = self.0.streams.find(name);
-        stream.map_or(0, |stream| stream.sessions.len())
-    }
-
     /// Streams of other nodes whose HLS is asked for here.
     pub fn streams(&self) -> usize {
         self.0.streams.len()
@@ -108,13 +98,7 @@ impl Edge {
         if settings.is_alone || !settings.roles.has(Role::Edge) {
             return true;
         }
-        let publisher = self
-            .core()
-            .hub
-            .find_live(name)
-            .ok()
-            .and_then(|stream| stream.publisher());
-        if publisher.is_some_and(|publisher| !publisher.is_replaceable) {
+        if published_here(&self.core().hub, name).is_some() {
             return settings.roles.has(Role::Origin);
         }
         let now_us = self.core().hub.clock().now_us();
@@ -184,21 +168,18 @@ impl Edge {
         }
     }
 
-    /// Counts bytes that went out.
-    pub(super) fn sent(&self, name: &StreamName, bytes: u64) {
-        if let Some(stream) = self.0.streams.find(name) {
-            stream.sent(bytes);
-        }
-    }
-
     fn note(&self, asked: &HlsRequest<'_>, admitted: &AdmittedRequest, headers: &HeaderMap) {
         let Some(stream) = self.0.streams.find(&admitted.name) else {
             return;
         };
         let now_us = self.core().hub.clock().now_us();
         stream.touch(now_us);
-        if admitted.is_viewer() {
-            stream.sessions.asked(now_us, asked.client.ip(), headers);
+        if let Some(visitor) = asked.visitor(admitted, headers) {
+            let here = published_here(&self.core().hub, &admitted.name);
+            self.core()
+                .hub
+                .audience()
+                .asked(visitor, here.as_ref(), now_us);
         }
     }
 
@@ -280,13 +261,21 @@ impl Edge {
                     _ = tick.tick() => {}
                     () = edge.core().shutdown.stopping() => return,
                 }
-                edge.0.streams.sweep(&edge.core().hub);
                 let now_us = edge.core().hub.clock().now_us();
+                edge.0.streams.sweep(now_us);
                 edge.0.cache.sweep(now_us);
                 edge.0.fetcher.sweep();
             }
         });
     }
+}
+
+/// The stream if it is published on this node, and not merely pulled: who watches HLS that another node
+/// packages does not need the pull.
+pub(super) fn published_here(hub: &Hub, name: &StreamName) -> Option<Arc<Stream>> {
+    let stream = hub.find_live(name).ok()?;
+    let publisher = stream.publisher()?;
+    (!publisher.is_replaceable).then_some(stream)
 }
 
 /// The stream is on a server that has no HLS of ours.

@@ -14,7 +14,6 @@ mod service;
 mod station;
 mod stations;
 mod text;
-mod viewers;
 
 pub use asked::HlsRequest;
 pub use cache::CacheCounters;

@@ -114,8 +114,9 @@ impl Own<'_> {
     fn note(&self, station: &Station) {
         let now_us = self.hls.core.hub.clock().now_us();
         station.touch(now_us);
-        if self.admitted.is_viewer() {
-            station.asked(now_us, self.asked.client.ip(), self.headers);
+        if let Some(visitor) = self.asked.visitor(self.admitted, self.headers) {
+            let audience = self.hls.core.hub.audience();
+            audience.asked(visitor, Some(&station.stream), now_us);
         }
     }
 

@@ -10,15 +10,15 @@ use weir_media::hls::Head;
 
 /// A playlist at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub struct Page {
     /// The text.
-    pub(super) plain: Bytes,
+    pub plain: Bytes,
     gzip: OnceLock<Bytes>,
 }
 
 impl Page {
     /// A page of this text.
-    pub(super) fn new(text: String) -> Self {
+    pub fn new(text: String) -> Self {
         Self {
             plain: text.into(),
             gzip: OnceLock::new(),
@@ -26,13 +26,13 @@ impl Page {
     }
 
     /// The text.
-    pub(super) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         // It was made of one.
         std::str::from_utf8(&self.plain).unwrap_or_default()
     }
 
     /// The text, gzipped.
-    pub(super) fn gzip(&self) -> Bytes {
+    pub fn gzip(&self) -> Bytes {
         self.gzip
             .get_or_init(|| {
                 let mut encoder = GzEncoder::new(
@@ -52,17 +52,17 @@ impl Page {
 
 /// What a station shows at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Pages {
+pub struct Pages {
     /// How far it is.
-    pub(super) head: Head,
+    pub head: Head,
     /// Whether there is anything to list.
-    pub(super) has_content: bool,
+    pub has_content: bool,
     /// The stream is over: nothing will follow.
-    pub(super) ended: bool,
+    pub ended: bool,
     /// The whole playlist.
-    pub(super) full: Page,
+    pub full: Page,
     /// The delta update.
-    pub(super) delta: Page,
+    pub delta: Page,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use weir_hub::Protocol;
 use weir_media::hls::{Container, Name, Selection};
 
 use super::asked::{AdmittedRequest, Directives, HlsRequest};
-use super::edge::{Edge, Object, What};
+use super::edge::{Edge, Object, What, published_here};
 use super::file::HlsFile;
 use super::own::Own;
 use super::page::Page;
@@ -171,7 +171,14 @@ impl Hls {
         let sent = response.body().size();
         match station {
             Some(station) => station.stream.add_sent_bytes(sent),
-            None => edge.sent(&admitted.name, sent),
+            None => {
+                if let Some(stream) = published_here(&self.core.hub, &admitted.name) {
+                    stream.add_sent_bytes(sent);
+                }
+            }
+        }
+        if let Some(visitor) = asked.visitor(admitted, headers) {
+            self.core.hub.audience().sent(visitor, sent);
         }
         self.core.hub.counters().sent(admitted.protocol(), sent);
         Ok(response.map(BodyExt::boxed_unsync))

@@ -51,6 +51,11 @@ impl Stations {
         &self.0.core
     }
 
+    /// The packagers at work here; whoever opens one holds it.
+    pub(super) fn packagings(&self) -> &Packagings {
+        &self.0.packagings
+    }
+
     /// Whether any station of a stream runs.
     pub(super) fn runs(&self, name: &StreamName) -> bool {
         let map = self.0.map.lock();
@@ -95,7 +100,7 @@ impl Stations {
             tasks: &core.tasks,
             shutdown: &core.shutdown,
         };
-        let packagings = &self.0.packagings;
+        let packagings = self.packagings();
         let packaging = packagings.open(workshop, stream, container, selection);
         let now_us = core.hub.clock().now_us();
         let station = Arc::new(Station::new(packaging, now_us, settings.idle_us));

@@ -177,13 +177,42 @@ fn viewers_are_counted_where_they_are() {
         let request = Request::get(&edge.at("/live/x/hls.m3u8"));
         assert_eq!(request.header("User-Agent", agent).send().status, 200);
     }
-    assert_eq!(edge.services.hls.edge().viewers(), 2);
+    assert_eq!(edge.services.core.hub.audience().uncounted(), 2);
     let stream = origin.services.core.hub.find(&film.name).unwrap();
     assert_eq!(stream.viewers(Protocol::Hls), 0);
     assert!(
         edge.services.core.hub.find(&film.name).is_none(),
         "it was pulled"
     );
+}
+
+#[test]
+fn a_viewer_of_hls_is_listed_and_kicked_where_it_is() {
+    let world = World::new();
+    let origin = world.origin("o1");
+    let edge = world.edge("e1", &[]);
+    let mut film = origin.publish("x");
+    film.play(250);
+    for node in [&origin, &edge] {
+        let ask = |agent: &str, file: &str| {
+            let request = Request::get(&node.at(&format!("/live/x{file}")));
+            request.header("User-Agent", agent).send()
+        };
+        let text = ask("one", "/hls.m3u8").text();
+        let piece = format!("/{}", names(&text, ".m4s")[0]);
+        let bytes = ask("one", &piece).body.len() as u64;
+        assert_eq!(ask("two", "/hls.m3u8").status, 200);
+        let listed = node.services.core.hub.audience().list();
+        let sent: Vec<u64> = listed.iter().map(|viewer| viewer.bytes()).collect();
+        assert_eq!(sent, [bytes, 0]);
+        listed[0].kick(Code::Operator);
+        for file in [".m3u8", "/hls.m3u8", &piece] {
+            let refused = ask("one", file);
+            assert_eq!((refused.status, refused.refusal().1), (403, 4008));
+        }
+        assert_eq!(ask("two", &piece).status, 200);
+        assert_eq!(node.services.core.hub.audience().len(), 1);
+    }
 }
 
 #[test]

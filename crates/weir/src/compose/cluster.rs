@@ -289,7 +289,7 @@ pub(super) async fn report_load(cluster: Cluster, services: Services) {
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
             connections: hub.clients().len() as u64,
             publishers,
-            viewers: viewers.sum::<u64>() + services.hls.edge().viewers() as u64,
+            viewers: viewers.sum::<u64>() + hub.audience().uncounted() as u64,
         };
         before = now;
         cluster.with(|member, _| member.set_load(load));
@@ -303,7 +303,7 @@ pub(super) fn edge_facts(services: &Services) -> EdgeFacts {
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
     EdgeFacts {
         pulls: services.node.pulls(),
-        hls_viewers: edge.viewers(),
+        hls_viewers: services.core.hub.audience().uncounted(),
         cache_bytes: read(&counters.bytes),
         cache_hits: read(&counters.hits),
         cache_misses: read(&counters.misses),

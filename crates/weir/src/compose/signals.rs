@@ -121,7 +121,7 @@ impl Drain {
             .streams()
             .iter()
             .any(|stream| stream.viewers(Protocol::Hls) > 0);
-        let hls = hls || self.services.hls.edge().viewers() > 0;
+        let hls = hls || hub.audience().uncounted() > 0;
         // Other nodes go elsewhere by themselves, and pulls end with their viewers.
         let is_empty = !hls && clients.iter().all(|client| client.is_node);
         if is_empty || passed_us >= self.limit_us {

@@ -1,5 +1,4 @@
-//! Streams of other nodes whose HLS is asked for here: who watches, who delivers, and what their last
-//! playlists said.
+//! Streams of other nodes whose HLS is asked for here: who delivers, and what their last playlists said.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use weir_base::{Code, Refusal, StreamName, limits};
-use weir_hub::{Hub, Protocol, Stream};
 use weir_media::hls::{Container, Selection};
 
 use super::super::text::Shape;
-use super::super::viewers::{HlsViewers, SESSION_US};
 
+/// Microseconds after which a stream that nobody asks for is forgotten.
+const SEEN_US: i64 = 10_000_000;
 /// Microseconds for which a stream that only a server of another make had is not looked for anew.
 const FOREIGN_US: i64 = 5_000_000;
 
@@ -23,8 +22,6 @@ pub(super) struct EdgeStreams(Mutex<HashMap<StreamName, Arc<EdgeStream>>>);
 /// One of them.
 #[derive(Debug)]
 pub(super) struct EdgeStream {
-    pub(super) name: StreamName,
-    pub(super) sessions: HlsViewers,
     seen_us: AtomicI64,
     /// It is on a server that has no HLS of ours, until then: it is packaged here.
     foreign_until_us: AtomicI64,
@@ -32,14 +29,6 @@ pub(super) struct EdgeStream {
     /// just ended he alone has the rest.
     source: Mutex<Option<String>>,
     shapes: Mutex<HashMap<(Container, Selection), Shape>>,
-    counted: Mutex<Option<Counted>>,
-}
-
-/// Viewers that the hub shows too, because it has a publisher of the stream here.
-#[derive(Debug)]
-struct Counted {
-    stream: Arc<Stream>,
-    viewers: i32,
 }
 
 impl EdgeStreams {
@@ -61,40 +50,19 @@ impl EdgeStreams {
             return Err(Code::QuotaStreams.into());
         }
         let stream = Arc::new(EdgeStream {
-            name: name.clone(),
-            sessions: HlsViewers::default(),
             seen_us: AtomicI64::new(now_us),
             foreign_until_us: AtomicI64::new(0),
             source: Mutex::default(),
             shapes: Mutex::default(),
-            counted: Mutex::default(),
         });
         all.insert(name.clone(), stream.clone());
         Ok(stream)
     }
 
-    /// Forgets viewers and streams that were not asked for lately, and tells the hub of the others;
-    /// whether any stream is left.
-    pub(super) fn sweep(&self, hub: &Hub) -> bool {
-        let now_us = hub.clock().now_us();
+    /// Forgets streams that were not asked for lately.
+    pub(super) fn sweep(&self, now_us: i64) {
         let mut all = self.0.lock();
-        all.retain(|_, stream| {
-            stream.sessions.forget(now_us.saturating_sub(SESSION_US));
-            let is_used = now_us - stream.seen_us.load(Ordering::Relaxed) < SESSION_US;
-            let is_used = is_used || stream.sessions.len() > 0;
-            stream.count(hub, is_used);
-            is_used
-        });
-        !all.is_empty()
-    }
-
-    /// Viewers whom the hub does not show.
-    pub(super) fn viewers(&self) -> usize {
-        self.0
-            .lock()
-            .values()
-            .map(|stream| stream.uncounted())
-            .sum()
+        all.retain(|_, stream| now_us - stream.seen_us.load(Ordering::Relaxed) < SEEN_US);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -153,117 +121,27 @@ impl EdgeStream {
             .max()
             .unwrap_or(0)
     }
-
-    /// Counts bytes that went to a viewer.
-    pub(super) fn sent(&self, bytes: u64) {
-        if let Some(counted) = &*self.counted.lock() {
-            counted.stream.add_sent_bytes(bytes);
-        }
-    }
-
-    fn uncounted(&self) -> usize {
-        match *self.counted.lock() {
-            Some(_) => 0,
-            None => self.sessions.len(),
-        }
-    }
-
-    /// Makes the hub show the viewers of a stream that is published here and handed on to another
-    /// node. Not of one that is merely pulled: who watches HLS does not need the pull.
-    fn count(&self, hub: &Hub, is_used: bool) {
-        let here = hub.find_live(&self.name).ok();
-        let here = here.filter(|stream| stream.publisher().is_some_and(|p| !p.is_replaceable));
-        let viewers = i32::try_from(self.sessions.len()).unwrap_or(i32::MAX);
-        let mut counted = self.counted.lock();
-        let same = |counted: &Counted| {
-            let is_here = here
-                .as_ref()
-                .is_some_and(|here| Arc::ptr_eq(here, &counted.stream));
-            is_used && is_here
-        };
-        if let Some(old) = counted.take_if(|counted| !same(counted)) {
-            old.stream.add_viewers(Protocol::Hls, -old.viewers);
-        }
-        let Some(stream) = here.filter(|_| is_used) else {
-            return;
-        };
-        let counted = counted.get_or_insert(Counted { stream, viewers: 0 });
-        let new = viewers - counted.viewers;
-        counted.stream.add_viewers(Protocol::Hls, new);
-        counted.viewers = viewers;
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-    use weir_base::Clock;
-    use weir_hub::hub::PublishRequest;
-    use weir_hub::{Grant, Publisher};
-
     use super::*;
-
-    fn house() -> (Hub, Clock) {
-        let clock = Clock::manual(0);
-        let config = weir_hub::Config {
-            idle_timeout_us: 5_000_000,
-            ring_us: 10_000_000,
-            ring_bytes: 1 << 20,
-            linger_us: 1_000_000,
-        };
-        (Hub::new(config, clock.clone()), clock)
-    }
 
     fn name() -> StreamName {
         StreamName::new("", "live", "x").unwrap()
     }
 
-    fn publish(hub: &Hub, is_replaceable: bool) -> Publisher {
-        let grant = Grant {
-            is_replaceable,
-            ..Grant::default()
-        };
-        let request = PublishRequest {
-            name: name(),
-            protocol: Protocol::Rtmp,
-            addr: "127.0.0.1:1".parse().unwrap(),
-            grant,
-        };
-        hub.publish(request).unwrap()
-    }
-
-    fn watch(stream: &EdgeStream, viewer: u8, now_us: i64) {
-        let ip = std::net::IpAddr::from([192, 0, 2, viewer]);
-        stream.sessions.asked(now_us, ip, &HeaderMap::new());
-        stream.touch(now_us);
-    }
-
     #[test]
-    fn viewers_are_shown_by_the_hub_where_it_has_the_publisher_and_here_else() {
-        let ((hub, clock), streams) = (house(), EdgeStreams::default());
+    fn a_stream_is_listed_as_long_as_it_is_asked_for() {
+        let streams = EdgeStreams::default();
         let stream = streams.open(&name(), 0).unwrap();
-        watch(&stream, 1, 0);
-        watch(&stream, 2, 0);
-        assert!(streams.sweep(&hub));
-        assert_eq!(streams.viewers(), 2);
-        let pulled = publish(&hub, true);
-        streams.sweep(&hub);
-        let shown = || hub.find(&name()).unwrap().viewers(Protocol::Hls);
-        assert_eq!((streams.viewers(), shown()), (2, 0));
-        let published = publish(&hub, false);
-        streams.sweep(&hub);
-        assert_eq!((streams.viewers(), shown()), (0, 2));
-        clock.advance_us(SESSION_US);
-        watch(&stream, 2, clock.now_us());
-        streams.sweep(&hub);
-        assert_eq!((streams.viewers(), shown()), (0, 1));
-        published.end(Code::ClientStopped);
-        streams.sweep(&hub);
-        assert_eq!((streams.viewers(), shown()), (1, 0));
-        drop(pulled);
-        clock.advance_us(SESSION_US);
-        assert!(!streams.sweep(&hub));
-        assert_eq!((streams.viewers(), streams.len()), (0, 0));
+        streams.sweep(SEEN_US - 1);
+        assert_eq!(streams.len(), 1);
+        stream.touch(SEEN_US - 1);
+        streams.sweep(SEEN_US);
+        assert_eq!(streams.len(), 1);
+        streams.sweep(2 * SEEN_US);
+        assert_eq!(streams.len(), 0);
     }
 
     #[test]
