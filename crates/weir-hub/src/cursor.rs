@@ -56,7 +56,8 @@ enum Outlook {
     Forgotten,
 }
 
-/// See the module's words.
+/// Begins at the first read that finds a place, and after a loss at the next; cheap to make, and each
+/// reader has its own.
 #[derive(Debug)]
 pub struct Cursor {
     stream: Arc<Stream>,

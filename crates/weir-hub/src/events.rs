@@ -25,11 +25,11 @@ pub struct Event {
     pub at_us: i64,
     /// To which stream.
     pub name: StreamName,
-    /// What.
+    /// One of a few kinds, with what belongs to it.
     pub what: What,
 }
 
-/// What happened.
+/// In the order in which it may happen to one stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
     /// A stream that was not known has a publisher.

@@ -60,7 +60,7 @@ pub struct Ring {
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Kept>,
     first_seq: u64,
     bytes: usize,
     joins: VecDeque<JoinPoint>,
@@ -74,7 +74,7 @@ struct Inner {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Kept {
     item: Item,
     /// Decode time; that of the frame before for what is no frame.
     dts_us: i64,
@@ -124,7 +124,7 @@ impl Ring {
             }
         }
         inner.bytes += entry_bytes(&item);
-        inner.entries.push_back(Entry { item, dts_us });
+        inner.entries.push_back(Kept { item, dts_us });
         inner.evict(self.max_us, self.max_bytes);
         self.head.store(seq + 1, Ordering::Release);
     }

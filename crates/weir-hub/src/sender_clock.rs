@@ -13,7 +13,7 @@ use crate::stream::Stream;
 /// Corrections logged one by one; after that only counted, or a broken clock would fill the log.
 const LOGGED_CORRECTIONS: u64 = 10;
 
-/// See the module's words.
+/// One for each publisher: it begins where the stream stopped, and repairs what the sender's clock does.
 #[derive(Debug)]
 pub(crate) struct SenderClock {
     timeline: Timeline,
