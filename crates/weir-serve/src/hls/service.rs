@@ -12,6 +12,7 @@ use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::{Edge, Object, What, published_here};
 use super::file::HlsFile;
 use super::own::Own;
+use super::packaging::Packagings;
 use super::page::Page;
 use super::piece::{kind_of, piece_response};
 use super::stations::Stations;
@@ -45,6 +46,11 @@ impl Hls {
             edge: Edge::new(stations.clone(), node),
             stations,
         }
+    }
+
+    /// The packagers at work here; whoever opens one holds it.
+    pub fn packagings(&self) -> &Packagings {
+        self.stations.packagings()
     }
 
     /// HLS of streams that other nodes package.
