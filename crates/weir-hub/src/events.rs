@@ -59,6 +59,17 @@ pub struct Arrival {
     pub is_replaceable: bool,
 }
 
+impl Arrival {
+    /// As observers are told of it.
+    pub(crate) const fn told(self, is_takeover: bool) -> What {
+        match self.life {
+            1 => What::Began(self),
+            _ if is_takeover => What::TakenOver(self),
+            _ => What::Returned(self),
+        }
+    }
+}
+
 /// What an observer is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {

@@ -196,12 +196,7 @@ impl Hub {
             life,
             is_replaceable: state.is_replaceable,
         };
-        let what = match life {
-            1 => What::Began(arrival),
-            _ if is_takeover => What::TakenOver(arrival),
-            _ => What::Returned(arrival),
-        };
-        stream.tell(now_us, what);
+        stream.tell(now_us, arrival.told(is_takeover));
         // Under the lock, so that two takeovers cannot interleave their items.
         let (base_us, rebase) = match relayed {
             Some(begin) => (0, rebase::begin(&stream, &mut state, begin)),

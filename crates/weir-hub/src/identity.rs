@@ -35,22 +35,22 @@ impl Identity {
         })
     }
 
-    /// The account.
+    /// Whose account it is, as the gatekeeper names it; empty where it names none.
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The device.
+    /// On which device; empty where that is not known.
     pub fn device(&self) -> &str {
         &self.device
     }
 
-    /// The program.
+    /// With which program; empty where that is not known.
     pub fn app(&self) -> &str {
         &self.app
     }
 
-    /// The session.
+    /// In which session of that account; empty where that is not known.
     pub fn session(&self) -> &str {
         &self.session
     }

@@ -22,7 +22,7 @@ pub trait Hold: Send + Sync + std::fmt::Debug {
     fn is_open(&self, now_us: i64) -> bool;
 }
 
-/// See the module's words.
+/// The right to speak for one stream until it is dropped.
 #[derive(Debug)]
 pub struct Publisher {
     stream: Arc<Stream>,

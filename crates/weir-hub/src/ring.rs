@@ -48,7 +48,7 @@ pub enum ReadOutcome {
     },
 }
 
-/// See the module's words.
+/// One stream's newest entries, bounded in time, bytes and number.
 #[derive(Debug)]
 pub struct Ring {
     max_us: i64,

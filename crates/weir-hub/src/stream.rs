@@ -16,7 +16,7 @@ use crate::events::{Feed, What};
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
 
-/// See the module's words.
+/// One name's ring, publisher and counters.
 #[derive(Debug)]
 pub struct Stream {
     /// Vhost, app and stream.
