@@ -12,16 +12,17 @@ use axum::body::Body;
 use http::Request;
 use tower::ServiceExt as _;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, router,
+    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
+    Facts, NodeProof, PoolFacts, router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::geo::CidrTable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
-use weir_cluster::message::{Body as Word, Message};
+use weir_cluster::message::{self, Message};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 use weir_hub::{Hub, hub};
 
 const NODES: u64 = 500;
@@ -35,7 +36,7 @@ async fn main() {
     // A manual clock: the nodes here do not beat, and time would make them late.
     let clock = Clock::manual(0);
     let me = record("d", u64::MAX, &[Role::Dispatcher]);
-    let member = Member::new(member::Config::default(), me, 0).unwrap();
+    let member = Member::new(member::MemberConfig::default(), me, 0).unwrap();
     let tasks = Tasks::new();
     let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
     let bus = Arc::new(LocalBus::default());
@@ -75,15 +76,13 @@ async fn main() {
         admin_token: "token".into(),
         node: "d".into(),
         version: "0",
-        apps: Box::new(facts),
         cluster: ClusterApi {
             cluster,
             name: "weir".into(),
             dispatcher: Arc::new(dispatcher),
-            is_node: Box::new(|_, _| false),
+            proof: Arc::new(Outside),
         },
-        pools: Box::new(Vec::new),
-        edge: Box::new(Default::default),
+        facts: Arc::new(Outside),
     });
     let (mut best, mut placed) = (0, 0_u64);
     for batch in 0..BATCHES {
@@ -128,9 +127,9 @@ fn record(id: &str, n: u64, roles: &[Role]) -> NodeRecord {
         region: name(format!("r{}", n % 5)),
         isp: name(format!("isp{}", n / 5 % 8)),
         addresses: vec![
-            address(Protocol::Rtmp, format!("rtmp://n{n}.example:1935")),
-            address(Protocol::Http, format!("http://n{n}.example:8080")),
-            address(Protocol::Https, format!("https://n{n}.example")),
+            address(Scheme::Rtmp, format!("rtmp://n{n}.example:1935")),
+            address(Scheme::Http, format!("http://n{n}.example:8080")),
+            address(Scheme::Https, format!("https://n{n}.example")),
         ],
         capacity: Capacity {
             out_kbps: 10_000_000,
@@ -162,14 +161,14 @@ fn tell(cluster: &Cluster, n: u64) {
         };
         cluster.with(|member, now_us| member.message(&message, now_us));
     };
-    tell(Word::Hello {
+    tell(message::Body::Hello {
         record: Box::new(record),
     });
     let key = |stream: u64| LeaseKey::new(&format!("live/s{stream}")).unwrap();
     if is_edge {
         // Every edge carries half of the popular hundred and two hundred others.
         for stream in (n % 2..100).step_by(2).chain(n * 199..n * 199 + 200) {
-            tell(Word::Carries { key: key(stream) });
+            tell(message::Body::Carries { key: key(stream) });
         }
         return;
     }
@@ -183,17 +182,36 @@ fn tell(cluster: &Cluster, n: u64) {
             since_ms: 0,
             over: 0,
         };
-        tell(Word::Owns { stream });
+        tell(message::Body::Owns { stream });
     }
 }
 
-fn facts(app: &str) -> AppFacts {
-    AppFacts {
-        app: app.to_owned(),
-        publish: "open",
-        play: "open",
-        max_kbps: None,
-        keyframe_ms: 2_000,
-        encoders: Vec::new(),
+/// The parts that the API asks.
+struct Outside;
+
+impl Facts for Outside {
+    fn app(&self, app: &str) -> AppFacts {
+        AppFacts {
+            app: app.to_owned(),
+            publish: "open",
+            play: "open",
+            max_kbps: None,
+            keyframe_ms: 2_000,
+            encoders: Vec::new(),
+        }
+    }
+
+    fn pools(&self) -> Vec<PoolFacts> {
+        Vec::new()
+    }
+
+    fn edge(&self) -> EdgeFacts {
+        EdgeFacts::default()
+    }
+}
+
+impl NodeProof for Outside {
+    fn is_node(&self, _: &str, _: Option<&str>) -> bool {
+        false
     }
 }

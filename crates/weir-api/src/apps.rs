@@ -53,5 +53,5 @@ pub enum Prefer {
 
 /// `GET /api/v1/apps/{app}`.
 pub(crate) async fn one(Extract(state): Extract<State>, Path(app): Path<String>) -> Json<AppFacts> {
-    Json((state.apps)(&app))
+    Json(state.facts.app(&app))
 }

@@ -8,13 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderValue, header};
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use weir_base::{Code, Refusal};
 use weir_cluster::scale::Decision;
 
+use crate::families::Gauges;
 use crate::{Refused, State};
 
 /// What is known of a pool.
@@ -53,7 +52,7 @@ pub(crate) fn routes() -> Router<State> {
 
 async fn list(Extract(state): Extract<State>) -> Response {
     fresh(Json(Pools {
-        pools: (state.pools)(),
+        pools: state.facts.pools(),
     }))
 }
 
@@ -61,7 +60,11 @@ async fn one(
     Extract(state): Extract<State>,
     Path(name): Path<String>,
 ) -> Result<Response, Refused> {
-    let found = (state.pools)().into_iter().find(|facts| facts.pool == name);
+    let found = state
+        .facts
+        .pools()
+        .into_iter()
+        .find(|facts| facts.pool == name);
     let missing = || {
         Refused(Refusal::new(
             Code::NotFound,
@@ -75,8 +78,6 @@ fn fresh<T: Serialize>(body: Json<T>) -> Response {
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (no_store, body).into_response()
 }
-
-type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 
 /// The pools' metrics: `weir_pool_desired_nodes` and `weir_pool_current_nodes`, by pool.
 pub(crate) struct PoolGauges {

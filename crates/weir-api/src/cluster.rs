@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State as Extract};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use weir_cluster::fill::{Cost, Dimension, worst};
@@ -19,14 +16,18 @@ use weir_cluster::{LeaseKey, Name};
 
 use crate::State;
 use crate::dispatch::Dispatcher;
+use crate::families::{Counters, Gauges};
 
 /// Streams in one answer; `after` asks for the next ones.
 const STREAMS_LISTED: usize = 500;
 /// Carriers named of one stream: more than a page can draw.
 const CARRIERS_LISTED: usize = 100;
 
-/// Whether an `Authorization` header proves that a node of the cluster asks for this path and query.
-pub type NodeProof = Box<dyn Fn(&str, Option<&str>) -> bool + Send + Sync>;
+/// Tells nodes of the cluster from everybody else.
+pub trait NodeProof: Send + Sync {
+    /// Whether this value of `Authorization` proves that a node asks for this path and query.
+    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool;
+}
 
 /// What the API knows of the cluster.
 pub struct ClusterApi {
@@ -37,7 +38,7 @@ pub struct ClusterApi {
     /// Who says where clients go.
     pub dispatcher: Arc<Dispatcher>,
     /// Who is a node of it.
-    pub is_node: NodeProof,
+    pub proof: Arc<dyn NodeProof>,
 }
 
 /// The whole answer.
@@ -172,9 +173,6 @@ fn streams(view: &View, after: &str) -> (Vec<SeenStream>, Option<LeaseKey>) {
     });
     (listed.collect(), next)
 }
-
-type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
-type Counters = Family<Vec<(&'static str, String)>, Counter>;
 
 /// The metrics of the cluster and of the dispatcher.
 pub(crate) struct ClusterSheet {

@@ -13,7 +13,7 @@ use http::{HeaderValue, header};
 use weir_base::{Code, Refusal};
 use weir_cluster::coworker::{self, DEFAULT_VHOST, Origin, Query};
 use weir_cluster::record::Scope;
-use weir_cluster::{NodeRecord, Protocol as Transport};
+use weir_cluster::{NodeRecord, Scheme};
 
 use crate::dispatch::Caller;
 use crate::manager::{self, host_and_port};
@@ -75,7 +75,7 @@ fn find(state: &State, query: &Query, caller: Option<IpAddr>) -> Option<Origin> 
 
 fn of_node(state: &State, query: &Query, owner: &manager::Owner, vhost: String) -> Option<Origin> {
     // The answer goes on to players, as a redirect.
-    let address = |scope| owner.node.address(&[Transport::Rtmp], scope, None);
+    let address = |scope| owner.node.address(&[Scheme::Rtmp], scope, None);
     let address = address(Scope::Public).or(address(Scope::Internal))?;
     let (_, host, port) = host_and_port(&address.url)?;
     // As the asker calls this node, so that it can tell a circle.
@@ -104,7 +104,7 @@ fn of_node(state: &State, query: &Query, owner: &manager::Owner, vhost: String) 
 
 /// Where a node serves media over HTTP: players are sent there.
 fn media(node: &NodeRecord) -> Option<String> {
-    let spoken = [Transport::Http, Transport::Https];
+    let spoken = [Scheme::Http, Scheme::Https];
     let address = |scope| node.address(&spoken, scope, None);
     let address = address(Scope::Public).or(address(Scope::Internal))?;
     Some(address.url.clone())
@@ -112,7 +112,7 @@ fn media(node: &NodeRecord) -> Option<String> {
 
 /// `host:port` of a node's API; empty when it has none.
 fn api(node: &NodeRecord) -> String {
-    let address = |scope| node.address(&[Transport::Http], scope, None);
+    let address = |scope| node.address(&[Scheme::Http], scope, None);
     let address = address(Scope::Internal).or(address(Scope::Public));
     let place = address.and_then(|address| host_and_port(&address.url));
     place.map_or_else(String::new, |(_, host, port)| {

@@ -5,7 +5,7 @@
 
 mod desk;
 mod form;
-mod wish;
+mod request;
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ use weir_hub::Protocol;
 pub use desk::{DispatchRules, DispatchStrategy, Dispatcher};
 pub(crate) use desk::{NoRoom, Outcome, Place, another};
 pub(crate) use form::Form;
-pub(crate) use wish::{MAX_BYTES, Wanted, Wish, known_vhost};
+pub(crate) use request::{CheckedRequest, DispatchRequest, MAX_BYTES, known_vhost};
 
 use crate::{Refused, State, admin};
 
@@ -111,7 +111,7 @@ pub(crate) async fn preflight() -> Response {
 }
 
 /// The decision, with the cluster as this node sees it.
-pub(crate) fn decide(state: &State, wanted: &Wanted) -> Result<Vec<Place>, NoRoom> {
+pub(crate) fn decide(state: &State, wanted: &CheckedRequest) -> Result<Vec<Place>, NoRoom> {
     let cluster = &state.cluster.cluster;
     cluster.with(|member, now_us| state.dispatcher().decide(member, wanted, now_us))
 }
@@ -165,26 +165,26 @@ fn wanted(
     caller: Option<Extension<Caller>>,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Wanted, Refusal> {
+) -> Result<CheckedRequest, Refusal> {
     check_role(state)?;
-    let wish = Wish::read(body)?;
+    let request = DispatchRequest::read(body)?;
     let caller = caller.map(|Extension(Caller(ip))| ip);
-    if wish.ip.is_some() && wish.ip != caller && !admin::is_admin(state, headers) {
+    if request.ip.is_some() && request.ip != caller && !admin::is_admin(state, headers) {
         let words = "ip is another address than yours: that takes the admin token";
         return Err(Refusal::new(Code::AuthMissing, words));
     }
-    resolve(state, wish, purpose, caller)
+    resolve(state, request, purpose, caller)
 }
 
-/// Checks a wish and finds out where its client is.
+/// Checks a request and finds out where its client is.
 pub(crate) fn resolve(
     state: &State,
-    wish: Wish,
+    request: DispatchRequest,
     purpose: Purpose,
     caller: Option<IpAddr>,
-) -> Result<Wanted, Refusal> {
+) -> Result<CheckedRequest, Refusal> {
     let dispatcher = state.dispatcher();
-    let mut wanted = wish.check(purpose, &dispatcher.rules().vhosts)?;
+    let mut wanted = request.check(purpose, &dispatcher.rules().vhosts)?;
     wanted.ip = wanted.ip.or(caller);
     wanted.whereabouts = dispatcher.locate(wanted.whereabouts, wanted.ip);
     Ok(wanted)

@@ -9,6 +9,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use weir_base::{Code, Refusal};
+use weir_cluster::drain::Remaining;
 
 use crate::{Refused, State};
 
@@ -37,7 +38,7 @@ pub(crate) struct Progress {
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     /// Publishers still here.
-    publishers: usize,
+    publishers: u64,
     /// Viewers still here; other nodes' pulls not counted.
     viewers: u64,
     /// Nobody is left whom stopping the process would hurt.
@@ -74,23 +75,16 @@ pub(crate) async fn look(Extract(state): Extract<State>) -> Json<Progress> {
 }
 
 fn progress(state: &State) -> Progress {
-    let streams = state.hub.streams();
-    // A pull is no publisher of this node's: it ends with its viewers, or with the process.
-    let publishers = streams
-        .iter()
-        .filter_map(|stream| stream.publisher())
-        .filter(|publisher| !publisher.is_replaceable)
-        .count();
-    let viewers = streams
-        .iter()
-        .map(|stream| u64::from(stream.people()))
-        .sum::<u64>()
-        + (state.edge)().hls_viewers as u64;
+    let served = state.hub.headcount();
+    let remaining = Remaining {
+        publishers: served.publishers + served.handed_on,
+        viewers: served.viewers,
+    };
     Progress {
         draining: state.shutdown.is_draining(),
         by: state.drained_by().0.lock().clone(),
-        publishers,
-        viewers,
-        empty: publishers == 0 && viewers == 0,
+        publishers: remaining.publishers,
+        viewers: remaining.viewers,
+        empty: remaining.is_nobody(),
     }
 }

@@ -1,11 +1,9 @@
 //! What this node fetches from others, as metrics.
 
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-type Labels = Vec<(&'static str, String)>;
+use crate::families::{Counters, Gauges};
 
 /// What this node fetches from others now, and has since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,11 +26,11 @@ pub struct EdgeFacts {
 
 /// Their metrics.
 pub(crate) struct EdgeSheet {
-    pulls: Family<Labels, Gauge>,
-    viewers: Family<Labels, Gauge>,
-    bytes: Family<Labels, Gauge>,
-    answers: Family<Labels, Counter>,
-    evictions: Family<Labels, Counter>,
+    pulls: Gauges,
+    viewers: Gauges,
+    bytes: Gauges,
+    answers: Counters,
+    evictions: Counters,
 }
 
 impl EdgeSheet {

@@ -13,14 +13,10 @@ use weir_cluster::Role;
 use weir_cluster::place::Purpose;
 
 use crate::State;
-use crate::dispatch::{self, Caller, Form, Outcome, Wish};
+use crate::dispatch::{self, Caller, DispatchRequest, Form, Outcome};
 
-/// Endings and what they play.
-const ENDINGS: [(&str, Form); 3] = [
-    (".flv", Form::HttpFlv),
-    (".m3u8", Form::Hls),
-    (".ts", Form::HttpTs),
-];
+/// Forms that a player can be redirected to.
+const FORMS: [Form; 3] = [Form::HttpFlv, Form::Hls, Form::HttpTs];
 
 /// `GET` and `HEAD /go/{app}/{stream}{ending}`.
 pub(crate) async fn redirect(
@@ -49,9 +45,9 @@ pub(crate) async fn redirect(
         };
     }
     let query = query.unwrap_or_default();
-    let wanted = wish(&path, &query, &headers, &state).and_then(|wish| {
+    let wanted = request(&path, &query, &headers, &state).and_then(|request| {
         let caller = caller.map(|Extension(Caller(ip))| ip);
-        dispatch::resolve(&state, wish, Purpose::Play, caller)
+        dispatch::resolve(&state, request, Purpose::Play, caller)
     });
     let wanted = match wanted {
         Ok(wanted) => wanted,
@@ -70,12 +66,16 @@ pub(crate) async fn redirect(
 }
 
 /// The virtual host may be in the query, or in the name the player called this node by.
-fn wish(path: &str, query: &str, headers: &HeaderMap, state: &State) -> Result<Wish, Refusal> {
-    let ending = ENDINGS
+fn request(
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    state: &State,
+) -> Result<DispatchRequest, Refusal> {
+    let asked = FORMS
         .iter()
-        .find_map(|(ending, form)| Some((path.strip_suffix(ending)?, *form)));
-    let parts = ending.and_then(|(name, form)| Some((name.rsplit_once('/')?, form)));
-    let Some(((app, stream), form)) = parts else {
+        .find_map(|form| Some((form.path().read(path)?, *form)));
+    let Some(((app, stream), form)) = asked else {
         let words = "what can be followed is /go/{app}/{stream}.flv, .m3u8 and .ts";
         return Err(Refusal::new(Code::NotFound, words));
     };
@@ -94,7 +94,7 @@ fn wish(path: &str, query: &str, headers: &HeaderMap, state: &State) -> Result<W
         .map(|name| dispatch::known_vhost(&name, &rules.vhosts))
         .find(|name| !name.is_empty());
     let vhost = vhost.unwrap_or_default();
-    Ok(Wish::to_play(app, stream, &vhost, form, query))
+    Ok(DispatchRequest::to_play(app, stream, &vhost, form, query))
 }
 
 fn found(url: &str) -> Response {

@@ -11,11 +11,13 @@ mod coworkers;
 mod dispatch;
 mod drain;
 mod edge;
+mod families;
 mod go;
 mod health;
 mod manager;
 mod metrics;
 mod pages;
+mod rejected;
 mod streams;
 
 use std::sync::Arc;
@@ -47,14 +49,22 @@ pub struct Config {
     pub node: String,
     /// The version of the binary.
     pub version: &'static str,
-    /// What is known of an app.
-    pub apps: Box<dyn Fn(&str) -> AppFacts + Send + Sync>,
     /// This node among others.
     pub cluster: ClusterApi,
+    /// What the parts know that the API does not see.
+    pub facts: Arc<dyn Facts>,
+}
+
+/// What the API asks of parts it does not know: the gate, the scaler, the delivery.
+pub trait Facts: Send + Sync {
+    /// What is known of an app.
+    fn app(&self, app: &str) -> AppFacts;
+
     /// How many nodes each pool should have.
-    pub pools: Box<dyn Fn() -> Vec<PoolFacts> + Send + Sync>,
+    fn pools(&self) -> Vec<PoolFacts>;
+
     /// What this node fetches from others.
-    pub edge: Box<dyn Fn() -> EdgeFacts + Send + Sync>,
+    fn edge(&self) -> EdgeFacts;
 }
 
 #[derive(Clone)]
@@ -141,6 +151,7 @@ pub fn router(config: Config) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))
         .fallback(pages::page)
+        .layer(axum::middleware::map_response(rejected::with_code))
         .with_state(state)
 }
 

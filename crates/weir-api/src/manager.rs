@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::record::{Scope, StreamRecord};
 use weir_cluster::report::{Reported, StreamReport};
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol as Transport};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Scheme, Whereabouts};
 
 use crate::dispatch::known_vhost;
 use crate::{Refused, State, admin};
@@ -56,7 +57,7 @@ pub(crate) async fn require_part(
     let proof = request.headers().get(header::AUTHORIZATION);
     let proof = proof.and_then(|value| value.to_str().ok());
     let target = request.uri().path_and_query().map(|target| target.as_str());
-    if target.is_some_and(|target| (state.cluster.is_node)(target, proof)) {
+    if target.is_some_and(|target| state.cluster.proof.is_node(target, proof)) {
         return next.run(request).await;
     }
     admin::require_token(Extract(state), request, next).await
@@ -134,9 +135,9 @@ pub(crate) async fn locate(
         since_ms: None,
     };
     if let Some(owner) = owner(&state, &name, &key) {
-        let transports = [Transport::Rtmp, Transport::Http, Transport::Https];
-        let inside = owner.node.address(&transports, Scope::Internal, None);
-        let address = inside.or(owner.node.address(&transports, Scope::Public, None));
+        let schemes = [Scheme::Rtmp, Scheme::Http, Scheme::Https];
+        let inside = owner.node.address(&schemes, Scope::Internal, None);
+        let address = inside.or(owner.node.address(&schemes, Scope::Public, None));
         let place = address.and_then(|address| host_and_port(&address.url));
         if let Some((scheme, host, port)) = place {
             let scheme = scheme.to_owned();
@@ -162,10 +163,13 @@ pub(crate) async fn locate(
 
 /// Where a stream was last said to be, on a server that is not weir.
 pub(crate) fn reported(state: &State, key: &LeaseKey) -> Option<Reported> {
-    state.cluster.cluster.with(|member, now_us| {
-        let reported = member.view().reported(key);
-        reported.filter(|r| r.until_us > now_us).cloned()
-    })
+    let cluster = &state.cluster.cluster;
+    cluster.with(
+        |member, now_us| match member.view().whereabouts(key, now_us) {
+            Whereabouts::Reported(reported) => Some(reported.clone()),
+            _ => None,
+        },
+    )
 }
 
 /// A weir node that has a stream from its publisher.
@@ -187,26 +191,26 @@ pub(crate) fn owner(state: &State, name: &StreamName, key: &LeaseKey) -> Option<
     let live = state.hub.find_live(name).ok();
     let publisher = live.and_then(|stream| stream.publisher());
     let is_here = publisher.is_some_and(|publisher| !publisher.is_node);
-    state.cluster.cluster.with(|member, _| {
-        let (me, view) = (member.record(), member.view());
+    state.cluster.cluster.with(|member, now_us| {
+        // A lease that the store has not confirmed yet goes before what others say of the name.
         let holds = member.leases().phase(key).is_some();
-        let lease = view
-            .owner(key)
-            .filter(|lease| !holds || lease.node == me.id);
-        let lease = lease.cloned();
-        if let Some(node) = lease.as_ref().map(|lease| &lease.node)
-            && *node != me.id
+        let whereabouts = member.view().whereabouts(key, now_us);
+        if let Whereabouts::Node { lease, record } = whereabouts
+            && !holds
         {
-            let node = view.find(node)?.record.clone()?;
             return Some(Owner {
-                node,
+                node: record?.clone(),
                 source: "registry",
-                lease,
+                lease: Some(lease.clone()),
                 is_me: false,
             });
         }
+        let lease = match whereabouts {
+            Whereabouts::Here(lease) => Some(lease.clone()),
+            _ => None,
+        };
         (holds || is_here).then(|| Owner {
-            node: me.clone(),
+            node: member.record().clone(),
             source: if holds { "registry" } else { "here" },
             lease,
             is_me: true,
@@ -229,20 +233,15 @@ pub(crate) fn name(
 
 /// Scheme, host and port of an address; the port is the usual one where it is not said.
 pub(crate) fn host_and_port(url: &str) -> Option<(&str, &str, u16)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let usual = match scheme {
+    let url = SplitUrl::new(url)?;
+    let usual = match url.scheme {
         "rtmp" => 1935,
         "http" => 80,
         "https" | "rtmps" => 443,
         _ => return None,
     };
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-        _ => (authority, usual),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty()).then_some((scheme, host, port))
+    let (host, port) = url.host_and_port()?;
+    Some((url.scheme, host, port.unwrap_or(usual)))
 }
 
 #[cfg(test)]

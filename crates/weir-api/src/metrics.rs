@@ -18,6 +18,7 @@ use crate::State;
 use crate::autoscale::PoolGauges;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
+use crate::families::{Counters, Gauges, Labels};
 
 /// Apps with a label of their own; more are `other`.
 const MAX_APPS: usize = 100;
@@ -55,10 +56,7 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_viewers",
 ];
 
-type Labels = Vec<(&'static str, String)>;
-type Gauges = Family<Labels, Gauge>;
 type FloatGauges = Family<Labels, Gauge<f64, AtomicU64>>;
-type Counters = Family<Labels, Counter>;
 type FloatCounters = Family<Labels, Counter<f64, AtomicU64>>;
 
 /// `GET /metrics`.
@@ -137,10 +135,7 @@ impl Sheet {
             registry.register(name, help, family.clone());
             family
         };
-        let codes = counter(
-            "weir_codes",
-            "Refusals and breaks by code of the error registry",
-        );
+        let codes = counter("weir_codes", "Refusals and breaks by code");
         let connections = counter("weir_connections", "Publishers and viewers admitted");
         let received = counter("weir_received_bytes", "Bytes from publishers");
         let sent = counter("weir_sent_bytes", "Bytes to viewers");
@@ -188,8 +183,8 @@ impl Sheet {
             .get_or_create(&node)
             .set(state.hub.clock().now_us() as f64 / 1e6);
         self.cluster.fill(state);
-        self.pools.fill(&state.node, &(state.pools)());
-        self.edge.fill((state.edge)(), &state.node);
+        self.pools.fill(&state.node, &state.facts.pools());
+        self.edge.fill(state.facts.edge(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
         let process = Process::read();

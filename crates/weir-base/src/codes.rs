@@ -1,4 +1,4 @@
-//! The one error registry: every refusal and every break has a code that goes unchanged into the
+//! The code table: every refusal and every break has a code that goes unchanged into the
 //! log line, the metric label, the event, and the HTTP, WebSocket or RTMP answer.
 //!
 //! Codes are stable once released. `docs/ref/errors.md` is rendered from this table by a test.
@@ -6,13 +6,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// One row of the registry.
+/// One row of the code table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The code's number; its first digit is the family.
     pub number: u16,
     /// A short name, stable, for JSON and metrics.
     pub name: &'static str,
+    /// What has to change before a next try can end otherwise.
+    pub fault: Fault,
     /// What happened, in one sentence.
     pub message: &'static str,
     /// What to do next.
@@ -23,9 +25,34 @@ pub struct Entry {
     pub ws: u16,
 }
 
-macro_rules! registry {
-    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, http $http:literal, ws $ws:literal, $message:literal, $advice:literal;)+) => {
-        /// A code of the registry.
+/// Whose fault a refusal or a break is, and so what has to change before a next try can end otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The client: what it asks for, what it sends, what it is allowed. It would be the same anywhere.
+    Client,
+    /// The stream: its name, its state, its codec. It would be the same on each node that has it.
+    Stream,
+    /// The node that answers: it is full, it goes, it is ill. Another node may take the same request.
+    Node,
+    /// What lies between two ends. Another node, or the next try, may get through.
+    Network,
+}
+
+impl Fault {
+    /// A stable name, for the table's page.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Stream => "stream",
+            Self::Node => "node",
+            Self::Network => "network",
+        }
+    }
+}
+
+macro_rules! code_table {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, $fault:ident, http $http:literal, ws $ws:literal, $message:literal, $advice:literal;)+) => {
+        /// A code of the table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u16)]
         pub enum Code {
@@ -39,89 +66,89 @@ macro_rules! registry {
             /// The code's row.
             pub const fn entry(self) -> &'static Entry {
                 match self {
-                    $(Code::$variant => &Entry { number: $number, name: $name, message: $message, advice: $advice, http: $http, ws: $ws },)+
+                    $(Code::$variant => &Entry { number: $number, name: $name, fault: Fault::$fault, message: $message, advice: $advice, http: $http, ws: $ws },)+
                 }
             }
         }
     };
 }
 
-registry! {
-    AuthMissing = 1001, "auth_missing", http 401, ws 4401,
+code_table! {
+    AuthMissing = 1001, "auth_missing", Client, http 401, ws 4401,
         "The request carries no key or signature.", "Add ?key=… (the stream key) or the signed parameters to the URL.";
-    AuthMalformed = 1002, "auth_malformed", http 401, ws 4401,
+    AuthMalformed = 1002, "auth_malformed", Client, http 401, ws 4401,
         "An authentication parameter cannot be read.", "Check the parameters e, a, k and s of the signed URL.";
-    AuthExpired = 1003, "auth_expired", http 403, ws 4403,
+    AuthExpired = 1003, "auth_expired", Client, http 403, ws 4403,
         "The signed URL has expired.", "Ask your server for a fresh URL; check both clocks.";
-    AuthBadSignature = 1004, "auth_bad_signature", http 403, ws 4403,
+    AuthBadSignature = 1004, "auth_bad_signature", Client, http 403, ws 4403,
         "The key or signature is not right for this stream.", "Copy the stream key again; sign exactly the names that are in the URL.";
-    AuthReplayed = 1005, "auth_replayed", http 403, ws 4403,
+    AuthReplayed = 1005, "auth_replayed", Client, http 403, ws 4403,
         "The nonce was used before.", "Sign a new URL for each attempt.";
-    AuthRevoked = 1006, "auth_revoked", http 403, ws 4403,
+    AuthRevoked = 1006, "auth_revoked", Client, http 403, ws 4403,
         "The key was revoked.", "Use the current key.";
-    AuthWrongAction = 1007, "auth_wrong_action", http 403, ws 4403,
+    AuthWrongAction = 1007, "auth_wrong_action", Client, http 403, ws 4403,
         "The URL was signed for another action.", "Sign with a=publish to publish and a=play to play.";
 
-    StreamBanned = 2001, "stream_banned", http 403, ws 4403,
+    StreamBanned = 2001, "stream_banned", Stream, http 403, ws 4403,
         "The stream is banned.", "Ask the operator; the ban may have an end.";
-    AppDisabled = 2002, "app_disabled", http 403, ws 4403,
+    AppDisabled = 2002, "app_disabled", Client, http 403, ws 4403,
         "The app does not take this.", "Use an app the operator has enabled; some names are reserved for weir's own pages.";
-    IpDenied = 2003, "ip_denied", http 403, ws 4403,
+    IpDenied = 2003, "ip_denied", Client, http 403, ws 4403,
         "This address is not allowed.", "Ask the operator.";
-    RegionDenied = 2004, "region_denied", http 403, ws 4403,
+    RegionDenied = 2004, "region_denied", Client, http 403, ws 4403,
         "This region is not allowed.", "Ask the operator.";
-    QuotaStreams = 2005, "quota_streams", http 429, ws 4429,
+    QuotaStreams = 2005, "quota_streams", Node, http 429, ws 4429,
         "The limit of streams is reached.", "End another stream, or raise the limit.";
-    QuotaViewers = 2006, "quota_viewers", http 429, ws 4429,
+    QuotaViewers = 2006, "quota_viewers", Client, http 429, ws 4429,
         "The limit of viewers or bandwidth is reached.", "Try again later, or raise the limit.";
-    AccountSuspended = 2007, "account_suspended", http 403, ws 4403,
+    AccountSuspended = 2007, "account_suspended", Client, http 403, ws 4403,
         "The account is suspended.", "Ask the operator.";
 
-    NotFound = 3001, "not_found", http 404, ws 4404,
+    NotFound = 3001, "not_found", Client, http 404, ws 4404,
         "There is no such thing here.", "Check the address: /{app}/{stream}.flv, .m3u8 or .ts.";
-    NotLive = 3002, "not_live", http 404, ws 4404,
+    NotLive = 3002, "not_live", Stream, http 404, ws 4404,
         "The stream is not live.", "Try again when the broadcast has begun, or add ?wait=10 to wait for it.";
-    Ended = 3003, "ended", http 404, ws 4404,
+    Ended = 3003, "ended", Stream, http 404, ws 4404,
         "The stream has ended.", "Try again when the broadcast begins anew.";
-    AlreadyPublishing = 3004, "already_publishing", http 409, ws 4409,
+    AlreadyPublishing = 3004, "already_publishing", Stream, http 409, ws 4409,
         "Somebody is already publishing under this name.", "Stop the other publisher, choose another name, or let the app allow takeover.";
-    TakenOver = 3005, "taken_over", http 409, ws 4409,
+    TakenOver = 3005, "taken_over", Stream, http 409, ws 4409,
         "Another publisher took this stream over.", "If that was not you, change the stream key.";
-    CodecUnsupported = 3006, "codec_unsupported", http 415, ws 4403,
+    CodecUnsupported = 3006, "codec_unsupported", Stream, http 415, ws 4403,
         "The codec cannot be carried here.", "Play over another protocol, or publish H.264 and AAC.";
-    RenditionStarting = 3007, "rendition_starting", http 503, ws 4503,
+    RenditionStarting = 3007, "rendition_starting", Stream, http 503, ws 4503,
         "The rendition is starting.", "Try again in a few seconds.";
 
-    ClientStopped = 4001, "client_stopped", http 0, ws 1000,
+    ClientStopped = 4001, "client_stopped", Client, http 0, ws 1000,
         "The client stopped.", "Nothing: this is how a stream ends.";
-    NoData = 4002, "no_data", http 0, ws 4408,
+    NoData = 4002, "no_data", Client, http 0, ws 4408,
         "No media arrived for the idle time, so the stream was ended.", "Check the encoder and its uplink.";
-    NetworkReset = 4003, "network_reset", http 0, ws 1001,
+    NetworkReset = 4003, "network_reset", Network, http 0, ws 1001,
         "The connection broke.", "Check the network between the client and this node.";
-    ProtocolError = 4004, "protocol_error", http 400, ws 4400,
+    ProtocolError = 4004, "protocol_error", Client, http 400, ws 4400,
         "The client broke the protocol.", "Check that this port and URL are meant for this client; see the detail.";
-    FrameTooLarge = 4005, "frame_too_large", http 413, ws 4413,
+    FrameTooLarge = 4005, "frame_too_large", Client, http 413, ws 4413,
         "A message is larger than weir takes.", "Lower the bitrate or the keyframe size.";
-    BadTimestamps = 4006, "bad_timestamps", http 0, ws 4400,
+    BadTimestamps = 4006, "bad_timestamps", Client, http 0, ws 4400,
         "The timestamps cannot be mended.", "Restart the encoder.";
-    NoCodecHeader = 4007, "no_codec_header", http 0, ws 4400,
+    NoCodecHeader = 4007, "no_codec_header", Client, http 0, ws 4400,
         "Media came without the codec's header.", "Let the encoder send its sequence header first.";
-    Operator = 4008, "operator", http 403, ws 1001,
+    Operator = 4008, "operator", Client, http 403, ws 1001,
         "An operator ended this connection.", "Ask the operator.";
-    Draining = 4009, "draining", http 503, ws 1001,
+    Draining = 4009, "draining", Node, http 503, ws 1001,
         "This node is draining.", "Connect again; another node will take you.";
-    TooSlow = 4010, "too_slow", http 408, ws 4408,
+    TooSlow = 4010, "too_slow", Network, http 408, ws 4408,
         "The peer was too slow and was let go.", "Check the network; choose a lower rendition.";
-    BitrateExceeded = 4011, "bitrate_exceeded", http 429, ws 4429,
+    BitrateExceeded = 4011, "bitrate_exceeded", Client, http 429, ws 4429,
         "The stream is above the bitrate that the app allows.", "Lower the encoder's bitrate and connect again.";
 
-    Overloaded = 5001, "overloaded", http 503, ws 4503,
+    Overloaded = 5001, "overloaded", Node, http 503, ws 4503,
         "This node is full.", "Try the named node, or again later.";
-    OriginUnreachable = 5002, "origin_unreachable", http 503, ws 4503,
+    OriginUnreachable = 5002, "origin_unreachable", Network, http 503, ws 4503,
         "The origin cannot be reached.", "Try again; the operator has been told by the metric.";
-    Storage = 5003, "storage", http 503, ws 4503,
+    Storage = 5003, "storage", Node, http 503, ws 4503,
         "Storage failed.", "Try again; the operator has been told by the metric.";
-    Moved = 5004, "moved", http 302, ws 4302,
+    Moved = 5004, "moved", Stream, http 302, ws 4302,
         "The stream lives on another node.", "Follow the address given.";
 }
 
@@ -134,6 +161,12 @@ impl Code {
     /// The code's stable name.
     pub const fn name(self) -> &'static str {
         self.entry().name
+    }
+
+    /// Whether the same request may succeed on another node: what failed is the node that was asked, or
+    /// the way to it. [`Code::Moved`] is not among them: its answer names the node to go to.
+    pub const fn is_retryable_elsewhere(self) -> bool {
+        matches!(self.entry().fault, Fault::Node | Fault::Network)
     }
 
     /// The code with this number.
@@ -172,7 +205,7 @@ impl fmt::Display for Code {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {detail}")]
 pub struct Refusal {
-    /// The registry code.
+    /// A code of the table.
     pub code: Code,
     /// What was particular: a name, a size, a limit. May equal the code's message.
     pub detail: Cow<'static, str>,
@@ -227,13 +260,16 @@ impl From<Code> for Refusal {
     }
 }
 
-/// The registry as the Markdown of `docs/ref/errors.md`.
+/// The table as the Markdown of `docs/ref/errors.md`.
 pub fn render_markdown() -> String {
     use fmt::Write as _;
     let mut text = String::from(
         "# Error codes\n\nEvery refusal and every break has one code. It is the same in the log line, the metric label, the \
          event and the answer on each protocol. Codes are stable once released. This page is rendered from the table in \
-         `weir-base/src/codes.rs`; change it there.\n",
+         `weir-base/src/codes.rs`; change it there.\n\n\
+         *Whose fault* says what has to change before a next try can end otherwise: what the *client* asks or sends, the \
+         *stream*, the *node* that answered, or the *network* between. In a cluster, what a node or the network failed at is \
+         tried on another node before the client hears of it.\n",
     );
     let families = [
         (1, "1xxx: who are you (auth)"),
@@ -245,7 +281,7 @@ pub fn render_markdown() -> String {
     for (family, title) in families {
         let _ = write!(
             text,
-            "\n## {title}\n\n| code | name | what happened | what to do | HTTP | WS close | RTMP publish | RTMP play |\n|---|---|---|---|---|---|---|---|\n"
+            "\n## {title}\n\n| code | name | whose fault | what happened | what to do | HTTP | WS close | RTMP publish | RTMP play |\n|---|---|---|---|---|---|---|---|---|\n"
         );
         for code in Code::ALL.iter().filter(|c| c.number() / 1000 == family) {
             let e = code.entry();
@@ -256,8 +292,9 @@ pub fn render_markdown() -> String {
             };
             let _ = writeln!(
                 text,
-                "| <a id=\"e{n}\"></a>{n} | `{}` | {} | {} | {http} | {} | `{}` | `{}` |",
+                "| <a id=\"e{n}\"></a>{n} | `{}` | {} | {} | {} | {http} | {} | `{}` | `{}` |",
                 e.name,
+                e.fault.name(),
                 e.message,
                 e.advice,
                 e.ws,
@@ -292,6 +329,26 @@ mod tests {
             Code::ALL
                 .iter()
                 .all(|c| Code::from_number(c.number()) == Some(*c))
+        );
+    }
+
+    #[test]
+    fn another_node_is_tried_where_the_node_or_the_way_to_it_failed() {
+        let elsewhere: Vec<_> = Code::ALL
+            .iter()
+            .filter(|code| code.is_retryable_elsewhere())
+            .collect();
+        assert_eq!(
+            elsewhere,
+            [
+                &Code::QuotaStreams,
+                &Code::NetworkReset,
+                &Code::Draining,
+                &Code::TooSlow,
+                &Code::Overloaded,
+                &Code::OriginUnreachable,
+                &Code::Storage,
+            ]
         );
     }
 

@@ -1,4 +1,4 @@
-//! What every room of the house leans on: clock, ids, names, nonces, limits, the error registry, tasks, shutdown.
+//! What every room of the house leans on: clock, ids, names, nonces, URLs, limits, the code table, tasks, shutdown.
 //!
 //! Nothing here knows media, protocols, HTTP or a database, and no other weir crate is imported.
 
@@ -12,6 +12,7 @@ pub mod nonce;
 pub mod section;
 pub mod sign;
 pub mod tasks;
+pub mod urls;
 
 pub use clock::Clock;
 pub use codes::{Code, Refusal};

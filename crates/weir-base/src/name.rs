@@ -3,22 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::urls::{HLS_PIECES, HLS_PLAYLISTS, OWN_LEVELS};
 use crate::{Code, Refusal};
 
 /// Bytes of one part of a name.
 pub const MAX_NAME_BYTES: usize = 255;
+/// Characters of no name: they end a URL's path, or have a meaning in it or around it.
+const NOT_IN_A_PATH: &[char] = &['/', '\\', '?', '#', '"', '<', '>', '%', '\u{fffd}'];
 /// Levels of an app.
 const MAX_APP_LEVELS: usize = 8;
-/// First levels that weir's own pages and interfaces use.
-const RESERVED_APPS: &[&str] = &[
-    "api", "assets", "watch", "embed", "studio", "console", "login", "slsp", "go", "metrics",
-    "livez", "readyz", "docs", "cluster", "relay",
-];
-/// Names whose playlists would be taken for a file of another stream's HLS.
-const RESERVED_STREAMS: &[&str] = &["hls", "ts", "video", "audio"];
-/// Last parts that belong to a stream's own HLS files.
-const RESERVED_STREAM_PREFIXES: &[&str] = &["init-", "seg-", "part-", "key-"];
-
 /// A stream's full name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(Arc<Parts>);
@@ -40,32 +33,28 @@ impl StreamName {
         if levels.clone().count() > MAX_APP_LEVELS {
             return Err(Refusal::new(Code::NotFound, "the app has too many levels"));
         }
-        for part in levels.chain([stream]) {
+        let vhosts = (!vhost.is_empty()).then_some(vhost);
+        for part in levels.chain([stream]).chain(vhosts) {
             check_part(part)?;
         }
-        if app.len() > MAX_NAME_BYTES
-            || vhost.len() > MAX_NAME_BYTES
-            || vhost.contains(['/', '?', '#'])
-        {
-            return Err(Refusal::new(Code::NotFound, "the name is too long"));
+        if app.len() > MAX_NAME_BYTES {
+            return Err(Refusal::new(Code::NotFound, "the app is too long"));
         }
         let first = app.split('/').next().unwrap_or_default();
-        if RESERVED_APPS.contains(&first) {
+        if OWN_LEVELS.contains(&first) {
             return Err(Refusal::new(
                 Code::AppDisabled,
                 format!("the app name {first:?} is weir's own: choose another"),
             ));
         }
-        if RESERVED_STREAMS.contains(&stream) {
+        let playlist = format!("{stream}.m3u8");
+        if HLS_PLAYLISTS.contains(&playlist.as_str()) {
             return Err(Refusal::new(
                 Code::AppDisabled,
                 format!("the stream name {stream:?} is that of an HLS file: choose another"),
             ));
         }
-        if RESERVED_STREAM_PREFIXES
-            .iter()
-            .any(|prefix| stream.starts_with(prefix))
-        {
+        if HLS_PIECES.iter().any(|begin| stream.starts_with(begin)) {
             return Err(Refusal::new(
                 Code::AppDisabled,
                 "stream names that begin like HLS files are weir's own",
@@ -80,7 +69,7 @@ impl StreamName {
 
     /// Whether a path that begins with this level is weir's own, whatever its ending.
     pub fn is_reserved(first_level: &str) -> bool {
-        RESERVED_APPS.contains(&first_level)
+        OWN_LEVELS.contains(&first_level)
     }
 
     /// Virtual host; empty for the default one.
@@ -114,18 +103,21 @@ impl fmt::Debug for StreamName {
     }
 }
 
-fn check_part(part: &str) -> Result<(), Refusal> {
+/// What a vhost, one level of an app, and a stream may be called, on every protocol.
+///
+/// # Errors
+/// 3001: it is empty or too long, it leads elsewhere, or it has a character that cannot stand in a
+/// URL's path (U+FFFD among them: it is what bytes that are no text were read as).
+pub fn check_part(part: &str) -> Result<(), Refusal> {
+    let is_wrong = |c: char| c.is_control() || NOT_IN_A_PATH.contains(&c);
     let wrong = if part.is_empty() {
-        "an app or stream name is empty"
+        "a vhost, app or stream name is empty"
     } else if part.len() > MAX_NAME_BYTES {
-        "an app or stream name is too long"
-    } else if part == "." || part == ".." || part.contains("..") {
-        "an app or stream name has dots that lead elsewhere"
-    } else if part
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '/' | '\\' | '?' | '#' | '"' | '<' | '>' | '%'))
-    {
-        "an app or stream name has a character that cannot stand in a URL path"
+        "a vhost, app or stream name is too long"
+    } else if part == "." || part.contains("..") {
+        "a vhost, app or stream name has dots that lead elsewhere"
+    } else if part.contains(is_wrong) {
+        "a vhost, app or stream name has a character that cannot stand in a URL path"
     } else {
         return Ok(());
     };
@@ -155,8 +147,15 @@ mod tests {
             ("live", ".."),
             ("live", "a\nb"),
             ("live", "a/b"),
+            ("live", "a%2Fb"),
+            ("live", "\u{fffd}"),
         ] {
-            assert!(StreamName::new("", app, stream).is_err(), "{app}/{stream}");
+            let refused = StreamName::new("", app, stream).unwrap_err();
+            assert_eq!(refused.code, Code::NotFound, "{app}/{stream}");
+        }
+        for vhost in ["a/b", "..", "a\n", "a?b"] {
+            let refused = StreamName::new(vhost, "live", "x").unwrap_err();
+            assert_eq!(refused.code, Code::NotFound, "{vhost}");
         }
         for own in ["api", "cluster", "relay"] {
             assert_eq!(

@@ -8,18 +8,18 @@
 use weir_base::Clock;
 use weir_cluster::fill::Cost;
 use weir_cluster::message::{Body, Message};
-use weir_cluster::place::{Ask, Purpose, Strategy, place, seed};
+use weir_cluster::place::{PlaceRequest, Purpose, Strategy, place, seed};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
-use weir_cluster::view::{Config, View};
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_cluster::view::{View, ViewConfig};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 
 const NODES: usize = 500;
 const STREAMS: usize = 100_000;
 const DECISIONS: u64 = 400_000;
 
 fn main() {
-    let mut view = View::new(Config::default(), Name::new("d").unwrap());
+    let mut view = View::new(ViewConfig::default(), Name::new("d").unwrap());
     let regions = names("r", 5);
     let isps = names("isp", 8);
     let streams: Vec<_> = (0..STREAMS)
@@ -41,10 +41,10 @@ fn main() {
                 dice / 2 % STREAMS
             };
             let turn = Strategy::WeightedRoundRobin { turn: count };
-            let ask = Ask {
+            let ask = PlaceRequest {
                 purpose: Purpose::Play,
                 stream: streams.get(stream),
-                protocols: &[Protocol::Https, Protocol::Http],
+                protocols: &[Scheme::Https, Scheme::Http],
                 region: regions.get(dice / 7 % regions.len()),
                 isp: isps.get(dice / 11 % isps.len()),
                 cost: Cost {
@@ -88,7 +88,7 @@ fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[L
         region: regions.get(n % regions.len()).cloned(),
         isp: isps.get(n / 5 % isps.len()).cloned(),
         addresses: vec![Address {
-            protocol: Protocol::Http,
+            protocol: Scheme::Http,
             scope: Scope::Public,
             isp: None,
             url: format!("http://n{n}.example:8080"),

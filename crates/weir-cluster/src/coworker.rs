@@ -113,12 +113,12 @@ impl Query {
 /// The JSON that answers a query; `None` when the stream is not here.
 pub fn answer(query: &Query, origin: Option<&Origin>) -> String {
     #[derive(Serialize)]
-    struct Answer<'a> {
+    struct Reply<'a> {
         code: i64,
-        data: Data<'a>,
+        data: ReplyData<'a>,
     }
     #[derive(Serialize)]
-    struct Data<'a> {
+    struct ReplyData<'a> {
         query: Asked<'a>,
         origin: Option<&'a Origin>,
     }
@@ -140,9 +140,9 @@ pub fn answer(query: &Query, origin: Option<&Origin>) -> String {
         app: &query.app,
         stream: &query.stream,
     };
-    let answer = Answer {
+    let answer = Reply {
         code: 0,
-        data: Data {
+        data: ReplyData {
             query: asked,
             origin,
         },

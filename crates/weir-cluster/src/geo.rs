@@ -14,14 +14,14 @@ use crate::name::{Name, NameError};
 
 /// Where a client is, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Whereabouts {
+pub struct Locality {
     /// Its region.
     pub region: Option<Name>,
     /// Its ISP.
     pub isp: Option<Name>,
 }
 
-impl Whereabouts {
+impl Locality {
     /// What is known here, and of the rest what is known there: a caller's word before a table's,
     /// one table's before another's.
     #[must_use]
@@ -36,7 +36,7 @@ impl Whereabouts {
 /// Somebody who knows where addresses are.
 pub trait Locator: Send + Sync {
     /// Where this address is.
-    fn locate(&self, ip: IpAddr) -> Whereabouts;
+    fn locate(&self, ip: IpAddr) -> Locality;
 }
 
 /// Several that are asked in order: each fills in what those before it did not know.
@@ -44,8 +44,8 @@ pub trait Locator: Send + Sync {
 pub struct Chain(pub Vec<Box<dyn Locator>>);
 
 impl Locator for Chain {
-    fn locate(&self, ip: IpAddr) -> Whereabouts {
-        let mut found = Whereabouts::default();
+    fn locate(&self, ip: IpAddr) -> Locality {
+        let mut found = Locality::default();
         for locator in &self.0 {
             if found.region.is_some() && found.isp.is_some() {
                 break;
@@ -82,9 +82,7 @@ impl CidrTable {
     ///
     /// # Errors
     /// When there are too many.
-    pub fn new(
-        networks: impl IntoIterator<Item = (IpNet, Whereabouts)>,
-    ) -> Result<Self, TableError> {
+    pub fn new(networks: impl IntoIterator<Item = (IpNet, Locality)>) -> Result<Self, TableError> {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (count, (net, place)) in networks.into_iter().enumerate() {
             if count >= CIDR_LINES {
@@ -120,7 +118,7 @@ impl CidrTable {
                     };
                     networks.push((
                         net,
-                        Whereabouts {
+                        Locality {
                             region: name(region)?,
                             isp: name(isp)?,
                         },
@@ -134,7 +132,7 @@ impl CidrTable {
 }
 
 impl Locator for CidrTable {
-    fn locate(&self, ip: IpAddr) -> Whereabouts {
+    fn locate(&self, ip: IpAddr) -> Locality {
         let found = match ip.to_canonical() {
             IpAddr::V4(ip) => self.v4.find(Ipv4Addr::to_bits(ip)),
             IpAddr::V6(ip) => self.v6.find(Ipv6Addr::to_bits(ip)),
@@ -158,7 +156,7 @@ struct Prefix<T> {
     first: T,
     last: T,
     parent: Option<usize>,
-    place: Whereabouts,
+    place: Locality,
 }
 
 impl<T> Default for Prefixes<T> {
@@ -168,7 +166,7 @@ impl<T> Default for Prefixes<T> {
 }
 
 impl<T: Copy + Ord> Prefixes<T> {
-    fn new(mut nets: Vec<(T, T, Whereabouts)>) -> Self {
+    fn new(mut nets: Vec<(T, T, Locality)>) -> Self {
         // Wider ones first; the sort keeps the order of equal ones, so the last given is innermost.
         nets.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
         let mut all: Vec<Prefix<T>> = Vec::with_capacity(nets.len());
@@ -193,7 +191,7 @@ impl<T: Copy + Ord> Prefixes<T> {
         Self(all)
     }
 
-    fn find(&self, ip: T) -> Option<&Whereabouts> {
+    fn find(&self, ip: T) -> Option<&Locality> {
         let mut at = self.0.partition_point(|p| p.first <= ip).checked_sub(1);
         while let Some(prefix) = at.and_then(|at| self.0.get(at)) {
             if prefix.last >= ip {
@@ -245,7 +243,7 @@ mod tests {
     #[test]
     fn a_callers_word_goes_before_the_table() {
         let table = CidrTable::parse(TABLE).unwrap();
-        let said = Whereabouts {
+        let said = Locality {
             region: Some(Name::new("eu").unwrap()),
             isp: None,
         };
@@ -295,7 +293,7 @@ mod tests {
                 // Crowded, so that networks lie within networks.
                 let net = ipnet::Ipv4Net::new(Ipv4Addr::from(ip & 0x0f0f_0f0f), len).unwrap().trunc();
                 let isp = Some(Name::new(&format!("n{n}")).unwrap());
-                (IpNet::V4(net), Whereabouts { region: None, isp })
+                (IpNet::V4(net), Locality { region: None, isp })
             }).collect();
             let table = CidrTable::new(nets.clone()).unwrap();
             for ip in ips {

@@ -9,14 +9,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use weir_base::{Code, Refusal};
 
-pub use gate::{Config, Gate, Outage};
+pub use gate::{Gate, LeaseConfig, Outage};
 
 use crate::limits::{
     BATCHES_IN_FLIGHT, OPS_PER_BATCH, OUTPUTS, PENDING_RELEASES, STREAMS_PER_NODE,
 };
 use crate::name::{LeaseKey, Name};
 use crate::record::StreamRecord;
-use crate::table::{Answer, Held, Op};
+use crate::table::{Held, LeaseReply, Op};
 
 /// Between two tries while frames are held back, microseconds: a tenth of a second is not seen.
 const LAPSED_RETRY_US: i64 = 100_000;
@@ -80,7 +80,7 @@ pub struct Unreachable;
 /// All leases of one node.
 #[derive(Debug)]
 pub struct Keeper {
-    config: Config,
+    config: LeaseConfig,
     me: Name,
     boot: u64,
     held: HashMap<LeaseKey, Lease>,
@@ -139,7 +139,7 @@ impl About {
 
 impl Keeper {
     /// Leases of the node `me` in the life `boot`; none yet.
-    pub fn new(config: Config, me: Name, boot: u64, now_us: i64) -> Self {
+    pub fn new(config: LeaseConfig, me: Name, boot: u64, now_us: i64) -> Self {
         Self {
             config,
             me,
@@ -290,8 +290,8 @@ impl Keeper {
     }
 
     /// The store's answer to a batch, or that there is none. Of answers that come after
-    /// [`Config::answer_ms`] only that somebody else has a stream is believed.
-    pub fn answer(&mut self, id: u64, answer: Result<Vec<Answer>, Unreachable>, now_us: i64) {
+    /// [`LeaseConfig::answer_ms`] only that somebody else has a stream is believed.
+    pub fn answer(&mut self, id: u64, answer: Result<Vec<LeaseReply>, Unreachable>, now_us: i64) {
         self.expire_flights(now_us);
         let Some(at) = self.flights.iter().position(|flight| flight.id == id) else {
             self.late_answer(id, answer.unwrap_or_default());
@@ -398,7 +398,7 @@ impl Keeper {
         }
     }
 
-    fn late_answer(&mut self, id: u64, answers: Vec<Answer>) {
+    fn late_answer(&mut self, id: u64, answers: Vec<LeaseReply>) {
         let Some(at) = self.late.iter().position(|flight| flight.id == id) else {
             return;
         };
@@ -406,7 +406,7 @@ impl Keeper {
             return;
         };
         for (about, answer) in flight.about.into_iter().zip(answers) {
-            let (Some(about), Answer::Theirs(by)) = (about, answer) else {
+            let (Some(about), LeaseReply::Theirs(by)) = (about, answer) else {
                 continue;
             };
             let Some(lease) = about.lease(&mut self.held) else {
@@ -449,7 +449,7 @@ impl Keeper {
         }
     }
 
-    fn answered(&mut self, about: &About, answer: Answer, sent_us: i64, now_us: i64) {
+    fn answered(&mut self, about: &About, answer: LeaseReply, sent_us: i64, now_us: i64) {
         let until_us = sent_us.saturating_add(self.term_us());
         let again_us = sent_us.saturating_add(self.config.renew_ms * 1000);
         let boot = self.boot;
@@ -457,7 +457,7 @@ impl Keeper {
             return;
         };
         match answer {
-            Answer::Yours(epoch) => {
+            LeaseReply::Yours(epoch) => {
                 self.seen_epoch = self.seen_epoch.max(epoch);
                 let news = lease.record.epoch != epoch || lease.phase != Phase::Owned;
                 lease.record.epoch = epoch;
@@ -474,15 +474,15 @@ impl Keeper {
                 schedule(&mut self.due, lease, again_us.max(now_us));
             }
             // Ended or forgotten; or our own by an epoch whose answer was lost. Claiming tells.
-            Answer::Nobody => {
+            LeaseReply::Nobody => {
                 lease.must_claim = true;
                 schedule(&mut self.due, lease, now_us);
             }
-            Answer::Theirs(by) if by.boot == boot && by.claim == about.claim => {
+            LeaseReply::Theirs(by) if by.boot == boot && by.claim == about.claim => {
                 lease.must_claim = true;
                 schedule(&mut self.due, lease, now_us);
             }
-            Answer::Theirs(by) => self.theirs(&about.key, by),
+            LeaseReply::Theirs(by) => self.theirs(&about.key, by),
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod announce;
 pub mod coworker;
+pub mod drain;
 pub mod fill;
 pub mod geo;
 mod hash;
@@ -29,8 +30,9 @@ pub mod scale;
 pub mod store;
 pub mod table;
 pub mod view;
+pub mod watch;
 
 pub use member::{Member, Output};
 pub use name::{LeaseKey, Name};
-pub use record::{NodeRecord, Protocol, Role, Roles, StreamRecord};
-pub use view::View;
+pub use record::{NodeRecord, Role, Roles, Scheme, StreamRecord};
+pub use view::{View, Whereabouts};

@@ -70,3 +70,5 @@ pub const REPORTS_PER_BATCH: usize = 256;
 pub const URL_BYTES: usize = 4_096;
 /// Servers that the store's URL may name; a cluster or a group of Sentinels tells of the others.
 pub const URL_HOSTS: usize = 32;
+/// Streams that somebody waits for at once; a thousand viewers of one stream count once.
+pub const WATCHED_STREAMS: usize = 20_000;

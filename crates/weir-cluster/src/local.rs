@@ -13,7 +13,7 @@ use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
-use crate::table::{Answer, LeaseTable, Op};
+use crate::table::{LeaseReply, LeaseTable, Op};
 
 /// Leases and records in memory.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl LocalStore {
 }
 
 impl Store for LocalStore {
-    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>> {
+    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<LeaseReply>, Unreachable>> {
         let now_ms = self.now_ms();
         let table = &mut self.inner.lock().table;
         table.sweep(now_ms);

@@ -14,16 +14,16 @@ use crate::message::{Body, Message};
 use crate::name::{LeaseKey, Name};
 use crate::record::{Load, NodeRecord, StreamRecord};
 use crate::report::{Outbox, ReportError, StreamReport};
-use crate::table::Answer;
-use crate::view::{self, View};
+use crate::table::LeaseReply;
+use crate::view::{self, Changes, View};
 
 /// How a member behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Config {
+pub struct MemberConfig {
     /// Leases.
-    pub lease: lease::Config,
+    pub lease: lease::LeaseConfig,
     /// The view; its heartbeat is this node's own too.
-    pub view: view::Config,
+    pub view: view::ViewConfig,
 }
 
 /// What a member wants done.
@@ -67,7 +67,7 @@ pub struct Status {
 /// One node of a cluster.
 #[derive(Debug)]
 pub struct Member {
-    config: Config,
+    config: MemberConfig,
     me: Name,
     boot: u64,
     keeper: Keeper,
@@ -88,7 +88,7 @@ impl Member {
     /// # Errors
     /// When the record is out of bounds.
     pub fn new(
-        config: Config,
+        config: MemberConfig,
         record: NodeRecord,
         now_us: i64,
     ) -> Result<Self, crate::record::RecordError> {
@@ -199,7 +199,7 @@ impl Member {
     }
 
     /// The store's answer to a call.
-    pub fn answer(&mut self, id: u64, answer: Result<Vec<Answer>, Unreachable>, now_us: i64) {
+    pub fn answer(&mut self, id: u64, answer: Result<Vec<LeaseReply>, Unreachable>, now_us: i64) {
         self.keeper.answer(id, answer, now_us);
         self.advance(now_us);
     }
@@ -297,6 +297,11 @@ impl Member {
     /// What this node believes.
     pub fn view(&self) -> &View {
         &self.view
+    }
+
+    /// Streams whose whereabouts have changed since the last call.
+    pub fn take_changes(&mut self) -> Changes {
+        self.view.take_changes()
     }
 
     /// This node's leases.

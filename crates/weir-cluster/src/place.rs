@@ -18,7 +18,7 @@ use crate::fill::{Cost, Dimension, worst};
 use crate::hash::{Dice, stir};
 use crate::limits::{PLACES, SCAN};
 use crate::name::{LeaseKey, Name};
-use crate::record::{Protocol, Role, Scope};
+use crate::record::{Role, Scheme, Scope};
 use crate::reserve::Reservations;
 use crate::view::{Fill, Node, NodeRef, View};
 
@@ -27,13 +27,13 @@ const DRAWS: usize = 8;
 
 /// What somebody wants.
 #[derive(Debug, Clone)]
-pub struct Ask<'a> {
+pub struct PlaceRequest<'a> {
     /// To do what.
     pub purpose: Purpose,
     /// The stream, where one is meant.
     pub stream: Option<&'a LeaseKey>,
     /// What the client speaks, best first.
-    pub protocols: &'a [Protocol],
+    pub protocols: &'a [Scheme],
     /// Where the client is.
     pub region: Option<&'a Name>,
     /// In whose network the client is.
@@ -92,14 +92,14 @@ pub enum Strategy {
 
 /// One place to go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct Placement {
     /// The node.
     pub node: Name,
     /// The same for [`Reservations::reserve`].
     #[serde(skip)]
     pub at: NodeRef,
     /// What to speak.
-    pub protocol: Protocol,
+    pub protocol: Scheme,
     /// Where.
     pub url: String,
     /// Monotonic time after which to ask again.
@@ -127,7 +127,7 @@ impl Tier {
     const ALL: [Self; 4] = [Self::RegionAndIsp, Self::Region, Self::Isp, Self::Any];
 
     /// The group of the tier, `None` when the client's region or ISP is not known.
-    fn keys<'a>(self, ask: &Ask<'a>) -> Option<(Option<&'a Name>, Option<&'a Name>)> {
+    fn keys<'a>(self, ask: &PlaceRequest<'a>) -> Option<(Option<&'a Name>, Option<&'a Name>)> {
         match self {
             Self::RegionAndIsp => Some((Some(ask.region?), Some(ask.isp?))),
             Self::Region => Some((Some(ask.region?), None)),
@@ -216,21 +216,21 @@ pub struct Full {
     /// 5001, and how many were asked.
     pub refusal: Refusal,
     /// The one that is least over its limit: to try again later.
-    pub next_best: Option<Box<Answer>>,
+    pub next_best: Option<Box<Placement>>,
 }
 
-/// Where this client goes: one to [`Ask::count`] places, best first. The caller reserves the first.
+/// Where this client goes: one to [`PlaceRequest::count`] places, best first. The caller reserves the first.
 ///
 /// # Errors
 /// 5001 when every node that does this is at its hard limit, late, draining, excepted, or does not
 /// speak any of the protocols; with the next-best node.
 pub fn place(
     view: &View,
-    ask: &Ask<'_>,
+    ask: &PlaceRequest<'_>,
     reservations: &Reservations,
     now_us: i64,
     seed: u64,
-) -> Result<Vec<Answer>, Full> {
+) -> Result<Vec<Placement>, Full> {
     let roles = ask.purpose.roles().iter();
     let role = roles
         .copied()
@@ -263,14 +263,14 @@ pub fn place(
 
 struct Search<'a> {
     view: &'a View,
-    ask: &'a Ask<'a>,
+    ask: &'a PlaceRequest<'a>,
     reservations: &'a Reservations,
     role: Role,
     /// Slot of the stream's owner, who is not among its carriers.
     owner: Option<u32>,
     now_us: i64,
     dice: Dice,
-    found: Vec<Answer>,
+    found: Vec<Placement>,
 }
 
 /// Slots to choose among, and one more beside the list.
@@ -476,10 +476,10 @@ impl<'a> Search<'a> {
         self.ask.except.contains(id) || self.found.iter().any(|answer| answer.node == *id)
     }
 
-    fn answer(&self, candidate: Candidate<'_>, why: Why) -> Option<Answer> {
+    fn answer(&self, candidate: Candidate<'_>, why: Why) -> Option<Placement> {
         let record = candidate.node.record.as_ref()?;
         let address = record.address(self.ask.protocols, self.ask.scope, self.ask.isp)?;
-        Some(Answer {
+        Some(Placement {
             node: candidate.node.id.clone(),
             at: candidate.at,
             protocol: address.protocol,

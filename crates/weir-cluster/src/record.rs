@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Roles {
 /// What an address speaks. WebSocket forms use the HTTP address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Protocol {
+pub enum Scheme {
     /// RTMP.
     Rtmp,
     /// RTMP over TLS.
@@ -133,7 +133,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// What it speaks.
-    pub protocol: Protocol,
+    pub protocol: Scheme,
     /// Who may use it.
     pub scope: Scope,
     /// For clients of this ISP alone: a proxy inside that network. `None` is for all.
@@ -256,13 +256,13 @@ impl NodeRecord {
     /// ISP before one for all, never one for another ISP.
     pub fn address(
         &self,
-        protocols: &[Protocol],
+        protocols: &[Scheme],
         scope: Scope,
         isp: Option<&Name>,
     ) -> Option<&Address> {
         protocols
             .iter()
-            .filter(|p| **p != Protocol::Unknown)
+            .filter(|p| **p != Scheme::Unknown)
             .find_map(|protocol| {
                 let fit = |a: &&Address| a.protocol == *protocol && a.scope == scope;
                 let own = |a: &&Address| a.isp.is_some() && a.isp.as_ref() == isp;
@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    fn address(protocol: Protocol, isp: Option<&str>, url: &str) -> Address {
+    fn address(protocol: Scheme, isp: Option<&str>, url: &str) -> Address {
         Address {
             protocol,
             scope: Scope::Public,
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let record = record(vec![address(
-            Protocol::Rtmp,
+            Scheme::Rtmp,
             Some("cernet"),
             "rtmp://192.0.2.1:1935",
         )]);
@@ -354,20 +354,16 @@ mod tests {
         let record = NodeRecord::from_json(json.as_bytes()).unwrap();
         assert_eq!(record.roles.iter().collect::<Vec<_>>(), [Role::Edge]);
         assert_eq!(
-            record.address(&[Protocol::Unknown], Scope::Public, None),
+            record.address(&[Scheme::Unknown], Scope::Public, None),
             None
         );
     }
 
     #[test]
     fn what_is_out_of_bounds_is_not_believed() {
-        let many = vec![address(Protocol::Http, None, "http://h"); ADDRESSES + 1];
+        let many = vec![address(Scheme::Http, None, "http://h"); ADDRESSES + 1];
         assert!(record(many).check().is_err());
-        let long = vec![address(
-            Protocol::Http,
-            None,
-            &"x".repeat(ADDRESS_BYTES + 1),
-        )];
+        let long = vec![address(Scheme::Http, None, &"x".repeat(ADDRESS_BYTES + 1))];
         assert!(record(long).check().is_err());
         assert!(matches!(
             NodeRecord::from_json(&vec![b' '; MESSAGE_BYTES + 1]),
@@ -378,26 +374,20 @@ mod tests {
     #[test]
     fn a_client_gets_the_proxy_of_its_own_isp_and_never_anothers() {
         let record = record(vec![
-            address(Protocol::Http, Some("cernet"), "http://edu"),
-            address(Protocol::Http, None, "http://all"),
-            address(Protocol::Rtmp, Some("cernet"), "rtmp://edu"),
+            address(Scheme::Http, Some("cernet"), "http://edu"),
+            address(Scheme::Http, None, "http://all"),
+            address(Scheme::Rtmp, Some("cernet"), "rtmp://edu"),
         ]);
         let edu = Name::new("cernet").unwrap();
-        let url = |isp, protocols: &[Protocol]| {
+        let url = |isp, protocols: &[Scheme]| {
             record
                 .address(protocols, Scope::Public, isp)
                 .map(|a| a.url.as_str())
         };
-        assert_eq!(url(Some(&edu), &[Protocol::Http]), Some("http://edu"));
-        assert_eq!(url(None, &[Protocol::Http]), Some("http://all"));
-        assert_eq!(
-            url(None, &[Protocol::Rtmp, Protocol::Http]),
-            Some("http://all")
-        );
-        assert_eq!(url(None, &[Protocol::Rtmp]), None);
-        assert_eq!(
-            record.address(&[Protocol::Http], Scope::Internal, None),
-            None
-        );
+        assert_eq!(url(Some(&edu), &[Scheme::Http]), Some("http://edu"));
+        assert_eq!(url(None, &[Scheme::Http]), Some("http://all"));
+        assert_eq!(url(None, &[Scheme::Rtmp, Scheme::Http]), Some("http://all"));
+        assert_eq!(url(None, &[Scheme::Rtmp]), None);
+        assert_eq!(record.address(&[Scheme::Http], Scope::Internal, None), None);
     }
 }

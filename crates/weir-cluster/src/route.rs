@@ -16,14 +16,14 @@ const REST_MAX_MS: i64 = 10_000;
 
 /// What an edge is configured with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Config {
+pub struct RouteConfig {
     /// Upstream edges (a local origin, a shield), as `host:port` or URLs; asked before anybody else.
     pub parents: Vec<String>,
     /// All origins, for clusters without a registry.
     pub origins: Vec<String>,
 }
 
-impl Config {
+impl RouteConfig {
     /// Whether nobody is configured.
     pub const fn is_empty(&self) -> bool {
         self.parents.is_empty() && self.origins.is_empty()
@@ -45,12 +45,12 @@ pub struct Hop {
     /// Where.
     pub url: String,
     /// As what.
-    pub kind: Kind,
+    pub kind: HopKind,
 }
 
 /// What an upstream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum HopKind {
     /// The configured parent.
     Parent,
     /// The owner by the registry.
@@ -63,19 +63,19 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Router {
     me: Name,
-    config: Config,
-    failures: HashMap<String, Failure>,
+    config: RouteConfig,
+    failures: HashMap<String, Rest>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Failure {
+struct Rest {
     times: u32,
     until_us: i64,
 }
 
 impl Router {
     /// Of the node `me`.
-    pub fn new(me: Name, config: Config) -> Self {
+    pub fn new(me: Name, config: RouteConfig) -> Self {
         Self {
             me,
             config,
@@ -108,14 +108,14 @@ impl Router {
             }
         };
         for url in spread(stream, &self.config.parents) {
-            add(&mut hops, url, Kind::Parent);
+            add(&mut hops, url, HopKind::Parent);
         }
         // An owner this pull has passed sent it here: going back would close the circle.
         if let Some(owner) = owner.filter(|o| o.node != self.me && !via.passed(&o.node)) {
-            add(&mut hops, &owner.url, Kind::Owner);
+            add(&mut hops, &owner.url, HopKind::Owner);
         }
         for url in spread(stream, &self.config.origins) {
-            add(&mut hops, url, Kind::Origin);
+            add(&mut hops, url, HopKind::Origin);
         }
         if hops.is_empty() {
             return Err(Refusal::new(
@@ -135,7 +135,7 @@ impl Router {
                 return;
             }
         }
-        let failure = self.failures.entry(url.to_owned()).or_insert(Failure {
+        let failure = self.failures.entry(url.to_owned()).or_insert(Rest {
             times: 0,
             until_us: 0,
         });
@@ -247,7 +247,7 @@ mod tests {
         let list = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
         Router::new(
             name("me"),
-            Config {
+            RouteConfig {
                 parents: list(parents),
                 origins: list(origins),
             },
@@ -290,7 +290,7 @@ mod tests {
             .route(&stream(1), Some(&owner), &Via::default(), 0)
             .unwrap();
         assert_eq!(urls(&hops), ["local:1935", "o9:1935", "o1:1935"]);
-        assert_eq!(hops[1].kind, Kind::Owner);
+        assert_eq!(hops[1].kind, HopKind::Owner);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::lease::Event;
 use crate::limits::BUS_INBOX;
 use crate::member::{Member, Output};
 use crate::message::Message;
-use crate::name::Name;
+use crate::name::{LeaseKey, Name};
 use crate::store::{Bus, Heard, Store};
+use crate::watch::{Watch, Watches};
 
 /// The longest between two looks at the clock, microseconds: views age and leases lapse unasked.
 const TICK_US: i64 = 250_000;
@@ -26,6 +27,7 @@ pub struct Cluster(Arc<Shared>);
 struct Shared {
     member: Mutex<Member>,
     wake: Notify,
+    watches: Watches,
     clock: Clock,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
@@ -46,6 +48,7 @@ impl Cluster {
         let shared = Shared {
             member: Mutex::new(member),
             wake: Notify::new(),
+            watches: Watches::default(),
             clock,
             store,
             bus,
@@ -70,9 +73,21 @@ impl Cluster {
     /// Looks at or changes the member; the time is the monotonic one in microseconds. Short: nobody
     /// else can meanwhile.
     pub fn with<T>(&self, act: impl FnOnce(&mut Member, i64) -> T) -> T {
-        let done = act(&mut self.0.member.lock(), self.0.clock.now_us());
+        let mut member = self.0.member.lock();
+        let done = act(&mut member, self.0.clock.now_us());
+        let changes = member.take_changes();
+        drop(member);
+        if !changes.is_empty() {
+            self.0.watches.wake(&changes);
+        }
         self.0.wake.notify_one();
         done
+    }
+
+    /// For one who waits for a stream to come, to move or to go: woken when the view says something
+    /// else of it. At most [`WATCHED_STREAMS`](crate::limits::WATCHED_STREAMS) have a place.
+    pub fn watch(&self, key: &LeaseKey) -> Watch {
+        self.0.watches.open(key)
     }
 
     async fn run(

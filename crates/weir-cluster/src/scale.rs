@@ -198,15 +198,6 @@ pub fn victim_among<'a>(
         .map(|(node, _)| node)
 }
 
-/// Whether a draining node has nobody left. One that is not heard of is not known to be idle.
-pub fn safe_to_terminate(node: &Node) -> bool {
-    node.is_synced()
-        && node.owns().next().is_none()
-        && node.record.as_ref().is_some_and(|record| {
-            record.draining && record.load.publishers == 0 && record.load.viewers == 0
-        })
-}
-
 /// What a decision is made of.
 struct Situation {
     needed: u32,

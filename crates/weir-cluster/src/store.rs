@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
-use crate::table::{Answer, Op};
+use crate::table::{LeaseReply, Op};
 
 /// Something that is waited for; boxed so that the traits can be chosen at run time.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -22,7 +22,7 @@ pub type Everything = (Vec<NodeRecord>, Vec<StreamRecord>);
 /// caller needs to know of a failure, the implementation logs what it was.
 pub trait Store: Send + Sync {
     /// Does these operations, atomically each, and answers them in order.
-    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>>;
+    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<LeaseReply>, Unreachable>>;
 
     /// Who holds a lease, for those whose view does not know.
     fn find(&self, key: LeaseKey) -> Waiting<'_, Result<Option<StreamRecord>, Unreachable>>;

@@ -47,7 +47,7 @@ pub struct Held {
 
 /// What the store says to an [`Op`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum LeaseReply {
     /// It is yours, with this epoch.
     Yours(u64),
     /// It is somebody else's, or your own by another claim or epoch.
@@ -65,7 +65,7 @@ pub struct LeaseTable {
 
 impl LeaseTable {
     /// Does one operation at the store's time, Unix milliseconds; `ttl_ms` is a lease's term.
-    pub fn apply(&mut self, op: &Op, now_ms: i64, ttl_ms: i64) -> Answer {
+    pub fn apply(&mut self, op: &Op, now_ms: i64, ttl_ms: i64) -> LeaseReply {
         let until_ms = now_ms.saturating_add(ttl_ms);
         match op {
             Op::Claim { record, over, seen } => self.claim(record, *over, *seen, now_ms, until_ms),
@@ -73,13 +73,13 @@ impl LeaseTable {
             Op::Look(held) => self.with(held, now_ms, |_| ()),
             Op::Release(held) => {
                 let Some((record, _)) = self.live(&held.key, now_ms) else {
-                    return Answer::Nobody;
+                    return LeaseReply::Nobody;
                 };
                 if (record.boot, record.claim) != (held.boot, held.claim) {
-                    return Answer::Theirs(record.clone());
+                    return LeaseReply::Theirs(record.clone());
                 }
                 self.leases.remove(&held.key);
-                Answer::Nobody
+                LeaseReply::Nobody
             }
         }
     }
@@ -110,18 +110,18 @@ impl LeaseTable {
         seen: u64,
         now_ms: i64,
         until_ms: i64,
-    ) -> Answer {
+    ) -> LeaseReply {
         if let Some((held, until)) = self.live(&record.key, now_ms) {
             if (held.boot, held.claim) == (record.boot, record.claim) {
                 *until = until_ms;
-                return Answer::Yours(held.epoch);
+                return LeaseReply::Yours(held.epoch);
             }
             // A node's new life may take what its old one held, and its next publisher what its last
             // one left, though not the other way round; others only what they name.
             let own =
                 held.node == record.node && (held.boot != record.boot || held.claim < record.claim);
             if !own && (over == 0 || held.epoch != over) {
-                return Answer::Theirs(held.clone());
+                return LeaseReply::Theirs(held.clone());
             }
         }
         let now = u64::try_from(now_ms).unwrap_or(0);
@@ -133,7 +133,7 @@ impl LeaseTable {
             ..record.clone()
         };
         self.leases.insert(record.key.clone(), (record, until_ms));
-        Answer::Yours(epoch)
+        LeaseReply::Yours(epoch)
     }
 
     fn with(
@@ -141,15 +141,15 @@ impl LeaseTable {
         held: &Held,
         now_ms: i64,
         act: impl FnOnce(&mut (StreamRecord, i64)),
-    ) -> Answer {
+    ) -> LeaseReply {
         let Some(lease) = self.live(&held.key, now_ms) else {
-            return Answer::Nobody;
+            return LeaseReply::Nobody;
         };
         if (lease.0.boot, lease.0.claim, lease.0.epoch) != (held.boot, held.claim, held.epoch) {
-            return Answer::Theirs(lease.0.clone());
+            return LeaseReply::Theirs(lease.0.clone());
         }
         act(lease);
-        Answer::Yours(held.epoch)
+        LeaseReply::Yours(held.epoch)
     }
 
     fn live(&mut self, key: &LeaseKey, now_ms: i64) -> Option<&mut (StreamRecord, i64)> {
@@ -197,9 +197,9 @@ mod tests {
         }
     }
 
-    fn epoch(answer: &Answer) -> u64 {
+    fn epoch(answer: &LeaseReply) -> u64 {
         match answer {
-            Answer::Yours(epoch) => *epoch,
+            LeaseReply::Yours(epoch) => *epoch,
             other => panic!("{other:?}"),
         }
     }
@@ -217,18 +217,18 @@ mod tests {
             held(3, 1, second),
         ] {
             let answer = table.apply(&Op::Renew(stale.clone()), 5_000, TTL_MS);
-            assert!(matches!(answer, Answer::Theirs(_)), "{stale:?}");
+            assert!(matches!(answer, LeaseReply::Theirs(_)), "{stale:?}");
         }
         for stale in [held(1, 1, second), held(2, 2, second)] {
             let answer = table.apply(&Op::Release(stale), 5_000, TTL_MS);
-            assert!(matches!(answer, Answer::Theirs(_)));
+            assert!(matches!(answer, LeaseReply::Theirs(_)));
         }
         // None of them gave it a longer life.
         assert!(table.find(&key(), 5_999).is_some());
         assert!(table.find(&key(), 6_000).is_none());
         assert_eq!(
             table.apply(&Op::Renew(held(2, 1, second)), 6_000, TTL_MS),
-            Answer::Nobody
+            LeaseReply::Nobody
         );
     }
 
@@ -239,11 +239,11 @@ mod tests {
         // A claim of the publisher before, that was long on its way.
         assert!(matches!(
             table.apply(&claim("a", 1, 1, 0), 0, TTL_MS),
-            Answer::Theirs(_)
+            LeaseReply::Theirs(_)
         ));
         assert_eq!(
             table.apply(&Op::Renew(held(1, 2, next)), 0, TTL_MS),
-            Answer::Yours(next)
+            LeaseReply::Yours(next)
         );
         assert!(epoch(&table.apply(&claim("a", 1, 3, 0), 0, TTL_MS)) > next);
         assert!(epoch(&table.apply(&claim("a", 9, 1, 0), 0, TTL_MS)) > next + 1);
@@ -261,6 +261,9 @@ mod tests {
             over: 0,
             seen: 5_000_000,
         };
-        assert_eq!(table.apply(&op, 1_000, TTL_MS), Answer::Yours(5_000_001));
+        assert_eq!(
+            table.apply(&op, 1_000, TTL_MS),
+            LeaseReply::Yours(5_000_001)
+        );
     }
 }

@@ -3,13 +3,17 @@
 //! Fed by messages ([`View::apply`]) and time ([`View::tick`]); nothing here asks the store. Time is
 //! this process's monotonic clock: when a message came, never what another clock says.
 
+mod changes;
 mod index;
 mod node;
+mod whereabouts;
 
 use std::collections::{HashMap, VecDeque};
 
+pub use changes::Changes;
 pub use index::NodeRef;
 pub use node::{Fill, Health, Node};
+pub use whereabouts::Whereabouts;
 
 use crate::limits::{ASKED_AT_ONCE, NODES, STREAMS};
 use crate::message::{Body, Message};
@@ -24,7 +28,7 @@ const DEPARTED: usize = 256;
 
 /// When a node is believed dead, and what is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct ViewConfig {
     /// Between two beats of a node, milliseconds.
     pub heartbeat_ms: i64,
     /// Without a word for so long a node gets nothing new, milliseconds.
@@ -37,7 +41,7 @@ pub struct Config {
     pub free_permille: u64,
 }
 
-impl Default for Config {
+impl Default for ViewConfig {
     fn default() -> Self {
         Self {
             heartbeat_ms: 2_000,
@@ -52,7 +56,7 @@ impl Default for Config {
 /// The local view.
 #[derive(Debug)]
 pub struct View {
-    config: Config,
+    config: ViewConfig,
     me: Name,
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -65,6 +69,7 @@ pub struct View {
     frozen: bool,
     highest_epoch: u64,
     reports: Reports,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -83,7 +88,7 @@ struct Entry {
 
 impl View {
     /// Of the node `me`, who knows nobody yet.
-    pub fn new(config: Config, me: Name) -> Self {
+    pub fn new(config: ViewConfig, me: Name) -> Self {
         Self {
             config,
             me,
@@ -97,6 +102,7 @@ impl View {
             frozen: false,
             highest_epoch: 0,
             reports: Reports::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -137,6 +143,7 @@ impl View {
     pub fn believe(&mut self, reports: &[StreamReport], now_us: i64) {
         for report in reports {
             self.reports.apply(report, now_us);
+            self.changes.add(&report.key);
         }
     }
 
@@ -211,6 +218,11 @@ impl View {
                 node.id.clone()
             })
             .collect()
+    }
+
+    /// Streams whose whereabouts have changed since the last call.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
     }
 
     /// A node by its id.
@@ -315,7 +327,7 @@ impl View {
     }
 
     /// How it decides.
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &ViewConfig {
         &self.config
     }
 
@@ -420,6 +432,9 @@ impl View {
     /// Keeps the indices true to what a node's change was.
     fn follow(&mut self, slot: u32, applied: Vec<Applied>) {
         for one in applied {
+            if let Some(key) = one.key() {
+                self.changes.add(key);
+            }
             match one {
                 Applied::Groups(old, new) => self.groups.change(slot, old, new),
                 Applied::Owns(key, epoch) => {

@@ -5,8 +5,8 @@
 )]
 
 use weir_base::Code;
-use weir_cluster::lease::{Batch, Config, Event, Gate, Keeper, Outage, Phase, Unreachable};
-use weir_cluster::table::{Answer, LeaseTable, Op};
+use weir_cluster::lease::{Batch, Event, Gate, Keeper, LeaseConfig, Outage, Phase, Unreachable};
+use weir_cluster::table::{LeaseReply, LeaseTable, Op};
 use weir_cluster::{LeaseKey, Name};
 
 const S: i64 = 1_000_000;
@@ -22,7 +22,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config) -> Self {
+    fn new(config: &LeaseConfig) -> Self {
         let keeper =
             |name: &str, boot| Keeper::new(config.clone(), Name::new(name).unwrap(), boot, 0);
         Self {
@@ -34,7 +34,7 @@ impl Stage {
         }
     }
 
-    fn ask(&mut self, batch: &Batch) -> Result<Vec<Answer>, Unreachable> {
+    fn ask(&mut self, batch: &Batch) -> Result<Vec<LeaseReply>, Unreachable> {
         if !self.store_up {
             return Err(Unreachable);
         }
@@ -107,7 +107,7 @@ fn lost(keeper: &mut Keeper) -> Option<Code> {
 
 #[test]
 fn a_second_publisher_is_refused_until_the_first_has_gone() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let first = stage.a_publishes();
     assert!(first.is_open(stage.now_us));
     assert!(!stage.b_publishes(0).is_open(stage.now_us));
@@ -122,7 +122,7 @@ fn a_second_publisher_is_refused_until_the_first_has_gone() {
 
 #[test]
 fn a_lease_is_renewed_for_as_long_as_its_owner_lives() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     stage.pass(60 * S, true, true);
     assert!(gate.is_open(stage.now_us));
@@ -131,7 +131,7 @@ fn a_lease_is_renewed_for_as_long_as_its_owner_lives() {
 
 #[test]
 fn an_owner_that_was_paused_finds_its_gate_shut_before_the_next_frame() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     stage.pass(TTL_MS * 1000 + S, false, true);
     let other = stage.b_publishes(0);
@@ -146,7 +146,7 @@ fn an_owner_that_was_paused_finds_its_gate_shut_before_the_next_frame() {
 
 #[test]
 fn a_paused_owner_whose_stream_nobody_took_goes_on() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     stage.pass(20 * S, false, true);
     assert!(!gate.is_open(stage.now_us));
@@ -157,7 +157,7 @@ fn a_paused_owner_whose_stream_nobody_took_goes_on() {
 
 #[test]
 fn without_a_store_what_is_live_stays_live_and_what_is_new_is_taken() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let live = stage.a_publishes();
     stage.store_up = false;
     for _ in 0..300 {
@@ -183,9 +183,9 @@ fn without_a_store_what_is_live_stays_live_and_what_is_new_is_taken() {
 
 #[test]
 fn who_would_rather_stop_than_be_two_stops_when_the_lease_ends() {
-    let mut stage = Stage::new(&Config {
+    let mut stage = Stage::new(&LeaseConfig {
         outage: Outage::Stop,
-        ..Config::default()
+        ..LeaseConfig::default()
     });
     let gate = stage.a_publishes();
     stage.store_up = false;
@@ -200,7 +200,7 @@ fn who_would_rather_stop_than_be_two_stops_when_the_lease_ends() {
 
 #[test]
 fn a_publish_that_moved_names_the_epoch_it_had_and_the_old_owner_says_where_to() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let old = stage.a_publishes();
     let Some(Event::Owned(record)) = stage.a.poll_event() else {
         panic!("not owned")
@@ -214,7 +214,7 @@ fn a_publish_that_moved_names_the_epoch_it_had_and_the_old_owner_says_where_to()
 
 #[test]
 fn a_store_that_comes_back_empty_is_told_again_with_a_higher_epoch() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     let Some(Event::Owned(before)) = stage.a.poll_event() else {
         panic!("not owned")
@@ -230,7 +230,7 @@ fn a_store_that_comes_back_empty_is_told_again_with_a_higher_epoch() {
 
 #[test]
 fn an_answer_that_was_lost_is_asked_for_again_and_is_the_same() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a.open(key(), 0, 0, 0).unwrap();
     let batch = stage.a.poll(0).unwrap();
     // The store did it, and the answer never came.
@@ -242,13 +242,13 @@ fn an_answer_that_was_lost_is_asked_for_again_and_is_the_same() {
     let Some(Event::Owned(record)) = events(&mut stage.a).pop() else {
         panic!("not owned")
     };
-    assert_eq!(lost, [Answer::Yours(record.epoch)]);
+    assert_eq!(lost, [LeaseReply::Yours(record.epoch)]);
     assert!(gate.is_open(stage.now_us));
 }
 
 #[test]
 fn a_node_that_does_not_hear_itself_does_not_renew_and_still_never_shares_a_name() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     // Deaf, both of them: the store answers, the bus does not.
     stage.now_us += 10 * S;
@@ -276,7 +276,7 @@ fn a_node_that_does_not_hear_itself_does_not_renew_and_still_never_shares_a_name
 
 #[test]
 fn renewals_of_many_streams_share_a_call() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     for n in 0..1000 {
         stage
             .a
@@ -308,7 +308,7 @@ fn renewals_of_many_streams_share_a_call() {
 
 #[test]
 fn a_look_does_not_lengthen_what_the_store_confirmed() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(&LeaseConfig::default());
     let gate = stage.a_publishes();
     // Deaf from now on: renewed until 6 s, looked at after, until its term ends at 11.7 s.
     while stage.now_us < 11_800_000 {

@@ -7,11 +7,12 @@
 
 use weir_cluster::fill::Cost;
 use weir_cluster::message::{Body, Message};
-use weir_cluster::place::{Ask, Purpose, Strategy, place};
+use weir_cluster::place::{PlaceRequest, Purpose, Strategy, place};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
+use weir_cluster::report::StreamReport;
 use weir_cluster::reserve::Reservations;
-use weir_cluster::view::{Config, View};
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_cluster::view::{View, ViewConfig};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord, Whereabouts};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -19,7 +20,7 @@ fn name(text: &str) -> Name {
 
 /// Four nodes that are origin and edge, two in each region; `n1` owns the stream and `n0` pulls it.
 fn view() -> View {
-    let mut view = View::new(Config::default(), name("n0"));
+    let mut view = View::new(ViewConfig::default(), name("n0"));
     for (n, region) in ["eu", "eu", "us", "us"].into_iter().enumerate() {
         let id = name(&format!("n{n}"));
         let record = NodeRecord {
@@ -29,7 +30,7 @@ fn view() -> View {
             region: Some(name(region)),
             isp: None,
             addresses: vec![Address {
-                protocol: Protocol::Http,
+                protocol: Scheme::Http,
                 scope: Scope::Public,
                 isp: None,
                 url: "http://n".into(),
@@ -89,10 +90,10 @@ fn stream() -> LeaseKey {
 fn chosen(purpose: Purpose, region: &str, except: &[Name]) -> Vec<(String, bool)> {
     let (view, stream, region) = (view(), stream(), name(region));
     let ask = |seed| {
-        let ask = Ask {
+        let ask = PlaceRequest {
             purpose,
             stream: Some(&stream),
-            protocols: &[Protocol::Http],
+            protocols: &[Scheme::Http],
             region: Some(&region),
             isp: None,
             cost: Cost::default(),
@@ -134,4 +135,56 @@ fn a_publisher_goes_back_to_the_owner_and_not_to_one_that_pulls() {
     );
     let far = chosen(Purpose::Publish, "us", &[]);
     assert_eq!(far, [("n2".into(), false), ("n3".into(), false)]);
+}
+
+#[test]
+fn a_stream_is_where_its_owner_is_or_where_it_was_reported_or_nowhere() {
+    let mut view = view();
+    let at = view.whereabouts(&stream(), 0);
+    assert!(matches!(at, Whereabouts::Node { lease, record: Some(_) } if lease.node == name("n1")));
+    assert_eq!(at.url(&[Scheme::Http], Scope::Public), Some("http://n"));
+    assert_eq!(at.url(&[Scheme::Rtmp], Scope::Public), None);
+
+    let other = LeaseKey::new("live/other").unwrap();
+    assert!(view.whereabouts(&other, 0).is_nowhere());
+    let report = |key: &LeaseKey| StreamReport {
+        key: key.clone(),
+        ip: "192.0.2.7".into(),
+        port: 1935,
+        protocol: "rtmp".into(),
+        ttl_ms: 1_000,
+    };
+    view.believe(&[report(&other), report(&stream())], 0);
+    let at = view.whereabouts(&other, 999_999);
+    assert!(matches!(at, Whereabouts::Reported(said) if said.port == 1935));
+    assert!(view.whereabouts(&other, 1_000_000).is_nowhere());
+    let at = view.whereabouts(&stream(), 0);
+    assert!(at.other_node().is_some(), "an owner goes before a report");
+}
+
+#[test]
+fn what_this_node_owns_is_here() {
+    let mut view = View::new(ViewConfig::default(), name("n0"));
+    let stream = StreamRecord {
+        key: stream(),
+        node: name("n0"),
+        boot: 1,
+        claim: 1,
+        epoch: 7,
+        since_ms: 0,
+        over: 0,
+    };
+    let key = stream.key.clone();
+    view.apply(
+        &Message {
+            from: name("n0"),
+            boot: 1,
+            seq: 1,
+            body: Body::Owns { stream },
+        },
+        0,
+    );
+    let at = view.whereabouts(&key, 0);
+    assert!(matches!(at, Whereabouts::Here(lease) if lease.epoch == 7));
+    assert!(at.other_node().is_none());
 }

@@ -7,14 +7,15 @@
 
 use proptest::prelude::*;
 use weir_base::Code;
+use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::fill::{Cost, worst};
 use weir_cluster::message::{Body, Message};
-use weir_cluster::place::{Ask, Full, Purpose, Strategy as How, Tier, place};
+use weir_cluster::place::{Full, PlaceRequest, Purpose, Strategy as How, Tier, place};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_cluster::scale::{self, Bound, History, Policy};
-use weir_cluster::view::{Config, View};
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role};
+use weir_cluster::view::{View, ViewConfig};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme};
 
 #[derive(Debug, Clone)]
 struct Spec {
@@ -38,7 +39,7 @@ fn stream() -> LeaseKey {
 }
 
 fn view(specs: &[Spec]) -> View {
-    let mut view = View::new(Config::default(), name("dispatcher"));
+    let mut view = View::new(ViewConfig::default(), name("dispatcher"));
     for (spec, n) in specs.iter().zip(0..) {
         add(&mut view, &format!("n{n}"), spec);
     }
@@ -52,9 +53,9 @@ fn add(view: &mut View, id: &str, spec: &Spec) {
         isp: None,
         url: url.into(),
     };
-    let mut addresses = vec![address(Protocol::Http, "http://n")];
+    let mut addresses = vec![address(Scheme::Http, "http://n")];
     if spec.rtmp {
-        addresses.push(address(Protocol::Rtmp, "rtmp://n"));
+        addresses.push(address(Scheme::Rtmp, "rtmp://n"));
     }
     let record = NodeRecord {
         id: name(id),
@@ -122,11 +123,11 @@ impl Wants {
         }
     }
 
-    fn ask(&self) -> Ask<'_> {
-        Ask {
+    fn ask(&self) -> PlaceRequest<'_> {
+        PlaceRequest {
             purpose: Purpose::Play,
             stream: Some(&self.stream),
-            protocols: &[Protocol::Http],
+            protocols: &[Scheme::Http],
             region: Some(&self.region),
             isp: Some(&self.isp),
             cost: Cost {
@@ -142,7 +143,7 @@ impl Wants {
     }
 }
 
-fn first(view: &View, ask: &Ask<'_>, seed: u64) -> String {
+fn first(view: &View, ask: &PlaceRequest<'_>, seed: u64) -> String {
     place(view, ask, &Reservations::default(), 0, seed).unwrap()[0]
         .node
         .to_string()
@@ -154,7 +155,7 @@ fn the_nearest_comes_first_and_the_rest_in_order() {
     let wants = Wants::new(0, 2);
     let answers = place(
         &view,
-        &Ask {
+        &PlaceRequest {
             count: 4,
             ..wants.ask()
         },
@@ -215,7 +216,7 @@ fn what_was_handed_out_counts_before_it_shows() {
     let (wants, mut reservations) = (Wants::new(0, 0), Reservations::default());
     let mut counts = [0, 0];
     for seed in 0..100 {
-        let ask = Ask {
+        let ask = PlaceRequest {
             stream: None,
             ..wants.ask()
         };
@@ -292,7 +293,7 @@ fn in_turn_each_gets_its_weight_and_an_exception_is_kept() {
     let mut counts = std::collections::BTreeMap::new();
     for turn in 0..300 {
         let strategy = How::WeightedRoundRobin { turn };
-        let ask = Ask {
+        let ask = PlaceRequest {
             stream: None,
             strategy,
             ..wants.ask()
@@ -307,7 +308,7 @@ fn in_turn_each_gets_its_weight_and_an_exception_is_kept() {
     assert_eq!(
         first(
             &view,
-            &Ask {
+            &PlaceRequest {
                 except: &except,
                 ..wants.ask()
             },
@@ -419,12 +420,10 @@ fn a_pool_grows_by_what_it_needs_and_shrinks_by_its_idlest() {
     ]);
     assert!(scale::victim(&leaving, &policy).is_none(), "one at a time");
     assert!(
-        scale::safe_to_terminate(leaving.find(&name("n0")).unwrap())
+        safe_to_terminate(leaving.find(&name("n0")).unwrap())
             == leaving.find(&name("n0")).unwrap().is_synced()
     );
-    assert!(!scale::safe_to_terminate(
-        leaving.find(&name("n1")).unwrap()
-    ));
+    assert!(!safe_to_terminate(leaving.find(&name("n1")).unwrap()));
     // Nobody there at all: the minimum, at once.
     assert_eq!(
         scale::desired(&view(&[]), &policy, &quiet, Cost::default(), S).desired,
@@ -514,8 +513,8 @@ proptest! {
             }
         }
         let wants = Wants::new(region, isp);
-        let protocols = [if rtmp { Protocol::Rtmp } else { Protocol::Http }];
-        let ask = Ask {
+        let protocols = [if rtmp { Scheme::Rtmp } else { Scheme::Http }];
+        let ask = PlaceRequest {
             protocols: &protocols,
             count,
             cost: Cost { connections, ..Cost::default() },

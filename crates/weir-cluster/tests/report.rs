@@ -6,7 +6,7 @@
 
 use weir_base::Code;
 use weir_cluster::lease::Unreachable;
-use weir_cluster::member::{Config, Output};
+use weir_cluster::member::{MemberConfig, Output};
 use weir_cluster::message::{Body, Message};
 use weir_cluster::report::StreamReport;
 use weir_cluster::{LeaseKey, Member, Name, NodeRecord, Role};
@@ -27,7 +27,7 @@ fn member(id: &str) -> Member {
         draining: false,
         version: String::new(),
     };
-    Member::new(Config::default(), record, 0).unwrap()
+    Member::new(MemberConfig::default(), record, 0).unwrap()
 }
 
 fn report(key: &str, ip: &str, ttl_ms: i64) -> StreamReport {

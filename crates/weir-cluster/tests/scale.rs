@@ -6,11 +6,12 @@
 )]
 
 use proptest::prelude::*;
+use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::fill::{Cost, Dimension};
 use weir_cluster::message::{Body, Message};
 use weir_cluster::record::{Capacity, Load};
 use weir_cluster::scale::{self, Bound, Decision, History, Policy};
-use weir_cluster::view::{Config, View};
+use weir_cluster::view::{View, ViewConfig};
 use weir_cluster::{Name, NodeRecord, Role, Roles};
 
 const S: i64 = 1_000_000;
@@ -49,7 +50,7 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            view: View::new(Config::default(), name("me")),
+            view: View::new(ViewConfig::default(), name("me")),
         }
     }
 
@@ -417,7 +418,7 @@ fn a_node_may_be_ended_when_it_drains_and_nobody_is_left() {
     ] {
         world.node(id, 1, &[Role::Edge], connections, draining);
         let node = world.view.find(&name(id)).unwrap();
-        assert_eq!(scale::safe_to_terminate(node), safe, "{id}");
+        assert_eq!(safe_to_terminate(node), safe, "{id}");
     }
 }
 

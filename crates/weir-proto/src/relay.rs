@@ -32,6 +32,7 @@ mod write;
 pub use decoder::Decoder;
 pub use write::{put_beat, put_begin, put_end, put_frame_head, put_item};
 
+use weir_base::Code;
 use weir_media::Item;
 
 /// The media type of a pulled stream.
@@ -103,7 +104,7 @@ pub enum Record {
     },
     /// The last record.
     End {
-        /// Why, from the error registry.
+        /// Why, from the code table.
         code: u16,
         /// In words.
         detail: String,
@@ -156,11 +157,11 @@ pub enum RelayError {
 }
 
 impl RelayError {
-    /// The code of the error registry: 4004 or 4005.
-    pub const fn number(&self) -> u16 {
+    /// Its row in the code table: 4004 or 4005.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Version(_) | Self::Invalid { .. } => 4004,
-            Self::TooLarge { .. } => 4005,
+            Self::Version(_) | Self::Invalid { .. } => Code::ProtocolError,
+            Self::TooLarge { .. } => Code::FrameTooLarge,
         }
     }
 }

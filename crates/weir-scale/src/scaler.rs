@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use weir_base::{Clock, Shutdown, Tasks};
+use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::fill::Cost;
 use weir_cluster::lease::Phase;
 use weir_cluster::run::Cluster;
-use weir_cluster::scale::{self, Decision, Policy};
+use weir_cluster::scale::{Decision, Policy};
 use weir_cluster::view::Node;
 use weir_cluster::{LeaseKey, Member, Name, Role, View};
 
@@ -217,7 +218,7 @@ impl Scaler {
                 may_go: &may_go,
             };
             let acts = self.0.planner.lock().tick(&look, now_us);
-            let empty = view.nodes().filter(|node| scale::safe_to_terminate(node));
+            let empty = view.nodes().filter(|node| safe_to_terminate(node));
             (acts, empty.map(|node| node.id.clone()).collect::<Vec<_>>())
         });
         if let Some(provider) = provider {

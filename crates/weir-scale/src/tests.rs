@@ -12,7 +12,7 @@ use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::fill::Cost;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member;
-use weir_cluster::record::{Address, Capacity, Load, Protocol, Scope};
+use weir_cluster::record::{Address, Capacity, Load, Scheme, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role};
 
@@ -75,7 +75,7 @@ impl House {
             region: None,
             isp: None,
             addresses: vec![Address {
-                protocol: Protocol::Http,
+                protocol: Scheme::Http,
                 scope: Scope::Internal,
                 isp: None,
                 url: http.to_owned(),
@@ -87,7 +87,7 @@ impl House {
             version: String::new(),
         };
         let now_us = self.clock.now_us();
-        let member = Member::new(member::Config::default(), record, now_us).unwrap();
+        let member = Member::new(member::MemberConfig::default(), record, now_us).unwrap();
         let stop = self.shutdown.clone();
         let (cluster, mut events) = Cluster::start(
             member,

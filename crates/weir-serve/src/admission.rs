@@ -18,10 +18,6 @@ use crate::core::Core;
 use crate::node::{Admits, LeaseShare, Node, Passed, PublishIntent, Uplink};
 use crate::request::{Asked, PlayIntent};
 
-/// How often somebody who waits for a stream has the others looked at again. A publisher here wakes
-/// him at once.
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
-
 /// See the module's words. Clones share it.
 #[derive(Clone)]
 pub struct Admission(Arc<Inner>);
@@ -224,7 +220,12 @@ impl Admission {
         if self.0.node.settings().is_alone {
             return hub.wait_live(name, intent.wait).await;
         }
+        if intent.wait.is_zero() {
+            return self.find(name, intent).await;
+        }
         let clock = hub.clock();
+        let key = LeaseKey::of(name)?;
+        let mut watch = self.0.node.cluster().watch(&key);
         let wait_us = i64::try_from(intent.wait.as_micros()).unwrap_or(i64::MAX);
         let deadline_us = clock.now_us().saturating_add(wait_us);
         loop {
@@ -237,7 +238,11 @@ impl Admission {
             if left.is_zero() {
                 return Err(refused);
             }
-            let waited = hub.wait_live(name, left.min(LOOK_AGAIN)).await;
+            let pause = left.min(self.0.node.look_again(&key));
+            let waited = tokio::select! {
+                waited = hub.wait_live(name, pause) => waited,
+                () = watch.changed() => continue,
+            };
             match waited {
                 Err(refused) if refused.code == Code::NotLive => {}
                 outcome => return outcome,

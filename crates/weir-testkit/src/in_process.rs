@@ -144,15 +144,16 @@ impl ServerSetup {
             roles: record.roles,
             secret: neighbours.secret.as_str().into(),
             is_alone: self.neighbours.is_none(),
-            route: route::Config {
+            route: route::RouteConfig {
                 parents: neighbours.parents,
-                ..route::Config::default()
+                ..route::RouteConfig::default()
             },
             coworkers: Vec::new(),
             linger: Duration::from_secs(1),
             own: http.iter().map(SocketAddr::to_string).collect(),
         };
-        let member = Member::new(member::Config::default(), record, self.clock.now_us()).unwrap();
+        let member =
+            Member::new(member::MemberConfig::default(), record, self.clock.now_us()).unwrap();
         let stopping = core.shutdown.clone();
         let stop = async move { stopping.stopping().await };
         let (store, bus) = (neighbours.store, neighbours.bus);
@@ -164,7 +165,7 @@ impl ServerSetup {
 
     fn record(&self, me: &Name, http: &[SocketAddr]) -> NodeRecord {
         let address = |scope, http: &SocketAddr| Address {
-            protocol: record::Protocol::Http,
+            protocol: record::Scheme::Http,
             scope,
             isp: None,
             url: format!("http://{http}"),

@@ -2,6 +2,7 @@
 //! signals, and the ordered end.
 
 mod cluster;
+mod drain;
 mod gate;
 mod scale;
 mod secrets;
@@ -16,7 +17,7 @@ use anyhow::Context as _;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
-use weir_api::{Caller, ClusterApi, Dispatcher};
+use weir_api::{AppFacts, Caller, ClusterApi, Dispatcher, EdgeFacts, Facts, PoolFacts};
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
@@ -139,17 +140,36 @@ struct Api<'a> {
     scaler: Scaler,
 }
 
+/// The parts that answer what the API asks.
+struct KnownParts {
+    gate: Arc<Gate>,
+    scaler: Scaler,
+    services: Services,
+}
+
+impl Facts for KnownParts {
+    fn app(&self, app: &str) -> AppFacts {
+        self.gate.facts(app)
+    }
+
+    fn pools(&self) -> Vec<PoolFacts> {
+        scale::facts(&self.scaler)
+    }
+
+    fn edge(&self) -> EdgeFacts {
+        cluster::edge_facts(&self.services)
+    }
+}
+
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
         config,
         secrets,
         services,
-        cluster: known,
+        gate,
+        cluster,
         scaler,
-        ..
     } = parts;
-    let gate = parts.gate.clone();
-    let seen = services.clone();
     let node = match config.node.name.as_str() {
         "" => services.node.settings().me.to_string(),
         name => name.to_owned(),
@@ -160,10 +180,12 @@ fn api(parts: Api<'_>) -> ApiService {
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
-        apps: Box::new(move |app| gate.facts(app)),
-        cluster: known,
-        pools: Box::new(move || scale::facts(&scaler)),
-        edge: Box::new(move || cluster::edge_facts(&seen)),
+        cluster,
+        facts: Arc::new(KnownParts {
+            gate: gate.clone(),
+            scaler,
+            services: services.clone(),
+        }),
     });
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
         if let Some(client) = request.extensions().get::<ClientAddr>().copied() {

@@ -10,15 +10,15 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use weir_base::Refusal;
 use weir_cluster::fill::Cost;
-use weir_cluster::geo::{Locator, Whereabouts};
-use weir_cluster::place::{self, Ask, Full, Purpose, Why};
+use weir_cluster::geo::{Locality, Locator};
+use weir_cluster::place::{self, Full, PlaceRequest, Purpose, Why};
 use weir_cluster::record::Scope;
 use weir_cluster::reserve::Reservations;
 use weir_cluster::view::{Node, View};
 use weir_cluster::{Member, Name, Role};
 
 use super::form::Form;
-use super::wish::Wanted;
+use super::request::CheckedRequest;
 
 /// Places that one address may have reserved at a time: a campus behind one address is many viewers,
 /// and somebody who only asks must not make the cluster look full.
@@ -161,7 +161,7 @@ impl Dispatcher {
     }
 
     /// Where an address is, after what the client says of itself.
-    pub(crate) fn locate(&self, said: Whereabouts, ip: Option<IpAddr>) -> Whereabouts {
+    pub(crate) fn locate(&self, said: Locality, ip: Option<IpAddr>) -> Locality {
         match ip {
             Some(ip) => said.or(self.rules.load().locator.locate(ip)),
             None => said,
@@ -175,15 +175,15 @@ impl Dispatcher {
     pub(crate) fn decide(
         &self,
         member: &Member,
-        wanted: &Wanted,
+        wanted: &CheckedRequest,
         now_us: i64,
     ) -> Result<Vec<Place>, NoRoom> {
         let rules = self.rules.load();
         let count = self.asks.fetch_add(1, Ordering::Relaxed);
-        let ask = Ask {
+        let ask = PlaceRequest {
             purpose: wanted.purpose,
             stream: wanted.key.as_ref(),
-            protocols: &wanted.transports,
+            protocols: &wanted.schemes,
             region: wanted.whereabouts.region.as_ref(),
             isp: wanted.whereabouts.isp.as_ref(),
             cost: rules.cost(wanted.purpose),
@@ -255,7 +255,7 @@ impl DispatchRules {
 }
 
 impl HandedOut {
-    fn reserve(&mut self, ip: Option<IpAddr>, answer: &place::Answer, cost: Cost, now_us: i64) {
+    fn reserve(&mut self, ip: Option<IpAddr>, answer: &place::Placement, cost: Cost, now_us: i64) {
         if let Some(ip) = ip {
             if self.by_address.len() >= ADDRESSES {
                 self.by_address.clear();
@@ -277,7 +277,7 @@ impl HandedOut {
 
 /// A node whose role it is to say where clients go, by its public address.
 pub(crate) fn another(view: &View) -> Option<String> {
-    use weir_cluster::Protocol::{Http, Https};
+    use weir_cluster::Scheme::{Http, Https};
     let all = view.with_role(Role::Dispatcher, None, None);
     let addresses = all.filter(|node| node.takes_work()).filter_map(|node| {
         let record = node.record.as_ref()?;
@@ -287,19 +287,19 @@ pub(crate) fn another(view: &View) -> Option<String> {
 }
 
 /// An answer with URLs in it.
-fn told(view: &View, wanted: &Wanted, answer: place::Answer, good_for_ms: i64) -> Place {
+fn told(view: &View, wanted: &CheckedRequest, answer: place::Placement, good_for_ms: i64) -> Place {
     let name = wanted.name.as_ref();
     let path = name.map(|name| (name.app(), name.stream()));
     let url = |form: Form, base: &str| form.url(base, path, &wanted.query);
-    let speaks = |form: &&Form| form.transports(wanted.tls).contains(&answer.protocol);
+    let speaks = |form: &&Form| form.schemes(wanted.tls).contains(&answer.protocol);
     let form = wanted.forms.iter().find(speaks).copied();
-    // `transports` come of `forms`, so one of them speaks what was found.
+    // `schemes` come of `forms`, so one of them speaks what was found.
     let form = form.unwrap_or(Form::Hls);
     let record = view.node(answer.at).and_then(|node| node.record.as_ref());
     let others = wanted.forms.iter().filter(|other| **other != form);
     let also = others.filter_map(|other| {
         let isp = wanted.whereabouts.isp.as_ref();
-        let address = record?.address(other.transports(wanted.tls), Scope::Public, isp)?;
+        let address = record?.address(other.schemes(wanted.tls), Scope::Public, isp)?;
         Some(Also {
             protocol: other.name(),
             url: url(*other, &address.url),

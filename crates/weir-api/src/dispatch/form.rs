@@ -1,16 +1,9 @@
 //! The names that clients give to protocols, what an address must speak for them, and the URL that
 //! comes of both. The forms are those of `docs/ref/urls.md`.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use weir_cluster::Protocol as Transport;
+use weir_base::urls::StreamPath;
+use weir_cluster::Scheme;
 use weir_cluster::place::Purpose;
-
-/// What may stand in a path level as it is (RFC 3986 §3.3, unreserved).
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// How a client publishes, plays or chats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +60,26 @@ impl Form {
     /// What an address may speak, best first. Without a word on TLS a page gets it where there is any,
     /// because a secure page may not load what is not; and an encoder that says RTMP does not, because
     /// many cannot.
-    pub(crate) const fn transports(self, tls: Option<bool>) -> &'static [Transport] {
+    pub(crate) const fn schemes(self, tls: Option<bool>) -> &'static [Scheme] {
         match (self, tls) {
-            (Self::Rtmps, _) | (Self::Rtmp, Some(true)) => &[Transport::Rtmps],
-            (Self::Rtmp, Some(false)) => &[Transport::Rtmp],
-            (Self::Rtmp, None) => &[Transport::Rtmp, Transport::Rtmps],
-            (_, Some(true)) => &[Transport::Https],
-            (_, Some(false)) => &[Transport::Http],
-            (_, None) => &[Transport::Https, Transport::Http],
+            (Self::Rtmps, _) | (Self::Rtmp, Some(true)) => &[Scheme::Rtmps],
+            (Self::Rtmp, Some(false)) => &[Scheme::Rtmp],
+            (Self::Rtmp, None) => &[Scheme::Rtmp, Scheme::Rtmps],
+            (_, Some(true)) => &[Scheme::Https],
+            (_, Some(false)) => &[Scheme::Http],
+            (_, None) => &[Scheme::Https, Scheme::Http],
+        }
+    }
+
+    /// How a stream stands in its path.
+    pub(crate) const fn path(self) -> StreamPath {
+        match self {
+            Self::Rtmp | Self::Rtmps => StreamPath::RTMP,
+            Self::HttpFlv | Self::WsFlv => StreamPath::FLV,
+            Self::HttpTs => StreamPath::TS,
+            Self::Hls => StreamPath::HLS,
+            Self::Slsp => StreamPath::SLSP,
+            Self::Chat => StreamPath::CHAT,
         }
     }
 
@@ -89,22 +94,15 @@ impl Form {
             },
             _ => base.to_owned(),
         };
-        let (before, after) = match self {
-            Self::Rtmp | Self::Rtmps => ("", ""),
-            Self::HttpFlv | Self::WsFlv => ("", ".flv"),
-            Self::HttpTs => ("", ".ts"),
-            Self::Hls => ("", ".m3u8"),
-            Self::Slsp => ("/slsp", ""),
-            Self::Chat => ("/chat", ""),
-        };
-        let mut url = base + before;
-        if let Some((app, stream)) = name {
-            for level in app.split('/').chain([stream]) {
+        let mut url = base;
+        match name {
+            Some((app, stream)) => url.push_str(&self.path().of(app, stream)),
+            // The chat of the whole site.
+            None => {
                 url.push('/');
-                url.extend(utf8_percent_encode(level, IN_PATH));
+                url.push_str(self.path().level);
             }
         }
-        url.push_str(after);
         if !query.is_empty() {
             url.push('?');
             url.push_str(query);

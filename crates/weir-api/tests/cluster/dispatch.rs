@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weir_api::{DispatchRules, DispatchStrategy};
 use weir_base::Code;
 use weir_cluster::record::{Address, Load, Scope};
-use weir_cluster::{Protocol, Role};
+use weir_cluster::{Role, Scheme};
 
 use crate::world::{World, live, name, nodes, record, request, rules, with_token};
 
@@ -86,9 +86,9 @@ async fn tls_is_used_where_there_is_any_and_may_be_wanted_or_refused() {
         url: url.into(),
     };
     edge.addresses
-        .push(tls(Protocol::Https, "https://e1.example"));
+        .push(tls(Scheme::Https, "https://e1.example"));
     edge.addresses
-        .push(tls(Protocol::Rtmps, "rtmps://e1.example"));
+        .push(tls(Scheme::Rtmps, "rtmps://e1.example"));
     world.hears(edge);
     let url = async |protocol: &str, tls: Value| {
         let mut wish = live_over(&[protocol]);
@@ -114,7 +114,7 @@ async fn a_proxy_inside_the_clients_network_is_named_to_it_alone() {
     let world = World::new(record("d1", &[Role::Dispatcher], None));
     let mut edge = record("e1", &[Role::Edge], None);
     edge.addresses.push(Address {
-        protocol: Protocol::Http,
+        protocol: Scheme::Http,
         scope: Scope::Public,
         isp: Some(name("cernet")),
         url: "http://edu-proxy.example".into(),

@@ -8,5 +8,6 @@
 mod coworkers;
 mod dispatch;
 mod metrics;
+mod rejected;
 mod seen;
 mod world;

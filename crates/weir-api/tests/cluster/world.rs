@@ -9,8 +9,8 @@ use http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, PoolFacts,
-    router,
+    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
+    Facts, NodeProof, PoolFacts, router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::fill::Dimension;
@@ -18,13 +18,13 @@ use weir_cluster::geo::CidrTable;
 use weir_cluster::lease::Unreachable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
-use weir_cluster::message::{Body as Word, Message};
+use weir_cluster::message::{self, Message};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::scale::Decision;
 use weir_cluster::store::{Everything, Store, Waiting};
-use weir_cluster::table::{Answer, Op};
-use weir_cluster::{LeaseKey, Name, NodeRecord, Protocol, Role, StreamRecord};
+use weir_cluster::table::{LeaseReply, Op};
+use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 use weir_hub::{Hub, hub};
 
 pub(crate) const TOKEN: &str = "the admin token";
@@ -87,8 +87,8 @@ pub(crate) fn record(id: &str, roles: &[Role], region: Option<&str>) -> NodeReco
                 url,
             });
         };
-        add(Protocol::Rtmp, format!("rtmp://{id}.{host}:1935"));
-        add(Protocol::Http, format!("http://{id}.{host}:8080"));
+        add(Scheme::Rtmp, format!("rtmp://{id}.{host}:1935"));
+        add(Scheme::Http, format!("http://{id}.{host}:8080"));
     }
     NodeRecord {
         id: name(id),
@@ -118,7 +118,7 @@ impl World {
     }
 
     pub(crate) fn with_store(me: NodeRecord, clock: Clock, store: Arc<dyn Store>) -> Self {
-        let member = Member::new(member::Config::default(), me, clock.now_us()).unwrap();
+        let member = Member::new(member::MemberConfig::default(), me, clock.now_us()).unwrap();
         let tasks = Tasks::new();
         let bus = Arc::new(LocalBus::default());
         let never = std::future::pending();
@@ -143,17 +143,13 @@ impl World {
             admin_token: TOKEN.into(),
             node: "d1".into(),
             version: "0.1.0",
-            apps: Box::new(facts),
             cluster: ClusterApi {
                 cluster: cluster.clone(),
                 name: "weir".into(),
                 dispatcher: dispatcher.clone(),
-                is_node: Box::new(|target, proof| {
-                    proof.and_then(|p| p.strip_prefix(NODE)) == Some(target)
-                }),
+                proof: Arc::new(Outside),
             },
-            pools: Box::new(|| vec![pool()]),
-            edge: Box::new(Default::default),
+            facts: Arc::new(Outside),
         };
         Self {
             router: router(config),
@@ -170,7 +166,7 @@ impl World {
         self.hears_word(
             &id,
             1,
-            Word::Hello {
+            message::Body::Hello {
                 record: record.into(),
             },
         );
@@ -187,10 +183,10 @@ impl World {
             since_ms: 5,
             over: 0,
         };
-        self.hears_word(&name(id), seq, Word::Owns { stream: record });
+        self.hears_word(&name(id), seq, message::Body::Owns { stream: record });
     }
 
-    pub(crate) fn hears_word(&self, from: &Name, seq: u64, body: Word) {
+    pub(crate) fn hears_word(&self, from: &Name, seq: u64, body: message::Body) {
         let message = Message {
             from: from.clone(),
             boot: 7,
@@ -261,14 +257,33 @@ pub(crate) fn live() -> Value {
     json!({ "app": "live", "stream": "a" })
 }
 
-fn facts(app: &str) -> AppFacts {
-    AppFacts {
-        app: app.to_owned(),
-        publish: "open",
-        play: "open",
-        max_kbps: None,
-        keyframe_ms: 2_000,
-        encoders: Vec::new(),
+/// The parts that the API asks.
+struct Outside;
+
+impl Facts for Outside {
+    fn app(&self, app: &str) -> AppFacts {
+        AppFacts {
+            app: app.to_owned(),
+            publish: "open",
+            play: "open",
+            max_kbps: None,
+            keyframe_ms: 2_000,
+            encoders: Vec::new(),
+        }
+    }
+
+    fn pools(&self) -> Vec<PoolFacts> {
+        vec![pool()]
+    }
+
+    fn edge(&self) -> EdgeFacts {
+        EdgeFacts::default()
+    }
+}
+
+impl NodeProof for Outside {
+    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool {
+        authorization.and_then(|proof| proof.strip_prefix(NODE)) == Some(target)
     }
 }
 
@@ -301,7 +316,7 @@ fn pool() -> PoolFacts {
 pub(crate) struct Away;
 
 impl Store for Away {
-    fn leases(&self, _: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>> {
+    fn leases(&self, _: Vec<Op>) -> Waiting<'_, Result<Vec<LeaseReply>, Unreachable>> {
         Box::pin(std::future::ready(Err(Unreachable)))
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use maxminddb::Reader;
 use serde::Deserialize;
 
-use super::{Locator, Whereabouts};
+use super::{Locality, Locator};
 use crate::name::{Name, NameError};
 
 /// Lines of one list: there are about 5,000 subdivisions and some thousand large networks.
@@ -146,10 +146,10 @@ impl MaxMind {
 
 impl Locator for MaxMind {
     /// What cannot be read is not known: a broken record must not keep anybody from being placed.
-    fn locate(&self, ip: IpAddr) -> Whereabouts {
+    fn locate(&self, ip: IpAddr) -> Locality {
         let found = self.reader.lookup(ip.to_canonical()).ok();
         let record = found.and_then(|found| found.decode::<Record<'_>>().ok().flatten());
-        record.map_or_else(Whereabouts::default, |record| Whereabouts {
+        record.map_or_else(Locality::default, |record| Locality {
             region: self.words.region(&record),
             isp: self.words.isp(&record),
         })

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How leases are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct LeaseConfig {
     /// Term of a lease, milliseconds.
     pub ttl_ms: i64,
     /// Between two renewals, milliseconds; a third of the term leaves two to spare.
@@ -16,7 +16,7 @@ pub struct Config {
     pub outage: Outage,
 }
 
-impl Default for Config {
+impl Default for LeaseConfig {
     fn default() -> Self {
         Self {
             ttl_ms: 6_000,

@@ -30,13 +30,13 @@ pub(super) type Connected = (Client, MultiplexedConnection);
 
 /// Where to connect to.
 pub(super) struct Connector {
-    kind: Kind,
+    kind: ServerKind,
     certificates: Option<TlsCertificates>,
     /// A key of ours, which tells the slot of all of them.
     key: String,
 }
 
-enum Kind {
+enum ServerKind {
     Single(ConnectionInfo),
     Sentinel {
         sentinels: Vec<ConnectionInfo>,
@@ -51,18 +51,18 @@ impl Connector {
     pub(super) fn new(target: &Target, key: String) -> Result<Self, SetupError> {
         let read = |url: &String| read_info(url);
         let kind = match &target.servers {
-            Servers::Single(url) => Kind::Single(read(url)?),
+            Servers::Single(url) => ServerKind::Single(read(url)?),
             Servers::Sentinel {
                 sentinels,
                 master,
                 server,
-            } => Kind::Sentinel {
+            } => ServerKind::Sentinel {
                 sentinels: sentinels.iter().map(read).collect::<Result<_, _>>()?,
                 master: master.clone(),
                 server: read(server)?,
             },
             Servers::Cluster(urls) => {
-                Kind::Cluster(urls.iter().map(read).collect::<Result<_, _>>()?)
+                ServerKind::Cluster(urls.iter().map(read).collect::<Result<_, _>>()?)
             }
         };
         let certificates = certificates(&target.files)?;
@@ -72,7 +72,9 @@ impl Connector {
             key,
         };
         // Says now what cannot be used.
-        let (Kind::Single(first) | Kind::Sentinel { server: first, .. }) = &connector.kind else {
+        let (ServerKind::Single(first) | ServerKind::Sentinel { server: first, .. }) =
+            &connector.kind
+        else {
             return Ok(connector);
         };
         connector.client(first.clone())?;
@@ -82,8 +84,8 @@ impl Connector {
     /// To the server that takes writes.
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
         match &self.kind {
-            Kind::Single(info) => self.server(info.clone()).await,
-            Kind::Sentinel {
+            ServerKind::Single(info) => self.server(info.clone()).await,
+            ServerKind::Sentinel {
                 sentinels,
                 master,
                 server,
@@ -95,7 +97,7 @@ impl Connector {
                 )
                 .await
             }
-            Kind::Cluster(seeds) => first(seeds.iter().map(|seed| self.holder(seed))).await,
+            ServerKind::Cluster(seeds) => first(seeds.iter().map(|seed| self.holder(seed))).await,
         }
     }
 

@@ -36,7 +36,7 @@ use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
 use crate::store::{Bus, Everything, Heard, Store, Waiting};
-use crate::table::{Answer, Held, Op};
+use crate::table::{Held, LeaseReply, Op};
 use connect::{ANSWER_MS, CONNECT_MS, Connector, within};
 use link::Link;
 use words::{Failure, What};
@@ -134,7 +134,7 @@ impl Inner {
             .await
     }
 
-    async fn leases(&self, ops: &[Op]) -> Result<Vec<Answer>, Unreachable> {
+    async fn leases(&self, ops: &[Op]) -> Result<Vec<LeaseReply>, Unreachable> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
@@ -365,7 +365,7 @@ impl Inner {
 }
 
 impl Store for Redis {
-    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<Answer>, Unreachable>> {
+    fn leases(&self, ops: Vec<Op>) -> Waiting<'_, Result<Vec<LeaseReply>, Unreachable>> {
         Box::pin(async move { self.0.leases(&ops).await })
     }
 
@@ -419,11 +419,11 @@ fn triple(held: &Held) -> (u64, u64, u64) {
     (held.boot, held.claim, held.epoch)
 }
 
-fn read_answer(key: &LeaseKey, text: &str) -> Option<Answer> {
+fn read_answer(key: &LeaseKey, text: &str) -> Option<LeaseReply> {
     match text.split_at_checked(1)? {
-        ("Y", epoch) => Some(Answer::Yours(epoch.parse().ok()?)),
-        ("T", lease) => Some(Answer::Theirs(read_lease(key, lease)?)),
-        ("N", _) => Some(Answer::Nobody),
+        ("Y", epoch) => Some(LeaseReply::Yours(epoch.parse().ok()?)),
+        ("T", lease) => Some(LeaseReply::Theirs(read_lease(key, lease)?)),
+        ("N", _) => Some(LeaseReply::Nobody),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::{Config, index};
+use super::{ViewConfig, index};
 use crate::fill::{self, Dimension};
 use crate::limits::{RETIRED_BOOTS, STREAMS_PER_NODE};
 use crate::message::{Body, Message, carried_digest, owned_digest};
@@ -63,6 +63,18 @@ pub(super) enum Applied {
     Ends(LeaseKey),
     Carries(LeaseKey),
     Drops(LeaseKey),
+}
+
+impl Applied {
+    /// The stream it is about.
+    pub(super) fn key(&self) -> Option<&LeaseKey> {
+        match self {
+            Self::Groups(..) => None,
+            Self::Owns(key, _) | Self::Ends(key) | Self::Carries(key) | Self::Drops(key) => {
+                Some(key)
+            }
+        }
+    }
 }
 
 /// Parts of a snapshot that is not whole yet.
@@ -152,7 +164,7 @@ impl Node {
     pub(super) fn apply(
         &mut self,
         message: &Message,
-        config: &Config,
+        config: &ViewConfig,
         now_us: i64,
     ) -> Vec<Applied> {
         self.seen_us = now_us;
@@ -216,7 +228,7 @@ impl Node {
         &mut self,
         record: NodeRecord,
         streams: Vec<StreamRecord>,
-        config: &Config,
+        config: &ViewConfig,
     ) -> Vec<Applied> {
         let mut effects = Vec::new();
         self.be_described(&record, config, &mut effects);
@@ -232,7 +244,7 @@ impl Node {
         load: Load,
         draining: bool,
         digest: u64,
-        config: &Config,
+        config: &ViewConfig,
         now_us: i64,
     ) {
         if seq < self.seq {
@@ -250,7 +262,7 @@ impl Node {
         }
     }
 
-    fn change(&mut self, body: &Body, config: &Config, effects: &mut Vec<Applied>) {
+    fn change(&mut self, body: &Body, config: &ViewConfig, effects: &mut Vec<Applied>) {
         match body {
             Body::Hello { record } => {
                 self.be_described(record, config, effects);
@@ -263,7 +275,12 @@ impl Node {
         }
     }
 
-    fn be_described(&mut self, record: &NodeRecord, config: &Config, effects: &mut Vec<Applied>) {
+    fn be_described(
+        &mut self,
+        record: &NodeRecord,
+        config: &ViewConfig,
+        effects: &mut Vec<Applied>,
+    ) {
         // Others may not describe somebody else.
         if record.id != self.id {
             return;
@@ -277,7 +294,7 @@ impl Node {
         self.weigh(config);
     }
 
-    fn weigh(&mut self, config: &Config) {
+    fn weigh(&mut self, config: &ViewConfig) {
         let (permille, _) = self.fullness();
         self.fill = match self.fill {
             Fill::Free if permille >= config.full_permille => Fill::Full,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use weir_base::{Clock, Tasks};
 use weir_cluster::lease::{Event, Gate};
-use weir_cluster::member::{Config, Status};
+use weir_cluster::member::{MemberConfig, Status};
 use weir_cluster::record::{Capacity, Load};
 use weir_cluster::redis::Redis;
 use weir_cluster::report::StreamReport;
@@ -48,7 +48,7 @@ pub(crate) fn record(id: &str, boot: u64) -> NodeRecord {
 pub(crate) fn run(redis: Redis, id: &str, boot: u64) -> Running {
     let clock = Clock::real();
     let redis = Arc::new(redis);
-    let member = Member::new(Config::default(), record(id, boot), clock.now_us()).unwrap();
+    let member = Member::new(MemberConfig::default(), record(id, boot), clock.now_us()).unwrap();
     let (stop, stopped) = oneshot::channel();
     let tasks = Tasks::new();
     let until = async move { drop(stopped.await) };

@@ -7,7 +7,7 @@ use weir_cluster::StreamRecord;
 use weir_cluster::lease::Event;
 use weir_cluster::local::LocalStore;
 use weir_cluster::store::Store;
-use weir_cluster::table::{Answer, Held, Op};
+use weir_cluster::table::{Held, LeaseReply, Op};
 
 use crate::nodes::{name, record, run, stream, until};
 use crate::server::{Server, TTL_MS};
@@ -34,15 +34,15 @@ pub(crate) fn held(key: &str, boot: u64, claim: u64, epoch: u64) -> Held {
     }
 }
 
-fn epoch(answer: &Answer) -> u64 {
+fn epoch(answer: &LeaseReply) -> u64 {
     match answer {
-        Answer::Yours(epoch) => *epoch,
+        LeaseReply::Yours(epoch) => *epoch,
         other => panic!("{other:?}"),
     }
 }
 
 /// The life of a lease, told to a store; what it answers with epochs as their rank.
-pub(crate) async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<Answer> {
+pub(crate) async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<LeaseReply> {
     const BIG: u64 = u64::MAX;
     let mut told = Vec::new();
     let mut epochs = Vec::new();
@@ -50,9 +50,9 @@ pub(crate) async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<Answer> {
         ($op:expr) => {{
             let answer = store.leases(vec![$op]).await.unwrap().remove(0);
             match &answer {
-                Answer::Yours(epoch) => epochs.push(*epoch),
-                Answer::Theirs(record) => epochs.push(record.epoch),
-                Answer::Nobody => (),
+                LeaseReply::Yours(epoch) => epochs.push(*epoch),
+                LeaseReply::Theirs(record) => epochs.push(record.epoch),
+                LeaseReply::Nobody => (),
             }
             told.push(answer.clone());
             answer
@@ -96,9 +96,9 @@ pub(crate) async fn story(store: &dyn Store, ttl_ms: i64) -> Vec<Answer> {
     let rank = |epoch: u64| epochs.binary_search(&epoch).unwrap() as u64;
     for answer in &mut told {
         match answer {
-            Answer::Yours(epoch) => *epoch = rank(*epoch),
-            Answer::Theirs(record) => (record.epoch, record.over) = (rank(record.epoch), 0),
-            Answer::Nobody => (),
+            LeaseReply::Yours(epoch) => *epoch = rank(*epoch),
+            LeaseReply::Theirs(record) => (record.epoch, record.over) = (rank(record.epoch), 0),
+            LeaseReply::Nobody => (),
         }
     }
     told
@@ -136,10 +136,10 @@ async fn a_batch_may_speak_of_one_stream_twice() {
         let answers = store.leases(batch).await.unwrap();
         let first = epoch(&answers[0]);
         assert_eq!(epoch(&answers[2]), first + 1);
-        assert!(matches!(&answers[3], Answer::Theirs(by) if by.node == name("n2")));
+        assert!(matches!(&answers[3], LeaseReply::Theirs(by) if by.node == name("n2")));
         assert_eq!(
             (&answers[1], &answers[6]),
-            (&Answer::Nobody, &Answer::Nobody)
+            (&LeaseReply::Nobody, &LeaseReply::Nobody)
         );
         let (_, streams) = store.everything().await.unwrap();
         assert_eq!((streams.len(), streams[0].node.as_str()), (1, "n2"));

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
 
 use weir_cluster::lease::{Batch, Gate, Unreachable};
-use weir_cluster::member::{Config, Member, Output};
+use weir_cluster::member::{Member, MemberConfig, Output};
 use weir_cluster::message::Message;
 use weir_cluster::record::{Capacity, Load, NodeRecord, Role, StreamRecord};
-use weir_cluster::table::{Answer, LeaseTable, Op};
+use weir_cluster::table::{LeaseReply, LeaseTable, Op};
 use weir_cluster::{LeaseKey, Name};
 
 pub(crate) const MS: i64 = 1_000;
@@ -57,7 +57,7 @@ pub(crate) struct Sim {
     events: BinaryHeap<Reverse<(i64, u64, usize)>>,
     bodies: HashMap<u64, Ev>,
     next_event: u64,
-    pub(crate) config: Config,
+    pub(crate) config: MemberConfig,
 }
 
 pub(crate) struct SimNode {
@@ -91,7 +91,7 @@ enum Ev {
     Tick(u64),
     Deliver(Rc<Message>),
     Call(u64, Batch),
-    Answer(u64, u64, Result<Vec<Answer>, Unreachable>),
+    LeaseReply(u64, u64, Result<Vec<LeaseReply>, Unreachable>),
 }
 
 impl Sim {
@@ -113,7 +113,7 @@ impl Sim {
             events: BinaryHeap::new(),
             bodies: HashMap::new(),
             next_event: 0,
-            config: Config::default(),
+            config: MemberConfig::default(),
         };
         for _ in 0..nodes {
             let offset_us = sim.dice.range(-3600 * S, 3600 * S);
@@ -319,13 +319,13 @@ impl Sim {
                 if self.store_reachable(n) {
                     let answers = self.call(&batch);
                     let delay = self.delay();
-                    self.at(delay, n, Ev::Answer(boot, batch.id, Ok(answers)));
+                    self.at(delay, n, Ev::LeaseReply(boot, batch.id, Ok(answers)));
                 } else if self.dice.one_in(2) {
                     // Refused at once; else it hangs.
-                    self.at(MS, n, Ev::Answer(boot, batch.id, Err(Unreachable)));
+                    self.at(MS, n, Ev::LeaseReply(boot, batch.id, Err(Unreachable)));
                 }
             }
-            Ev::Answer(boot, id, answer) => {
+            Ev::LeaseReply(boot, id, answer) => {
                 if self.nodes[n].boot == boot && (answer.is_err() || self.store_reachable(n)) {
                     self.with(n, |member, now_us| member.answer(id, answer, now_us));
                 }
@@ -334,7 +334,7 @@ impl Sim {
     }
 
     /// What the store does; and that it never renews what is not the latest grant.
-    fn call(&mut self, batch: &Batch) -> Vec<Answer> {
+    fn call(&mut self, batch: &Batch) -> Vec<LeaseReply> {
         self.store.calls += 1;
         let now_ms = self.store_ms();
         let ttl_ms = self.config.lease.ttl_ms;
@@ -342,12 +342,12 @@ impl Sim {
         let apply = |op: &Op| {
             let answer = store.table.apply(op, now_ms, ttl_ms);
             match (op, &answer) {
-                (Op::Claim { record, .. }, Answer::Yours(epoch)) => {
+                (Op::Claim { record, .. }, LeaseReply::Yours(epoch)) => {
                     store
                         .granted
                         .insert(record.key.clone(), (record.boot, record.claim, *epoch));
                 }
-                (Op::Renew(held), Answer::Yours(epoch)) => {
+                (Op::Renew(held), LeaseReply::Yours(epoch)) => {
                     let grant = store.granted.get(&held.key);
                     assert_eq!(
                         grant,

@@ -221,7 +221,7 @@ fn another_version_is_refused() {
     };
     let error = read([&written(&[Record::Begin(newer)])[..]]).unwrap_err();
     assert_eq!(error, RelayError::Version(2));
-    assert_eq!(error.number(), 4004);
+    assert_eq!(error.code().number(), 4004);
 }
 
 #[test]
@@ -271,10 +271,10 @@ fn sizes_over_the_limit_are_refused_before_they_arrive() {
     };
     for kind in [2, 3, 4, 99] {
         let error = too_large(kind, (16 << 20) + 1025);
-        assert_eq!(error.number(), 4005, "{error}");
+        assert_eq!(error.code().number(), 4005, "{error}");
     }
     for kind in [1, 5, 6, 7] {
-        assert_eq!(too_large(kind, (16 << 10) + 1).number(), 4005);
+        assert_eq!(too_large(kind, (16 << 10) + 1).code().number(), 4005);
     }
 }
 
@@ -293,7 +293,7 @@ fn what_is_malformed_is_refused() {
     ];
     for bytes in bad {
         let error = read([*bytes]).unwrap_err();
-        assert_eq!(error.number(), 4004, "{error}");
+        assert_eq!(error.code().number(), 4004, "{error}");
     }
     let bad_items: &[&[u8]] = &[
         // A codec, a track, a dependency nobody knows.

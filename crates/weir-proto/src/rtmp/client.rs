@@ -86,7 +86,7 @@ pub enum ClientEvent {
         code: String,
         /// Words for people.
         description: String,
-        /// The code of the error registry, from a weir server.
+        /// The code, from a weir server.
         weir_code: Option<u16>,
     },
     /// The stream is elsewhere.
@@ -346,7 +346,7 @@ impl ClientSession {
             level: level.to_owned(),
             code: code.to_owned(),
             description: text("description").to_owned(),
-            weir_code: number.and_then(registry_number),
+            weir_code: number.and_then(code_number),
         });
         match code {
             "NetStream.Publish.Start" if self.publishes && self.msid != 0 && !self.started => {
@@ -407,7 +407,7 @@ fn resolved(tc_url: &str, base: &RtmpUrl) -> String {
     }
 }
 
-fn registry_number(number: f64) -> Option<u16> {
+fn code_number(number: f64) -> Option<u16> {
     let valid = (1.0..=f64::from(u16::MAX)).contains(&number);
     valid.then_some(number as u16)
 }

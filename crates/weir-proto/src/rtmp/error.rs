@@ -1,15 +1,7 @@
 //! What can go wrong on an RTMP connection, and whose fault it is: always the peer's.
 
+use weir_base::{Code, Refusal};
 use weir_media::MediaError;
-
-use super::url::UrlError;
-
-/// Registry code for a malformed name or parameter.
-pub const NUMBER_BAD_NAME: u16 = 1002;
-/// Registry code for a protocol error.
-pub const NUMBER_PROTOCOL: u16 = 4004;
-/// Registry code for a message over the limit.
-pub const NUMBER_TOO_LARGE: u16 = 4005;
 
 /// The peer broke the protocol or a limit. The session is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,17 +24,17 @@ pub enum RtmpError {
     #[error("RTMP command: {0}")]
     Amf(#[from] MediaError),
     /// An app, stream or query that cannot be a name.
-    #[error("RTMP name: {0}")]
-    Name(#[from] UrlError),
+    #[error("RTMP address: {0}")]
+    Address(#[from] Refusal),
 }
 
 impl RtmpError {
-    /// The code of the error registry: 4004, 4005 or 1002.
-    pub const fn number(&self) -> u16 {
+    /// Its row in the code table: 4004, 4005, or what is wrong with the address.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Handshake(_) | Self::Protocol(_) | Self::Amf(_) => NUMBER_PROTOCOL,
-            Self::TooLarge { .. } => NUMBER_TOO_LARGE,
-            Self::Name(_) => NUMBER_BAD_NAME,
+            Self::Handshake(_) | Self::Protocol(_) | Self::Amf(_) => Code::ProtocolError,
+            Self::TooLarge { .. } => Code::FrameTooLarge,
+            Self::Address(refusal) => refusal.code,
         }
     }
 }

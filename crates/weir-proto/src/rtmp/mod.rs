@@ -20,7 +20,7 @@ pub use capabilities::{
     Capabilities,
 };
 pub use client::{ClientEvent, ClientOptions, ClientSession};
-pub use error::{NUMBER_BAD_NAME, NUMBER_PROTOCOL, NUMBER_TOO_LARGE, RtmpError};
+pub use error::RtmpError;
 pub use server::{
     PeerInfo, PublishMode, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
 };

@@ -145,7 +145,7 @@ pub struct StatusRefusal<'a> {
     pub code: &'a str,
     /// Words for people.
     pub description: &'a str,
-    /// The code of the error registry, sent as `weirCode`; 0 for none.
+    /// The number of a code, sent as `weirCode`; 0 for none.
     pub number: u16,
 }
 
@@ -225,7 +225,7 @@ impl ServerSession {
         if let Err(error) = &result {
             self.failed = true;
             if self.handshake.is_none() {
-                let (text, number) = (error.to_string(), error.number());
+                let (text, number) = (error.to_string(), error.code().number());
                 let closed = info("error", "NetConnection.Connect.Closed", &text, number);
                 self.link.send_status(0, closed);
             }

@@ -1,7 +1,9 @@
 //! RTMP addresses: URLs as people write them, and what `connect` and `publish` say put together.
 
-/// The longest app, stream or vhost, in bytes: what fits a file name everywhere.
-const MAX_NAME_BYTES: usize = 255;
+use weir_base::name::{MAX_NAME_BYTES, check_part};
+use weir_base::urls::SplitUrl;
+use weir_base::{Code, Refusal};
+
 /// The longest URL or name with its query, in bytes. Signed queries stay far below.
 const MAX_URL_BYTES: usize = 4096;
 /// How many query parameters an address may have.
@@ -16,11 +18,11 @@ const DEFAULT_INSTANCE: &str = "_definst_";
 /// How clients of some servers spell "no vhost".
 const DEFAULT_VHOST: &str = "__defaultVhost__";
 
-/// What is wrong with an address.
+/// What is wrong with a URL that a client is given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {why}")]
 pub struct UrlError {
-    /// Which part: URL, app, stream, query, vhost.
+    /// Which part: the URL as a whole, for now.
     pub what: &'static str,
     /// What is wrong with it.
     pub why: &'static str,
@@ -46,28 +48,36 @@ impl Target {
     /// Puts together what `connect` said (`tcUrl` and `app`) and the name in `publish` or `play`.
     ///
     /// Clients split `a/b/c` at different places, so it is joined and split again at the last `/`.
-    pub fn new(tc_url: &str, app: &str, name: &str) -> Result<Self, UrlError> {
-        let (app_path, app_query) = split_query(limited(app)?);
-        let (name_path, name_query) = split_query(limited(name)?);
-        let (tc_path, tc_query) = split_query(limited(tc_url)?);
+    ///
+    /// # Errors
+    /// 3001 for what cannot be a name, as over HTTP; 1002 for parameters that cannot be read.
+    pub fn new(tc_url: &str, app: &str, name: &str) -> Result<Self, Refusal> {
+        if [tc_url, app, name].iter().any(|t| t.len() > MAX_URL_BYTES) {
+            return Err(no_name("the address is too long"));
+        }
+        let (app_path, app_query) = split_query(app);
+        let (name_path, name_query) = split_query(name);
+        let (tc_path, tc_query) = split_query(tc_url);
         let mut query = Vec::new();
         for part in [name_query, app_query, tc_query] {
             add_query(part, &mut query)?;
         }
         let levels = levels(app_path).chain(levels(name_path));
         let mut levels = levels.collect::<Result<Vec<_>, _>>()?;
-        let stream = levels.pop().ok_or(error("stream", "is empty"))?;
+        let stream = levels
+            .pop()
+            .ok_or_else(|| no_name("the stream is not named"))?;
         if levels.is_empty() {
-            let missing = if name_path.is_empty() {
-                "stream"
-            } else {
-                "app"
+            let is_streamless = name_path.is_empty();
+            let words = match is_streamless {
+                true => "the stream is not named",
+                false => "the app is not named",
             };
-            return Err(error(missing, "is empty"));
+            return Err(no_name(words));
         }
         let app = levels.join("/");
         if app.len() > MAX_NAME_BYTES {
-            return Err(error("app", "is too long"));
+            return Err(no_name("the app is too long"));
         }
         Ok(Self {
             vhost: vhost(&query)?,
@@ -109,14 +119,15 @@ impl RtmpUrl {
         if url.chars().any(|c| c.is_control() || c == ' ') {
             return Err(error("URL", "has blanks or control characters in it"));
         }
-        let (scheme, rest) = url.split_once("://").ok_or(error("URL", "has no scheme"))?;
-        let tls = match scheme.to_ascii_lowercase().as_str() {
+        let url = SplitUrl::new(url).ok_or(error("URL", "has no scheme"))?;
+        let tls = match url.scheme.to_ascii_lowercase().as_str() {
             "rtmp" => false,
             "rtmps" => true,
             _ => return Err(error("URL", "is not rtmp:// or rtmps://")),
         };
-        let (authority, path) = rest.split_once('/').ok_or(error("URL", "has no app"))?;
-        let (host, port) = split_authority(authority)?;
+        let path = url.rest.strip_prefix('/');
+        let path = path.ok_or(error("URL", "has no app"))?;
+        let (host, port) = split_authority(url.authority)?;
         let (path, query) = split_query(path);
         let (app, stream) = path.trim_matches('/').rsplit_once('/').unwrap_or_default();
         if app.is_empty() || stream.is_empty() {
@@ -164,6 +175,14 @@ impl std::fmt::Display for RtmpUrl {
     }
 }
 
+fn no_name(why: &'static str) -> Refusal {
+    Refusal::new(Code::NotFound, why)
+}
+
+fn unreadable(why: &'static str) -> Refusal {
+    Refusal::new(Code::AuthMalformed, why)
+}
+
 const fn error(what: &'static str, why: &'static str) -> UrlError {
     UrlError { what, why }
 }
@@ -180,52 +199,35 @@ fn split_query(text: &str) -> (&str, &str) {
 }
 
 /// The checked levels of a path. Slashes at the ends and `_definst_` are nobody's level.
-fn levels(path: &str) -> impl Iterator<Item = Result<String, UrlError>> {
+fn levels(path: &str) -> impl Iterator<Item = Result<String, Refusal>> {
     let path = path.trim_matches('/');
     let levels = path.split('/').filter(|level| *level != DEFAULT_INSTANCE);
     levels.filter(move |_| !path.is_empty()).map(|level| {
         let level = percent_decoded(level);
-        check_name("app or stream", &level)?;
+        check_part(&level)?;
         Ok(level)
     })
 }
 
-fn check_name(what: &'static str, name: &str) -> Result<(), UrlError> {
-    let why = if name.is_empty() {
-        "is empty"
-    } else if name.len() > MAX_NAME_BYTES {
-        "is too long"
-    } else if name.chars().any(char::is_control) {
-        "has control characters in it"
-    } else if name == "." || name.contains("..") {
-        "has dots that lead elsewhere"
-    } else if name.contains(['/', '\\', '\u{fffd}']) {
-        "has characters in it that no name may have"
-    } else {
-        return Ok(());
-    };
-    Err(error(what, why))
-}
-
-fn add_query(text: &str, query: &mut Vec<(String, String)>) -> Result<(), UrlError> {
+fn add_query(text: &str, query: &mut Vec<(String, String)>) -> Result<(), Refusal> {
     for pair in text.split(['&', '?']).filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let pair = (percent_decoded(key), percent_decoded(value));
         if pair.0.chars().chain(pair.1.chars()).any(char::is_control) {
-            return Err(error("query", "has control characters in it"));
+            return Err(unreadable("the query has control characters in it"));
         }
         if query.contains(&pair) {
             continue;
         }
         if query.len() >= MAX_QUERY_PARAMETERS {
-            return Err(error("query", "has too many parameters"));
+            return Err(unreadable("the query has too many parameters"));
         }
         query.push(pair);
     }
     Ok(())
 }
 
-fn vhost(query: &[(String, String)]) -> Result<Option<String>, UrlError> {
+fn vhost(query: &[(String, String)]) -> Result<Option<String>, Refusal> {
     let named = |name: &str| query.iter().find(|(key, _)| key == name);
     let Some((_, vhost)) = named("vhost").or_else(|| named("domain")) else {
         return Ok(None);
@@ -233,16 +235,15 @@ fn vhost(query: &[(String, String)]) -> Result<Option<String>, UrlError> {
     if vhost.is_empty() || vhost == DEFAULT_VHOST {
         return Ok(None);
     }
-    check_name("vhost", vhost)?;
+    check_part(vhost)?;
     Ok(Some(vhost.to_ascii_lowercase()))
 }
 
 /// The host of a `tcUrl`; empty where it makes no sense, for it decides nothing alone.
 fn host_of(tc_url: &str) -> String {
-    let after_scheme = tc_url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after_scheme.split('/').next().unwrap_or_default();
+    let authority = SplitUrl::new(tc_url).map_or("", |url| url.authority);
     let host = split_authority(authority).map_or("", |(host, _)| host);
-    let valid = check_name("host", host).is_ok();
+    let valid = check_part(host).is_ok();
     if valid {
         host.to_ascii_lowercase()
     } else {

@@ -38,7 +38,7 @@ pub enum ClientEvent {
     Redirect(String),
     /// The end.
     Refused {
-        /// Code of the registry.
+        /// Why, by its number in the code table.
         code: u16,
         /// Its name.
         name: String,

@@ -81,11 +81,11 @@ pub enum ServerMessage {
         /// `ws://` or `wss://` URL.
         url: String,
     },
-    /// The end, with a code of the registry.
+    /// The end, with a code of the table.
     Error {
-        /// The registry's number.
+        /// The code's number.
         code: u16,
-        /// The registry's name.
+        /// The code's name.
         name: String,
         /// Words for people.
         message: String,

@@ -1,6 +1,7 @@
 //! One order on its way: asked, waited for, tried again, given up.
 
-use weir_cluster::record::{Protocol, Scope};
+use weir_cluster::drain::safe_to_terminate;
+use weir_cluster::record::{Scheme, Scope};
 use weir_cluster::view::Node;
 use weir_cluster::{Name, View, scale};
 
@@ -83,7 +84,7 @@ impl Job {
     /// cannot be spoken with.
     pub(super) fn leave(step: Step, order: Order, node: &Node) -> (Self, Option<Act>) {
         let record = node.record.as_ref();
-        let protocols = [Protocol::Http, Protocol::Https];
+        let protocols = [Scheme::Http, Scheme::Https];
         let address = record.and_then(|record| {
             let within = record.address(&protocols, Scope::Internal, None);
             within.or_else(|| record.address(&protocols, Scope::Public, None))
@@ -206,7 +207,7 @@ impl Job {
                 self.step = Step::Over;
                 return;
             }
-            Some(node) if scale::safe_to_terminate(node) => "empty",
+            Some(node) if safe_to_terminate(node) => "empty",
             Some(node) if !scale::is_leaving(node) => {
                 if now_us.saturating_sub(since_us) > SHOWS_US {
                     acts.push(self.note("given_up", "the node takes work again".into()));

@@ -12,8 +12,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::sync::Semaphore;
 use weir_base::{Code, Refusal, StreamName};
-use weir_cluster::Role;
 use weir_cluster::route::Via;
+use weir_cluster::{LeaseKey, Role};
 use weir_hub::{Hub, Stream};
 
 use self::fetch::{Fetch, FetchPermit};
@@ -33,8 +33,6 @@ pub(super) use self::object::{Object, What, container_of};
 const QUICK_FETCHES: usize = 1024;
 /// Requests of ours that other nodes hold at once: two or three for each watched stream.
 const HELD_FETCHES: usize = 8192;
-/// How often somebody who waits for a stream has the others asked again.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How often viewers, streams and connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -134,6 +132,8 @@ impl Edge {
         };
         let patience_us = i64::try_from(patience.as_micros()).unwrap_or(0);
         let deadline_us = clock.now_us().saturating_add(patience_us);
+        let key = LeaseKey::of(name)?;
+        let mut watch = self.0.node.cluster().watch(&key);
         loop {
             if self.is_packaged_here(name) {
                 return Ok(None);
@@ -158,8 +158,12 @@ impl Edge {
                 return Err(refused);
             }
             let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
-            let pause = left.min(LOOK_AGAIN);
-            match self.core().hub.wait_live(name, pause).await {
+            let pause = left.min(self.0.node.look_again(&key));
+            let waited = tokio::select! {
+                waited = self.core().hub.wait_live(name, pause) => waited,
+                () = watch.changed() => continue,
+            };
+            match waited {
                 // It is here, and whoever should package it does not know yet.
                 Ok(_) => tokio::time::sleep(pause).await,
                 Err(refused) if refused.code == Code::NotLive => {}

@@ -1,5 +1,6 @@
 //! The files of a stream's HLS, by their names.
 
+use weir_base::urls::{HLS_AUDIO, HLS_FMP4, HLS_TS, HLS_VIDEO};
 use weir_media::hls::{Container, Name, Selection, parse_name};
 
 /// A file of a stream's HLS.
@@ -16,10 +17,10 @@ impl HlsFile {
     /// The file that has this name.
     pub(crate) fn parse(file: &str) -> Option<Self> {
         let (container, selection) = match file {
-            "hls.m3u8" => (Container::Fmp4, Selection::Both),
-            "video.m3u8" => (Container::Fmp4, Selection::VideoOnly),
-            "audio.m3u8" => (Container::Fmp4, Selection::AudioOnly),
-            "ts.m3u8" => (Container::Ts, Selection::Both),
+            HLS_FMP4 => (Container::Fmp4, Selection::Both),
+            HLS_VIDEO => (Container::Fmp4, Selection::VideoOnly),
+            HLS_AUDIO => (Container::Fmp4, Selection::AudioOnly),
+            HLS_TS => (Container::Ts, Selection::Both),
             _ => return parse_name(file).map(Self::Piece),
         };
         Some(Self::Playlist(container, selection))

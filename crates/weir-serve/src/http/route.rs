@@ -3,9 +3,16 @@
 
 use percent_encoding::percent_decode_str;
 use weir_base::StreamName;
+use weir_base::urls::StreamPath;
 
 use crate::hls::HlsFile;
 
+/// Forms without end, by what follows the stream's name.
+const ENDLESS: [(StreamPath, LiveContainer); 3] = [
+    (StreamPath::FLV, LiveContainer::Flv),
+    (StreamPath::TS, LiveContainer::Ts),
+    (StreamPath::NODE, LiveContainer::Relay),
+];
 /// Characters of a path we look at.
 const MAX_PATH_BYTES: usize = 4096;
 
@@ -77,15 +84,14 @@ pub fn route(path: &str) -> Route {
     let Some((folder, file)) = path.rsplit_once('/') else {
         return Route::Other;
     };
-    let below = |level| {
-        let app = folder.strip_prefix(level)?;
-        let app = (app.is_empty() || app.starts_with('/')).then(|| app.trim_start_matches('/'))?;
-        Some((app.to_owned(), file.to_owned()))
+    let below = |form: StreamPath| {
+        let (app, stream) = form.read(&path)?;
+        Some((app.to_owned(), stream.to_owned()))
     };
-    if let Some((app, stream)) = below("slsp") {
+    if let Some((app, stream)) = below(StreamPath::SLSP) {
         return Route::Slsp { app, stream };
     }
-    if let Some((app, stream)) = below("relay") {
+    if let Some((app, stream)) = below(StreamPath::RELAY) {
         return Route::Relay { app, stream };
     }
     let first = folder.split('/').next().unwrap_or_default();
@@ -101,28 +107,22 @@ pub fn route(path: &str) -> Route {
             file: hls_file,
         };
     }
-    let app = folder.to_owned();
-    match file.rsplit_once('.') {
-        Some((stream, "flv")) => Route::Live {
-            app,
+    let live = ENDLESS
+        .iter()
+        .find_map(|(form, container)| Some((form.read(&path)?, *container)));
+    if let Some(((app, stream), container)) = live {
+        return Route::Live {
+            app: app.into(),
             stream: stream.into(),
-            container: LiveContainer::Flv,
-        },
-        Some((stream, "ts")) => Route::Live {
-            app,
-            stream: stream.into(),
-            container: LiveContainer::Ts,
-        },
-        Some((stream, "weir")) => Route::Live {
-            app,
-            stream: stream.into(),
-            container: LiveContainer::Relay,
-        },
-        Some((stream, "m3u8")) => Route::Multivariant {
-            app,
+            container,
+        };
+    }
+    match StreamPath::HLS.read(&path) {
+        Some((app, stream)) => Route::Multivariant {
+            app: app.into(),
             stream: stream.into(),
         },
-        _ => Route::Other,
+        None => Route::Other,
     }
 }
 
@@ -209,6 +209,44 @@ mod tests {
             "/%ff/x.flv",
         ] {
             assert_eq!(route(path), Route::Other, "{path}");
+        }
+    }
+
+    #[test]
+    fn no_stream_is_called_like_a_file_of_hls() {
+        for file in [
+            "hls.m3u8",
+            "ts.m3u8",
+            "video.m3u8",
+            "audio.m3u8",
+            "init-e-1.mp4",
+            "seg-e-1.m4s",
+            "seg-e-1.ts",
+            "part-e-1-0.m4s",
+            "key-e-1.key",
+        ] {
+            assert!(HlsFile::parse(file).is_some(), "{file}");
+            let stem = file.rsplit_once('.').unwrap().0;
+            let refused = StreamName::new("", "live", stem).unwrap_err();
+            assert_eq!(refused.code, weir_base::Code::AppDisabled, "{stem}");
+        }
+    }
+
+    #[test]
+    fn a_bad_name_is_refused_with_the_same_code_as_over_rtmp() {
+        for (path, rtmp) in [
+            ("/live/a%00b.flv", "a%00b"),
+            ("/live/a%5Cb.flv", "a%5Cb"),
+            ("/live/..%2e.flv", "..%2e"),
+            ("/live/100%25.flv", "100%25"),
+        ] {
+            let Route::Live { app, stream, .. } = route(path) else {
+                panic!("{path} is no media")
+            };
+            let http = StreamName::new("", &app, &stream).unwrap_err();
+            let rtmp = weir_proto::rtmp::Target::new("rtmp://h/live", "live", rtmp);
+            assert_eq!(http.code, weir_base::Code::NotFound, "{path}");
+            assert_eq!(rtmp.unwrap_err(), http, "{path}");
         }
     }
 }

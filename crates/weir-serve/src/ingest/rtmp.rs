@@ -15,8 +15,7 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Client, NewClient, Protocol, Publisher, Role, Stream};
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
-    Capabilities, Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
-    Target,
+    Capabilities, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
 };
 
 use super::Ingest;
@@ -120,7 +119,7 @@ impl RtmpConnection {
                     return ended;
                 }
                 if let Err(error) = received {
-                    return ConnectionEnd::Code(code_of(&error), error.to_string());
+                    return ConnectionEnd::Code(error.code(), error.to_string());
                 }
             }
             if let Some(ended) = self.read(&mut buffer).await {
@@ -565,8 +564,4 @@ fn check_capabilities(stream: &Stream, capabilities: &Capabilities) -> Result<()
             ),
         )),
     }
-}
-
-fn code_of(error: &RtmpError) -> Code {
-    Code::from_number(error.number()).unwrap_or(Code::ProtocolError)
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use weir_base::sign::Action;
+use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
@@ -72,7 +73,7 @@ impl SlspRequest {
         let Some(origin) = self.origin.as_deref() else {
             return false;
         };
-        let page = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let page = SplitUrl::new(origin).map_or(origin, |url| url.authority);
         !self
             .host
             .as_deref()

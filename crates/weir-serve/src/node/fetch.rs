@@ -7,21 +7,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use weir_base::{Code, Refusal, StreamName};
-use weir_cluster::LeaseKey;
-use weir_cluster::route::{Hop, Kind, Via};
+use weir_cluster::record::Scope;
+use weir_cluster::route::{Hop, HopKind, Via};
+use weir_cluster::{LeaseKey, Scheme};
 use weir_link::http::{BodyLimits, WholeAnswer};
 use weir_link::node::{NodeClient, NodeRequest};
 
-use super::origins::is_of_the_node;
-use super::whereabouts::{not_live, owner_in};
+use super::whereabouts::not_live;
 use super::{Node, ask, relay_pull};
 
 /// Upstreams tried for one object.
 const MAX_TRIES: usize = 3;
 /// Bytes of one object. A segment of 20 s at 25 Mbit/s fits.
 const MAX_OBJECT_BYTES: usize = 64 * 1024 * 1024;
-/// How often somebody who waits for an answer looks whether it should come from another node by now.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Asks other nodes, over connections that are kept for the next request.
 #[derive(Debug, Default)]
@@ -82,7 +80,7 @@ impl Fetcher {
                     node.0.router.lock().succeeded(&hop.url);
                     return Ok(fetched);
                 }
-                Err(refused) if is_of_the_node(refused.code) => {
+                Err(refused) if refused.code.is_retryable_elsewhere() => {
                     let now_us = node.core().hub.clock().now_us();
                     node.0.router.lock().failed(&hop.url, now_us);
                     tracing::info!(stream = %question.name, upstream = %hop.url, code = refused.code.number(), "an upstream does not deliver: {}", refused.detail);
@@ -185,32 +183,29 @@ impl Node {
         match &question.hint {
             Some(hint) if is_hinted => Ok(vec![Hop {
                 url: hint.clone(),
-                kind: Kind::Origin,
+                kind: HopKind::Origin,
             }]),
             _ => self.upstreams(question.name, key, question.via).await,
         }
     }
 
     fn owner_url(&self, key: &LeaseKey) -> Option<String> {
-        let owner = self
-            .0
-            .cluster
-            .with(|member, _| owner_in(member.view(), key));
-        let owner = owner.filter(|owner| owner.node != self.0.settings.me);
-        owner.map(|owner| owner.url)
+        self.0.cluster.with(|member, now_us| {
+            let whereabouts = member.view().whereabouts(key, now_us);
+            let url = whereabouts.url(&[Scheme::Http, Scheme::Https], Scope::Internal);
+            url.map(str::to_owned)
+        })
     }
 
     /// Resolves when the stream that `hop` owned is owned by another: who hangs would be waited for
     /// in vain.
     async fn moved_from(&self, key: &LeaseKey, hop: &Hop) {
-        if hop.kind != Kind::Owner {
+        if hop.kind != HopKind::Owner {
             return std::future::pending().await;
         }
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if self.owner_url(key).is_some_and(|url| url != hop.url) {
-                return;
-            }
+        let mut watch = self.0.cluster.watch(key);
+        while self.owner_url(key).is_none_or(|url| url == hop.url) {
+            watch.changed().await;
         }
     }
 }

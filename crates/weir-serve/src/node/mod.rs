@@ -53,7 +53,7 @@ pub struct Settings {
     /// Nobody else is to be expected: no registry, no lists.
     pub is_alone: bool,
     /// The edge or local origin above this one, and origins for clusters without a registry.
-    pub route: route::Config,
+    pub route: route::RouteConfig,
     /// `host:port` of other origins' APIs, asked for streams that are not here.
     pub coworkers: Vec<String>,
     /// How long a pull outlives its last viewer.

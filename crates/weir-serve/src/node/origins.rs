@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::place::Purpose;
-use weir_cluster::record::{self, Scope};
+use weir_cluster::record::Scope;
 use weir_cluster::route::Via;
-use weir_cluster::{LeaseKey, Name, View};
+use weir_cluster::{LeaseKey, Name, Scheme, View, Whereabouts};
 use weir_hub::Publisher;
 
 use super::Node;
@@ -73,14 +74,16 @@ impl Node {
     /// The epoch of another node's lease, where the publisher may take it over: because it may take
     /// names over, or because that node drains and has sent it here.
     pub(crate) fn epoch_to_take(&self, intent: &PublishIntent) -> u64 {
-        self.0.cluster.with(|member, _| {
-            let view = member.view();
-            let owner = view.owner(&intent.key);
-            owner
-                .filter(|owner| owner.node != self.0.settings.me)
-                .filter(|owner| intent.takeover || is_draining(view, &owner.node))
-                .map_or(0, |owner| owner.epoch)
-        })
+        self.0.cluster.with(
+            |member, now_us| match member.view().whereabouts(&intent.key, now_us) {
+                Whereabouts::Node { lease, record }
+                    if intent.takeover || record.is_some_and(|record| record.draining) =>
+                {
+                    lease.epoch
+                }
+                _ => 0,
+            },
+        )
     }
 
     /// A connection to an origin (or the node above) that takes the stream.
@@ -104,7 +107,7 @@ impl Node {
                         self.0.router.lock().succeeded(url);
                         return Ok(link);
                     }
-                    Err(refused) if is_of_the_node(refused.code) => {
+                    Err(refused) if refused.code.is_retryable_elsewhere() => {
                         let now_us = self.core().hub.clock().now_us();
                         self.0.router.lock().failed(url, now_us);
                         tracing::warn!(stream = %intent.name, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
@@ -125,10 +128,7 @@ impl Node {
         except: &[String],
     ) -> Result<Vec<String>, Refusal> {
         let now_us = self.core().hub.clock().now_us();
-        let owner = self
-            .0
-            .cluster
-            .with(|member, _| super::whereabouts::owner_in(member.view(), &intent.key));
+        let owner = self.owner(&intent.key);
         let routed = self
             .0
             .router
@@ -153,7 +153,7 @@ impl Node {
         let query = PlacementQuery {
             purpose: Purpose::Hold,
             stream: &intent.key,
-            protocols: &[record::Protocol::Http, record::Protocol::Https],
+            protocols: &[Scheme::Http, Scheme::Https],
             scope: Scope::Internal,
             count: MAX_TRIES,
         };
@@ -165,10 +165,7 @@ impl Node {
 
     /// Whether a URL leads to this node itself.
     pub(super) fn is_own(&self, url: &str) -> bool {
-        let authority = super::relay_pull::base_of(url);
-        let authority = authority
-            .split_once("://")
-            .map_or(authority, |(_, rest)| rest);
+        let authority = SplitUrl::new(url).map_or(url, |url| url.authority);
         self.settings().own.iter().any(|own| own == authority)
     }
 }
@@ -176,17 +173,4 @@ impl Node {
 fn is_draining(view: &View, node: &Name) -> bool {
     let record = view.find(node).and_then(|node| node.record.as_ref());
     record.is_some_and(|record| record.draining)
-}
-
-/// Refusals that say nothing of the stream: another node may take it.
-pub(super) const fn is_of_the_node(code: Code) -> bool {
-    matches!(
-        code,
-        Code::OriginUnreachable
-            | Code::Draining
-            | Code::Overloaded
-            | Code::QuotaStreams
-            | Code::NetworkReset
-            | Code::TooSlow
-    )
 }

@@ -15,7 +15,6 @@ use weir_cluster::route::{Hop, Via};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Hub, Protocol, Publisher, RelayBegin, Stream};
 
-use super::origins::is_of_the_node;
 use super::whereabouts::not_live;
 use super::{NOWHERE, Node, relay_pull, rtmp_url, srs};
 
@@ -105,6 +104,7 @@ impl Node {
             return false;
         }
         let via = Via::default();
+        let mut watch = self.0.cluster.watch(&key);
         let carried = async {
             loop {
                 if let Some(Ok(mut state)) = self.join_pull(name, &key, (&via, true)) {
@@ -114,7 +114,7 @@ impl Node {
                     }
                 }
                 // The other node may not have it yet, or not have said so.
-                tokio::time::sleep(REPAIR_PAUSE).await;
+                let _ = tokio::time::timeout(REPAIR_PAUSE, watch.changed()).await;
             }
         };
         tokio::time::timeout(CARRY_ON, carried).await.is_ok()
@@ -166,7 +166,7 @@ impl Node {
         };
         let is_missing = self.0.cluster.with(|member, now_us| {
             let view = member.view();
-            now_us < until_us && view.owner(key).is_none() && view.reported(key).is_none()
+            now_us < until_us && view.whereabouts(key, now_us).is_nowhere()
         });
         if !is_missing {
             misses.remove(key);
@@ -232,6 +232,7 @@ impl Pull {
 
     /// One upstream after the other, until the stream is over or nobody watches.
     async fn supply(&mut self) -> PullEnd {
+        let mut watch = self.node.0.cluster.watch(&self.key);
         loop {
             let ended = self.round().await;
             match (&ended, &self.publisher) {
@@ -241,7 +242,7 @@ impl Pull {
                     if let Some(code) = publisher.client().kicked() {
                         return PullEnd::Kicked(code);
                     }
-                    tokio::time::sleep(REPAIR_PAUSE).await;
+                    let _ = tokio::time::timeout(REPAIR_PAUSE, watch.changed()).await;
                 }
                 _ => return ended,
             }
@@ -342,7 +343,7 @@ impl Pull {
             );
         }
         match ended {
-            Err(refusal) if is_of_the_node(refusal.code) => PullEnd::Broken(refusal),
+            Err(refusal) if refusal.code.is_retryable_elsewhere() => PullEnd::Broken(refusal),
             Err(refusal) => PullEnd::Refused(refusal),
             Ok(()) => PullEnd::Refused(not_live(&name)),
         }

@@ -12,7 +12,7 @@ use weir_base::{Code, limits};
 use weir_hub::{Client, NewClient, Protocol, Role, Stream};
 use weir_proto::relay::{Decoder, Limits, Record};
 
-use super::origins::{PublishIntent, is_of_the_node};
+use super::origins::PublishIntent;
 use super::relay_pull::{SILENCE, breach};
 use super::uplink::{Carrier, Uplink};
 use super::{NOWHERE, Node, rtmp_url, srs};
@@ -83,14 +83,14 @@ impl Pushing {
     /// broke, whose lease nobody has ended.
     async fn connect_again(&self, intent: &PublishIntent, broken: &str) -> Option<Uplink> {
         while self.is_live() {
-            let over = self.node.0.cluster.with(|member, _| {
-                let owner = member.view().owner(&intent.key);
-                owner.map_or(0, |owner| owner.epoch)
+            let over = self.node.0.cluster.with(|member, now_us| {
+                let whereabouts = member.view().whereabouts(&intent.key, now_us);
+                whereabouts.lease().map_or(0, |lease| lease.epoch)
             });
             let except = [broken.to_owned()];
             match self.node.connect_up(intent, over, &except).await {
                 Ok(uplink) => return Some(uplink),
-                Err(refused) if is_of_the_node(refused.code) => {
+                Err(refused) if refused.code.is_retryable_elsewhere() => {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 Err(refused) => {
@@ -137,9 +137,7 @@ impl Pushing {
         .await
         {
             Ok(()) => PushEnd::Over,
-            Err(refusal) if is_of_the_node(refusal.code) || refusal.code == Code::Moved => {
-                PushEnd::Broken(refusal.detail.into())
-            }
+            Err(refusal) if is_broken(refusal.code) => PushEnd::Broken(refusal.detail.into()),
             Err(refusal) => PushEnd::Refused(refusal.code, refusal.detail.into()),
         }
     }
@@ -206,6 +204,12 @@ impl Pushing {
     }
 }
 
+/// Whether the push goes on to another origin. One that says "moved" has given the stream away: the
+/// view says to whom, and a push looks there before it follows an address.
+fn is_broken(code: Code) -> bool {
+    code.is_retryable_elsewhere() || code == Code::Moved
+}
+
 /// Until the origin says that it is over, or is silent: it beats once a second.
 async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> PushEnd {
     let mut decoder = Decoder::new(Limits::default());
@@ -225,7 +229,7 @@ async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> PushEnd {
                 Ok(None) => break,
                 Ok(Some(Record::End { code, detail, .. })) => {
                     let code = Code::from_number(code).unwrap_or(Code::OriginUnreachable);
-                    if is_of_the_node(code) || code == Code::Moved {
+                    if is_broken(code) {
                         return PushEnd::Broken(format!("{code}: {detail}"));
                     }
                     return PushEnd::Refused(code, detail);

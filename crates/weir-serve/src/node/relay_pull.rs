@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal};
 use weir_hub::RelayBegin;
 use weir_link::http::{Body, HttpError};
@@ -36,8 +37,7 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> PullEnd {
     if answer.status() != StatusCode::OK {
         let refusal = ask::refusal_of(base, answer).await;
         return match refusal.code {
-            // Not of the stream but of the node: another may have it.
-            Code::Draining | Code::Overloaded | Code::OriginUnreachable => PullEnd::Broken(refusal),
+            code if code.is_retryable_elsewhere() => PullEnd::Broken(refusal),
             _ => PullEnd::Refused(refusal),
         };
     }
@@ -103,10 +103,8 @@ fn ended(code: u16, detail: String, location: Option<String>) -> PullEnd {
     refusal.location = location.map(Into::into);
     match code {
         Code::Moved if refusal.location.is_some() => PullEnd::Refused(refusal),
-        // The node goes, not the stream.
-        Code::Draining | Code::TooSlow | Code::OriginUnreachable | Code::Moved => {
-            PullEnd::Broken(refusal)
-        }
+        // Moved without an address: the view knows where to.
+        code if code.is_retryable_elsewhere() || code == Code::Moved => PullEnd::Broken(refusal),
         code => PullEnd::Over(code),
     }
 }
@@ -136,12 +134,5 @@ pub(super) fn breach(error: &RelayError) -> Refusal {
 
 /// The base URL within a redirect's address: scheme and authority.
 pub(super) fn base_of(location: &str) -> &str {
-    let Some(host_at) = location.find("://").map(|at| at + 3) else {
-        return location;
-    };
-    let rest = location.get(host_at..).unwrap_or_default();
-    match rest.find('/') {
-        Some(end) => location.get(..host_at + end).unwrap_or(location),
-        None => location,
-    }
+    SplitUrl::new(location).map_or(location, |url| url.base)
 }

@@ -16,7 +16,7 @@ use weir_link::node::NodeRequest;
 
 use super::Node;
 use super::ask::{self, HEAD_TIMEOUT};
-use super::origins::{PublishIntent, is_of_the_node};
+use super::origins::PublishIntent;
 use crate::request;
 
 /// How long an origin's yes is good, microseconds: an HLS viewer asks several times a second.
@@ -89,7 +89,7 @@ impl Node {
                     admitted.insert(digest, (grant.clone(), now_us + GOOD_US));
                     return Ok(grant);
                 }
-                Err(refused) if is_of_the_node(refused.code) => last = refused,
+                Err(refused) if refused.code.is_retryable_elsewhere() => last = refused,
                 Err(refused) => return Err(refused),
             }
         }

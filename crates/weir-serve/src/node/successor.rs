@@ -1,11 +1,11 @@
 //! Where clients of this node go when it drains.
 
 use weir_base::StreamName;
-use weir_cluster::LeaseKey;
 use weir_cluster::fill::Cost;
-use weir_cluster::place::{Answer, Ask, Full, Purpose, Strategy, place};
-use weir_cluster::record::{self, Scope};
+use weir_cluster::place::{Full, PlaceRequest, Placement, Purpose, Strategy, place};
+use weir_cluster::record::Scope;
 use weir_cluster::reserve::Reservations;
+use weir_cluster::{LeaseKey, Scheme};
 use weir_hub::Protocol;
 
 use super::Node;
@@ -14,7 +14,7 @@ use super::Node;
 pub(super) struct PlacementQuery<'a> {
     pub(super) purpose: Purpose,
     pub(super) stream: &'a LeaseKey,
-    pub(super) protocols: &'a [record::Protocol],
+    pub(super) protocols: &'a [Scheme],
     /// For a client, or for this node.
     pub(super) scope: Scope,
     pub(super) count: usize,
@@ -39,9 +39,9 @@ impl Node {
             return None;
         }
         let key = LeaseKey::of(name).ok()?;
-        let speaks: &[record::Protocol] = match protocol {
-            Protocol::Rtmp => &[record::Protocol::Rtmp, record::Protocol::Rtmps],
-            _ => &[record::Protocol::Http, record::Protocol::Https],
+        let speaks: &[Scheme] = match protocol {
+            Protocol::Rtmp => &[Scheme::Rtmp, Scheme::Rtmps],
+            _ => &[Scheme::Http, Scheme::Https],
         };
         let query = PlacementQuery {
             purpose,
@@ -55,14 +55,14 @@ impl Node {
     }
 
     /// Other nodes by placement, for somebody who is where this node is.
-    pub(super) fn place(&self, query: &PlacementQuery<'_>) -> Result<Vec<Answer>, Full> {
+    pub(super) fn place(&self, query: &PlacementQuery<'_>) -> Result<Vec<Placement>, Full> {
         let turn = self
             .0
             .placements
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.0.cluster.with(|member, now_us| {
             let me = member.record();
-            let ask = Ask {
+            let ask = PlaceRequest {
                 purpose: query.purpose,
                 stream: Some(query.stream),
                 protocols: query.protocols,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::coworker::{self, Origin, Query};
-use weir_cluster::record::{self, Scope};
-use weir_cluster::route::{Hop, Kind, Owner, Via};
-use weir_cluster::{LeaseKey, View};
+use weir_cluster::record::Scope;
+use weir_cluster::route::{Hop, HopKind, Owner, Via};
+use weir_cluster::{LeaseKey, Scheme, View, Whereabouts};
 use weir_hub::Protocol;
 use weir_link::node::NodeRequest;
 
@@ -16,6 +16,15 @@ use crate::request::PlayIntent;
 
 /// For all coworkers together: they are asked at once, and a viewer waits.
 const COWORKER_PATIENCE: Duration = Duration::from_millis(1500);
+/// Between two looks for a stream that nobody has: its publisher wakes whoever waits, here and through
+/// the view. This is for a message that was lost; the view is mended by the next beats.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Between two looks where the view names an owner that has no frame yet: the lease is told first, and
+/// the frame is told by nobody.
+const LOOK_SOON: Duration = Duration::from_millis(40);
+/// Between two looks where no message tells: nodes of a static list and servers of another make have to
+/// be asked.
+const ASK_AGAIN: Duration = Duration::from_millis(150);
 /// Bytes of a coworker's answer.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
@@ -51,31 +60,35 @@ impl Node {
         }
     }
 
+    /// How long one who waits for a stream, and is woken by what the view learns of it, may sleep
+    /// before the others are looked at again.
+    pub(crate) fn look_again(&self, key: &LeaseKey) -> Duration {
+        let is_owned = self.0.cluster.with(|member, now_us| {
+            let whereabouts = member.view().whereabouts(key, now_us);
+            whereabouts.lease().is_some()
+        });
+        let settings = self.settings();
+        if is_owned {
+            LOOK_SOON
+        } else if settings.route.is_empty() && settings.coworkers.is_empty() {
+            LOOK_AGAIN
+        } else {
+            ASK_AGAIN
+        }
+    }
+
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
     fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(String, String)> {
-        let (speaks, scope) = match intent.protocol {
-            Protocol::Rtmp => (
-                [record::Protocol::Rtmp, record::Protocol::Rtmps],
-                Scope::Public,
-            ),
-            Protocol::Relay => (
-                [record::Protocol::Http, record::Protocol::Https],
-                Scope::Internal,
-            ),
-            _ => (
-                [record::Protocol::Http, record::Protocol::Https],
-                Scope::Public,
-            ),
+        let (schemes, scope) = match intent.protocol {
+            Protocol::Rtmp => ([Scheme::Rtmp, Scheme::Rtmps], Scope::Public),
+            Protocol::Relay => ([Scheme::Http, Scheme::Https], Scope::Internal),
+            _ => ([Scheme::Http, Scheme::Https], Scope::Public),
         };
-        self.0.cluster.with(|member, _| {
-            let view = member.view();
-            let owner = view.owner(key)?;
-            if owner.node == self.0.settings.me || intent.via.passed(&owner.node) {
-                return None;
-            }
-            let record = view.find(&owner.node)?.record.as_ref()?;
-            let address = record.address(&speaks, scope, None)?;
-            Some((owner.node.to_string(), address.url.clone()))
+        self.0.cluster.with(|member, now_us| {
+            let whereabouts = member.view().whereabouts(key, now_us);
+            let node = &whereabouts.other_node()?.id;
+            let url = whereabouts.url(&schemes, scope)?;
+            (!intent.via.passed(node)).then(|| (node.to_string(), url.to_owned()))
         })
     }
 
@@ -89,10 +102,7 @@ impl Node {
         key: &LeaseKey,
         via: &Via,
     ) -> Result<Vec<Hop>, Refusal> {
-        let mut owner = self
-            .0
-            .cluster
-            .with(|member, _| owner_in(member.view(), key));
+        let mut owner = self.owner(key);
         if owner.is_none() {
             // Published a moment ago, perhaps: the store knows before the bus has told.
             let found = self.0.store.find(key.clone()).await.ok().flatten();
@@ -105,7 +115,7 @@ impl Node {
         if owner.is_none()
             && let Some(url) = self.reported(key)
         {
-            let kind = Kind::Origin;
+            let kind = HopKind::Origin;
             return Ok(vec![Hop { url, kind }]);
         }
         let now_us = self.core().hub.clock().now_us();
@@ -120,7 +130,7 @@ impl Node {
             Err(_) => {
                 let origin = self.ask_coworkers(name).await;
                 let url = origin.map(|origin| format!("rtmp://{}:{}", origin.ip, origin.port));
-                let kind = Kind::Origin;
+                let kind = HopKind::Origin;
                 let hop = url.map(|url| Hop { url, kind });
                 hop.map(|hop| vec![hop]).ok_or_else(|| not_live(name))
             }
@@ -129,10 +139,21 @@ impl Node {
 
     /// Where a server of another make said that it has the stream: its RTMP address.
     pub(super) fn reported(&self, key: &LeaseKey) -> Option<String> {
+        self.0.cluster.with(
+            |member, now_us| match member.view().whereabouts(key, now_us) {
+                Whereabouts::Reported(said) if said.protocol == "rtmp" => {
+                    Some(format!("rtmp://{}:{}", said.ip, said.port))
+                }
+                _ => None,
+            },
+        )
+    }
+
+    /// The node that owns a stream by the registry, this one included, as an upstream.
+    pub(super) fn owner(&self, key: &LeaseKey) -> Option<Owner> {
         self.0.cluster.with(|member, now_us| {
-            let reported = member.view().reported(key)?;
-            let is_good = reported.until_us > now_us && reported.protocol == "rtmp";
-            is_good.then(|| format!("rtmp://{}:{}", reported.ip, reported.port))
+            let lease = member.view().whereabouts(key, now_us).lease()?;
+            owner_at(member.view(), lease.node.clone())
         })
     }
 
@@ -192,17 +213,9 @@ fn place_for(origin: &Origin, intent: &PlayIntent) -> Option<String> {
     }
 }
 
-pub(super) fn owner_in(view: &View, key: &LeaseKey) -> Option<Owner> {
-    owner_at(view, view.owner(key)?.node.clone())
-}
-
 fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
     let record = view.find(&node)?.record.as_ref()?;
-    let address = record.address(
-        &[record::Protocol::Http, record::Protocol::Https],
-        Scope::Internal,
-        None,
-    )?;
+    let address = record.address(&[Scheme::Http, Scheme::Https], Scope::Internal, None)?;
     let url = address.url.clone();
     Some(Owner { node, url })
 }

@@ -13,6 +13,7 @@ mod world;
 
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use weir_base::Code;
 use weir_hub::Protocol;
@@ -386,4 +387,41 @@ fn nobody_without_the_secret_is_taken_for_a_node() {
     };
     assert_eq!(asked("Weir-Node e1:00ff").refusal(), (403, 1004));
     assert_eq!(asked("Bearer something").status, 200);
+}
+
+/// By hand: `cargo test --release -p weir-serve --test edge -- --ignored --nocapture how_soon`.
+#[test]
+#[ignore = "says numbers, asserts nothing"]
+fn how_soon_who_waits_has_the_first_bytes() {
+    const TIMES: u32 = 50;
+    let world = World::new();
+    let origin = world.origin("o1");
+    let edge = world.edge("e1", &[]);
+    for ending in ["flv", "m3u8"] {
+        let mut took_ms: Vec<u128> = (0..TIMES)
+            .map(|turn| {
+                let stream = format!("{ending}{turn}");
+                let url = edge.at(&format!("/live/{stream}.{ending}?wait=10"));
+                let (tell, answered) = std::sync::mpsc::channel();
+                let waiting = thread::spawn(move || {
+                    let mut answer = Request::get(&url).open().unwrap();
+                    let _ = answer.next_chunk();
+                    let _ = tell.send(());
+                });
+                // At all phases of whatever looks again by itself.
+                thread::sleep(Duration::from_millis(u64::from(300 + turn * 37 % 500)));
+                let began = Stopwatch::start();
+                let mut film = origin.publish(&stream);
+                film.play(250);
+                answered.recv().unwrap();
+                let took = began.elapsed().as_millis();
+                film.end();
+                waiting.join().unwrap();
+                took
+            })
+            .collect();
+        took_ms.sort_unstable();
+        let at = |permille: usize| took_ms[(took_ms.len() - 1) * permille / 1000];
+        println!("{ending}: {} ms p50, {} ms p99", at(500), at(990));
+    }
 }

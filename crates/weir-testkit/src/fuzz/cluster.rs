@@ -70,7 +70,7 @@ fn listener() -> Member {
         draining: false,
         version: String::new(),
     };
-    Member::new(member::Config::default(), record, 0).expect("a member")
+    Member::new(member::MemberConfig::default(), record, 0).expect("a member")
 }
 
 fn check(member: &Member, nodes: usize) {
@@ -133,7 +133,7 @@ pub(super) fn cluster_coworker(data: &[u8]) {
 
 /// Reports, one a line, as JSON or as the store keeps them.
 pub(super) fn cluster_report(data: &[u8]) {
-    let mut view = View::new(view::Config::default(), name("me"));
+    let mut view = View::new(view::ViewConfig::default(), name("me"));
     let key = weir_cluster::LeaseKey::new("live/demo").expect("a key");
     for (line, now_us) in lines(data).zip((0..).step_by(STEP_US as usize)) {
         let text = String::from_utf8_lossy(line);

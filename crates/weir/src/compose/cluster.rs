@@ -6,20 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{ClusterApi, Dispatcher, EdgeFacts};
+use weir_api::{ClusterApi, Dispatcher, EdgeFacts, NodeProof};
+use weir_base::urls::SplitUrl;
 use weir_base::{Clock, ids};
 use weir_cluster::lease::{self, Outage};
 use weir_cluster::local::{LocalBus, LocalStore};
-use weir_cluster::record::{self, Address, Load, NodeRecord, Protocol, Scope};
+use weir_cluster::record::{self, Address, Load, NodeRecord, Scheme, Scope};
 use weir_cluster::redis::Redis;
 use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
-use weir_hub::{Hub, Stream};
+use weir_hub::Hub;
 use weir_scale::{Authorize, Pending};
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Core, Services};
 
+use super::drain::remaining;
 use crate::config::{self, Config, Mode};
 
 /// Between two reports of what this node bears: the beat that carries them.
@@ -43,15 +45,15 @@ pub(super) fn join(
     let me = identity(config)?;
     let record = record(config, &me, addresses)?;
     let own = own_authorities(&record.addresses, addresses);
-    let member = member::Config {
-        lease: lease::Config {
+    let member = member::MemberConfig {
+        lease: lease::LeaseConfig {
             outage: match config.cluster.outage {
                 config::Outage::Serve => Outage::Serve,
                 config::Outage::Stop => Outage::Stop,
             },
-            ..lease::Config::default()
+            ..lease::LeaseConfig::default()
         },
-        ..member::Config::default()
+        ..member::MemberConfig::default()
     };
     let (store, bus) = registry(config, member.lease.ttl_ms, &clock)?;
     let member =
@@ -66,12 +68,20 @@ pub(super) fn join(
 
 /// What the API knows of it.
 pub(super) fn api(config: &Config, joined: &Joined, dispatcher: &Arc<Dispatcher>) -> ClusterApi {
-    let node = joined.node.clone();
     ClusterApi {
         cluster: joined.cluster.clone(),
         name: config.cluster.name.clone(),
         dispatcher: dispatcher.clone(),
-        is_node: Box::new(move |target, proof| node.asker(target, proof).is_ok()),
+        proof: Arc::new(Proof(joined.node.clone())),
+    }
+}
+
+/// A node is who shows the cluster's secret.
+struct Proof(Node);
+
+impl NodeProof for Proof {
+    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool {
+        self.0.asker(target, authorization).is_ok()
     }
 }
 
@@ -136,7 +146,7 @@ fn registry(
 
 fn settings(config: &Config, me: Name, own: Vec<String>) -> anyhow::Result<Settings> {
     let cluster = &config.cluster;
-    let route = route::Config {
+    let route = route::RouteConfig {
         parents: parent(config).into_iter().collect(),
         origins: cluster.origins.iter().map(|url| base(url)).collect(),
     };
@@ -156,7 +166,7 @@ fn settings(config: &Config, me: Name, own: Vec<String>) -> anyhow::Result<Setti
 /// `host:port` is another weir's HTTP address; `rtmp://host:port` is a server that speaks RTMP alone.
 fn base(text: &str) -> String {
     let text = text.trim_end_matches('/');
-    if text.is_empty() || text.contains("://") {
+    if text.is_empty() || SplitUrl::new(text).is_some() {
         text.to_owned()
     } else {
         format!("http://{text}")
@@ -203,11 +213,11 @@ fn parent(config: &Config) -> Option<String> {
     Some(base(&config.cluster.parent)).filter(|parent| !parent.is_empty())
 }
 
-const SPOKEN: [(Protocol, &str); 4] = [
-    (Protocol::Rtmp, "rtmp"),
-    (Protocol::Rtmps, "rtmps"),
-    (Protocol::Http, "http"),
-    (Protocol::Https, "https"),
+const SPOKEN: [(Scheme, &str); 4] = [
+    (Scheme::Rtmp, "rtmp"),
+    (Scheme::Rtmps, "rtmps"),
+    (Scheme::Http, "http"),
+    (Scheme::Https, "https"),
 ];
 
 /// Where this node listens, for everybody; an address of the machine where it listens on all of them.
@@ -246,7 +256,7 @@ fn outward_ip() -> IpAddr {
 fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> Vec<String> {
     let advertised = advertised
         .iter()
-        .filter_map(|address| Some(address.url.split_once("://")?.1.to_owned()));
+        .filter_map(|address| Some(SplitUrl::new(&address.url)?.authority.to_owned()));
     let bound = addresses.iter().flatten().map(|address| {
         let mut address = *address;
         if address.ip().is_unspecified() {
@@ -275,21 +285,13 @@ pub(super) async fn report_load(cluster: Cluster, services: Services) {
         }
         let now = Sample::take(&hub);
         let passed_us = u64::try_from(now.at_us - before.at_us).unwrap_or(0).max(1);
-        let streams = hub.streams();
-        // Other nodes are connections of this one, but nobody's audience.
-        let is_published = |stream: &&Arc<Stream>| {
-            stream
-                .publisher()
-                .is_some_and(|publisher| !publisher.is_node)
-        };
-        let publishers = streams.iter().filter(is_published).count() as u64;
-        let viewers = streams.iter().map(|stream| u64::from(stream.people()));
+        let served = remaining(&services);
         let load = Load {
             out_kbps: (now.sent_bytes - before.sent_bytes).saturating_mul(8_000) / passed_us,
             cpu_permille: now.cpu_us.saturating_sub(before.cpu_us) * 1000 / passed_us / cores,
             connections: hub.clients().len() as u64,
-            publishers,
-            viewers: viewers.sum::<u64>() + hub.audience().uncounted() as u64,
+            publishers: served.publishers,
+            viewers: served.viewers,
         };
         before = now;
         cluster.with(|member, _| member.set_load(load));

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use weir_api::Dispatcher;
-use weir_base::{Code, Shutdown};
-use weir_hub::{Client, Protocol, Role};
+use weir_base::Shutdown;
 use weir_serve::Services;
 use weir_serve::front::tls::Certificate;
 
+use super::drain::Emptying;
 use super::gate::Gate;
 use crate::config::{Config, Sources, load};
 
@@ -50,7 +50,7 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
             }
             // Somebody asked by the API: the process stays until it is told to stop.
             () = shutdown.draining(), if drain.is_none() => {
-                drain = Some(Drain::begin(&reload));
+                drain = Some(reload.drain());
                 tracing::info!("draining, as asked: nobody new is taken; SIGTERM stops the process");
             }
             _ = look.tick() => {
@@ -61,9 +61,9 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
         }
     }
     shutdown.drain();
-    let mut drain = drain.unwrap_or_else(|| Drain::begin(&reload));
+    let mut drain = drain.unwrap_or_else(|| reload.drain());
     tracing::info!(
-        limit_ms = drain.limit_ms,
+        limit_ms = reload.running.node.drain_ms,
         clients = reload.services.core.hub.clients().len(),
         "draining: nobody new is taken; SIGTERM again stops at once"
     );
@@ -76,82 +76,11 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
     }
 }
 
-/// A node on its way out. Viewers of a node with others beside it are let go one after the other, so
-/// that they do not all come to the others at once; a node alone keeps them to the end, for there is
-/// nowhere to go.
-struct Drain {
-    services: Services,
-    limit_ms: u64,
-    began_us: i64,
-    limit_us: i64,
-    viewers: usize,
-    kicked: usize,
-    is_over: bool,
-}
-
-impl Drain {
-    fn begin(reload: &Reload) -> Self {
-        let services = reload.services.clone();
-        services.node.drain();
-        let limit_ms = reload.running.node.drain_ms;
-        let viewers = services.core.hub.clients().list();
-        Self {
-            limit_ms,
-            began_us: services.core.hub.clock().now_us(),
-            limit_us: i64::try_from(limit_ms)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(1000),
-            viewers: viewers.iter().filter(|client| is_viewer(client)).count(),
-            kicked: 0,
-            is_over: false,
-            services,
-        }
-    }
-
-    /// Everybody has left, or has been told to.
-    const fn is_over(&self) -> bool {
-        self.is_over
-    }
-
-    fn go_on(&mut self) {
-        let hub = &self.services.core.hub;
-        let passed_us = hub.clock().now_us() - self.began_us;
-        let clients = hub.clients().list();
-        let hls = hub
-            .streams()
-            .iter()
-            .any(|stream| stream.viewers(Protocol::Hls) > 0);
-        let hls = hls || hub.audience().uncounted() > 0;
-        // Other nodes go elsewhere by themselves, and pulls end with their viewers.
-        let is_empty = !hls && clients.iter().all(|client| client.is_node);
-        if is_empty || passed_us >= self.limit_us {
-            hub.kick_all(Code::Draining);
-            self.is_over = true;
-        } else if !self.services.node.settings().is_alone {
-            self.move_some(&clients, passed_us);
-        }
-    }
-
-    /// Within the first two thirds of the time: the last is for those who are slow to go.
-    fn move_some(&mut self, clients: &[Arc<Client>], passed_us: i64) {
-        let spread_us = (self.limit_us / 3 * 2).max(1);
-        let permille = passed_us.clamp(0, spread_us) / (spread_us / 1000).max(1);
-        let due = self.viewers * usize::try_from(permille).unwrap_or(1000) / 1000;
-        let viewers = clients
-            .iter()
-            .filter(|client| is_viewer(client) && client.kicked().is_none());
-        for viewer in viewers.take(due.saturating_sub(self.kicked)) {
-            viewer.kick(Code::Draining);
-            self.kicked += 1;
-        }
-    }
-}
-
-fn is_viewer(client: &Client) -> bool {
-    client.role == Role::Viewer && !client.is_node
-}
-
 impl Reload {
+    fn drain(&self) -> Emptying {
+        Emptying::begin(self.services.clone(), self.running.node.drain_ms)
+    }
+
     /// Reads the configuration again, takes over what can be, and says what cannot. A wrong file
     /// changes nothing.
     fn run(&mut self) {

@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use weir_base::urls::SplitUrl;
 use weir_cluster::name::Name;
-use weir_cluster::record::{self, Protocol, Role, Roles, Scope};
+use weir_cluster::record::{self, Role, Roles, Scheme, Scope};
 
 /// Bytes of a secret that nobody guesses.
 const MIN_SECRET_BYTES: usize = 16;
@@ -100,12 +101,11 @@ impl Advertise {
             Self::Url(url) => (url, None, None),
             Self::For { url, scope, isp } => (url, *scope, isp.as_deref()),
         };
-        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-        let protocol = match scheme {
-            Some("rtmp") => Protocol::Rtmp,
-            Some("rtmps") => Protocol::Rtmps,
-            Some("http") => Protocol::Http,
-            Some("https") => Protocol::Https,
+        let protocol = match SplitUrl::new(url).map(|url| url.scheme) {
+            Some("rtmp") => Scheme::Rtmp,
+            Some("rtmps") => Scheme::Rtmps,
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
             _ => anyhow::bail!(
                 "node.advertise: {url:?} is not rtmp://, rtmps://, http:// or https:// with a host"
             ),

@@ -48,7 +48,7 @@ export type PlayerState = "loading" | "playing" | "waiting" | "offline" | "error
 /** Why the player is in `error` (or what the server said while `waiting`). */
 export interface Fault {
   kind: "refused" | "unreachable" | "unplayable";
-  /** Code and name of the error registry, where the server gave them. */
+  /** Code and name of the code table, where the server gave them. */
   code?: number;
   name?: string;
   message?: string;

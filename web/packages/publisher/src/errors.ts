@@ -1,4 +1,4 @@
-//! What goes wrong, as a code of the registry (docs/ref/errors.md) with words a person can act on.
+//! What goes wrong, as a code of the table (docs/ref/errors.md) with words a person can act on.
 
 /** Codes of problems that arise here rather than at the server. */
 export const LOCAL = {

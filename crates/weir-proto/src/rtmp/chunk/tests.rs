@@ -227,7 +227,7 @@ fn a_stream_may_begin_with_type_1_but_not_with_2_or_3() {
 fn a_message_over_the_limit_is_refused_by_its_header() {
     let bytes = b"\x06\0\0\0\xff\xff\xff\x09\x01\0\0\0";
     let error = decode(bytes, 1).unwrap_err();
-    assert_eq!(error.number(), 4005);
+    assert_eq!(error.code().number(), 4005);
     assert!(matches!(
         error,
         RtmpError::TooLarge {

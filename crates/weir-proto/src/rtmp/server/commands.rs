@@ -1,5 +1,6 @@
 //! What clients ask for (§7.2), and the answers the protocol alone can give.
 
+use weir_base::Code;
 use weir_media::amf::Value;
 
 use super::{
@@ -7,10 +8,12 @@ use super::{
     PublishMode, Role, ServerEvent, ServerSession, StatusRefusal,
 };
 use crate::rtmp::command::{Command, info};
-use crate::rtmp::{NUMBER_BAD_NAME, NUMBER_PROTOCOL, RtmpError, Target};
+use crate::rtmp::{RtmpError, Target};
 
 /// How much of a client's description of itself is kept, in bytes.
 const MAX_DESCRIPTION_BYTES: usize = 256;
+/// What a client is told that asks for more than the protocol has here.
+const PROTOCOL_ERROR: u16 = Code::ProtocolError.number();
 /// `start` of `play` when absent: live, or else recorded.
 const START_DEFAULT: f64 = -2.0;
 
@@ -83,7 +86,7 @@ impl ServerSession {
     fn on_create_stream(&mut self, transaction: f64) {
         if self.streams.len() >= MAX_MESSAGE_STREAMS {
             let text = "Too many streams on one connection";
-            let failed = info("error", "NetConnection.Call.Failed", text, NUMBER_PROTOCOL);
+            let failed = info("error", "NetConnection.Call.Failed", text, PROTOCOL_ERROR);
             self.reply_error(transaction, failed);
             return;
         }
@@ -150,13 +153,13 @@ impl ServerSession {
         };
         if self.streams.iter().any(|stream| stream.role != Role::Idle) {
             let text = "One publish or play at a time on a connection";
-            self.refuse(msid, &refusal(text, NUMBER_PROTOCOL));
+            self.refuse(msid, &refusal(text, PROTOCOL_ERROR));
             return Ok(None);
         }
         match Target::new(&self.peer.tc_url, &self.peer.app, name) {
             Ok(target) => Ok(Some(target)),
             Err(error) => {
-                self.refuse(msid, &refusal(&error.to_string(), NUMBER_BAD_NAME));
+                self.refuse(msid, &refusal(&error.to_string(), error.code.number()));
                 Err(error.into())
             }
         }

@@ -91,7 +91,7 @@ impl ServerSession {
         }
     }
 
-    /// The publisher's time is over, with the registry code and words. What it still sends is
+    /// The publisher's time is over, with its code and words. What it still sends is
     /// dropped; close after the output is sent.
     pub fn end_publish(&mut self, msid: u32, number: u16, description: &str) {
         if self.change_role(msid, Role::Publishing, Role::Idle) {

@@ -1,6 +1,7 @@
 //! Peers that do it wrong, on purpose or not.
 
 use proptest::prelude::*;
+use weir_base::Code;
 use weir_media::amf::Value;
 
 use crate::rtmp::handshake::ClientHandshake;
@@ -79,7 +80,7 @@ fn commands_before_connect_are_errors() {
     for name in ["publish", "createStream", "play", "whatever"] {
         let mut raw = Raw::new();
         let error = raw.command(0, name, 1.0, &[Value::Null]).unwrap_err();
-        assert_eq!(error.number(), 4004);
+        assert_eq!(error.code().number(), 4004);
         assert!(raw.says("NetConnection.Connect.Closed"));
         assert!(raw.server.receive(0, b"more").is_err());
     }
@@ -107,7 +108,7 @@ fn names_that_lead_elsewhere_are_refused_and_told() {
     let error = raw
         .command(1, "publish", 3.0, &[Value::Null, "../etc".into()])
         .unwrap_err();
-    assert_eq!(error.number(), 1002);
+    assert_eq!(error.code(), Code::NotFound);
     assert!(raw.says("NetStream.Publish.BadName"));
 }
 
@@ -258,7 +259,7 @@ fn media_on_another_message_stream_is_not_mixed_in() {
 fn a_large_message_is_too_large_before_the_publish_and_fine_after() {
     let large = vec![0; 70_000];
     let error = Raw::connected().message(VIDEO, 1, &large).unwrap_err();
-    assert_eq!(error.number(), 4005);
+    assert_eq!(error.code().number(), 4005);
     Raw::publishing().message(VIDEO, 1, &large).unwrap();
 }
 
@@ -267,7 +268,7 @@ fn a_huge_command_is_refused_even_from_a_publisher() {
     let mut raw = Raw::publishing();
     let value = Value::String("x".repeat(100_000));
     let error = raw.command(0, "call", 1.0, &[value]).unwrap_err();
-    assert_eq!(error.number(), 4005);
+    assert_eq!(error.code().number(), 4005);
 }
 
 #[test]
@@ -286,7 +287,7 @@ fn a_command_that_nests_without_end_is_an_error() {
     }
     let error = Raw::new().message(COMMAND_AMF0, 0, &body).unwrap_err();
     assert!(matches!(error, RtmpError::Amf(_)));
-    assert_eq!(error.number(), 4004);
+    assert_eq!(error.code().number(), 4004);
 }
 
 #[test]

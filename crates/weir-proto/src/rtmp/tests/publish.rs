@@ -112,7 +112,7 @@ fn times_above_24_bits_arrive_as_sent() {
 }
 
 #[test]
-fn a_refused_publisher_is_told_why_with_the_registry_code() {
+fn a_refused_publisher_is_told_why_with_the_code() {
     let mut wire = Wire::new(true, ClientOptions::default(), &[64]);
     wire.settle();
     wire.at_client();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use weir_cluster::message::{Body, Message};
-use weir_cluster::record::{self, Address, Protocol, Scope};
-use weir_cluster::view::Config;
+use weir_cluster::record::{self, Address, Scheme, Scope};
+use weir_cluster::view::ViewConfig;
 use weir_cluster::{NodeRecord, Role};
 
 use super::super::*;
@@ -103,7 +103,7 @@ impl World {
             now_us: 0,
             random: seed,
             planners: vec![planner("d1", 1), planner("d2", 2)],
-            view: View::new(Config::default(), name("d1")),
+            view: View::new(ViewConfig::default(), name("d1")),
             policy,
             nodes: BTreeMap::new(),
             next_machine: 0,
@@ -304,7 +304,7 @@ impl World {
             region: None,
             isp: None,
             addresses: vec![Address {
-                protocol: Protocol::Http,
+                protocol: Scheme::Http,
                 scope: Scope::Internal,
                 isp: None,
                 url: format!("http://{id}"),

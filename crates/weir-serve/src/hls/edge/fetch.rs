@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use weir_base::{Code, Refusal};
+use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
 
 use super::super::cache::{Flight, Outcome};
@@ -28,7 +29,7 @@ const NOT_FOUND_US: i64 = 250_000;
 /// How long a playlist of a stream that was there a moment ago is looked for, when its origin breaks:
 /// most publishers are on another by then.
 const REPAIR_US: i64 = 2_000_000;
-/// Between two looks.
+/// Between two looks, unless the view learns of a new owner before.
 const REPAIR_PAUSE: Duration = Duration::from_millis(100);
 
 /// A place among the fetches that are under way.
@@ -59,6 +60,8 @@ impl Fetch {
     async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
         let clock = self.edge.core().hub.clock();
         let mut until_us = None;
+        let lease_key = LeaseKey::of(&key.stream)?;
+        let mut watch = self.edge.0.node.cluster().watch(&lease_key);
         loop {
             let known = self.edge.0.streams.find(&key.stream);
             let hint = known.as_ref().and_then(|stream| stream.source());
@@ -86,7 +89,7 @@ impl Fetch {
             if !is_worth_it || now_us >= *until_us.get_or_insert(now_us + REPAIR_US) {
                 return Err(refused);
             }
-            tokio::time::sleep(REPAIR_PAUSE).await;
+            let _ = tokio::time::timeout(REPAIR_PAUSE, watch.changed()).await;
         }
     }
 
@@ -154,10 +157,8 @@ impl Fetch {
     }
 }
 
-/// Refusals that another node may not repeat.
-const fn may_be_elsewhere(code: Code) -> bool {
-    matches!(
-        code,
-        Code::OriginUnreachable | Code::Draining | Code::Overloaded | Code::NotLive
-    )
+/// Refusals that the next look may not repeat. Not live is one: when an origin breaks, the stream is
+/// on none until its publisher has found another. The limit of streams is none: it is this edge's own.
+fn may_be_elsewhere(code: Code) -> bool {
+    code == Code::NotLive || (code.is_retryable_elsewhere() && code != Code::QuotaStreams)
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use weir_base::urls::{HLS_AUDIO, HLS_FMP4, HLS_TS, HLS_VIDEO, StreamPath};
 use weir_base::{Code, Refusal, StreamName};
 use weir_media::hls::{Container, Name, Resource, Selection};
 
@@ -77,18 +78,20 @@ impl What {
     /// What stands behind the stream's name in the path.
     pub(super) fn suffix(&self) -> String {
         match self {
-            Self::Multivariant { .. } => ".m3u8".to_owned(),
+            Self::Multivariant { .. } => StreamPath::HLS.ending.to_owned(),
             Self::Playlist {
                 container,
                 selection,
                 ..
-            } => match (container, selection) {
-                (Container::Ts, _) => "/ts.m3u8",
-                (_, Selection::Both) => "/hls.m3u8",
-                (_, Selection::VideoOnly) => "/video.m3u8",
-                (_, Selection::AudioOnly) => "/audio.m3u8",
+            } => {
+                let file = match (container, selection) {
+                    (Container::Ts, _) => HLS_TS,
+                    (_, Selection::Both) => HLS_FMP4,
+                    (_, Selection::VideoOnly) => HLS_VIDEO,
+                    (_, Selection::AudioOnly) => HLS_AUDIO,
+                };
+                format!("/{file}")
             }
-            .to_owned(),
             Self::Piece(name) => format!("/{name}"),
         }
     }

@@ -121,7 +121,7 @@ fn refusal_of(error: LinkError) -> Refusal {
         }
         LinkError::TakesNothing { .. } => unreachable("the origin takes nothing any more"),
         LinkError::Protocol(error) => {
-            let code = Code::from_number(error.number()).unwrap_or(Code::ProtocolError);
+            let code = error.code();
             Refusal::new(code, format!("the origin: {error}"))
         }
     }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 use weir_base::{Code, Refusal, StreamName};
-use weir_cluster::geo::Whereabouts;
+use weir_cluster::geo::Locality;
 use weir_cluster::limits::PLACES;
 use weir_cluster::place::Purpose;
-use weir_cluster::{LeaseKey, Name, Protocol as Transport};
+use weir_cluster::{LeaseKey, Name, Scheme};
 
 use super::form::Form;
 
@@ -25,7 +25,7 @@ const DEFAULT_COUNT: usize = 3;
 /// The body of `POST /api/v1/dispatch/{purpose}`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Wish {
+pub(crate) struct DispatchRequest {
     app: String,
     stream: String,
     vhost: String,
@@ -44,9 +44,9 @@ pub(crate) struct Wish {
     tls: Option<bool>,
 }
 
-/// A wish that makes sense.
+/// A request that makes sense.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct CheckedRequest {
     /// To do what.
     pub(crate) purpose: Purpose,
     /// Which stream; chat may do without.
@@ -58,7 +58,7 @@ pub(crate) struct Wanted {
     /// Only with TLS, or only without.
     pub(crate) tls: Option<bool>,
     /// What an address must speak, best first.
-    pub(crate) transports: Vec<Transport>,
+    pub(crate) schemes: Vec<Scheme>,
     /// Nodes that are not wanted.
     pub(crate) except: Vec<Name>,
     /// How many places.
@@ -68,10 +68,10 @@ pub(crate) struct Wanted {
     /// Who it is for, as far as is known; who asks often is counted by it.
     pub(crate) ip: Option<IpAddr>,
     /// Where the client is.
-    pub(crate) whereabouts: Whereabouts,
+    pub(crate) whereabouts: Locality,
 }
 
-impl Wish {
+impl DispatchRequest {
     /// Reads the JSON.
     ///
     /// # Errors
@@ -97,7 +97,11 @@ impl Wish {
     ///
     /// # Errors
     /// 4004 for what makes no sense, 3001/2002 for impossible names.
-    pub(crate) fn check(self, purpose: Purpose, vhosts: &[String]) -> Result<Wanted, Refusal> {
+    pub(crate) fn check(
+        self,
+        purpose: Purpose,
+        vhosts: &[String],
+    ) -> Result<CheckedRequest, Refusal> {
         let forms = forms(purpose, &self.protocols)?;
         if self.except.len() > MAX_EXCEPT {
             return Err(wrong(format!("except names more than {MAX_EXCEPT} nodes")));
@@ -114,26 +118,26 @@ impl Wish {
         } else {
             Some(StreamName::new(&vhost, &self.app, &self.stream)?)
         };
-        let mut transports = Vec::new();
+        let mut schemes = Vec::new();
         for form in &forms {
-            for transport in form.transports(self.tls) {
-                if !transports.contains(transport) {
-                    transports.push(*transport);
+            for scheme in form.schemes(self.tls) {
+                if !schemes.contains(scheme) {
+                    schemes.push(*scheme);
                 }
             }
         }
-        Ok(Wanted {
+        Ok(CheckedRequest {
             purpose,
             key: name.as_ref().map(LeaseKey::of).transpose()?,
             query: with_vhost(self.query, &vhost),
             name,
             forms,
             tls: self.tls,
-            transports,
+            schemes,
             except: self.except,
             count: self.count.unwrap_or(DEFAULT_COUNT).clamp(1, PLACES),
             ip: self.ip,
-            whereabouts: Whereabouts {
+            whereabouts: Locality {
                 region: self.region,
                 isp: self.isp,
             },
@@ -200,21 +204,16 @@ mod tests {
 
     use super::*;
 
-    fn check(json: &str, purpose: Purpose) -> Result<Wanted, Refusal> {
-        Wish::read(json.as_bytes())?.check(purpose, &["school.example".to_owned()])
+    fn check(json: &str, purpose: Purpose) -> Result<CheckedRequest, Refusal> {
+        DispatchRequest::read(json.as_bytes())?.check(purpose, &["school.example".to_owned()])
     }
 
     #[test]
     fn who_names_no_protocol_gets_what_fits() {
         let wanted = check(r#"{"app":"live","stream":"a"}"#, Purpose::Play).unwrap();
         assert_eq!(wanted.forms.first(), Some(&Form::HttpFlv));
-        let all = [
-            Transport::Https,
-            Transport::Http,
-            Transport::Rtmp,
-            Transport::Rtmps,
-        ];
-        assert_eq!(wanted.transports, all);
+        let all = [Scheme::Https, Scheme::Http, Scheme::Rtmp, Scheme::Rtmps];
+        assert_eq!(wanted.schemes, all);
         assert_eq!(wanted.key.unwrap().as_str(), "live/a");
     }
 
@@ -224,7 +223,7 @@ mod tests {
             r#"{"app":"a","stream":"b","tls":false,"protocols":["moq","rtmp","hls","rtmp"]}"#;
         let wanted = check(json, Purpose::Play).unwrap();
         assert_eq!(wanted.forms, [Form::Rtmp, Form::Hls]);
-        assert_eq!(wanted.transports, [Transport::Rtmp, Transport::Http]);
+        assert_eq!(wanted.schemes, [Scheme::Rtmp, Scheme::Http]);
         let refused = check(json, Purpose::Publish).unwrap();
         assert_eq!(refused.forms, [Form::Rtmp]);
     }
@@ -271,7 +270,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Wish::read(&body);
+            let _ = DispatchRequest::read(&body);
         }
     }
 }
