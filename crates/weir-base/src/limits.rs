@@ -40,7 +40,7 @@ pub const CATCH_UP_BYTES_PER_TURN: usize = 1024 * 1024;
 /// New viewers waiting to be taken over by one delivery loop.
 pub const DELIVERY_INBOX: usize = 65_536;
 /// Batches in flight to a viewer that cannot own its socket (TLS, HTTP/2).
-pub const RELAYED_BATCHES: usize = 8;
+pub const TASK_BATCHES: usize = 8;
 /// Bytes read at once from a viewer's socket; viewers have little to say.
 pub const VIEWER_READ_BYTES: usize = 4 * 1024;
 /// Bytes of answers (pongs, acknowledgements) a viewer may let pile up before it is closed.

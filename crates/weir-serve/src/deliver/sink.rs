@@ -11,7 +11,7 @@ pub enum Sink {
     /// A plain TCP socket that the delivery loop owns.
     Socket(TcpStream),
     /// A bounded queue to a task that encrypts or multiplexes. Whole batches only.
-    Relay(mpsc::Sender<Bytes>),
+    Task(mpsc::Sender<Bytes>),
 }
 
 impl Sink {
@@ -32,16 +32,16 @@ impl Sink {
                     Ok(written)
                 }
             }
-            Self::Relay(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Task(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// Hands shared bytes over as they are; only for relays.
+    /// Hands shared bytes over as they are; only for tasks.
     ///
     /// # Errors
     /// `WouldBlock` when the queue is full; any other error is the end of the viewer.
     pub fn hand_over(&mut self, bytes: Bytes) -> io::Result<()> {
-        let Self::Relay(queue) = self else {
+        let Self::Task(queue) = self else {
             return Err(io::ErrorKind::Unsupported.into());
         };
         queue.try_send(bytes).map_err(|refused| match refused {
@@ -50,19 +50,19 @@ impl Sink {
         })
     }
 
-    /// Reads what the viewer said. Relays read for themselves.
+    /// Reads what the viewer said. A task reads for itself.
     ///
     /// # Errors
     /// `WouldBlock` when it said nothing.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Socket(socket) => socket.read(buffer),
-            Self::Relay(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Task(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
-    /// Whether the other side of a relay is gone.
+    /// Whether the task is gone.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Relay(queue) if queue.is_closed())
+        matches!(self, Self::Task(queue) if queue.is_closed())
     }
 }

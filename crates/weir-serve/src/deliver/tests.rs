@@ -98,7 +98,7 @@ impl Peer {
         };
         let client = hub.clients().enter(new, 0);
         let viewer = NewViewer {
-            sink: Sink::Relay(sink),
+            sink: Sink::Task(sink),
             client: client.unwrap(),
             greeting: Vec::new(),
             inbound: Inbound::Elsewhere,

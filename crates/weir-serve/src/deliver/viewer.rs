@@ -162,7 +162,7 @@ impl Viewer {
             self.find_place(window);
             let written = match &mut self.sink {
                 Sink::Socket(_) => self.write_socket(window),
-                Sink::Relay(_) => self.hand_over(window),
+                Sink::Task(_) => self.hand_over(window),
             };
             match written {
                 Ok(0) if self.place == Place::Ending => return Turn::Over(Code::ClientStopped),

@@ -288,7 +288,7 @@ impl Worker {
                 if check {
                     viewer.beat(&window, wall_us);
                 }
-                // A full socket says when it has room; a relay has no way to.
+                // A full socket says when it has room; a task has no way to.
                 if viewer.is_blocked() && matches!(viewer.sink, Sink::Socket(_)) {
                     continue;
                 }

@@ -352,22 +352,22 @@ async fn open_live(
         );
         return Ok(response);
     }
-    let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+    let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
     if live.framing == Framing::WebSocket {
         response = switch_protocols(&request, false)?;
         server.core.tasks.spawn(
-            "ws-relay",
-            web_socket::relay(hyper::upgrade::on(&mut request), batches),
+            "ws-carry",
+            web_socket::carry(hyper::upgrade::on(&mut request), batches),
         );
     } else {
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static(live.content_type()),
         );
-        *response.body_mut() = RelayBody(batches).boxed_unsync();
+        *response.body_mut() = BatchBody(batches).boxed_unsync();
     }
     let viewer = NewViewer {
-        sink: Sink::Relay(queue),
+        sink: Sink::Task(queue),
         client,
         greeting: Vec::new(),
         inbound: Inbound::Elsewhere,
@@ -416,9 +416,9 @@ fn forwarded_for(headers: &HeaderMap) -> Option<String> {
 }
 
 /// A body that ends when the delivery loop lets the viewer go.
-struct RelayBody(mpsc::Receiver<Bytes>);
+struct BatchBody(mpsc::Receiver<Bytes>);
 
-impl hyper::body::Body for RelayBody {
+impl hyper::body::Body for BatchBody {
     type Data = Bytes;
     type Error = std::io::Error;
 

@@ -62,7 +62,7 @@ pub(super) fn close_reason(refusal: &Refusal) -> String {
 }
 
 /// Carries batches to an upgraded connection until either side ends.
-pub(super) async fn relay(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>) {
+pub(super) async fn carry(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>) {
     let Ok(upgraded) = upgrade.await else { return };
     let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
     let mut decoder = decoder();

@@ -438,10 +438,10 @@ impl RtmpConnection {
                 }
             }
             Conn::Tls(conn) => {
-                let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+                let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
                 let about = Arc::clone(&client);
                 let viewer = NewViewer {
-                    sink: Sink::Relay(queue),
+                    sink: Sink::Task(queue),
                     client,
                     greeting,
                     inbound: Inbound::Elsewhere,

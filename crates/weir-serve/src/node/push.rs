@@ -147,7 +147,7 @@ impl Pushing {
     async fn feed_weir(&self, io: TokioIo<Upgraded>) -> PushEnd {
         let hub = &self.node.core().hub;
         let now_us = hub.clock().now_us();
-        let (queue, batches) = mpsc::channel(limits::RELAYED_BATCHES);
+        let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
         let new = NewClient {
             role: Role::Viewer,
             protocol: Protocol::Relay,
@@ -162,7 +162,7 @@ impl Pushing {
             Err(refusal) => return PushEnd::Refused(refusal.code, refusal.detail.into()),
         };
         let viewer = NewViewer {
-            sink: Sink::Relay(queue),
+            sink: Sink::Task(queue),
             client,
             greeting: Vec::new(),
             inbound: Inbound::Elsewhere,
