@@ -31,9 +31,10 @@ use weir_proto::rtmp::{
     ClientOptions, ClientSession, RtmpUrl, ServerConfig, ServerEvent, ServerSession,
 };
 use weir_proto::ws;
-use weir_serve::deliver::{
-    DeliveryConfig, Format, Framing, Inbound, NewViewer, Pool, Selection, Sink,
-};
+use weir_serve::deliver::forms::flv::Flv;
+use weir_serve::deliver::forms::relay::Relay;
+use weir_serve::deliver::forms::rtmp::{Rtmp, RtmpTalk};
+use weir_serve::deliver::{DeliveryConfig, Format, Framing, NewViewer, Pool, Sink, Talk};
 use weir_testkit::synthetic;
 
 use tap::Tap;
@@ -104,7 +105,12 @@ impl House {
     }
 
     /// A viewer's end of a connection with small buffers.
-    fn viewer(&self, publisher: &Publisher, format: Format, inbound: Inbound) -> TcpStream {
+    fn viewer(
+        &self,
+        publisher: &Publisher,
+        format: Format,
+        talk: Option<Box<dyn Talk>>,
+    ) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -130,11 +136,11 @@ impl House {
         let viewer = NewViewer {
             sink: Sink::Socket(mio::net::TcpStream::from_std(ours)),
             client: client.unwrap(),
-            greeting: match format.framing() {
+            greeting: match format.framing {
                 Framing::Chunked => b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
                 _ => Vec::new(),
             },
-            inbound,
+            talk,
         };
         self.pool.add(stream, format, viewer).unwrap();
         socket.into()
@@ -142,10 +148,7 @@ impl House {
 }
 
 fn flv(framing: Framing) -> Format {
-    Format::Flv {
-        selection: Selection::ALL,
-        framing,
-    }
+    Format::new(&Flv).framed(framing)
 }
 
 /// Publishes in a hurry: faster than real time, in bursts.
@@ -210,18 +213,12 @@ struct Seen {
 
 /// One stream, readers of all tempers, `reader` for each.
 fn evening(format: Format, reader: impl Fn(TcpStream, u64) -> Seen + Sync) {
-    let inbound = || match format.framing() {
-        Framing::WebSocket => {
-            Inbound::WebSocket(Box::new(ws::Decoder::server(ws::Limits::default())))
-        }
-        _ => Inbound::Http,
-    };
-    evening_of(format, inbound, reader);
+    evening_of(format, || format.framing.talk(), reader);
 }
 
 fn evening_of(
     format: Format,
-    inbound: impl Fn() -> Inbound,
+    talk: impl Fn() -> Option<Box<dyn Talk>>,
     reader: impl Fn(TcpStream, u64) -> Seen + Sync,
 ) {
     let seed = 20_261_120;
@@ -231,7 +228,7 @@ fn evening_of(
     let house = House::new();
     let mut publisher = house.publish();
     let sockets: Vec<_> = (0..READERS)
-        .map(|_| house.viewer(&publisher, format, inbound()))
+        .map(|_| house.viewer(&publisher, format, talk()))
         .collect();
     let done = AtomicU64::new(0);
     let seen: Vec<Seen> = std::thread::scope(|scope| {
@@ -317,10 +314,7 @@ fn web_socket_messages_stay_whole() {
 
 #[test]
 fn records_for_another_node_stay_whole() {
-    let format = Format::Relay {
-        framing: Framing::Raw,
-    };
-    evening(format, |socket, seed| {
+    evening(Format::new(&Relay), |socket, seed| {
         let mut decoder = relay::Decoder::new(relay::Limits::default());
         let (mut begins, mut ends) = (0, Vec::new());
         let (mut pictures, mut skips, mut last) = (0, 0, None);
@@ -350,7 +344,7 @@ fn records_for_another_node_stay_whole() {
 
 #[test]
 fn rtmp_chunks_stay_whole() {
-    evening(Format::Rtmp { msid: 1 }, |socket, seed| {
+    evening(Format::new(&Rtmp).on_channel(1), |socket, seed| {
         let mut tap = Tap::bare();
         read_messages(socket, seed, &mut tap, || {});
         Seen {
@@ -389,8 +383,8 @@ fn read_messages(socket: TcpStream, seed: u64, tap: &mut Tap, mut each_time: imp
 
 #[test]
 fn pauses_in_the_middle_of_a_batch_break_no_message() {
-    let inbound = || Inbound::Rtmp(Box::new(playing()), 1);
-    evening_of(Format::Rtmp { msid: 1 }, inbound, |socket, seed| {
+    let talk = || -> Option<Box<dyn Talk>> { Some(Box::new(RtmpTalk::new(playing(), 1))) };
+    evening_of(Format::new(&Rtmp).on_channel(1), talk, |socket, seed| {
         let mut tap = Tap::bare();
         tap.pauses = true;
         let mut said = socket.try_clone().unwrap();

@@ -1,6 +1,10 @@
-//! The forms a stream goes out in. Viewers of the same stream and format share every byte.
+//! What viewers share bytes by: a form, the tracks in it, and what stands around it.
 
-use weir_media::{AudioCodec, TrackKind, Tracks, VideoCodec};
+use weir_hub::Protocol;
+use weir_media::{TrackKind, Tracks};
+
+use super::forms::Form;
+use super::framing::Framing;
 
 /// Which tracks a viewer wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,86 +39,57 @@ impl Selection {
     }
 }
 
-/// What stands around the container's bytes.
+/// A form with its settings. Viewers of one stream whose formats are equal share every byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Framing {
-    /// Nothing: HTTP/1.0, or a carrier with framing of its own.
-    Raw,
-    /// HTTP/1.1 chunks, one per batch.
-    Chunked,
-    /// WebSocket binary messages, one per batch.
-    WebSocket,
+pub struct Format {
+    /// The form.
+    pub form: &'static dyn Form,
+    /// Tracks wanted.
+    pub selection: Selection,
+    /// What is around the form's bytes.
+    pub framing: Framing,
+    /// The number by which the viewer's connection knows the stream, where the form writes one: the
+    /// message stream id of RTMP.
+    pub channel: u32,
 }
-
-/// A wire form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// FLV.
-    Flv {
-        /// Tracks wanted.
-        selection: Selection,
-        /// What is around it.
-        framing: Framing,
-    },
-    /// MPEG-TS.
-    Ts {
-        /// Tracks wanted.
-        selection: Selection,
-        /// What is around it.
-        framing: Framing,
-    },
-    /// RTMP chunks on this message stream.
-    Rtmp {
-        /// The message stream id the player opened.
-        msid: u32,
-    },
-    /// Records for another node (`docs/ref/relay.md`).
-    Relay {
-        /// What is around them.
-        framing: Framing,
-    },
-}
-
-/// Chunk size we announce and mux with: most messages are one chunk, and a 16-bit reader still copes.
-pub const RTMP_CHUNK_BYTES: u32 = 60_000;
 
 impl Format {
-    /// The tracks wanted.
-    pub const fn selection(self) -> Selection {
-        match self {
-            Self::Flv { selection, .. } | Self::Ts { selection, .. } => selection,
-            Self::Rtmp { .. } | Self::Relay { .. } => Selection::ALL,
+    /// This form with nothing around it, and with all tracks.
+    pub const fn new(form: &'static dyn Form) -> Self {
+        Self {
+            form,
+            selection: Selection::ALL,
+            framing: Framing::Raw,
+            channel: 0,
         }
     }
 
-    /// What is around the bytes.
-    pub const fn framing(self) -> Framing {
-        match self {
-            Self::Flv { framing, .. } | Self::Ts { framing, .. } | Self::Relay { framing } => {
-                framing
-            }
-            Self::Rtmp { .. } => Framing::Raw,
+    /// The same inside `framing`.
+    pub const fn framed(self, framing: Framing) -> Self {
+        Self { framing, ..self }
+    }
+
+    /// The same with these tracks, where the form leaves a choice.
+    pub fn select(self, selection: Selection) -> Self {
+        if self.form.about().has_choice {
+            Self { selection, ..self }
+        } else {
+            self
         }
+    }
+
+    /// The same on this channel of the connection.
+    pub const fn on_channel(self, channel: u32) -> Self {
+        Self { channel, ..self }
+    }
+
+    /// How viewers of it are counted.
+    pub fn protocol(&self) -> Protocol {
+        self.form.protocol(self.framing)
     }
 
     /// Why these tracks cannot go out in this form, if they cannot.
-    pub fn refuses(self, tracks: &Tracks) -> Option<String> {
-        let Self::Ts { selection, .. } = self else {
-            return None;
-        };
-        let tracks = selection.of(tracks);
-        let video = tracks.video.as_ref().map(|track| track.codec);
-        let audio = tracks.audio.as_ref().map(|track| track.codec);
-        match (video, audio) {
-            (Some(codec @ (VideoCodec::Av1 | VideoCodec::Vp9)), _) => Some(format!(
-                "{} cannot be carried in MPEG-TS: play .flv or .m3u8",
-                codec.name()
-            )),
-            (_, Some(codec @ AudioCodec::Flac)) => Some(format!(
-                "{} cannot be carried in MPEG-TS: play .flv or .m3u8",
-                codec.name()
-            )),
-            _ => None,
-        }
+    pub fn refuses(&self, tracks: &Tracks) -> Option<String> {
+        self.form.refuses(&self.selection.of(tracks))
     }
 }

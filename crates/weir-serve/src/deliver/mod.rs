@@ -4,17 +4,24 @@
 //! and a place in that wire. No viewer has a queue, a copy or a wake-up of its own.
 
 pub mod format;
+pub mod forms;
+pub mod framing;
 pub mod mux;
 pub mod pool;
 pub mod sink;
+pub mod talk;
+pub mod task;
 #[cfg(test)]
 mod tests;
 pub mod viewer;
-pub(crate) mod web_socket;
+pub mod web_socket;
 pub mod wire;
 mod worker;
 
-pub use format::{Format, Framing, Selection};
+pub use format::{Format, Selection};
+pub use forms::Form;
+pub use framing::Framing;
 pub use pool::{DeliveryConfig, Pool};
 pub use sink::Sink;
-pub use viewer::{Inbound, NewViewer};
+pub use talk::Talk;
+pub use viewer::NewViewer;

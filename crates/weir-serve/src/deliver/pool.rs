@@ -11,7 +11,7 @@ use weir_hub::{Hub, Protocol, Stream};
 use super::format::Format;
 use super::viewer::{NewViewer, Viewer};
 use super::wire::{Wire, Wires};
-use super::worker::{Arrival, Worker, protocol_of};
+use super::worker::{Arrival, Worker};
 
 /// How delivery behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Pool {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
         let counters = self.0.shared.hub.counters();
-        counters.connected(protocol_of(format));
+        counters.connected(format.protocol());
         let Some(door) = self.0.least_busy() else {
             return Err(Code::Overloaded.into());
         };
@@ -205,7 +205,7 @@ impl Shared {
     pub(super) fn count_sent(&self, format: Format, stream: &Stream, bytes: u64) {
         if bytes > 0 {
             stream.add_sent_bytes(bytes);
-            self.hub.counters().sent(protocol_of(format), bytes);
+            self.hub.counters().sent(format.protocol(), bytes);
         }
     }
 

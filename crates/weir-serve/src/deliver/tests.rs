@@ -13,15 +13,18 @@ use weir_media::{FrameKind, Item, Metadata, TrackKind};
 use weir_proto::relay::{Decoder, Limits, Record};
 use weir_testkit::synthetic;
 
-use super::format::{Format, Framing};
+use super::format::Format;
+use super::forms::lengths::pieces;
+use super::forms::of_ending;
+use super::forms::relay::Relay;
+use super::framing::Framing;
 use super::pool::Seat;
 use super::sink::Sink;
-use super::viewer::{Inbound, NewViewer, STREAM_OVER, Turn, Viewer, Window};
+use super::talk::Over;
+use super::viewer::{NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
-const FORMAT: Format = Format::Relay {
-    framing: Framing::Raw,
-};
+const FORMAT: Format = Format::new(&Relay);
 const WALL_US: i64 = 1_700_000_000_000_000;
 const FRAME_US: i64 = 40_000;
 /// Pictures between two keyframes.
@@ -85,6 +88,10 @@ struct Peer {
 impl Peer {
     /// A connection with room for so many batches on the way.
     fn new(hub: &Hub, stream: &Arc<Stream>, room: usize) -> Self {
+        Self::of(FORMAT, hub, stream, room)
+    }
+
+    fn of(format: Format, hub: &Hub, stream: &Arc<Stream>, room: usize) -> Self {
         let (sink, queue) = mpsc::channel(room);
         let addr = "127.0.0.1:2".parse().unwrap();
         let key = stream.name.clone();
@@ -101,12 +108,12 @@ impl Peer {
             sink: Sink::Task(sink),
             client: client.unwrap(),
             greeting: Vec::new(),
-            inbound: Inbound::Elsewhere,
+            talk: None,
         };
         let now_us = hub.clock().now_us();
         Self {
             clock: hub.clock().clone(),
-            wire: Wire::new(stream.clone(), FORMAT, 0, 1 << 20),
+            wire: Wire::new(stream.clone(), format, 0, 1 << 20),
             batches: VecDeque::new(),
             view: View { first: 0, next: 0 },
             viewer: Viewer::new(viewer, Seat::take(&Arc::default()), now_us, 0, 0),
@@ -119,17 +126,20 @@ impl Peer {
     fn tick(&mut self) -> Turn {
         self.view = self.wire.sync(self.view.next, &mut self.batches);
         let window = Window {
-            format: FORMAT,
+            format: self.wire.format,
             stream: &self.wire.stream,
             view: self.view,
             batches: &self.batches,
             now_us: self.clock.now_us(),
         };
-        self.viewer.note_fall(&window);
+        self.viewer.mark_lagged(&window);
         if let Some(ended) = self.wire.stream.ended() {
             self.viewer.end(&window, ended.code_for_viewers());
         }
-        self.viewer.beat(&window, self.clock.wall_us());
+        let mut beat = Vec::new();
+        let Format { form, framing, .. } = window.format;
+        form.beat(self.clock.wall_us(), &mut beat);
+        self.viewer.beat(&window, &framing.wrap(&beat));
         let turn = self.viewer.pump(&window, &mut 0);
         let first = self.view.first;
         self.batches.retain(|batch| batch.seq >= first);
@@ -362,10 +372,9 @@ fn an_end_stands_inside_the_chunks_it_comes_in() {
     let (hub, _) = house();
     let publisher = publish(&hub);
     let mut peer = Peer::new(&hub, publisher.stream(), 64);
-    let format = Format::Relay {
-        framing: Framing::Chunked,
-    };
-    peer.viewer.last_words(format, Code::Draining, STREAM_OVER);
+    let format = FORMAT.framed(Framing::Chunked);
+    peer.viewer
+        .close_notice(format, Code::Draining, Over::Stream);
     peer.tick();
     let bytes = peer.queue.try_recv().unwrap();
     let line = bytes.iter().position(|byte| *byte == b'\r').unwrap();
@@ -376,4 +385,53 @@ fn an_end_stands_inside_the_chunks_it_comes_in() {
     peer.decoder.push(bytes::Bytes::copy_from_slice(body));
     let record = peer.decoder.poll().unwrap();
     assert!(matches!(record, Some(Record::End { code: 4009, .. })));
+}
+
+#[test]
+fn a_form_of_one_file_and_one_line_is_played_with_a_fall_and_an_end() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    film(&clock, &mut publisher, 0, 15);
+    let stream = publisher.stream().clone();
+    let format = Format::new(of_ending("lengths").unwrap());
+    let mut peer = Peer::of(format, &hub, &stream, 2);
+    peer.tick();
+    // Nobody takes what comes, until the wire has let most of it go.
+    for round in 0..8 {
+        film(&clock, &mut publisher, 15 + round * 10, 10);
+        peer.tick();
+    }
+    let mut played = Vec::new();
+    let mut play = |peer: &mut Peer| {
+        loop {
+            let before = played.len();
+            peer.tick();
+            while let Ok(bytes) = peer.queue.try_recv() {
+                played.extend_from_slice(&bytes);
+            }
+            if played.len() == before {
+                break;
+            }
+        }
+    };
+    play(&mut peer);
+    publisher.end(Code::Operator);
+    play(&mut peer);
+    let pieces = pieces(&played);
+    let letters: String = pieces.iter().map(|(letter, _)| letter).collect();
+    assert!(letters.starts_with("BRF"), "{letters}");
+    assert!(letters.contains("LRF"), "{letters}");
+    assert!(letters.ends_with("FE"), "{letters}");
+    let told = pieces
+        .iter()
+        .filter(|(letter, _)| *letter == 'L')
+        .map(|(_, lost)| u64::from_be_bytes((*lost).try_into().unwrap()));
+    assert_eq!(told.sum::<u64>(), stream.skipped_frames());
+    let frames = pieces.iter().filter(|(letter, _)| *letter == 'F');
+    let numbers: Vec<_> = frames
+        .filter_map(|(_, payload)| synthetic::number_of(payload))
+        .collect();
+    assert_eq!(numbers, (10..15).chain(90..95).collect::<Vec<_>>());
+    let (_, code) = pieces.last().unwrap();
+    assert_eq!(**code, Code::Operator.number().to_be_bytes());
 }

@@ -6,37 +6,18 @@ use std::io::{self, IoSlice};
 use bytes::Bytes;
 use weir_base::{Code, limits};
 use weir_hub::{ClientGuard, Stream};
-use weir_proto::rtmp::{ServerEvent, ServerSession};
-use weir_proto::{relay, ws};
 
-use super::format::{Format, Framing};
-use super::mux::{self, Mux};
+use super::format::Format;
+use super::forms::Lost;
 use super::pool::Seat;
 use super::sink::Sink;
-use super::web_socket;
+use super::talk::{Ask, Over, Talk};
 use super::wire::{Batch, View};
 
-/// RTMP's status when the stream is over.
-pub(crate) const STREAM_OVER: &str = "NetStream.Play.UnpublishNotify";
-/// RTMP's status when this one connection is.
-pub(crate) const CONNECTION_OVER: &str = "NetConnection.Connect.Closed";
-
-/// Microseconds of silence after which a node is told that all is well.
+/// Microseconds of silence after which a viewer gets its form's beat.
 const BEAT_EVERY_US: i64 = 1_000_000;
 /// Reads from one viewer's socket before the others have their turn.
 const READS_PER_TURN: usize = 16;
-
-/// What a viewer may say while it watches.
-pub enum Inbound {
-    /// Plain HTTP: nothing that matters.
-    Http,
-    /// WebSocket control frames.
-    WebSocket(Box<ws::Decoder>),
-    /// RTMP commands and acknowledgements, on this message stream.
-    Rtmp(Box<ServerSession>, u32),
-    /// Somebody else reads.
-    Elsewhere,
-}
 
 /// A viewer on its way to a delivery loop.
 pub struct NewViewer {
@@ -46,8 +27,8 @@ pub struct NewViewer {
     pub client: ClientGuard,
     /// Bytes to send first, framing included (an HTTP head, RTMP answers).
     pub greeting: Vec<u8>,
-    /// What it may say.
-    pub inbound: Inbound,
+    /// What it may say to the loop, if anything that matters. A task in between hears for itself.
+    pub talk: Option<Box<dyn Talk>>,
 }
 
 /// See the module's words.
@@ -55,7 +36,7 @@ pub(super) struct Viewer {
     pub(super) sink: Sink,
     pub(super) client: ClientGuard,
     _seat: Seat,
-    inbound: Inbound,
+    talk: Option<Box<dyn Talk>>,
     /// Bytes of its own, sent at the next boundary between batches.
     own: Vec<u8>,
     own_at: usize,
@@ -103,11 +84,11 @@ pub(super) enum Turn {
 
 /// What listening came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ears {
+pub(super) enum Heard {
     /// It is silent now, and the socket tells when it is not.
-    AllHeard,
+    All,
     /// It has more to say: listen again soon.
-    MoreToHear,
+    HasMore,
     /// It is gone or done.
     Over(Code),
 }
@@ -119,6 +100,17 @@ pub(super) struct Window<'a> {
     pub(super) view: View,
     pub(super) batches: &'a VecDeque<Batch>,
     pub(super) now_us: i64,
+}
+
+impl Place {
+    /// The place after what the viewer asked for.
+    const fn after(self, ask: Ask) -> Self {
+        match (self, ask) {
+            (Self::Running, Ask::Pause) => Self::Paused,
+            (Self::Paused, Ask::Resume) => Self::Waiting,
+            (place, _) => place,
+        }
+    }
 }
 
 impl Viewer {
@@ -133,7 +125,7 @@ impl Viewer {
             sink: new.sink,
             client: new.client,
             _seat: seat,
-            inbound: new.inbound,
+            talk: new.talk,
             own: new.greeting,
             own_at: 0,
             held: Bytes::new(),
@@ -191,48 +183,35 @@ impl Viewer {
         self.blocked && now_us - self.last_progress_us > limit_us
     }
 
-    /// A node that hears nothing for long takes the connection for dead: it is told that there is
-    /// nothing to tell. `wall_us` in Unix microseconds.
-    pub(super) fn beat(&mut self, window: &Window<'_>, wall_us: i64) {
-        let Format::Relay { framing } = window.format else {
-            return;
-        };
+    /// Sends `beat` to a viewer to which nothing was sent for long: it would take the connection for
+    /// dead. Empty for a form without beats.
+    pub(super) fn beat(&mut self, window: &Window<'_>, beat: &[u8]) {
         let is_due = window.now_us - self.last_progress_us >= BEAT_EVERY_US;
-        if !is_due || self.has_words() || self.place == Place::Ending {
-            return;
+        if is_due && !self.has_words() && self.place != Place::Ending {
+            self.own.extend_from_slice(beat);
         }
-        let mut beat = Vec::new();
-        relay::put_beat(&mut beat, wall_us);
-        self.own.extend_from_slice(&mux::framed(framing, &beat));
     }
 
     /// The stream is over: says goodbye once everything has been sent.
     pub(super) fn end(&mut self, window: &Window<'_>, code: Code) {
         let has_all = self.place != Place::Running || self.seq >= window.view.next;
         if has_all {
-            self.last_words(window.format, code, STREAM_OVER);
+            self.close_notice(window.format, code, Over::Stream);
         }
     }
 
-    /// Says goodbye with `code` (over RTMP as `status`) after the batch it is in; nothing more follows.
-    pub(super) fn last_words(&mut self, format: Format, code: Code, status: &str) {
+    /// Says goodbye with `code` after the batch it is in; nothing more follows.
+    pub(super) fn close_notice(&mut self, format: Format, code: Code, over: Over) {
         if self.place == Place::Ending {
             return;
         }
         self.place = Place::Ending;
-        let mut words = Vec::new();
-        Mux::put_end(format, code, &mut words);
-        self.own
-            .extend_from_slice(&mux::framed(format.framing(), &words));
-        match format.framing() {
-            Framing::Chunked => self.own.extend_from_slice(b"0\r\n\r\n"),
-            Framing::WebSocket => ws::put_close(&mut self.own, code.entry().ws, &code.to_string()),
-            Framing::Raw => {}
-        }
-        if let Inbound::Rtmp(session, msid) = &mut self.inbound {
-            let description = format!("{code}: {}", code.entry().message);
-            session.end_play(*msid, status, &description, code.number());
-            self.own.extend_from_slice(&session.take_output());
+        let mut end = Vec::new();
+        format.form.end(code, &mut end);
+        self.own.extend_from_slice(&format.framing.wrap(&end));
+        format.framing.put_close(code, &mut self.own);
+        if let Some(talk) = &mut self.talk {
+            talk.goodbye(code, over, &mut self.own);
         }
     }
 
@@ -242,29 +221,30 @@ impl Viewer {
     }
 
     /// Reads what it said, up to a limit: somebody who talks without end keeps nobody else waiting.
-    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Ears {
+    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Heard {
         for _ in 0..READS_PER_TURN {
             let read = match self.sink.read(scratch) {
-                Ok(0) => return Ears::Over(Code::ClientStopped),
+                Ok(0) => return Heard::Over(Code::ClientStopped),
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ears::AllHeard,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::All,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Ears::Over(Code::NetworkReset),
+                Err(_) => return Heard::Over(Code::NetworkReset),
             };
             let said = scratch.get(..read).unwrap_or_default();
-            let over = match &mut self.inbound {
-                Inbound::Http | Inbound::Elsewhere => None,
-                Inbound::WebSocket(decoder) => web_socket::hear(decoder, said, &mut self.own),
-                Inbound::Rtmp(..) => self.hear_rtmp(now_us, said),
-            };
-            if let Some(code) = over {
-                return Ears::Over(code);
+            if let Some(talk) = &mut self.talk {
+                let place = &mut self.place;
+                let over = talk.receive(now_us, said, &mut self.own, &mut |ask| {
+                    *place = place.after(ask);
+                });
+                if let Some(code) = over {
+                    return Heard::Over(code);
+                }
             }
             if self.own.len() - self.own_at > limits::VIEWER_ANSWER_BYTES + limits::BATCH_BYTES {
-                return Ears::Over(Code::TooSlow);
+                return Heard::Over(Code::TooSlow);
             }
         }
-        Ears::MoreToHear
+        Heard::HasMore
     }
 
     /// Whether something of its own waits to be sent.
@@ -272,35 +252,9 @@ impl Viewer {
         self.own_at < self.own.len()
     }
 
-    fn hear_rtmp(&mut self, now_us: i64, said: &[u8]) -> Option<Code> {
-        let Inbound::Rtmp(session, _) = &mut self.inbound else {
-            return None;
-        };
-        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
-        if session.receive(now_ms, said).is_err() {
-            return Some(Code::ProtocolError);
-        }
-        let mut over = None;
-        while let Some(event) = session.poll_event() {
-            match event {
-                ServerEvent::StopPlay { .. } => over = Some(Code::ClientStopped),
-                ServerEvent::Pause { paused: true, .. } if self.place == Place::Running => {
-                    self.place = Place::Paused;
-                }
-                ServerEvent::Pause { paused: false, .. } if self.place == Place::Paused => {
-                    self.place = Place::Waiting;
-                }
-                _ => {}
-            }
-        }
-        let answers = session.take_output();
-        self.own.extend_from_slice(&answers);
-        over
-    }
-
     /// Notes that the wire has passed this viewer by, and keeps the batch it is in the middle of, which
     /// the loop is about to let go.
-    pub(super) fn note_fall(&mut self, window: &Window<'_>) {
+    pub(super) fn mark_lagged(&mut self, window: &Window<'_>) {
         if self.seq >= window.view.first {
             return;
         }
@@ -324,7 +278,7 @@ impl Viewer {
 
     /// Joins, or goes on after a fall, at the newest keyframe there is.
     fn find_place(&mut self, window: &Window<'_>) {
-        self.note_fall(window);
+        self.mark_lagged(window);
         if !matches!(self.place, Place::Fallen | Place::Waiting) {
             return;
         }
@@ -348,11 +302,15 @@ impl Viewer {
             let lost = batch.frames_before.saturating_sub(self.frames_before);
             self.client.add_skip(lost);
             window.stream.add_skipped_frames(lost);
-            let breaks = join.timeline.wrapping_sub(self.timeline);
+            let Format { form, framing, .. } = window.format;
+            let lost = Lost {
+                frames: lost,
+                breaks: join.timeline.wrapping_sub(self.timeline),
+                dts_us: batch.dts_us,
+            };
             let mut notice = Vec::new();
-            Mux::put_skip_notice(window.format, lost, breaks, batch.dts_us, &mut notice);
-            self.own
-                .extend_from_slice(&mux::framed(window.format.framing(), &notice));
+            form.skipped(&window.format, &lost, &mut notice);
+            self.own.extend_from_slice(&framing.wrap(&notice));
         }
         let headers = if self.has_begun {
             &join.resume

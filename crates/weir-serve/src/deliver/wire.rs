@@ -12,8 +12,10 @@ use weir_base::limits;
 use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream, TrackFilter};
 use weir_media::Item;
 
-use super::format::{Format, Framing};
-use super::mux::{self, ClockName, Mux};
+use super::format::Format;
+use super::forms::ClockName;
+use super::framing::Framing;
+use super::mux::Mux;
 
 /// Bookkeeping bytes counted per batch.
 const BATCH_OVERHEAD_BYTES: usize = 256;
@@ -84,7 +86,7 @@ pub struct View {
 impl Wire {
     /// A wire that holds the last group of pictures, `lag_us` beyond it, and at most `max_bytes`.
     pub fn new(stream: Arc<Stream>, format: Format, lag_us: i64, max_bytes: usize) -> Self {
-        let selection = format.selection();
+        let selection = format.selection;
         let takes = TrackFilter {
             video: selection.video,
             audio: selection.audio,
@@ -154,11 +156,11 @@ impl State {
 
     fn begin(&mut self, wire: &Wire, join: JoinPoint) {
         self.last_us = join.dts_us;
-        self.mux = Some(Mux::new(wire.format, join.tracks, join.metadata));
+        self.mux = Some(Mux::new(wire.format, &join.tracks, join.metadata));
     }
 
     fn put_entries(&mut self, wire: &Wire, entries: &[Entry]) {
-        let framing = wire.format.framing();
+        let framing = wire.format.framing;
         let mut open = OpenBatch::new(framing, std::mem::take(&mut self.scratch));
         for entry in entries {
             let mut join = None;
@@ -192,7 +194,7 @@ impl State {
     /// Not every form has a way to say so, but each batch names the clock behind it.
     fn put_break(&mut self, wire: &Wire) {
         let scratch = std::mem::take(&mut self.scratch);
-        let mut open = OpenBatch::new(wire.format.framing(), scratch);
+        let mut open = OpenBatch::new(wire.format.framing, scratch);
         open.frames_before = self.frames;
         open.dts_us = self.last_us;
         if let Some(mux) = &mut self.mux {
@@ -203,7 +205,7 @@ impl State {
     }
 
     fn join_at(&mut self, wire: &Wire, dts_us: i64) -> Option<Arc<Join>> {
-        let framing = wire.format.framing();
+        let framing = wire.format.framing;
         let clock = ClockName {
             timeline: self.cursor.clock_id(),
             wall_at_zero_us: wire.stream.wall_at_zero_us(),
@@ -213,8 +215,8 @@ impl State {
         mux.put_start(clock, dts_us, &mut start);
         mux.put_resume(dts_us, &mut resume);
         Some(Arc::new(Join {
-            start: mux::framed(framing, &start).into(),
-            resume: mux::framed(framing, &resume).into(),
+            start: framing.wrap(&start).into(),
+            resume: framing.wrap(&resume).into(),
             timeline: clock.timeline,
         }))
     }
@@ -260,7 +262,7 @@ struct OpenBatch {
 impl OpenBatch {
     fn new(framing: Framing, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        let room = mux::open_frame(framing, &mut bytes);
+        let room = framing.open(&mut bytes);
         Self {
             framing,
             room,
@@ -279,10 +281,10 @@ impl OpenBatch {
         if self.is_empty() {
             return None;
         }
-        let unused = mux::close_frame(self.framing, self.room, &mut self.bytes);
+        let unused = self.framing.close(self.room, &mut self.bytes);
         let bytes = Bytes::copy_from_slice(self.bytes.get(unused..).unwrap_or_default());
         self.bytes.clear();
-        self.room = mux::open_frame(self.framing, &mut self.bytes);
+        self.room = self.framing.open(&mut self.bytes);
         Some(Batch {
             seq,
             bytes,

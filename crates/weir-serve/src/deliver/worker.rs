@@ -8,12 +8,13 @@ use std::time::Duration;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use weir_base::{Clock, Code, limits};
-use weir_hub::{Protocol, Stream};
+use weir_hub::Stream;
 
 use super::format::Format;
 use super::pool::{Seat, Shared};
 use super::sink::Sink;
-use super::viewer::{CONNECTION_OVER, Ears, NewViewer, Turn, Viewer, Window};
+use super::talk::Over;
+use super::viewer::{Heard, NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
 /// The waker's token; viewers use their index in the slab.
@@ -82,6 +83,14 @@ impl Slot {
             batches: &self.batches,
             now_us,
         }
+    }
+
+    /// What viewers of silence are told, the same for all.
+    fn beat(&self, wall_us: i64) -> Vec<u8> {
+        let Format { form, framing, .. } = self.wire.format;
+        let mut beat = Vec::new();
+        form.beat(wall_us, &mut beat);
+        framing.wrap(&beat)
     }
 
     fn end_code(&self) -> Option<Code> {
@@ -261,6 +270,11 @@ impl Worker {
         for (_, slot) in &mut self.slots {
             slot.sync();
             let end_code = slot.end_code();
+            let beat = if check {
+                slot.beat(wall_us)
+            } else {
+                Vec::new()
+            };
             let mut sent = 0;
             let window = Window {
                 format: slot.wire.format,
@@ -273,7 +287,7 @@ impl Worker {
                 let Some(viewer) = self.viewers.get_mut(index) else {
                     continue;
                 };
-                viewer.note_fall(&window);
+                viewer.mark_lagged(&window);
                 if let Some(code) = end_code {
                     viewer.end(&window, code);
                 }
@@ -283,10 +297,10 @@ impl Worker {
                         over.push((index, code));
                         continue;
                     }
-                    viewer.last_words(window.format, code, CONNECTION_OVER);
+                    viewer.close_notice(window.format, code, Over::Connection);
                 }
                 if check {
-                    viewer.beat(&window, wall_us);
+                    viewer.beat(&window, &beat);
                 }
                 // A full socket says when it has room; a task has no way to.
                 if viewer.is_blocked() && matches!(viewer.sink, Sink::Socket(_)) {
@@ -337,7 +351,7 @@ impl Worker {
             return;
         };
         match viewer.listen(now_us, &mut self.scratch) {
-            Ears::Over(code) => {
+            Heard::Over(code) => {
                 // A close frame or an error status still goes out if the socket takes it at once.
                 if viewer.has_words()
                     && let Some(slot) = self.slots.get(viewer.slot)
@@ -347,8 +361,8 @@ impl Worker {
                 }
                 self.remove(index, code);
             }
-            ears => {
-                if ears == Ears::MoreToHear {
+            heard => {
+                if heard == Heard::HasMore {
                     self.talkative.push(index);
                 }
                 if self.viewers.get(index).is_some_and(Viewer::has_words) {
@@ -394,24 +408,10 @@ impl Worker {
             if let Some(viewer) = self.viewers.get_mut(index)
                 && let Some(slot) = self.slots.get(viewer.slot)
             {
-                viewer.last_words(slot.wire.format, Code::Draining, CONNECTION_OVER);
+                viewer.close_notice(slot.wire.format, Code::Draining, Over::Connection);
                 let _ = viewer.pump(&slot.window(now_us), &mut 0);
             }
             self.remove(index, Code::Draining);
         }
-    }
-}
-
-/// How a format is named in counters.
-pub(super) const fn protocol_of(format: Format) -> Protocol {
-    match format {
-        Format::Rtmp { .. } => Protocol::Rtmp,
-        Format::Ts { .. } => Protocol::HttpTs,
-        Format::Relay { .. } => Protocol::Relay,
-        Format::Flv {
-            framing: super::format::Framing::WebSocket,
-            ..
-        } => Protocol::WsFlv,
-        Format::Flv { .. } => Protocol::HttpFlv,
     }
 }

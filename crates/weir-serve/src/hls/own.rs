@@ -20,6 +20,8 @@ use super::page::Pages;
 use super::service::Hls;
 use super::station::Station;
 use super::stations::Stations;
+use crate::deliver::Form;
+use crate::deliver::forms::ts::Ts;
 
 /// A request that this node answers for itself.
 pub(super) struct Own<'a> {
@@ -148,21 +150,12 @@ impl Own<'_> {
             }
         };
         if container == Container::Ts
-            && let Some(why) = refuses_ts(&stream.ring.tracks())
+            && let Some(why) = Ts.refuses(&stream.ring.tracks())
         {
             return Err(Refusal::new(Code::CodecUnsupported, why));
         }
         Ok(hls.stations.open(&stream, container, selection))
     }
-}
-
-fn refuses_ts(tracks: &Tracks) -> Option<String> {
-    use crate::deliver::{Format, Framing, Selection};
-    Format::Ts {
-        selection: Selection::ALL,
-        framing: Framing::Raw,
-    }
-    .refuses(tracks)
 }
 
 async fn wait_for(

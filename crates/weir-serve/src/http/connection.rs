@@ -18,10 +18,11 @@ use weir_proto::ws;
 use super::HttpServer;
 use super::head::{First, Head, read_first};
 use super::live::{LiveRequest, Opened};
-use super::route::{LiveContainer, Route, route};
+use super::route::{Route, route};
 use super::service::MediaService;
 use super::web_socket;
-use crate::deliver::{Framing, Inbound, NewViewer, Sink};
+use crate::deliver::forms::flv::Flv;
+use crate::deliver::{Form, Framing, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
 use crate::ingest::slsp;
@@ -90,18 +91,14 @@ pub(super) fn forwarded(
 
 /// What is served without hyper.
 enum Media {
-    Live(String, String, LiveContainer),
+    Live(String, String, &'static dyn Form),
     Slsp(String, String),
 }
 
 /// What goes on for long; everything else is for hyper.
 fn media_route(head: &Head) -> Option<Media> {
     match route(&head.path) {
-        Route::Live {
-            app,
-            stream,
-            container,
-        } => Some(Media::Live(app, stream, container)),
+        Route::Live { app, stream, form } => Some(Media::Live(app, stream, form)),
         Route::Slsp { app, stream } if head.web_socket_key.is_some() => {
             Some(Media::Slsp(app, stream))
         }
@@ -118,7 +115,7 @@ async fn serve_media(
     client: SocketAddr,
 ) {
     let query = query(head.query.as_deref());
-    let (app, stream, container) = match media {
+    let (app, stream, form): (_, _, &dyn Form) = match media {
         Media::Slsp(app, stream) if !is_play(&query) => {
             let greeting = head
                 .web_socket_key
@@ -137,13 +134,13 @@ async fn serve_media(
             let greeting = greeting.unwrap_or_default();
             return slsp::serve(server.ingest, socket, greeting, behind_head, opening).await;
         }
-        Media::Slsp(app, stream) => (app, stream, LiveContainer::Flv),
-        Media::Live(app, stream, container) => (app, stream, container),
+        Media::Slsp(app, stream) => (app, stream, &Flv),
+        Media::Live(app, stream, form) => (app, stream, form),
     };
     let request = LiveRequest {
         app: &app,
         stream: &stream,
-        container,
+        form,
         framing: framing_of(head),
         host: head.host.as_deref(),
         query: &query,
@@ -185,10 +182,6 @@ async fn serve_live(
         client,
     } = opened;
     let greeting = greeting(head, &request);
-    let inbound = match &head.web_socket_key {
-        Some(_) => Inbound::WebSocket(Box::new(web_socket::decoder())),
-        None => Inbound::Http,
-    };
     let socket = match socket.into_std() {
         Ok(socket) => mio::net::TcpStream::from_std(socket),
         Err(error) => {
@@ -200,7 +193,7 @@ async fn serve_live(
         sink: Sink::Socket(socket),
         client,
         greeting,
-        inbound,
+        talk: request.framing.talk(),
     };
     if let Err(refusal) = server.core.pool.add(stream, format, viewer) {
         server

@@ -8,10 +8,9 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
 use weir_hub::{ClientGuard, Grant, NewClient, Protocol, Role, Stream};
 
-use super::route::LiveContainer;
 use crate::admission::Admission;
 use crate::core::Core;
-use crate::deliver::{Format, Framing};
+use crate::deliver::{Form, Format, Framing};
 use crate::request::{Asked, PlayIntent, parameter, selection_of, wait_of};
 
 /// A request for an endless stream.
@@ -21,8 +20,8 @@ pub struct LiveRequest<'a> {
     pub app: &'a str,
     /// Stream.
     pub stream: &'a str,
-    /// FLV, TS or the relay form.
-    pub container: LiveContainer,
+    /// Its form.
+    pub form: &'static dyn Form,
     /// What stands around it.
     pub framing: Framing,
     /// `Host`.
@@ -49,22 +48,13 @@ pub struct Opened {
 
 impl LiveRequest<'_> {
     /// How the viewer is counted.
-    pub const fn protocol(&self) -> Protocol {
-        match (self.container, self.framing) {
-            (LiveContainer::Relay, _) => Protocol::Relay,
-            (LiveContainer::Ts, _) => Protocol::HttpTs,
-            (LiveContainer::Flv, Framing::WebSocket) => Protocol::WsFlv,
-            (LiveContainer::Flv, _) => Protocol::HttpFlv,
-        }
+    pub fn protocol(&self) -> Protocol {
+        self.form.protocol(self.framing)
     }
 
     /// The media type of the answer.
-    pub const fn content_type(&self) -> &'static str {
-        match self.container {
-            LiveContainer::Flv => "video/x-flv",
-            LiveContainer::Ts => "video/mp2t",
-            LiveContainer::Relay => weir_proto::relay::CONTENT_TYPE,
-        }
+    pub fn content_type(&self) -> &'static str {
+        self.form.about().content_type
     }
 
     /// Asks the gatekeeper, finds the stream (waiting if the viewer is ready to), and enters the client.
@@ -72,15 +62,12 @@ impl LiveRequest<'_> {
     /// # Errors
     /// The refusal to answer with.
     pub async fn open(&self, core: &Core, admission: &Admission) -> Result<Opened, Refusal> {
-        let (name, want, identity) = match self.container {
-            LiveContainer::Relay => {
-                let (name, want) = self.admit_node(core, admission)?;
-                (name, want, None)
-            }
-            _ => {
-                let (name, grant) = self.admit(admission).await?;
-                (name, self.play_intent(), grant.identity)
-            }
+        let (name, want, identity) = if self.form.about().is_for_nodes {
+            let (name, want) = self.admit_node(core, admission)?;
+            (name, want, None)
+        } else {
+            let (name, grant) = self.admit(admission).await?;
+            (name, self.play_intent(), grant.identity)
         };
         let stream = admission.play(&name, &want).await?;
         let format = self.format();
@@ -93,7 +80,7 @@ impl LiveRequest<'_> {
             protocol: self.protocol(),
             name,
             addr: self.client,
-            is_node: matches!(self.container, LiveContainer::Relay),
+            is_node: self.form.about().is_for_nodes,
             identity,
         };
         let client = core.hub.clients().enter(new, now_us)?;
@@ -145,19 +132,8 @@ impl LiveRequest<'_> {
     }
 
     fn format(&self) -> Format {
-        let selection = selection_of(self.query);
-        match self.container {
-            LiveContainer::Flv => Format::Flv {
-                selection,
-                framing: self.framing,
-            },
-            LiveContainer::Ts => Format::Ts {
-                selection,
-                framing: self.framing,
-            },
-            LiveContainer::Relay => Format::Relay {
-                framing: self.framing,
-            },
-        }
+        Format::new(self.form)
+            .framed(self.framing)
+            .select(selection_of(self.query))
     }
 }

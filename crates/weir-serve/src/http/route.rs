@@ -5,28 +5,24 @@ use percent_encoding::percent_decode_str;
 use weir_base::StreamName;
 use weir_base::urls::StreamPath;
 
+use crate::deliver::forms::{self, Form};
 use crate::hls::HlsFile;
 
-/// Forms without end, by what follows the stream's name.
-const ENDLESS: [(StreamPath, LiveContainer); 3] = [
-    (StreamPath::FLV, LiveContainer::Flv),
-    (StreamPath::TS, LiveContainer::Ts),
-    (StreamPath::NODE, LiveContainer::Relay),
-];
 /// Characters of a path we look at.
 const MAX_PATH_BYTES: usize = 4096;
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// An endless stream: `/{app}/{stream}.flv` or `.ts`, and `.weir` for other nodes.
+    /// An endless stream, `/{app}/{stream}` and the ending of a form: `.flv`, `.ts`, and `.weir` for
+    /// other nodes.
     Live {
         /// App, all levels.
         app: String,
         /// Stream.
         stream: String,
         /// Its form.
-        container: LiveContainer,
+        form: &'static dyn Form,
     },
     /// `/relay/{app}/{stream}`: another node hands a stream on to this one.
     Relay {
@@ -60,17 +56,6 @@ pub enum Route {
     },
     /// Not media.
     Other,
-}
-
-/// An endless container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LiveContainer {
-    /// FLV.
-    Flv,
-    /// MPEG-TS.
-    Ts,
-    /// The relay form, for other nodes alone.
-    Relay,
 }
 
 /// Reads a raw (percent-encoded) path.
@@ -107,20 +92,19 @@ pub fn route(path: &str) -> Route {
             file: hls_file,
         };
     }
-    let live = ENDLESS
-        .iter()
-        .find_map(|(form, container)| Some((form.read(&path)?, *container)));
-    if let Some(((app, stream), container)) = live {
-        return Route::Live {
-            app: app.into(),
+    let app = folder.to_owned();
+    match file.rsplit_once('.') {
+        Some((stream, "m3u8")) => Route::Multivariant {
+            app,
             stream: stream.into(),
-            container,
-        };
-    }
-    match StreamPath::HLS.read(&path) {
-        Some((app, stream)) => Route::Multivariant {
-            app: app.into(),
-            stream: stream.into(),
+        },
+        Some((stream, ending)) => match forms::of_ending(ending) {
+            Some(form) => Route::Live {
+                app,
+                stream: stream.into(),
+                form,
+            },
+            None => Route::Other,
         },
         None => Route::Other,
     }
@@ -131,28 +115,27 @@ mod tests {
     use weir_media::hls;
 
     use super::*;
+    use crate::deliver::forms::flv::Flv;
+    use crate::deliver::forms::lengths::Lengths;
+    use crate::deliver::forms::relay::Relay;
+    use crate::deliver::forms::ts::Ts;
 
-    fn live(app: &str, stream: &str, container: LiveContainer) -> Route {
+    fn live(app: &str, stream: &str, form: &'static dyn Form) -> Route {
         Route::Live {
             app: app.into(),
             stream: stream.into(),
-            container,
+            form,
         }
     }
 
     #[test]
     fn media_is_told_by_its_ending() {
-        assert_eq!(
-            route("/live/demo.flv"),
-            live("live", "demo", LiveContainer::Flv)
-        );
-        assert_eq!(
-            route("/a/b/demo.x.ts"),
-            live("a/b", "demo.x", LiveContainer::Ts)
-        );
+        assert_eq!(route("/live/demo.flv"), live("live", "demo", &Flv));
+        assert_eq!(route("/a/b/demo.x.ts"), live("a/b", "demo.x", &Ts));
+        assert_eq!(route("/live/demo.lengths"), live("live", "demo", &Lengths));
         assert_eq!(
             route("/live/%E7%9B%B4%E6%92%AD.flv"),
-            live("live", "直播", LiveContainer::Flv)
+            live("live", "直播", &Flv)
         );
         assert_eq!(
             route("/live/demo.m3u8"),
@@ -178,10 +161,7 @@ mod tests {
         assert_eq!(route("/slsp/live/x"), slsp("live", "x"));
         assert_eq!(route("/slsp/a/b/x.flv"), slsp("a/b", "x.flv"));
         assert_eq!(route("/slsp/x"), slsp("", "x"));
-        assert_eq!(
-            route("/slspx/x.flv"),
-            live("slspx", "x", LiveContainer::Flv)
-        );
+        assert_eq!(route("/slspx/x.flv"), live("slspx", "x", &Flv));
     }
 
     #[test]
@@ -191,10 +171,7 @@ mod tests {
             stream: "x.flv".into(),
         };
         assert_eq!(route("/relay/a/b/x.flv"), relay);
-        assert_eq!(
-            route("/live/x.weir"),
-            live("live", "x", LiveContainer::Relay)
-        );
+        assert_eq!(route("/live/x.weir"), live("live", "x", &Relay));
     }
 
     #[test]

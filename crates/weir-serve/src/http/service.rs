@@ -25,9 +25,11 @@ use weir_proto::ws;
 use super::HttpServer;
 use super::connection::forwarded;
 use super::live::{LiveRequest, Opened};
-use super::route::{LiveContainer, Route, route};
+use super::route::{Route, route};
 use super::web_socket;
-use crate::deliver::{Framing, Inbound, NewViewer, Sink};
+use crate::deliver::forms::flv::Flv;
+use crate::deliver::task::{self, Watching};
+use crate::deliver::{Framing, NewViewer, Sink};
 use crate::hls::HlsRequest;
 use crate::ingest::{relay, slsp};
 use crate::reply::{Body, full, refusal};
@@ -105,15 +107,11 @@ async fn media(
     let host = host.as_deref();
     let authorization = text_of(request.headers(), &header::AUTHORIZATION);
     let (answer, protocol) = match route {
-        Route::Live {
-            app,
-            stream,
-            container,
-        } => {
+        Route::Live { app, stream, form } => {
             let live = LiveRequest {
                 app: &app,
                 stream: &stream,
-                container,
+                form,
                 framing: framing_of(request.headers()),
                 host,
                 query: &query,
@@ -216,7 +214,7 @@ async fn open_slsp(
         let live = LiveRequest {
             app: &app,
             stream: &stream,
-            container: LiveContainer::Flv,
+            form: &Flv,
             framing: Framing::WebSocket,
             host: host.as_deref(),
             query: &query,
@@ -353,12 +351,19 @@ async fn open_live(
         return Ok(response);
     }
     let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
-    if live.framing == Framing::WebSocket {
+    if let Some(talk) = live.framing.talk() {
         response = switch_protocols(&request, false)?;
-        server.core.tasks.spawn(
-            "ws-carry",
-            web_socket::carry(hyper::upgrade::on(&mut request), batches),
-        );
+        let upgrade = hyper::upgrade::on(&mut request);
+        let watching = Watching {
+            client: Arc::clone(&client),
+            stream: stream.clone(),
+            clock: server.core.hub.clock().clone(),
+        };
+        server.core.tasks.spawn("ws-carry", async move {
+            if let Ok(upgraded) = upgrade.await {
+                task::carry(TokioIo::new(upgraded), talk, batches, watching).await;
+            }
+        });
     } else {
         headers.insert(
             header::CONTENT_TYPE,
@@ -370,7 +375,7 @@ async fn open_live(
         sink: Sink::Task(queue),
         client,
         greeting: Vec::new(),
-        inbound: Inbound::Elsewhere,
+        talk: None,
     };
     server.core.pool.add(stream, format, viewer)?;
     Ok(response)

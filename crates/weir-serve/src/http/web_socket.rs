@@ -1,19 +1,10 @@
-//! WebSocket viewers whose socket hyper holds (TLS, or a later request of a connection).
+//! How a WebSocket begins, and how it is refused.
 
-use bytes::{Bytes, BytesMut};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::io::AsyncWriteExt;
 use weir_base::Refusal;
 use weir_proto::{slsp, ws};
-
-use crate::deliver::web_socket::hear;
-
-/// A decoder for what viewers say.
-pub(super) fn decoder() -> ws::Decoder {
-    ws::Decoder::server(ws::Limits::default())
-}
 
 /// The subprotocol to answer with: SLSP wherever it is spoken and offered, else what a viewer's
 /// tool offers first.
@@ -59,35 +50,4 @@ pub(super) fn close_reason(refusal: &Refusal) -> String {
         Some(place) => format!("{} {place}", refusal.code),
         None => refusal.code.to_string(),
     }
-}
-
-/// Carries batches to an upgraded connection until either side ends.
-pub(super) async fn carry(upgrade: OnUpgrade, mut batches: mpsc::Receiver<Bytes>) {
-    let Ok(upgraded) = upgrade.await else { return };
-    let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
-    let mut decoder = decoder();
-    let mut buffer = BytesMut::with_capacity(1024);
-    loop {
-        buffer.clear();
-        buffer.reserve(512);
-        tokio::select! {
-            batch = batches.recv() => {
-                let Some(batch) = batch else { break };
-                if writer.write_all(&batch).await.is_err() || (batches.is_empty() && writer.flush().await.is_err()) {
-                    return;
-                }
-            }
-            read = reader.read_buf(&mut buffer) => {
-                if !matches!(read, Ok(1..)) {
-                    return;
-                }
-                let mut answers = Vec::new();
-                let over = hear(&mut decoder, &buffer, &mut answers);
-                if writer.write_all(&answers).await.is_err() || writer.flush().await.is_err() || over.is_some() {
-                    return;
-                }
-            }
-        }
-    }
-    let _ = writer.shutdown().await;
 }

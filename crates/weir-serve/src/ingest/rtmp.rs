@@ -12,16 +12,16 @@ use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Client, NewClient, Protocol, Publisher, Role, Stream};
+use weir_hub::{NewClient, Protocol, Publisher, Role, Stream};
 use weir_media::flv::{Depacketizer, Event};
 use weir_proto::rtmp::{
     Capabilities, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
 };
 
 use super::Ingest;
-use crate::deliver::format::RTMP_CHUNK_BYTES;
-use crate::deliver::viewer::{CONNECTION_OVER, STREAM_OVER};
-use crate::deliver::{Format, Inbound, NewViewer, Sink};
+use crate::deliver::forms::rtmp::{RTMP_CHUNK_BYTES, Rtmp, RtmpTalk};
+use crate::deliver::task::{self, Watching};
+use crate::deliver::{Format, NewViewer, Sink};
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient};
 use crate::intake::Intake;
@@ -413,8 +413,9 @@ impl RtmpConnection {
 
     async fn hand_over(mut self, stream: Arc<Stream>, viewer: PlayRequest) {
         let PlayRequest { msid, client } = viewer;
-        let format = Format::Rtmp { msid };
+        let format = Format::new(&Rtmp).on_channel(msid);
         let greeting = self.session.take_output();
+        let talk = Box::new(RtmpTalk::new(self.session, msid));
         match self.conn {
             Conn::Plain(socket) => {
                 let socket = match socket.into_std() {
@@ -424,12 +425,11 @@ impl RtmpConnection {
                         return;
                     }
                 };
-                let inbound = Inbound::Rtmp(Box::new(self.session), msid);
                 let viewer = NewViewer {
                     sink: Sink::Socket(socket),
                     client,
                     greeting,
-                    inbound,
+                    talk: Some(talk),
                 };
                 if let Err(refusal) = self.ingest.core.pool.add(stream, format, viewer) {
                     self.ingest
@@ -439,85 +439,28 @@ impl RtmpConnection {
             }
             Conn::Tls(conn) => {
                 let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
-                let about = Arc::clone(&client);
+                let watching = Watching {
+                    client: Arc::clone(&client),
+                    stream: stream.clone(),
+                    clock: self.ingest.core.hub.clock().clone(),
+                };
                 let viewer = NewViewer {
                     sink: Sink::Task(queue),
                     client,
                     greeting,
-                    inbound: Inbound::Elsewhere,
+                    talk: None,
                 };
-                if let Err(refusal) = self.ingest.core.pool.add(stream.clone(), format, viewer) {
+                if let Err(refusal) = self.ingest.core.pool.add(stream, format, viewer) {
                     self.ingest
                         .core
                         .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
                     return;
                 }
                 let conn = Patient::new(*conn, self.ingest.core.pool.stall());
-                relay(
-                    conn,
-                    self.session,
-                    batches,
-                    &self.ingest,
-                    &about,
-                    &stream,
-                    msid,
-                )
-                .await;
+                task::carry(conn, talk, batches, watching).await;
             }
         }
     }
-}
-
-/// Stands between a delivery loop and an encrypted player.
-async fn relay<S>(
-    conn: S,
-    mut session: ServerSession,
-    mut batches: mpsc::Receiver<bytes::Bytes>,
-    ingest: &Ingest,
-    client: &Client,
-    stream: &Stream,
-    msid: u32,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    let (mut reader, mut writer) = tokio::io::split(conn);
-    let mut buffer = BytesMut::new();
-    loop {
-        buffer.clear();
-        buffer.reserve(IDLE_READ_BYTES);
-        tokio::select! {
-            batch = batches.recv() => {
-                let Some(batch) = batch else { break };
-                if writer.write_all(&batch).await.is_err() || (batches.is_empty() && writer.flush().await.is_err()) {
-                    return;
-                }
-            }
-            read = reader.read_buf(&mut buffer) => {
-                let now_ms = u64::try_from(ingest.core.hub.clock().now_us() / 1000).unwrap_or(0);
-                if !matches!(read, Ok(1..)) || session.receive(now_ms, &buffer).is_err() {
-                    return;
-                }
-                while let Some(event) = session.poll_event() {
-                    if matches!(event, ServerEvent::StopPlay { .. }) {
-                        return;
-                    }
-                }
-                // Answers may stand between whole batches only, and here we are between two.
-                if writer.write_all(&session.take_output()).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-    let (code, status) = match (client.kicked(), stream.ended()) {
-        (Some(code), _) => (code, CONNECTION_OVER),
-        (None, Some(ended)) => (ended.code_for_viewers(), STREAM_OVER),
-        (None, None) => (Code::TooSlow, CONNECTION_OVER),
-    };
-    let description = format!("{code}: {}", code.entry().message);
-    session.end_play(msid, status, &description, code.number());
-    let _ = timeout(REFUSAL_LINGER, writer.write_all(&session.take_output())).await;
-    let _ = timeout(REFUSAL_LINGER, writer.shutdown()).await;
 }
 
 /// Closes our half and reads on for a moment: a socket closed with unread bytes resets the

@@ -16,7 +16,8 @@ use super::origins::PublishIntent;
 use super::relay_pull::{SILENCE, breach};
 use super::uplink::{Carrier, Uplink};
 use super::{NOWHERE, Node, rtmp_url, srs};
-use crate::deliver::{Format, Framing, Inbound, NewViewer, Sink};
+use crate::deliver::forms::relay::Relay;
+use crate::deliver::{Format, NewViewer, Sink};
 
 /// Between two tries to find another origin, while the publisher is live all the time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -165,11 +166,9 @@ impl Pushing {
             sink: Sink::Task(queue),
             client,
             greeting: Vec::new(),
-            inbound: Inbound::Elsewhere,
+            talk: None,
         };
-        let format = Format::Relay {
-            framing: Framing::Raw,
-        };
+        let format = Format::new(&Relay);
         let pool = &self.node.core().pool;
         if let Err(refusal) = pool.add(self.stream.clone(), format, viewer) {
             return PushEnd::Refused(refusal.code, refusal.detail.into());

@@ -6,11 +6,13 @@ use tokio::time::{Instant, timeout_at};
 use weir_base::Refusal;
 use weir_hub::{Cursor, Entry, Hub, JoinPoint, Read, Start, Stream};
 use weir_link::rtmp::Direction;
-use weir_media::flv::{self, TAG_AUDIO, TAG_VIDEO};
-use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
+use weir_media::flv::TAG_SCRIPT;
+use weir_media::{Item, Metadata, Tracks};
 use weir_proto::rtmp::ClientEvent;
 
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, sent_away, unreachable};
+use crate::deliver::forms::Here;
+use crate::deliver::forms::tags::{TagSink, TagWriter};
 
 /// Entries taken at once: few, as the connection's queue is looked at between two reads only.
 const ENTRIES_PER_READ: usize = 16;
@@ -26,7 +28,7 @@ pub(super) struct Outgoing {
     metadata: Option<Arc<Metadata>>,
     /// Decode time of the last frame queued.
     last_us: i64,
-    head: Vec<u8>,
+    tags: TagWriter,
 }
 
 /// How far the connection's queue was filled.
@@ -59,7 +61,7 @@ impl Outgoing {
                     tracks: Arc::default(),
                     metadata: None,
                     last_us: 0,
-                    head: Vec::with_capacity(32),
+                    tags: TagWriter::default(),
                 });
             }
             link.close().await;
@@ -115,61 +117,41 @@ impl Outgoing {
         self.last_us = join.dts_us;
         self.tracks = join.tracks;
         self.metadata = join.metadata;
-        self.put_metadata();
-        self.put_headers();
+        let here = Here {
+            tracks: &self.tracks,
+            metadata: self.metadata.as_ref(),
+            dts_us: self.last_us,
+        };
+        self.tags.resume(&here, &mut self.link);
     }
 
     fn put(&mut self, item: Item) {
-        match item {
-            Item::Tracks(tracks) => {
-                self.tracks = tracks;
-                self.put_headers();
+        match &item {
+            Item::Tracks(tracks) => self.tracks = tracks.clone(),
+            Item::Metadata(metadata) => self.metadata = Some(metadata.clone()),
+            Item::Frame(frame) => {
+                self.last_us = frame.dts_us;
+                let size = frame.payload.len() as u64;
+                self.cursor.stream().add_sent_bytes(size);
             }
-            Item::Metadata(metadata) => {
-                self.metadata = Some(metadata);
-                self.put_metadata();
-            }
-            Item::Frame(frame) => self.put_frame(&frame),
             Item::Discontinuity => {}
         }
-    }
-
-    fn put_metadata(&mut self) {
-        let body = flv::write::on_metadata_body(&self.tracks, self.metadata.as_deref());
-        self.link.send_metadata(&body);
-    }
-
-    fn put_headers(&mut self) {
-        let time = wire_ms(self.last_us);
-        let mut body = Vec::new();
-        if let Some(video) = &self.tracks.video {
-            flv::write::put_video_config(&mut body, video);
-            self.link.send(TAG_VIDEO, time, &body, &[]);
-        }
-        body.clear();
-        if let Some(audio) = &self.tracks.audio
-            && flv::write::put_audio_config(&mut body, audio)
-        {
-            self.link.send(TAG_AUDIO, time, &body, &[]);
-        }
-    }
-
-    fn put_frame(&mut self, frame: &Frame) {
-        self.last_us = frame.dts_us;
-        self.head.clear();
-        flv::write::put_frame_header(&mut self.head, &self.tracks, frame);
-        if self.head.is_empty() {
-            return;
-        }
-        let tag_type = match frame.track {
-            TrackKind::Video => TAG_VIDEO,
-            TrackKind::Audio => TAG_AUDIO,
+        let here = Here {
+            tracks: &self.tracks,
+            metadata: self.metadata.as_ref(),
+            dts_us: self.last_us,
         };
-        let time = wire_ms(frame.dts_us);
-        self.link.send(tag_type, time, &self.head, &frame.payload);
-        self.cursor
-            .stream()
-            .add_sent_bytes(frame.payload.len() as u64);
+        self.tags.put(&item, &here, &mut self.link);
+    }
+}
+
+impl TagSink for Link {
+    fn tag(&mut self, tag_type: u8, time_ms: u32, head: &[u8], payload: &[u8]) {
+        if tag_type == TAG_SCRIPT {
+            self.send_metadata(head);
+        } else {
+            self.send(tag_type, time_ms, head, payload);
+        }
     }
 }
 
@@ -202,9 +184,4 @@ fn hear(event: Option<ClientEvent>) -> Result<(), Refusal> {
         Some(ClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
         _ => Ok(()),
     }
-}
-
-/// 32-bit milliseconds as RTMP carries them; they wrap after 49.7 days.
-fn wire_ms(dts_us: i64) -> u32 {
-    (dts_us.div_euclid(1000) & 0xFFFF_FFFF) as u32
 }

@@ -1,0 +1,89 @@
+//! MPEG-TS without an end. The program tables stand in the shared bytes, so a viewer needs nothing of
+//! its own: a second set of tables would break the continuity counters.
+
+use weir_hub::Protocol;
+use weir_media::{AudioCodec, Item, Tracks, VideoCodec, ts};
+
+use super::{About, ClockName, Form, Here, Writer};
+use crate::deliver::format::Format;
+
+/// See the module's words.
+pub struct Ts;
+
+static ABOUT: About = About {
+    name: "ts",
+    ending: Some("ts"),
+    content_type: "video/mp2t",
+    protocol: Protocol::HttpTs,
+    has_choice: true,
+    is_for_nodes: false,
+};
+
+impl Form for Ts {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn refuses(&self, tracks: &Tracks) -> Option<String> {
+        let video = tracks.video.as_ref().map(|track| track.codec);
+        let audio = tracks.audio.as_ref().map(|track| track.codec);
+        let codec = match (video, audio) {
+            (Some(codec @ (VideoCodec::Av1 | VideoCodec::Vp9)), _) => codec.name(),
+            (_, Some(codec @ AudioCodec::Flac)) => codec.name(),
+            _ => return None,
+        };
+        Some(format!(
+            "{codec} cannot be carried in MPEG-TS: play .flv or .m3u8"
+        ))
+    }
+
+    fn writer(&self, _: &Format, tracks: &Tracks) -> Box<dyn Writer> {
+        Box::new(TsWriter {
+            muxer: ts::Muxer::new(tracks).ok(),
+        })
+    }
+}
+
+/// Nothing comes of tracks that MPEG-TS does not carry.
+struct TsWriter {
+    muxer: Option<ts::Muxer>,
+}
+
+impl TsWriter {
+    fn change_tracks(&mut self, tracks: &Tracks) {
+        let is_changed = self
+            .muxer
+            .as_mut()
+            .is_some_and(|muxer| muxer.change_tracks(tracks).is_ok());
+        if !is_changed {
+            self.muxer = ts::Muxer::new(tracks).ok();
+        }
+    }
+}
+
+impl Writer for TsWriter {
+    fn start(&mut self, _: ClockName, _: &Here<'_>, _: &mut Vec<u8>) {}
+
+    fn resume(&mut self, _: &Here<'_>, _: &mut Vec<u8>) {}
+
+    fn put(&mut self, item: &Item, here: &Here<'_>, out: &mut Vec<u8>) {
+        match item {
+            Item::Tracks(_) => {
+                self.change_tracks(here.tracks);
+                self.join(out);
+            }
+            Item::Frame(frame) => {
+                if let Some(muxer) = &mut self.muxer {
+                    muxer.put_frame(frame, out);
+                }
+            }
+            Item::Metadata(_) | Item::Discontinuity => {}
+        }
+    }
+
+    fn join(&mut self, out: &mut Vec<u8>) {
+        if let Some(muxer) = &mut self.muxer {
+            muxer.put_tables(out);
+        }
+    }
+}
