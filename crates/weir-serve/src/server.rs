@@ -1,17 +1,16 @@
-//! Binds every listener first, so that a wrong address fails before anything runs, then serves.
+//! Binds every door first, so that a wrong address fails before anything runs, then serves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use weir_hub::{Gatekeeper, Protocol};
 
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::core::Core;
-use crate::front::listen;
 use crate::front::tls::{Certificate, TlsError};
+use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
 use crate::hls::Hls;
 use crate::http::service::ApiService;
 use crate::http::{HttpServer, connection};
@@ -66,13 +65,10 @@ impl Services {
     }
 }
 
-/// Bound listeners, ready to serve.
+/// Bound doors, ready to serve.
 #[derive(Debug)]
 pub struct Server {
-    rtmp: Vec<TcpListener>,
-    rtmps: Vec<TcpListener>,
-    http: Vec<TcpListener>,
-    https: Vec<TcpListener>,
+    doors: Vec<Door>,
     certificate: Option<Arc<Certificate>>,
 }
 
@@ -83,34 +79,21 @@ impl Server {
     /// The first thing that cannot be had.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
         let certificate = config.tls.clone().map(Certificate::load).transpose()?;
-        if certificate.is_none()
-            && !(config.rtmps_listen.is_empty() && config.https_listen.is_empty())
-        {
-            return Err(StartError::NoCertificate);
+        let mut doors = Vec::new();
+        for kind in DoorKind::ALL {
+            for address in listen_addresses(config, kind) {
+                if kind.is_tls() && certificate.is_none() {
+                    return Err(StartError::NoCertificate);
+                }
+                doors.push(Door::bind(kind, Transport::Tcp, *address)?);
+            }
         }
-        let bind = |addrs: &[SocketAddr]| {
-            addrs
-                .iter()
-                .map(|addr| listen::bind(*addr))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(Self {
-            rtmp: bind(&config.rtmp_listen)?,
-            rtmps: bind(&config.rtmps_listen)?,
-            http: bind(&config.http_listen)?,
-            https: bind(&config.https_listen)?,
-            certificate,
-        })
+        Ok(Self { doors, certificate })
     }
 
-    /// The addresses bound, port 0 resolved: `(rtmp, rtmps, http, https)`.
-    pub fn addresses(&self) -> [Vec<SocketAddr>; 4] {
-        [&self.rtmp, &self.rtmps, &self.http, &self.https].map(|listeners| {
-            listeners
-                .iter()
-                .filter_map(|listener| listener.local_addr().ok())
-                .collect()
-        })
+    /// The addresses bound, port 0 resolved.
+    pub fn addresses(&self) -> Addresses {
+        self.doors.iter().filter_map(Door::bound).collect()
     }
 
     /// The certificate in use, to reload it.
@@ -121,23 +104,6 @@ impl Server {
     /// Serves until shutdown. Returns at once; the work is in the core's tasks.
     pub fn run(self, services: &Services, api: ApiService) {
         let core = &services.core;
-        let rtmp_tls = self
-            .certificate
-            .as_ref()
-            .map(|certificate| certificate.acceptor(&[]));
-        let http_tls = self
-            .certificate
-            .as_ref()
-            .map(|certificate| certificate.acceptor(&[b"h2", b"http/1.1"]));
-        for (listeners, tls) in [(self.rtmp, None), (self.rtmps, rtmp_tls)] {
-            for listener in listeners {
-                let ingest = services.ingest.clone();
-                let handle = move |accepted| rtmp::serve(ingest.clone(), accepted);
-                let accept =
-                    listen::run(core.clone(), listener, tls.clone(), Protocol::Rtmp, handle);
-                core.tasks.spawn("accept-rtmp", accept);
-            }
-        }
         let http = HttpServer {
             core: core.clone(),
             admission: services.admission.clone(),
@@ -145,18 +111,31 @@ impl Server {
             ingest: services.ingest.clone(),
             api,
         };
-        for (listeners, tls) in [(self.http, None), (self.https, http_tls)] {
-            for listener in listeners {
-                let http = http.clone();
-                let handle = move |accepted| connection::serve(http.clone(), accepted);
-                let accept = listen::run(
-                    core.clone(),
-                    listener,
-                    tls.clone(),
-                    Protocol::HttpFlv,
-                    handle,
-                );
-                core.tasks.spawn("accept-http", accept);
+        for Door { kind, socket } in self.doors {
+            let DoorSocket::Tcp(listener) = socket else {
+                tracing::error!(door = kind.name(), "nothing is spoken here over UDP");
+                continue;
+            };
+            let names: &[&[u8]] = match kind {
+                DoorKind::Http | DoorKind::Https => &[b"h2", b"http/1.1"],
+                DoorKind::Rtmp | DoorKind::Rtmps => &[],
+            };
+            let certificate = self.certificate.as_ref().filter(|_| kind.is_tls());
+            let tls = certificate.map(|certificate| certificate.acceptor(names));
+            match kind {
+                DoorKind::Rtmp | DoorKind::Rtmps => {
+                    let ingest = services.ingest.clone();
+                    let handle = move |accepted| rtmp::serve(ingest.clone(), accepted);
+                    let accept = listen::run(core.clone(), listener, tls, Protocol::Rtmp, handle);
+                    core.tasks.spawn("accept-rtmp", accept);
+                }
+                DoorKind::Http | DoorKind::Https => {
+                    let http = http.clone();
+                    let handle = move |accepted| connection::serve(http.clone(), accepted);
+                    let protocol = Protocol::HttpFlv;
+                    let accept = listen::run(core.clone(), listener, tls, protocol, handle);
+                    core.tasks.spawn("accept-http", accept);
+                }
             }
         }
         core.tasks.spawn("sweep", sweep(core.clone()));
@@ -164,6 +143,15 @@ impl Server {
             core.tasks
                 .spawn("certificate", watch_certificate(core.clone(), certificate));
         }
+    }
+}
+
+fn listen_addresses(config: &Config, kind: DoorKind) -> &[SocketAddr] {
+    match kind {
+        DoorKind::Rtmp => &config.rtmp_listen,
+        DoorKind::Rtmps => &config.rtmps_listen,
+        DoorKind::Http => &config.http_listen,
+        DoorKind::Https => &config.https_listen,
     }
 }
 

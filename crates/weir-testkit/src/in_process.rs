@@ -15,6 +15,7 @@ use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub};
 use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
+use weir_serve::front::DoorKind;
 use weir_serve::http::service::ApiService;
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Config, Core, Server, Services, reply};
@@ -121,7 +122,9 @@ impl ServerSetup {
     /// Starts it, in the runtime that the caller has entered.
     pub fn start(self) -> RunningServer {
         let server = Server::bind(&self.config).unwrap();
-        let [rtmp, _, http, _] = server.addresses();
+        let addresses = server.addresses();
+        let rtmp = addresses.of(DoorKind::Rtmp);
+        let http = addresses.of(DoorKind::Http);
         let hub = Hub::new(self.hub.clone(), self.clock.clone());
         let core = Core::start(hub, self.delivery.clone(), self.config.clone()).unwrap();
         let node = self.node(&core, &http);

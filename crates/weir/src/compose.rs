@@ -8,6 +8,7 @@ mod scale;
 mod secrets;
 mod signals;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
 use weir_scale::Scaler;
+use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::service::{ApiService, ClientAddr};
 use weir_serve::{Core, Server, Services};
 
@@ -208,11 +210,9 @@ pub(crate) fn host_name() -> String {
     if name.is_empty() { "weir".into() } else { name }
 }
 
-fn write_ports(
-    data: &Path,
-    [rtmp, rtmps, http, https]: &[Vec<SocketAddr>; 4],
-) -> anyhow::Result<()> {
-    let ports = serde_json::json!({ "rtmp": rtmp, "rtmps": rtmps, "http": http, "https": https });
+fn write_ports(data: &Path, addresses: &Addresses) -> anyhow::Result<()> {
+    let ports = DoorKind::ALL.map(|door| (door.name(), addresses.of(door)));
+    let ports = serde_json::json!(BTreeMap::from(ports));
     let path = data.join(PORTS_FILE);
     // Written beside and renamed, so that whoever waits for the file never reads half of it.
     let beside = data.join(format!("{PORTS_FILE}.new"));
@@ -221,15 +221,10 @@ fn write_ports(
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn announce(
-    [rtmp, _, http, https]: &[Vec<SocketAddr>; 4],
-    secrets: &Secrets,
-    demo: bool,
-    config: &Config,
-) {
-    let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
+fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Config) {
+    let port = |door| addresses.first(door).map(|address| address.port());
     let mut lines = Vec::new();
-    if let Some(port) = port(http) {
+    if let Some(port) = port(DoorKind::Http) {
         lines.push(format!("  site      http://localhost:{port}/"));
         if demo {
             lines.push(format!(
@@ -237,19 +232,19 @@ fn announce(
             ));
         }
     }
-    if let Some(port) = port(https) {
+    if let Some(port) = port(DoorKind::Https) {
         lines.push(format!("  site TLS  https://localhost:{port}/"));
     }
     let open = config.auth.publish == crate::config::PublishAuth::Open;
     let key = (!open).then(|| secrets.stream_key("", "live", "me"));
-    if let Some(port) = port(http) {
+    if let Some(port) = port(DoorKind::Http) {
         let key = key.as_ref().map(|key| format!("&key={key}"));
         lines.push(format!(
             "  studio    http://localhost:{port}/studio?stream=me{}",
             key.unwrap_or_default()
         ));
     }
-    if let Some(port) = port(rtmp) {
+    if let Some(port) = port(DoorKind::Rtmp) {
         let key = key.map_or_else(|| "me".into(), |key| format!("me?key={key}"));
         lines.push(format!(
             "  OBS       server rtmp://localhost:{port}/live   stream key {key}"
@@ -270,13 +265,8 @@ fn announce(
 }
 
 /// The demo is a publisher like any other: our own, over RTMP, with its stream key.
-fn start_demo(
-    tasks: &Tasks,
-    shutdown: &Shutdown,
-    secrets: &Secrets,
-    [rtmp, ..]: &[Vec<SocketAddr>; 4],
-) {
-    let Some(address) = rtmp.first() else {
+fn start_demo(tasks: &Tasks, shutdown: &Shutdown, secrets: &Secrets, addresses: &Addresses) {
+    let Some(address) = addresses.first(DoorKind::Rtmp) else {
         tracing::warn!("no demo stream: rtmp.listen is empty");
         return;
     };

@@ -1,4 +1,4 @@
-//! Listening sockets and the loops that accept from them.
+//! The loops that accept connections at doors of TCP.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -17,42 +16,6 @@ use crate::core::Core;
 
 /// Pause after an accept error (usually: out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Binds `addr` for TCP with our backlog.
-///
-/// # Errors
-/// With the address in the text, for the operator.
-pub fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
-    let bind = || {
-        let socket = Socket::new(
-            Domain::for_address(addr),
-            Type::STREAM.nonblocking(),
-            Some(Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        if addr.is_ipv6() {
-            socket.set_only_v6(false)?;
-        }
-        socket.bind(&addr.into())?;
-        socket.listen(limits::LISTEN_BACKLOG)?;
-        TcpListener::from_std(socket.into())
-    };
-    bind().map_err(|error| {
-        let advice = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "; another program has this port: stop it, or set another"
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
-            }
-            _ => "",
-        };
-        std::io::Error::new(
-            error.kind(),
-            format!("cannot listen on {addr}: {error}{advice}"),
-        )
-    })
-}
 
 /// One accepted connection.
 #[derive(Debug)]

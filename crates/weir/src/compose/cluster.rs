@@ -1,6 +1,6 @@
 //! Joining the cluster: who this node says it is, where the registry lives, what it bears.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use weir_cluster::store::{Bus, Store};
 use weir_cluster::{Member, Name, member, route};
 use weir_hub::Hub;
 use weir_scale::{Authorize, Pending};
+use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Core, Services};
 
@@ -36,11 +37,7 @@ pub(super) struct Joined {
 }
 
 /// Joins; a node alone is a cluster of one.
-pub(super) fn join(
-    config: &Config,
-    addresses: &[Vec<SocketAddr>; 4],
-    core: &Core,
-) -> anyhow::Result<Joined> {
+pub(super) fn join(config: &Config, addresses: &Addresses, core: &Core) -> anyhow::Result<Joined> {
     let clock = core.hub.clock().clone();
     let me = identity(config)?;
     let record = record(config, &me, addresses)?;
@@ -173,11 +170,7 @@ fn base(text: &str) -> String {
     }
 }
 
-fn record(
-    config: &Config,
-    me: &Name,
-    addresses: &[Vec<SocketAddr>; 4],
-) -> anyhow::Result<NodeRecord> {
+fn record(config: &Config, me: &Name, addresses: &Addresses) -> anyhow::Result<NodeRecord> {
     let name = |text: &String| (!text.is_empty()).then(|| Name::new(text)).transpose();
     let boot = ids::random_bytes().context("the system gives no randomness")?;
     let advertised = if config.node.advertise.is_empty() {
@@ -213,30 +206,32 @@ fn parent(config: &Config) -> Option<String> {
     Some(base(&config.cluster.parent)).filter(|parent| !parent.is_empty())
 }
 
-const SPOKEN: [(Scheme, &str); 4] = [
-    (Scheme::Rtmp, "rtmp"),
-    (Scheme::Rtmps, "rtmps"),
-    (Scheme::Http, "http"),
-    (Scheme::Https, "https"),
-];
+/// What the registry calls what is spoken at a door.
+const fn spoken(door: DoorKind) -> Scheme {
+    match door {
+        DoorKind::Rtmp => Scheme::Rtmp,
+        DoorKind::Rtmps => Scheme::Rtmps,
+        DoorKind::Http => Scheme::Http,
+        DoorKind::Https => Scheme::Https,
+    }
+}
 
 /// Where this node listens, for everybody; an address of the machine where it listens on all of them.
-fn listening(addresses: &[Vec<SocketAddr>; 4]) -> Vec<Address> {
+fn listening(addresses: &Addresses) -> Vec<Address> {
     let mut all = Vec::new();
-    for ((protocol, scheme), listeners) in SPOKEN.into_iter().zip(addresses) {
-        let Some(listener) = listeners.first() else {
+    for door in DoorKind::ALL {
+        let Some(mut address) = addresses.first(door) else {
             continue;
         };
-        let mut address = *listener;
         if address.ip().is_unspecified() {
             address.set_ip(outward_ip());
         }
         for scope in [Scope::Public, Scope::Internal] {
             all.push(Address {
-                protocol,
+                protocol: spoken(door),
                 scope,
                 isp: None,
-                url: format!("{scheme}://{address}"),
+                url: format!("{}://{address}", door.name()),
             });
         }
     }
@@ -253,12 +248,12 @@ fn outward_ip() -> IpAddr {
 }
 
 /// Under which `host:port` this node may meet itself.
-fn own_authorities(advertised: &[Address], addresses: &[Vec<SocketAddr>; 4]) -> Vec<String> {
+fn own_authorities(advertised: &[Address], addresses: &Addresses) -> Vec<String> {
     let advertised = advertised
         .iter()
         .filter_map(|address| Some(SplitUrl::new(&address.url)?.authority.to_owned()));
-    let bound = addresses.iter().flatten().map(|address| {
-        let mut address = *address;
+    let bound = addresses.iter().map(|bound| {
+        let mut address = bound.address;
         if address.ip().is_unspecified() {
             address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
         }
@@ -336,12 +331,21 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use weir_serve::front::{Bound, Transport};
+
     use super::*;
 
     #[test]
     fn a_node_says_where_it_listens() {
-        let bound = |text: &str| vec![text.parse().unwrap()];
-        let addresses = [bound("127.0.0.1:1935"), vec![], bound("[::1]:8080"), vec![]];
+        let bound = |door, address: &str| Bound {
+            door,
+            transport: Transport::Tcp,
+            address: address.parse().unwrap(),
+        };
+        let addresses = Addresses::from_iter([
+            bound(DoorKind::Rtmp, "127.0.0.1:1935"),
+            bound(DoorKind::Http, "[::1]:8080"),
+        ]);
         let mut config = Config::default();
         config.node.name = "my node!".into();
         let me = identity(&config).unwrap();
