@@ -6,6 +6,7 @@ pub mod admission;
 pub mod config;
 pub mod core;
 pub mod deliver;
+pub mod doors;
 pub mod front;
 pub mod hls;
 pub mod http;

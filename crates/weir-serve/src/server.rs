@@ -9,12 +9,13 @@ use weir_hub::{Gatekeeper, Protocol};
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::core::Core;
+use crate::doors::rtmp::{self, RtmpServer};
 use crate::front::tls::{Certificate, TlsError};
 use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
 use crate::hls::Hls;
 use crate::http::service::ApiService;
 use crate::http::{HttpServer, connection};
-use crate::ingest::{Ingest, rtmp};
+use crate::ingest::Ingest;
 use crate::node::Node;
 
 /// How often the hub looks for silent publishers: they and their viewers are told within the second.
@@ -104,6 +105,11 @@ impl Server {
     /// Serves until shutdown. Returns at once; the work is in the core's tasks.
     pub fn run(self, services: &Services, api: ApiService) {
         let core = &services.core;
+        let rtmp_server = RtmpServer {
+            core: core.clone(),
+            admission: services.admission.clone(),
+            ingest: services.ingest.clone(),
+        };
         let http = HttpServer {
             core: core.clone(),
             admission: services.admission.clone(),
@@ -124,8 +130,8 @@ impl Server {
             let tls = certificate.map(|certificate| certificate.acceptor(names));
             match kind {
                 DoorKind::Rtmp | DoorKind::Rtmps => {
-                    let ingest = services.ingest.clone();
-                    let handle = move |accepted| rtmp::serve(ingest.clone(), accepted);
+                    let server = rtmp_server.clone();
+                    let handle = move |accepted| rtmp::serve(server.clone(), accepted);
                     let accept = listen::run(core.clone(), listener, tls, Protocol::Rtmp, handle);
                     core.tasks.spawn("accept-rtmp", accept);
                 }

@@ -38,10 +38,10 @@ pub struct Pool(Arc<PoolInner>);
 
 struct PoolInner {
     shared: Arc<Shared>,
-    doors: Vec<Door>,
+    loops: Vec<LoopHandle>,
 }
 
-struct Door {
+struct LoopHandle {
     inbox: SyncSender<Arrival>,
     waker: Arc<Waker>,
     /// Viewers in this loop and on their way to it.
@@ -75,7 +75,7 @@ impl Pool {
             flush_us: AtomicI64::new(config.flush_us.max(1_000)),
             config,
         });
-        let mut doors = Vec::new();
+        let mut loops = Vec::new();
         for number in 0..shared.config.loops.max(1) {
             let poll = Poll::new()?;
             let waker = Arc::new(Worker::waker(&poll)?);
@@ -84,13 +84,13 @@ impl Pool {
             let clock = hub.clock().clone();
             let worker = Worker::new(poll, arrivals, shared.clone(), clock);
             tasks.thread(format!("deliver-{number}"), move || worker.run())?;
-            doors.push(Door {
+            loops.push(LoopHandle {
                 inbox,
                 waker,
                 viewers,
             });
         }
-        let pool = Self(Arc::new(PoolInner { shared, doors }));
+        let pool = Self(Arc::new(PoolInner { shared, loops }));
         let (stopping, wakers) = (shutdown.clone(), pool.wakers());
         tasks.spawn("deliver-stop", async move {
             stopping.stopping().await;
@@ -116,11 +116,12 @@ impl Pool {
         }
         let counters = self.0.shared.hub.counters();
         counters.connected(format.protocol());
-        let Some(door) = self.0.least_busy() else {
+        let Some(handle) = self.0.least_busy() else {
             return Err(Code::Overloaded.into());
         };
-        let seat = Seat::take(&door.viewers);
-        door.inbox
+        let seat = Seat::take(&handle.viewers);
+        handle
+            .inbox
             .try_send(Arrival {
                 stream,
                 format,
@@ -133,8 +134,12 @@ impl Pool {
                 }
                 TrySendError::Disconnected(_) => Refusal::from(Code::Draining),
             })?;
-        let _ = door.waker.wake();
+        let _ = handle.waker.wake();
         Ok(())
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        &self.0.shared.hub
     }
 
     /// How long a viewer may take nothing at all.
@@ -152,19 +157,23 @@ impl Pool {
     }
 
     fn wakers(&self) -> Vec<Arc<Waker>> {
-        self.0.doors.iter().map(|door| door.waker.clone()).collect()
+        self.0
+            .loops
+            .iter()
+            .map(|handle| handle.waker.clone())
+            .collect()
     }
 }
 
 impl PoolInner {
     /// As few loops as the viewers need, and of those the emptiest: a popular stream uses all cores.
-    fn least_busy(&self) -> Option<&Door> {
-        let seats = |door: &Door| door.viewers.load(Ordering::Relaxed);
-        let needed = 1 + self.doors.iter().map(seats).sum::<usize>() / VIEWERS_PER_LOOP;
-        self.doors
+    fn least_busy(&self) -> Option<&LoopHandle> {
+        let seats = |handle: &LoopHandle| handle.viewers.load(Ordering::Relaxed);
+        let needed = 1 + self.loops.iter().map(seats).sum::<usize>() / VIEWERS_PER_LOOP;
+        self.loops
             .iter()
             .take(needed)
-            .min_by_key(|door| seats(door))
+            .min_by_key(|handle| seats(handle))
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) enum Turn {
 
 /// What listening came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Listened {
     /// It is silent now, and the socket tells when it is not.
     All,
     /// It has more to say: listen again soon.
@@ -221,14 +221,14 @@ impl Viewer {
     }
 
     /// Reads what it said, up to a limit: somebody who talks without end keeps nobody else waiting.
-    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Heard {
+    pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Listened {
         for _ in 0..READS_PER_TURN {
             let read = match self.sink.read(scratch) {
-                Ok(0) => return Heard::Over(Code::ClientStopped),
+                Ok(0) => return Listened::Over(Code::ClientStopped),
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::All,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Listened::All,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Heard::Over(Code::NetworkReset),
+                Err(_) => return Listened::Over(Code::NetworkReset),
             };
             let said = scratch.get(..read).unwrap_or_default();
             if let Some(talk) = &mut self.talk {
@@ -237,14 +237,14 @@ impl Viewer {
                     *place = place.after(ask);
                 });
                 if let Some(code) = over {
-                    return Heard::Over(code);
+                    return Listened::Over(code);
                 }
             }
             if self.own.len() - self.own_at > limits::VIEWER_ANSWER_BYTES + limits::BATCH_BYTES {
-                return Heard::Over(Code::TooSlow);
+                return Listened::Over(Code::TooSlow);
             }
         }
-        Heard::HasMore
+        Listened::HasMore
     }
 
     /// Whether something of its own waits to be sent.

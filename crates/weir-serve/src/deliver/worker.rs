@@ -14,7 +14,7 @@ use super::format::Format;
 use super::pool::{Seat, Shared};
 use super::sink::Sink;
 use super::talk::Over;
-use super::viewer::{Heard, NewViewer, Turn, Viewer, Window};
+use super::viewer::{Listened, NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
 /// The waker's token; viewers use their index in the slab.
@@ -351,7 +351,7 @@ impl Worker {
             return;
         };
         match viewer.listen(now_us, &mut self.scratch) {
-            Heard::Over(code) => {
+            Listened::Over(code) => {
                 // A close frame or an error status still goes out if the socket takes it at once.
                 if viewer.has_words()
                     && let Some(slot) = self.slots.get(viewer.slot)
@@ -362,7 +362,7 @@ impl Worker {
                 self.remove(index, code);
             }
             heard => {
-                if heard == Heard::HasMore {
+                if heard == Listened::HasMore {
                     self.talkative.push(index);
                 }
                 if self.viewers.get(index).is_some_and(Viewer::has_words) {

@@ -1,247 +1,52 @@
-//! One RTMP connection: drives the sans-IO session, publishes into the hub, and hands players over
-//! to a delivery loop.
+//! Publishing over RTMP: messages of a session become frames in the hub. The connection and its
+//! answers are the door's.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
-use weir_base::sign::Action;
-use weir_base::{Code, Refusal, ids, limits};
+use bytes::Bytes;
+use weir_base::{Code, Refusal};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{NewClient, Protocol, Publisher, Role, Stream};
+use weir_hub::{Protocol, Publisher};
 use weir_media::flv::{Depacketizer, Event};
-use weir_proto::rtmp::{
-    Capabilities, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
-};
 
 use super::Ingest;
-use crate::deliver::forms::rtmp::{RTMP_CHUNK_BYTES, Rtmp, RtmpTalk};
-use crate::deliver::task::{self, Watching};
-use crate::deliver::{Format, NewViewer, Sink};
-use crate::front::listen::Accepted;
-use crate::front::{Conn, Patient};
 use crate::intake::Intake;
-use crate::request::{Asked, PlayIntent, wait_of};
+use crate::request::Asked;
 
-/// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
-const IDLE_READ_BYTES: usize = 2 * 1024;
-/// Time a refused client gets to read why before the socket closes.
-const REFUSAL_LINGER: Duration = Duration::from_millis(500);
-/// Time a client that is sent elsewhere gets to go there by itself: as long as SRS gives it.
-const REDIRECT_LINGER: Duration = Duration::from_secs(3);
-
-/// Serves one connection to its end.
-pub async fn serve(ingest: Ingest, accepted: Accepted) {
-    let Accepted {
-        conn, read, client, ..
-    } = accepted;
-    let mut seed = [0; 32];
-    match ids::random_bytes() {
-        Ok(bytes) => seed = bytes,
-        Err(error) => tracing::warn!(%error, "no randomness: the handshake is predictable"),
-    }
-    let config = ServerConfig {
-        chunk_size: RTMP_CHUNK_BYTES,
-        ..ServerConfig::default()
-    };
-    let mut connection = RtmpConnection {
-        session: ServerSession::new(config, seed),
-        conn,
-        ingest,
-        client,
-        publishing: None,
-        setup_deadline: Instant::now(),
-    };
-    let ended = connection.run(read.into()).await;
-    connection.finish(ended).await;
-}
-
-struct RtmpConnection {
-    session: ServerSession,
-    conn: Conn,
+/// A connection that publishes.
+pub(crate) struct RtmpPublishing {
+    /// The message stream it publishes on.
+    pub(crate) msid: u32,
     ingest: Ingest,
-    client: SocketAddr,
-    publishing: Option<Publishing>,
-    setup_deadline: Instant,
-}
-
-struct Publishing {
-    msid: u32,
     publisher: Publisher,
     depacketizer: Depacketizer,
     events: Vec<Event>,
     intake: Intake,
 }
 
-/// How a connection came to its end.
-enum ConnectionEnd {
-    /// It broke or was broken.
-    Code(Code, String),
-    /// It plays now: its socket belongs to a delivery loop.
-    Handed {
-        stream: Arc<Stream>,
-        viewer: Box<PlayRequest>,
-    },
-}
-
-struct PlayRequest {
-    msid: u32,
-    client: weir_hub::ClientGuard,
-}
-
-impl RtmpConnection {
-    async fn run(&mut self, mut buffer: BytesMut) -> ConnectionEnd {
-        self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
-        loop {
-            if !buffer.is_empty() {
-                let now_ms =
-                    u64::try_from(self.ingest.core.hub.clock().now_us() / 1000).unwrap_or(0);
-                let size = buffer.len() as u64;
-                let received = self.session.receive(now_ms, &buffer);
-                buffer.clear();
-                if self.publishing.is_some() {
-                    self.ingest
-                        .core
-                        .hub
-                        .counters()
-                        .received(Protocol::Rtmp, size);
-                }
-                while let Some(event) = self.session.poll_event() {
-                    if let Some(ended) = self.hear(event).await {
-                        return ended;
-                    }
-                }
-                if let Err(ended) = self.flush().await {
-                    return ended;
-                }
-                if let Err(error) = received {
-                    return ConnectionEnd::Code(error.code(), error.to_string());
-                }
-            }
-            if let Some(ended) = self.read(&mut buffer).await {
-                return ended;
-            }
-        }
-    }
-
-    /// Waits for bytes, for a kick, or for the set-up time to be over.
-    async fn read(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
-        let room = if self.publishing.is_some() {
-            limits::RTMP_READ_BYTES
-        } else {
-            IDLE_READ_BYTES
-        };
-        buffer.reserve(room);
-        let read = match &self.publishing {
-            Some(publishing) => {
-                tokio::select! {
-                    read = self.conn.read_buf(buffer) => read,
-                    code = publishing.publisher.kicked() => return Some(ConnectionEnd::Code(code, code.entry().message.into())),
-                }
-            }
-            None => {
-                tokio::select! {
-                    read = self.conn.read_buf(buffer) => read,
-                    () = tokio::time::sleep_until(self.setup_deadline) => {
-                        return Some(ConnectionEnd::Code(Code::TooSlow, "neither publish nor play in time".into()));
-                    }
-                    () = self.ingest.core.shutdown.stopping() => {
-                        return Some(ConnectionEnd::Code(Code::Draining, Code::Draining.entry().message.into()));
-                    }
-                }
-            }
-        };
-        match read {
-            Ok(0) => Some(ConnectionEnd::Code(
-                Code::ClientStopped,
-                "the client closed the connection".into(),
-            )),
-            Ok(_) => None,
-            Err(error) => Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
-        let output = self.session.take_output();
-        if output.is_empty() {
-            return Ok(());
-        }
-        let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
-        match timeout(limit, self.conn.write_all(&output)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
-            Err(_) => Err(ConnectionEnd::Code(
-                Code::TooSlow,
-                "the client does not read our answers".into(),
-            )),
-        }
-    }
-
-    async fn hear(&mut self, event: ServerEvent) -> Option<ConnectionEnd> {
-        match event {
-            ServerEvent::Publish { msid, target, .. } => self.publish(msid, &target).await,
-            ServerEvent::Play { msid, target, .. } => self.play(msid, &target).await,
-            ServerEvent::Media {
-                message_type,
-                timestamp_ms,
-                body,
-            } => self.media(message_type, timestamp_ms, body),
-            ServerEvent::Unpublish { .. } => {
-                if let Some(publishing) = self.publishing.take() {
-                    publishing.publisher.end(Code::ClientStopped);
-                }
-                self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    async fn publish(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
-        if self.publishing.is_some() {
-            return Some(ConnectionEnd::Code(
-                Code::ProtocolError,
-                "a second publish on one connection".into(),
-            ));
-        }
-        match self.begin(msid, target).await {
-            Ok(publishing) => {
-                self.publishing = Some(publishing);
-                self.session.accept_publish(msid);
-                None
-            }
-            Err(refusal) => Some(
-                self.refuse(
-                    msid,
-                    target,
-                    &refusal,
-                    (refusal.code.rtmp_publish(), "publish"),
-                )
-                .await,
-            ),
-        }
-    }
-
-    async fn begin(&self, msid: u32, target: &Target) -> Result<Publishing, Refusal> {
-        let (name, grant) = self
-            .ingest
-            .admission
-            .admit(&self.asked(target, Action::Publish))
-            .await?;
+impl RtmpPublishing {
+    /// Begins the stream that a client at `client` asked to publish.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub(crate) async fn begin(
+        ingest: &Ingest,
+        asked: &Asked<'_>,
+        client: SocketAddr,
+        msid: u32,
+    ) -> Result<Self, Refusal> {
+        let (name, grant) = ingest.admission.admit(asked).await?;
         let request = PublishRequest {
             name,
             protocol: Protocol::Rtmp,
-            addr: self.client,
+            addr: client,
             grant,
         };
-        let publisher = self.ingest.admission.publish(request).await?;
-        self.ingest.core.hub.counters().connected(Protocol::Rtmp);
-        Ok(Publishing {
+        let publisher = ingest.admission.publish(request).await?;
+        ingest.core.hub.counters().connected(Protocol::Rtmp);
+        Ok(Self {
             msid,
+            ingest: ingest.clone(),
             publisher,
             depacketizer: Depacketizer::default(),
             events: Vec::new(),
@@ -249,262 +54,50 @@ impl RtmpConnection {
         })
     }
 
-    fn media(
+    /// Counts bytes of the connection.
+    pub(crate) fn received(&self, bytes: u64) {
+        let counters = self.ingest.core.hub.counters();
+        counters.received(Protocol::Rtmp, bytes);
+    }
+
+    /// Takes a media message.
+    ///
+    /// # Errors
+    /// The refusal with which the connection ends.
+    pub(crate) fn media(
         &mut self,
         message_type: u8,
         timestamp_ms: u32,
-        body: bytes::Bytes,
-    ) -> Option<ConnectionEnd> {
-        let publishing = self.publishing.as_mut()?;
-        let Publishing {
+        body: Bytes,
+    ) -> Result<(), Refusal> {
+        let Self {
             publisher,
             depacketizer,
             events,
             intake,
             ..
-        } = publishing;
-        if let Err(error) = depacketizer.push(message_type, timestamp_ms, body, events)
-            && let Err(refusal) = intake.skip_malformed(publisher, &error)
-        {
-            return Some(ConnectionEnd::Code(refusal.code, refusal.detail.into()));
+        } = self;
+        if let Err(error) = depacketizer.push(message_type, timestamp_ms, body, events) {
+            intake.skip_malformed(publisher, &error)?;
         }
         for event in events.drain(..) {
             intake.take(publisher, event);
         }
-        None
+        Ok(())
     }
 
-    async fn play(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
-        match self.open(target).await {
-            Ok((stream, client)) => {
-                self.session.accept_play(msid);
-                Some(ConnectionEnd::Handed {
-                    stream,
-                    viewer: Box::new(PlayRequest { msid, client }),
-                })
-            }
-            Err(refusal) => Some(
-                self.refuse(msid, target, &refusal, (refusal.code.rtmp_play(), "play"))
-                    .await,
-            ),
+    /// Waits until it has to go.
+    pub(crate) async fn kicked(&self) -> Code {
+        self.publisher.kicked().await
+    }
+
+    /// The stream is over, because of `code`.
+    pub(crate) async fn end(self, code: Code) {
+        if code == Code::Moved {
+            // Its viewers here go on with what comes from the node that has it now.
+            let name = self.publisher.stream().name.clone();
+            self.ingest.node.carry_on(&name).await;
         }
-    }
-
-    async fn open(&self, target: &Target) -> Result<(Arc<Stream>, weir_hub::ClientGuard), Refusal> {
-        let (name, grant) = self
-            .ingest
-            .admission
-            .admit(&self.asked(target, Action::Play))
-            .await?;
-        let want = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = self.ingest.admission.play(&name, &want).await?;
-        let enhanced = self.ingest.core.config.load().assume_enhanced
-            || target
-                .query
-                .iter()
-                .any(|(name, value)| name == "enhanced" && value == "1");
-        if !enhanced {
-            check_capabilities(&stream, &self.session.peer().capabilities)?;
-        }
-        let now_us = self.ingest.core.hub.clock().now_us();
-        let new = NewClient {
-            role: Role::Viewer,
-            protocol: Protocol::Rtmp,
-            name,
-            addr: self.client,
-            is_node: false,
-            identity: grant.identity,
-        };
-        let client = self.ingest.core.hub.clients().enter(new, now_us)?;
-        Ok((stream, client))
-    }
-
-    fn asked<'a>(&self, target: &'a Target, action: Action) -> Asked<'a> {
-        Asked {
-            action,
-            host: Some(target.vhost.as_deref().unwrap_or(&target.host)),
-            app: &target.app,
-            stream: &target.stream,
-            query: &target.query,
-            ip: self.client.ip(),
-            protocol: Protocol::Rtmp,
-            is_cross_site: false,
-        }
-    }
-
-    async fn refuse(
-        &mut self,
-        msid: u32,
-        target: &Target,
-        refusal: &Refusal,
-        (status, what): (&str, &str),
-    ) -> ConnectionEnd {
-        self.ingest
-            .core
-            .refused(refusal, Protocol::Rtmp, what, self.client.ip());
-        let description = format!(
-            "{}: {}. {}",
-            refusal.code,
-            refusal.detail.trim_end_matches('.'),
-            refusal.code.entry().advice
-        );
-        let number = refusal.code.number();
-        let mut patience = REFUSAL_LINGER;
-        match (refusal.code, refusal.location.as_deref()) {
-            (Code::Moved, Some(base)) => {
-                patience = REDIRECT_LINGER;
-                let tc_url = format!("{base}/{}", target.app);
-                let url = format!("{tc_url}/{}{}", target.stream, query_of(target));
-                self.session.redirect(
-                    msid,
-                    &Redirect {
-                        tc_url: &tc_url,
-                        url: &url,
-                    },
-                );
-            }
-            _ => self.session.refuse(
-                msid,
-                &StatusRefusal {
-                    code: status,
-                    description: &description,
-                    number,
-                },
-            ),
-        }
-        let _ = self.flush().await;
-        linger(&mut self.conn, patience).await;
-        ConnectionEnd::Code(Code::ClientStopped, String::new())
-    }
-
-    async fn finish(mut self, ended: ConnectionEnd) {
-        match ended {
-            ConnectionEnd::Code(code, detail) => self.close(code, &detail).await,
-            ConnectionEnd::Handed { stream, viewer } => self.hand_over(stream, *viewer).await,
-        }
-    }
-
-    async fn close(&mut self, code: Code, detail: &str) {
-        if code != Code::ClientStopped {
-            self.ingest.core.refused(
-                &Refusal::new(code, detail.to_owned()),
-                Protocol::Rtmp,
-                "an RTMP connection",
-                self.client.ip(),
-            );
-        }
-        if let Some(publishing) = self.publishing.take() {
-            let msid = publishing.msid;
-            if code == Code::Moved {
-                // Its viewers here go on with what comes from the node that has it now.
-                let name = publishing.publisher.stream().name.clone();
-                self.ingest.node.carry_on(&name).await;
-            }
-            publishing.publisher.end(code);
-            if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
-                let description = format!("{code}: {detail} {}", code.entry().advice);
-                self.session.end_publish(msid, code.number(), &description);
-                let _ = self.flush().await;
-                linger(&mut self.conn, REFUSAL_LINGER).await;
-            }
-        }
-        let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
-    }
-
-    async fn hand_over(mut self, stream: Arc<Stream>, viewer: PlayRequest) {
-        let PlayRequest { msid, client } = viewer;
-        let format = Format::new(&Rtmp).on_channel(msid);
-        let greeting = self.session.take_output();
-        let talk = Box::new(RtmpTalk::new(self.session, msid));
-        match self.conn {
-            Conn::Plain(socket) => {
-                let socket = match socket.into_std() {
-                    Ok(socket) => mio::net::TcpStream::from_std(socket),
-                    Err(error) => {
-                        tracing::warn!(%error, "a viewer's socket cannot be handed over");
-                        return;
-                    }
-                };
-                let viewer = NewViewer {
-                    sink: Sink::Socket(socket),
-                    client,
-                    greeting,
-                    talk: Some(talk),
-                };
-                if let Err(refusal) = self.ingest.core.pool.add(stream, format, viewer) {
-                    self.ingest
-                        .core
-                        .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
-                }
-            }
-            Conn::Tls(conn) => {
-                let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
-                let watching = Watching {
-                    client: Arc::clone(&client),
-                    stream: stream.clone(),
-                    clock: self.ingest.core.hub.clock().clone(),
-                };
-                let viewer = NewViewer {
-                    sink: Sink::Task(queue),
-                    client,
-                    greeting,
-                    talk: None,
-                };
-                if let Err(refusal) = self.ingest.core.pool.add(stream, format, viewer) {
-                    self.ingest
-                        .core
-                        .refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
-                    return;
-                }
-                let conn = Patient::new(*conn, self.ingest.core.pool.stall());
-                task::carry(conn, talk, batches, watching).await;
-            }
-        }
-    }
-}
-
-/// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
-/// connection, and the client would never see why.
-async fn linger(conn: &mut Conn, patience: Duration) {
-    let _ = timeout(patience, async {
-        let _ = conn.shutdown().await;
-        let mut scratch = [0; IDLE_READ_BYTES];
-        while matches!(conn.read(&mut scratch).await, Ok(1..)) {}
-    })
-    .await;
-}
-
-/// The query of a redirected address: empty, or with its `?`.
-fn query_of(target: &Target) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(&target.query);
-    match query.finish() {
-        query if query.is_empty() => query,
-        // RTMP servers know `+` as itself.
-        query => format!("?{}", query.replace('+', "%20")),
-    }
-}
-
-/// A player that announced nothing can play what RTMP has always had; the rest it must announce.
-fn check_capabilities(stream: &Stream, capabilities: &Capabilities) -> Result<(), Refusal> {
-    let tracks = stream.ring.tracks();
-    let video = tracks
-        .video
-        .as_ref()
-        .filter(|track| !capabilities.can_video(track.codec))
-        .map(|track| track.codec.name());
-    let audio = tracks
-        .audio
-        .as_ref()
-        .filter(|track| !capabilities.can_audio(track.codec))
-        .map(|track| track.codec.name());
-    match video.or(audio) {
-        None => Ok(()),
-        Some(codec) => Err(Refusal::new(
-            Code::CodecUnsupported,
-            format!(
-                "the stream is {codec} and the player did not announce it (Enhanced RTMP fourCcList); add ?enhanced=1 if it can play it."
-            ),
-        )),
+        self.publisher.end(code);
     }
 }

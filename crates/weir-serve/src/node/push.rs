@@ -8,8 +8,8 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use weir_base::{Code, limits};
-use weir_hub::{Client, NewClient, Protocol, Role, Stream};
+use weir_base::Code;
+use weir_hub::{Client, Stream};
 use weir_proto::relay::{Decoder, Limits, Record};
 
 use super::origins::PublishIntent;
@@ -17,7 +17,7 @@ use super::relay_pull::{SILENCE, breach};
 use super::uplink::{Carrier, Uplink};
 use super::{NOWHERE, Node, rtmp_url, srs};
 use crate::deliver::forms::relay::Relay;
-use crate::deliver::{Format, NewViewer, Sink};
+use crate::deliver::{Format, Playback};
 
 /// Between two tries to find another origin, while the publisher is live all the time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -146,33 +146,13 @@ impl Pushing {
     /// The delivery loops make the bytes, as for any viewer; here they go into the connection, and
     /// what the origin says is heard.
     async fn feed_weir(&self, io: TokioIo<Upgraded>) -> PushEnd {
-        let hub = &self.node.core().hub;
-        let now_us = hub.clock().now_us();
-        let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
-        let new = NewClient {
-            role: Role::Viewer,
-            protocol: Protocol::Relay,
-            name: self.stream.name.clone(),
-            addr: NOWHERE,
-            is_node: true,
-            identity: None,
-        };
-        let client = hub.clients().enter(new, now_us);
-        let client = match client {
-            Ok(client) => client,
+        let pool = &self.node.core().pool;
+        let format = Format::new(&Relay);
+        let playback = Playback::new(pool, self.stream.clone(), format, NOWHERE, None);
+        let batches = match playback.and_then(|playback| playback.over_task(Vec::new())) {
+            Ok((batches, _)) => batches,
             Err(refusal) => return PushEnd::Refused(refusal.code, refusal.detail.into()),
         };
-        let viewer = NewViewer {
-            sink: Sink::Task(queue),
-            client,
-            greeting: Vec::new(),
-            talk: None,
-        };
-        let format = Format::new(&Relay);
-        let pool = &self.node.core().pool;
-        if let Err(refusal) = pool.add(self.stream.clone(), format, viewer) {
-            return PushEnd::Refused(refusal.code, refusal.detail.into());
-        }
         let (reader, writer) = tokio::io::split(io);
         tokio::select! {
             ended = self.send(writer, batches) => ended,

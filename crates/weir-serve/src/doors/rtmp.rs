@@ -1,0 +1,406 @@
+//! One RTMP connection: drives the sans-IO session until it is clear what the client wants. Publishers
+//! stay here, with their frames going to [`crate::ingest`]; players are handed to a delivery loop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+use weir_base::sign::Action;
+use weir_base::{Code, Refusal, ids, limits};
+use weir_hub::{Protocol, Stream};
+use weir_proto::rtmp::{
+    Capabilities, Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
+    Target,
+};
+
+use crate::admission::Admission;
+use crate::core::Core;
+use crate::deliver::forms::rtmp::{RTMP_CHUNK_BYTES, Rtmp, RtmpTalk};
+use crate::deliver::{Format, Playback, task};
+use crate::front::listen::Accepted;
+use crate::front::{Conn, Patient};
+use crate::ingest::Ingest;
+use crate::ingest::rtmp::RtmpPublishing;
+use crate::request::{Asked, PlayIntent, parameter, wait_of};
+
+/// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
+const IDLE_READ_BYTES: usize = 2 * 1024;
+/// Time a refused client gets to read why before the socket closes.
+const REFUSAL_LINGER: Duration = Duration::from_millis(500);
+/// Time a client that is sent elsewhere gets to go there by itself: as long as SRS gives it.
+const REDIRECT_LINGER: Duration = Duration::from_secs(3);
+
+/// What a connection to the RTMP port needs. Clones share it.
+#[derive(Clone)]
+pub struct RtmpServer {
+    pub(crate) core: Core,
+    pub(crate) admission: Admission,
+    pub(crate) ingest: Ingest,
+}
+
+/// Serves one connection to its end.
+pub async fn serve(server: RtmpServer, accepted: Accepted) {
+    let Accepted {
+        conn, read, client, ..
+    } = accepted;
+    let mut seed = [0; 32];
+    match ids::random_bytes() {
+        Ok(bytes) => seed = bytes,
+        Err(error) => tracing::warn!(%error, "no randomness: the handshake is predictable"),
+    }
+    let config = ServerConfig {
+        chunk_size: RTMP_CHUNK_BYTES,
+        ..ServerConfig::default()
+    };
+    let mut connection = RtmpConnection {
+        session: ServerSession::new(config, seed),
+        conn,
+        server,
+        client,
+        publishing: None,
+        setup_deadline: Instant::now(),
+    };
+    let ended = connection.run(read.into()).await;
+    connection.finish(ended).await;
+}
+
+struct RtmpConnection {
+    session: ServerSession,
+    conn: Conn,
+    server: RtmpServer,
+    client: SocketAddr,
+    publishing: Option<RtmpPublishing>,
+    setup_deadline: Instant,
+}
+
+/// How a connection came to its end.
+enum ConnectionEnd {
+    /// It broke or was broken.
+    Code(Code, String),
+    /// It plays now, on this message stream: its socket belongs to a delivery loop.
+    Plays(Box<Playback>, u32),
+}
+
+impl RtmpConnection {
+    async fn run(&mut self, mut buffer: BytesMut) -> ConnectionEnd {
+        self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+        loop {
+            if !buffer.is_empty() {
+                let now_us = self.server.core.hub.clock().now_us();
+                let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+                let size = buffer.len() as u64;
+                let received = self.session.receive(now_ms, &buffer);
+                buffer.clear();
+                if let Some(publishing) = &self.publishing {
+                    publishing.received(size);
+                }
+                while let Some(event) = self.session.poll_event() {
+                    if let Some(ended) = self.hear(event).await {
+                        return ended;
+                    }
+                }
+                if let Err(ended) = self.flush().await {
+                    return ended;
+                }
+                if let Err(error) = received {
+                    return ConnectionEnd::Code(code_of(&error), error.to_string());
+                }
+            }
+            if let Some(ended) = self.read(&mut buffer).await {
+                return ended;
+            }
+        }
+    }
+
+    /// Waits for bytes, for a kick, or for the set-up time to be over.
+    async fn read(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
+        let room = if self.publishing.is_some() {
+            limits::RTMP_READ_BYTES
+        } else {
+            IDLE_READ_BYTES
+        };
+        buffer.reserve(room);
+        let read = match &self.publishing {
+            Some(publishing) => {
+                tokio::select! {
+                    read = self.conn.read_buf(buffer) => read,
+                    code = publishing.kicked() => return Some(ConnectionEnd::Code(code, code.entry().message.into())),
+                }
+            }
+            None => {
+                tokio::select! {
+                    read = self.conn.read_buf(buffer) => read,
+                    () = tokio::time::sleep_until(self.setup_deadline) => {
+                        return Some(ConnectionEnd::Code(Code::TooSlow, "neither publish nor play in time".into()));
+                    }
+                    () = self.server.core.shutdown.stopping() => {
+                        return Some(ConnectionEnd::Code(Code::Draining, Code::Draining.entry().message.into()));
+                    }
+                }
+            }
+        };
+        match read {
+            Ok(0) => Some(ConnectionEnd::Code(
+                Code::ClientStopped,
+                "the client closed the connection".into(),
+            )),
+            Ok(_) => None,
+            Err(error) => Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
+        let output = self.session.take_output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
+        match timeout(limit, self.conn.write_all(&output)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
+            Err(_) => Err(ConnectionEnd::Code(
+                Code::TooSlow,
+                "the client does not read our answers".into(),
+            )),
+        }
+    }
+
+    async fn hear(&mut self, event: ServerEvent) -> Option<ConnectionEnd> {
+        match event {
+            ServerEvent::Publish { msid, target, .. } => self.publish(msid, &target).await,
+            ServerEvent::Play { msid, target, .. } => self.play(msid, &target).await,
+            ServerEvent::Media {
+                message_type,
+                timestamp_ms,
+                body,
+            } => {
+                let publishing = self.publishing.as_mut()?;
+                let taken = publishing.media(message_type, timestamp_ms, body);
+                let refusal = taken.err()?;
+                Some(ConnectionEnd::Code(refusal.code, refusal.detail.into()))
+            }
+            ServerEvent::Unpublish { .. } => {
+                if let Some(publishing) = self.publishing.take() {
+                    publishing.end(Code::ClientStopped).await;
+                }
+                self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    async fn publish(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
+        if self.publishing.is_some() {
+            return Some(ConnectionEnd::Code(
+                Code::ProtocolError,
+                "a second publish on one connection".into(),
+            ));
+        }
+        let asked = self.asked(target, Action::Publish);
+        match RtmpPublishing::begin(&self.server.ingest, &asked, self.client, msid).await {
+            Ok(publishing) => {
+                self.publishing = Some(publishing);
+                self.session.accept_publish(msid);
+                None
+            }
+            Err(refusal) => Some(
+                self.refuse(
+                    msid,
+                    target,
+                    &refusal,
+                    (refusal.code.rtmp_publish(), "publish"),
+                )
+                .await,
+            ),
+        }
+    }
+
+    async fn play(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
+        match self.open(msid, target).await {
+            Ok(playback) => {
+                self.session.accept_play(msid);
+                Some(ConnectionEnd::Plays(Box::new(playback), msid))
+            }
+            Err(refusal) => Some(
+                self.refuse(msid, target, &refusal, (refusal.code.rtmp_play(), "play"))
+                    .await,
+            ),
+        }
+    }
+
+    async fn open(&self, msid: u32, target: &Target) -> Result<Playback, Refusal> {
+        let RtmpServer {
+            core, admission, ..
+        } = &self.server;
+        let (name, grant) = admission.admit(&self.asked(target, Action::Play)).await?;
+        let intent = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
+        let stream = admission.play(&name, &intent).await?;
+        let enhanced =
+            core.config.load().assume_enhanced || parameter(&target.query, "enhanced") == Some("1");
+        if !enhanced {
+            check_capabilities(&stream, &self.session.peer().capabilities)?;
+        }
+        let format = Format::new(&Rtmp).on_channel(msid);
+        Playback::new(&core.pool, stream, format, self.client, grant.identity)
+    }
+
+    fn asked<'a>(&self, target: &'a Target, action: Action) -> Asked<'a> {
+        Asked {
+            action,
+            host: Some(target.vhost.as_deref().unwrap_or(&target.host)),
+            app: &target.app,
+            stream: &target.stream,
+            query: &target.query,
+            ip: self.client.ip(),
+            protocol: Protocol::Rtmp,
+            is_cross_site: false,
+        }
+    }
+
+    async fn refuse(
+        &mut self,
+        msid: u32,
+        target: &Target,
+        refusal: &Refusal,
+        (status, what): (&str, &str),
+    ) -> ConnectionEnd {
+        self.server
+            .core
+            .refused(refusal, Protocol::Rtmp, what, self.client.ip());
+        let description = format!(
+            "{}: {}. {}",
+            refusal.code,
+            refusal.detail.trim_end_matches('.'),
+            refusal.code.entry().advice
+        );
+        let number = refusal.code.number();
+        let mut patience = REFUSAL_LINGER;
+        match (refusal.code, refusal.location.as_deref()) {
+            (Code::Moved, Some(base)) => {
+                patience = REDIRECT_LINGER;
+                let tc_url = format!("{base}/{}", target.app);
+                let url = format!("{tc_url}/{}{}", target.stream, query_of(target));
+                self.session.redirect(
+                    msid,
+                    &Redirect {
+                        tc_url: &tc_url,
+                        url: &url,
+                    },
+                );
+            }
+            _ => self.session.refuse(
+                msid,
+                &StatusRefusal {
+                    code: status,
+                    description: &description,
+                    number,
+                },
+            ),
+        }
+        let _ = self.flush().await;
+        linger(&mut self.conn, patience).await;
+        ConnectionEnd::Code(Code::ClientStopped, String::new())
+    }
+
+    async fn finish(mut self, ended: ConnectionEnd) {
+        match ended {
+            ConnectionEnd::Code(code, detail) => self.close(code, &detail).await,
+            ConnectionEnd::Plays(playback, msid) => self.hand_over(*playback, msid).await,
+        }
+    }
+
+    async fn close(&mut self, code: Code, detail: &str) {
+        if code != Code::ClientStopped {
+            self.server.core.refused(
+                &Refusal::new(code, detail.to_owned()),
+                Protocol::Rtmp,
+                "an RTMP connection",
+                self.client.ip(),
+            );
+        }
+        if let Some(publishing) = self.publishing.take() {
+            let msid = publishing.msid;
+            publishing.end(code).await;
+            if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
+                let description = format!("{code}: {detail} {}", code.entry().advice);
+                self.session.end_publish(msid, code.number(), &description);
+                let _ = self.flush().await;
+                linger(&mut self.conn, REFUSAL_LINGER).await;
+            }
+        }
+        let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
+    }
+
+    async fn hand_over(mut self, playback: Playback, msid: u32) {
+        let core = self.server.core;
+        let greeting = self.session.take_output();
+        let talk = Box::new(RtmpTalk::new(self.session, msid));
+        let handed = match self.conn {
+            Conn::Plain(socket) => playback.over_socket(socket, greeting, Some(talk)),
+            Conn::Tls(conn) => match playback.over_task(greeting) {
+                Ok((batches, watching)) => {
+                    let conn = Patient::new(*conn, core.pool.stall());
+                    task::carry(conn, talk, batches, watching).await;
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        if let Err(refusal) = handed {
+            core.refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
+        }
+    }
+}
+
+/// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
+/// connection, and the client would never see why.
+async fn linger(conn: &mut Conn, patience: Duration) {
+    let _ = timeout(patience, async {
+        let _ = conn.shutdown().await;
+        let mut scratch = [0; IDLE_READ_BYTES];
+        while matches!(conn.read(&mut scratch).await, Ok(1..)) {}
+    })
+    .await;
+}
+
+/// The query of a redirected address: empty, or with its `?`.
+fn query_of(target: &Target) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&target.query);
+    match query.finish() {
+        query if query.is_empty() => query,
+        // RTMP servers know `+` as itself.
+        query => format!("?{}", query.replace('+', "%20")),
+    }
+}
+
+/// A player that announced nothing can play what RTMP has always had; the rest it must announce.
+fn check_capabilities(stream: &Stream, capabilities: &Capabilities) -> Result<(), Refusal> {
+    let tracks = stream.ring.tracks();
+    let video = tracks
+        .video
+        .as_ref()
+        .filter(|track| !capabilities.can_video(track.codec))
+        .map(|track| track.codec.name());
+    let audio = tracks
+        .audio
+        .as_ref()
+        .filter(|track| !capabilities.can_audio(track.codec))
+        .map(|track| track.codec.name());
+    match video.or(audio) {
+        None => Ok(()),
+        Some(codec) => Err(Refusal::new(
+            Code::CodecUnsupported,
+            format!(
+                "the stream is {codec} and the player did not announce it (Enhanced RTMP fourCcList); add ?enhanced=1 if it can play it."
+            ),
+        )),
+    }
+}
+
+fn code_of(error: &RtmpError) -> Code {
+    Code::from_number(error.number()).unwrap_or(Code::ProtocolError)
+}
