@@ -9,12 +9,14 @@ use weir_hub::{Gatekeeper, Protocol};
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::core::Core;
+use crate::doors::http;
 use crate::doors::rtmp::{self, RtmpServer};
 use crate::front::tls::{Certificate, TlsError};
 use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
 use crate::hls::Hls;
+use crate::http::HttpServer;
 use crate::http::service::ApiService;
-use crate::http::{HttpServer, connection};
+use crate::http::upgrade::SocketService;
 use crate::ingest::Ingest;
 use crate::node::Node;
 
@@ -67,10 +69,10 @@ impl Services {
 }
 
 /// Bound doors, ready to serve.
-#[derive(Debug)]
 pub struct Server {
     doors: Vec<Door>,
     certificate: Option<Arc<Certificate>>,
+    sockets: Vec<Arc<dyn SocketService>>,
 }
 
 impl Server {
@@ -89,7 +91,18 @@ impl Server {
                 doors.push(Door::bind(kind, Transport::Tcp, *address)?);
             }
         }
-        Ok(Self { doors, certificate })
+        Ok(Self {
+            doors,
+            certificate,
+            sockets: Vec::new(),
+        })
+    }
+
+    /// Plugs in what is no media and speaks over WebSockets.
+    #[must_use]
+    pub fn with_sockets(mut self, service: Arc<dyn SocketService>) -> Self {
+        self.sockets.push(service);
+        self
     }
 
     /// The addresses bound, port 0 resolved.
@@ -110,11 +123,12 @@ impl Server {
             admission: services.admission.clone(),
             ingest: services.ingest.clone(),
         };
-        let http = HttpServer {
+        let http_server = HttpServer {
             core: core.clone(),
             admission: services.admission.clone(),
             hls: services.hls.clone(),
             ingest: services.ingest.clone(),
+            sockets: self.sockets.into(),
             api,
         };
         for Door { kind, socket } in self.doors {
@@ -136,8 +150,8 @@ impl Server {
                     core.tasks.spawn("accept-rtmp", accept);
                 }
                 DoorKind::Http | DoorKind::Https => {
-                    let http = http.clone();
-                    let handle = move |accepted| connection::serve(http.clone(), accepted);
+                    let http_server = http_server.clone();
+                    let handle = move |accepted| http::serve(http_server.clone(), accepted);
                     let protocol = Protocol::HttpFlv;
                     let accept = listen::run(core.clone(), listener, tls, protocol, handle);
                     core.tasks.spawn("accept-http", accept);

@@ -17,6 +17,7 @@ use weir_hub::{Admission, Gatekeeper, Grant, Hub};
 use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
 use weir_serve::front::DoorKind;
 use weir_serve::http::service::ApiService;
+use weir_serve::http::upgrade::SocketService;
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Config, Core, Server, Services, reply};
 
@@ -44,6 +45,8 @@ pub struct ServerSetup {
     pub gate: Arc<dyn Gatekeeper>,
     /// The other nodes, where there are some.
     pub neighbours: Option<Neighbours>,
+    /// What is no media and speaks over WebSockets.
+    pub sockets: Vec<Arc<dyn SocketService>>,
 }
 
 /// What the nodes of a cluster in memory share, and what one of them knows of the others.
@@ -114,6 +117,7 @@ impl Default for ServerSetup {
             },
             gate: Arc::new(AllIn),
             neighbours: None,
+            sockets: Vec::new(),
         }
     }
 }
@@ -121,7 +125,12 @@ impl Default for ServerSetup {
 impl ServerSetup {
     /// Starts it, in the runtime that the caller has entered.
     pub fn start(self) -> RunningServer {
-        let server = Server::bind(&self.config).unwrap();
+        let bound = Server::bind(&self.config).unwrap();
+        let server = self
+            .sockets
+            .iter()
+            .cloned()
+            .fold(bound, Server::with_sockets);
         let addresses = server.addresses();
         let rtmp = addresses.of(DoorKind::Rtmp);
         let http = addresses.of(DoorKind::Http);

@@ -1,51 +1,86 @@
 //! Reads the first request of a plain connection with our own eyes: if it asks for an endless stream,
 //! a delivery loop takes the socket; otherwise hyper gets the bytes back.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use weir_base::{Code, Refusal, limits};
+
+use super::request::HttpRequest;
+use crate::deliver::Framing;
 
 /// Headers looked at.
 const MAX_HEADERS: usize = 64;
 /// Bytes read at once; most requests fit.
 const READ_BYTES: usize = 2048;
 
-/// The parts of a request head that media needs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A request head, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Raw path.
-    pub path: String,
-    /// Raw query.
-    pub query: Option<String>,
+    /// Path and query as they were asked for.
+    pub target: String,
     /// HTTP/1.1 rather than 1.0.
     pub is_http11: bool,
-    /// `Host`.
-    pub host: Option<String>,
-    /// `Origin`.
-    pub origin: Option<String>,
-    /// `Authorization`.
-    pub authorization: Option<String>,
-    /// `X-Forwarded-For`, all of them joined.
-    pub forwarded_for: Option<String>,
-    /// `Sec-WebSocket-Key`, where the request is a WebSocket upgrade.
-    pub web_socket_key: Option<String>,
-    /// `Sec-WebSocket-Protocol`.
-    pub web_socket_protocol: Option<String>,
+    /// Headers.
+    pub headers: HeaderMap,
     /// Bytes of the head; what was read beyond them came behind it.
     pub bytes: usize,
 }
 
 impl Head {
-    /// Path and query as they were asked for.
-    pub fn target(&self) -> String {
-        match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
-            None => self.path.clone(),
+    /// The request, of `client`.
+    pub fn request(&self, client: SocketAddr) -> HttpRequest {
+        let (target, headers) = (self.target.clone(), self.headers.clone());
+        let mut request = HttpRequest::new(Method::GET, target, headers, client);
+        if self.is_http11 {
+            request.body_framing = Framing::Chunked;
         }
+        request
     }
+}
+
+/// The head of an answer, as it is written; the connection serves no other request. `length` of the
+/// body, where it has an end.
+pub fn written(
+    status: StatusCode,
+    headers: &HeaderMap,
+    framing: Framing,
+    length: Option<usize>,
+) -> Vec<u8> {
+    // HTTP/1.0 knows neither chunks nor upgrades.
+    let version: &[u8] = match (framing, length) {
+        (Framing::Raw, None) => b"HTTP/1.0",
+        _ => b"HTTP/1.1",
+    };
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let mut out = version.to_vec();
+    out.extend_from_slice(format!(" {} {reason}\r\n", status.as_u16()).as_bytes());
+    let mut put = |name: &str, value: &[u8]| {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in headers {
+        put(name.as_str(), value.as_bytes());
+    }
+    if status != StatusCode::SWITCHING_PROTOCOLS {
+        match length {
+            Some(length) => put("content-length", length.to_string().as_bytes()),
+            None if framing == Framing::Chunked => put("transfer-encoding", b"chunked"),
+            None => {}
+        }
+        if !headers.contains_key(header::SERVER) {
+            put("server", b"weir");
+        }
+        put("connection", b"close");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 /// What the first bytes of a connection are.
@@ -109,47 +144,24 @@ pub fn look(read: &[u8]) -> Option<First> {
 }
 
 fn head_of(request: &httparse::Request<'_, '_>, bytes: usize) -> Option<Head> {
-    let target = request.path?;
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query.to_owned())),
-        None => (target, None),
-    };
-    let mut head = Head {
-        path: path.to_owned(),
-        query,
-        is_http11: request.version == Some(1),
-        bytes,
-        ..Head::default()
-    };
-    let mut upgrades = false;
+    let mut headers = HeaderMap::with_capacity(request.headers.len());
     for header in request.headers.iter() {
-        let Ok(value) = std::str::from_utf8(header.value) else {
-            continue;
-        };
-        match header.name.to_ascii_lowercase().as_str() {
-            "host" => head.host = Some(value.to_owned()),
-            "authorization" => head.authorization = Some(value.to_owned()),
-            "origin" => head.origin = Some(value.to_owned()),
-            "x-forwarded-for" => match &mut head.forwarded_for {
-                Some(all) => *all = format!("{all},{value}"),
-                None => head.forwarded_for = Some(value.to_owned()),
-            },
-            "upgrade" => upgrades = value.eq_ignore_ascii_case("websocket"),
-            // Another version, or a key that is none: hyper's path has the answer.
-            "sec-websocket-version" if value.trim() != "13" => return None,
-            "sec-websocket-key" if !weir_proto::ws::is_valid_key(value) => return None,
-            "sec-websocket-key" => head.web_socket_key = Some(value.to_owned()),
-            "sec-websocket-protocol" => head.web_socket_protocol = Some(value.to_owned()),
-            // A body would follow: hyper knows what to do with it.
-            "content-length" if value != "0" => return None,
-            "transfer-encoding" => return None,
-            _ => {}
-        }
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_bytes(header.value).ok()?;
+        headers.append(name, value);
     }
-    if !upgrades {
-        head.web_socket_key = None;
+    // A body would follow: hyper knows what to do with it.
+    let length = headers.get(header::CONTENT_LENGTH);
+    if length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        return None;
     }
-    Some(head)
+    Some(Head {
+        target: request.path?.to_owned(),
+        is_http11: request.version == Some(1),
+        headers,
+        bytes,
+    })
 }
 
 #[cfg(test)]
@@ -162,15 +174,15 @@ mod tests {
         let Some(First::Get(head)) = look(bytes) else {
             panic!("not a GET")
         };
-        assert_eq!(
-            (head.path.as_str(), head.query.as_deref()),
-            ("/live/a.flv", Some("wait=3"))
-        );
-        assert_eq!(
-            (head.host.as_deref(), head.web_socket_key.as_deref()),
-            (Some("x:8080"), Some("dGhlIHNhbXBsZSBub25jZQ=="))
-        );
-        assert_eq!(head.forwarded_for.as_deref(), Some("1.2.3.4"));
+        let request = head.request("9.9.9.9:1".parse().unwrap());
+        assert_eq!(request.path(), "/live/a.flv");
+        assert_eq!(request.parameter("wait"), Some("3"));
+        assert_eq!(request.host.as_deref(), Some("x:8080"));
+        assert!(request.is_web_socket());
+        let offer = request.web_socket().unwrap();
+        assert_eq!(offer.key, "dGhlIHNhbXBsZSBub25jZQ==");
+        let forwarded = request.header("x-forwarded-for");
+        assert_eq!(forwarded, Some("1.2.3.4"));
     }
 
     #[test]

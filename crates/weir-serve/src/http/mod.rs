@@ -1,12 +1,22 @@
-//! The HTTP port: media by our own hands, everything else by the service the binary hands in.
+//! HTTP: media, and WebSockets of other services, answered the same whichever head was read; everything
+//! else goes to the service the binary hands in.
 
-pub mod connection;
 pub mod head;
-pub mod live;
+mod live;
+mod media;
+pub mod request;
+pub mod response;
 pub mod route;
 pub mod service;
-pub mod web_socket;
+pub mod upgrade;
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use self::route::{Resource, Route, route};
+use self::upgrade::SocketService;
 use crate::admission::Admission;
 use crate::core::Core;
 use crate::hls::Hls;
@@ -19,6 +29,48 @@ pub struct HttpServer {
     pub(crate) admission: Admission,
     pub(crate) hls: Hls,
     pub(crate) ingest: Ingest,
-    /// Everything that is not media.
+    /// What is no media and speaks over WebSockets.
+    pub(crate) sockets: Arc<[Arc<dyn SocketService>]>,
+    /// Everything else.
     pub(crate) api: service::ApiService,
+}
+
+impl HttpServer {
+    /// What stands at a raw path.
+    pub(crate) fn resource(&self, path: &str) -> Resource {
+        let level = path.trim_start_matches('/').split('/').next();
+        let service = self
+            .sockets
+            .iter()
+            .find(|service| level == Some(service.level()));
+        match (service, route(path)) {
+            (Some(service), _) => Resource::Socket(service.clone()),
+            (None, Route::Other) => Resource::Other,
+            (None, route) => Resource::Media(route),
+        }
+    }
+
+    /// The client's address, when whoever spoke HTTP to us is `speaker` (the socket's peer, or whom a
+    /// PROXY header named): what it says in X-Forwarded-For if it is a trusted proxy, else its own.
+    pub(crate) fn client_of(&self, speaker: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+        let config = self.core.config.load();
+        let header = request::forwarded_for(headers).unwrap_or_default();
+        let mut found = speaker;
+        // From the right: each proxy appended who spoke to it. The first that is not trusted is the
+        // client; what stands left of it, or of something unreadable, is anybody's word.
+        for part in header.rsplit(',') {
+            if !config.trusts(found.ip()) {
+                break;
+            }
+            let part = part.trim();
+            let address = part
+                .parse()
+                .or_else(|_| part.parse().map(|ip: IpAddr| SocketAddr::new(ip, 0)));
+            match address {
+                Ok(address) => found = address,
+                Err(_) => break,
+            }
+        }
+        found
+    }
 }

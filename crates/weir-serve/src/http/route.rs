@@ -1,15 +1,42 @@
 //! Which paths are media. Decided by the path's ending alone, so that apps and streams keep all names
 //! but a few.
 
+use std::sync::Arc;
+
+use http::Method;
 use percent_encoding::percent_decode_str;
 use weir_base::StreamName;
 use weir_base::urls::StreamPath;
 
+use super::upgrade::SocketService;
 use crate::deliver::forms::{self, Form};
 use crate::hls::HlsFile;
 
 /// Characters of a path we look at.
 const MAX_PATH_BYTES: usize = 4096;
+
+/// What stands at a path.
+pub enum Resource {
+    /// Media.
+    Media(Route),
+    /// Another service that speaks over WebSockets.
+    Socket(Arc<dyn SocketService>),
+    /// Nothing that is known here.
+    Other,
+}
+
+impl Resource {
+    /// The methods it takes.
+    pub fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Media(route) => route.methods(),
+            Self::Socket(_) | Self::Other => READ,
+        }
+    }
+}
+
+/// What only reads.
+const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +83,20 @@ pub enum Route {
     },
     /// Not media.
     Other,
+}
+
+impl Route {
+    /// The methods it takes. A resource that is published or changed by requests says so here.
+    pub const fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Live { .. }
+            | Self::Relay { .. }
+            | Self::Multivariant { .. }
+            | Self::Hls { .. }
+            | Self::Slsp { .. }
+            | Self::Other => READ,
+        }
+    }
 }
 
 /// Reads a raw (percent-encoded) path.

@@ -90,15 +90,14 @@ fn same_host(one: &str, other: &str) -> bool {
     name(one).eq_ignore_ascii_case(&name(other))
 }
 
-/// Serves one upgraded connection to its end. `greeting` goes out first; `read` is what came behind
-/// the request's head.
-pub async fn serve<S>(ingest: Ingest, io: S, greeting: Vec<u8>, read: &[u8], request: SlspRequest)
+/// Serves one upgraded connection to its end.
+pub async fn serve<S>(ingest: Ingest, io: S, request: SlspRequest)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let connection = SlspConnection {
         session: ServerSession::new(),
-        socket: Socket::new(io, greeting, read),
+        socket: Socket::new(io),
         ingest,
         request,
         redirected: false,

@@ -1,7 +1,7 @@
 //! A server in this process, and the two honest people whose evening must not be spoiled.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -11,6 +11,7 @@ use weir_serve::Services;
 use weir_testkit::in_process::{RunningServer, ServerSetup};
 
 use crate::clients::{Publisher, Watcher};
+use crate::sockets::Echo;
 
 /// The stream that everybody watches.
 pub(crate) const HONEST: &str = "live/honest";
@@ -60,6 +61,7 @@ impl House {
                 stall_us: options.stall_ms * 1000,
                 ..plain.delivery
             },
+            sockets: vec![Arc::new(Echo)],
             ..plain
         };
         let RunningServer {

@@ -16,5 +16,6 @@ mod doors;
 mod media;
 mod slow;
 mod slsp;
+mod sockets;
 mod stalled;
 mod web_socket;

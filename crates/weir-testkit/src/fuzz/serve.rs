@@ -1,5 +1,7 @@
 //! The front doors: HTTP heads and paths, PROXY headers, signed URLs.
 
+use std::net::SocketAddr;
+
 use weir_base::sign::{Action, Key, Signed, Subject};
 use weir_serve::front::proxy;
 use weir_serve::http::{head, route};
@@ -8,9 +10,10 @@ use weir_serve::request;
 pub(super) fn http_head(data: &[u8]) {
     // A head only becomes complete once: every shorter beginning says "more".
     if let Some(head::First::Get(head)) = head::look(data) {
-        let _ = route::route(&head.path);
-        assert!(request::query(head.query.as_deref()).len() <= 64);
-        assert!(!head.path.contains('?'), "{head:?}");
+        let request = head.request(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let _ = (route::route(request.path()), request.web_socket());
+        assert!(request.query.len() <= 64);
+        assert!(!request.path().contains('?'), "{head:?}");
     }
     let text = String::from_utf8_lossy(data);
     let _ = (route::route(&text), request::query(Some(&text)));

@@ -55,8 +55,7 @@ pub(super) enum Heard {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// `greeting` goes out first; `read` was read already.
-    pub(super) fn new(io: S, greeting: Vec<u8>, read: &[u8]) -> Self {
+    pub(super) fn new(io: S) -> Self {
         let limits = ws::Limits {
             max_message_bytes: MAX_BINARY_BYTES,
             max_text_bytes: MAX_TEXT_BYTES,
@@ -66,8 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self {
             io,
             decoder: ws::Decoder::server(limits),
-            input: BytesMut::from(read),
-            answers: BytesMut::from(greeting.as_slice()),
+            input: BytesMut::new(),
+            answers: BytesMut::new(),
             is_flushed: false,
             read_bytes: IDLE_READ_BYTES,
             breach: None,
