@@ -187,7 +187,7 @@ impl Viewer {
     /// dead. Empty for a form without beats.
     pub(super) fn beat(&mut self, window: &Window<'_>, beat: &[u8]) {
         let is_due = window.now_us - self.last_progress_us >= BEAT_EVERY_US;
-        if is_due && !self.has_words() && self.place != Place::Ending {
+        if is_due && !self.has_own() && self.place != Place::Ending {
             self.own.extend_from_slice(beat);
         }
     }
@@ -248,7 +248,7 @@ impl Viewer {
     }
 
     /// Whether something of its own waits to be sent.
-    pub(super) fn has_words(&self) -> bool {
+    pub(super) fn has_own(&self) -> bool {
         self.own_at < self.own.len()
     }
 
@@ -283,7 +283,7 @@ impl Viewer {
             return;
         }
         // Its headers have not even gone out since the last fall: more of them would pile up.
-        if self.place == Place::Fallen && self.has_words() {
+        if self.place == Place::Fallen && self.has_own() {
             return;
         }
         // What the wire let go of may still be in the loop's list: nobody goes back to that.
@@ -422,7 +422,7 @@ impl Viewer {
 
     fn hand_over(&mut self, window: &Window<'_>) -> io::Result<usize> {
         let mut handed = 0;
-        if self.has_words() {
+        if self.has_own() {
             let own = Bytes::from(std::mem::take(&mut self.own)).slice(self.own_at..);
             let size = own.len();
             match self.sink.hand_over(own.clone()) {

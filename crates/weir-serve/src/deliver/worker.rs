@@ -44,9 +44,9 @@ pub(super) struct Worker {
     slots: Slab<Slot>,
     viewers: Slab<Viewer>,
     /// Viewers that may take more before the next tick.
-    hungry: Vec<usize>,
+    catching_up: Vec<usize>,
     /// Viewers that had not said all when their turn was over.
-    talkative: Vec<usize>,
+    unread: Vec<usize>,
     scratch: Vec<u8>,
     next_check_us: i64,
     /// The inbox may hold more.
@@ -115,8 +115,8 @@ impl Worker {
             clock,
             slots: Slab::new(),
             viewers: Slab::new(),
-            hungry: Vec::new(),
-            talkative: Vec::new(),
+            catching_up: Vec::new(),
+            unread: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             next_check_us: 0,
             more_arrive: false,
@@ -139,7 +139,7 @@ impl Worker {
                 let flush_us = self.shared.flush_us();
                 tick_us = (self.clock.now_us().div_euclid(flush_us) + 1) * flush_us;
             }
-            let restless = !(self.hungry.is_empty() && self.talkative.is_empty());
+            let restless = !(self.catching_up.is_empty() && self.unread.is_empty());
             let timeout = if restless || self.more_arrive {
                 Some(Duration::ZERO)
             } else if self.viewers.is_empty() {
@@ -163,7 +163,7 @@ impl Worker {
     /// Whoever joins or catches up is served until the next tick is due: those who are live come first.
     fn between_ticks(&mut self, events: &Events, tick_us: i64) {
         let now_us = self.clock.now_us();
-        let unheard = std::mem::take(&mut self.talkative);
+        let unread = std::mem::take(&mut self.unread);
         for event in events {
             if event.token() == WAKER {
                 self.more_arrive = true;
@@ -180,17 +180,17 @@ impl Worker {
         if self.more_arrive {
             self.take_arrivals(now_us);
         }
-        let mut hungry = std::mem::take(&mut self.hungry);
-        hungry.sort_unstable();
-        hungry.dedup();
-        for index in hungry {
+        let mut catching_up = std::mem::take(&mut self.catching_up);
+        catching_up.sort_unstable();
+        catching_up.dedup();
+        for index in catching_up {
             if self.clock.now_us() < tick_us {
                 self.pump(index, now_us);
             } else {
-                self.hungry.push(index);
+                self.catching_up.push(index);
             }
         }
-        for index in unheard {
+        for index in unread {
             self.listen(index, now_us);
         }
     }
@@ -312,7 +312,7 @@ impl Worker {
                 }
                 match viewer.pump(&window, &mut sent) {
                     Turn::Rests => {}
-                    Turn::HasMore => self.hungry.push(index),
+                    Turn::HasMore => self.catching_up.push(index),
                     Turn::Over(code) => over.push((index, code)),
                 }
             }
@@ -341,7 +341,7 @@ impl Worker {
         slot.sent += sent;
         match turn {
             Turn::Rests => {}
-            Turn::HasMore => self.hungry.push(index),
+            Turn::HasMore => self.catching_up.push(index),
             Turn::Over(code) => self.remove(index, code),
         }
     }
@@ -353,7 +353,7 @@ impl Worker {
         match viewer.listen(now_us, &mut self.scratch) {
             Listened::Over(code) => {
                 // A close frame or an error status still goes out if the socket takes it at once.
-                if viewer.has_words()
+                if viewer.has_own()
                     && let Some(slot) = self.slots.get(viewer.slot)
                 {
                     viewer.stop_media();
@@ -363,9 +363,9 @@ impl Worker {
             }
             heard => {
                 if heard == Listened::HasMore {
-                    self.talkative.push(index);
+                    self.unread.push(index);
                 }
-                if self.viewers.get(index).is_some_and(Viewer::has_words) {
+                if self.viewers.get(index).is_some_and(Viewer::has_own) {
                     self.pump(index, now_us);
                 }
             }

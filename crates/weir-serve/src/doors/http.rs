@@ -46,8 +46,11 @@ pub async fn serve(server: HttpServer, accepted: Accepted) {
             let resource = server.resource(request.path());
             if is_for_long(&request, &resource) {
                 let behind_head = read.split_off(head.bytes.min(read.len())).freeze();
-                let answer = server.answer(&request, &resource).await;
-                respond(&server, socket, behind_head, &request, answer).await;
+                // Boxed: the task that goes on with a WebSocket would keep the room for it.
+                let answer = Box::pin(server.answer(&request, &resource)).await;
+                let client = request.client;
+                drop((request, head));
+                respond(&server, socket, behind_head, client, answer).await;
             } else {
                 serve_hyper(server, Conn::Plain(socket), read, client).await;
             }
@@ -78,7 +81,7 @@ async fn respond(
     server: &HttpServer,
     mut socket: TcpStream,
     behind_head: Bytes,
-    request: &HttpRequest,
+    client: SocketAddr,
     answer: HttpResponse,
 ) {
     let HttpResponse {
@@ -93,12 +96,12 @@ async fn respond(
             let greeting = written(status, &headers, format.framing, None);
             let talk = format.framing.talk();
             if let Err(refusal) = playback.over_socket(socket, greeting, talk) {
-                let (protocol, ip) = (format.protocol(), request.client.ip());
-                server.core.refused(&refusal, protocol, "play", ip);
+                let protocol = format.protocol();
+                server.core.refused(&refusal, protocol, "play", client.ip());
             }
         }
         Then::Upgrade(upgrade) => {
-            let greeting = written(status, &headers, request.framing(), None);
+            let greeting = written(status, &headers, Framing::WebSocket, None);
             let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
             if let Ok(Ok(())) = timeout(limit, socket.write_all(&greeting)).await {
                 upgrade.serve(Prefixed::new(behind_head, socket)).await;

@@ -1,6 +1,8 @@
 //! One RTMP connection: drives the sans-IO session until it is clear what the client wants. Publishers
 //! stay here, with their frames going to [`crate::ingest`]; players are handed to a delivery loop.
 
+mod play;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,21 +11,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
-use weir_hub::{Protocol, Stream};
+use weir_hub::Protocol;
 use weir_proto::rtmp::{
-    Capabilities, Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
-    Target,
+    Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
 };
 
 use crate::admission::Admission;
 use crate::core::Core;
-use crate::deliver::forms::rtmp::{RTMP_CHUNK_BYTES, Rtmp, RtmpTalk};
-use crate::deliver::{Format, Playback, task};
+use crate::deliver::Playback;
+use crate::deliver::forms::rtmp::RTMP_CHUNK_BYTES;
+use crate::front::Conn;
 use crate::front::listen::Accepted;
-use crate::front::{Conn, Patient};
 use crate::ingest::Ingest;
 use crate::ingest::rtmp::RtmpPublishing;
-use crate::request::{Asked, PlayIntent, parameter, wait_of};
+use crate::request::Asked;
 
 /// Bytes of the read buffer until the connection publishes: ten thousand idle ones stay cheap.
 const IDLE_READ_BYTES: usize = 2 * 1024;
@@ -231,22 +232,6 @@ impl RtmpConnection {
         }
     }
 
-    async fn open(&self, msid: u32, target: &Target) -> Result<Playback, Refusal> {
-        let RtmpServer {
-            core, admission, ..
-        } = &self.server;
-        let (name, grant) = admission.admit(&self.asked(target, Action::Play)).await?;
-        let intent = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
-        let stream = admission.play(&name, &intent).await?;
-        let enhanced =
-            core.config.load().assume_enhanced || parameter(&target.query, "enhanced") == Some("1");
-        if !enhanced {
-            check_capabilities(&stream, &self.session.peer().capabilities)?;
-        }
-        let format = Format::new(&Rtmp).on_channel(msid);
-        Playback::new(&core.pool, stream, format, self.client, grant.identity)
-    }
-
     fn asked<'a>(&self, target: &'a Target, action: Action) -> Asked<'a> {
         Asked {
             action,
@@ -333,26 +318,6 @@ impl RtmpConnection {
         }
         let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
     }
-
-    async fn hand_over(mut self, playback: Playback, msid: u32) {
-        let core = self.server.core;
-        let greeting = self.session.take_output();
-        let talk = Box::new(RtmpTalk::new(self.session, msid));
-        let handed = match self.conn {
-            Conn::Plain(socket) => playback.over_socket(socket, greeting, Some(talk)),
-            Conn::Tls(conn) => match playback.over_task(greeting) {
-                Ok((batches, watching)) => {
-                    let conn = Patient::new(*conn, core.pool.stall());
-                    task::carry(conn, talk, batches, watching).await;
-                    Ok(())
-                }
-                Err(refusal) => Err(refusal),
-            },
-        };
-        if let Err(refusal) = handed {
-            core.refused(&refusal, Protocol::Rtmp, "play", self.client.ip());
-        }
-    }
 }
 
 /// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
@@ -374,30 +339,6 @@ fn query_of(target: &Target) -> String {
         query if query.is_empty() => query,
         // RTMP servers know `+` as itself.
         query => format!("?{}", query.replace('+', "%20")),
-    }
-}
-
-/// A player that announced nothing can play what RTMP has always had; the rest it must announce.
-fn check_capabilities(stream: &Stream, capabilities: &Capabilities) -> Result<(), Refusal> {
-    let tracks = stream.ring.tracks();
-    let video = tracks
-        .video
-        .as_ref()
-        .filter(|track| !capabilities.can_video(track.codec))
-        .map(|track| track.codec.name());
-    let audio = tracks
-        .audio
-        .as_ref()
-        .filter(|track| !capabilities.can_audio(track.codec))
-        .map(|track| track.codec.name());
-    match video.or(audio) {
-        None => Ok(()),
-        Some(codec) => Err(Refusal::new(
-            Code::CodecUnsupported,
-            format!(
-                "the stream is {codec} and the player did not announce it (Enhanced RTMP fourCcList); add ?enhanced=1 if it can play it."
-            ),
-        )),
     }
 }
 
