@@ -42,7 +42,7 @@ impl Selection {
 /// A form with its settings. Viewers of one stream whose formats are equal share every byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Format {
-    /// The form.
+    /// What the bytes look like.
     pub form: &'static dyn Form,
     /// Tracks wanted.
     pub selection: Selection,

@@ -132,7 +132,7 @@ pub struct ClockName {
 /// What a viewer missed that was too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
-    /// Frames.
+    /// Frames that were sent to others meanwhile.
     pub frames: u64,
     /// Breaks of the clock among them.
     pub breaks: u64,

@@ -13,7 +13,7 @@ const CHUNK_LINE_BYTES: usize = 10;
 /// The chunk of no bytes that ends a body (RFC 9112 §7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// See the module's words.
+/// What the carrier of a form puts around each batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// Nothing: HTTP/1.0, or a carrier with framing of its own.

@@ -7,7 +7,7 @@ use weir_media::{Item, Metadata, Tracks};
 use super::format::Format;
 use super::forms::{ClockName, Here, Writer};
 
-/// See the module's words.
+/// One wire's muxer.
 pub struct Mux {
     format: Format,
     tracks: Arc<Tracks>,

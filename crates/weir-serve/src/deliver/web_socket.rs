@@ -8,7 +8,7 @@ use super::talk::{Ask, Talk};
 /// The close code of a connection that did its work.
 const NORMAL_CLOSE: u16 = 1000;
 
-/// See the module's words.
+/// Answers pings and closes; what else a viewer says is not for us.
 pub struct WebSocketTalk {
     decoder: ws::Decoder,
 }

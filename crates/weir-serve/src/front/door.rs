@@ -10,11 +10,11 @@ use weir_base::limits;
 /// What is spoken at a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DoorKind {
-    /// RTMP.
+    /// RTMP in the clear.
     Rtmp,
     /// RTMP behind TLS.
     Rtmps,
-    /// HTTP.
+    /// HTTP in the clear, versions 1 and 2.
     Http,
     /// HTTP behind TLS.
     Https,

@@ -25,7 +25,7 @@ pub struct Head {
     pub target: String,
     /// HTTP/1.1 rather than 1.0.
     pub is_http11: bool,
-    /// Headers.
+    /// All header lines, in their order.
     pub headers: HeaderMap,
     /// Bytes of the head; what was read beyond them came behind it.
     pub bytes: usize,

@@ -15,15 +15,15 @@ use crate::request::{parameter, query};
 /// The only version of WebSockets there is (RFC 6455 §4.1).
 const WEB_SOCKET_VERSION: &str = "13";
 
-/// See the module's words.
+/// A request, with all that decides its answer.
 pub struct HttpRequest {
-    /// Method.
+    /// What is to be done.
     pub method: Method,
     /// Path and query as they were asked for.
     pub target: String,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
-    /// Headers.
+    /// All headers, those of the connection too.
     pub headers: HeaderMap,
     /// `Host`, or the authority of HTTP/2.
     pub host: Option<String>,

@@ -16,9 +16,9 @@ const PREFLIGHT_SECONDS: &str = "86400";
 /// What pages of other sites may send: ranges and conditions.
 const PREFLIGHT_HEADERS: &str = "Range, If-None-Match, If-Range";
 
-/// See the module's words.
+/// An answer that no head has been written for.
 pub struct HttpResponse {
-    /// Status.
+    /// 101 where the connection becomes something else.
     pub status: StatusCode,
     /// Headers, but those that say how the body is framed.
     pub headers: HeaderMap,
@@ -28,7 +28,7 @@ pub struct HttpResponse {
 
 /// What comes behind a head.
 pub enum Then {
-    /// A body.
+    /// A body with an end.
     Body(Body),
     /// A stream for as long as it lasts: as a body, or inside a WebSocket where the status is 101.
     Play(Box<Playback>),

@@ -17,7 +17,7 @@ const MAX_PATH_BYTES: usize = 4096;
 
 /// What stands at a path.
 pub enum Resource {
-    /// Media.
+    /// A stream, or a piece of one.
     Media(Route),
     /// Another service that speaks over WebSockets.
     Socket(Arc<dyn SocketService>),
@@ -48,7 +48,7 @@ pub enum Route {
         app: String,
         /// Stream.
         stream: String,
-        /// Its form.
+        /// The form with this ending.
         form: &'static dyn Form,
     },
     /// `/relay/{app}/{stream}`: another node hands a stream on to this one.

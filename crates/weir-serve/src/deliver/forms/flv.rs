@@ -9,7 +9,7 @@ use super::{About, ClockName, Form, Here, Lost, Writer};
 use crate::deliver::format::Format;
 use crate::deliver::framing::Framing;
 
-/// See the module's words.
+/// FLV over HTTP and WebSocket.
 pub struct Flv;
 
 static ABOUT: About = About {

@@ -8,7 +8,7 @@ use weir_media::{Item, Tracks};
 use super::{About, ClockName, Form, Here, Lost, Writer};
 use crate::deliver::format::Format;
 
-/// See the module's words.
+/// Pieces behind their length.
 pub struct Lengths;
 
 static ABOUT: About = About {

@@ -12,7 +12,7 @@ use crate::deliver::format::Format;
 /// back, which costs it one break of its own.
 const MAX_TOLD_BREAKS: u64 = 16;
 
-/// See the module's words.
+/// Records, for nodes alone.
 pub struct Relay;
 
 static ABOUT: About = About {

@@ -15,7 +15,7 @@ use crate::deliver::talk::{Ask, Over, Talk};
 /// Chunk size we announce and mux with: most messages are one chunk, and a 16-bit reader still copes.
 pub const RTMP_CHUNK_BYTES: u32 = 60_000;
 
-/// See the module's words.
+/// Chunks of the size that the session announced.
 pub struct Rtmp;
 
 static ABOUT: About = About {

@@ -17,7 +17,7 @@ pub trait TagSink {
     fn tag(&mut self, tag_type: u8, time_ms: u32, head: &[u8], payload: &[u8]);
 }
 
-/// See the module's words.
+/// Writes items as tags; one for each stream that goes out.
 pub struct TagWriter {
     head: Vec<u8>,
 }

@@ -7,7 +7,7 @@ use weir_media::{AudioCodec, Item, Tracks, VideoCodec, ts};
 use super::{About, ClockName, Form, Here, Writer};
 use crate::deliver::format::Format;
 
-/// See the module's words.
+/// MPEG-TS over HTTP.
 pub struct Ts;
 
 static ABOUT: About = About {
