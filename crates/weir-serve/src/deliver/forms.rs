@@ -16,13 +16,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use weir_base::Code;
+use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
 use weir_media::{Item, Metadata, Tracks};
 
 use super::format::Format;
 use super::framing::Framing;
 
-/// All forms. Over HTTP a form is found by its ending.
+/// All forms. Over HTTP a form is found by its path.
 pub static FORMS: &[&dyn Form] = &[
     &flv::Flv,
     &ts::Ts,
@@ -32,10 +33,12 @@ pub static FORMS: &[&dyn Form] = &[
     &lengths::Lengths,
 ];
 
-/// The form that has this ending in a URL, without the dot.
-pub fn of_ending(ending: &str) -> Option<&'static dyn Form> {
-    let mut forms = FORMS.iter().copied();
-    forms.find(|form| form.about().ending == Some(ending))
+/// The form that a decoded path asks for, with app and stream.
+pub fn of_path(path: &str) -> Option<(&'static dyn Form, &str, &str)> {
+    FORMS.iter().find_map(|form| {
+        let (app, stream) = form.about().path?.read(path)?;
+        Some((*form, app, stream))
+    })
 }
 
 /// What is known of a form without a stream.
@@ -43,8 +46,8 @@ pub fn of_ending(ending: &str) -> Option<&'static dyn Form> {
 pub struct About {
     /// Its name; no two forms have the same.
     pub name: &'static str,
-    /// What its addresses over HTTP end in, without the dot; none for a form that HTTP does not carry.
-    pub ending: Option<&'static str>,
+    /// How a stream stands in its addresses over HTTP; none for a form that HTTP does not carry.
+    pub path: Option<StreamPath>,
     /// Its media type over HTTP.
     pub content_type: &'static str,
     /// How its viewers are counted.
@@ -165,12 +168,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_forms_share_a_name_or_an_ending() {
+    fn no_two_forms_share_a_name_or_a_path() {
         for (index, form) in FORMS.iter().enumerate() {
             for other in &FORMS[index + 1..] {
                 assert_ne!(form, other);
-                let (ending, others) = (form.about().ending, other.about().ending);
-                assert!(ending.is_none() || ending != others, "{ending:?}");
+                let (path, others) = (form.about().path, other.about().path);
+                assert!(path.is_none() || path != others, "{path:?}");
             }
         }
     }

@@ -15,7 +15,7 @@ use weir_testkit::synthetic;
 
 use super::format::Format;
 use super::forms::lengths::pieces;
-use super::forms::of_ending;
+use super::forms::of_path;
 use super::forms::relay::Relay;
 use super::framing::Framing;
 use super::pool::Seat;
@@ -393,7 +393,9 @@ fn a_form_of_one_file_and_one_line_is_played_with_a_fall_and_an_end() {
     let mut publisher = publish(&hub);
     film(&clock, &mut publisher, 0, 15);
     let stream = publisher.stream().clone();
-    let format = Format::new(of_ending("lengths").unwrap());
+    let (form, app, stream_name) = of_path("/live/a.lengths").unwrap();
+    assert_eq!((app, stream_name), ("live", "a"));
+    let format = Format::new(form);
     let mut peer = Peer::of(format, &hub, &stream, 2);
     peer.tick();
     // Nobody takes what comes, until the wire has let most of it go.

@@ -12,9 +12,7 @@ use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::Protocol;
-use weir_proto::rtmp::{
-    Redirect, RtmpError, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target,
-};
+use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target};
 
 use crate::admission::Admission;
 use crate::core::Core;
@@ -106,7 +104,7 @@ impl RtmpConnection {
                     return ended;
                 }
                 if let Err(error) = received {
-                    return ConnectionEnd::Code(code_of(&error), error.to_string());
+                    return ConnectionEnd::Code(error.code(), error.to_string());
                 }
             }
             if let Some(ended) = self.read(&mut buffer).await {
@@ -340,8 +338,4 @@ fn query_of(target: &Target) -> String {
         // RTMP servers know `+` as itself.
         query => format!("?{}", query.replace('+', "%20")),
     }
-}
-
-fn code_of(error: &RtmpError) -> Code {
-    Code::from_number(error.number()).unwrap_or(Code::ProtocolError)
 }

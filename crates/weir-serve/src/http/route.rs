@@ -133,20 +133,15 @@ pub fn route(path: &str) -> Route {
             file: hls_file,
         };
     }
-    let app = folder.to_owned();
-    match file.rsplit_once('.') {
-        Some((stream, "m3u8")) => Route::Multivariant {
-            app,
+    if let Some((form, app, stream)) = forms::of_path(&path) {
+        return Route::Live {
+            app: app.into(),
             stream: stream.into(),
-        },
-        Some((stream, ending)) => match forms::of_ending(ending) {
-            Some(form) => Route::Live {
-                app,
-                stream: stream.into(),
-                form,
-            },
-            None => Route::Other,
-        },
+            form,
+        };
+    }
+    match below(StreamPath::HLS) {
+        Some((app, stream)) => Route::Multivariant { app, stream },
         None => Route::Other,
     }
 }

@@ -1,5 +1,6 @@
 //! FLV: a file without an end.
 
+use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
 use weir_media::flv::write;
 use weir_media::{Item, Tracks};
@@ -14,7 +15,7 @@ pub struct Flv;
 
 static ABOUT: About = About {
     name: "flv",
-    ending: Some("flv"),
+    path: Some(StreamPath::FLV),
     content_type: "video/x-flv",
     protocol: Protocol::HttpFlv,
     has_choice: true,

@@ -2,6 +2,7 @@
 //! [`super::FORMS`] are all it took is what it shows.
 
 use weir_base::Code;
+use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
 use weir_media::{Item, Tracks};
 
@@ -13,7 +14,11 @@ pub struct Lengths;
 
 static ABOUT: About = About {
     name: "lengths",
-    ending: Some("lengths"),
+    path: Some(StreamPath {
+        name: "lengths",
+        level: "",
+        ending: ".lengths",
+    }),
     content_type: "application/x-lengths",
     protocol: Protocol::HttpFlv,
     has_choice: true,

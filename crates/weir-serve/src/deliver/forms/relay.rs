@@ -1,6 +1,7 @@
 //! Records for another node (`docs/ref/relay.md`): items as they are, the clock, beats and the end.
 
 use weir_base::Code;
+use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
 use weir_media::{Item, Tracks};
 use weir_proto::relay;
@@ -17,7 +18,7 @@ pub struct Relay;
 
 static ABOUT: About = About {
     name: "relay",
-    ending: Some("weir"),
+    path: Some(StreamPath::NODE),
     content_type: relay::CONTENT_TYPE,
     protocol: Protocol::Relay,
     has_choice: false,

@@ -20,7 +20,7 @@ pub struct Rtmp;
 
 static ABOUT: About = About {
     name: "rtmp",
-    ending: None,
+    path: None,
     content_type: "",
     protocol: Protocol::Rtmp,
     has_choice: false,

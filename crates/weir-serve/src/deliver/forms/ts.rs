@@ -1,6 +1,7 @@
 //! MPEG-TS without an end. The program tables stand in the shared bytes, so a viewer needs nothing of
 //! its own: a second set of tables would break the continuity counters.
 
+use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
 use weir_media::{AudioCodec, Item, Tracks, VideoCodec, ts};
 
@@ -12,7 +13,7 @@ pub struct Ts;
 
 static ABOUT: About = About {
     name: "ts",
-    ending: Some("ts"),
+    path: Some(StreamPath::TS),
     content_type: "video/mp2t",
     protocol: Protocol::HttpTs,
     has_choice: true,
