@@ -13,6 +13,7 @@ pub mod http;
 pub mod ingest;
 mod intake;
 pub mod node;
+pub mod packaging;
 pub mod reply;
 pub mod request;
 pub mod server;

@@ -16,12 +16,12 @@ use weir_media::hls::{
 
 use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::container_of;
-use super::page::Pages;
 use super::service::Hls;
 use super::station::Station;
 use super::stations::Stations;
 use crate::deliver::Form;
 use crate::deliver::forms::ts::Ts;
+use crate::packaging::Pages;
 
 /// A request that this node answers for itself.
 pub(super) struct Own<'a> {

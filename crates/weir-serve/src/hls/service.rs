@@ -12,14 +12,13 @@ use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::{Edge, Object, What, published_here};
 use super::file::HlsFile;
 use super::own::Own;
-use super::packaging::Packagings;
-use super::page::Page;
 use super::piece::{kind_of, piece_response};
 use super::stations::Stations;
 use super::text;
 use crate::admission::Admission;
 use crate::core::Core;
 use crate::node::Node;
+use crate::packaging::{Packagings, Page};
 use crate::reply::{Body, full};
 use crate::request::selection_of;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::packaging::Packaging;
 use super::stations::Stations;
+use crate::packaging::Packaging;
 
 /// How often is looked whether anybody still asks.
 const CHECK_EVERY: Duration = Duration::from_secs(1);

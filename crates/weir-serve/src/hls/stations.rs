@@ -9,9 +9,9 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_hub::Stream;
 use weir_media::hls::{Container, Selection};
 
-use super::packaging::{Packagings, Workshop};
 use super::station::Station;
 use crate::core::Core;
+use crate::packaging::{Packagings, Workshop};
 
 /// See the module's words. Clones share them.
 #[derive(Debug, Clone)]

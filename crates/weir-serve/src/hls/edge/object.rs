@@ -7,9 +7,9 @@ use weir_base::{Code, Refusal, StreamName};
 use weir_media::hls::{Container, Name, Resource, Selection};
 
 use super::super::cache::Weigh;
-use super::super::page::Page;
 use super::super::text::Shape;
 use crate::node::fetch::Fetched;
+use crate::packaging::Page;
 
 /// Microseconds a multivariant playlist is kept: its bandwidths change slowly.
 const MULTIVARIANT_US: i64 = 1_000_000;

@@ -2,6 +2,8 @@
 //! change. It runs as long as somebody holds it, an HTTP station or a recorder, and knows of no viewer and
 //! no HTTP.
 
+mod page;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,8 +18,9 @@ use weir_media::hls::{
     Selection,
 };
 
-use super::page::{Page, Pages};
 use crate::config::HlsConfig;
+
+pub use page::{Page, Pages};
 
 /// Pause after each look, so that a burst of frames is one look.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
