@@ -196,7 +196,7 @@ impl RtmpSide {
             Step::Event(ClientEvent::Reconnect { tc_url }) => {
                 let stream = self.url.stream_with_query();
                 return Ok(Some(match tc_url {
-                    Some(place) => rtmp_place(&format!("{place}/{stream}"))?,
+                    Some(place) => rtmp_place(&stream_at(&place, &stream))?,
                     None => Place::Rtmp(self.url.clone()),
                 }));
             }
@@ -235,6 +235,17 @@ impl RtmpSide {
     }
 }
 
+/// The address of `stream`, which may have a query, at a `tcUrl`, which may too.
+fn stream_at(tc_url: &str, stream: &str) -> String {
+    match tc_url.split_once('?') {
+        None => format!("{tc_url}/{stream}"),
+        Some((place, query)) => {
+            let separator = if stream.contains('?') { '&' } else { '?' };
+            format!("{place}/{stream}{separator}{query}")
+        }
+    }
+}
+
 /// Where an RTMP server sends its publishers: to RTMP.
 fn rtmp_place(url: &str) -> anyhow::Result<Place> {
     match Place::parse(url)? {
@@ -246,6 +257,17 @@ fn rtmp_place(url: &str) -> anyhow::Result<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_goes_on_at_the_place_it_is_asked_to_with_both_queries() {
+        for (tc_url, stream, url) in [
+            ("rtmp://h/live", "x?key=1", "rtmp://h/live/x?key=1"),
+            ("rtmp://h/live?vhost=v", "x", "rtmp://h/live/x?vhost=v"),
+            ("rtmp://h/a?b=2", "x?key=1", "rtmp://h/a/x?key=1&b=2"),
+        ] {
+            assert_eq!(stream_at(tc_url, stream), url);
+        }
+    }
 
     #[test]
     fn the_scheme_chooses_the_protocol() {

@@ -42,6 +42,8 @@ pub struct Target {
     /// Parameters of the stream name, then of the app, then of `tcUrl`, percent-decoded, repeats
     /// left out: the first of a name is the most particular one.
     pub query: Vec<(String, String)>,
+    /// How many of these stand in the stream name, which the client says again wherever it connects.
+    named: usize,
 }
 
 impl Target {
@@ -59,7 +61,9 @@ impl Target {
         let (name_path, name_query) = split_query(name);
         let (tc_path, tc_query) = split_query(tc_url);
         let mut query = Vec::new();
-        for part in [name_query, app_query, tc_query] {
+        add_query(name_query, &mut query)?;
+        let named = query.len();
+        for part in [app_query, tc_query] {
             add_query(part, &mut query)?;
         }
         let levels = levels(app_path).chain(levels(name_path));
@@ -85,7 +89,13 @@ impl Target {
             app,
             stream,
             query,
+            named,
         })
+    }
+
+    /// The parameters that only `connect` said.
+    pub fn connect_query(&self) -> &[(String, String)] {
+        self.query.get(self.named..).unwrap_or_default()
     }
 
     /// The first parameter of this name.

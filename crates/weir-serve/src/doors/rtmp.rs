@@ -59,6 +59,7 @@ pub async fn serve(server: RtmpServer, accepted: Accepted) {
         server,
         client,
         publishing: None,
+        has_asked: false,
         setup_deadline: Instant::now(),
     };
     let ended = connection.run(read.into()).await;
@@ -71,6 +72,8 @@ struct RtmpConnection {
     server: RtmpServer,
     client: SocketAddr,
     publishing: Option<RtmpPublishing>,
+    /// The publisher was asked to go on at another node, or there was no use in asking.
+    has_asked: bool,
     setup_deadline: Instant,
 }
 
@@ -126,6 +129,9 @@ impl RtmpConnection {
                 tokio::select! {
                     read = self.conn.read_buf(buffer) => read,
                     code = publishing.kicked() => return Some(ConnectionEnd::Code(code, code.entry().message.into())),
+                    () = self.server.core.shutdown.draining(), if !self.has_asked => {
+                        return self.ask_to_move().await;
+                    }
                 }
             }
             None => {
@@ -148,6 +154,19 @@ impl RtmpConnection {
             Ok(_) => None,
             Err(error) => Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
         }
+    }
+
+    /// This node drains: a publisher that follows such a request (Enhanced RTMP) is asked to go on at another
+    /// node, and stays until it does. Others stay as long as the node does.
+    async fn ask_to_move(&mut self) -> Option<ConnectionEnd> {
+        self.has_asked = true;
+        let publishing = self.publishing.as_mut()?;
+        let tc_url = publishing.successor()?;
+        let words = Code::Draining.entry().message;
+        if self.session.ask_to_reconnect(Some(&tc_url), words) {
+            publishing.is_moving = true;
+        }
+        self.flush().await.err()
     }
 
     async fn flush(&mut self) -> Result<(), ConnectionEnd> {
@@ -199,7 +218,8 @@ impl RtmpConnection {
             ));
         }
         let asked = self.asked(target, Action::Publish);
-        match RtmpPublishing::begin(&self.server.ingest, &asked, self.client, msid).await {
+        let place = format!("{}{}", target.app, query_of(target.connect_query()));
+        match RtmpPublishing::begin(&self.server.ingest, &asked, self.client, (msid, place)).await {
             Ok(publishing) => {
                 self.publishing = Some(publishing);
                 self.session.accept_publish(msid);
@@ -265,7 +285,7 @@ impl RtmpConnection {
             (Code::Moved, Some(base)) => {
                 patience = REDIRECT_LINGER;
                 let tc_url = format!("{base}/{}", target.app);
-                let url = format!("{tc_url}/{}{}", target.stream, query_of(target));
+                let url = format!("{tc_url}/{}{}", target.stream, query_of(&target.query));
                 self.session.redirect(
                     msid,
                     &Redirect {
@@ -330,9 +350,9 @@ async fn linger(conn: &mut Conn, patience: Duration) {
 }
 
 /// The query of a redirected address: empty, or with its `?`.
-fn query_of(target: &Target) -> String {
+fn query_of(pairs: &[(String, String)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(&target.query);
+    query.extend_pairs(pairs);
     match query.finish() {
         query if query.is_empty() => query,
         // RTMP servers know `+` as itself.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use weir_base::{Code, Refusal};
+use weir_cluster::place::Purpose;
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Protocol, Publisher};
 use weir_media::flv::{Depacketizer, Event};
@@ -17,6 +18,10 @@ use crate::request::Asked;
 pub(crate) struct RtmpPublishing {
     /// The message stream it publishes on.
     pub(crate) msid: u32,
+    /// It was asked to go on at another node: when it leaves, it is live there or about to be.
+    pub(crate) is_moving: bool,
+    /// App and query of its `connect`.
+    place: String,
     ingest: Ingest,
     publisher: Publisher,
     depacketizer: Depacketizer,
@@ -25,7 +30,8 @@ pub(crate) struct RtmpPublishing {
 }
 
 impl RtmpPublishing {
-    /// Begins the stream that a client at `client` asked to publish.
+    /// Begins the stream that a client at `client` asked to publish on the message stream `msid`; `place` is
+    /// app and query of its `connect`.
     ///
     /// # Errors
     /// The refusal to answer with.
@@ -33,7 +39,7 @@ impl RtmpPublishing {
         ingest: &Ingest,
         asked: &Asked<'_>,
         client: SocketAddr,
-        msid: u32,
+        (msid, place): (u32, String),
     ) -> Result<Self, Refusal> {
         let (name, grant) = ingest.admission.admit(asked).await?;
         let request = PublishRequest {
@@ -46,6 +52,8 @@ impl RtmpPublishing {
         ingest.core.hub.counters().connected(Protocol::Rtmp);
         Ok(Self {
             msid,
+            is_moving: false,
+            place,
             ingest: ingest.clone(),
             publisher,
             depacketizer: Depacketizer::default(),
@@ -91,9 +99,18 @@ impl RtmpPublishing {
         self.publisher.kicked().await
     }
 
+    /// Another node that takes it, as `connect` there names it.
+    pub(crate) fn successor(&self) -> Option<String> {
+        let name = &self.publisher.stream().name;
+        let node = &self.ingest.node;
+        let base = node.successor(name, Purpose::Publish, Protocol::Rtmp)?;
+        Some(format!("{}/{}", base.trim_end_matches('/'), self.place))
+    }
+
     /// The stream is over, because of `code`.
     pub(crate) async fn end(self, code: Code) {
-        if code == Code::Moved {
+        let has_left = matches!(code, Code::ClientStopped | Code::NetworkReset);
+        if code == Code::Moved || (self.is_moving && has_left) {
             // Its viewers here go on with what comes from the node that has it now.
             let name = self.publisher.stream().name.clone();
             self.ingest.node.carry_on(&name).await;

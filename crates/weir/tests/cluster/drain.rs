@@ -34,10 +34,15 @@ const AWAY_MS: f64 = 5_000.0;
 
 /// `weir publish` of the demo over SLSP, for ever.
 fn slsp_publisher(server: &Server, log: &Path) -> Process {
+    publisher(server, &server.ws("slsp/live/x"), log)
+}
+
+/// `weir publish` of the demo to `url`, for ever.
+fn publisher(server: &Server, url: &str, log: &Path) -> Process {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo.flv");
     let mut command = Command::new(binary());
     command.arg("publish").arg(demo).arg("--loop");
-    command.arg(server.ws("slsp/live/x"));
+    command.arg(url);
     let process = Process::spawn("weir publish", &mut command, log);
     server.wait_live("live/x");
     process
@@ -45,8 +50,13 @@ fn slsp_publisher(server: &Server, log: &Path) -> Process {
 
 /// Nodes that a publisher over SLSP is at.
 fn publishing_at(cluster: &Cluster) -> Vec<&str> {
+    publishing_over(cluster, "slsp")
+}
+
+/// Nodes that a publisher is at over this protocol.
+fn publishing_over<'a>(cluster: &'a Cluster, protocol: &str) -> Vec<&'a str> {
     let all = cluster.running();
-    let has = all.filter(|(_, server)| !server.clients("publisher", "slsp").is_empty());
+    let has = all.filter(|(_, server)| !server.clients("publisher", protocol).is_empty());
     has.map(|(id, _)| id).collect()
 }
 
@@ -138,6 +148,40 @@ fn a_drained_edge_hands_its_publisher_on_and_viewers_elsewhere_go_on() {
     publisher.signal(Signal::INT);
     publisher.wait(PATIENCE_S);
     drop(viewers);
+    cluster.assert_nothing_left();
+}
+
+/// A publisher over RTMP that follows a request to reconnect is moved like one over SLSP, long before
+/// the drain is over, and viewers where it was go on until they are let go one by one.
+#[test]
+fn a_drained_edge_asks_its_rtmp_publisher_to_reconnect_elsewhere() {
+    need!(RedisServer);
+    let cluster = three_edges();
+    let logs = tempfile::tempdir().unwrap();
+    let url = cluster["a"].rtmp("live/x?key=any");
+    let mut publisher = publisher(&cluster["a"], &url, &logs.path().join("publish"));
+    let viewers = ["o", "b", "c"].map(|id| watch(&cluster[id]));
+    let at_a = watch(&cluster["a"]);
+    let clock = Stopwatch::start();
+    let mut drain = drain(&cluster["a"], &logs.path().join("drain"));
+    until("the publisher is elsewhere", PATIENCE_S, || {
+        let at = publishing_over(&cluster, "rtmp");
+        (at == ["b"] || at == ["c"]).then_some(())
+    });
+    let elsewhere_ms = clock.elapsed_s() * 1e3;
+    measured("RTMP publisher elsewhere after", elsewhere_ms, "ms");
+    assert!(elsewhere_ms < DRAIN_MS as f64, "only at the end");
+    drain.succeed(40);
+    assert!(drain.log().contains("nobody is left"), "{}", drain.log());
+    assert_eq!(at_a.wait_end(), "a proper end");
+    for viewer in &viewers {
+        viewer.wait_pictures(50);
+        viewer.assert_well(1);
+    }
+    assert!(publisher.ended().is_none(), "{}", publisher.log());
+    publisher.signal(Signal::INT);
+    publisher.wait(PATIENCE_S);
+    drop((viewers, at_a));
     cluster.assert_nothing_left();
 }
 

@@ -14,6 +14,14 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn what_only_connect_said_is_told_apart() {
+    let target = target("rtmp://h/live?vhost=v&key=2", "live?a=1", "x?key=1");
+    let query = [("key", "1"), ("a", "1"), ("vhost", "v"), ("key", "2")];
+    assert_eq!(target.query, pairs(&query));
+    assert_eq!(target.connect_query(), pairs(&query[1..]));
+}
+
+#[test]
 fn a_plain_address_is_app_and_stream() {
     let target = target("rtmp://Example.com:1935/live", "live", "show");
     assert_eq!(
