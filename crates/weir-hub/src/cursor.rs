@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weir_media::Item;
 
 use crate::join::{JoinRule, TrackFilter};
+use crate::position::StreamPosition;
 use crate::ring::JoinPoint;
 use crate::stream::Stream;
 
@@ -17,6 +18,8 @@ pub enum Start {
     Newest,
     /// At the oldest join still there, to have a past at once: for packagers.
     Oldest,
+    /// At the newest join at or before this place, on its clock; not at all where the ring has none.
+    AtOrBefore(StreamPosition),
 }
 
 /// An item, and whether a viewer may begin with it.
@@ -121,6 +124,11 @@ impl Cursor {
         self.place.as_ref().map_or(0, |place| place.clock_id)
     }
 
+    /// Sequence number of the entry to read next; none before the beginning.
+    pub fn next_seq(&self) -> Option<u64> {
+        self.place.as_ref().map(|place| place.next)
+    }
+
     /// Reads on without waiting. `entries` is emptied, and has at most `max` of them after
     /// [`Read::Items`].
     pub fn read(&mut self, max: usize, entries: &mut Vec<Entry>) -> Read {
@@ -182,6 +190,7 @@ impl Cursor {
         match self.start {
             Start::Newest => self.stream.ring.newest_join(),
             Start::Oldest => self.stream.ring.oldest_join(),
+            Start::AtOrBefore(position) => self.stream.ring.join_before(position),
         }
     }
 

@@ -6,7 +6,7 @@ use weir_media::{Frame, TrackKind, Tracks};
 const AUDIO_JOIN_EVERY_US: i64 = 500_000;
 /// Microseconds without a picture after which sound alone is worth joining: the camera is off, and its
 /// last keyframe only gets older.
-const VIDEO_SILENCE_US: i64 = 5_000_000;
+pub(crate) const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// Which tracks a reader takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod cursor;
 mod events;
 mod identity;
 mod join;
+mod position;
 
 pub mod clients;
 pub mod counters;
@@ -32,6 +33,7 @@ pub use headcount::Headcount;
 pub use hub::{Config, Hub, RelayBegin};
 pub use identity::Identity;
 pub use join::TrackFilter;
+pub use position::StreamPosition;
 pub use publisher::{Hold, Publisher};
 pub use ring::{JoinPoint, ReadOutcome, Ring};
 pub use stats::StreamStats;

@@ -14,6 +14,7 @@ use weir_base::limits;
 use weir_media::{Item, Metadata, Tracks};
 
 use crate::join::{JoinRule, TrackFilter};
+use crate::position::StreamPosition;
 
 /// Bytes of bookkeeping counted for each entry beside its payload.
 const ENTRY_BYTES: usize = 128;
@@ -185,6 +186,16 @@ impl Ring {
         self.inner.lock().joins.front().cloned()
     }
 
+    /// The newest place to join at or before `position`, on its clock.
+    pub(crate) fn join_before(&self, position: StreamPosition) -> Option<JoinPoint> {
+        let inner = self.inner.lock();
+        let mut joins = inner.joins.iter().rev();
+        let fits = |join: &&JoinPoint| {
+            join.clock_id == position.clock_id && join.dts_us <= position.dts_us
+        };
+        joins.find(fits).cloned()
+    }
+
     /// The tracks in force now.
     pub fn tracks(&self) -> Arc<Tracks> {
         self.inner.lock().tracks.clone()
@@ -339,6 +350,24 @@ mod tests {
         );
         assert_eq!(items.len(), 25);
         assert!(matches!(&items[0], Item::Frame(frame) if frame.is_video_key()));
+    }
+
+    #[test]
+    fn who_comes_back_begins_at_the_keyframe_before_what_it_has() {
+        let ring = Ring::new(10_000_000, 1 << 20, 7);
+        filled(&ring, 3, 10);
+        let join = |clock_id, dts_us| {
+            let join = ring.join_before(StreamPosition { clock_id, dts_us });
+            join.map(|join| join.dts_us)
+        };
+        assert_eq!(join(7, 1_999_999), Some(1_000_000));
+        assert_eq!(join(7, 2_000_000), Some(2_000_000));
+        assert_eq!(join(7, -1), None, "the ring has no more of it");
+        assert_eq!(join(8, 2_000_000), None, "another clock");
+        ring.append(Item::Discontinuity);
+        ring.append(video(3_000, FrameKind::Key, 10));
+        assert_eq!(join(7, 9_000_000), Some(2_000_000));
+        assert_eq!(join(8, 3_000_000), Some(3_000_000));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use weir_media::{Item, TrackKind};
 use crate::clients::{Client, Protocol};
 use crate::cursor::{Cursor, Start};
 use crate::events::{Feed, What};
+use crate::join::VIDEO_SILENCE_US;
+use crate::position::StreamPosition;
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
 
@@ -85,6 +87,17 @@ impl State {
     /// Decode time of the newest frame of all.
     pub(crate) fn latest_us(&self) -> Option<i64> {
         self.newest_video_us.max(self.newest_audio_us)
+    }
+
+    /// Decode time up to which the frames of each track are there that has not fallen silent.
+    fn complete_us(&self) -> Option<i64> {
+        let silent_us = self.latest_us()?.saturating_sub(VIDEO_SILENCE_US);
+        let newest = [self.newest_video_us, self.newest_audio_us];
+        newest
+            .into_iter()
+            .flatten()
+            .filter(|us| *us >= silent_us)
+            .min()
     }
 
     /// What comes next does not join what came before, and tells its own tracks.
@@ -246,6 +259,29 @@ impl Stream {
     /// began, and one more after each discontinuity. Equal ones mean the same times, and no break missed.
     pub fn clock_id(&self) -> u64 {
         self.ring.clock_id()
+    }
+
+    /// How far it has come; none before the first frame.
+    pub fn position(&self) -> Option<StreamPosition> {
+        let state = self.state.lock();
+        Some(StreamPosition {
+            clock_id: self.ring.clock_id(),
+            dts_us: state.complete_us()?,
+        })
+    }
+
+    /// The same on the clock of the node that it comes from, where that is another.
+    pub fn source_position(&self) -> Option<StreamPosition> {
+        let state = self.state.lock();
+        let dts_us = state.complete_us()?;
+        let (clock_id, shift_us) = match state.source {
+            Some(source) => (source.clock_id, source.shift_us),
+            None => (self.ring.clock_id(), 0),
+        };
+        Some(StreamPosition {
+            clock_id,
+            dts_us: dts_us.saturating_sub(shift_us),
+        })
     }
 
     /// Where a new viewer starts, as [`Ring::newest_join`].

@@ -141,6 +141,7 @@ impl House {
                 _ => Vec::new(),
             },
             talk,
+            after: None,
         };
         self.pool.add(stream, format, viewer).unwrap();
         socket.into()

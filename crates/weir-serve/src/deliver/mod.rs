@@ -3,6 +3,7 @@
 //! A frame is muxed once per stream and format into a [`wire::Wire`]; a viewer is a socket, a format
 //! and a place in that wire. No viewer has a queue, a copy or a wake-up of its own.
 
+mod catch_up;
 pub mod format;
 pub mod forms;
 pub mod framing;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_base::{Code, Refusal, limits};
-use weir_hub::{ClientGuard, Identity, NewClient, Role, Stream};
+use weir_hub::{ClientGuard, Identity, NewClient, Role, Stream, StreamPosition};
 
 use super::format::Format;
 use super::pool::Pool;
@@ -23,6 +23,7 @@ pub struct Playback {
     stream: Arc<Stream>,
     format: Format,
     client: ClientGuard,
+    after: Option<StreamPosition>,
 }
 
 impl Playback {
@@ -55,7 +56,15 @@ impl Playback {
             stream,
             format,
             client,
+            after: None,
         })
+    }
+
+    /// For a node that comes back and has the stream up to `after`: it begins with what it missed, where
+    /// the ring has that.
+    #[must_use]
+    pub fn after(self, after: Option<StreamPosition>) -> Self {
+        Self { after, ..self }
     }
 
     /// The form it plays.
@@ -82,6 +91,7 @@ impl Playback {
             client: self.client,
             greeting,
             talk,
+            after: self.after,
         };
         self.pool.add(self.stream, self.format, viewer)
     }
@@ -105,6 +115,7 @@ impl Playback {
             client: self.client,
             greeting,
             talk: None,
+            after: self.after,
         };
         self.pool.add(self.stream, self.format, viewer)?;
         Ok((batches, watching))

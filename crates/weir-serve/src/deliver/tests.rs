@@ -7,12 +7,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use weir_base::{Clock, Code, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Hub, NewClient, Protocol, Publisher, RelayBegin, Role, Stream};
+use weir_hub::{
+    Grant, Hub, NewClient, Protocol, Publisher, RelayBegin, Role, Stream, StreamPosition,
+};
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, Item, Metadata, TrackKind};
 use weir_proto::relay::{Decoder, Limits, Record};
 use weir_testkit::synthetic;
 
+use super::catch_up::CatchUp;
 use super::format::Format;
 use super::forms::lengths::pieces;
 use super::forms::of_path;
@@ -109,13 +112,14 @@ impl Peer {
             client: client.unwrap(),
             greeting: Vec::new(),
             talk: None,
+            after: None,
         };
         let now_us = hub.clock().now_us();
         Self {
             clock: hub.clock().clone(),
             wire: Wire::new(stream.clone(), format, 0, 1 << 20),
             batches: VecDeque::new(),
-            view: View { first: 0, next: 0 },
+            view: View::default(),
             viewer: Viewer::new(viewer, Seat::take(&Arc::default()), now_us, 0, 0),
             queue,
             decoder: Decoder::new(Limits::default()),
@@ -218,6 +222,61 @@ fn a_node_that_joins_is_told_the_clock_the_tracks_and_all_from_the_last_keyframe
         stream.clock_id(),
         "as it is after the break"
     );
+}
+
+/// What a node hears that comes back with `after`, and then `more` pictures from number `next` on.
+fn heard_again(
+    (hub, clock): &(Hub, Clock),
+    publisher: &mut Publisher,
+    after: Option<StreamPosition>,
+    (next, more): (u64, u64),
+) -> Vec<Record> {
+    let mut peer = Peer::new(hub, publisher.stream(), 64);
+    peer.view = peer.wire.sync(peer.view.next, &mut peer.batches);
+    let held = (peer.view, &peer.batches);
+    let missed = after.and_then(|after| CatchUp::read(&peer.wire, held, after));
+    if let Some(missed) = missed {
+        peer.viewer.catch_up(peer.view, missed);
+    }
+    let mut heard = peer.hear();
+    film(clock, publisher, next, more);
+    heard.extend(peer.hear());
+    heard
+}
+
+#[test]
+fn a_node_that_comes_back_begins_at_the_keyframe_before_what_it_has() {
+    let house = house();
+    let mut publisher = publish(&house.0);
+    film(&house.1, &mut publisher, 0, 15);
+    let at_15 = publisher.stream().position().unwrap();
+    assert_eq!(at_15.clock_id, publisher.stream().clock_id());
+    film(&house.1, &mut publisher, 15, 16);
+    let mut next = 31;
+    let mut hear = |after| {
+        let heard = heard_again(&house, &mut publisher, after, (next, 2));
+        next += 2;
+        assert!(matches!(heard[0], Record::Begin(_)), "{heard:?}");
+        numbers(&heard)
+    };
+    assert_eq!(hear(Some(at_15)), (10..33).collect::<Vec<_>>());
+    assert_eq!(hear(None), (30..35).collect::<Vec<_>>(), "a new one");
+    let other_clock = StreamPosition {
+        clock_id: at_15.clock_id.wrapping_add(9),
+        ..at_15
+    };
+    assert_eq!(hear(Some(other_clock)), (30..37).collect::<Vec<_>>());
+    let too_old = at_15.earlier_by(i64::MAX);
+    assert_eq!(hear(Some(too_old)), (30..39).collect::<Vec<_>>());
+    // A break of the clock is told of, and the clock before it still fits.
+    publisher.restart();
+    film(&house.1, &mut publisher, 50, 15);
+    let heard = heard_again(&house, &mut publisher, Some(at_15), (65, 2));
+    let Record::Begin(begin) = &heard[0] else {
+        panic!("{heard:?}");
+    };
+    assert_eq!((begin.timeline, breaks(&heard)), (at_15.clock_id, 1));
+    assert_eq!(numbers(&heard), (10..39).chain(50..67).collect::<Vec<_>>());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 use weir_base::{Code, limits};
-use weir_hub::{ClientGuard, Stream};
+use weir_hub::{ClientGuard, Stream, StreamPosition};
 
+use super::catch_up::CatchUp;
 use super::format::Format;
 use super::forms::Lost;
 use super::pool::Seat;
@@ -29,6 +30,8 @@ pub struct NewViewer {
     pub greeting: Vec<u8>,
     /// What it may say to the loop, if anything that matters. A task in between hears for itself.
     pub talk: Option<Box<dyn Talk>>,
+    /// How far a node that comes back has come. For forms whose bytes say the same wherever they begin.
+    pub after: Option<StreamPosition>,
 }
 
 /// See the module's words.
@@ -140,6 +143,16 @@ impl Viewer {
             position,
             slot,
         }
+    }
+
+    /// Begins with what it missed, and goes on with the wire's next batch.
+    pub(super) fn catch_up(&mut self, view: View, missed: CatchUp) {
+        self.own.extend_from_slice(&missed.bytes);
+        self.has_begun = true;
+        self.place = Place::Running;
+        self.seq = view.next;
+        self.frames_before = view.frames;
+        self.timeline = missed.timeline;
     }
 
     pub(super) fn is_blocked(&self) -> bool {

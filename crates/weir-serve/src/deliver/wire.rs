@@ -75,12 +75,16 @@ struct State {
 }
 
 /// What a loop sees of a wire after a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct View {
     /// Number of the first batch still held.
     pub first: u64,
     /// Number of the batch to come.
     pub next: u64,
+    /// Frames in the wire before that batch.
+    pub frames: u64,
+    /// Where in the stream's ring that batch begins; none before the wire has begun.
+    pub ring_seq: Option<u64>,
 }
 
 impl Wire {
@@ -121,6 +125,8 @@ impl Wire {
         View {
             first: state.first,
             next,
+            frames: state.frames,
+            ring_seq: state.cursor.next_seq(),
         }
     }
 }

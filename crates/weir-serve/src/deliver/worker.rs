@@ -10,6 +10,7 @@ use slab::Slab;
 use weir_base::{Clock, Code, limits};
 use weir_hub::Stream;
 
+use super::catch_up::CatchUp;
 use super::format::Format;
 use super::pool::{Seat, Shared};
 use super::sink::Sink;
@@ -219,10 +220,17 @@ impl Worker {
         let slot_index = self.slot_of(&stream, format);
         let slot = self.slots.get_mut(slot_index)?;
         slot.sync();
+        let missed = viewer.after.and_then(|after| {
+            let held = (slot.view, &slot.batches);
+            CatchUp::read(&slot.wire, held, after)
+        });
         let position = slot.viewers.len();
         let entry = self.viewers.vacant_entry();
         let index = entry.key();
         let viewer = entry.insert(Viewer::new(viewer, seat, now_us, slot_index, position));
+        if let Some(missed) = missed {
+            viewer.catch_up(slot.view, missed);
+        }
         if let Sink::Socket(socket) = &mut viewer.sink {
             let interest = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) = self
@@ -248,7 +256,7 @@ impl Worker {
             .map(|(index, _)| index);
         found.unwrap_or_else(|| {
             let wire = self.shared.open_wire(stream, format);
-            let view = View { first: 0, next: 0 };
+            let view = View::default();
             self.slots.insert(Slot {
                 wire,
                 batches: VecDeque::new(),

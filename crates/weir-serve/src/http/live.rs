@@ -4,7 +4,7 @@ use http::header;
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
-use weir_hub::{Grant, Protocol};
+use weir_hub::{Grant, Protocol, StreamPosition};
 
 use super::request::HttpRequest;
 use crate::admission::Admission;
@@ -47,7 +47,15 @@ impl LiveRequest<'_> {
         let format = Format::new(self.form)
             .framed(self.request.framing())
             .select(selection_of(&self.request.query));
-        Playback::new(&core.pool, stream, format, self.request.client, identity)
+        let playback = Playback::new(&core.pool, stream, format, self.request.client, identity)?;
+        Ok(playback.after(self.after()))
+    }
+
+    /// Up to where a node has the stream already.
+    fn after(&self) -> Option<StreamPosition> {
+        let is_node = self.form.about().is_for_nodes;
+        let said = self.request.parameter("after").filter(|_| is_node)?;
+        said.parse().ok()
     }
 
     async fn admit(&self, admission: &Admission) -> Result<(StreamName, Grant), Refusal> {

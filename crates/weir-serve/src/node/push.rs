@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use weir_base::Code;
-use weir_hub::{Client, Stream};
+use weir_hub::{Client, Stream, StreamPosition};
 use weir_proto::relay::{Decoder, Limits, Record};
 
 use super::origins::PublishIntent;
@@ -21,6 +22,9 @@ use crate::deliver::{Format, Playback};
 
 /// Between two tries to find another origin, while the publisher is live all the time.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How long what went up may be on its way to those who watch at other nodes, microseconds: they may
+/// have so much less than what this node had when the origin last spoke.
+const ON_ITS_WAY_US: i64 = 1_000_000;
 /// Bytes read at once: an origin says little.
 const READ_BYTES: usize = 1024;
 
@@ -33,6 +37,10 @@ enum PushEnd {
     /// The origin broke, or goes.
     Broken(String),
 }
+
+/// How far this node had the stream when an origin last said that it lives: what is sent again to the next
+/// begins before that.
+type Confirmed = Mutex<Option<StreamPosition>>;
 
 /// One stream on its way up, for as long as its publisher is there.
 pub(super) struct Pushing {
@@ -56,11 +64,12 @@ impl Pushing {
     }
 
     async fn keep(&self, mut uplink: Uplink) {
+        let confirmed = Confirmed::default();
         loop {
             let intent = uplink.intent.clone();
             let url = uplink.url.clone();
             tracing::info!(stream = %intent.name, origin = %url, "handed on");
-            match self.feed(uplink).await {
+            match self.feed(uplink, &confirmed).await {
                 PushEnd::Over => return,
                 PushEnd::Refused(code, detail) => {
                     tracing::info!(stream = %intent.name, origin = %url, code = code.number(), "the origin ends the stream: {detail}");
@@ -111,9 +120,9 @@ impl Pushing {
                 .is_some_and(|publisher| publisher.id == self.client.id)
     }
 
-    async fn feed(&self, uplink: Uplink) -> PushEnd {
+    async fn feed(&self, uplink: Uplink, confirmed: &Confirmed) -> PushEnd {
         match uplink.carrier {
-            Carrier::Weir(io) => self.feed_weir(*io).await,
+            Carrier::Weir(io) => self.feed_weir(*io, confirmed).await,
             Carrier::Rtmp => self.feed_rtmp(&uplink.url).await,
         }
     }
@@ -145,18 +154,20 @@ impl Pushing {
 
     /// The delivery loops make the bytes, as for any viewer; here they go into the connection, and
     /// what the origin says is heard.
-    async fn feed_weir(&self, io: TokioIo<Upgraded>) -> PushEnd {
+    async fn feed_weir(&self, io: TokioIo<Upgraded>, confirmed: &Confirmed) -> PushEnd {
         let pool = &self.node.core().pool;
         let format = Format::new(&Relay);
         let playback = Playback::new(pool, self.stream.clone(), format, NOWHERE, None);
-        let batches = match playback.and_then(|playback| playback.over_task(Vec::new())) {
+        let after = (*confirmed.lock()).map(|newest| newest.earlier_by(ON_ITS_WAY_US));
+        let batches = playback.and_then(|playback| playback.after(after).over_task(Vec::new()));
+        let batches = match batches {
             Ok((batches, _)) => batches,
             Err(refusal) => return PushEnd::Refused(refusal.code, refusal.detail.into()),
         };
         let (reader, writer) = tokio::io::split(io);
         tokio::select! {
             ended = self.send(writer, batches) => ended,
-            ended = hear(reader) => ended,
+            ended = self.hear(reader, confirmed) => ended,
             // Whoever has the stream's place here now is not for this connection to hand on.
             _ = self.client.wait_kicked() => PushEnd::Over,
         }
@@ -181,41 +192,46 @@ impl Pushing {
         }
         PushEnd::Over
     }
+
+    /// Until the origin says that it is over, or is silent: it beats once a second.
+    async fn hear(
+        &self,
+        mut reader: ReadHalf<TokioIo<Upgraded>>,
+        confirmed: &Confirmed,
+    ) -> PushEnd {
+        let mut decoder = Decoder::new(Limits::default());
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let read = match tokio::time::timeout(SILENCE, reader.read(&mut buffer)).await {
+                Ok(Ok(0)) => return PushEnd::Broken("it closed the connection".into()),
+                Ok(Ok(read)) => read,
+                Ok(Err(error)) => return PushEnd::Broken(error.to_string()),
+                Err(_) => return PushEnd::Broken("it is silent".into()),
+            };
+            *confirmed.lock() = self.stream.position();
+            decoder.push(Bytes::copy_from_slice(
+                buffer.get(..read).unwrap_or_default(),
+            ));
+            loop {
+                match decoder.poll() {
+                    Ok(None) => break,
+                    Ok(Some(Record::End { code, detail, .. })) => {
+                        let code = Code::from_number(code).unwrap_or(Code::OriginUnreachable);
+                        if is_broken(code) {
+                            return PushEnd::Broken(format!("{code}: {detail}"));
+                        }
+                        return PushEnd::Refused(code, detail);
+                    }
+                    Ok(Some(_)) => {}
+                    Err(error) => return PushEnd::Broken(breach(&error).detail.into()),
+                }
+            }
+        }
+    }
 }
 
 /// Whether the push goes on to another origin. One that says "moved" has given the stream away: the
 /// view says to whom, and a push looks there before it follows an address.
 fn is_broken(code: Code) -> bool {
     code.is_retryable_elsewhere() || code == Code::Moved
-}
-
-/// Until the origin says that it is over, or is silent: it beats once a second.
-async fn hear(mut reader: ReadHalf<TokioIo<Upgraded>>) -> PushEnd {
-    let mut decoder = Decoder::new(Limits::default());
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        let read = match tokio::time::timeout(SILENCE, reader.read(&mut buffer)).await {
-            Ok(Ok(0)) => return PushEnd::Broken("it closed the connection".into()),
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => return PushEnd::Broken(error.to_string()),
-            Err(_) => return PushEnd::Broken("it is silent".into()),
-        };
-        decoder.push(Bytes::copy_from_slice(
-            buffer.get(..read).unwrap_or_default(),
-        ));
-        loop {
-            match decoder.poll() {
-                Ok(None) => break,
-                Ok(Some(Record::End { code, detail, .. })) => {
-                    let code = Code::from_number(code).unwrap_or(Code::OriginUnreachable);
-                    if is_broken(code) {
-                        return PushEnd::Broken(format!("{code}: {detail}"));
-                    }
-                    return PushEnd::Refused(code, detail);
-                }
-                Ok(Some(_)) => {}
-                Err(error) => return PushEnd::Broken(breach(&error).detail.into()),
-            }
-        }
-    }
 }

@@ -22,7 +22,12 @@ pub(super) const SILENCE: Duration = Duration::from_millis(2500);
 /// Pulls from the node at `base` until something ends it.
 pub(super) async fn pull(pull: &mut Pull, base: &str) -> PullEnd {
     let via = pull.via.and(&pull.node.settings().me).to_string();
-    let target = super::target("", &pull.name, ".weir", &[("via", &via)]);
+    // What viewers here have is not missed again: the upstream begins there if its ring has it.
+    let held = pull.publisher.as_ref();
+    let after = held.and_then(|publisher| publisher.stream().source_position());
+    let after = after.map(|after| after.to_string()).unwrap_or_default();
+    let pairs = [("via", via.as_str()), ("after", &after)];
+    let target = super::target("", &pull.name, ".weir", &pairs);
     let request = NodeRequest {
         base,
         method: Method::GET,
