@@ -10,7 +10,7 @@ use super::forms::ClockName;
 use super::mux::Mux;
 use super::wire::{Batch, View, Wire};
 
-/// See the module's words.
+/// Frames read for one viewer, ready to be sent.
 pub(super) struct CatchUp {
     /// What is sent before the batch [`View::next`], framing included. No more than the ring holds.
     pub(super) bytes: Vec<u8>,

@@ -354,6 +354,8 @@ fn a_node_too_slow_goes_on_at_a_keyframe_and_hears_of_the_breaks_it_missed() {
                 relay = Some(copy.relay(request(), begin).unwrap());
             }
             Record::Item(item) => relay.as_mut().unwrap().item(item),
+            // Nothing fits into its queue for longer than a beat.
+            Record::Beat { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -363,7 +365,7 @@ fn a_node_too_slow_goes_on_at_a_keyframe_and_hears_of_the_breaks_it_missed() {
 }
 
 #[test]
-fn a_node_that_has_nothing_to_hear_hears_that_once_a_second() {
+fn a_node_that_has_nothing_to_hear_hears_that_at_each_look() {
     let (hub, clock) = house();
     let publisher = publish(&hub);
     let mut peer = Peer::new(&hub, publisher.stream(), 64);
@@ -378,7 +380,7 @@ fn a_node_that_has_nothing_to_hear_hears_that_once_a_second() {
             beats += 1;
         }
     }
-    assert_eq!(beats, 10);
+    assert_eq!(beats, 40);
 }
 
 #[test]

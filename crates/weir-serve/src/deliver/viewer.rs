@@ -15,8 +15,9 @@ use super::sink::Sink;
 use super::talk::{Ask, Over, Talk};
 use super::wire::{Batch, View};
 
-/// Microseconds of silence after which a viewer gets its form's beat.
-const BEAT_EVERY_US: i64 = 1_000_000;
+/// Microseconds of silence after which a viewer gets its form's beat: with the time between two looks, a
+/// beat each 250 to 450 ms, of which a node may miss two.
+const BEAT_EVERY_US: i64 = 200_000;
 /// Reads from one viewer's socket before the others have their turn.
 const READS_PER_TURN: usize = 16;
 

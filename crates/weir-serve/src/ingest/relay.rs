@@ -15,8 +15,8 @@ use weir_proto::relay::{self, Begin, Decoder, Limits, Record};
 use super::Ingest;
 use crate::admission::Reserved;
 
-/// How often the other node hears that this one lives.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// How often the other node hears that this one lives: it takes 1.1 s of silence for the end.
+const BEAT_EVERY: Duration = Duration::from_millis(300);
 /// From the answer to the stream's first word; a publisher may take a while until its first keyframe.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the publisher of a node that drains may take until it has begun on another.

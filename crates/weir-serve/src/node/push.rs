@@ -193,7 +193,7 @@ impl Pushing {
         PushEnd::Over
     }
 
-    /// Until the origin says that it is over, or is silent: it beats once a second.
+    /// Until the origin says that it is over, or is silent: it beats some three times a second.
     async fn hear(
         &self,
         mut reader: ReadHalf<TokioIo<Upgraded>>,
