@@ -7,11 +7,13 @@ use tokio::sync::{mpsc, oneshot};
 use weir_base::{Clock, Tasks};
 use weir_cluster::lease::{Event, Gate};
 use weir_cluster::member::{MemberConfig, Status};
-use weir_cluster::record::{Capacity, Load};
 use weir_cluster::redis::Redis;
 use weir_cluster::report::StreamReport;
 use weir_cluster::run::Cluster;
-use weir_cluster::{LeaseKey, Member, Name, NodeRecord, Role};
+use weir_cluster::{LeaseKey, Member, NodeRecord, Role};
+
+pub(crate) use crate::common::name;
+use crate::common::node_record;
 
 /// One node.
 pub(crate) struct Running {
@@ -21,28 +23,12 @@ pub(crate) struct Running {
     pub(crate) stop: oneshot::Sender<()>,
 }
 
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
 pub(crate) fn stream(text: &str) -> LeaseKey {
     LeaseKey::new(text).unwrap()
 }
 
 pub(crate) fn record(id: &str, boot: u64) -> NodeRecord {
-    NodeRecord {
-        id: name(id),
-        boot,
-        roles: [Role::Origin].into_iter().collect(),
-        region: None,
-        isp: None,
-        addresses: Vec::new(),
-        capacity: Capacity::default(),
-        load: Load::default(),
-        parent: None,
-        draining: false,
-        version: String::new(),
-    }
+    node_record(id, boot, &[Role::Origin])
 }
 
 pub(crate) fn run(redis: Redis, id: &str, boot: u64) -> Running {

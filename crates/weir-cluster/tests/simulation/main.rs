@@ -6,6 +6,9 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod world;
 
 use std::collections::HashMap;

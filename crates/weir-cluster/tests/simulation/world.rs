@@ -7,9 +7,11 @@ use std::rc::Rc;
 use weir_cluster::lease::{Batch, Gate, Unreachable};
 use weir_cluster::member::{Member, MemberConfig, Output};
 use weir_cluster::message::Message;
-use weir_cluster::record::{Capacity, Load, NodeRecord, Role, StreamRecord};
+use weir_cluster::record::{Capacity, NodeRecord, Role, StreamRecord};
 use weir_cluster::table::{LeaseReply, LeaseTable, Op};
 use weir_cluster::{LeaseKey, Name};
+
+use crate::common::node_record;
 
 pub(crate) const MS: i64 = 1_000;
 pub(crate) const S: i64 = 1_000_000;
@@ -148,20 +150,12 @@ impl Sim {
     fn start(&mut self, n: usize) {
         let boot = self.dice.next();
         let record = NodeRecord {
-            id: Self::name(n),
-            boot,
-            roles: [Role::Origin, Role::Edge].into_iter().collect(),
             region: Some(Name::new(["eu", "us", "cn"][n % 3]).unwrap()),
-            isp: None,
-            addresses: Vec::new(),
             capacity: Capacity {
                 connections: 100,
                 ..Capacity::default()
             },
-            load: Load::default(),
-            parent: None,
-            draining: false,
-            version: String::new(),
+            ..node_record(Self::name(n).as_str(), boot, &[Role::Origin, Role::Edge])
         };
         let mut member = Member::new(self.config.clone(), record, self.local_us(n)).unwrap();
         if self.store_reachable(n) {

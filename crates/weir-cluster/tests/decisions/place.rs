@@ -1,21 +1,17 @@
 //! Placement: what it promises of any view and any ask, and the choices it should make.
-//! Shows R83.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
+//! Shows R83.
 use proptest::prelude::*;
 use weir_base::Code;
-use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::fill::{Cost, worst};
 use weir_cluster::message::{Body, Message};
 use weir_cluster::place::{Full, PlaceRequest, Purpose, Strategy as How, Tier, place};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
-use weir_cluster::scale::{self, Bound, History, Policy};
 use weir_cluster::view::{View, ViewConfig};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme};
+
+use crate::common::{name, node_record};
 
 #[derive(Debug, Clone)]
 struct Spec {
@@ -29,10 +25,6 @@ struct Spec {
 
 const REGIONS: [&str; 3] = ["eu", "us", "cn"];
 const ISPS: [&str; 3] = ["acme", "telecom", "cernet"];
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
 
 fn stream() -> LeaseKey {
     LeaseKey::new(":live/demo").unwrap()
@@ -58,9 +50,6 @@ fn add(view: &mut View, id: &str, spec: &Spec) {
         addresses.push(address(Scheme::Rtmp, "rtmp://n"));
     }
     let record = NodeRecord {
-        id: name(id),
-        boot: 1,
-        roles: [Role::Edge].into_iter().collect(),
         region: Some(name(REGIONS[spec.region])),
         isp: Some(name(ISPS[spec.isp])),
         addresses,
@@ -73,9 +62,8 @@ fn add(view: &mut View, id: &str, spec: &Spec) {
             viewers: spec.connections,
             ..Load::default()
         },
-        parent: None,
         draining: spec.draining,
-        version: String::new(),
+        ..node_record(id, 1, &[Role::Edge])
     };
     let say = |seq, body| Message {
         from: name(id),
@@ -315,119 +303,6 @@ fn in_turn_each_gets_its_weight_and_an_exception_is_kept() {
             1
         ),
         "n2"
-    );
-}
-
-#[test]
-fn a_pool_grows_by_what_it_needs_and_shrinks_by_its_idlest() {
-    let policy = Policy {
-        role: Role::Edge,
-        region: None,
-        min: 1,
-        max: 5,
-        target_permille: 600,
-        step_up: 2,
-        step_down: 1,
-        cooldown_up_ms: 10_000,
-        cooldown_down_ms: 60_000,
-        boot_ms: 60_000,
-        budget_node_hours: None,
-        node_capacity: Capacity {
-            connections: 100,
-            ..Capacity::default()
-        },
-        dry_run: false,
-    };
-    const S: i64 = 1_000_000;
-    let busy = view(&[node(0, 0, 90), node(0, 0, 90)]);
-    let mut history = History::new(0);
-    let decision = scale::desired(&busy, &policy, &history, Cost::default(), 20 * S);
-    assert_eq!(
-        (decision.needed, decision.desired, decision.current),
-        (3, 3, 2),
-        "{}",
-        decision.reason
-    );
-    // What is on its way counts, and steps, the maximum and cooldowns hold.
-    let pending = Cost {
-        connections: 500,
-        ..Cost::default()
-    };
-    let decision = scale::desired(&busy, &policy, &history, pending, 20 * S);
-    assert_eq!((decision.desired, decision.held_by), (4, Some(Bound::Step)));
-    history.changed(&decision, 20 * S);
-    let decision = scale::desired(&busy, &policy, &history, pending, 25 * S);
-    assert_eq!(
-        (decision.desired, decision.held_by),
-        (2, Some(Bound::Cooldown))
-    );
-    // Ten more each second for the minute that a node takes to boot.
-    for t in 0..20 {
-        let growing = Cost {
-            connections: t * 10,
-            ..Cost::default()
-        };
-        history.sample(
-            &view(&[node(0, 0, 10)]),
-            &policy,
-            growing,
-            i64::try_from(t).unwrap() * S,
-        );
-    }
-    let decision = scale::desired(
-        &view(&[node(0, 0, 10)]),
-        &policy,
-        &history,
-        Cost::default(),
-        100 * S,
-    );
-    assert!(decision.needed >= 10, "{decision:?}");
-    let spent = Policy {
-        budget_node_hours: Some(24),
-        ..policy.clone()
-    };
-    let decision = scale::desired(&busy, &spent, &history, Cost::default(), 100 * S);
-    assert_eq!(
-        (decision.desired, decision.held_by),
-        (2, Some(Bound::Budget))
-    );
-    let dry = Policy {
-        dry_run: true,
-        ..policy.clone()
-    };
-    assert_eq!(
-        scale::desired(&busy, &dry, &history, Cost::default(), 100 * S).desired,
-        2
-    );
-    // Idle: one leaves, the idlest, after the cooldown.
-    let idle = view(&[node(0, 0, 9), node(0, 0, 3), node(0, 0, 8)]);
-    let quiet = History::new(0);
-    assert_eq!(
-        scale::desired(&idle, &policy, &quiet, Cost::default(), 59 * S).desired,
-        3
-    );
-    assert_eq!(
-        scale::desired(&idle, &policy, &quiet, Cost::default(), 60 * S).desired,
-        2
-    );
-    assert_eq!(scale::victim(&idle, &policy).unwrap().id.as_str(), "n1");
-    let leaving = view(&[
-        Spec {
-            draining: true,
-            ..node(0, 0, 0)
-        },
-        node(0, 0, 0),
-    ]);
-    assert!(scale::victim(&leaving, &policy).is_none(), "one at a time");
-    assert!(
-        safe_to_terminate(leaving.find(&name("n0")).unwrap())
-            == leaving.find(&name("n0")).unwrap().is_synced()
-    );
-    assert!(!safe_to_terminate(leaving.find(&name("n1")).unwrap()));
-    // Nobody there at all: the minimum, at once.
-    assert_eq!(
-        scale::desired(&view(&[]), &policy, &quiet, Cost::default(), S).desired,
-        1
     );
 }
 

@@ -1,133 +1,14 @@
 //! Pool sizes: each thing that holds one back, growth ahead of time, boot time, and what load that
 //! goes up and down may not do. All in virtual time.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use proptest::prelude::*;
+use weir_cluster::Role;
 use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::fill::{Cost, Dimension};
-use weir_cluster::message::{Body, Message};
-use weir_cluster::record::{Capacity, Load};
-use weir_cluster::scale::{self, Bound, Decision, History, Policy};
-use weir_cluster::view::{View, ViewConfig};
-use weir_cluster::{Name, NodeRecord, Role, Roles};
+use weir_cluster::scale::{self, Bound, History, Policy};
 
-const S: i64 = 1_000_000;
-const HOUR: i64 = 3_600 * S;
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn policy() -> Policy {
-    Policy {
-        role: Role::Edge,
-        region: None,
-        min: 1,
-        max: 10,
-        target_permille: 600,
-        step_up: 10,
-        step_down: 1,
-        cooldown_up_ms: 10_000,
-        cooldown_down_ms: 60_000,
-        boot_ms: 30_000,
-        budget_node_hours: None,
-        node_capacity: Capacity {
-            connections: 100,
-            ..Capacity::default()
-        },
-        dry_run: false,
-    }
-}
-
-/// A pool in a view, whose nodes bear connections as they are told.
-struct World {
-    view: View,
-}
-
-impl World {
-    fn new() -> Self {
-        Self {
-            view: View::new(ViewConfig::default(), name("me")),
-        }
-    }
-
-    fn of(connections: &[u64]) -> Self {
-        let mut world = Self::new();
-        for (n, connections) in connections.iter().enumerate() {
-            world.node(&format!("n{n}"), 1, &[Role::Edge], *connections, false);
-        }
-        world
-    }
-
-    fn node(&mut self, id: &str, boot: u64, roles: &[Role], connections: u64, draining: bool) {
-        let load = Load {
-            connections,
-            viewers: connections,
-            ..Load::default()
-        };
-        let record = NodeRecord {
-            id: name(id),
-            boot,
-            roles: roles.iter().copied().collect::<Roles>(),
-            region: Some(name("eu")),
-            isp: None,
-            addresses: Vec::new(),
-            capacity: policy().node_capacity,
-            load,
-            parent: None,
-            draining,
-            version: String::new(),
-        };
-        let hello = Body::Hello {
-            record: Box::new(record),
-        };
-        let beat = Body::Beat {
-            load,
-            draining,
-            digest: 0,
-        };
-        for body in [hello, beat] {
-            let message = Message {
-                from: name(id),
-                boot,
-                seq: 1,
-                body,
-            };
-            self.view.apply(&message, 0);
-        }
-    }
-
-    fn goes(&mut self, id: &str) {
-        let message = Message {
-            from: name(id),
-            boot: 1,
-            seq: 2,
-            body: Body::Bye,
-        };
-        self.view.apply(&message, 0);
-    }
-
-    fn sample(&self, history: &mut History, policy: &Policy, now_us: i64) {
-        history.sample(&self.view, policy, Cost::default(), now_us);
-    }
-
-    fn desired(&self, history: &History, policy: &Policy, now_us: i64) -> Decision {
-        scale::desired(&self.view, policy, history, Cost::default(), now_us)
-    }
-
-    /// Samples and decides.
-    fn look(&self, history: &mut History, policy: &Policy, now_us: i64) -> Decision {
-        self.sample(history, policy, now_us);
-        self.desired(history, policy, now_us)
-    }
-}
-
-fn bound(decision: &Decision) -> (u32, Option<Bound>) {
-    (decision.desired, decision.held_by)
-}
+use crate::common::name;
+use crate::pool::{HOUR, S, World, bound, policy};
 
 #[test]
 fn demand_alone_decides_where_nothing_holds() {
@@ -420,6 +301,107 @@ fn a_node_may_be_ended_when_it_drains_and_nobody_is_left() {
         let node = world.view.find(&name(id)).unwrap();
         assert_eq!(safe_to_terminate(node), safe, "{id}");
     }
+}
+
+/// Up to five nodes, two more at a time, each a minute in the making.
+fn in_steps_of_two() -> Policy {
+    Policy {
+        max: 5,
+        step_up: 2,
+        boot_ms: 60_000,
+        ..policy()
+    }
+}
+
+fn connections(connections: u64) -> Cost {
+    Cost {
+        connections,
+        ..Cost::default()
+    }
+}
+
+#[test]
+fn a_busy_pool_grows_by_what_it_needs() {
+    let decision = World::of(&[90, 90]).desired(&History::new(0), &in_steps_of_two(), 20 * S);
+    assert_eq!(
+        (decision.needed, decision.desired, decision.current),
+        (3, 3, 2),
+        "{}",
+        decision.reason
+    );
+}
+
+#[test]
+fn what_is_on_its_way_counts_and_steps_and_cooldowns_hold() {
+    let (busy, policy, mut history) = (World::of(&[90, 90]), in_steps_of_two(), History::new(0));
+    let on_its_way = |history: &History, now_us| {
+        scale::desired(&busy.view, &policy, history, connections(500), now_us)
+    };
+    let decision = on_its_way(&history, 20 * S);
+    assert_eq!(bound(&decision), (4, Some(Bound::Step)));
+    history.changed(&decision, 20 * S);
+    let waiting = on_its_way(&history, 25 * S);
+    assert_eq!(bound(&waiting), (2, Some(Bound::Cooldown)));
+}
+
+/// Twenty seconds in which ten connections more are asked for each second.
+fn growing(policy: &Policy) -> History {
+    let mut history = History::new(0);
+    for (t, asked) in (0..20).zip((0..).step_by(10)) {
+        let world = World::of(&[10]);
+        history.sample(&world.view, policy, connections(asked), t * S);
+    }
+    history
+}
+
+#[test]
+fn growth_is_met_for_as_long_as_a_node_takes_to_boot() {
+    let policy = in_steps_of_two();
+    let decision = World::of(&[10]).desired(&growing(&policy), &policy, 100 * S);
+    assert!(decision.needed >= 10, "{decision:?}");
+}
+
+#[test]
+fn a_pool_that_grows_is_held_by_its_budget_and_by_a_dry_run() {
+    let (busy, policy) = (World::of(&[90, 90]), in_steps_of_two());
+    let history = growing(&policy);
+    let spent = Policy {
+        budget_node_hours: Some(24),
+        ..policy.clone()
+    };
+    let decision = busy.desired(&history, &spent, 100 * S);
+    assert_eq!(bound(&decision), (2, Some(Bound::Budget)));
+    let dry = Policy {
+        dry_run: true,
+        ..policy
+    };
+    assert_eq!(busy.desired(&history, &dry, 100 * S).desired, 2);
+}
+
+#[test]
+fn the_idlest_of_an_idle_pool_leaves_after_the_cooldown() {
+    let (idle, policy, quiet) = (World::of(&[9, 3, 8]), in_steps_of_two(), History::new(0));
+    assert_eq!(idle.desired(&quiet, &policy, 59 * S).desired, 3);
+    assert_eq!(idle.desired(&quiet, &policy, 60 * S).desired, 2);
+    let victim = scale::victim(&idle.view, &policy).unwrap();
+    assert_eq!(victim.id.as_str(), "n1");
+}
+
+#[test]
+fn one_leaves_at_a_time_and_ends_when_it_drained() {
+    let mut leaving = World::new();
+    leaving.hello("n0", 1, &[Role::Edge], 0, true);
+    leaving.hello("n1", 1, &[Role::Edge], 0, false);
+    assert!(scale::victim(&leaving.view, &in_steps_of_two()).is_none());
+    let node = |id| leaving.view.find(&name(id)).unwrap();
+    assert_eq!(safe_to_terminate(node("n0")), node("n0").is_synced());
+    assert!(!safe_to_terminate(node("n1")));
+}
+
+#[test]
+fn an_empty_pool_gets_its_minimum_at_once() {
+    let decision = World::new().desired(&History::new(0), &in_steps_of_two(), S);
+    assert_eq!(decision.desired, 1);
 }
 
 proptest! {

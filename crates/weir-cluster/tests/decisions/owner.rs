@@ -1,10 +1,6 @@
 //! Placement and the owner of a stream: viewers go to it as to any node that has the stream, and its
-//! publisher goes back to it.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
+//! publisher goes back to it.
 use weir_cluster::fill::Cost;
 use weir_cluster::message::{Body, Message};
 use weir_cluster::place::{PlaceRequest, Purpose, Strategy, place};
@@ -14,9 +10,7 @@ use weir_cluster::reserve::Reservations;
 use weir_cluster::view::{View, ViewConfig};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord, Whereabouts};
 
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
+use crate::common::{name, node_record};
 
 /// Four nodes that are origin and edge, two in each region; `n1` owns the stream and `n0` pulls it.
 fn view() -> View {
@@ -24,11 +18,7 @@ fn view() -> View {
     for (n, region) in ["eu", "eu", "us", "us"].into_iter().enumerate() {
         let id = name(&format!("n{n}"));
         let record = NodeRecord {
-            id: id.clone(),
-            boot: 1,
-            roles: [Role::Origin, Role::Edge].into_iter().collect(),
             region: Some(name(region)),
-            isp: None,
             addresses: vec![Address {
                 protocol: Scheme::Http,
                 scope: Scope::Public,
@@ -43,9 +33,7 @@ fn view() -> View {
                 connections: if n == 1 { 60 } else { 5 },
                 ..Load::default()
             },
-            parent: None,
-            draining: false,
-            version: String::new(),
+            ..node_record(id.as_str(), 1, &[Role::Origin, Role::Edge])
         };
         let mut seq = 0;
         let mut tell = |body| {

@@ -1,8 +1,4 @@
 //! Evenings of a lease in virtual time, told one by one; the simulation mixes them all.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use weir_base::Code;
 use weir_cluster::lease::{Batch, Event, Gate, Keeper, LeaseConfig, Outage, Phase, Unreachable};

@@ -1,32 +1,18 @@
 //! Reports on their way through a member: told, written, and again when the store did not take them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use weir_base::Code;
 use weir_cluster::lease::Unreachable;
 use weir_cluster::member::{MemberConfig, Output};
 use weir_cluster::message::{Body, Message};
 use weir_cluster::report::StreamReport;
-use weir_cluster::{LeaseKey, Member, Name, NodeRecord, Role};
+use weir_cluster::{LeaseKey, Member, Role};
+
+use crate::common::node_record;
 
 const S: i64 = 1_000_000;
 
 fn member(id: &str) -> Member {
-    let record = NodeRecord {
-        id: Name::new(id).unwrap(),
-        boot: 1,
-        roles: [Role::Origin].into_iter().collect(),
-        region: None,
-        isp: None,
-        addresses: Vec::new(),
-        capacity: weir_cluster::record::Capacity::default(),
-        load: weir_cluster::record::Load::default(),
-        parent: None,
-        draining: false,
-        version: String::new(),
-    };
+    let record = node_record(id, 1, &[Role::Origin]);
     Member::new(MemberConfig::default(), record, 0).unwrap()
 }
 
