@@ -7,7 +7,7 @@ use weir_hub::Protocol;
 use weir_proto::rtmp::wire::put_message;
 
 use crate::clients::{connect, read_to_end};
-use crate::house::{House, Options, resident_bytes};
+use crate::house::{House, Options};
 
 const COMMAND: u8 = 20;
 
@@ -78,8 +78,8 @@ fn chunk_streams_without_end_are_a_protocol_error() {
 
 #[test]
 fn an_announced_size_takes_no_memory_and_is_too_large() {
-    let house = House::open(Options::default());
-    let before = resident_bytes();
+    let house = House::open_alone(Options::default());
+    let before = house.resident_bytes();
     for turn in 1..=20 {
         // Chunks of two gigabytes, a message of all that 24 bits can say.
         let mut bytes = vec![2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
@@ -88,7 +88,7 @@ fn an_announced_size_takes_no_memory_and_is_too_large() {
         after_handshake(&house, &bytes);
         house.wait_count(Code::FrameTooLarge, Protocol::Rtmp, turn);
     }
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes more");
     house.all_is_well();
 }

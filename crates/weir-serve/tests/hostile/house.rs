@@ -1,7 +1,7 @@
 //! A server in this process, and the two honest people whose evening must not be spoiled.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -15,8 +15,15 @@ use crate::sockets::Echo;
 
 /// The stream that everybody watches.
 pub(crate) const HONEST: &str = "live/honest";
-/// One house at a time: memory is measured for the whole process.
-static ONE: Mutex<()> = Mutex::new(());
+/// Memory is measured for the whole process: whoever measures it has the process to itself, and
+/// all others, who mostly wait, stand side by side.
+static PROCESS: RwLock<()> = RwLock::new(());
+
+#[expect(dead_code, reason = "a guard is held and never read")]
+enum Place {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
 
 /// What tests want different.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +50,22 @@ pub(crate) struct House {
     pub(crate) http: SocketAddr,
     honest: Option<(Publisher, Watcher)>,
     runtime: Option<Runtime>,
-    _one: MutexGuard<'static, ()>,
+    place: Place,
 }
 
 impl House {
     pub(crate) fn open(options: Options) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = PROCESS.read().unwrap_or_else(PoisonError::into_inner);
+        Self::open_in(Place::Shared(shared), options)
+    }
+
+    /// The only one in this process, so that its memory can be measured.
+    pub(crate) fn open_alone(options: Options) -> Self {
+        let alone = PROCESS.write().unwrap_or_else(PoisonError::into_inner);
+        Self::open_in(Place::Alone(alone), options)
+    }
+
+    fn open_in(place: Place, options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
         let _in_runtime = runtime.enter();
         let plain = ServerSetup::default();
@@ -76,7 +93,7 @@ impl House {
             http: http[0],
             honest: None,
             runtime: Some(runtime),
-            _one: one,
+            place,
         };
         let publisher = Publisher::start(house.rtmp, HONEST, options.picture_bytes);
         house.wait_live("honest");
@@ -98,6 +115,21 @@ impl House {
             let stream = self.services.core.hub.find_live(&name).ok()?;
             stream.ring.newest_join()
         });
+    }
+
+    /// Bytes of this process in memory.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        assert!(
+            matches!(self.place, Place::Alone(_)),
+            "others use memory too"
+        );
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes * 1024
     }
 
     /// How often this code was counted.
@@ -140,15 +172,4 @@ pub(crate) fn until<T>(what: &str, within_s: u64, mut look: impl FnMut() -> Opti
         assert!(Instant::now() < deadline, "{what}: not within {within_s} s");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Bytes of this process in memory.
-pub(crate) fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kilobytes * 1024
 }

@@ -5,7 +5,7 @@ use weir_hub::Protocol;
 use weir_testkit::synthetic;
 
 use crate::clients::Rtmp;
-use crate::house::{House, Options, resident_bytes};
+use crate::house::{House, Options};
 
 const VIDEO: u8 = 9;
 const DATA: u8 = 18;
@@ -82,10 +82,10 @@ fn a_codec_nobody_carries_is_named() {
 
 #[test]
 fn metadata_without_end_stays_bounded() {
-    let house = House::open(Options::default());
+    let house = House::open_alone(Options::default());
     let mut publisher = Rtmp::publishing(house.rtmp, "live/talker");
     publisher.send_headers();
-    let before = resident_bytes();
+    let before = house.resident_bytes();
     for number in 0..100_u32 {
         let mut body = synthetic::metadata_body();
         body.resize(200_000 + number as usize, b'x');
@@ -98,7 +98,7 @@ fn metadata_without_end_stays_bounded() {
             )
             .unwrap();
     }
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes more");
     house.all_is_well();
 }

@@ -8,7 +8,7 @@ use weir_base::{Code, limits};
 use weir_hub::Protocol;
 
 use crate::clients::{connect, is_nothing};
-use crate::house::{House, Options, resident_bytes, until};
+use crate::house::{House, Options, until};
 
 /// Connections that do nothing, and what each may cost: the requirement says 10,000 and bounded.
 const IDLE: usize = 2000;
@@ -127,13 +127,13 @@ fn thousands_of_idle_connections_cost_little_and_disturb_nobody() {
         maximum: limit.maximum,
     };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
-    let house = House::open(Options::default());
+    let house = House::open_alone(Options::default());
     // Both ends of every connection are in this process.
     let count = limit.maximum.map_or(IDLE, |most| {
         IDLE.min(usize::try_from(most).unwrap_or(IDLE) / 2 - 200)
     });
     assert!(count >= 200, "too few descriptors for this test");
-    let before = resident_bytes();
+    let before = house.resident_bytes();
     let mut idle = Vec::new();
     for number in 0..count {
         let mut socket = connect([house.rtmp, house.http][number % 2]);
@@ -147,7 +147,7 @@ fn thousands_of_idle_connections_cost_little_and_disturb_nobody() {
     until("all are taken in", 10, || {
         (house.services.core.tasks.len() >= count).then_some(())
     });
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < count * IDLE_BYTES, "{} bytes each", grown / count);
     house.all_is_well();
     drop(idle);

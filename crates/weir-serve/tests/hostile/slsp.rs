@@ -13,7 +13,7 @@ use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
 use weir_testkit::slsp::{Client, Container, frame};
 use weir_testkit::synthetic;
 
-use crate::house::{House, Options, resident_bytes, until};
+use crate::house::{House, Options, until};
 
 /// Memory that may come and go around what is measured.
 const NOISE_BYTES: usize = 16 << 20;
@@ -152,7 +152,7 @@ fn each_breach_is_told_closed_and_counted() {
 
 #[test]
 fn a_container_that_lies_ends_its_publisher_within_bounds() {
-    let house = House::open(Options::default());
+    let house = House::open_alone(Options::default());
     // A tag, a box and an element that claim all that their size can say; packets without their mark.
     let flv = [
         &b"FLV\x01\x05\0\0\0\x09\0\0\0\0"[..],
@@ -171,7 +171,7 @@ fn a_container_that_lies_ends_its_publisher_within_bounds() {
         (Container::WebM, webm),
         (Container::Ts, b"no packet".to_vec()),
     ];
-    let before = resident_bytes();
+    let before = house.resident_bytes();
     for (container, lie) in liars {
         let name = container.name();
         let (mut client, _) = Client::publishing(&url(&house, &format!("liar-{name}")), container);
@@ -190,18 +190,18 @@ fn a_container_that_lies_ends_its_publisher_within_bounds() {
         );
         house.all_is_well();
     }
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < 2 * NOISE_BYTES, "{grown} bytes more");
 }
 
 #[test]
 fn who_never_reads_the_answers_is_let_go_and_costs_little() {
-    let house = House::open(Options::default());
+    let house = House::open_alone(Options::default());
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&house.http.into()).unwrap();
     let mut socket = std::net::TcpStream::from(socket);
-    let before = resident_bytes();
+    let before = house.resident_bytes();
     let head = "GET /slsp/live/deaf HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     socket.write_all(head.as_bytes()).unwrap();
@@ -219,7 +219,7 @@ fn who_never_reads_the_answers_is_let_go_and_costs_little() {
         );
     }
     house.wait_count(Code::TooSlow, Protocol::Slsp, 1);
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < NOISE_BYTES, "{grown} bytes more");
     house.all_is_well();
 }
@@ -277,8 +277,8 @@ fn of_a_crowd_with_one_token_one_has_the_session() {
 #[test]
 fn half_messages_of_many_cost_no_more_than_they_sent() {
     const MANY: usize = 200;
-    let house = House::open(Options::default());
-    let before = resident_bytes();
+    let house = House::open_alone(Options::default());
+    let before = house.resident_bytes();
     let mut clients = Vec::new();
     for at in 0..MANY {
         let mut client = Client::connect(&url(&house, &format!("half-{at}")));
@@ -287,7 +287,7 @@ fn half_messages_of_many_cost_no_more_than_they_sent() {
         clients.push(client);
     }
     house.all_is_well();
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < NOISE_BYTES + MANY * 96 * 1024, "{grown} bytes more");
     drop(clients);
     until("all are gone", 10, || {

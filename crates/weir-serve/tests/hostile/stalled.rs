@@ -10,7 +10,7 @@ use weir_base::Code;
 use weir_hub::{Protocol, Role};
 
 use crate::clients::{Watcher, all_expect_more, get, is_nothing};
-use crate::house::{House, Options, resident_bytes, until};
+use crate::house::{House, Options, until};
 use crate::tap::Tap;
 
 /// Large pictures, so that a socket's buffers are full soon.
@@ -109,7 +109,7 @@ fn until_skip(read_until: &mut impl FnMut(&mut Tap, u64), tap: &mut Tap, from: u
 
 #[test]
 fn a_hundred_stalled_viewers_take_no_memory_and_the_others_miss_nothing() {
-    let house = House::open(Options {
+    let house = House::open_alone(Options {
         picture_bytes: 10_000,
         ..LARGE
     });
@@ -123,11 +123,11 @@ fn a_hundred_stalled_viewers_take_no_memory_and_the_others_miss_nothing() {
         (sent_to_viewers(&house).len() >= 201).then_some(())
     });
     all_expect_more(&good, 12);
-    let before = resident_bytes();
+    let before = house.resident_bytes();
     for _ in 0..6 {
         all_expect_more(&good, 20);
     }
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < NOISE_BYTES, "{grown} bytes more");
     drop(stalled);
     until("they are gone", 10, || {
