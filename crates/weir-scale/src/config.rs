@@ -135,6 +135,17 @@ section! {
     }
 }
 
+impl Capacity {
+    /// As the registry has it.
+    pub const fn record(&self) -> record::Capacity {
+        record::Capacity {
+            out_kbps: self.out_kbps,
+            cpu_permille: self.cpu_permille,
+            connections: self.connections,
+        }
+    }
+}
+
 section! {
     /// One pool: nodes of one role, in one region or in all.
     pub Pool {
@@ -192,11 +203,7 @@ impl Pool {
             cooldown_down_ms: self.cooldown_down_ms,
             boot_ms: self.boot_ms,
             budget_node_hours: (self.budget_node_hours > 0).then_some(self.budget_node_hours),
-            node_capacity: record::Capacity {
-                out_kbps: self.capacity.out_kbps,
-                cpu_permille: self.capacity.cpu_permille,
-                connections: self.capacity.connections,
-            },
+            node_capacity: self.capacity.record(),
             dry_run,
         })
     }

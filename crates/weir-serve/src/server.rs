@@ -191,8 +191,9 @@ async fn watch_certificate(core: Core, certificate: Arc<Certificate>) {
     loop {
         tokio::select! {
             _ = every.tick() => {
-                if let Err(error) = certificate.reload() {
-                    tracing::error!(%error, "the certificate cannot be reloaded; the old one stays in force");
+                match certificate.renewal() {
+                    Ok(renewal) => renewal.show(),
+                    Err(error) => tracing::error!(%error, "the certificate cannot be reloaded; the old one stays in force"),
                 }
             }
             () = core.shutdown.stopping() => return,

@@ -4,6 +4,7 @@
 mod cluster;
 mod drain;
 mod gate;
+mod reload;
 mod scale;
 mod secrets;
 mod signals;
@@ -109,11 +110,14 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
 
     let reload = signals::Reload {
         sources,
-        running: config,
+        running: reload::Running {
+            config,
+            core: services.core.clone(),
+            gate,
+            dispatcher,
+            certificate,
+        },
         services,
-        gate,
-        dispatcher,
-        certificate,
     };
     signals::until_told_to_stop(reload, &shutdown).await;
     end(&hub, &tasks, &shutdown).await;

@@ -2,21 +2,6 @@
 //!
 //! `deploy/weir.toml` is the manual; a test keeps it equal to the defaults here.
 
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $kind,)* }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-}
-
 mod cluster;
 mod dispatch;
 mod load;
@@ -28,9 +13,9 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use weir_api::EncoderRule;
-use weir_base::sign;
+use weir_base::{section, sign};
 use weir_hub::hub;
-use weir_scale::config::Scale;
+use weir_scale::config::{Capacity, Scale};
 use weir_serve::{config as serve, deliver};
 
 pub(crate) use cluster::{Advertise, Cache, Cluster, Mode, Outage};
@@ -51,57 +36,75 @@ const MIN_SECRET_BYTES: usize = 16;
 
 section! {
     /// The whole file.
-    Config {
-        roles: Vec<String> = cluster::default_roles(),
-        node: Node = Node::default(),
-        cluster: Cluster = Cluster::default(),
-        dispatch: Dispatch = Dispatch::default(),
-        scale: Scale = Scale::default(),
-        cache: Cache = Cache::default(),
-        log: Log = Log::default(),
-        rtmp: Rtmp = Rtmp::default(),
-        http: Http = Http::default(),
-        tls: Tls = Tls::default(),
-        proxy: Proxy = Proxy::default(),
-        auth: Auth = Auth::default(),
-        admin: Admin = Admin::default(),
-        stream: Stream = Stream::default(),
-        deliver: Deliver = Deliver::default(),
-        hls: Hls = Hls::default(),
-        slsp: Slsp = Slsp::default(),
-        apps: BTreeMap<String, App> = BTreeMap::new(),
+    pub(crate) Config {
+        /// What this node does.
+        restart roles: Vec<String> = cluster::default_roles(),
+        /// This node.
+        section node: Node = Node::default(),
+        /// The cluster it belongs to.
+        section cluster: Cluster = Cluster::default(),
+        /// The dispatcher.
+        section dispatch: Dispatch = Dispatch::default(),
+        /// Scaling.
+        section scale: Scale = Scale::default(),
+        /// HLS objects that an edge keeps.
+        section cache: Cache = Cache::default(),
+        /// What is logged.
+        section log: Log = Log::default(),
+        /// RTMP.
+        section rtmp: Rtmp = Rtmp::default(),
+        /// HTTP.
+        section http: Http = Http::default(),
+        /// The certificate.
+        section tls: Tls = Tls::default(),
+        /// Proxies in front.
+        section proxy: Proxy = Proxy::default(),
+        /// Who may publish and play.
+        section auth: Auth = Auth::default(),
+        /// The admin API.
+        section admin: Admin = Admin::default(),
+        /// Live streams.
+        section stream: Stream = Stream::default(),
+        /// Delivery to viewers.
+        section deliver: Deliver = Deliver::default(),
+        /// HLS.
+        section hls: Hls = Hls::default(),
+        /// SLSP publishers.
+        section slsp: Slsp = Slsp::default(),
+        /// Settings of one app, by name.
+        reload apps: BTreeMap<String, App> = BTreeMap::new(),
     }
 }
 
 section! {
     /// This node.
-    Node {
+    pub(crate) Node {
         /// Its name in metrics; the host's name when empty.
-        name: String = String::new(),
+        restart name: String = String::new(),
         /// Its id in the cluster, the same after a restart; the name when empty.
-        id: String = String::new(),
+        restart id: String = String::new(),
         /// Where it stands.
-        region: String = String::new(),
+        restart region: String = String::new(),
         /// In whose network it stands.
-        isp: String = String::new(),
+        restart isp: String = String::new(),
         /// How others reach it.
-        advertise: Vec<Advertise> = Vec::new(),
+        restart advertise: Vec<Advertise> = Vec::new(),
         /// What it can bear.
-        capacity: cluster::Capacity = cluster::Capacity::default(),
+        section capacity: Capacity = Capacity::default(),
         /// Virtual hosts with streams of their own.
-        vhosts: Vec<String> = Vec::new(),
+        reload vhosts: Vec<String> = Vec::new(),
         /// Milliseconds a draining node waits for its clients.
-        drain_ms: u64 = weir_base::limits::DRAIN_MS,
+        reload drain_ms: u64 = weir_base::limits::DRAIN_MS,
     }
 }
 
 section! {
     /// What is logged.
-    Log {
+    pub(crate) Log {
         /// Levels, such as `info` or `info,weir_serve=debug`.
-        filter: String = "info".into(),
+        restart filter: String = "info".into(),
         /// `text` or `json`.
-        format: LogFormat = LogFormat::Text,
+        restart format: LogFormat = LogFormat::Text,
     }
 }
 
@@ -117,42 +120,53 @@ pub(crate) enum LogFormat {
 
 section! {
     /// RTMP.
-    Rtmp {
-        listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 1935))]),
-        tls_listen: Listen = Listen(Vec::new()),
-        assume_enhanced: bool = false,
+    pub(crate) Rtmp {
+        /// Where RTMP is taken and played.
+        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 1935))]),
+        /// The same over TLS.
+        restart tls_listen: Listen = Listen(Vec::new()),
+        /// Take it for granted that players can play Enhanced RTMP.
+        reload assume_enhanced: bool = false,
     }
 }
 
 section! {
     /// HTTP.
-    Http {
-        listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
-        tls_listen: Listen = Listen(Vec::new()),
+    pub(crate) Http {
+        /// Where media, pages and the API are served.
+        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
+        /// The same over TLS.
+        restart tls_listen: Listen = Listen(Vec::new()),
     }
 }
 
 section! {
     /// The certificate for RTMPS and HTTPS.
-    Tls {
-        cert: PathBuf = PathBuf::new(),
-        key: PathBuf = PathBuf::new(),
+    pub(crate) Tls {
+        /// The certificate chain, PEM.
+        restart cert: PathBuf = PathBuf::new(),
+        /// Its private key, PEM.
+        restart key: PathBuf = PathBuf::new(),
     }
 }
 
 section! {
     /// Proxies in front.
-    Proxy {
-        trusted: Vec<IpNet> = Vec::new(),
+    pub(crate) Proxy {
+        /// Networks of proxies whose word about their clients is believed.
+        reload trusted: Vec<IpNet> = Vec::new(),
     }
 }
 
 section! {
     /// Who may publish and play.
-    Auth {
-        publish: PublishAuth = PublishAuth::Key,
-        play: PlayAuth = PlayAuth::Open,
-        keys: Vec<sign::Key> = Vec::new(),
+    pub(crate) Auth {
+        /// Who may publish.
+        reload publish: PublishAuth = PublishAuth::Key,
+        /// Who may play.
+        reload play: PlayAuth = PlayAuth::Open,
+        /// Keys that sign URLs.
+        reload keys: Vec<sign::Key> = Vec::new(),
     }
 }
 
@@ -178,60 +192,83 @@ pub(crate) enum PlayAuth {
 
 section! {
     /// The admin API.
-    Admin {
-        token: String = String::new(),
+    pub(crate) Admin {
+        /// The token of the admin API; made at the first start when empty.
+        restart token: String = String::new(),
     }
 }
 
 section! {
     /// Live streams.
-    Stream {
-        idle_timeout_ms: i64 = 5_000,
-        ring_ms: i64 = 12_000,
-        ring_bytes: usize = 32 * 1024 * 1024,
-        linger_ms: i64 = 60_000,
-        takeover: bool = false,
+    pub(crate) Stream {
+        /// Milliseconds without a frame after which a stream is ended (4002).
+        reload idle_timeout_ms: i64 = 5_000,
+        /// Milliseconds of each stream kept in memory.
+        reload ring_ms: i64 = 12_000,
+        /// Bytes of each stream kept in memory at most.
+        reload ring_bytes: usize = 32 * 1024 * 1024,
+        /// Milliseconds a stream is remembered after its publisher went.
+        reload linger_ms: i64 = 60_000,
+        /// Whether a second publisher of a live name takes it over.
+        reload takeover: bool = false,
     }
 }
 
 section! {
     /// Delivery to viewers.
-    Deliver {
-        flush_ms: i64 = 33,
-        lag_ms: i64 = 5_000,
-        stall_ms: i64 = 30_000,
-        loops: usize = 0,
+    pub(crate) Deliver {
+        /// Milliseconds between two writes to a viewer.
+        reload flush_ms: i64 = 33,
+        /// Milliseconds a viewer may lag behind the last group of pictures.
+        restart lag_ms: i64 = 5_000,
+        /// Milliseconds a viewer may take nothing at all.
+        restart stall_ms: i64 = 30_000,
+        /// Delivery loops, each a thread; 0 for one per core.
+        restart loops: usize = 0,
     }
 }
 
 section! {
     /// HLS.
-    Hls {
-        segment_ms: i64 = 2_000,
-        part_ms: i64 = 333,
-        window_segments: usize = 7,
-        key_every_segments: u32 = 0,
-        idle_ms: i64 = 60_000,
+    pub(crate) Hls {
+        /// Wished milliseconds of a segment.
+        reload segment_ms: i64 = 2_000,
+        /// Wished milliseconds of a part.
+        reload part_ms: i64 = 333,
+        /// Segments in the playlist.
+        reload window_segments: usize = 7,
+        /// Segments of MPEG-TS that share an AES-128 key; 0 for no encryption.
+        reload key_every_segments: u32 = 0,
+        /// Milliseconds without a request after which a packager rests.
+        reload idle_ms: i64 = 60_000,
     }
 }
 
 section! {
     /// SLSP publishers.
-    Slsp {
-        keyframe_ms: u32 = 2_000,
-        successor: String = String::new(),
-        encoders: Vec<EncoderRule> = Vec::new(),
+    pub(crate) Slsp {
+        /// Wished milliseconds between keyframes.
+        reload keyframe_ms: u32 = 2_000,
+        /// `ws(s)://` base URL at which publishers of a draining node go on; empty: nowhere.
+        reload successor: String = String::new(),
+        /// Hardware or software encoder, by device.
+        reload encoders: Vec<EncoderRule> = Vec::new(),
     }
 }
 
 section! {
     /// One app's own settings.
-    App {
-        takeover: Option<bool> = None,
-        publish: Option<PublishAuth> = None,
-        play: Option<PlayAuth> = None,
-        max_kbps: Option<u32> = None,
-        tokens: Option<Tokens> = None,
+    pub(crate) App {
+        /// As `stream.takeover`.
+        reload takeover: Option<bool> = None,
+        /// As `auth.publish`.
+        reload publish: Option<PublishAuth> = None,
+        /// As `auth.play`.
+        reload play: Option<PlayAuth> = None,
+        /// Kilobits per second that a publisher may send at most.
+        reload max_kbps: Option<u32> = None,
+        /// Who checks keys and signatures.
+        reload tokens: Option<Tokens> = None,
     }
 }
 
@@ -450,6 +487,8 @@ impl<'de> Deserialize<'de> for Listen {
 
 #[cfg(test)]
 mod tests {
+    use weir_base::section::{Key, Section as _, Takes};
+
     use super::*;
 
     #[test]
@@ -462,7 +501,7 @@ mod tests {
     #[test]
     fn the_sample_shows_every_key() {
         let sample: toml::Table = toml::from_str(SAMPLE).unwrap();
-        for key in load::known_keys() {
+        for Key { name: key, .. } in load::known_keys() {
             let found = key
                 .split('.')
                 .try_fold(toml::Value::Table(sample.clone()), |value, part| {
@@ -473,6 +512,64 @@ mod tests {
                 "deploy/weir.toml does not show {key}"
             );
         }
+    }
+
+    /// Where the sample says `(reload`, and where the code takes a change.
+    #[test]
+    fn the_sample_marks_what_a_reload_takes() {
+        let mut marked = std::collections::BTreeSet::new();
+        let (mut section, mut is_marked, mut is_used) = (String::new(), false, true);
+        for line in SAMPLE.lines() {
+            if let Some(words) = line.strip_prefix('#') {
+                is_marked = words.contains("(reload") || is_marked && !is_used;
+                is_used = false;
+            } else if let Some(head) = line.strip_prefix('[') {
+                section = format!("{}.", head.trim_end_matches(']'));
+                if is_marked && !is_used {
+                    marked.insert(section.trim_end_matches('.').to_owned());
+                }
+                is_marked = false;
+            } else if let Some((key, _)) = line.split_once(" = ") {
+                if is_marked {
+                    marked.insert(format!("{section}{key}"));
+                }
+                is_used = true;
+            } else if !is_used {
+                is_marked = false;
+            }
+        }
+        let keys = load::known_keys().into_iter();
+        let reloaded = keys.filter(|key| key.takes == Takes::Reload);
+        assert_eq!(marked, reloaded.map(|key| key.name).collect());
+    }
+
+    #[test]
+    fn every_key_says_what_it_means() {
+        for key in load::known_keys() {
+            assert!(
+                key.meaning.ends_with('.') || key.meaning.ends_with('`'),
+                "{}: {:?}",
+                key.name,
+                key.meaning
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reloaded_is_named() {
+        let old = Config::default();
+        let names = |new: &Config| {
+            let mut names = Vec::new();
+            old.restarts(new, "", &mut names);
+            names
+        };
+        let mut new = old.clone();
+        new.deliver.flush_ms = 100;
+        new.cache.max_bytes = 1;
+        assert!(names(&new).is_empty());
+        new.deliver.loops = 7;
+        new.node.name = "other".into();
+        assert_eq!(names(&new), ["node.name", "deliver.loops"]);
     }
 
     #[test]

@@ -49,13 +49,15 @@ impl Certificate {
         Ok(Arc::new(Self { files, current }))
     }
 
-    /// Reads it again; on error the old one stays in force.
+    /// Reads it again; the old one stays in force until this is shown.
     ///
     /// # Errors
     /// When the files cannot be used.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.current.store(read(&self.files)?);
-        Ok(())
+    pub fn renewal(self: &Arc<Self>) -> Result<Renewal, TlsError> {
+        Ok(Renewal {
+            key: read(&self.files)?,
+            certificate: self.clone(),
+        })
     }
 
     /// An acceptor for these ALPN protocols, best first.
@@ -65,6 +67,20 @@ impl Certificate {
             .with_cert_resolver(Arc::new(Resolver(self.clone())));
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// A certificate that was read again.
+#[derive(Debug)]
+pub struct Renewal {
+    certificate: Arc<Certificate>,
+    key: Arc<CertifiedKey>,
+}
+
+impl Renewal {
+    /// Shows it to whoever connects from now on.
+    pub fn show(self) {
+        self.certificate.current.store(self.key);
     }
 }
 

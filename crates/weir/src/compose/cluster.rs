@@ -11,7 +11,7 @@ use weir_base::urls::SplitUrl;
 use weir_base::{Clock, ids};
 use weir_cluster::lease::{self, Outage};
 use weir_cluster::local::{LocalBus, LocalStore};
-use weir_cluster::record::{self, Address, Load, NodeRecord, Scheme, Scope};
+use weir_cluster::record::{Address, Load, NodeRecord, Scheme, Scope};
 use weir_cluster::redis::Redis;
 use weir_cluster::run::Cluster;
 use weir_cluster::store::{Bus, Store};
@@ -190,11 +190,7 @@ fn record(config: &Config, me: &Name, addresses: &Addresses) -> anyhow::Result<N
         region: name(&config.node.region)?,
         isp: name(&config.node.isp)?,
         addresses: advertised,
-        capacity: record::Capacity {
-            out_kbps: config.node.capacity.out_kbps,
-            cpu_permille: config.node.capacity.cpu_permille,
-            connections: config.node.capacity.connections,
-        },
+        capacity: config.node.capacity.record(),
         load: Load::default(),
         parent: parent(config),
         draining: false,

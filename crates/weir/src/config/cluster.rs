@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use weir_base::section;
 use weir_base::urls::SplitUrl;
 use weir_cluster::name::Name;
 use weir_cluster::record::{self, Role, Roles, Scheme, Scope};
@@ -13,25 +14,25 @@ const MAX_LINGER_MS: i64 = 60 * 60 * 1000;
 
 section! {
     /// The cluster this node belongs to.
-    Cluster {
+    pub(crate) Cluster {
         /// Clusters of different names share a Redis without seeing each other.
-        name: String = "weir".into(),
+        restart name: String = "weir".into(),
         /// How owners are found.
-        mode: Mode = Mode::Registry,
+        restart mode: Mode = Mode::Registry,
         /// The registry; in this process when empty.
-        redis: String = String::new(),
+        restart redis: String = String::new(),
         /// What nodes prove themselves to each other with.
-        secret: String = String::new(),
+        restart secret: String = String::new(),
         /// Origins that edges use where no registry names one.
-        origins: Vec<String> = Vec::new(),
+        restart origins: Vec<String> = Vec::new(),
         /// Other origins' HTTP APIs, asked for streams that are not here.
-        coworkers: Vec<String> = Vec::new(),
+        restart coworkers: Vec<String> = Vec::new(),
         /// The edge or local origin that this edge pulls from and pushes to.
-        parent: String = String::new(),
+        restart parent: String = String::new(),
         /// Milliseconds a pull outlives its last viewer.
-        linger_ms: i64 = 10_000,
+        restart linger_ms: i64 = 10_000,
         /// What happens to live streams when the registry is away.
-        outage: Outage = Outage::Serve,
+        restart outage: Outage = Outage::Serve,
     }
 }
 
@@ -57,21 +58,9 @@ pub(crate) enum Outage {
 
 section! {
     /// HLS objects that an edge keeps.
-    Cache {
+    pub(crate) Cache {
         /// Bytes at most.
-        max_bytes: usize = 256 * 1024 * 1024,
-    }
-}
-
-section! {
-    /// What a node can bear; 0 for what does not limit it.
-    Capacity {
-        /// Outgoing kilobits per second.
-        out_kbps: u64 = 0,
-        /// CPU, in thousandths of the whole machine.
-        cpu_permille: u64 = 1000,
-        /// Open connections.
-        connections: u64 = 0,
+        reload max_bytes: usize = 256 * 1024 * 1024,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use weir_api::{DispatchRules, DispatchStrategy};
+use weir_base::section;
 use weir_cluster::geo::maxmind::{MaxMind, Words};
 use weir_cluster::geo::{Chain, CidrTable, Locator};
 
@@ -15,25 +16,25 @@ const MAX_GOOD_FOR_MS: i64 = 60_000;
 
 section! {
     /// The dispatcher.
-    Dispatch {
+    pub(crate) Dispatch {
         /// How to choose among nodes that are equally near.
-        strategy: Strategy = Strategy::TwoChoices,
+        reload strategy: Strategy = Strategy::TwoChoices,
         /// Milliseconds an answer is good and its place reserved.
-        good_for_ms: i64 = 4_000,
+        reload good_for_ms: i64 = 4_000,
         /// Kilobits per second that a viewer is reckoned with.
-        play_kbps: u64 = 2_000,
+        reload play_kbps: u64 = 2_000,
         /// Kilobits per second that a publisher is reckoned with.
-        publish_kbps: u64 = 2_000,
+        reload publish_kbps: u64 = 2_000,
         /// Networks and where they are: `CIDR region isp`.
-        networks: Vec<String> = Vec::new(),
+        reload networks: Vec<String> = Vec::new(),
         /// A file of such lines.
-        networks_file: PathBuf = PathBuf::new(),
+        reload networks_file: PathBuf = PathBuf::new(),
         /// Databases of the MaxMind format.
-        maxmind: Vec<PathBuf> = Vec::new(),
+        reload maxmind: Vec<PathBuf> = Vec::new(),
         /// Countries and regions: `CODE region`.
-        regions: Vec<String> = Vec::new(),
+        reload regions: Vec<String> = Vec::new(),
         /// Network operators and ISPs: `AS4538 isp`, or `part of a name isp`.
-        isps: Vec<String> = Vec::new(),
+        reload isps: Vec<String> = Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use toml::{Table, Value};
+use weir_base::section::{Key, Section as _};
 
 use super::Config;
 
@@ -57,12 +58,10 @@ pub(crate) fn load(sources: &Sources) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Every key of the configuration, dotted.
-pub(crate) fn known_keys() -> Vec<String> {
+/// Every key of the configuration.
+pub(crate) fn known_keys() -> Vec<Key> {
     let mut keys = Vec::new();
-    if let Ok(Value::Table(table)) = Value::try_from(Config::default()) {
-        collect(&table, "", &mut keys);
-    }
+    Config::keys("", &mut keys);
     keys
 }
 
@@ -103,7 +102,7 @@ fn put(table: &mut Table, key: &str, value: &str) -> anyhow::Result<()> {
 }
 
 fn refuse_unknown(table: &Table) -> anyhow::Result<()> {
-    let known = known_keys();
+    let known: Vec<_> = known_keys().into_iter().map(|key| key.name).collect();
     let mut given = Vec::new();
     collect(table, "", &mut given);
     for key in given {
