@@ -23,7 +23,7 @@ use weir_cluster::message::{self, Message};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
-use weir_hub::{Hub, hub};
+use weir_hub::Hub;
 
 const NODES: u64 = 500;
 const STREAMS: u64 = 100_000;
@@ -64,11 +64,12 @@ async fn main() {
     });
     let router = router(Config {
         hub: Hub::new(
-            hub::Config {
-                idle_timeout_us: 5_000_000,
-                ring_us: 1_000_000,
+            weir_hub::Config {
+                idle_timeout_ms: 5_000,
+                ring_ms: 1_000,
                 ring_bytes: 1 << 20,
-                linger_us: 1_000_000,
+                linger_ms: 1_000,
+                takeover: false,
             },
             clock.clone(),
         ),

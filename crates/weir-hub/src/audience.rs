@@ -281,16 +281,18 @@ mod tests {
 
     use super::*;
     use crate::Grant;
-    use crate::hub::{Config, Hub, PublishRequest};
+    use crate::config::Config;
+    use crate::hub::{Hub, PublishRequest};
     use crate::publisher::Publisher;
 
     fn house() -> (Hub, Clock) {
         let clock = Clock::manual(0);
         let config = Config {
-            idle_timeout_us: i64::MAX,
-            ring_us: 1_000_000,
+            idle_timeout_ms: i64::MAX / 1000,
+            ring_ms: 1_000,
             ring_bytes: 1 << 20,
-            linger_us: 1_000_000,
+            linger_ms: 1_000,
+            takeover: false,
         };
         (Hub::new(config, clock.clone()), clock)
     }

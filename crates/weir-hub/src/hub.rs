@@ -12,6 +12,7 @@ use weir_base::{Clock, Code, Refusal, StreamName, limits};
 
 use crate::audience::Audience;
 use crate::clients::{Clients, NewClient, Protocol, Role};
+use crate::config::Config;
 use crate::counters::Counters;
 use crate::events::{self, Events, Feed, What};
 use crate::gate::Grant;
@@ -25,19 +26,6 @@ use crate::stream::{Ended, State, Stream};
 pub(crate) const WRAP_US: i64 = (1 << 32) * 1000;
 /// Microseconds a returning publisher's first frame is set behind the last one at least.
 pub(crate) const RETURN_STEP_US: i64 = 40_000;
-
-/// The hub's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Microseconds without a frame after which a stream is ended (4002).
-    pub idle_timeout_us: i64,
-    /// Microseconds of stream kept in the ring.
-    pub ring_us: i64,
-    /// Bytes kept in the ring at most.
-    pub ring_bytes: usize,
-    /// Microseconds a stream is remembered after its publisher went.
-    pub linger_us: i64,
-}
 
 /// See the module's words. Clones share it.
 #[derive(Debug, Clone)]
@@ -128,7 +116,12 @@ impl Hub {
 
     /// Microseconds without a frame after which a stream is ended.
     pub fn idle_timeout_us(&self) -> i64 {
-        self.0.config.lock().idle_timeout_us
+        self.0.config.lock().idle_timeout_us()
+    }
+
+    /// Bytes of each new stream kept in its ring at most.
+    pub fn ring_bytes(&self) -> usize {
+        self.0.config.lock().ring_bytes
     }
 
     /// New settings for what comes; rings that exist keep their size.
@@ -294,7 +287,7 @@ impl Hub {
             let mut state = stream.state.lock();
             if let Some(publisher) = &state.publisher {
                 let silent_us = now_us - stream.last_frame_us.load(Ordering::Acquire);
-                if silent_us >= config.idle_timeout_us {
+                if silent_us >= config.idle_timeout_us() {
                     // Ended here and now: viewers are told even if the publisher's task is stuck.
                     publisher.kick(Code::NoData);
                     tracing::info!(stream = %stream.name, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
@@ -307,7 +300,7 @@ impl Hub {
                 }
             } else if state
                 .ended
-                .is_none_or(|ended| now_us - ended.at_us >= config.linger_us)
+                .is_none_or(|ended| now_us - ended.at_us >= config.linger_us())
             {
                 drop(state);
                 self.forget(&stream);
@@ -344,7 +337,7 @@ impl Hub {
         let stream = Arc::new(Stream::new(
             name.clone(),
             Ring::new(
-                config.ring_us,
+                config.ring_us(),
                 config.ring_bytes,
                 u64::from_be_bytes(clock_id),
             ),

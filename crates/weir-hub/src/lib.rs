@@ -5,6 +5,7 @@
 
 mod audience;
 mod ceiling;
+mod config;
 mod cursor;
 mod events;
 mod identity;
@@ -25,12 +26,13 @@ pub mod stream;
 
 pub use audience::{Audience, Visitor};
 pub use clients::{Client, ClientGuard, Clients, NewClient, Protocol, Role};
+pub use config::Config;
 pub use counters::Counters;
 pub use cursor::{Cursor, Entry, Read, Start};
 pub use events::{Arrival, Event, Events, Notice, What};
 pub use gate::{Admission, Gatekeeper, Grant};
 pub use headcount::Headcount;
-pub use hub::{Config, Hub, RelayBegin};
+pub use hub::{Hub, RelayBegin};
 pub use identity::Identity;
 pub use join::TrackFilter;
 pub use position::StreamPosition;

@@ -33,10 +33,11 @@ impl House {
     fn new() -> Self {
         let clock = Clock::manual(1_700_000_000_000_000);
         let config = Config {
-            idle_timeout_us: 5_000_000,
-            ring_us: 4_000_000,
+            idle_timeout_ms: 5_000,
+            ring_ms: 4_000,
             ring_bytes: 1 << 20,
-            linger_us: 10_000_000,
+            linger_ms: 10_000,
+            takeover: false,
         };
         let hub = Hub::new(config, clock.clone());
         Self { hub, clock }

@@ -34,10 +34,11 @@ struct Node {
 impl Node {
     fn new(clock: Clock) -> Self {
         let config = Config {
-            idle_timeout_us: IDLE_US,
-            ring_us: 60_000_000,
+            idle_timeout_ms: IDLE_US / 1000,
+            ring_ms: 60_000,
             ring_bytes: 1 << 20,
-            linger_us: 12_000_000,
+            linger_ms: 12_000,
+            takeover: false,
         };
         let hub = Hub::new(config, clock.clone());
         Self { hub, clock }

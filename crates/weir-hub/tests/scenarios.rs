@@ -35,10 +35,11 @@ impl House {
     fn new() -> Self {
         let clock = Clock::manual(1_700_000_000_000_000);
         let config = Config {
-            idle_timeout_us: IDLE_US,
-            ring_us: RING_US,
+            idle_timeout_ms: IDLE_US / 1000,
+            ring_ms: RING_US / 1000,
             ring_bytes: 1 << 20,
-            linger_us: LINGER_US,
+            linger_ms: LINGER_US / 1000,
+            takeover: false,
         };
         Self {
             hub: Hub::new(config, clock.clone()),

@@ -1,70 +1,138 @@
-//! The settings of listeners, delivery and HLS, as the parts here understand them.
+//! `[rtmp]`, `[http]`, `[tls]`, `[proxy]`, `[hls]`, `[slsp]` and `[cache]`: the settings of listeners and of
+//! what is served. `[deliver]` stands with the delivery loops.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weir_base::section;
 
-/// See the module's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a server is told, section by section.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
-    /// Addresses for RTMP.
-    pub rtmp_listen: Vec<SocketAddr>,
-    /// Addresses for RTMPS.
-    pub rtmps_listen: Vec<SocketAddr>,
-    /// Addresses for HTTP.
-    pub http_listen: Vec<SocketAddr>,
-    /// Addresses for HTTPS.
-    pub https_listen: Vec<SocketAddr>,
-    /// Certificate chain and key, PEM files, for RTMPS and HTTPS.
-    pub tls: Option<TlsFiles>,
-    /// Peers whose PROXY protocol header and X-Forwarded-For are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Where it is listened for, and what players are taken for.
+    pub rtmp: RtmpConfig,
+    /// Where media, pages and the API are to be had.
+    pub http: HttpConfig,
+    /// The certificate.
+    pub tls: TlsConfig,
+    /// Proxies in front.
+    pub proxy: ProxyConfig,
     /// Virtual hosts with streams of their own.
     pub vhosts: Vec<String>,
-    /// Treat RTMP players that announce nothing as able to play Enhanced RTMP.
-    pub assume_enhanced: bool,
-    /// HLS.
+    /// How streams are cut into segments.
     pub hls: HlsConfig,
     /// HLS of streams that other nodes package.
     pub cache: CacheConfig,
-    /// SLSP.
+    /// What its publishers are told.
     pub slsp: SlspConfig,
 }
 
-/// Where the certificate is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate chain, PEM.
-    pub cert: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
+section! {
+    /// Doors for publishers and players of RTMP.
+    pub RtmpConfig {
+        /// Where RTMP is taken and played.
+        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 1935))]),
+        /// The same over TLS.
+        restart tls_listen: Listen = Listen(Vec::new()),
+        /// Treat players that announce nothing as able to play Enhanced RTMP.
+        reload assume_enhanced: bool = false,
+    }
 }
 
-/// How HLS is cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HlsConfig {
+section! {
+    /// Doors for everything that is HTTP.
+    pub HttpConfig {
+        /// Where media, pages and the API are served.
+        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
+        /// The same over TLS.
+        restart tls_listen: Listen = Listen(Vec::new()),
+    }
+}
+
+section! {
+    /// The certificate for RTMPS and HTTPS.
+    pub TlsConfig {
+        /// The certificate chain, PEM.
+        restart cert: PathBuf = PathBuf::new(),
+        /// Its private key, PEM.
+        restart key: PathBuf = PathBuf::new(),
+    }
+}
+
+impl TlsConfig {
+    /// Whether there is a certificate.
+    pub fn is_set(&self) -> bool {
+        !self.cert.as_os_str().is_empty()
+    }
+}
+
+section! {
+    /// Proxies in front.
+    pub ProxyConfig {
+        /// Peers whose PROXY protocol header and X-Forwarded-For are believed.
+        reload trusted: Vec<IpNet> = Vec::new(),
+    }
+}
+
+impl ProxyConfig {
+    /// Whether what this peer says about its client is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}
+
+section! {
+    /// How HLS is cut.
+    pub HlsConfig {
+        /// Target length of a segment, milliseconds.
+        reload segment_ms: i64 = 2_000,
+        /// Target length of a part, milliseconds.
+        reload part_ms: i64 = 333,
+        /// Segments in the playlist.
+        reload window_segments: usize = 7,
+        /// Encrypt MPEG-TS segments with AES-128, a new key every so many segments; 0 for not.
+        reload key_every_segments: u32 = 0,
+        /// Milliseconds without a request after which a packager rests.
+        reload idle_ms: i64 = 60_000,
+    }
+}
+
+impl HlsConfig {
     /// Target length of a segment, microseconds.
-    pub segment_us: i64,
+    pub const fn segment_us(&self) -> i64 {
+        self.segment_ms.saturating_mul(1000)
+    }
+
     /// Target length of a part, microseconds.
-    pub part_us: i64,
-    /// Segments in the playlist.
-    pub window_segments: usize,
-    /// Encrypt MPEG-TS segments with AES-128, a new key every so many segments; 0 for not.
-    pub key_every_segments: u32,
+    pub const fn part_us(&self) -> i64 {
+        self.part_ms.saturating_mul(1000)
+    }
+
     /// Microseconds without a request after which a packager rests.
-    pub idle_us: i64,
+    pub const fn idle_us(&self) -> i64 {
+        self.idle_ms.saturating_mul(1000)
+    }
+
+    /// Milliseconds of stream that a playlist shows.
+    pub fn window_ms(&self) -> i64 {
+        let segments = i64::try_from(self.window_segments).unwrap_or(i64::MAX);
+        self.segment_ms.saturating_mul(segments)
+    }
 }
 
-/// What an edge keeps of HLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CacheConfig {
-    /// Bytes at most.
-    pub max_bytes: usize,
+section! {
+    /// What an edge keeps of HLS.
+    pub CacheConfig {
+        /// Bytes at most.
+        reload max_bytes: usize = 256 * 1024 * 1024,
+    }
 }
 
 /// What SLSP publishers are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlspConfig {
     /// Wished milliseconds between keyframes.
     pub keyframe_ms: u32,
@@ -72,10 +140,36 @@ pub struct SlspConfig {
     pub successor: String,
 }
 
-impl Config {
-    /// Whether what this peer says about its client is believed.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+/// Addresses to listen on: one, several with commas or as a list, or none when empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listen(pub Vec<SocketAddr>);
+
+impl Serialize for Listen {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        serializer.serialize_str(&all.join(", "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum OneOrMany {
+            One(String),
+            Many(Vec<String>),
+        }
+        let texts = match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        let addresses: Result<Vec<SocketAddr>, _> = texts
+            .iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse())
+            .collect();
+        addresses.map(Self).map_err(|_| {
+            serde::de::Error::custom("not an address and port, such as 0.0.0.0:1935 or [::]:1935")
+        })
     }
 }

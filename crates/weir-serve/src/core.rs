@@ -27,13 +27,14 @@ pub struct Core {
 }
 
 impl Core {
-    /// Starts the delivery loops for the streams of `hub`.
+    /// Starts the delivery loops for the streams of `hub`. A form of a stream holds as many bytes as its
+    /// ring.
     ///
     /// # Errors
     /// When the system has no epoll or no thread to give.
     pub fn start(hub: Hub, delivery: DeliveryConfig, config: Config) -> std::io::Result<Self> {
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
-        let pool = Pool::start(delivery, &hub, &tasks, &shutdown)?;
+        let pool = Pool::start(delivery, hub.ring_bytes(), &hub, &tasks, &shutdown)?;
         Ok(Self {
             hub,
             pool,

@@ -53,23 +53,16 @@ impl Packaging {
         clock: &Clock,
         held: oneshot::Sender<()>,
     ) -> Self {
-        let HlsConfig {
-            segment_us,
-            part_us,
-            window_segments,
-            key_every_segments,
-            idle_us: _,
-        } = *settings;
+        let segment_us = settings.segment_us();
+        let segments_per_key = settings.key_every_segments;
         let epoch = base36(clock.wall_us() / 1_000);
-        let encrypted = container == Container::Ts && key_every_segments > 0;
+        let encrypted = container == Container::Ts && segments_per_key > 0;
         let packager = Packager::new(PackagerConfig {
             container,
             segment_us,
-            part_us: (container == Container::Fmp4).then_some(part_us),
-            window_segments,
-            encryption: encrypted.then_some(EncryptionConfig {
-                segments_per_key: key_every_segments,
-            }),
+            part_us: (container == Container::Fmp4).then_some(settings.part_us()),
+            window_segments: settings.window_segments,
+            encryption: encrypted.then_some(EncryptionConfig { segments_per_key }),
             epoch: epoch.clone(),
             selection,
         });
@@ -346,11 +339,11 @@ mod tests {
 
     const FRAME_US: i64 = 40_000;
     const SETTINGS: HlsConfig = HlsConfig {
-        segment_us: 1_000_000,
-        part_us: 200_000,
+        segment_ms: 1_000,
+        part_ms: 200,
         window_segments: 4,
         key_every_segments: 0,
-        idle_us: 0,
+        idle_ms: 0,
     };
 
     struct House {
@@ -365,10 +358,11 @@ mod tests {
         fn new() -> Self {
             let clock = Clock::manual(1_700_000_000_000_000);
             let config = weir_hub::Config {
-                idle_timeout_us: 5_000_000,
-                ring_us: 10_000_000,
+                idle_timeout_ms: 5_000,
+                ring_ms: 10_000,
                 ring_bytes: 8 << 20,
-                linger_us: 1_000_000,
+                linger_ms: 1_000,
+                takeover: false,
             };
             Self {
                 hub: Hub::new(config, clock.clone()),

@@ -81,7 +81,11 @@ impl Server {
     /// # Errors
     /// The first thing that cannot be had.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
-        let certificate = config.tls.clone().map(Certificate::load).transpose()?;
+        let certificate = config
+            .tls
+            .is_set()
+            .then(|| Certificate::load(config.tls.clone()));
+        let certificate = certificate.transpose()?;
         let mut doors = Vec::new();
         for kind in DoorKind::ALL {
             for address in listen_addresses(config, kind) {
@@ -168,10 +172,10 @@ impl Server {
 
 fn listen_addresses(config: &Config, kind: DoorKind) -> &[SocketAddr] {
     match kind {
-        DoorKind::Rtmp => &config.rtmp_listen,
-        DoorKind::Rtmps => &config.rtmps_listen,
-        DoorKind::Http => &config.http_listen,
-        DoorKind::Https => &config.https_listen,
+        DoorKind::Rtmp => &config.rtmp.listen.0,
+        DoorKind::Rtmps => &config.rtmp.tls_listen.0,
+        DoorKind::Http => &config.http.listen.0,
+        DoorKind::Https => &config.http.tls_listen.0,
     }
 }
 

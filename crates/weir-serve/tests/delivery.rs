@@ -70,21 +70,21 @@ impl House {
     fn new() -> Self {
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let config = weir_hub::Config {
-            idle_timeout_us: 60_000_000,
-            ring_us: 2_000_000,
+            idle_timeout_ms: 60_000,
+            ring_ms: 2_000,
             ring_bytes: 8 << 20,
-            linger_us: 1_000_000,
+            linger_ms: 1_000,
+            takeover: false,
         };
         let hub = Hub::new(config, Clock::real());
         let delivery = DeliveryConfig {
-            flush_us: 5_000,
+            flush_ms: 5,
             // Little patience: readers fall all the time.
-            lag_us: 100_000,
-            stall_us: 60_000_000,
-            wire_bytes: 4 << 20,
+            lag_ms: 100,
+            stall_ms: 60_000,
             loops: 2,
         };
-        let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
+        let pool = Pool::start(delivery, 4 << 20, &hub, &tasks, &shutdown).unwrap();
         Self {
             hub,
             pool,

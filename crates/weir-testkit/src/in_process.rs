@@ -14,7 +14,7 @@ use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub};
-use weir_serve::config::{CacheConfig, HlsConfig, SlspConfig};
+use weir_serve::config::{CacheConfig, HlsConfig, HttpConfig, Listen, RtmpConfig, SlspConfig};
 use weir_serve::front::DoorKind;
 use weir_serve::http::service::ApiService;
 use weir_serve::http::upgrade::SocketService;
@@ -102,16 +102,16 @@ impl Default for ServerSetup {
             clock: Clock::real(),
             config: config(any.clone(), any),
             hub: weir_hub::Config {
-                idle_timeout_us: 5_000_000,
-                ring_us: 4_000_000,
+                idle_timeout_ms: 5_000,
+                ring_ms: 4_000,
                 ring_bytes: 16 << 20,
-                linger_us: 1_000_000,
+                linger_ms: 1_000,
+                takeover: false,
             },
             delivery: weir_serve::deliver::DeliveryConfig {
-                flush_us: 20_000,
-                lag_us: 1_000_000,
-                stall_us: 60_000_000,
-                wire_bytes: 16 << 20,
+                flush_ms: 20,
+                lag_ms: 1_000,
+                stall_ms: 60_000,
                 // Whoever holds it up holds up everybody.
                 loops: 1,
             },
@@ -205,26 +205,27 @@ impl ServerSetup {
 /// Listeners at these addresses and nowhere else.
 pub fn config(rtmp: Vec<SocketAddr>, http: Vec<SocketAddr>) -> Config {
     Config {
-        rtmp_listen: rtmp,
-        rtmps_listen: Vec::new(),
-        http_listen: http,
-        https_listen: Vec::new(),
-        tls: None,
-        trusted_proxies: Vec::new(),
-        vhosts: Vec::new(),
-        assume_enhanced: false,
+        rtmp: RtmpConfig {
+            listen: Listen(rtmp),
+            ..RtmpConfig::default()
+        },
+        http: HttpConfig {
+            listen: Listen(http),
+            ..HttpConfig::default()
+        },
         hls: HlsConfig {
-            segment_us: 2_000_000,
-            part_us: 400_000,
+            segment_ms: 2_000,
+            part_ms: 400,
             window_segments: 4,
             key_every_segments: 0,
-            idle_us: 10_000_000,
+            idle_ms: 10_000,
         },
         cache: CacheConfig { max_bytes: 1 << 20 },
         slsp: SlspConfig {
             keyframe_ms: 2000,
             successor: String::new(),
         },
+        ..Config::default()
     }
 }
 

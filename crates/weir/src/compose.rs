@@ -70,7 +70,7 @@ pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
 
     let hub = Hub::new(config.hub(), Clock::real());
     let gate = Arc::new(Gate::new(&config, &secrets, hub.clock().clone()));
-    let core = Core::start(hub, config.deliver(), config.serve())
+    let core = Core::start(hub, config.deliver.clone(), config.serve())
         .context("cannot start the delivery loops")?;
     let Core {
         hub,

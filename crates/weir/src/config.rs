@@ -7,18 +7,17 @@ mod dispatch;
 mod load;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use weir_api::EncoderRule;
 use weir_base::{section, sign};
-use weir_hub::hub;
 use weir_scale::config::{Capacity, Scale};
-use weir_serve::{config as serve, deliver};
+use weir_serve::config::{
+    CacheConfig, HlsConfig, HttpConfig, ProxyConfig, RtmpConfig, SlspConfig, TlsConfig,
+};
+use weir_serve::deliver::DeliveryConfig;
 
-pub(crate) use cluster::{Advertise, Cache, Cluster, Mode, Outage};
+pub(crate) use cluster::{Advertise, Cluster, Mode};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use load::{Sources, load};
 
@@ -48,27 +47,27 @@ section! {
         /// Scaling.
         section scale: Scale = Scale::default(),
         /// HLS objects that an edge keeps.
-        section cache: Cache = Cache::default(),
+        section cache: CacheConfig = CacheConfig::default(),
         /// What is logged.
         section log: Log = Log::default(),
         /// RTMP.
-        section rtmp: Rtmp = Rtmp::default(),
+        section rtmp: RtmpConfig = RtmpConfig::default(),
         /// HTTP.
-        section http: Http = Http::default(),
+        section http: HttpConfig = HttpConfig::default(),
         /// The certificate.
-        section tls: Tls = Tls::default(),
+        section tls: TlsConfig = TlsConfig::default(),
         /// Proxies in front.
-        section proxy: Proxy = Proxy::default(),
+        section proxy: ProxyConfig = ProxyConfig::default(),
         /// Who may publish and play.
         section auth: Auth = Auth::default(),
         /// The admin API.
         section admin: Admin = Admin::default(),
         /// Live streams.
-        section stream: Stream = Stream::default(),
+        section stream: weir_hub::Config = weir_hub::Config::default(),
         /// Delivery to viewers.
-        section deliver: Deliver = Deliver::default(),
+        section deliver: DeliveryConfig = DeliveryConfig::default(),
         /// HLS.
-        section hls: Hls = Hls::default(),
+        section hls: HlsConfig = HlsConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
         /// Settings of one app, by name.
@@ -119,46 +118,6 @@ pub(crate) enum LogFormat {
 }
 
 section! {
-    /// RTMP.
-    pub(crate) Rtmp {
-        /// Where RTMP is taken and played.
-        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 1935))]),
-        /// The same over TLS.
-        restart tls_listen: Listen = Listen(Vec::new()),
-        /// Take it for granted that players can play Enhanced RTMP.
-        reload assume_enhanced: bool = false,
-    }
-}
-
-section! {
-    /// HTTP.
-    pub(crate) Http {
-        /// Where media, pages and the API are served.
-        restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
-        /// The same over TLS.
-        restart tls_listen: Listen = Listen(Vec::new()),
-    }
-}
-
-section! {
-    /// The certificate for RTMPS and HTTPS.
-    pub(crate) Tls {
-        /// The certificate chain, PEM.
-        restart cert: PathBuf = PathBuf::new(),
-        /// Its private key, PEM.
-        restart key: PathBuf = PathBuf::new(),
-    }
-}
-
-section! {
-    /// Proxies in front.
-    pub(crate) Proxy {
-        /// Networks of proxies whose word about their clients is believed.
-        reload trusted: Vec<IpNet> = Vec::new(),
-    }
-}
-
-section! {
     /// Who may publish and play.
     pub(crate) Auth {
         /// Who may publish.
@@ -195,52 +154,6 @@ section! {
     pub(crate) Admin {
         /// The token of the admin API; made at the first start when empty.
         restart token: String = String::new(),
-    }
-}
-
-section! {
-    /// Live streams.
-    pub(crate) Stream {
-        /// Milliseconds without a frame after which a stream is ended (4002).
-        reload idle_timeout_ms: i64 = 5_000,
-        /// Milliseconds of each stream kept in memory.
-        reload ring_ms: i64 = 12_000,
-        /// Bytes of each stream kept in memory at most.
-        reload ring_bytes: usize = 32 * 1024 * 1024,
-        /// Milliseconds a stream is remembered after its publisher went.
-        reload linger_ms: i64 = 60_000,
-        /// Whether a second publisher of a live name takes it over.
-        reload takeover: bool = false,
-    }
-}
-
-section! {
-    /// Delivery to viewers.
-    pub(crate) Deliver {
-        /// Milliseconds between two writes to a viewer.
-        reload flush_ms: i64 = 33,
-        /// Milliseconds a viewer may lag behind the last group of pictures.
-        restart lag_ms: i64 = 5_000,
-        /// Milliseconds a viewer may take nothing at all.
-        restart stall_ms: i64 = 30_000,
-        /// Delivery loops, each a thread; 0 for one per core.
-        restart loops: usize = 0,
-    }
-}
-
-section! {
-    /// HLS.
-    pub(crate) Hls {
-        /// Wished milliseconds of a segment.
-        reload segment_ms: i64 = 2_000,
-        /// Wished milliseconds of a part.
-        reload part_ms: i64 = 333,
-        /// Segments in the playlist.
-        reload window_segments: usize = 7,
-        /// Segments of MPEG-TS that share an AES-128 key; 0 for no encryption.
-        reload key_every_segments: u32 = 0,
-        /// Milliseconds without a request after which a packager rests.
-        reload idle_ms: i64 = 60_000,
     }
 }
 
@@ -326,8 +239,7 @@ impl Config {
             sign::MAX_KEYS
         );
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
-        let has_tls =
-            !(self.tls.cert.as_os_str().is_empty() || self.tls.key.as_os_str().is_empty());
+        let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(
             has_tls || !needs_tls,
             "a tls_listen is set but not tls.cert and tls.key"
@@ -365,32 +277,17 @@ impl Config {
         Ok(())
     }
 
-    /// As the listeners, delivery and HLS understand it.
-    pub(crate) fn serve(&self) -> serve::Config {
-        let has_tls = !self.tls.cert.as_os_str().is_empty();
-        serve::Config {
-            rtmp_listen: self.rtmp.listen.0.clone(),
-            rtmps_listen: self.rtmp.tls_listen.0.clone(),
-            http_listen: self.http.listen.0.clone(),
-            https_listen: self.http.tls_listen.0.clone(),
-            tls: has_tls.then(|| serve::TlsFiles {
-                cert: self.tls.cert.clone(),
-                key: self.tls.key.clone(),
-            }),
-            trusted_proxies: self.proxy.trusted.clone(),
+    /// What the listeners and HLS are told.
+    pub(crate) fn serve(&self) -> weir_serve::Config {
+        weir_serve::Config {
+            rtmp: self.rtmp.clone(),
+            http: self.http.clone(),
+            tls: self.tls.clone(),
+            proxy: self.proxy.clone(),
             vhosts: self.node.vhosts.clone(),
-            assume_enhanced: self.rtmp.assume_enhanced,
-            hls: serve::HlsConfig {
-                segment_us: self.hls.segment_ms * 1000,
-                part_us: self.hls.part_ms * 1000,
-                window_segments: self.hls.window_segments,
-                key_every_segments: self.hls.key_every_segments,
-                idle_us: self.hls.idle_ms * 1000,
-            },
-            cache: serve::CacheConfig {
-                max_bytes: self.cache.max_bytes,
-            },
-            slsp: serve::SlspConfig {
+            hls: self.hls.clone(),
+            cache: self.cache.clone(),
+            slsp: SlspConfig {
                 keyframe_ms: self.slsp.keyframe_ms,
                 successor: self.slsp.successor.clone(),
             },
@@ -422,66 +319,12 @@ impl Config {
         Ok(())
     }
 
-    /// As the hub understands it. A stream is remembered at least as long as its playlist's window.
-    pub(crate) fn hub(&self) -> hub::Config {
-        let window_ms = self.hls.segment_ms
-            * i64::try_from(self.hls.window_segments).unwrap_or(i64::MAX / 1_000_000);
-        hub::Config {
-            idle_timeout_us: self.stream.idle_timeout_ms * 1000,
-            ring_us: self.stream.ring_ms * 1000,
-            ring_bytes: self.stream.ring_bytes,
-            linger_us: self.stream.linger_ms.max(window_ms) * 1000,
+    /// What the hub is told. A stream is remembered at least as long as its playlist's window.
+    pub(crate) fn hub(&self) -> weir_hub::Config {
+        weir_hub::Config {
+            linger_ms: self.stream.linger_ms.max(self.hls.window_ms()),
+            ..self.stream.clone()
         }
-    }
-
-    /// As the delivery loops understand it; 0 loops are one per core.
-    pub(crate) fn deliver(&self) -> deliver::DeliveryConfig {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        deliver::DeliveryConfig {
-            flush_us: self.deliver.flush_ms * 1000,
-            lag_us: self.deliver.lag_ms * 1000,
-            stall_us: self.deliver.stall_ms * 1000,
-            wire_bytes: self.stream.ring_bytes,
-            loops: if self.deliver.loops == 0 {
-                cores
-            } else {
-                self.deliver.loops
-            },
-        }
-    }
-}
-
-/// Addresses to listen on: one, several with commas or as a list, or none when empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Listen(pub(crate) Vec<SocketAddr>);
-
-impl Serialize for Listen {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let all: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        serializer.serialize_str(&all.join(", "))
-    }
-}
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum OneOrMany {
-            One(String),
-            Many(Vec<String>),
-        }
-        let texts = match OneOrMany::deserialize(deserializer)? {
-            OneOrMany::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-            OneOrMany::Many(texts) => texts,
-        };
-        let addresses: Result<Vec<SocketAddr>, _> = texts
-            .iter()
-            .filter(|text| !text.is_empty())
-            .map(|text| text.parse())
-            .collect();
-        addresses.map(Self).map_err(|_| {
-            serde::de::Error::custom("not an address and port, such as 0.0.0.0:1935 or [::]:1935")
-        })
     }
 }
 

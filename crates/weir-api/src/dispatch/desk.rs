@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use weir_base::Refusal;
 use weir_cluster::fill::Cost;
 use weir_cluster::geo::{Locality, Locator};
@@ -44,7 +44,8 @@ pub struct DispatchRules {
 }
 
 /// How to choose among nodes that are equally near.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DispatchStrategy {
     /// The emptier of two drawn at random.
     TwoChoices,

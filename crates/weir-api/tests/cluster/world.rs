@@ -25,7 +25,7 @@ use weir_cluster::scale::Decision;
 use weir_cluster::store::{Everything, Store, Waiting};
 use weir_cluster::table::{LeaseReply, Op};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
-use weir_hub::{Hub, hub};
+use weir_hub::Hub;
 
 pub(crate) const TOKEN: &str = "the admin token";
 /// What a node of the cluster sends in these tests, followed by what it asks for.
@@ -128,11 +128,12 @@ impl World {
             "events",
             async move { while events.recv().await.is_some() {} },
         );
-        let config = hub::Config {
-            idle_timeout_us: 5_000_000,
-            ring_us: 1_000_000,
+        let config = weir_hub::Config {
+            idle_timeout_ms: 5_000,
+            ring_ms: 1_000,
             ring_bytes: 1 << 20,
-            linger_us: 1_000_000,
+            linger_ms: 1_000,
+            takeover: false,
         };
         let hub = Hub::new(config, clock);
         let shutdown = Shutdown::new();

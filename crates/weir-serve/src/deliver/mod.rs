@@ -4,6 +4,7 @@
 //! and a place in that wire. No viewer has a queue, a copy or a wake-up of its own.
 
 mod catch_up;
+mod config;
 pub mod format;
 pub mod forms;
 pub mod framing;
@@ -20,11 +21,12 @@ pub mod web_socket;
 pub mod wire;
 mod worker;
 
+pub use config::DeliveryConfig;
 pub use format::{Format, Selection};
 pub use forms::Form;
 pub use framing::Framing;
 pub use playback::Playback;
-pub use pool::{DeliveryConfig, Pool};
+pub use pool::Pool;
 pub use sink::Sink;
 pub use talk::Talk;
 pub use viewer::NewViewer;

@@ -8,25 +8,11 @@ use mio::{Poll, Waker};
 use weir_base::{Code, Refusal, Shutdown, Tasks, limits};
 use weir_hub::{Hub, Protocol, Stream};
 
+use super::config::DeliveryConfig;
 use super::format::Format;
 use super::viewer::{NewViewer, Viewer};
 use super::wire::{Wire, Wires};
 use super::worker::{Arrival, Worker};
-
-/// How delivery behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryConfig {
-    /// Microseconds between two flushes: the one knob between latency and CPU.
-    pub flush_us: i64,
-    /// Microseconds a viewer may lag behind the last group of pictures before it is moved on.
-    pub lag_us: i64,
-    /// Microseconds a viewer may take nothing at all before it is let go (4010).
-    pub stall_us: i64,
-    /// Bytes one wire (a stream in one form) may hold.
-    pub wire_bytes: usize,
-    /// Loops; one per core is right.
-    pub loops: usize,
-}
 
 /// Viewers for which another loop is opened: fewer are served cheaper by one, whose batches stay in one
 /// core's cache; and one loop is far from busy with so many.
@@ -55,15 +41,17 @@ pub(super) struct Shared {
     wires: Wires,
     flush_us: AtomicI64,
     config: DeliveryConfig,
+    wire_bytes: usize,
 }
 
 impl Pool {
-    /// Starts the loops.
+    /// Starts the loops. A wire, one stream in one form, holds `wire_bytes` at most.
     ///
     /// # Errors
     /// When the system has no epoll or no thread to give.
     pub fn start(
         config: DeliveryConfig,
+        wire_bytes: usize,
         hub: &Hub,
         tasks: &Tasks,
         shutdown: &Shutdown,
@@ -72,11 +60,12 @@ impl Pool {
             shutdown: shutdown.clone(),
             hub: hub.clone(),
             wires: Wires::default(),
-            flush_us: AtomicI64::new(config.flush_us.max(1_000)),
+            flush_us: AtomicI64::new(config.flush_us()),
             config,
+            wire_bytes,
         });
         let mut loops = Vec::new();
-        for number in 0..shared.config.loops.max(1) {
+        for number in 0..shared.config.threads() {
             let poll = Poll::new()?;
             let waker = Arc::new(Worker::waker(&poll)?);
             let (inbox, arrivals) = sync_channel(limits::DELIVERY_INBOX);
@@ -144,16 +133,14 @@ impl Pool {
 
     /// How long a viewer may take nothing at all.
     pub fn stall(&self) -> std::time::Duration {
-        let stall_us = self.0.shared.config.stall_us;
+        let stall_us = self.0.shared.config.stall_us();
         std::time::Duration::from_micros(u64::try_from(stall_us).unwrap_or(0))
     }
 
-    /// A new flush interval, from the next tick on.
-    pub fn set_flush_us(&self, flush_us: i64) {
-        self.0
-            .shared
-            .flush_us
-            .store(flush_us.max(1_000), Ordering::Relaxed);
+    /// New settings: the flush interval counts from the next tick on, the rest with a restart.
+    pub fn reconfigure(&self, config: &DeliveryConfig) {
+        let flush_us = &self.0.shared.flush_us;
+        flush_us.store(config.flush_us(), Ordering::Relaxed);
     }
 
     fn wakers(&self) -> Vec<Arc<Waker>> {
@@ -200,12 +187,12 @@ impl Shared {
 
     pub(super) fn open_wire(&self, stream: &Arc<Stream>, format: Format) -> Arc<Wire> {
         self.wires
-            .open(stream, format, self.config.lag_us, self.config.wire_bytes)
+            .open(stream, format, self.config.lag_us(), self.wire_bytes)
     }
 
     /// Why this viewer has to go, if it has to.
     pub(super) fn verdict(&self, viewer: &Viewer, now_us: i64) -> Option<Code> {
-        if viewer.is_stalled(now_us, self.config.stall_us) {
+        if viewer.is_stalled(now_us, self.config.stall_us()) {
             return Some(Code::TooSlow);
         }
         viewer.client.kicked()

@@ -36,10 +36,11 @@ const GOP: u64 = 10;
 fn house() -> (Hub, Clock) {
     let clock = Clock::manual(WALL_US);
     let config = weir_hub::Config {
-        idle_timeout_us: 5_000_000,
-        ring_us: 10_000_000,
+        idle_timeout_ms: 5_000,
+        ring_ms: 10_000,
         ring_bytes: 8 << 20,
-        linger_us: 1_000_000,
+        linger_ms: 1_000,
+        takeover: false,
     };
     (Hub::new(config, clock.clone()), clock)
 }

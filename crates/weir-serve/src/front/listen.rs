@@ -77,7 +77,7 @@ async fn prepare(
 ) -> Result<Accepted, Refusal> {
     // Nagle would hold the end of each flush back until the viewer acknowledges its beginning.
     let _ = socket.set_nodelay(true);
-    let (socket, client) = if core.config.load().trusts(peer.ip()) {
+    let (socket, client) = if core.config.load().proxy.trusts(peer.ip()) {
         proxy::accept(socket, peer).await?
     } else {
         (Prefixed::new(Bytes::new(), socket), peer)

@@ -11,7 +11,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsFiles;
+use crate::config::TlsConfig;
 
 /// What can be wrong with the certificate files. The operator's fault.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum TlsError {
 /// A certificate that can be reloaded.
 #[derive(Debug)]
 pub struct Certificate {
-    files: TlsFiles,
+    files: TlsConfig,
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -44,7 +44,7 @@ impl Certificate {
     ///
     /// # Errors
     /// When the files cannot be used.
-    pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub fn load(files: TlsConfig) -> Result<Arc<Self>, TlsError> {
         let current = ArcSwap::from(read(&files)?);
         Ok(Arc::new(Self { files, current }))
     }
@@ -93,7 +93,7 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
+fn read(files: &TlsConfig) -> Result<Arc<CertifiedKey>, TlsError> {
     let file_error = |path: &std::path::Path, why: String| TlsError::File {
         path: path.display().to_string(),
         why,

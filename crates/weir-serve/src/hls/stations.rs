@@ -103,7 +103,7 @@ impl Stations {
         let packagings = self.packagings();
         let packaging = packagings.open(workshop, stream, container, selection);
         let now_us = core.hub.clock().now_us();
-        let station = Arc::new(Station::new(packaging, now_us, settings.idle_us));
+        let station = Arc::new(Station::new(packaging, now_us, settings.idle_us()));
         map.insert(key, station.clone());
         let run = super::station::run(self.clone(), station.clone());
         core.tasks.spawn("hls-station", run);

@@ -59,7 +59,7 @@ impl HttpServer {
         // From the right: each proxy appended who spoke to it. The first that is not trusted is the
         // client; what stands left of it, or of something unreadable, is anybody's word.
         for part in header.rsplit(',') {
-            if !config.trusts(found.ip()) {
+            if !config.proxy.trusts(found.ip()) {
                 break;
             }
             let part = part.trim();

@@ -87,7 +87,7 @@ impl World {
         let _in_runtime = self.runtime.enter();
         let http = vec![SocketAddr::from(([127, 0, 0, 1], port))];
         let mut config = in_process::config(Vec::new(), http);
-        config.hls.idle_us = 30_000_000;
+        config.hls.idle_ms = 30_000;
         config.cache.max_bytes = 16 << 20;
         let plain = ServerSetup::default();
         let setup = ServerSetup {
@@ -96,8 +96,8 @@ impl World {
             clock: self.clock.clone(),
             config,
             hub: weir_hub::Config {
-                idle_timeout_us: 60_000_000,
-                ring_us: 10_000_000,
+                idle_timeout_ms: 60_000,
+                ring_ms: 10_000,
                 ..plain.hub
             },
             gate: Arc::new(SignedOrNot),

@@ -71,11 +71,11 @@ impl House {
         let plain = ServerSetup::default();
         let setup = ServerSetup {
             hub: weir_hub::Config {
-                idle_timeout_us: options.idle_timeout_ms * 1000,
+                idle_timeout_ms: options.idle_timeout_ms,
                 ..plain.hub
             },
             delivery: weir_serve::deliver::DeliveryConfig {
-                stall_us: options.stall_ms * 1000,
+                stall_ms: options.stall_ms,
                 ..plain.delivery
             },
             sockets: vec![Arc::new(Echo)],

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use weir_api::{ClusterApi, Dispatcher, EdgeFacts, NodeProof};
 use weir_base::urls::SplitUrl;
 use weir_base::{Clock, ids};
-use weir_cluster::lease::{self, Outage};
+use weir_cluster::lease;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Address, Load, NodeRecord, Scheme, Scope};
 use weir_cluster::redis::Redis;
@@ -44,10 +44,7 @@ pub(super) fn join(config: &Config, addresses: &Addresses, core: &Core) -> anyho
     let own = own_authorities(&record.addresses, addresses);
     let member = member::MemberConfig {
         lease: lease::LeaseConfig {
-            outage: match config.cluster.outage {
-                config::Outage::Serve => Outage::Serve,
-                config::Outage::Stop => Outage::Stop,
-            },
+            outage: config.cluster.outage,
             ..lease::LeaseConfig::default()
         },
         ..member::MemberConfig::default()

@@ -65,7 +65,7 @@ impl Running {
             renewal.show();
         }
         self.core.hub.reconfigure(config.hub());
-        self.core.pool.set_flush_us(config.deliver().flush_us);
+        self.core.pool.reconfigure(&config.deliver);
         self.core.config.store(Arc::new(config.serve()));
         self.gate.reconfigure(&config);
         self.dispatcher.set_rules(prepared.rules);
@@ -91,7 +91,7 @@ mod tests {
         let hub = Hub::new(config.hub(), clock.clone());
         let rules = config.dispatch.rules(&[]).unwrap();
         Running {
-            core: Core::start(hub, config.deliver(), config.serve()).unwrap(),
+            core: Core::start(hub, config.deliver.clone(), config.serve()).unwrap(),
             gate: Arc::new(Gate::new(&config, &secrets, clock)),
             dispatcher: Arc::new(Dispatcher::new(rules)),
             certificate: None,

@@ -1,9 +1,10 @@
-//! `roles`, `[cluster]`, `[cache]` and what `[node]` says to the others.
+//! `roles`, `[cluster]` and what `[node]` says to the others.
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use weir_base::section;
 use weir_base::urls::SplitUrl;
+use weir_cluster::lease::Outage;
 use weir_cluster::name::Name;
 use weir_cluster::record::{self, Role, Roles, Scheme, Scope};
 
@@ -44,24 +45,6 @@ pub(crate) enum Mode {
     Registry,
     /// By the lists of the configuration and by asking coworkers.
     Static,
-}
-
-/// What happens to live streams when the registry is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Outage {
-    /// They go on.
-    Serve,
-    /// They are held until it is back.
-    Stop,
-}
-
-section! {
-    /// HLS objects that an edge keeps.
-    pub(crate) Cache {
-        /// Bytes at most.
-        reload max_bytes: usize = 256 * 1024 * 1024,
-    }
 }
 
 /// One address of this node: a URL, or one with whom it is for.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
 use weir_api::{DispatchRules, DispatchStrategy};
 use weir_base::section;
 use weir_cluster::geo::maxmind::{MaxMind, Words};
@@ -18,7 +17,7 @@ section! {
     /// The dispatcher.
     pub(crate) Dispatch {
         /// How to choose among nodes that are equally near.
-        reload strategy: Strategy = Strategy::TwoChoices,
+        reload strategy: DispatchStrategy = DispatchStrategy::TwoChoices,
         /// Milliseconds an answer is good and its place reserved.
         reload good_for_ms: i64 = 4_000,
         /// Kilobits per second that a viewer is reckoned with.
@@ -36,16 +35,6 @@ section! {
         /// Network operators and ISPs: `AS4538 isp`, or `part of a name isp`.
         reload isps: Vec<String> = Vec::new(),
     }
-}
-
-/// How to choose among nodes that are equally near.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Strategy {
-    /// The emptier of two drawn at random.
-    TwoChoices,
-    /// In turn, weighted by what nodes can bear.
-    RoundRobin,
 }
 
 impl Dispatch {
@@ -85,10 +74,7 @@ impl Dispatch {
         }
         Ok(DispatchRules {
             locator: Box::new(Chain(locators)),
-            strategy: match self.strategy {
-                Strategy::TwoChoices => DispatchStrategy::TwoChoices,
-                Strategy::RoundRobin => DispatchStrategy::RoundRobin,
-            },
+            strategy: self.strategy,
             good_for_ms: self.good_for_ms,
             play_kbps: self.play_kbps,
             publish_kbps: self.publish_kbps,

@@ -20,8 +20,8 @@ impl RtmpConnection {
         let (name, grant) = admission.admit(&self.asked(target, Action::Play)).await?;
         let intent = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
         let stream = admission.play(&name, &intent).await?;
-        let enhanced =
-            core.config.load().assume_enhanced || parameter(&target.query, "enhanced") == Some("1");
+        let enhanced = core.config.load().rtmp.assume_enhanced
+            || parameter(&target.query, "enhanced") == Some("1");
         if !enhanced {
             check_capabilities(&stream, &self.session.peer().capabilities)?;
         }

@@ -134,7 +134,7 @@ impl Fetch {
         if !key.what.is_held() {
             return PATIENCE;
         }
-        let own_us = self.edge.core().config.load().hls.segment_us;
+        let own_us = self.edge.core().config.load().hls.segment_us();
         let target_us = known.map_or(0, EdgeStream::target_us).max(own_us);
         let target = Duration::from_micros(u64::try_from(target_us).unwrap_or(0));
         (target * HELD_TARGETS).max(PATIENCE) + MARGIN

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use weir_base::{Clock, StreamName};
-use weir_hub::hub::{Config, PublishRequest};
+use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, ReadOutcome};
 use weir_media::{Item, TrackKind};
 use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession};
@@ -21,11 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const NAME: &str = "live/a";
 
 fn hub() -> Hub {
-    let config = Config {
-        idle_timeout_us: 5_000_000,
-        ring_us: 60_000_000,
+    let config = weir_hub::Config {
+        idle_timeout_ms: 5_000,
+        ring_ms: 60_000,
         ring_bytes: 256 << 20,
-        linger_us: 5_000_000,
+        linger_ms: 5_000,
+        takeover: false,
     };
     Hub::new(config, Clock::real())
 }

@@ -1,0 +1,36 @@
+//! `[stream]`: what is kept of each live stream, and how long.
+
+use weir_base::section;
+
+section! {
+    /// The hub's settings.
+    pub Config {
+        /// Milliseconds without a frame after which a stream is ended (4002).
+        reload idle_timeout_ms: i64 = 5_000,
+        /// Milliseconds of each stream kept in its ring.
+        reload ring_ms: i64 = 12_000,
+        /// Bytes kept in the ring at most.
+        reload ring_bytes: usize = 32 * 1024 * 1024,
+        /// Milliseconds a stream is remembered after its publisher went.
+        reload linger_ms: i64 = 60_000,
+        /// Whether a gatekeeper shall let a second publisher of a live name take it over.
+        reload takeover: bool = false,
+    }
+}
+
+impl Config {
+    /// Microseconds without a frame after which a stream is ended.
+    pub const fn idle_timeout_us(&self) -> i64 {
+        self.idle_timeout_ms.saturating_mul(1000)
+    }
+
+    /// Microseconds of stream kept in the ring.
+    pub const fn ring_us(&self) -> i64 {
+        self.ring_ms.saturating_mul(1000)
+    }
+
+    /// Microseconds a stream is remembered after its publisher went.
+    pub const fn linger_us(&self) -> i64 {
+        self.linger_ms.saturating_mul(1000)
+    }
+}
