@@ -10,7 +10,8 @@ use weir_base::sign::same_secret;
 use weir_base::{Code, Refusal};
 use weir_hub::Protocol;
 
-use crate::{Refused, State};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// Lets a request through that carries the token.
 pub(crate) async fn require_token(

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State as Extract};
 use serde::{Deserialize, Serialize};
 
-use crate::State;
+use crate::state::State;
 
 /// What anybody may know of an app.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -14,7 +14,8 @@ use weir_base::{Code, Refusal};
 use weir_cluster::scale::Decision;
 
 use crate::families::Gauges;
-use crate::{Refused, State};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// What is known of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,7 +1,6 @@
 //! The cluster as this node sees it: `GET /api/v1/cluster`, and how this node stands in it.
 
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State as Extract};
@@ -10,36 +9,16 @@ use serde::{Deserialize, Serialize};
 use weir_cluster::fill::{Cost, Dimension, worst};
 use weir_cluster::member::Status;
 use weir_cluster::record::{Address, Capacity, Load, Roles};
-use weir_cluster::run::Cluster;
 use weir_cluster::view::{Health, Node, View};
 use weir_cluster::{LeaseKey, Name};
 
-use crate::State;
-use crate::dispatch::Dispatcher;
 use crate::families::{Counters, Gauges};
+use crate::state::State;
 
 /// Streams in one answer; `after` asks for the next ones.
 const STREAMS_LISTED: usize = 500;
 /// Carriers named of one stream: more than a page can draw.
 const CARRIERS_LISTED: usize = 100;
-
-/// Tells nodes of the cluster from everybody else.
-pub trait NodeProof: Send + Sync {
-    /// Whether this value of `Authorization` proves that a node asks for this path and query.
-    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool;
-}
-
-/// What the API knows of the cluster.
-pub struct ClusterApi {
-    /// This node in it.
-    pub cluster: Cluster,
-    /// The cluster's name.
-    pub name: String,
-    /// Who says where clients go.
-    pub dispatcher: Arc<Dispatcher>,
-    /// Who is a node of it.
-    pub proof: Arc<dyn NodeProof>,
-}
 
 /// The whole answer.
 #[derive(Debug, Serialize)]

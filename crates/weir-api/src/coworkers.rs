@@ -17,7 +17,8 @@ use weir_cluster::{NodeRecord, Scheme};
 
 use crate::dispatch::Caller;
 use crate::manager::{self, host_and_port};
-use crate::{Refused, State};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// Answers a coworker.
 pub(crate) async fn answer(

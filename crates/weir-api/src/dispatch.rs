@@ -3,7 +3,7 @@
 //! Anybody may ask for himself, from any site: a browser asks before it publishes. Who asks for
 //! somebody else's address shows the admin token, because answers tell what is where.
 
-mod desk;
+pub(crate) mod dispatcher;
 mod form;
 mod request;
 
@@ -21,12 +21,14 @@ use weir_cluster::Role;
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 
-pub use desk::{DispatchRules, DispatchStrategy, Dispatcher};
-pub(crate) use desk::{NoRoom, Outcome, Place, another};
+pub use dispatcher::{DispatchRules, DispatchStrategy, Dispatcher};
+pub(crate) use dispatcher::{NoRoom, Outcome, Place, another};
 pub(crate) use form::Form;
 pub(crate) use request::{CheckedRequest, DispatchRequest, MAX_BYTES, known_vhost};
 
-use crate::{Refused, State, admin};
+use crate::admin;
+use crate::refused::Refused;
+use crate::state::State;
 
 /// Seconds after which a browser asks again whether it may ask.
 const PREFLIGHT_S: &str = "86400";

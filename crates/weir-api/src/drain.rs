@@ -6,19 +6,15 @@ use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use weir_base::{Code, Refusal};
 use weir_cluster::drain::Remaining;
 
-use crate::{Refused, State};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// Bytes of a name of who drains: more is cut.
 const MAX_BY_CHARS: usize = 64;
-
-/// Who had this node drain first.
-#[derive(Debug, Default)]
-pub(crate) struct DrainedBy(Mutex<Option<String>>);
 
 /// Who asks, as far as it says; a person need say nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -63,7 +59,7 @@ pub(crate) async fn begin(Extract(state): Extract<State>, body: Bytes) -> Respon
     }
     if !state.shutdown.is_draining() {
         let by = order.by.map(|by| by.chars().take(MAX_BY_CHARS).collect());
-        *state.drained_by().0.lock() = by;
+        *state.drained_by().lock() = by;
     }
     state.shutdown.drain();
     Json(progress(&state)).into_response()
@@ -82,7 +78,7 @@ fn progress(state: &State) -> Progress {
     };
     Progress {
         draining: state.shutdown.is_draining(),
-        by: state.drained_by().0.lock().clone(),
+        by: state.drained_by().lock().clone(),
         publishers: remaining.publishers,
         viewers: remaining.viewers,
         empty: remaining.is_nobody(),

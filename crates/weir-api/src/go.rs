@@ -12,8 +12,8 @@ use weir_base::{Code, Refusal};
 use weir_cluster::Role;
 use weir_cluster::place::Purpose;
 
-use crate::State;
 use crate::dispatch::{self, Caller, DispatchRequest, Form, Outcome};
+use crate::state::State;
 
 /// Forms that a player can be redirected to.
 const FORMS: [Form; 3] = [Form::HttpFlv, Form::Hls, Form::HttpTs];
@@ -99,7 +99,7 @@ fn request(
 
 fn found(url: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(url) else {
-        return crate::Refused::from(Code::NotFound).into_response();
+        return crate::refused::Refused::from(Code::NotFound).into_response();
     };
     let mut response = StatusCode::FOUND.into_response();
     response.headers_mut().insert(header::LOCATION, location);

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use weir_cluster::member::Status;
 
-use crate::State;
+use crate::state::State;
 
 /// The process answers.
 pub(crate) async fn live() -> &'static str {

@@ -17,88 +17,25 @@ mod health;
 mod manager;
 mod metrics;
 mod pages;
+mod refused;
 mod rejected;
+mod state;
 mod streams;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{delete, get, post};
-use http::{HeaderValue, StatusCode, header};
-use weir_base::{Code, Refusal, Shutdown};
-use weir_hub::Hub;
+use http::{HeaderValue, header};
+
+use state::State;
 
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
-pub use cluster::{ClusterApi, NodeProof};
 pub use dispatch::{Caller, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use metrics::METRIC_NAMES;
-
-/// What the API works with.
-pub struct Config {
-    /// The streams.
-    pub hub: Hub,
-    /// The two stages of the end: draining is not ready.
-    pub shutdown: Shutdown,
-    /// The token of the admin API.
-    pub admin_token: String,
-    /// This node's name, in metrics.
-    pub node: String,
-    /// The version of the binary.
-    pub version: &'static str,
-    /// This node among others.
-    pub cluster: ClusterApi,
-    /// What the parts know that the API does not see.
-    pub facts: Arc<dyn Facts>,
-}
-
-/// What the API asks of parts it does not know: the gate, the scaler, the delivery.
-pub trait Facts: Send + Sync {
-    /// What is known of an app.
-    fn app(&self, app: &str) -> AppFacts;
-
-    /// How many nodes each pool should have.
-    fn pools(&self) -> Vec<PoolFacts>;
-
-    /// What this node fetches from others.
-    fn edge(&self) -> EdgeFacts;
-}
-
-#[derive(Clone)]
-struct State(Arc<Inner>);
-
-struct Inner {
-    config: Config,
-    drained_by: drain::DrainedBy,
-}
-
-impl std::ops::Deref for State {
-    type Target = Config;
-
-    fn deref(&self) -> &Config {
-        &self.0.config
-    }
-}
-
-impl State {
-    fn new(config: Config) -> Self {
-        Self(Arc::new(Inner {
-            config,
-            drained_by: drain::DrainedBy::default(),
-        }))
-    }
-
-    fn dispatcher(&self) -> &Dispatcher {
-        &self.cluster.dispatcher
-    }
-
-    fn drained_by(&self) -> &drain::DrainedBy {
-        &self.0.drained_by
-    }
-}
+pub use state::{ClusterApi, Config, Facts, NodeProof};
 
 /// Everything that is not media.
 pub fn router(config: Config) -> Router {
@@ -160,35 +97,4 @@ async fn for_any_site(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
     response
-}
-
-/// A refusal as an answer.
-struct Refused(Refusal);
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self(refusal)
-    }
-}
-
-impl From<Code> for Refused {
-    fn from(code: Code) -> Self {
-        Self(code.into())
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.code.entry().http).unwrap_or(StatusCode::BAD_REQUEST);
-        let location = self.0.location.as_deref();
-        let location = location.and_then(|url| HeaderValue::from_str(url).ok());
-        let mut response = (status, axum::Json(self.0)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(location) = location {
-            headers.insert(header::LOCATION, location);
-        }
-        response
-    }
 }

@@ -18,8 +18,10 @@ use weir_cluster::record::{Scope, StreamRecord};
 use weir_cluster::report::{Reported, StreamReport};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Scheme, Whereabouts};
 
+use crate::admin;
 use crate::dispatch::known_vhost;
-use crate::{Refused, State, admin};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// How long a report is good when it does not say, milliseconds.
 const DEFAULT_TTL_MS: i64 = 30_000;

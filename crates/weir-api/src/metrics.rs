@@ -14,11 +14,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use weir_hub::Protocol;
 
-use crate::State;
 use crate::autoscale::PoolGauges;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
 use crate::families::{Counters, Gauges, Labels};
+use crate::state::State;
 
 /// Apps with a label of their own; more are `other`.
 const MAX_APPS: usize = 100;
@@ -344,7 +344,7 @@ mod tests {
         sheet.cluster.fill_any();
         let facts = crate::autoscale::tests::facts();
         sheet.pools.fill("n1", &[facts]);
-        sheet.edge.fill(crate::EdgeFacts::default(), "n1");
+        sheet.edge.fill(crate::edge::EdgeFacts::default(), "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

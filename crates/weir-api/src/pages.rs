@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 use weir_base::{Code, Refusal};
 
-use crate::Refused;
+use crate::refused::Refused;
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]

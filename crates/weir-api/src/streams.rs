@@ -8,7 +8,8 @@ use serde::Serialize;
 use weir_base::{ClientId, Code, Refusal};
 use weir_hub::{Protocol, Role, Stream};
 
-use crate::{Refused, State};
+use crate::refused::Refused;
+use crate::state::State;
 
 /// Clients listed in one answer.
 const MAX_CLIENTS_LISTED: usize = 10_000;

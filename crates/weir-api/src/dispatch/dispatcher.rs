@@ -1,4 +1,4 @@
-//! The dispatcher's desk: its rules, what it just handed out, and the decision itself. No HTTP.
+//! Where clients are sent: the dispatcher's rules, what it just handed out, and the decision. No HTTP.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
