@@ -14,7 +14,7 @@ use weir_media::Item;
 
 use super::decode::{Fmp4Decoder, Sink, TsDecoder};
 use super::http::WebClient;
-use super::watch::WatchOptions;
+use super::options::WatchOptions;
 use playlist::{Key, MediaPlaylist, Playlist, Segment};
 use weir_link::url::HttpUrl;
 

@@ -12,6 +12,7 @@ mod hls;
 pub mod http;
 pub mod load;
 pub mod measure;
+mod options;
 pub mod probe;
 pub mod process;
 mod publisher;

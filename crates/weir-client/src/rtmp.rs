@@ -11,8 +11,8 @@ use weir_media::flv;
 use weir_proto::rtmp::{ClientEvent, RtmpUrl};
 
 use super::decode::{FlvDecoder, Sink};
+use super::options::{IDLE_TIMEOUT, WatchOptions};
 use super::refusal::Refused;
-use super::watch::{IDLE_TIMEOUT, WatchOptions};
 
 /// From the connection to the first word of the stream.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(15);

@@ -1,7 +1,5 @@
 //! One way to watch a stream, whatever the protocol: open, decode, hand to a sink.
 
-use std::time::Duration;
-
 use weir_link::url::HttpUrl;
 
 use super::address::{Container, MediaUrl};
@@ -9,15 +7,7 @@ use super::decode::{FlvDecoder, Sink, TsDecoder};
 use super::http::{WebClient, next_piece};
 use super::{hls, rtmp, ws};
 
-/// A stream from which nothing came for so long is taken for dead.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How to watch.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WatchOptions {
-    /// Take any certificate.
-    pub insecure: bool,
-}
+pub use super::options::WatchOptions;
 
 /// Plays `url` into `sink` until the stream ends or the sink is done.
 ///

@@ -14,8 +14,8 @@ use weir_proto::ws::{
 
 use super::decode::{FlvDecoder, Sink};
 use super::http::WebClient;
+use super::options::{IDLE_TIMEOUT, WatchOptions};
 use super::refusal::Refused;
-use super::watch::{IDLE_TIMEOUT, WatchOptions};
 
 /// Largest message, in bytes: a batch of frames with a big keyframe in it.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
