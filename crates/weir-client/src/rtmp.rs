@@ -8,7 +8,7 @@ use weir_base::Clock;
 use weir_link::dial::Dialer;
 use weir_link::rtmp::{Direction, LinkError, LinkOptions, RtmpLink};
 use weir_media::flv;
-use weir_proto::rtmp::{ClientEvent, RtmpUrl};
+use weir_proto::rtmp::{RtmpClientEvent, RtmpUrl};
 
 use super::decode::{FlvDecoder, Sink};
 use super::options::{IDLE_TIMEOUT, WatchOptions};
@@ -77,9 +77,11 @@ async fn set_up(link: &mut RtmpLink) -> anyhow::Result<Option<String>> {
     loop {
         let event = link.next().await.map_err(told)?;
         match event.context("the server closed the connection before the stream began")? {
-            ClientEvent::PublishStarted { .. } | ClientEvent::PlayStarted => return Ok(None),
-            ClientEvent::Redirect { url } => return Ok(Some(url)),
-            ClientEvent::Closed => bail!("the server ended the stream before it began"),
+            RtmpClientEvent::PublishStarted { .. } | RtmpClientEvent::PlayStarted => {
+                return Ok(None);
+            }
+            RtmpClientEvent::Redirect { url } => return Ok(Some(url)),
+            RtmpClientEvent::Closed => bail!("the server ended the stream before it began"),
             _ => {}
         }
     }
@@ -102,7 +104,7 @@ pub(crate) async fn watch(
             Err(_) => bail!("nothing came for {} s", IDLE_TIMEOUT.as_secs()),
         };
         match next {
-            Some(ClientEvent::Media {
+            Some(RtmpClientEvent::Media {
                 message_type,
                 timestamp_ms,
                 mut body,
@@ -124,14 +126,14 @@ pub(crate) async fn watch(
                 sink.bytes(&tag)?;
                 decoder.message(kind, timestamp_ms, body, sink)?;
             }
-            Some(ClientEvent::Closed) | None => break,
+            Some(RtmpClientEvent::Closed) | None => break,
             // Origins say where a stream is only after they have said that it begins.
-            Some(ClientEvent::Redirect { url }) if !has_begun && redirects < MAX_REDIRECTS => {
+            Some(RtmpClientEvent::Redirect { url }) if !has_begun && redirects < MAX_REDIRECTS => {
                 redirects += 1;
                 let url = RtmpUrl::parse(&url).with_context(|| format!("redirected to {url}"))?;
                 link = open(&url, Direction::Play, options.insecure).await?;
             }
-            Some(ClientEvent::Reconnect { .. } | ClientEvent::Redirect { .. }) => {
+            Some(RtmpClientEvent::Reconnect { .. } | RtmpClientEvent::Redirect { .. }) => {
                 sink.note("the server asks to connect again: the stream ends here");
                 break;
             }

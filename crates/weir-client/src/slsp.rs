@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use weir_base::Clock;
 use weir_link::url::HttpUrl;
-use weir_proto::slsp::{ClientEvent, Ready, SUBPROTOCOL, SlspError};
+use weir_proto::slsp::{Ready, SUBPROTOCOL, SlspClientEvent, SlspError};
 use weir_proto::ws::{CLOSE_NORMAL, Opcode};
 
 use super::clip::ClipTag;
@@ -288,17 +288,17 @@ impl SlspLink {
         Ok(self.stats_ms.min(stalls_ms).min(allowed_ms))
     }
 
-    fn heard(&mut self, now_ms: u64, event: ClientEvent) -> anyhow::Result<()> {
+    fn heard(&mut self, now_ms: u64, event: SlspClientEvent) -> anyhow::Result<()> {
         match event {
-            ClientEvent::Ready(ready) => self.began(now_ms, &ready),
-            ClientEvent::Acked => {
+            SlspClientEvent::Ready(ready) => self.began(now_ms, &ready),
+            SlspClientEvent::Acked => {
                 (self.alive_ms, self.redirects) = (now_ms, 0);
             }
-            ClientEvent::Hint(max_kbps) => {
+            SlspClientEvent::Hint(max_kbps) => {
                 tracing::info!("the server takes no more than {max_kbps} kbit/s");
             }
-            ClientEvent::Redirect(url) => return self.redirect(&url),
-            ClientEvent::Refused {
+            SlspClientEvent::Redirect(url) => return self.redirect(&url),
+            SlspClientEvent::Refused {
                 code,
                 name,
                 message,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use weir_link::http::UpgradedConnection;
 use weir_link::url::HttpUrl;
 use weir_proto::ws::{
-    CLOSE_NORMAL, Decoder, Event, Limits, Opcode, accept_key, close_payload, put_masked_frame,
+    CLOSE_NORMAL, Event, Opcode, WsDecoder, WsLimits, accept_key, close_payload, put_masked_frame,
 };
 
 use super::decode::{FlvDecoder, Sink};
@@ -31,10 +31,10 @@ pub(crate) async fn watch(
     sink: &mut dyn Sink,
 ) -> anyhow::Result<()> {
     let mut socket = upgrade(url, options.insecure, None).await?;
-    let mut frames = Decoder::client(Limits {
+    let mut frames = WsDecoder::client(WsLimits {
         max_message_bytes: MAX_MESSAGE_BYTES,
         max_fragments: MAX_FRAGMENTS,
-        ..Limits::default()
+        ..WsLimits::default()
     });
     let mut flv = FlvDecoder::default();
     let mut buffer = vec![0; READ_BYTES];

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
 use weir_base::{Clock, ids, limits};
-use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpError, RtmpUrl};
+use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpError, RtmpUrl};
 
 use crate::dial::{Connection, DialError, Dialer};
 
@@ -40,7 +40,7 @@ pub struct LinkOptions {
 #[derive(Debug)]
 pub enum Step {
     /// Something happened to the stream.
-    Event(ClientEvent),
+    Event(RtmpClientEvent),
     /// Bytes went in or out.
     Moved,
     /// The server has closed the connection.
@@ -84,7 +84,7 @@ pub enum LinkError {
 pub struct RtmpLink {
     reader: ReadHalf<Connection>,
     writer: WriteHalf<Connection>,
-    session: ClientSession,
+    session: RtmpClientSession,
     options: LinkOptions,
     clock: Clock,
     buffer: Vec<u8>,
@@ -123,8 +123,8 @@ impl RtmpLink {
         let seed =
             ids::random_bytes().map_err(|error| LinkError::NoRandomness(error.to_string()))?;
         let session = match direction {
-            Direction::Play => ClientSession::play(url, seed, ClientOptions::default()),
-            Direction::Publish => ClientSession::publish(url, seed, ClientOptions::default()),
+            Direction::Play => RtmpClientSession::play(url, seed, ClientOptions::default()),
+            Direction::Publish => RtmpClientSession::publish(url, seed, ClientOptions::default()),
         };
         Ok(Self {
             reader,
@@ -144,7 +144,7 @@ impl RtmpLink {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub async fn next(&mut self) -> Result<Option<ClientEvent>, LinkError> {
+    pub async fn next(&mut self) -> Result<Option<RtmpClientEvent>, LinkError> {
         loop {
             match self.step().await? {
                 Step::Event(event) => return Ok(Some(event)),
@@ -161,7 +161,7 @@ impl RtmpLink {
     pub async fn step(&mut self) -> Result<Step, LinkError> {
         if let Some(event) = self.session.poll_event() {
             return match event {
-                ClientEvent::Status {
+                RtmpClientEvent::Status {
                     level,
                     code,
                     description,

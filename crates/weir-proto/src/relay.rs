@@ -29,7 +29,7 @@ mod decoder;
 mod tests;
 mod write;
 
-pub use decoder::Decoder;
+pub use decoder::RelayDecoder;
 pub use write::{put_beat, put_begin, put_end, put_frame_head, put_item};
 
 use weir_base::Code;
@@ -115,14 +115,14 @@ pub enum Record {
 
 /// What one peer may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct RelayLimits {
     /// Bytes of the body of a frame, tracks or metadata.
     pub max_record_bytes: usize,
     /// Bytes of any other body.
     pub max_words_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for RelayLimits {
     /// As much as an RTMP message and the fields in front of it; 16 KiB for nodes' own words.
     fn default() -> Self {
         Self {

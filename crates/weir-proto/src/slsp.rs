@@ -10,9 +10,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientEvent, ClientSession};
+pub use client::{SlspClientEvent, SlspClientSession};
 pub use message::{Ack, ClientMessage, Hello, Ready, Restart, ServerMessage, Stats};
-pub use server::ServerSession;
+pub use server::SlspServerSession;
 
 /// The WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "slsp.v1";

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-pub use decoder::{Decoder, Event, Limits};
+pub use decoder::{Event, WsDecoder, WsLimits};
 
 /// What every server appends to the key (§1.3).
 const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

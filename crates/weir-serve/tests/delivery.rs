@@ -28,7 +28,7 @@ use weir_proto::rtmp::chunk::ChunkDecoder;
 use weir_proto::rtmp::message::Message;
 use weir_proto::rtmp::wire::put_message;
 use weir_proto::rtmp::{
-    ClientOptions, ClientSession, RtmpUrl, ServerConfig, ServerEvent, ServerSession,
+    ClientOptions, RtmpClientSession, RtmpServerSession, RtmpUrl, ServerConfig, ServerEvent,
 };
 use weir_proto::ws;
 use weir_serve::deliver::forms::flv::Flv;
@@ -288,12 +288,12 @@ fn a_raw_stream_stays_whole() {
 fn web_socket_messages_stay_whole() {
     evening(flv(Framing::WebSocket), |socket, seed| {
         let mut tap = Tap::bare();
-        let limits = ws::Limits {
+        let limits = ws::WsLimits {
             max_message_bytes: 1 << 20,
             max_fragments: 1,
-            ..ws::Limits::default()
+            ..ws::WsLimits::default()
         };
-        let mut decoder = ws::Decoder::client(limits);
+        let mut decoder = ws::WsDecoder::client(limits);
         let mut closed = None;
         read_all(socket, seed, |bytes| {
             let mut rest = bytes;
@@ -316,7 +316,7 @@ fn web_socket_messages_stay_whole() {
 #[test]
 fn records_for_another_node_stay_whole() {
     evening(Format::new(&Relay), |socket, seed| {
-        let mut decoder = relay::Decoder::new(relay::Limits::default());
+        let mut decoder = relay::RelayDecoder::new(relay::RelayLimits::default());
         let (mut begins, mut ends) = (0, Vec::new());
         let (mut pictures, mut skips, mut last) = (0, 0, None);
         read_all(socket, seed, |bytes| {
@@ -405,10 +405,10 @@ fn pauses_in_the_middle_of_a_batch_break_no_message() {
 }
 
 /// A session whose player was let in, on message stream 1.
-fn playing() -> ServerSession {
+fn playing() -> RtmpServerSession {
     let url = RtmpUrl::parse("rtmp://h/live/s").unwrap();
-    let mut client = ClientSession::play(&url, [1; 32], ClientOptions::default());
-    let mut server = ServerSession::new(ServerConfig::default(), [2; 32]);
+    let mut client = RtmpClientSession::play(&url, [1; 32], ClientOptions::default());
+    let mut server = RtmpServerSession::new(ServerConfig::default(), [2; 32]);
     loop {
         server.receive(0, &client.take_output()).unwrap();
         while let Some(event) = server.poll_event() {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use weir_proto::rtmp::wire::put_message;
-use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession, Target};
+use weir_proto::rtmp::{Redirect, RtmpServerSession, ServerConfig, ServerEvent, Target};
 
 use crate::http::Request;
 use crate::wait::{Stopwatch, until};
@@ -220,7 +220,7 @@ enum Doing {
 }
 
 fn serve_rtmp(shared: &Shared, mut socket: TcpStream) {
-    let mut session = ServerSession::new(ServerConfig::default(), [7; 32]);
+    let mut session = RtmpServerSession::new(ServerConfig::default(), [7; 32]);
     let mut doing = Doing::Nothing;
     let mut buffer = vec![0; READ_BYTES];
     let clock = Stopwatch::start();
@@ -250,7 +250,7 @@ fn serve_rtmp(shared: &Shared, mut socket: TcpStream) {
 /// False when the connection is to be closed.
 fn hear(
     shared: &Shared,
-    session: &mut ServerSession,
+    session: &mut RtmpServerSession,
     doing: &mut Doing,
     event: ServerEvent,
 ) -> bool {
@@ -285,7 +285,7 @@ fn hear(
 
 fn play(
     shared: &Shared,
-    session: &mut ServerSession,
+    session: &mut RtmpServerSession,
     doing: &mut Doing,
     msid: u32,
     target: &Target,
@@ -316,7 +316,7 @@ fn play(
     };
 }
 
-fn send_media(shared: &Shared, session: &ServerSession, doing: &mut Doing, out: &mut Vec<u8>) {
+fn send_media(shared: &Shared, session: &RtmpServerSession, doing: &mut Doing, out: &mut Vec<u8>) {
     let Doing::Playing { name, msid, cursor } = doing else {
         return;
     };

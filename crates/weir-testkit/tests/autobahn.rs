@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::{Value, json};
-use weir_proto::ws::{self, Decoder, Event, Limits, Opcode};
+use weir_proto::ws::{self, Event, Opcode, WsDecoder, WsLimits};
 use weir_testkit::process::Process;
 use weir_testkit::tools::{Tool, have};
 
@@ -28,7 +28,7 @@ const GOOD: [&str; 3] = ["OK", "NON-STRICT", "INFORMATIONAL"];
 /// Seconds for all cases: some wait for the peer on purpose.
 const WITHIN_S: u64 = 400;
 /// Largest message of the benchmarks, in bytes, and the most frames of one.
-const LIMITS: Limits = Limits {
+const LIMITS: WsLimits = WsLimits {
     max_message_bytes: 16 << 20,
     max_text_bytes: 16 << 20,
     max_fragments: 1 << 16,
@@ -96,7 +96,7 @@ fn serve_echo() -> SocketAddr {
 fn echo(socket: &TcpStream) -> io::Result<()> {
     let (mut reader, mut writer) = (BufReader::new(socket), socket);
     writer.write_all(upgrade(&mut reader)?.as_bytes())?;
-    let mut decoder = Decoder::server(LIMITS);
+    let mut decoder = WsDecoder::server(LIMITS);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = reader.read(&mut buffer)?;
@@ -135,7 +135,7 @@ fn upgrade(reader: &mut impl BufRead) -> io::Result<String> {
 }
 
 /// Appends what is to be said to `input`; whether the connection goes on.
-fn answer(decoder: &mut Decoder, input: &mut &[u8], out: &mut Vec<u8>) -> bool {
+fn answer(decoder: &mut WsDecoder, input: &mut &[u8], out: &mut Vec<u8>) -> bool {
     loop {
         let (opcode, payload) = match decoder.next(input) {
             Ok(None) => return true,

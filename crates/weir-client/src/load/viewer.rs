@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use rustix::net::{RecvFlags, recv};
 use weir_base::Clock;
 use weir_link::url::HttpUrl;
-use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpUrl};
+use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpUrl};
 use weir_proto::ws::{Opcode, put_masked_frame};
 
 use super::counters::{Counters, Tolerance};
@@ -58,7 +58,7 @@ enum Protocol {
         media: Media,
     },
     Rtmp {
-        session: Option<Box<ClientSession>>,
+        session: Option<Box<RtmpClientSession>>,
         scanner: RtmpScanner,
         flv: Box<FlvDecoder>,
         plays: bool,
@@ -315,15 +315,15 @@ impl Viewer {
 
 /// The words of the RTMP session, and for sampled viewers its media.
 fn hear(
-    session: &mut ClientSession,
+    session: &mut RtmpClientSession,
     plays: &mut bool,
     flv: &mut FlvDecoder,
     mut measure: Option<&mut Measure>,
 ) -> anyhow::Result<()> {
     while let Some(event) = session.poll_event() {
         match event {
-            ClientEvent::PlayStarted => *plays = true,
-            ClientEvent::Status {
+            RtmpClientEvent::PlayStarted => *plays = true,
+            RtmpClientEvent::Status {
                 level,
                 code,
                 description,
@@ -331,8 +331,8 @@ fn hear(
             } if level == "error" => {
                 return Err(Refused::rtmp(&code, &description, weir_code).into());
             }
-            ClientEvent::Closed => bail!("the server ended the stream"),
-            ClientEvent::Media {
+            RtmpClientEvent::Closed => bail!("the server ended the stream"),
+            RtmpClientEvent::Media {
                 message_type,
                 timestamp_ms,
                 body,
@@ -367,7 +367,7 @@ fn request(url: &HttpUrl, more: &str) -> Vec<u8> {
 fn rtmp(url: &RtmpUrl) -> anyhow::Result<(Protocol, Vec<u8>)> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("no randomness")?;
-    let mut session = ClientSession::play(url, seed, ClientOptions::default());
+    let mut session = RtmpClientSession::play(url, seed, ClientOptions::default());
     let output = session.take_output();
     let session = Some(Box::new(session));
     Ok((

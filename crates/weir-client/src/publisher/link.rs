@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use weir_link::rtmp::{Direction, RtmpLink, Step};
 use weir_link::url::HttpUrl;
 use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
-use weir_proto::rtmp::{ClientEvent, RtmpUrl};
+use weir_proto::rtmp::{RtmpClientEvent, RtmpUrl};
 
 use super::PublishOptions;
 use crate::clip::{ClipTag, Role, low_32};
@@ -187,13 +187,13 @@ impl RtmpSide {
 
     async fn step(&mut self) -> anyhow::Result<Option<Place>> {
         match self.link.step().await.map_err(told)? {
-            Step::Moved | Step::Event(ClientEvent::Status { .. }) => {}
+            Step::Moved | Step::Event(RtmpClientEvent::Status { .. }) => {}
             Step::Closed => bail!("the server closed the connection"),
-            Step::Event(ClientEvent::Closed) => bail!("the server ended the stream"),
-            Step::Event(ClientEvent::Redirect { url }) => {
+            Step::Event(RtmpClientEvent::Closed) => bail!("the server ended the stream"),
+            Step::Event(RtmpClientEvent::Redirect { url }) => {
                 return rtmp_place(&url).map(Some);
             }
-            Step::Event(ClientEvent::Reconnect { tc_url }) => {
+            Step::Event(RtmpClientEvent::Reconnect { tc_url }) => {
                 let stream = self.url.stream_with_query();
                 return Ok(Some(match tc_url {
                     Some(place) => rtmp_place(&stream_at(&place, &stream))?,

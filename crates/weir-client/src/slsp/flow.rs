@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use weir_media::flv::write::{put_file_header, put_tag};
 use weir_media::flv::{TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO};
-use weir_proto::slsp::{ClientEvent, ClientSession, Ready, SlspError, Stats};
+use weir_proto::slsp::{Ready, SlspClientEvent, SlspClientSession, SlspError, Stats};
 
 use super::held::{Held, MAX_HELD_BYTES};
 use super::way::{Pace, RoundTrip, Window};
@@ -47,7 +47,7 @@ pub(crate) struct Gauge {
 #[derive(Debug)]
 pub(crate) struct Flow {
     adapts: bool,
-    session: ClientSession,
+    session: SlspClientSession,
     queue: Queue,
     held: Held,
     /// To go before anything else.
@@ -85,7 +85,7 @@ impl Flow {
         let has_pictures = video.is_some();
         Self {
             adapts,
-            session: ClientSession::new(),
+            session: SlspClientSession::new(),
             queue: Queue::new(adapts),
             has_pictures,
             catches_up: false,
@@ -140,16 +140,16 @@ impl Flow {
         &mut self,
         now_ms: u64,
         text: &[u8],
-    ) -> Result<Option<ClientEvent>, SlspError> {
+    ) -> Result<Option<SlspClientEvent>, SlspError> {
         let has_session = self.session.resume_ms().is_some();
         let event = self.session.text(now_ms, text)?;
         match &event {
-            Some(ClientEvent::Ready(ready)) => {
+            Some(SlspClientEvent::Ready(ready)) => {
                 self.check(ready, has_session)?;
                 self.offered.since_ms = now_ms;
                 self.begin(ready);
             }
-            Some(ClientEvent::Acked) => self.acked(now_ms),
+            Some(SlspClientEvent::Acked) => self.acked(now_ms),
             _ => {}
         }
         Ok(event)

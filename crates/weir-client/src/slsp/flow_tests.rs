@@ -1,7 +1,7 @@
 //! A source, a link and a server in virtual time.
 
 use weir_media::flv::Reader;
-use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, ServerSession};
+use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, SlspServerSession};
 
 use super::*;
 use crate::clip::{Clip, Input};
@@ -40,7 +40,7 @@ struct Arrived {
 }
 
 struct Server {
-    session: ServerSession,
+    session: SlspServerSession,
     reader: Reader,
     arrived: Vec<Arrived>,
     restarts: usize,
@@ -49,7 +49,7 @@ struct Server {
 impl Server {
     fn new() -> Self {
         Self {
-            session: ServerSession::new(),
+            session: SlspServerSession::new(),
             reader: Reader::default(),
             arrived: Vec::new(),
             restarts: 0,
@@ -130,7 +130,7 @@ impl Sim {
         if !resumed {
             self.server.reader = Reader::default();
         }
-        self.server.session = ServerSession::new();
+        self.server.session = SlspServerSession::new();
         self.server.session.text(now_ms, hello.as_bytes()).unwrap();
         self.server.session.resume_at(bytes);
         let ready = ServerMessage::Ready(Ready {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use weir_link::dial::Connection;
 use weir_proto::slsp::{MAX_FRAGMENTS, MAX_TEXT_BYTES};
 use weir_proto::ws::{
-    CLOSE_NORMAL, Decoder, Event, Limits, Opcode, close_payload, put_masked_frame,
+    CLOSE_NORMAL, Event, Opcode, WsDecoder, WsLimits, close_payload, put_masked_frame,
 };
 
 /// Bytes read at once: control messages only.
@@ -35,7 +35,7 @@ pub(crate) enum Came {
 pub(crate) struct Socket {
     reader: ReadHalf<Connection>,
     writer: WriteHalf<Connection>,
-    decoder: Decoder,
+    decoder: WsDecoder,
     events: VecDeque<Event>,
     buffer: Vec<u8>,
     output: Vec<u8>,
@@ -48,7 +48,7 @@ impl Socket {
     /// On a connection after the handshake.
     pub(crate) fn new(connection: Connection) -> Self {
         let (reader, writer) = tokio::io::split(connection);
-        let limits = Limits {
+        let limits = WsLimits {
             max_message_bytes: MAX_TEXT_BYTES,
             max_text_bytes: MAX_TEXT_BYTES,
             max_fragments: MAX_FRAGMENTS,
@@ -57,7 +57,7 @@ impl Socket {
         Self {
             reader,
             writer,
-            decoder: Decoder::client(limits),
+            decoder: WsDecoder::client(limits),
             events: VecDeque::new(),
             buffer: vec![0; READ_BYTES],
             output: Vec::new(),

@@ -2,8 +2,8 @@
 
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, ServerSession};
-use weir_proto::ws::{Decoder, Event, Limits, accept_key, put_close, put_frame_header};
+use weir_proto::slsp::{ClientMessage, Ready, ServerMessage, SlspServerSession};
+use weir_proto::ws::{Event, WsDecoder, WsLimits, accept_key, put_close, put_frame_header};
 
 use super::*;
 use crate::clip::Role;
@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One connection at the server.
 struct Peer {
     socket: TcpStream,
-    decoder: Decoder,
-    session: ServerSession,
+    decoder: WsDecoder,
+    session: SlspServerSession,
     media: Vec<u8>,
 }
 
@@ -68,11 +68,11 @@ impl Peer {
         write(&mut socket, answer.as_bytes()).await;
         let mut peer = Self {
             socket,
-            decoder: Decoder::server(Limits {
+            decoder: WsDecoder::server(WsLimits {
                 max_message_bytes: 1 << 20,
-                ..Limits::default()
+                ..WsLimits::default()
             }),
-            session: ServerSession::new(),
+            session: SlspServerSession::new(),
             media: Vec::new(),
         };
         let hello = peer.next_text().await.expect("hello");

@@ -10,8 +10,8 @@ use weir_media::{
 };
 
 use super::{
-    Begin, HEAD_BYTES, Kind, Limits, MAX_DETAIL_BYTES, MAX_LOCATION_BYTES, MAX_NAME_BYTES,
-    MAX_TIME_US, MAX_VIA, Record, RelayError, VERSION, is_codec_char,
+    Begin, HEAD_BYTES, Kind, MAX_DETAIL_BYTES, MAX_LOCATION_BYTES, MAX_NAME_BYTES, MAX_TIME_US,
+    MAX_VIA, Record, RelayError, RelayLimits, VERSION, is_codec_char,
 };
 
 /// Bytes an unfinished record is given room for at first.
@@ -21,8 +21,8 @@ const FIRST_ROOM_BYTES: usize = 4 * 1024;
 ///
 /// A payload that came in one piece is a slice of what was pushed, and keeps that alive.
 #[derive(Debug)]
-pub struct Decoder {
-    limits: Limits,
+pub struct RelayDecoder {
+    limits: RelayLimits,
     input: VecDeque<Bytes>,
     /// A record cut in two, with its head.
     partial: Vec<u8>,
@@ -34,9 +34,9 @@ pub struct Decoder {
     has_audio: bool,
 }
 
-impl Decoder {
+impl RelayDecoder {
     /// A decoder for a stream that has not begun.
-    pub const fn new(limits: Limits) -> Self {
+    pub const fn new(limits: RelayLimits) -> Self {
         Self {
             limits,
             input: VecDeque::new(),
@@ -49,7 +49,7 @@ impl Decoder {
         }
     }
 
-    /// Takes what came; [`Decoder::poll`] it to the end before the next.
+    /// Takes what came; [`RelayDecoder::poll`] it to the end before the next.
     pub fn push(&mut self, bytes: Bytes) {
         if !self.is_over && !bytes.is_empty() {
             self.input.push_back(bytes);
@@ -215,7 +215,7 @@ struct Head {
     size: usize,
 }
 
-impl Limits {
+impl RelayLimits {
     fn admit(&self, head: [u8; HEAD_BYTES]) -> Result<Head, RelayError> {
         let [number, length @ ..] = head;
         let kind = Kind::from_number(number);

@@ -32,7 +32,7 @@ fn written(records: &[Record]) -> Vec<u8> {
 
 /// All records of a stream that comes in these pieces.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Record>, RelayError> {
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = RelayDecoder::new(RelayLimits::default());
     let mut records = Vec::new();
     for piece in pieces {
         decoder.push(Bytes::copy_from_slice(piece));
@@ -146,7 +146,7 @@ fn a_stream_cut_at_any_byte_reads_the_same() {
 #[test]
 fn a_payload_in_one_piece_is_not_copied() {
     let bytes = Bytes::from(written(&evening()));
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = RelayDecoder::new(RelayLimits::default());
     decoder.push(bytes.clone());
     let payload = loop {
         if let Some(Record::Item(Item::Frame(frame))) = decoder.poll().unwrap() {
@@ -170,7 +170,7 @@ fn a_head_before_the_payload_is_the_same_record() {
 
 #[test]
 fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = RelayDecoder::new(RelayLimits::default());
     decoder.push(written(&[Record::Begin(begin())]).into());
     assert!(decoder.poll().unwrap().is_some());
     let size = 16 << 20;
@@ -323,7 +323,7 @@ fn what_is_malformed_is_refused() {
 #[test]
 fn nothing_comes_after_an_end_or_an_error() {
     let after = |first: &[u8]| {
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = RelayDecoder::new(RelayLimits::default());
         decoder.push(Bytes::copy_from_slice(first));
         let _ = decoder.poll();
         decoder.push(written(&[Record::Begin(begin())]).into());

@@ -73,7 +73,7 @@ impl Capabilities {
         row.is_some_and(|row| self.audio & 1 << row != 0)
     }
 
-    /// Whether the peer follows [`ask_to_reconnect`](super::ServerSession::ask_to_reconnect).
+    /// Whether the peer follows [`ask_to_reconnect`](super::RtmpServerSession::ask_to_reconnect).
     pub const fn can_reconnect(&self) -> bool {
         self.caps_ex & CAPS_EX_RECONNECT != 0
     }

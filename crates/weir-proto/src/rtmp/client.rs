@@ -56,7 +56,7 @@ impl Default for ClientOptions {
 
 /// Something the owner should know.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ClientEvent {
+pub enum RtmpClientEvent {
     /// The server took `connect`.
     Connected {
         /// What it said of its codecs.
@@ -105,19 +105,19 @@ pub enum ClientEvent {
 
 /// One connection. Send [`take_output`](Self::take_output) first, then feed what comes back.
 #[derive(Debug)]
-pub struct ClientSession {
+pub struct RtmpClientSession {
     options: ClientOptions,
     url: RtmpUrl,
     publishes: bool,
     handshake: Option<ClientHandshake>,
     link: Link,
-    events: VecDeque<ClientEvent>,
+    events: VecDeque<RtmpClientEvent>,
     msid: u32,
     started: bool,
     closed: bool,
 }
 
-impl ClientSession {
+impl RtmpClientSession {
     /// Publishes to `url`. `seed` fills the handshake: random and fresh for each.
     pub fn publish(url: &RtmpUrl, seed: [u8; 32], options: ClientOptions) -> Self {
         Self::new(url, seed, options, true)
@@ -171,7 +171,7 @@ impl ClientSession {
     }
 
     /// What happened, in order.
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+    pub fn poll_event(&mut self) -> Option<RtmpClientEvent> {
         self.events.pop_front()
     }
 
@@ -181,7 +181,7 @@ impl ClientSession {
     }
 
     /// One audio, video or data message, its body `head` followed by `payload`. Nothing is sent
-    /// before [`ClientEvent::PublishStarted`].
+    /// before [`RtmpClientEvent::PublishStarted`].
     pub fn send_media(&mut self, message_type: u8, timestamp_ms: u32, head: &[u8], payload: &[u8]) {
         if !(self.publishes && self.started) || self.closed {
             return;
@@ -232,7 +232,7 @@ impl ClientSession {
         let (was_control, event) = self.link.control(now_ms, &message)?;
         if was_control {
             if event == Some(Control::StreamEof) && !self.publishes {
-                self.events.push_back(ClientEvent::Closed);
+                self.events.push_back(RtmpClientEvent::Closed);
             }
             return Ok(());
         }
@@ -242,7 +242,7 @@ impl ClientSession {
                 self.on_command(&command);
             }
             media if is_media(media) && !self.publishes => {
-                self.events.push_back(ClientEvent::Media {
+                self.events.push_back(RtmpClientEvent::Media {
                     message_type: message.message_type,
                     timestamp_ms: message.timestamp_ms,
                     body: message.body,
@@ -259,7 +259,7 @@ impl ClientSession {
             "_result" if command.transaction == CREATE_STREAM => self.on_stream(command),
             "_error" if command.transaction == IGNORED => {}
             "_error" | "onStatus" => self.on_status(command),
-            "close" => self.events.push_back(ClientEvent::Closed),
+            "close" => self.events.push_back(RtmpClientEvent::Closed),
             _ => {}
         }
     }
@@ -297,7 +297,7 @@ impl ClientSession {
     fn on_connected(&mut self, command: &Command) {
         let capabilities = Capabilities::from_object(&command.object);
         self.events
-            .push_back(ClientEvent::Connected { capabilities });
+            .push_back(RtmpClientEvent::Connected { capabilities });
         self.link.send_window(self.options.window_bytes);
         if self.publishes {
             let name = Value::from(self.url.stream_with_query());
@@ -338,11 +338,11 @@ impl ClientSession {
         };
         let (level, code) = (text("level"), text("code"));
         if let Some(url) = self.redirected(info, level) {
-            self.events.push_back(ClientEvent::Redirect { url });
+            self.events.push_back(RtmpClientEvent::Redirect { url });
             return;
         }
         let number = info.property("weirCode").and_then(Value::as_f64);
-        self.events.push_back(ClientEvent::Status {
+        self.events.push_back(RtmpClientEvent::Status {
             level: level.to_owned(),
             code: code.to_owned(),
             description: text("description").to_owned(),
@@ -352,21 +352,22 @@ impl ClientSession {
             "NetStream.Publish.Start" if self.publishes && self.msid != 0 && !self.started => {
                 self.started = true;
                 let msid = self.msid;
-                self.events.push_back(ClientEvent::PublishStarted { msid });
+                self.events
+                    .push_back(RtmpClientEvent::PublishStarted { msid });
             }
             "NetStream.Play.Start" if !self.publishes && !self.started => {
                 self.started = true;
-                self.events.push_back(ClientEvent::PlayStarted);
+                self.events.push_back(RtmpClientEvent::PlayStarted);
             }
             "NetStream.Play.UnpublishNotify"
             | "NetStream.Play.Stop"
             | "NetStream.Play.Complete"
-            | "NetConnection.Connect.Closed" => self.events.push_back(ClientEvent::Closed),
+            | "NetConnection.Connect.Closed" => self.events.push_back(RtmpClientEvent::Closed),
             "NetConnection.Connect.ReconnectRequest" => {
                 let tc_url = info.property("tcUrl").and_then(Value::as_str);
                 let tc_url = tc_url.filter(|url| !url.is_empty());
                 let tc_url = tc_url.map(|url| resolved(url, &self.url));
-                self.events.push_back(ClientEvent::Reconnect { tc_url });
+                self.events.push_back(RtmpClientEvent::Reconnect { tc_url });
             }
             _ => {}
         }

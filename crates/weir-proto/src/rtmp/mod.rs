@@ -1,6 +1,6 @@
 //! RTMP by Adobe's "Real Time Messaging Protocol" 1.0 (2012) and Enhanced RTMP v2 (Veovera).
 //!
-//! [`ServerSession`] and [`ClientSession`] are the two ends; [`wire::put_message`] makes the bytes
+//! [`RtmpServerSession`] and [`RtmpClientSession`] are the two ends; [`wire::put_message`] makes the bytes
 //! every viewer of a stream shares. Section numbers in these files are Adobe's.
 
 mod capabilities;
@@ -19,10 +19,10 @@ pub use capabilities::{
     CAPS_EX_MOD_EX, CAPS_EX_MULTITRACK, CAPS_EX_RECONNECT, CAPS_EX_TIMESTAMP_NANO_OFFSET,
     Capabilities,
 };
-pub use client::{ClientEvent, ClientOptions, ClientSession};
+pub use client::{ClientOptions, RtmpClientEvent, RtmpClientSession};
 pub use error::RtmpError;
 pub use server::{
-    PeerInfo, PublishMode, Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal,
+    PeerInfo, PublishMode, Redirect, RtmpServerSession, ServerConfig, ServerEvent, StatusRefusal,
 };
 pub use url::{RtmpUrl, Target, UrlError};
 

@@ -78,14 +78,14 @@ pub enum PublishMode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerEvent {
     /// The peer connected. The session says yes by itself with the next output, unless
-    /// [`ServerSession::refuse_connect`] comes first.
+    /// [`RtmpServerSession::refuse_connect`] comes first.
     Connect {
         /// The app as sent.
         app: String,
         /// The URL as sent.
         tc_url: String,
     },
-    /// The peer wants to publish: [`ServerSession::accept_publish`] or [`ServerSession::refuse`].
+    /// The peer wants to publish: [`RtmpServerSession::accept_publish`] or [`RtmpServerSession::refuse`].
     Publish {
         /// Its message stream.
         msid: u32,
@@ -94,7 +94,7 @@ pub enum ServerEvent {
         /// How to keep it.
         mode: PublishMode,
     },
-    /// The peer wants to watch: [`ServerSession::accept_play`] or [`ServerSession::refuse`].
+    /// The peer wants to watch: [`RtmpServerSession::accept_play`] or [`RtmpServerSession::refuse`].
     Play {
         /// Its message stream.
         msid: u32,
@@ -161,7 +161,7 @@ pub struct Redirect<'a> {
 /// One connection. Bytes in by [`receive`](Self::receive), then events out by
 /// [`poll_event`](Self::poll_event), then bytes out by [`take_output`](Self::take_output).
 #[derive(Debug)]
-pub struct ServerSession {
+pub struct RtmpServerSession {
     config: ServerConfig,
     handshake: Option<ServerHandshake>,
     link: Link,
@@ -199,7 +199,7 @@ enum Role {
     Playing,
 }
 
-impl ServerSession {
+impl RtmpServerSession {
     /// A session at its first byte. `seed` fills the handshake: random and fresh for each.
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
         Self {

@@ -14,7 +14,7 @@ const RTT_SMOOTHING: f64 = 0.1;
 
 /// See the module's words. Times are milliseconds of any clock that does not go back.
 #[derive(Debug, Default)]
-pub struct ClientSession {
+pub struct SlspClientSession {
     ready: Option<Ready>,
     greeted: bool,
     sent_bytes: u64,
@@ -27,10 +27,10 @@ pub struct ClientSession {
 
 /// What the server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientEvent {
-    /// Media may be sent. If `resumed`, from byte `bytes` on or anew after [`ClientSession::restart`].
+pub enum SlspClientEvent {
+    /// Media may be sent. If `resumed`, from byte `bytes` on or anew after [`SlspClientSession::restart`].
     Ready(Ready),
-    /// Something has arrived; see [`ClientSession::unacked_bytes`].
+    /// Something has arrived; see [`SlspClientSession::unacked_bytes`].
     Acked,
     /// Send no more than this, in kilobits per second.
     Hint(u32),
@@ -47,7 +47,7 @@ pub enum ClientEvent {
     },
 }
 
-impl ClientSession {
+impl SlspClientSession {
     /// A session that has not begun.
     pub fn new() -> Self {
         Self::default()
@@ -93,7 +93,7 @@ impl ClientSession {
     ///
     /// # Errors
     /// When it is no message, or comes at the wrong time.
-    pub fn text(&mut self, now_ms: u64, text: &[u8]) -> Result<Option<ClientEvent>, SlspError> {
+    pub fn text(&mut self, now_ms: u64, text: &[u8]) -> Result<Option<SlspClientEvent>, SlspError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(SlspError::Order("a control message is over 16 KiB"));
         }
@@ -108,18 +108,18 @@ impl ClientSession {
             }
             ServerMessage::Ack(ack) => {
                 self.acked(now_ms, ack.bytes)?;
-                Some(ClientEvent::Acked)
+                Some(SlspClientEvent::Acked)
             }
             ServerMessage::Hint { max_kbps } => {
                 self.max_kbps = Some(max_kbps);
-                Some(ClientEvent::Hint(max_kbps))
+                Some(SlspClientEvent::Hint(max_kbps))
             }
-            ServerMessage::Redirect { url } => Some(ClientEvent::Redirect(url)),
+            ServerMessage::Redirect { url } => Some(SlspClientEvent::Redirect(url)),
             ServerMessage::Error {
                 code,
                 name,
                 message,
-            } => Some(ClientEvent::Refused {
+            } => Some(SlspClientEvent::Refused {
                 code,
                 name,
                 message,
@@ -163,12 +163,12 @@ impl ClientSession {
         self.ready.as_ref().map(|ready| ready.resume_ms)
     }
 
-    fn begin(&mut self, ready: Ready) -> ClientEvent {
+    fn begin(&mut self, ready: Ready) -> SlspClientEvent {
         self.greeted = true;
         (self.sent_bytes, self.acked_bytes) = (ready.bytes, ready.bytes);
         self.max_kbps = ready.max_kbps;
         self.ready = Some(ready.clone());
-        ClientEvent::Ready(ready)
+        SlspClientEvent::Ready(ready)
     }
 
     fn acked(&mut self, now_ms: u64, bytes: u64) -> Result<(), SlspError> {

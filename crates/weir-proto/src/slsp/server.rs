@@ -7,7 +7,7 @@ use super::{
 
 /// See the module's words. Times are milliseconds of any clock that does not go back.
 #[derive(Debug, Default)]
-pub struct ServerSession {
+pub struct SlspServerSession {
     greeted: bool,
     bytes: u64,
     acked_bytes: u64,
@@ -16,7 +16,7 @@ pub struct ServerSession {
     texts: u32,
 }
 
-impl ServerSession {
+impl SlspServerSession {
     /// Before hello.
     pub fn new() -> Self {
         Self::default()

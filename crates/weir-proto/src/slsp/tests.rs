@@ -7,8 +7,8 @@ use super::*;
 
 const HELLO: &[u8] = br#"{"type":"hello","v":1,"container":"flv","agent":"test","caps":{"x":1}}"#;
 
-fn greeted() -> ServerSession {
-    let mut session = ServerSession::new();
+fn greeted() -> SlspServerSession {
+    let mut session = SlspServerSession::new();
     session.text(0, HELLO).unwrap();
     session
 }
@@ -39,7 +39,7 @@ fn ack(bytes: u64) -> String {
 
 #[test]
 fn hello_comes_first_and_once() {
-    let mut session = ServerSession::new();
+    let mut session = SlspServerSession::new();
     assert!(session.media(1).is_err());
     assert!(session.text(0, br#"{"type":"bye"}"#).is_err());
     let ClientMessage::Hello(hello) = session.text(0, HELLO).unwrap() else {
@@ -53,7 +53,7 @@ fn hello_comes_first_and_once() {
 #[test]
 fn another_version_is_refused_with_ours_named() {
     let hello = br#"{"type":"hello","v":2,"container":"flv"}"#;
-    let error = ServerSession::new().text(0, hello).unwrap_err();
+    let error = SlspServerSession::new().text(0, hello).unwrap_err();
     assert!(error.to_string().contains("version 1 is"), "{error}");
 }
 
@@ -97,14 +97,14 @@ fn nonsense_is_an_error_with_words() {
         "nul",
         &deep,
     ] {
-        let result = ServerSession::new().text(0, text.as_bytes());
+        let result = SlspServerSession::new().text(0, text.as_bytes());
         assert!(matches!(result, Err(SlspError::Json(_))), "{text}");
     }
 }
 
 #[test]
 fn a_client_resumes_where_the_server_says() {
-    let mut client = ClientSession::new();
+    let mut client = SlspClientSession::new();
     assert!(!client.hello("flv", "test").contains("resume"));
     client.text(0, ready(0).as_bytes()).unwrap();
     client.media(10, 1000);
@@ -113,13 +113,13 @@ fn a_client_resumes_where_the_server_says() {
     assert_eq!(client.unacked_bytes(), 1000);
     assert!(client.hello("flv", "test").contains(r#""resume":"token""#));
     let event = client.text(3000, ready(1500).as_bytes()).unwrap();
-    assert!(matches!(event, Some(ClientEvent::Ready(ready)) if ready.resumed));
+    assert!(matches!(event, Some(SlspClientEvent::Ready(ready)) if ready.resumed));
     assert_eq!((client.sent_bytes(), client.unacked_bytes()), (1500, 0));
 }
 
 #[test]
 fn the_round_trip_is_that_of_the_newest_byte_acknowledged() {
-    let mut client = ClientSession::new();
+    let mut client = SlspClientSession::new();
     client.hello("flv", "test");
     client.text(0, ready(0).as_bytes()).unwrap();
     client.media(0, 100);
@@ -133,7 +133,7 @@ fn the_round_trip_is_that_of_the_newest_byte_acknowledged() {
 
 #[test]
 fn a_server_that_acknowledges_too_much_or_too_early_is_not_believed() {
-    let mut client = ClientSession::new();
+    let mut client = SlspClientSession::new();
     client.hello("flv", "test");
     assert!(client.text(0, ack(0).as_bytes()).is_err());
     client.text(0, ready(0).as_bytes()).unwrap();
@@ -143,7 +143,7 @@ fn a_server_that_acknowledges_too_much_or_too_early_is_not_believed() {
 
 #[test]
 fn what_a_later_server_says_is_ignored() {
-    let mut client = ClientSession::new();
+    let mut client = SlspClientSession::new();
     let news = br#"{"type":"weather","sun":true}"#;
     assert_eq!(client.text(0, news), Ok(None));
 }
@@ -158,12 +158,12 @@ fn messages_survive_the_way() {
         ..Stats::default()
     };
     let mut session = greeted();
-    let text = ClientSession::new().stats(stats.clone());
+    let text = SlspClientSession::new().stats(stats.clone());
     let heard = session.text(0, text.as_bytes());
     assert_eq!(heard, Ok(ClientMessage::Stats(stats)));
-    let restart = session.text(0, ClientSession::new().restart("webm").as_bytes());
+    let restart = session.text(0, SlspClientSession::new().restart("webm").as_bytes());
     assert!(matches!(restart, Ok(ClientMessage::Restart(restart)) if restart.container == "webm"));
-    let bye = session.text(0, ClientSession::new().bye().as_bytes());
+    let bye = session.text(0, SlspClientSession::new().bye().as_bytes());
     assert_eq!(bye, Ok(ClientMessage::Bye));
 }
 
@@ -179,7 +179,9 @@ fn numbers_that_are_none_end_no_broadcast() {
 #[test]
 fn what_is_quoted_of_a_sender_is_short_and_on_one_line() {
     let forged = format!(r#"{{"type":"x\n2026 INFO forged {}"}}"#, "y".repeat(9000));
-    let error = ServerSession::new().text(0, forged.as_bytes()).unwrap_err();
+    let error = SlspServerSession::new()
+        .text(0, forged.as_bytes())
+        .unwrap_err();
     let words = error.to_string();
     assert!(words.len() < 300 && !words.contains('\n'), "{words}");
 }
@@ -187,7 +189,7 @@ fn what_is_quoted_of_a_sender_is_short_and_on_one_line() {
 proptest! {
     #[test]
     fn neither_side_panics_on_anything(texts: Vec<(u64, Vec<u8>)>, json in "\\{\"type\":\"[a-z]{1,6}\",\"[a-z]{1,5}\":[0-9a-z\"]{0,20}\\}") {
-        let (mut server, mut client) = (ServerSession::new(), ClientSession::new());
+        let (mut server, mut client) = (SlspServerSession::new(), SlspClientSession::new());
         for (now_ms, text) in &texts {
             let _ = server.text(*now_ms, text);
             let _ = client.text(*now_ms, text);

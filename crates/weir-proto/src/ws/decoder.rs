@@ -12,7 +12,7 @@ const MAX_HEADER_BYTES: usize = 14;
 
 /// What one peer may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct WsLimits {
     /// Largest message, all its fragments together, in bytes.
     pub max_message_bytes: usize,
     /// Largest text message, likewise; `max_message_bytes` holds for text too.
@@ -24,7 +24,7 @@ pub struct Limits {
     pub stream_binary: bool,
 }
 
-impl Default for Limits {
+impl Default for WsLimits {
     /// 64 KiB in 64 frames: what a viewer or chatter has to say.
     fn default() -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Default for Limits {
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A whole message; with [`Limits::stream_binary`] a piece of one, if it is binary.
+    /// A whole message; with [`WsLimits::stream_binary`] a piece of one, if it is binary.
     Message {
         /// UTF-8 text, which was checked, or binary.
         is_text: bool,
@@ -61,8 +61,8 @@ pub enum Event {
 
 /// Reads one peer's frames. Memory grows with what arrives, not with what is announced.
 #[derive(Debug)]
-pub struct Decoder {
-    limits: Limits,
+pub struct WsDecoder {
+    limits: WsLimits,
     peer_masks: bool,
     header: [u8; MAX_HEADER_BYTES],
     header_bytes: usize,
@@ -100,18 +100,18 @@ struct Utf8 {
     valid_bytes: usize,
 }
 
-impl Decoder {
+impl WsDecoder {
     /// For a server: frames must be masked.
-    pub const fn server(limits: Limits) -> Self {
+    pub const fn server(limits: WsLimits) -> Self {
         Self::new(limits, true)
     }
 
     /// For a client: frames must not be masked.
-    pub const fn client(limits: Limits) -> Self {
+    pub const fn client(limits: WsLimits) -> Self {
         Self::new(limits, false)
     }
 
-    const fn new(limits: Limits, peer_masks: bool) -> Self {
+    const fn new(limits: WsLimits, peer_masks: bool) -> Self {
         Self {
             limits,
             peer_masks,

@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use super::*;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const LIMITS: Limits = Limits {
+const LIMITS: WsLimits = WsLimits {
     max_message_bytes: 100_000,
     max_text_bytes: 100_000,
     max_fragments: 10,
     stream_binary: false,
 };
-const STREAMING: Limits = Limits {
+const STREAMING: WsLimits = WsLimits {
     max_text_bytes: 1000,
     stream_binary: true,
     ..LIMITS
@@ -26,10 +26,10 @@ fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
 
 /// What a server makes of these bytes, given in pieces of `piece` bytes.
 fn decoded(bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
-    events_of(Decoder::server(LIMITS), bytes, piece)
+    events_of(WsDecoder::server(LIMITS), bytes, piece)
 }
 
-fn events_of(mut decoder: Decoder, bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
+fn events_of(mut decoder: WsDecoder, bytes: &[u8], piece: usize) -> Result<Vec<Event>, WsError> {
     let mut events = Vec::new();
     for mut part in bytes.chunks(piece.max(1)) {
         while let Some(event) = decoder.next(&mut part)? {
@@ -244,7 +244,7 @@ fn close_codes_and_reasons_are_checked() {
 fn our_close_frame_fits_a_control_frame() {
     let mut out = Vec::new();
     put_close(&mut out, 4404, &"é".repeat(100));
-    let mut client = Decoder::client(LIMITS);
+    let mut client = WsDecoder::client(LIMITS);
     let event = client.next(&mut &out[..]).unwrap();
     let reason = "é".repeat(61);
     assert_eq!(
@@ -291,16 +291,18 @@ fn lengths_in_a_longer_form_than_needed_are_refused() {
 fn each_side_insists_on_the_right_masking() {
     assert_eq!(close_code(b"\x82\x01x"), Some(1002));
     let masked = frame(Opcode::Binary, true, b"x");
-    let error = Decoder::client(LIMITS).next(&mut &masked[..]).unwrap_err();
+    let error = WsDecoder::client(LIMITS)
+        .next(&mut &masked[..])
+        .unwrap_err();
     assert_eq!(error.code, 1002);
-    let event = Decoder::client(LIMITS).next(&mut &b"\x82\x01x"[..]);
+    let event = WsDecoder::client(LIMITS).next(&mut &b"\x82\x01x"[..]);
     assert_eq!(event, Ok(Some(message(false, b"x"))));
 }
 
 /// What a streaming server makes of them: binary bytes run together, and the other events.
 fn streamed(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<Event>), WsError> {
     let (mut data, mut others) = (Vec::new(), Vec::new());
-    for event in events_of(Decoder::server(STREAMING), bytes, piece)? {
+    for event in events_of(WsDecoder::server(STREAMING), bytes, piece)? {
         match event {
             Event::Message {
                 is_text: false,
@@ -318,7 +320,7 @@ fn streamed(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<Event>), WsError
 #[test]
 fn streamed_binary_is_given_out_as_it_arrives_and_not_held() {
     let bytes = frame(Opcode::Binary, true, &[9; 50_000]);
-    let mut decoder = Decoder::server(STREAMING);
+    let mut decoder = WsDecoder::server(STREAMING);
     let mut seen = 0;
     for mut part in bytes.chunks(1000) {
         while let Some(event) = decoder.next(&mut part).unwrap() {
@@ -412,8 +414,8 @@ proptest! {
             put_frame_header(&mut down, opcode, fin, part.len());
             down.extend_from_slice(part);
         }
-        let server = events_of(Decoder::server(limits), &up, usize::MAX).unwrap();
-        let client = events_of(Decoder::client(limits), &down, usize::MAX).unwrap();
+        let server = events_of(WsDecoder::server(limits), &up, usize::MAX).unwrap();
+        let client = events_of(WsDecoder::client(limits), &down, usize::MAX).unwrap();
         prop_assert_eq!(&server, &client);
         let all = |events: &[Event]| {
             let data = events.iter().filter_map(|event| match event {
@@ -423,7 +425,7 @@ proptest! {
             data.collect::<Vec<_>>().concat()
         };
         prop_assert_eq!(all(&client), payload);
-        let pieces = events_of(Decoder::client(limits), &down, piece).unwrap();
+        let pieces = events_of(WsDecoder::client(limits), &down, piece).unwrap();
         prop_assert_eq!(all(&pieces), all(&client));
     }
 

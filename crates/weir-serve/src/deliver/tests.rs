@@ -12,7 +12,7 @@ use weir_hub::{
 };
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, Item, Metadata, TrackKind};
-use weir_proto::relay::{Decoder, Limits, Record};
+use weir_proto::relay::{Record, RelayDecoder, RelayLimits};
 use weir_testkit::synthetic;
 
 use super::catch_up::CatchUp;
@@ -86,7 +86,7 @@ struct Peer {
     view: View,
     viewer: Viewer,
     queue: mpsc::Receiver<bytes::Bytes>,
-    decoder: Decoder,
+    decoder: RelayDecoder,
 }
 
 impl Peer {
@@ -123,7 +123,7 @@ impl Peer {
             view: View::default(),
             viewer: Viewer::new(viewer, Seat::take(&Arc::default()), now_us, 0, 0),
             queue,
-            decoder: Decoder::new(Limits::default()),
+            decoder: RelayDecoder::new(RelayLimits::default()),
         }
     }
 

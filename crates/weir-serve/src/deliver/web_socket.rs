@@ -10,13 +10,13 @@ const NORMAL_CLOSE: u16 = 1000;
 
 /// Answers pings and closes; what else a viewer says is not for us.
 pub struct WebSocketTalk {
-    decoder: ws::Decoder,
+    decoder: ws::WsDecoder,
 }
 
 impl Default for WebSocketTalk {
     fn default() -> Self {
         Self {
-            decoder: ws::Decoder::server(ws::Limits::default()),
+            decoder: ws::WsDecoder::server(ws::WsLimits::default()),
         }
     }
 }

@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_hub::Protocol;
-use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession, StatusRefusal, Target};
+use weir_proto::rtmp::{
+    Redirect, RtmpServerSession, ServerConfig, ServerEvent, StatusRefusal, Target,
+};
 
 use crate::admission::Admission;
 use crate::core::Core;
@@ -54,7 +56,7 @@ pub async fn serve(server: RtmpServer, accepted: Accepted) {
         ..ServerConfig::default()
     };
     let mut connection = RtmpConnection {
-        session: ServerSession::new(config, seed),
+        session: RtmpServerSession::new(config, seed),
         conn,
         server,
         client,
@@ -67,7 +69,7 @@ pub async fn serve(server: RtmpServer, accepted: Accepted) {
 }
 
 struct RtmpConnection {
-    session: ServerSession,
+    session: RtmpServerSession,
     conn: Conn,
     server: RtmpServer,
     client: SocketAddr,

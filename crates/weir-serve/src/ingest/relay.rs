@@ -10,7 +10,7 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::Name;
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, Publisher, RelayBegin};
-use weir_proto::relay::{self, Begin, Decoder, Limits, Record};
+use weir_proto::relay::{self, Begin, Record, RelayDecoder, RelayLimits};
 
 use super::Ingest;
 use crate::admission::Reserved;
@@ -72,7 +72,7 @@ where
     let mut stream = Records {
         reader,
         buffer: BytesMut::new(),
-        decoder: Decoder::new(Limits::default()),
+        decoder: RelayDecoder::new(RelayLimits::default()),
     };
     let RelayRequest {
         name,
@@ -144,7 +144,7 @@ async fn beat<S: AsyncWrite + Unpin>(ingest: &Ingest, writer: &mut S) -> Refusal
 struct Records<S> {
     reader: ReadHalf<S>,
     buffer: BytesMut,
-    decoder: Decoder,
+    decoder: RelayDecoder,
 }
 
 impl<S: AsyncRead + AsyncWrite> Records<S> {

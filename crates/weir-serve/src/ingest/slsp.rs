@@ -20,7 +20,7 @@ use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 use weir_hub::hub::PublishRequest;
 use weir_media::ingest::Container;
-use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, ServerSession};
+use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, SlspServerSession};
 
 use self::live::{Interruption, Live};
 pub(super) use self::sessions::Sessions;
@@ -96,7 +96,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let connection = SlspConnection {
-        session: ServerSession::new(),
+        session: SlspServerSession::new(),
         socket: Socket::new(io),
         ingest,
         request,
@@ -106,7 +106,7 @@ where
 }
 
 struct SlspConnection<S> {
-    session: ServerSession,
+    session: SlspServerSession,
     socket: Socket<S>,
     ingest: Ingest,
     request: SlspRequest,

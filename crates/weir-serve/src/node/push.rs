@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use weir_base::Code;
 use weir_hub::{Client, Stream, StreamPosition};
-use weir_proto::relay::{Decoder, Limits, Record};
+use weir_proto::relay::{Record, RelayDecoder, RelayLimits};
 
 use super::origins::PublishIntent;
 use super::relay_pull::{SILENCE, breach};
@@ -199,7 +199,7 @@ impl Pushing {
         mut reader: ReadHalf<TokioIo<Upgraded>>,
         confirmed: &Confirmed,
     ) -> PushEnd {
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = RelayDecoder::new(RelayLimits::default());
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let read = match tokio::time::timeout(SILENCE, reader.read(&mut buffer)).await {

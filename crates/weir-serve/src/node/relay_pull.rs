@@ -9,7 +9,7 @@ use weir_base::{Code, Refusal};
 use weir_hub::RelayBegin;
 use weir_link::http::{Body, HttpError};
 use weir_link::node::NodeRequest;
-use weir_proto::relay::{Decoder, Limits, Record, RelayError};
+use weir_proto::relay::{Record, RelayDecoder, RelayError, RelayLimits};
 
 use super::ask::{self, HEAD_TIMEOUT};
 use super::pull::{Pull, PullEnd};
@@ -50,7 +50,7 @@ pub(super) async fn pull(pull: &mut Pull, base: &str) -> PullEnd {
     let unwatched = pull.unwatched();
     tokio::pin!(unwatched);
     let mut body = answer.into_body();
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = RelayDecoder::new(RelayLimits::default());
     loop {
         let piece = tokio::select! {
             piece = next_piece(&mut body) => piece,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpUrl};
+use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpUrl};
 use weir_testkit::synthetic;
 
 use crate::house::until;
@@ -21,15 +21,15 @@ const VIDEO: u8 = 9;
 
 /// An RTMP publisher's connection, driven by hand.
 pub(crate) struct Rtmp {
-    pub(crate) session: ClientSession,
+    pub(crate) session: RtmpClientSession,
     pub(crate) socket: TcpStream,
-    pub(crate) events: Vec<ClientEvent>,
+    pub(crate) events: Vec<RtmpClientEvent>,
 }
 
 impl Rtmp {
     pub(crate) fn new(addr: SocketAddr, path: &str) -> Self {
         let url = RtmpUrl::parse(&format!("rtmp://{addr}/{path}")).unwrap();
-        let session = ClientSession::publish(&url, [9; 32], ClientOptions::default());
+        let session = RtmpClientSession::publish(&url, [9; 32], ClientOptions::default());
         let socket = TcpStream::connect(addr).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_millis(20)))
@@ -46,7 +46,8 @@ impl Rtmp {
         let mut rtmp = Self::new(addr, path);
         until("publish is accepted", 5, || {
             rtmp.turn().unwrap();
-            let started = |event: &ClientEvent| matches!(event, ClientEvent::PublishStarted { .. });
+            let started =
+                |event: &RtmpClientEvent| matches!(event, RtmpClientEvent::PublishStarted { .. });
             rtmp.events.iter().any(started).then_some(())
         });
         rtmp
@@ -92,8 +93,8 @@ impl Rtmp {
         until("the server closes the connection", within_s, || {
             self.turn().err()
         });
-        let code = |event: &ClientEvent| match event {
-            ClientEvent::Status { weir_code, .. } => *weir_code,
+        let code = |event: &RtmpClientEvent| match event {
+            RtmpClientEvent::Status { weir_code, .. } => *weir_code,
             _ => None,
         };
         self.events.iter().filter_map(code).next_back()

@@ -5,8 +5,8 @@ use weir_proto::rtmp::chunk::ChunkDecoder;
 use weir_proto::rtmp::handshake::{ClientHandshake, ServerHandshake};
 use weir_proto::rtmp::message::Message;
 use weir_proto::rtmp::{
-    ClientEvent, ClientOptions, ClientSession, RtmpUrl, ServerConfig, ServerEvent, ServerSession,
-    StatusRefusal, Target,
+    ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpServerSession, RtmpUrl, ServerConfig,
+    ServerEvent, StatusRefusal, Target,
 };
 use weir_proto::ws;
 
@@ -55,7 +55,7 @@ pub(super) fn rtmp_server(data: &[u8]) {
         max_message_bytes: MAX_MESSAGE_BYTES,
         ..ServerConfig::default()
     };
-    let mut session = ServerSession::new(config, [3; 32]);
+    let mut session = RtmpServerSession::new(config, [3; 32]);
     if options & 1 == 0 {
         let mut hello = Vec::new();
         ClientHandshake::start([4; 32], options & 2 != 0, 0, &mut hello);
@@ -87,7 +87,7 @@ pub(super) fn rtmp_server(data: &[u8]) {
 }
 
 fn answer(
-    session: &mut ServerSession,
+    session: &mut RtmpServerSession,
     options: u8,
     event: ServerEvent,
     depacketizer: &mut Depacketizer,
@@ -129,8 +129,8 @@ pub(super) fn rtmp_client(data: &[u8]) {
         ..ClientOptions::default()
     };
     let mut session = match options & 4 {
-        0 => ClientSession::publish(&url, [1; 32], limits),
-        _ => ClientSession::play(&url, [1; 32], limits),
+        0 => RtmpClientSession::publish(&url, [1; 32], limits),
+        _ => RtmpClientSession::play(&url, [1; 32], limits),
     };
     if options & 1 == 0 {
         let hello = [&[3][..], &[0; FIRST_BYTES - 1], &[0; SECOND_BYTES]].concat();
@@ -140,11 +140,11 @@ pub(super) fn rtmp_client(data: &[u8]) {
         let received = session.receive(turn, piece);
         while let Some(event) = session.poll_event() {
             match event {
-                ClientEvent::PublishStarted { .. } => {
+                RtmpClientEvent::PublishStarted { .. } => {
                     session.send_metadata(&crate::synthetic::metadata_body());
                     session.send_media(9, 0, &[], &crate::synthetic::video_header_body());
                 }
-                ClientEvent::Closed => session.close(),
+                RtmpClientEvent::Closed => session.close(),
                 _ => {}
             }
         }
@@ -201,21 +201,21 @@ pub(super) fn rtmp_url(data: &[u8]) {
 }
 
 pub(super) fn ws_server(data: &[u8]) {
-    web_socket(data, ws::Decoder::server);
+    web_socket(data, ws::WsDecoder::server);
 }
 
 pub(super) fn ws_client(data: &[u8]) {
-    web_socket(data, ws::Decoder::client);
+    web_socket(data, ws::WsDecoder::client);
 }
 
 /// Largest binary and text message, in bytes.
 const WS_BYTES: usize = 1000;
 const WS_TEXT_BYTES: usize = 500;
 
-fn web_socket(data: &[u8], decoder: fn(ws::Limits) -> ws::Decoder) {
+fn web_socket(data: &[u8], decoder: fn(ws::WsLimits) -> ws::WsDecoder) {
     let whole = || [data.get(4..).unwrap_or_default()].into_iter();
     for stream_binary in [false, true] {
-        let limits = ws::Limits {
+        let limits = ws::WsLimits {
             max_message_bytes: WS_BYTES,
             max_text_bytes: WS_TEXT_BYTES,
             max_fragments: 8,
@@ -226,14 +226,14 @@ fn web_socket(data: &[u8], decoder: fn(ws::Limits) -> ws::Decoder) {
         assert_eq!(pieces, whole, "pieces make other messages than the whole");
     }
     // Streamed or not, the same bytes come out.
-    let limits = ws::Limits {
+    let limits = ws::WsLimits {
         max_message_bytes: WS_BYTES,
         max_text_bytes: WS_BYTES,
         max_fragments: 8,
         stream_binary: false,
     };
     let (held, held_code) = ws_events(decoder(limits), false, whole());
-    let streaming = ws::Limits {
+    let streaming = ws::WsLimits {
         stream_binary: true,
         ..limits
     };
@@ -257,7 +257,7 @@ fn binary(events: &[ws::Event]) -> Vec<u8> {
 
 /// The events, streamed pieces run together to where another event stands, and the close code.
 fn ws_events<'a>(
-    mut decoder: ws::Decoder,
+    mut decoder: ws::WsDecoder,
     streams: bool,
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> (Vec<ws::Event>, Option<u16>) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use weir_media::{Item, TrackKind};
 use weir_proto::relay::{
-    self, Decoder, Limits, MAX_NAME_BYTES, MAX_TIME_US, MAX_VIA, Record, RelayError,
+    self, MAX_NAME_BYTES, MAX_TIME_US, MAX_VIA, Record, RelayDecoder, RelayError, RelayLimits,
 };
 
 use super::Input;
@@ -28,11 +28,11 @@ pub(super) fn relay(data: &[u8]) {
 }
 
 fn decode(pieces: &[&[u8]]) -> Told {
-    let limits = Limits {
+    let limits = RelayLimits {
         max_record_bytes: 4096,
         max_words_bytes: 1024,
     };
-    let mut decoder = Decoder::new(limits);
+    let mut decoder = RelayDecoder::new(limits);
     let mut records = Vec::new();
     let mut pushed = 0;
     for piece in pieces {

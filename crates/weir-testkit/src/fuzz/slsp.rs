@@ -2,7 +2,8 @@
 //! input.
 
 use weir_proto::slsp::{
-    ACK_MS, ClientEvent, ClientMessage, ClientSession, MAX_STRING_CHARS, ServerSession, VERSION,
+    ACK_MS, ClientMessage, MAX_STRING_CHARS, SlspClientEvent, SlspClientSession, SlspServerSession,
+    VERSION,
 };
 
 use super::Input;
@@ -21,7 +22,7 @@ pub(super) fn slsp(data: &[u8]) {
 }
 
 fn server(mut input: Input<'_>) {
-    let mut session = ServerSession::new();
+    let mut session = SlspServerSession::new();
     let (mut now_ms, mut greeted) = (0_u64, false);
     let (mut bytes, mut acked, mut acked_ms) = (0_u64, 0_u64, None);
     for _ in 0..MAX_STEPS {
@@ -79,7 +80,7 @@ fn check_message(message: &ClientMessage) {
 }
 
 fn client(mut input: Input<'_>) {
-    let mut session = ClientSession::new();
+    let mut session = SlspClientSession::new();
     let mut now_ms = 0_u64;
     let _ = session.hello("flv", "fuzz");
     for _ in 0..MAX_STEPS {
@@ -90,11 +91,11 @@ fn client(mut input: Input<'_>) {
         now_ms += u64::from(what >> 4) * 20;
         match what & 7 {
             0..=3 => match session.text(now_ms, input.sized()) {
-                Ok(Some(ClientEvent::Ready(ready))) => {
+                Ok(Some(SlspClientEvent::Ready(ready))) => {
                     assert_eq!(session.sent_bytes(), ready.bytes);
                     assert_eq!(session.resume_ms(), Some(ready.resume_ms));
                 }
-                Ok(Some(ClientEvent::Hint(max_kbps))) => {
+                Ok(Some(SlspClientEvent::Hint(max_kbps))) => {
                     assert_eq!(session.max_kbps(), Some(max_kbps));
                 }
                 Ok(_) => {}

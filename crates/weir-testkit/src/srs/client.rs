@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use weir_proto::rtmp::message::DATA_AMF0;
-use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpUrl};
+use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpUrl};
 
 use super::{Message, READ_BYTES, Shared, prepare, read};
 use crate::wait::Stopwatch;
@@ -24,7 +24,7 @@ pub(super) fn pull(shared: &Shared, name: &str, url: &str) {
         while moved.is_none() && shared.go_on() && link.turn() {
             while let Some(event) = link.session.poll_event() {
                 match event {
-                    ClientEvent::Media {
+                    RtmpClientEvent::Media {
                         message_type,
                         timestamp_ms,
                         body,
@@ -33,7 +33,7 @@ pub(super) fn pull(shared: &Shared, name: &str, url: &str) {
                         let message = Message::received(message_type, timestamp_ms, body);
                         shared.store.add(name, message);
                     }
-                    ClientEvent::Redirect { url } => moved = Some(url),
+                    RtmpClientEvent::Redirect { url } => moved = Some(url),
                     _ => {}
                 }
             }
@@ -56,7 +56,7 @@ pub(super) fn push(shared: &Shared, name: &str, url: &str) {
     let (mut has_started, mut cursor) = (false, None);
     while shared.go_on() && link.turn() {
         while let Some(event) = link.session.poll_event() {
-            has_started |= matches!(event, ClientEvent::PublishStarted { .. });
+            has_started |= matches!(event, RtmpClientEvent::PublishStarted { .. });
         }
         if !has_started {
             continue;
@@ -80,7 +80,7 @@ pub(super) fn push(shared: &Shared, name: &str, url: &str) {
 
 struct Link {
     socket: TcpStream,
-    session: ClientSession,
+    session: RtmpClientSession,
     buffer: Vec<u8>,
     clock: Stopwatch,
 }
@@ -92,9 +92,9 @@ impl Link {
         prepare(&socket);
         let options = ClientOptions::default();
         let session = if publishes {
-            ClientSession::publish(&url, [3; 32], options)
+            RtmpClientSession::publish(&url, [3; 32], options)
         } else {
-            ClientSession::play(&url, [3; 32], options)
+            RtmpClientSession::play(&url, [3; 32], options)
         };
         Some(Self {
             socket,

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use weir_proto::rtmp::{ClientEvent, ClientOptions, ClientSession, RtmpUrl};
+use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpUrl};
 use weir_testkit::cluster::{Cluster, Node};
 use weir_testkit::hls_follow::checked;
 use weir_testkit::http::{Request, get};
@@ -231,7 +231,7 @@ pub(crate) fn redirect_of(url: &str) -> (Vec<u8>, String) {
     socket
         .set_read_timeout(Some(Duration::from_secs(PATIENCE_S)))
         .unwrap();
-    let mut session = ClientSession::play(&url, [5; 32], ClientOptions::default());
+    let mut session = RtmpClientSession::play(&url, [5; 32], ClientOptions::default());
     let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         socket.write_all(&session.take_output()).unwrap();
@@ -240,7 +240,7 @@ pub(crate) fn redirect_of(url: &str) -> (Vec<u8>, String) {
         all.extend_from_slice(&buffer[..read]);
         session.receive(0, &buffer[..read]).unwrap();
         while let Some(event) = session.poll_event() {
-            if let ClientEvent::Redirect { url } = event {
+            if let RtmpClientEvent::Redirect { url } = event {
                 return (all, url);
             }
         }

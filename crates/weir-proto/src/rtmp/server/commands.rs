@@ -5,7 +5,7 @@ use weir_media::amf::Value;
 
 use super::{
     Capabilities, Connect, MAX_EARLY_MESSAGE_BYTES, MAX_MESSAGE_STREAMS, MessageStream, PeerInfo,
-    PublishMode, Role, ServerEvent, ServerSession, StatusRefusal,
+    PublishMode, Role, RtmpServerSession, ServerEvent, StatusRefusal,
 };
 use crate::rtmp::command::{Command, info};
 use crate::rtmp::{RtmpError, Target};
@@ -17,7 +17,7 @@ const PROTOCOL_ERROR: u16 = Code::ProtocolError.number();
 /// `start` of `play` when absent: live, or else recorded.
 const START_DEFAULT: f64 = -2.0;
 
-impl ServerSession {
+impl RtmpServerSession {
     pub(super) fn on_command(&mut self, msid: u32, command: &Command) -> Result<(), RtmpError> {
         if command.name == "connect" {
             return self.on_connect(command);

@@ -2,7 +2,7 @@
 
 use weir_media::amf::Value;
 
-use super::{Connect, Redirect, Role, ServerSession, StatusRefusal};
+use super::{Connect, Redirect, Role, RtmpServerSession, StatusRefusal};
 use crate::rtmp::capabilities::{
     CAPS_EX_MOD_EX, CAPS_EX_MULTITRACK, CAPS_EX_RECONNECT, CAPS_EX_TIMESTAMP_NANO_OFFSET,
     announcement,
@@ -22,7 +22,7 @@ const REDIRECT_CODE: f64 = 302.0;
 const CAPS_EX: u8 =
     CAPS_EX_RECONNECT | CAPS_EX_MULTITRACK | CAPS_EX_MOD_EX | CAPS_EX_TIMESTAMP_NANO_OFFSET;
 
-impl ServerSession {
+impl RtmpServerSession {
     /// Says no to `connect`. Call it on [`Connect`](super::ServerEvent::Connect), before
     /// [`take_output`](Self::take_output); later it closes the connection with the same words.
     pub fn refuse_connect(&mut self, refusal: &StatusRefusal<'_>) {

@@ -7,16 +7,16 @@ use weir_media::amf::Value;
 use crate::rtmp::handshake::ClientHandshake;
 use crate::rtmp::message::{AGGREGATE, AUDIO, COMMAND_AMF0, COMMAND_AMF3, VIDEO};
 use crate::rtmp::wire::put_message;
-use crate::rtmp::{RtmpError, ServerConfig, ServerEvent, ServerSession};
+use crate::rtmp::{RtmpError, RtmpServerSession, ServerConfig, ServerEvent};
 
 /// A server after the handshake, and what a hand-made client says to it.
 struct Raw {
-    server: ServerSession,
+    server: RtmpServerSession,
 }
 
 impl Raw {
     fn new() -> Self {
-        let mut server = ServerSession::new(ServerConfig::default(), [3; 32]);
+        let mut server = RtmpServerSession::new(ServerConfig::default(), [3; 32]);
         let mut hello = Vec::new();
         ClientHandshake::start([4; 32], false, 0, &mut hello);
         server.receive(0, &hello).unwrap();
@@ -292,7 +292,7 @@ fn a_command_that_nests_without_end_is_an_error() {
 
 #[test]
 fn half_a_handshake_costs_little_and_says_nothing() {
-    let mut server = ServerSession::new(ServerConfig::default(), [3; 32]);
+    let mut server = RtmpServerSession::new(ServerConfig::default(), [3; 32]);
     server.receive(0, &[3]).unwrap();
     server.receive(0, &[0; 1000]).unwrap();
     assert_eq!(server.take_output(), b"");
@@ -318,9 +318,9 @@ fn a_playing_session_is_small() {
     assert_eq!(raw.server.take_output().capacity(), 0);
     assert_eq!(raw.server.events_capacity(), 0);
     assert!(
-        size_of::<ServerSession>() <= 640,
+        size_of::<RtmpServerSession>() <= 640,
         "{}",
-        size_of::<ServerSession>()
+        size_of::<RtmpServerSession>()
     );
 }
 

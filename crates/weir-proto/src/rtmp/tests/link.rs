@@ -1,17 +1,18 @@
 //! The fake link.
 
 use crate::rtmp::{
-    ClientEvent, ClientOptions, ClientSession, RtmpUrl, ServerConfig, ServerEvent, ServerSession,
+    ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpServerSession, RtmpUrl, ServerConfig,
+    ServerEvent,
 };
 
 pub(crate) const URL: &str = "rtmp://127.0.0.1:1935/live/show?sign=abc";
 
 /// A server, a client, and bytes between them in pieces of any size; a millisecond a turn.
 pub(crate) struct Wire {
-    pub(crate) server: ServerSession,
-    pub(crate) client: ClientSession,
+    pub(crate) server: RtmpServerSession,
+    pub(crate) client: RtmpClientSession,
     pub(crate) server_events: Vec<ServerEvent>,
-    pub(crate) client_events: Vec<ClientEvent>,
+    pub(crate) client_events: Vec<RtmpClientEvent>,
     pub(crate) now_ms: u64,
     pieces: Vec<usize>,
     turn: usize,
@@ -25,12 +26,12 @@ impl Wire {
     pub(crate) fn to(url: &str, publishes: bool, options: ClientOptions, pieces: &[usize]) -> Self {
         let url = RtmpUrl::parse(url).unwrap();
         let client = if publishes {
-            ClientSession::publish(&url, [1; 32], options)
+            RtmpClientSession::publish(&url, [1; 32], options)
         } else {
-            ClientSession::play(&url, [1; 32], options)
+            RtmpClientSession::play(&url, [1; 32], options)
         };
         Self {
-            server: ServerSession::new(ServerConfig::default(), [2; 32]),
+            server: RtmpServerSession::new(ServerConfig::default(), [2; 32]),
             client,
             server_events: Vec::new(),
             client_events: Vec::new(),
@@ -78,7 +79,7 @@ impl Wire {
     }
 
     /// Takes the client's events so far.
-    pub(crate) fn at_client(&mut self) -> Vec<ClientEvent> {
+    pub(crate) fn at_client(&mut self) -> Vec<RtmpClientEvent> {
         std::mem::take(&mut self.client_events)
     }
 }

@@ -4,7 +4,7 @@ use super::Wire;
 use super::link::URL;
 use crate::rtmp::message::VIDEO;
 use crate::rtmp::wire::{CSID_VIDEO, put_message};
-use crate::rtmp::{ClientEvent, ClientOptions, Redirect, ServerEvent, StatusRefusal};
+use crate::rtmp::{ClientOptions, Redirect, RtmpClientEvent, ServerEvent, StatusRefusal};
 
 /// A 302 as SRS 6 puts it on the wire: one chunk of a 227-byte command.
 const REDIRECT_302: &str = "\
@@ -61,10 +61,10 @@ fn a_viewer_asks_and_gets_what_every_viewer_gets() {
     let events = wire.at_client();
     let started = events
         .iter()
-        .position(|event| *event == ClientEvent::PlayStarted);
+        .position(|event| *event == RtmpClientEvent::PlayStarted);
     let sample_access = events
         .iter()
-        .position(|event| matches!(event, ClientEvent::Media { .. }));
+        .position(|event| matches!(event, RtmpClientEvent::Media { .. }));
     assert!(started.unwrap() < sample_access.unwrap());
 
     let mut shared = Vec::new();
@@ -82,7 +82,7 @@ fn a_viewer_asks_and_gets_what_every_viewer_gets() {
     for part in shared.chunks(1000) {
         wire.client.receive(0, part).unwrap();
     }
-    let Some(ClientEvent::Media {
+    let Some(RtmpClientEvent::Media {
         timestamp_ms: 77,
         body,
         ..
@@ -137,7 +137,7 @@ fn a_redirected_client_learns_the_new_place() {
     let url = HERE.url.to_owned();
     assert_eq!(
         wire.client.poll_event(),
-        Some(ClientEvent::Redirect { url })
+        Some(RtmpClientEvent::Redirect { url })
     );
 
     let to = Redirect {
@@ -147,7 +147,7 @@ fn a_redirected_client_learns_the_new_place() {
     wire.server.redirect(1, &to);
     wire.settle();
     let url = "rtmp://other:1/live/show?sign=abc".to_owned();
-    assert_eq!(wire.at_client(), [ClientEvent::Redirect { url }]);
+    assert_eq!(wire.at_client(), [RtmpClientEvent::Redirect { url }]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_viewer_of_nothing_is_told_and_may_ask_again() {
     let events = wire.at_client();
     assert!(matches!(
         &events[..],
-        [ClientEvent::Status {
+        [RtmpClientEvent::Status {
             weir_code: Some(3002),
             ..
         }]
@@ -181,7 +181,7 @@ fn the_end_of_the_stream_reaches_the_viewer() {
         3003,
     );
     wire.settle();
-    assert!(wire.at_client().contains(&ClientEvent::Closed));
+    assert!(wire.at_client().contains(&RtmpClientEvent::Closed));
     wire.server.end_play(1, "NetStream.Play.Stop", "again", 0);
     assert_eq!(wire.server.take_output(), b"");
 }

@@ -5,7 +5,9 @@ use weir_media::{AudioCodec, VideoCodec};
 
 use super::{Wire, published};
 use crate::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
-use crate::rtmp::{ClientEvent, ClientOptions, PublishMode, Redirect, ServerEvent, StatusRefusal};
+use crate::rtmp::{
+    ClientOptions, PublishMode, Redirect, RtmpClientEvent, ServerEvent, StatusRefusal,
+};
 
 #[test]
 fn a_publisher_connects_asks_and_is_accepted() {
@@ -34,7 +36,7 @@ fn a_publisher_connects_asks_and_is_accepted() {
     let events = wire.at_client();
     assert_eq!(
         events.last(),
-        Some(&ClientEvent::PublishStarted { msid: 1 })
+        Some(&RtmpClientEvent::PublishStarted { msid: 1 })
     );
 }
 
@@ -49,7 +51,7 @@ fn both_ends_learn_each_others_codecs() {
     let events = wire.at_client();
     assert!(matches!(
         &events[0],
-        ClientEvent::Connected { capabilities } if capabilities.can_audio(AudioCodec::Flac)
+        RtmpClientEvent::Connected { capabilities } if capabilities.can_audio(AudioCodec::Flac)
     ));
 
     let options = ClientOptions {
@@ -123,7 +125,7 @@ fn a_refused_publisher_is_told_why_with_the_code() {
     };
     wire.server.refuse(1, &refusal);
     wire.settle();
-    let expected = ClientEvent::Status {
+    let expected = RtmpClientEvent::Status {
         level: "error".to_owned(),
         code: "NetStream.Publish.BadName".to_owned(),
         description: "somebody is publishing here".to_owned(),
@@ -157,7 +159,7 @@ fn a_refused_connect_is_an_error_and_nothing_more() {
     assert!(
         matches!(
             event,
-            Some(ClientEvent::Status {
+            Some(RtmpClientEvent::Status {
                 weir_code: Some(2003),
                 ..
             })
@@ -186,10 +188,10 @@ fn an_ended_publisher_hears_the_reason_and_what_it_still_sends_is_dropped() {
     let events = wire.at_client();
     assert!(events.iter().any(|event| matches!(
         event,
-        ClientEvent::Status { code, weir_code: Some(4002), level, .. }
+        RtmpClientEvent::Status { code, weir_code: Some(4002), level, .. }
             if code == "NetConnection.Connect.Closed" && level == "error"
     )));
-    assert_eq!(events.last(), Some(&ClientEvent::Closed));
+    assert_eq!(events.last(), Some(&RtmpClientEvent::Closed));
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn a_client_with_the_reconnect_extension_can_be_sent_elsewhere() {
         assert!(wire.server.ask_to_reconnect(asked, "moving"));
         wire.settle();
         let tc_url = heard.map(str::to_owned);
-        let event = ClientEvent::Reconnect { tc_url };
+        let event = RtmpClientEvent::Reconnect { tc_url };
         assert_eq!(wire.at_client().last(), Some(&event));
     }
 }
@@ -269,7 +271,7 @@ fn a_publisher_sent_elsewhere_hears_nothing_of_a_beginning() {
     wire.server.redirect(1, &to);
     wire.settle();
     let url = to.url.to_owned();
-    assert_eq!(wire.at_client(), [ClientEvent::Redirect { url }]);
+    assert_eq!(wire.at_client(), [RtmpClientEvent::Redirect { url }]);
     wire.server.accept_publish(1);
     assert_eq!(wire.server.take_output(), b"");
 }

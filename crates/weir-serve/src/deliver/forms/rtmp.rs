@@ -5,7 +5,7 @@ use weir_hub::Protocol;
 use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
 use weir_media::{Item, Tracks};
 use weir_proto::rtmp::wire::{self, CSID_AUDIO, CSID_DATA, CSID_VIDEO};
-use weir_proto::rtmp::{ServerEvent, ServerSession};
+use weir_proto::rtmp::{RtmpServerSession, ServerEvent};
 
 use super::tags::{self, TagSink, TagWriter};
 use super::{About, ClockName, Form, Here, Lost, Writer};
@@ -94,13 +94,13 @@ impl TagSink for Chunks<'_> {
 
 /// The session of a player that was let in.
 pub struct RtmpTalk {
-    session: ServerSession,
+    session: RtmpServerSession,
     msid: u32,
 }
 
 impl RtmpTalk {
     /// Goes on with a session that plays on this message stream.
-    pub const fn new(session: ServerSession, msid: u32) -> Self {
+    pub const fn new(session: RtmpServerSession, msid: u32) -> Self {
         Self { session, msid }
     }
 }

@@ -29,7 +29,7 @@ const NO_CODE: u16 = 1005;
 /// See the module's words.
 pub(super) struct Socket<S> {
     io: S,
-    decoder: ws::Decoder,
+    decoder: ws::WsDecoder,
     input: BytesMut,
     answers: BytesMut,
     is_flushed: bool,
@@ -56,7 +56,7 @@ pub(super) enum Heard {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(io: S) -> Self {
-        let limits = ws::Limits {
+        let limits = ws::WsLimits {
             max_message_bytes: MAX_BINARY_BYTES,
             max_text_bytes: MAX_TEXT_BYTES,
             max_fragments: MAX_FRAGMENTS,
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         Self {
             io,
-            decoder: ws::Decoder::server(limits),
+            decoder: ws::WsDecoder::server(limits),
             input: BytesMut::new(),
             answers: BytesMut::new(),
             is_flushed: false,

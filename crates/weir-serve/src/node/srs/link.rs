@@ -6,7 +6,7 @@ use std::time::Duration;
 use weir_base::{Clock, Code, Refusal};
 use weir_link::dial::{DialError, Dialer};
 use weir_link::rtmp::{Direction, LinkError, LinkOptions, RtmpLink, Step};
-use weir_proto::rtmp::{ClientEvent, RtmpUrl};
+use weir_proto::rtmp::{RtmpClientEvent, RtmpUrl};
 
 use super::{MAX_WORDS_BYTES, unreachable};
 
@@ -45,7 +45,7 @@ impl Link {
     }
 
     /// What happens next. May be dropped and asked again.
-    pub(super) async fn next(&mut self) -> Result<ClientEvent, Refusal> {
+    pub(super) async fn next(&mut self) -> Result<RtmpClientEvent, Refusal> {
         loop {
             if let Some(event) = self.step().await? {
                 return Ok(event);
@@ -58,7 +58,7 @@ impl Link {
     /// # Errors
     /// 5002 when the connection is over or stands still, 4004 for broken protocol, and what the server
     /// says when it says no.
-    pub(super) async fn step(&mut self) -> Result<Option<ClientEvent>, Refusal> {
+    pub(super) async fn step(&mut self) -> Result<Option<RtmpClientEvent>, Refusal> {
         match self.rtmp.step().await.map_err(refusal_of)? {
             Step::Event(event) => Ok(Some(event)),
             Step::Moved => Ok(None),

@@ -7,7 +7,7 @@ use weir_hub::{Hub, Protocol, Publisher};
 use weir_link::rtmp::Direction;
 use weir_media::MediaError;
 use weir_media::flv::{Depacketizer, Event};
-use weir_proto::rtmp::ClientEvent;
+use weir_proto::rtmp::RtmpClientEvent;
 
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
 use crate::intake::Intake;
@@ -59,23 +59,23 @@ impl Incoming {
                 });
             };
             match next? {
-                ClientEvent::PlayStarted => {
+                RtmpClientEvent::PlayStarted => {
                     has_started = true;
                     by = Instant::now() + SILENCE_LIMIT;
                 }
-                ClientEvent::Redirect { url } => return Ok(Begun::Elsewhere(url)),
-                ClientEvent::Reconnect {
+                RtmpClientEvent::Redirect { url } => return Ok(Begun::Elsewhere(url)),
+                RtmpClientEvent::Reconnect {
                     tc_url: Some(there),
                 } => {
                     return Ok(Begun::Elsewhere(self.link.stream_at(&there)));
                 }
-                ClientEvent::Closed => {
+                RtmpClientEvent::Closed => {
                     return Err(Refusal::new(
                         Code::NotLive,
                         "the stream ended at the origin",
                     ));
                 }
-                ClientEvent::Media {
+                RtmpClientEvent::Media {
                     message_type,
                     timestamp_ms,
                     body,
@@ -112,7 +112,7 @@ impl Incoming {
                 code = publisher.kicked() => return Err(code.into()),
             };
             match next {
-                ClientEvent::Media {
+                RtmpClientEvent::Media {
                     message_type,
                     timestamp_ms,
                     body,
@@ -122,8 +122,8 @@ impl Incoming {
                         self.intake.skip_malformed(publisher, &error)?;
                     }
                 }
-                ClientEvent::Closed => return Ok(()),
-                ClientEvent::Redirect { .. } | ClientEvent::Reconnect { .. } => {
+                RtmpClientEvent::Closed => return Ok(()),
+                RtmpClientEvent::Redirect { .. } | RtmpClientEvent::Reconnect { .. } => {
                     return Err(sent_away());
                 }
                 _ => {}

@@ -8,7 +8,7 @@ use weir_hub::{Cursor, Entry, Hub, JoinPoint, Read, Start, Stream};
 use weir_link::rtmp::Direction;
 use weir_media::flv::TAG_SCRIPT;
 use weir_media::{Item, Metadata, Tracks};
-use weir_proto::rtmp::ClientEvent;
+use weir_proto::rtmp::RtmpClientEvent;
 
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, sent_away, unreachable};
 use crate::deliver::forms::Here;
@@ -163,14 +163,14 @@ async fn accepted(link: &mut Link) -> Result<Begun, Refusal> {
             return Err(unreachable("the origin did not answer in time"));
         };
         match next? {
-            ClientEvent::PublishStarted { .. } => return Ok(Begun::Here),
-            ClientEvent::Redirect { url } => return Ok(Begun::Elsewhere(url)),
-            ClientEvent::Reconnect {
+            RtmpClientEvent::PublishStarted { .. } => return Ok(Begun::Here),
+            RtmpClientEvent::Redirect { url } => return Ok(Begun::Elsewhere(url)),
+            RtmpClientEvent::Reconnect {
                 tc_url: Some(there),
             } => {
                 return Ok(Begun::Elsewhere(link.stream_at(&there)));
             }
-            ClientEvent::Closed => {
+            RtmpClientEvent::Closed => {
                 return Err(unreachable("the origin ended the stream before it began"));
             }
             _ => {}
@@ -178,10 +178,12 @@ async fn accepted(link: &mut Link) -> Result<Begun, Refusal> {
     }
 }
 
-fn hear(event: Option<ClientEvent>) -> Result<(), Refusal> {
+fn hear(event: Option<RtmpClientEvent>) -> Result<(), Refusal> {
     match event {
-        Some(ClientEvent::Redirect { .. } | ClientEvent::Reconnect { .. }) => Err(sent_away()),
-        Some(ClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
+        Some(RtmpClientEvent::Redirect { .. } | RtmpClientEvent::Reconnect { .. }) => {
+            Err(sent_away())
+        }
+        Some(RtmpClientEvent::Closed) => Err(unreachable("the origin ended the stream")),
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use weir_base::{Clock, StreamName};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, ReadOutcome};
 use weir_media::{Item, TrackKind};
-use weir_proto::rtmp::{Redirect, ServerConfig, ServerEvent, ServerSession};
+use weir_proto::rtmp::{Redirect, RtmpServerSession, ServerConfig, ServerEvent};
 use weir_testkit::srs::{Asked, SrsNode};
 use weir_testkit::synthetic;
 
@@ -384,7 +384,7 @@ async fn a_publisher_sent_elsewhere_goes_there() {
 /// A weir that does not take the publish: one connection to its end.
 async fn sends_elsewhere(listener: TcpListener, url: &str) {
     let (mut socket, _) = listener.accept().await.unwrap();
-    let mut session = ServerSession::new(ServerConfig::default(), [1; 32]);
+    let mut session = RtmpServerSession::new(ServerConfig::default(), [1; 32]);
     let mut buffer = vec![0; 4096];
     loop {
         let read = socket.read(&mut buffer).await.unwrap_or(0);
