@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weir_media::flv::{self, Depacketizer};
 use weir_media::fmp4::read::{Movie, movie, samples};
-use weir_media::ts::{Demuxer, demux};
+use weir_media::ts::{TsDemuxer, demux};
 use weir_media::{Frame, Item, MediaError, Result};
 
 /// One period of RTMP's and FLV's clock, in milliseconds.
@@ -105,7 +105,7 @@ impl Unwrapped {
 /// MPEG-TS.
 #[derive(Debug, Default)]
 pub struct TsDecoder {
-    demuxer: Demuxer,
+    demuxer: TsDemuxer,
 }
 
 impl TsDecoder {
@@ -129,8 +129,8 @@ impl TsDecoder {
     fn drain(&mut self, sink: &mut dyn Sink) -> anyhow::Result<()> {
         loop {
             match self.demuxer.next() {
-                Ok(Some(demux::Event::Tracks(tracks))) => sink.item(Item::Tracks(tracks))?,
-                Ok(Some(demux::Event::Frame(frame))) => sink.item(Item::Frame(Frame {
+                Ok(Some(demux::TsEvent::Tracks(tracks))) => sink.item(Item::Tracks(tracks))?,
+                Ok(Some(demux::TsEvent::Frame(frame))) => sink.item(Item::Frame(Frame {
                     track: frame.track,
                     dts_us: us_of_90k(frame.dts_90k),
                     cts_us: i32::try_from(us_of_90k(i64::from(frame.cts_90k))).unwrap_or_default(),

@@ -136,12 +136,12 @@ fn write_ts(items: &[Item], out: &Path) -> Result<(), Box<dyn Error>> {
             _ => {}
         }
     }
-    let mut demuxer = ts::Demuxer::new();
+    let mut demuxer = ts::TsDemuxer::new();
     demuxer.push(&bytes);
     let (mut frames, mut tracks) = (0, 0);
     let mut count = |event| match event {
-        ts::demux::Event::Tracks(_) => tracks += 1,
-        ts::demux::Event::Frame(_) => frames += 1,
+        ts::demux::TsEvent::Tracks(_) => tracks += 1,
+        ts::demux::TsEvent::Frame(_) => frames += 1,
     };
     while let Some(event) = demuxer.next()? {
         count(event);

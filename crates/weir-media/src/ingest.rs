@@ -15,7 +15,7 @@ use crate::{MediaError, Result, fmp4, ts, webm};
 
 /// A container for live input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Container {
+pub enum LiveContainer {
     /// FLV tags, legacy and Enhanced RTMP.
     Flv,
     /// Fragmented MP4.
@@ -26,7 +26,7 @@ pub enum Container {
     Ts,
 }
 
-impl Container {
+impl LiveContainer {
     /// By the name a publisher gives: `flv`, `fmp4`, `webm` or `ts`.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Flv, Self::Fmp4, Self::WebM, Self::Ts]
@@ -97,7 +97,7 @@ const MAX_UNSYNCED_BYTES: u64 = 64 << 10;
 /// is held until then, and at most [`MAX_HELD_BYTES`] of it longer.
 #[derive(Debug)]
 pub struct LiveDemuxer {
-    container: Container,
+    container: LiveContainer,
     inner: Inner,
     /// The first bytes of the stream, up to [`HEAD_BYTES`].
     head: Vec<u8>,
@@ -109,25 +109,25 @@ pub struct LiveDemuxer {
 #[derive(Debug)]
 enum Inner {
     Flv(Flv),
-    Fmp4(fmp4::stream::Demuxer),
-    WebM(webm::Demuxer),
+    Fmp4(fmp4::stream::Fmp4Demuxer),
+    WebM(webm::WebmDemuxer),
     Ts(Ts),
 }
 
 impl Inner {
-    fn new(container: Container) -> Self {
+    fn new(container: LiveContainer) -> Self {
         match container {
-            Container::Flv => Self::Flv(Flv::default()),
-            Container::Fmp4 => Self::Fmp4(fmp4::stream::Demuxer::new()),
-            Container::WebM => Self::WebM(webm::Demuxer::new()),
-            Container::Ts => Self::Ts(Ts::default()),
+            LiveContainer::Flv => Self::Flv(Flv::default()),
+            LiveContainer::Fmp4 => Self::Fmp4(fmp4::stream::Fmp4Demuxer::new()),
+            LiveContainer::WebM => Self::WebM(webm::WebmDemuxer::new()),
+            LiveContainer::Ts => Self::Ts(Ts::default()),
         }
     }
 }
 
 impl LiveDemuxer {
     /// A demuxer that waits for the first byte of the stream.
-    pub fn new(container: Container) -> Self {
+    pub fn new(container: LiveContainer) -> Self {
         Self {
             container,
             inner: Inner::new(container),
@@ -214,15 +214,15 @@ impl LiveDemuxer {
 
 /// Words for a publisher that announced one container and sends another. Told by the first bytes;
 /// what is none of the four is for the reader to judge.
-fn lie(announced: Container, head: &[u8]) -> Option<MediaError> {
-    let found = Container::sniff(head)?;
+fn lie(announced: LiveContainer, head: &[u8]) -> Option<MediaError> {
+    let found = LiveContainer::sniff(head)?;
     // One byte and some bits are no proof of MPEG-TS.
-    let proven = found != announced && found != Container::Ts;
+    let proven = found != announced && found != LiveContainer::Ts;
     let why = match found {
-        Container::Flv => "the bytes are FLV",
-        Container::Fmp4 => "the bytes are MP4",
-        Container::WebM => "the bytes are WebM",
-        Container::Ts => "the bytes are MPEG-TS",
+        LiveContainer::Flv => "the bytes are FLV",
+        LiveContainer::Fmp4 => "the bytes are MP4",
+        LiveContainer::WebM => "the bytes are WebM",
+        LiveContainer::Ts => "the bytes are MPEG-TS",
     };
     proven.then(|| MediaError::invalid(announced.title(), why))
 }
@@ -277,7 +277,7 @@ impl Flv {
 /// MPEG-TS, and the end of patience with what is none.
 #[derive(Debug, Default)]
 struct Ts {
-    demuxer: ts::Demuxer,
+    demuxer: ts::TsDemuxer,
     failed: bool,
 }
 
@@ -295,7 +295,7 @@ impl Ts {
                 return event;
             }
             self.failed = true;
-            self.demuxer = ts::Demuxer::new();
+            self.demuxer = ts::TsDemuxer::new();
         }
         Err(MediaError::invalid(
             "MPEG-TS",
@@ -304,11 +304,11 @@ impl Ts {
     }
 }
 
-fn from_ts(event: ts::demux::Event) -> Event {
+fn from_ts(event: ts::demux::TsEvent) -> Event {
     let us = |ticks: i64| ticks.saturating_mul(100) / 9;
     match event {
-        ts::demux::Event::Tracks(tracks) => Event::Tracks(tracks),
-        ts::demux::Event::Frame(frame) => Event::Frame(RawFrame {
+        ts::demux::TsEvent::Tracks(tracks) => Event::Tracks(tracks),
+        ts::demux::TsEvent::Frame(frame) => Event::Frame(RawFrame {
             track: frame.track,
             ts_us: us(frame.dts_90k),
             cts_us: assembler::clamp_i32(us(i64::from(frame.cts_90k))),

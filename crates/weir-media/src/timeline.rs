@@ -241,12 +241,12 @@ struct TrackClock {
     /// When it arrived.
     now_us: i64,
     /// The other track's jump that this one has yet to make, and until when that is waited for.
-    pending: Option<Pending>,
+    pending: Option<PendingJump>,
     steps: Steps,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Pending {
+struct PendingJump {
     by_us: i64,
     until_us: i64,
 }
@@ -326,7 +326,7 @@ impl TrackClock {
             }
             let waiting = other.pending.map_or(0, |pending| pending.by_us);
             let until_us = plain_us + by_us + PENDING_US;
-            other.pending = Some(Pending {
+            other.pending = Some(PendingJump {
                 by_us: waiting + by_us,
                 until_us,
             });

@@ -36,10 +36,9 @@ impl PictureShape {
                 let Ok(record) = hevc::HevcConfig::parse(config) else {
                     return unknown;
                 };
-                let layers = record
-                    .sps
-                    .iter()
-                    .map(|sps| hevc::Sps::parse(sps).map_or(u8::MAX, |sps| sps.temporal_layers));
+                let layers = record.sps.iter().map(|sps| {
+                    hevc::HevcSps::parse(sps).map_or(u8::MAX, |sps| sps.temporal_layers)
+                });
                 Self {
                     length_bytes: record.length_bytes,
                     highest_layer: layers

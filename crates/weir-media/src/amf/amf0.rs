@@ -1,6 +1,6 @@
 //! AMF0 (Adobe's "Action Message Format -- AMF 0", 2007), both ways.
 
-use super::cursor::{Budget, Cursor, WHAT, text};
+use super::cursor::{AmfCursor, Budget, WHAT, text};
 use super::{MAX_DEPTH, Properties, Value, amf3};
 use crate::{MediaError, Result};
 
@@ -22,7 +22,11 @@ const XML_DOCUMENT: u8 = 0x0f;
 const TYPED_OBJECT: u8 = 0x10;
 const AVM_PLUS: u8 = 0x11;
 
-pub(super) fn decode(cursor: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Result<Value> {
+pub(super) fn decode(
+    cursor: &mut AmfCursor<'_>,
+    budget: &mut Budget,
+    depth: usize,
+) -> Result<Value> {
     if depth > MAX_DEPTH {
         return Err(MediaError::invalid(WHAT, "nested too deep"));
     }
@@ -59,18 +63,18 @@ pub(super) fn decode(cursor: &mut Cursor<'_>, budget: &mut Budget, depth: usize)
     })
 }
 
-fn short_text(cursor: &mut Cursor<'_>, budget: &mut Budget) -> Result<String> {
+fn short_text(cursor: &mut AmfCursor<'_>, budget: &mut Budget) -> Result<String> {
     let length = usize::from(cursor.u16()?);
     text(cursor.take(length)?, budget)
 }
 
-fn long_text(cursor: &mut Cursor<'_>, budget: &mut Budget) -> Result<String> {
+fn long_text(cursor: &mut AmfCursor<'_>, budget: &mut Budget) -> Result<String> {
     let length = usize::try_from(cursor.u32()?).unwrap_or(usize::MAX);
     text(cursor.take(length)?, budget)
 }
 
 /// Pairs up to the empty name followed by the end marker.
-fn properties(cursor: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Result<Properties> {
+fn properties(cursor: &mut AmfCursor<'_>, budget: &mut Budget, depth: usize) -> Result<Properties> {
     let mut properties = Properties::new();
     loop {
         let name = short_text(cursor, budget)?;
@@ -82,7 +86,7 @@ fn properties(cursor: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Res
     }
 }
 
-fn strict_array(cursor: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Result<Value> {
+fn strict_array(cursor: &mut AmfCursor<'_>, budget: &mut Budget, depth: usize) -> Result<Value> {
     let count = cursor.u32()?;
     // Nothing is reserved by the announced count: it grows with the bytes that are there.
     let mut values = Vec::new();

@@ -3,7 +3,7 @@
 //! Vectors and dictionaries are refused: no RTMP client sends them in a command. So are
 //! externalizable classes, whose layout only their author knows.
 
-use super::cursor::{Budget, Cursor, WHAT, Weight, text};
+use super::cursor::{AmfCursor, Budget, WHAT, Weight, text};
 use super::{MAX_DEPTH, Properties, Value};
 use crate::{MediaError, Result};
 
@@ -39,7 +39,7 @@ struct Traits {
 }
 
 pub(super) fn decode(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
     depth: usize,
@@ -78,7 +78,7 @@ pub(super) fn encode_byte_array(bytes: &[u8], out: &mut Vec<u8>) {
 /// The kinds that may be references: each takes a place in the table of objects.
 fn complex(
     marker: u8,
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
     depth: usize,
@@ -128,7 +128,7 @@ fn referenced(index: u32, budget: &mut Budget, tables: &Tables) -> Result<Value>
 /// §3.11: named part up to the empty name, then the dense part.
 fn array(
     count: u32,
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
     depth: usize,
@@ -149,7 +149,7 @@ fn array(
 /// §3.12: traits inline or by reference, sealed members, then dynamic ones.
 fn object(
     header: u32,
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
     depth: usize,
@@ -175,7 +175,7 @@ fn object(
 /// `header` without its inline bit: then one bit each for inline traits, externalizable, dynamic.
 fn traits(
     header: u32,
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
 ) -> Result<Traits> {
@@ -206,7 +206,7 @@ fn traits(
 }
 
 fn dynamic_members(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut AmfCursor<'_>,
     budget: &mut Budget,
     tables: &mut Tables,
     depth: usize,
@@ -222,7 +222,7 @@ fn dynamic_members(
 }
 
 /// §1.3.2: inline or by reference; the empty string is never put in the table.
-fn string(cursor: &mut Cursor<'_>, budget: &mut Budget, tables: &mut Tables) -> Result<String> {
+fn string(cursor: &mut AmfCursor<'_>, budget: &mut Budget, tables: &mut Tables) -> Result<String> {
     let header = u29(cursor)?;
     if header & 1 == 0 {
         let known = tables.strings.get(length(header >> 1));
@@ -239,7 +239,7 @@ fn string(cursor: &mut Cursor<'_>, budget: &mut Budget, tables: &mut Tables) -> 
 }
 
 /// §1.3.1: seven bits a byte, the fourth byte whole.
-fn u29(cursor: &mut Cursor<'_>) -> Result<u32> {
+fn u29(cursor: &mut AmfCursor<'_>) -> Result<u32> {
     let mut number = 0_u32;
     for _ in 0..3 {
         let byte = cursor.u8()?;

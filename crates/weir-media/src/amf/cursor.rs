@@ -8,12 +8,12 @@ pub(super) const WHAT: &str = "AMF";
 
 /// A bounds-checked reading position.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct AmfCursor<'a> {
     bytes: &'a [u8],
     position: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> AmfCursor<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }

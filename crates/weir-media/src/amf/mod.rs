@@ -8,7 +8,7 @@ mod amf3;
 mod cursor;
 
 use crate::Result;
-use cursor::{Budget, Cursor};
+use cursor::{AmfCursor, Budget};
 
 /// How deep values may nest. Real commands and metadata use four levels; recursion stays small.
 pub const MAX_DEPTH: usize = 32;
@@ -159,7 +159,7 @@ enum Encoding {
 /// Reads one value after the other. The limits above hold for one decoder as a whole.
 #[derive(Debug)]
 pub struct Decoder<'a> {
-    cursor: Cursor<'a>,
+    cursor: AmfCursor<'a>,
     budget: Budget,
     encoding: Encoding,
     tables: amf3::Tables,
@@ -206,7 +206,7 @@ impl<'a> Decoder<'a> {
 
     fn with_encoding(bytes: &'a [u8], encoding: Encoding) -> Self {
         Self {
-            cursor: Cursor::new(bytes),
+            cursor: AmfCursor::new(bytes),
             budget: Budget::default(),
             encoding,
             tables: amf3::Tables::default(),
@@ -216,7 +216,7 @@ impl<'a> Decoder<'a> {
 
 /// The length in bytes of the well-formed AMF0 value at the start of `bytes`.
 pub fn check_one(bytes: &[u8]) -> Result<usize> {
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = AmfCursor::new(bytes);
     amf0::decode(&mut cursor, &mut Budget::default(), 0)?;
     Ok(cursor.position())
 }

@@ -78,7 +78,7 @@ impl AvcConfig {
             .sps
             .first()
             .ok_or(MediaError::invalid("avcC", "there is no SPS"))?;
-        let sps = Sps::parse(first)?;
+        let sps = AvcSps::parse(first)?;
         let mut out = BytesMut::with_capacity(64);
         out.put_u8(1);
         out.put_slice(first.get(1..4).unwrap_or(&[0; 3]));
@@ -101,7 +101,7 @@ impl AvcConfig {
 
 /// What a sequence parameter set says that weir needs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sps {
+pub struct AvcSps {
     /// `profile_idc`.
     pub profile: u8,
     /// The constraint flags' byte.
@@ -134,7 +134,7 @@ pub struct Vui {
     pub max_reorder_frames: Option<u32>,
 }
 
-impl Sps {
+impl AvcSps {
     /// Reads one SPS NAL unit, header byte included. Damage in the VUI only loses what it says.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ pub fn track(config: Bytes) -> Result<VideoTrack> {
     if avc.pps.is_empty() {
         return Err(MediaError::invalid("avcC", "there is no PPS"));
     }
-    let sps = Sps::parse(first)?;
+    let sps = AvcSps::parse(first)?;
     let rfc6381 = format!(
         "avc1.{:02x}{:02x}{:02x}",
         sps.profile, sps.constraints, sps.level
@@ -479,7 +479,7 @@ pub(crate) mod tests {
         assert_eq!((track.width, track.height), (1920, 1080));
         assert_eq!(track.rfc6381, "avc1.640028");
         assert_eq!(track.config, record(4));
-        let sps = Sps::parse(SPS_1080P).unwrap();
+        let sps = AvcSps::parse(SPS_1080P).unwrap();
         assert_eq!(
             (sps.vui.fps, sps.vui.max_reorder_frames),
             (Some(25.0), Some(2))
@@ -490,7 +490,7 @@ pub(crate) mod tests {
     #[test]
     fn damage_in_the_usability_information_loses_what_is_behind_it_only() {
         // The timing ends some bytes before the end.
-        let cut = Sps::parse(&SPS_1080P[..SPS_1080P.len() - 3]).unwrap();
+        let cut = AvcSps::parse(&SPS_1080P[..SPS_1080P.len() - 3]).unwrap();
         assert_eq!((cut.width, cut.vui.fps), (1920, Some(25.0)));
         assert_eq!(
             (cut.vui.max_reorder_frames, cut.reorder_frames),
@@ -506,7 +506,7 @@ pub(crate) mod tests {
             ..,
             [0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0xfb, 0x01, 0x10],
         );
-        assert_eq!(Sps::parse(&baseline).unwrap().reorder_frames, Some(0));
+        assert_eq!(AvcSps::parse(&baseline).unwrap().reorder_frames, Some(0));
     }
 
     #[test]
@@ -553,7 +553,7 @@ pub(crate) mod tests {
             let mut sps = SPS_1080P.to_vec();
             sps.truncate(cut.max(1));
             sps.extend(data);
-            let _ = Sps::parse(&sps);
+            let _ = AvcSps::parse(&sps);
         }
     }
 }

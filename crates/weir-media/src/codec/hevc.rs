@@ -89,7 +89,7 @@ impl HevcConfig {
             .sps
             .first()
             .ok_or(MediaError::invalid("hvcC", "there is no SPS"))?;
-        let sps = Sps::parse(first)?;
+        let sps = HevcSps::parse(first)?;
         let mut out = BytesMut::with_capacity(256);
         out.put_u8(1);
         out.put_slice(&sps.profile_tier_level);
@@ -134,7 +134,7 @@ impl HevcConfig {
 
 /// What a sequence parameter set says that weir needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sps {
+pub struct HevcSps {
     /// Profile space, tier, profile, compatibility and constraint flags, level: the 12 bytes that
     /// the record repeats.
     pub profile_tier_level: [u8; 12],
@@ -154,7 +154,7 @@ pub struct Sps {
     pub height: u32,
 }
 
-impl Sps {
+impl HevcSps {
     /// Reads one SPS NAL unit, both header bytes included.
     ///
     /// # Errors
@@ -229,7 +229,7 @@ pub fn track(config: Bytes) -> Result<VideoTrack> {
         .sps
         .first()
         .ok_or(MediaError::invalid("hvcC", "there is no SPS"))?;
-    let sps = Sps::parse(first)?;
+    let sps = HevcSps::parse(first)?;
     Ok(VideoTrack {
         codec: VideoCodec::Hevc,
         rfc6381: rfc6381(&sps.profile_tier_level),

@@ -74,7 +74,7 @@ pub fn put_audio_config(out: &mut Vec<u8>, track: &AudioTrack) -> bool {
 /// better (which it writes itself), those of tracks that are not there, and those that are only
 /// true of a whole file, such as its duration and its index of keyframes.
 pub fn on_metadata_body(tracks: &Tracks, metadata: Option<&Metadata>) -> Vec<u8> {
-    let mut properties = Properties::default();
+    let mut properties = MetadataArray::default();
     if let Some(metadata) = metadata {
         for (name, value) in RawProperties::new(&metadata.amf0) {
             if !is_replaced(name) && !is_of_absent_track(name, tracks) {
@@ -259,14 +259,14 @@ impl<'a> Iterator for RawProperties<'a> {
 }
 
 /// An ECMA array being written behind the name `onMetaData`.
-struct Properties {
+struct MetadataArray {
     out: Vec<u8>,
     count: u32,
 }
 
 const METADATA_HEAD: &[u8] = b"\x02\x00\x0aonMetaData\x08\0\0\0\0";
 
-impl Default for Properties {
+impl Default for MetadataArray {
     fn default() -> Self {
         Self {
             out: METADATA_HEAD.to_vec(),
@@ -275,7 +275,7 @@ impl Default for Properties {
     }
 }
 
-impl Properties {
+impl MetadataArray {
     fn raw(&mut self, name: &[u8], value: &[u8]) {
         self.out
             .extend_from_slice(&(name.len() as u16).to_be_bytes());

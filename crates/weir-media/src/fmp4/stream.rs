@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use self::fragment::Pending;
-use self::movie::Track;
+use self::fragment::PendingSample;
+use self::movie::MovieTrack;
 use self::order::Order;
 pub use self::order::{MAX_AHEAD_BYTES, MAX_AHEAD_US};
 use crate::flv::Event;
@@ -42,9 +42,9 @@ const MAX_SKIPPED_BYTES: u64 = 64 << 20;
 /// The first track of each kind that weir carries is used. A new `moov` begins new tracks, as a
 /// recorder that was restarted sends it.
 #[derive(Debug, Default)]
-pub struct Demuxer(Incremental<Parser>);
+pub struct Fmp4Demuxer(Incremental<Fmp4Parser>);
 
-impl Demuxer {
+impl Fmp4Demuxer {
     /// A demuxer that waits for `ftyp` or `moov`.
     pub fn new() -> Self {
         Self::default()
@@ -84,17 +84,17 @@ impl Demuxer {
 
 /// Where in the stream we are, and what is to come there.
 #[derive(Debug, Default)]
-struct Parser {
+struct Fmp4Parser {
     /// Where in the stream the file begins that absolute offsets count from.
     file_start: u64,
     /// Where the media data at hand ends; `Some(None)`: with the stream.
     data_end: Option<Option<u64>>,
-    tracks: Option<Vec<Track>>,
-    pending: VecDeque<Pending>,
+    tracks: Option<Vec<MovieTrack>>,
+    pending: VecDeque<PendingSample>,
     order: Order,
 }
 
-impl Parse for Parser {
+impl Parse for Fmp4Parser {
     fn step(&mut self, input: &mut Input, out: &mut Assembler) -> Result<Step> {
         match self.data_end {
             Some(end) => self.data(end, input, out),
@@ -103,16 +103,17 @@ impl Parse for Parser {
     }
 
     fn held_bytes(&self) -> usize {
-        self.pending.len() * size_of::<Pending>() + self.order.held_bytes()
+        self.pending.len() * size_of::<PendingSample>() + self.order.held_bytes()
     }
 }
 
-impl Parser {
+impl Fmp4Parser {
     /// The next sample of the media data, or what is left of the data without one.
     fn data(&mut self, end: Option<u64>, input: &mut Input, out: &mut Assembler) -> Result<Step> {
         // An empty sample may lie just at the end.
-        let is_inside =
-            |sample: &Pending| end.is_none_or(|end| sample.offset < end || sample.end() <= end);
+        let is_inside = |sample: &PendingSample| {
+            end.is_none_or(|end| sample.offset < end || sample.end() <= end)
+        };
         let Some(sample) = self.pending.front().copied().filter(is_inside) else {
             // The rest of this data belongs to nobody.
             self.data_end = None;
@@ -141,7 +142,7 @@ impl Parser {
     fn emit(&mut self, out: &mut Assembler) -> Step {
         let mut result = Ok(());
         while let Some((sample, payload)) = self.order.next() {
-            let Pending {
+            let PendingSample {
                 codec, time, kind, ..
             } = sample;
             result = result.and(out.sample(codec, time, kind, &payload));

@@ -96,7 +96,7 @@ fn depth(track: &VideoTrack) -> Option<usize> {
     let told = match track.codec {
         VideoCodec::H264 => {
             let config = avc::AvcConfig::parse(&track.config).ok()?;
-            let sps = avc::Sps::parse(config.sps.first()?).ok()?;
+            let sps = avc::AvcSps::parse(config.sps.first()?).ok()?;
             sps.reorder_frames?
         }
         VideoCodec::Hevc => {
@@ -113,7 +113,7 @@ fn fps_step_us(track: &VideoTrack) -> Option<i64> {
         return None;
     }
     let config = avc::AvcConfig::parse(&track.config).ok()?;
-    let fps = avc::Sps::parse(config.sps.first()?).ok()?.vui.fps?;
+    let fps = avc::AvcSps::parse(config.sps.first()?).ok()?.vui.fps?;
     (1.0..=1000.0)
         .contains(&fps)
         .then_some((1_000_000.0 / fps) as i64)

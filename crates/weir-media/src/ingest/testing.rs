@@ -1,7 +1,7 @@
 //! For the tests of the live demuxers: what one makes of bytes, and the same stream in each
 //! container.
 
-use super::{Container, LiveDemuxer};
+use super::{LiveContainer, LiveDemuxer};
 use crate::flv::{self, Event, RawFrame, write};
 use crate::fmp4::{self, Sample};
 use crate::ts::tests::{audio, tracks, video};
@@ -27,7 +27,7 @@ macro_rules! demux {
         })+
     };
 }
-demux!(fmp4::stream::Demuxer, webm::Demuxer, LiveDemuxer);
+demux!(fmp4::stream::Fmp4Demuxer, webm::WebmDemuxer, LiveDemuxer);
 
 /// More often than this no error comes again in a row, unless it is the end.
 const MAX_REPEATED: usize = 1000;
@@ -94,12 +94,12 @@ pub(crate) fn stream() -> Vec<Frame> {
 }
 
 /// It in each container.
-pub(crate) fn file(container: Container) -> Vec<u8> {
+pub(crate) fn file(container: LiveContainer) -> Vec<u8> {
     match container {
-        Container::Flv => flv_file(),
-        Container::Fmp4 => mp4_file(),
-        Container::WebM => webm_file::h264_and_aac(&stream()),
-        Container::Ts => ts_file(),
+        LiveContainer::Flv => flv_file(),
+        LiveContainer::Fmp4 => mp4_file(),
+        LiveContainer::WebM => webm_file::h264_and_aac(&stream()),
+        LiveContainer::Ts => ts_file(),
     }
 }
 

@@ -9,14 +9,14 @@ use crate::TrackKind;
 use crate::fmp4::Sample;
 use crate::ts::tests::{tracks, video};
 
-const ALL: [Container; 4] = [
-    Container::Flv,
-    Container::Fmp4,
-    Container::WebM,
-    Container::Ts,
+const ALL: [LiveContainer; 4] = [
+    LiveContainer::Flv,
+    LiveContainer::Fmp4,
+    LiveContainer::WebM,
+    LiveContainer::Ts,
 ];
 
-fn demux(container: Container, pieces: &[&[u8]]) -> Vec<Result<Event>> {
+fn demux(container: LiveContainer, pieces: &[&[u8]]) -> Vec<Result<Event>> {
     events_of(LiveDemuxer::new(container), pieces)
 }
 
@@ -33,24 +33,24 @@ fn payloads(events: &[Result<Event>], track: TrackKind) -> Vec<(i64, Bytes)> {
 #[test]
 fn names_and_first_bytes_tell_the_container() {
     for container in ALL {
-        assert_eq!(Container::from_name(container.name()), Some(container));
+        assert_eq!(LiveContainer::from_name(container.name()), Some(container));
     }
-    assert_eq!(Container::from_name("FLV"), None);
+    assert_eq!(LiveContainer::from_name("FLV"), None);
     for container in ALL {
-        assert_eq!(Container::sniff(&file(container)), Some(container));
+        assert_eq!(LiveContainer::sniff(&file(container)), Some(container));
     }
     let mut ts = vec![0x47, 0x40, 0, 0x10];
     ts.resize(188, 0);
-    assert_eq!(Container::sniff(&ts), Some(Container::Ts));
+    assert_eq!(LiveContainer::sniff(&ts), Some(LiveContainer::Ts));
     ts.push(9);
-    assert_eq!(Container::sniff(&ts), None);
-    assert_eq!(Container::sniff(b"GET / HTTP/1.1"), None);
-    assert_eq!(Container::sniff(b""), None);
+    assert_eq!(LiveContainer::sniff(&ts), None);
+    assert_eq!(LiveContainer::sniff(b"GET / HTTP/1.1"), None);
+    assert_eq!(LiveContainer::sniff(b""), None);
 }
 
 #[test]
 fn containers_give_the_same_frames_for_the_same_stream() {
-    let flv = demux(Container::Flv, &[&file(Container::Flv)]);
+    let flv = demux(LiveContainer::Flv, &[&file(LiveContainer::Flv)]);
     for container in ALL {
         let events = demux(container, &[&file(container)]);
         for kind in [TrackKind::Video, TrackKind::Audio] {
@@ -61,7 +61,7 @@ fn containers_give_the_same_frames_for_the_same_stream() {
             let start_ms = own.first().map_or(0, |(ms, _)| *ms);
             own.iter_mut().for_each(|(ms, _)| *ms -= start_ms);
             // The last packet of MPEG-TS ends when the next one begins.
-            let ends = usize::from(container == Container::Ts);
+            let ends = usize::from(container == LiveContainer::Ts);
             assert!(own.len() >= 6 - ends && flv.starts_with(&own), "{own:?}");
         }
     }
@@ -69,9 +69,9 @@ fn containers_give_the_same_frames_for_the_same_stream() {
 
 #[test]
 fn the_last_decode_time_is_that_of_the_last_frame_given() {
-    let mut demuxer = LiveDemuxer::new(Container::Flv);
+    let mut demuxer = LiveDemuxer::new(LiveContainer::Flv);
     assert_eq!(demuxer.last_dts_us(), None);
-    demuxer.push(&file(Container::Flv));
+    demuxer.push(&file(LiveContainer::Flv));
     let mut last = None;
     while let Some(event) = demuxer.next().unwrap() {
         if let Event::Frame(frame) = event {
@@ -84,10 +84,10 @@ fn the_last_decode_time_is_that_of_the_last_frame_given() {
 
 #[test]
 fn a_broken_flv_stream_stays_broken_and_is_not_kept() {
-    let mut demuxer = LiveDemuxer::new(Container::Flv);
+    let mut demuxer = LiveDemuxer::new(LiveContainer::Flv);
     demuxer.push(b"GET / HTTP/1.1");
     let error = demuxer.next().unwrap_err();
-    demuxer.push(&file(Container::Flv));
+    demuxer.push(&file(LiveContainer::Flv));
     assert_eq!(demuxer.next(), Err(error));
     let Inner::Flv(flv) = &demuxer.inner else {
         panic!("not FLV");
@@ -96,7 +96,7 @@ fn a_broken_flv_stream_stays_broken_and_is_not_kept() {
 }
 
 /// The most a demuxer holds on the way through `bytes`, as a network gives them.
-fn most_held(container: Container, bytes: &[u8]) -> usize {
+fn most_held(container: LiveContainer, bytes: &[u8]) -> usize {
     let (mut demuxer, mut most) = (LiveDemuxer::new(container), 0);
     for piece in bytes.chunks(64 << 10) {
         demuxer.push(piece);
@@ -109,20 +109,20 @@ fn most_held(container: Container, bytes: &[u8]) -> usize {
 const MIB: usize = 1 << 20;
 
 /// What makes a demuxer hold as much as it can, and how much that is at least.
-fn greedy(container: Container) -> (Vec<u8>, usize) {
+fn greedy(container: LiveContainer) -> (Vec<u8>, usize) {
     match container {
-        Container::Flv => {
+        LiveContainer::Flv => {
             let tag = [&[9, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0][..], &[7; 20 * MIB]];
             ([&file(container)[..], &tag.concat()].concat(), 15 * MIB)
         }
         // Sound while the pictures are not known, and then a block that never ends.
-        Container::WebM => {
+        LiveContainer::WebM => {
             let sounds = webm::tests::sounds_before_pictures(70, 100_000);
             let block = [&[0xA3, 0x11, 0, 0, 0][..], &[7; 15 * MIB]];
             ([&sounds[..], &block.concat()].concat(), 21 * MIB)
         }
         // Pictures that are ahead of the sound, and then one that never ends.
-        Container::Fmp4 => {
+        LiveContainer::Fmp4 => {
             let sample = |track, at: u64, bytes| Sample {
                 track,
                 dts: at,
@@ -139,7 +139,7 @@ fn greedy(container: Container) -> (Vec<u8>, usize) {
             let init = fmp4::init_segment(&tracks()).unwrap();
             ([init, fmp4::fragment(1, &samples)].concat(), 28 * MIB)
         }
-        Container::Ts => {
+        LiveContainer::Ts => {
             let mut muxer = ts::Muxer::new(&tracks()).unwrap();
             let mut out = Vec::new();
             muxer.put_tables(&mut out);
@@ -174,7 +174,7 @@ fn another_container_than_announced_is_refused_in_words() {
             let words = whole.to_string();
             let tells = words == format!("{}: the bytes are {}", announced.title(), sent.title());
             assert!(
-                tells || sent == Container::Ts,
+                tells || sent == LiveContainer::Ts,
                 "{sent:?} as {announced:?}: {words}"
             );
         }
@@ -192,7 +192,7 @@ fn another_container_than_announced_is_refused_in_words() {
 fn nothing_is_held_once_the_container_is_broken() {
     let sounds = webm::tests::sounds_before_pictures(5, 1000);
     let broken = [&sounds[..], &[0xA3, 0x01, 0x7F, 0, 0, 0, 0, 0, 0]].concat();
-    let mut demuxer = LiveDemuxer::new(Container::WebM);
+    let mut demuxer = LiveDemuxer::new(LiveContainer::WebM);
     demuxer.push(&sounds);
     drain(&mut demuxer, &mut Vec::new());
     assert!(demuxer.held_bytes() > 4000);
@@ -203,8 +203,8 @@ fn nothing_is_held_once_the_container_is_broken() {
 
 #[test]
 fn mpeg_ts_goes_on_behind_damage_that_is_not_all_of_it() {
-    let bytes = file(Container::Ts);
-    let mut demuxer = LiveDemuxer::new(Container::Ts);
+    let bytes = file(LiveContainer::Ts);
+    let mut demuxer = LiveDemuxer::new(LiveContainer::Ts);
     demuxer.push(&[&bytes[..], &[0; 60_000]].concat());
     drain(&mut demuxer, &mut Vec::new());
     demuxer.push(&bytes);

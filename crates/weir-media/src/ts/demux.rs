@@ -26,7 +26,7 @@ const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// What comes out of the demultiplexer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum TsEvent {
     /// The tracks from here on; comes before the first frame and on each change.
     Tracks(Arc<Tracks>),
     /// One access unit.
@@ -50,7 +50,7 @@ pub struct TsFrame {
 
 /// Takes TS bytes cut anywhere; gives tracks and frames of the first programme.
 #[derive(Debug, Default)]
-pub struct Demuxer {
+pub struct TsDemuxer {
     input: BytesMut,
     synced: bool,
     pmt_pid: Option<u16>,
@@ -60,7 +60,7 @@ pub struct Demuxer {
     clock: Unwrapper,
     /// Tracks as told last.
     told: Arc<Tracks>,
-    ready: VecDeque<Event>,
+    ready: VecDeque<TsEvent>,
     held: Vec<TsFrame>,
     held_bytes: usize,
     /// All of the PMT's tracks are known, or waiting for them was given up.
@@ -77,7 +77,7 @@ struct Stream {
     pes: Option<BytesMut>,
 }
 
-impl Demuxer {
+impl TsDemuxer {
     /// A demuxer that waits for its first packet.
     pub fn new() -> Self {
         Self::default()
@@ -91,7 +91,7 @@ impl Demuxer {
     /// The next event out of what was pushed; `None`: push more. An error is a table or a codec
     /// header that cannot be read; the demuxer goes on behind it.
     #[allow(clippy::should_implement_trait)] // fallible and resumable, unlike an iterator
-    pub fn next(&mut self) -> Result<Option<Event>> {
+    pub fn next(&mut self) -> Result<Option<TsEvent>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -305,7 +305,7 @@ impl Demuxer {
     fn emit(&mut self, frame: TsFrame) {
         if self.settled {
             self.tell_tracks();
-            self.ready.push_back(Event::Frame(frame));
+            self.ready.push_back(TsEvent::Frame(frame));
             return;
         }
         self.held_bytes += frame.payload.len();
@@ -326,7 +326,7 @@ impl Demuxer {
             return;
         }
         self.tell_tracks();
-        self.ready.extend(self.held.drain(..).map(Event::Frame));
+        self.ready.extend(self.held.drain(..).map(TsEvent::Frame));
     }
 
     fn tell_tracks(&mut self) {
@@ -336,7 +336,8 @@ impl Demuxer {
         }
         if tracks != *self.told {
             self.told = Arc::new(tracks);
-            self.ready.push_back(Event::Tracks(Arc::clone(&self.told)));
+            self.ready
+                .push_back(TsEvent::Tracks(Arc::clone(&self.told)));
         }
     }
 }

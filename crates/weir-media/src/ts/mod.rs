@@ -1,4 +1,4 @@
-//! MPEG-TS (ISO/IEC 13818-1): frames to packets ([`Muxer`]) and back ([`demux::Demuxer`]).
+//! MPEG-TS (ISO/IEC 13818-1): frames to packets ([`Muxer`]) and back ([`demux::TsDemuxer`]).
 //!
 //! One programme, at most one video and one audio stream. What is cut where, and who keeps the
 //! packets, is the business of `hls` and of the servers.
@@ -9,7 +9,7 @@ mod mux;
 mod packet;
 mod psi;
 
-pub use demux::Demuxer;
+pub use demux::TsDemuxer;
 pub use mux::Muxer;
 
 /// Bytes of a transport packet.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::demux::{Event, TsFrame};
+use super::demux::{TsEvent, TsFrame};
 use super::*;
 use crate::{AudioCodec, Frame, FrameKind, TrackKind, Tracks, VideoCodec, codec};
 
@@ -60,13 +60,13 @@ pub(crate) fn audio(dts_us: i64, bytes: usize) -> Frame {
 }
 
 fn demux(bytes: &[u8]) -> (Vec<Arc<Tracks>>, Vec<TsFrame>, u64) {
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = TsDemuxer::new();
     let (mut tracks, mut frames) = (Vec::new(), Vec::new());
-    let mut take = |demuxer: &mut Demuxer| {
+    let mut take = |demuxer: &mut TsDemuxer| {
         while let Ok(Some(event)) = demuxer.next() {
             match event {
-                Event::Tracks(now) => tracks.push(now),
-                Event::Frame(frame) => frames.push(frame),
+                TsEvent::Tracks(now) => tracks.push(now),
+                TsEvent::Frame(frame) => frames.push(frame),
             }
         }
     };
@@ -274,7 +274,7 @@ proptest! {
 }
 
 fn demux_quietly(bytes: &[u8]) {
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = TsDemuxer::new();
     for piece in bytes.chunks(100) {
         demuxer.push(piece);
         while !matches!(demuxer.next(), Ok(None)) {}

@@ -12,7 +12,7 @@ mod track;
 use bytes::Bytes;
 
 use self::block::Block;
-use self::track::Track;
+use self::track::TrackEntry;
 use crate::flv::Event;
 use crate::ingest::assembler::{Assembler, Codec, Time, ns_to_us};
 use crate::ingest::incremental::{Incremental, Input, Parse, Step};
@@ -48,9 +48,9 @@ const ID_BLOCK_GROUP: u32 = 0xA0;
 /// The first track of each kind that weir carries is used. A second stream may follow the first
 /// one, as a recorder that was restarted sends it.
 #[derive(Debug, Default)]
-pub struct Demuxer(Incremental<Parser>);
+pub struct WebmDemuxer(Incremental<WebmParser>);
 
-impl Demuxer {
+impl WebmDemuxer {
     /// A demuxer that waits for an EBML header.
     pub fn new() -> Self {
         Self::default()
@@ -89,14 +89,14 @@ impl Demuxer {
 
 /// Where in the file we are.
 #[derive(Debug)]
-struct Parser {
+struct WebmParser {
     started: bool,
     timestamp_scale: u64,
     cluster_ticks: Option<u64>,
-    tracks: Option<Vec<Track>>,
+    tracks: Option<Vec<TrackEntry>>,
 }
 
-impl Default for Parser {
+impl Default for WebmParser {
     fn default() -> Self {
         Self {
             started: false,
@@ -107,7 +107,7 @@ impl Default for Parser {
     }
 }
 
-impl Parse for Parser {
+impl Parse for WebmParser {
     /// Enters, passes over or takes the element at hand.
     fn step(&mut self, input: &mut Input, out: &mut Assembler) -> Result<Step> {
         let Some(header) = ebml::Header::read(input.bytes())? else {
@@ -150,7 +150,7 @@ impl Parse for Parser {
     }
 }
 
-impl Parser {
+impl WebmParser {
     /// The outer error is the container's and final, the inner one a codec's.
     fn element(&mut self, id: u32, body: &Bytes, out: &mut Assembler) -> Result<Result<()>> {
         match id {

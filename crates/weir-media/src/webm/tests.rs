@@ -135,7 +135,7 @@ pub(crate) fn sounds_before_pictures(packets: usize, bytes: usize) -> Vec<u8> {
 }
 
 fn demux(pieces: &[&[u8]]) -> Vec<Result<Event>> {
-    events_of(Demuxer::new(), pieces)
+    events_of(WebmDemuxer::new(), pieces)
 }
 
 fn frames(bytes: &[u8]) -> Vec<RawFrame> {
@@ -297,7 +297,7 @@ fn the_first_track_weir_carries_is_used_and_others_are_noted() {
 
 #[test]
 fn what_is_passed_over_is_not_kept() {
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = WebmDemuxer::new();
     demuxer.push(&start(&[opus_entry()]));
     assert!(demuxer.next().unwrap().is_none());
     // A size of 5 bytes that says 16 MiB.
@@ -316,7 +316,7 @@ fn what_is_passed_over_is_not_kept() {
 fn sizes_over_the_limits_are_refused_at_once_and_for_good() {
     for id in [ID_SIMPLE_BLOCK, ID_BLOCK_GROUP, ID_TRACKS, ID_VOID] {
         let lie = [&id_bytes(id)[..], &[0x01, 0, 0, 1, 0, 0, 0, 0]].concat();
-        let mut demuxer = Demuxer::new();
+        let mut demuxer = WebmDemuxer::new();
         demuxer.push(&[head(b"webm"), lie].concat());
         let error = demuxer.next().unwrap_err();
         assert!(matches!(error, MediaError::TooLarge { .. }), "{error:?}");

@@ -1,4 +1,4 @@
-//! Track entries: which codec, its set-up, and what of it weir can carry (RFC 9559 §5.1.4,
+//! TrackEntry entries: which codec, its set-up, and what of it weir can carry (RFC 9559 §5.1.4,
 //! Matroska codec specifications).
 
 use bytes::Bytes;
@@ -26,7 +26,7 @@ const MAX_DURATION_NS: u64 = 10_000_000_000;
 
 /// A track weir carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Track {
+pub(super) struct TrackEntry {
     pub(super) number: u64,
     pub(super) codec: Codec,
     /// The set-up as Enhanced RTMP has it, where the container has it and it differs not.
@@ -35,7 +35,7 @@ pub(super) struct Track {
     default_duration_ns: Option<u64>,
 }
 
-impl Track {
+impl TrackEntry {
     /// How long a frame lasts, where the container tells.
     pub(super) fn step_us(&self) -> Option<i64> {
         self.default_duration_ns.map(|ns| ns_to_us(ns.into()))
@@ -44,8 +44,8 @@ impl Track {
 
 /// The first track of each kind.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) tracks: Vec<Track>,
+pub(super) struct ChosenEntries {
+    pub(super) tracks: Vec<TrackEntry>,
     /// There were further ones.
     pub(super) left_out: bool,
 }
@@ -54,8 +54,8 @@ pub(super) struct Chosen {
 ///
 /// # Errors
 /// Broken structure; `Unsupported` where a kind has tracks and weir carries none of them.
-pub(super) fn read_all(body: &Bytes) -> Result<Chosen> {
-    let mut chosen = Chosen::default();
+pub(super) fn read_all(body: &Bytes) -> Result<ChosenEntries> {
+    let mut chosen = ChosenEntries::default();
     let mut refused: Vec<(TrackKind, MediaError)> = Vec::new();
     for child in children(body) {
         let (id, entry) = child?;
@@ -94,7 +94,7 @@ pub(super) fn read_all(body: &Bytes) -> Result<Chosen> {
 }
 
 enum Entry {
-    Carried(Track),
+    Carried(TrackEntry),
     Refused(TrackKind, MediaError),
     /// Subtitles and the like.
     Other,
@@ -136,7 +136,7 @@ fn read_entry(entry: &[u8]) -> Result<Entry> {
         return Ok(Entry::Refused(kind, MediaError::Unsupported(text)));
     }
     Ok(match codec_of(codec_id) {
-        Ok(codec) if codec.track() == kind => Entry::Carried(Track {
+        Ok(codec) if codec.track() == kind => Entry::Carried(TrackEntry {
             number,
             codec,
             config: config_of(codec, private),

@@ -19,7 +19,7 @@ use weir_base::{Code, Refusal, StreamName, limits};
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 use weir_hub::hub::PublishRequest;
-use weir_media::ingest::Container;
+use weir_media::ingest::LiveContainer;
 use weir_proto::slsp::{self, ClientMessage, Hello, Ready, ServerMessage, SlspServerSession};
 
 use self::live::{Interruption, Live};
@@ -433,7 +433,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> SlspConnection<S> {
 async fn admit(
     ingest: &Ingest,
     request: &SlspRequest,
-    container: Container,
+    container: LiveContainer,
 ) -> Result<Box<Live>, Refusal> {
     let (name, grant) = ingest.admission.admit(&request.asked()).await?;
     let request = PublishRequest {
@@ -476,8 +476,8 @@ async fn wait_for_next_socket(ingest: &Ingest, mut live: Box<Live>) {
     }
 }
 
-fn container_of(name: &str) -> Result<Container, Refusal> {
-    Container::from_name(name).ok_or_else(|| {
+fn container_of(name: &str) -> Result<LiveContainer, Refusal> {
+    LiveContainer::from_name(name).ok_or_else(|| {
         let words = format!("the container {name:?} is not known: flv, fmp4, webm and ts are");
         Refusal::new(Code::ProtocolError, words)
     })

@@ -1,7 +1,7 @@
 //! Live containers as publishers send them: WebM, fragmented MP4, and whatever else is announced.
 
 use weir_media::flv::Event;
-use weir_media::ingest::{Container, LiveDemuxer, MAX_HELD_BYTES};
+use weir_media::ingest::{LiveContainer, LiveDemuxer, MAX_HELD_BYTES};
 use weir_media::{MediaError, TrackKind, fmp4, webm};
 
 use super::Input;
@@ -9,16 +9,16 @@ use super::media::Line;
 
 type Told = Vec<Result<Event, MediaError>>;
 
-const CONTAINERS: [Container; 4] = [
-    Container::Flv,
-    Container::Fmp4,
-    Container::WebM,
-    Container::Ts,
+const CONTAINERS: [LiveContainer; 4] = [
+    LiveContainer::Flv,
+    LiveContainer::Fmp4,
+    LiveContainer::WebM,
+    LiveContainer::Ts,
 ];
 
 pub(super) fn webm(data: &[u8]) {
     cuts_never_matter(data, |pieces| {
-        let mut demuxer = webm::Demuxer::new();
+        let mut demuxer = webm::WebmDemuxer::new();
         let mut told = Told::new();
         for piece in pieces {
             demuxer.push(piece);
@@ -32,7 +32,7 @@ pub(super) fn webm(data: &[u8]) {
 
 pub(super) fn fmp4_stream(data: &[u8]) {
     cuts_never_matter(data, |pieces| {
-        let mut demuxer = fmp4::stream::Demuxer::new();
+        let mut demuxer = fmp4::stream::Fmp4Demuxer::new();
         let mut told = Told::new();
         for piece in pieces {
             demuxer.push(piece);
@@ -54,7 +54,7 @@ pub(super) fn live_demux(data: &[u8]) {
     };
     let told = demux(container, cut, input.0);
     // A first packet of MPEG-TS is believed without a second one behind it.
-    if container != Container::Ts {
+    if container != LiveContainer::Ts {
         let whole = demux(container, usize::MAX, input.0);
         assert!(
             told == whole,
@@ -68,7 +68,7 @@ pub(super) fn live_demux(data: &[u8]) {
     line.end();
 }
 
-fn demux(container: Container, cut: usize, bytes: &[u8]) -> Told {
+fn demux(container: LiveContainer, cut: usize, bytes: &[u8]) -> Told {
     let mut demuxer = LiveDemuxer::new(container);
     let mut told = Told::new();
     for piece in bytes.chunks(cut) {
@@ -148,6 +148,6 @@ mod tests {
             assert!(frames(&told) >= 3, "{container:?}: {told:?}");
             assert!(told.iter().all(Result::is_ok), "{container:?}: {told:?}");
         }
-        assert!(demux(Container::Ts, usize::MAX, &wrong[2..])[0].is_err());
+        assert!(demux(LiveContainer::Ts, usize::MAX, &wrong[2..])[0].is_err());
     }
 }

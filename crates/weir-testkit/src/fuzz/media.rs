@@ -10,7 +10,7 @@ use weir_media::hls::{
     Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, Selection, parse_name,
 };
 use weir_media::timeline::{MIN_STEP_US, Timeline};
-use weir_media::ts::{Demuxer, Muxer};
+use weir_media::ts::{Muxer, TsDemuxer};
 use weir_media::{
     AudioCodec, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec, fmp4,
 };
@@ -357,7 +357,7 @@ pub(super) fn codec_frame(data: &[u8]) {
         assert_eq!(nal::valid_len(&normal, nal::LENGTH_BYTES), normal.len());
     }
     for found in nal::Nals::new(bytes) {
-        let _ = (avc::Sps::parse(found), hevc::Sps::parse(found));
+        let _ = (avc::AvcSps::parse(found), hevc::HevcSps::parse(found));
     }
     let _ = (
         avc::is_keyframe(bytes),
@@ -415,7 +415,7 @@ pub(super) fn codec_frame(data: &[u8]) {
 
 pub(super) fn ts_demux(data: &[u8]) {
     let mut input = Input(data);
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = TsDemuxer::new();
     let mut tracks: Arc<Tracks> = Arc::default();
     for piece in input.pieces() {
         demuxer.push(piece);
@@ -425,14 +425,14 @@ pub(super) fn ts_demux(data: &[u8]) {
     drain_demuxer(&mut demuxer, &mut tracks);
 }
 
-fn drain_demuxer(demuxer: &mut Demuxer, tracks: &mut Arc<Tracks>) {
+fn drain_demuxer(demuxer: &mut TsDemuxer, tracks: &mut Arc<Tracks>) {
     loop {
         match demuxer.next() {
-            Ok(Some(weir_media::ts::demux::Event::Tracks(now))) => {
+            Ok(Some(weir_media::ts::demux::TsEvent::Tracks(now))) => {
                 write_everywhere(&now);
                 *tracks = now;
             }
-            Ok(Some(weir_media::ts::demux::Event::Frame(frame))) => match frame.track {
+            Ok(Some(weir_media::ts::demux::TsEvent::Frame(frame))) => match frame.track {
                 TrackKind::Video => assert!(tracks.video.is_some(), "a frame before its track"),
                 TrackKind::Audio => assert!(tracks.audio.is_some(), "a frame before its track"),
             },

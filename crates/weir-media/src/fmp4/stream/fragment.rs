@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::read::boxes;
 use super::MAX_SAMPLE_BYTES;
-use super::movie::{Track, read_u32, read_u64};
+use super::movie::{MovieTrack, read_u32, read_u64};
 use crate::bits::Cursor;
 use crate::fmp4::boxes::{
     TRUN_CTS, TRUN_DATA_OFFSET, TRUN_DURATION, TRUN_FIRST_FLAGS, TRUN_FLAGS, TRUN_SIZE,
@@ -28,7 +28,7 @@ const SAMPLE_NOT_DEPENDED_ON: u32 = 0x0080_0000;
 
 /// A sample whose data is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pending {
+pub(super) struct PendingSample {
     /// Where in the stream it lies.
     pub(super) offset: u64,
     pub(super) size: u32,
@@ -37,7 +37,7 @@ pub(super) struct Pending {
     pub(super) kind: FrameKind,
 }
 
-impl Pending {
+impl PendingSample {
     /// Where in the stream it ends.
     pub(super) const fn end(&self) -> u64 {
         self.offset.saturating_add(self.size as u64)
@@ -51,9 +51,9 @@ pub(super) fn read(
     moof: &Bytes,
     start: u64,
     file_start: u64,
-    tracks: &mut [Track],
+    tracks: &mut [MovieTrack],
     out: &mut Assembler,
-) -> Result<Vec<Pending>> {
+) -> Result<Vec<PendingSample>> {
     let mut samples = Vec::new();
     let mut left = MAX_SAMPLES;
     let mut data_end = start;
@@ -97,10 +97,10 @@ struct Places {
 fn read_track<'a>(
     traf: &Bytes,
     places: &Places,
-    tracks: &'a mut [Track],
+    tracks: &'a mut [MovieTrack],
     left: &mut usize,
-    samples: &mut Vec<Pending>,
-) -> Result<(Run, Option<&'a mut Track>)> {
+    samples: &mut Vec<PendingSample>,
+) -> Result<(Run, Option<&'a mut MovieTrack>)> {
     let truncated = || MediaError::Truncated("MP4 fragment");
     let children = boxes(traf)?;
     let find = |kind: &[u8; 4]| children.iter().find(|found| found.kind == *kind);
@@ -152,7 +152,7 @@ fn decode_time(tfdt: &[u8]) -> Option<u64> {
 struct Run {
     base: u64,
     data_at: u64,
-    track: Option<Track>,
+    track: Option<MovieTrack>,
     duration: u32,
     size: u32,
     flags: u32,
@@ -167,7 +167,7 @@ impl Run {
     /// How much earlier pictures may have to be decoded than their writer says, in µs, for what is
     /// known before they come: the first one is shown so long after it is decoded as those behind
     /// it may move, or the writer counts backwards.
-    fn room_us(&self, samples: &[Pending], out: &Assembler) -> i64 {
+    fn room_us(&self, samples: &[PendingSample], out: &Assembler) -> i64 {
         let (Some(track), Some(first), true) = (&self.track, samples.first(), self.signed) else {
             return 0;
         };
@@ -180,7 +180,12 @@ impl Run {
     }
 
     /// Reads a `trun`; `left` counts down from [`MAX_SAMPLES`], with tracks weir does not carry.
-    fn read(&mut self, body: &Bytes, left: &mut usize, samples: &mut Vec<Pending>) -> Result<()> {
+    fn read(
+        &mut self,
+        body: &Bytes,
+        left: &mut usize,
+        samples: &mut Vec<PendingSample>,
+    ) -> Result<()> {
         let truncated = || MediaError::Truncated("trun");
         let mut fields = Cursor::new(body.clone(), "trun");
         let flags = u32_of(&mut fields)?;
@@ -224,14 +229,21 @@ impl Run {
     }
 }
 
-fn pending(track: &Track, offset: u64, size: u32, dts: u64, cts: i32, flags: u32) -> Pending {
+fn pending(
+    track: &MovieTrack,
+    offset: u64,
+    size: u32,
+    dts: u64,
+    cts: i32,
+    flags: u32,
+) -> PendingSample {
     let kind = match track.codec {
         Codec::Audio(_) => FrameKind::Key,
         _ if flags & SAMPLE_NON_SYNC == 0 => FrameKind::Key,
         _ if flags & SAMPLE_DEPENDED_ON_MASK == SAMPLE_NOT_DEPENDED_ON => FrameKind::Disposable,
         _ => FrameKind::Inter,
     };
-    Pending {
+    PendingSample {
         offset,
         size,
         codec: track.codec,

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::fragment::Pending;
+use super::fragment::PendingSample;
 use crate::TrackKind;
 
 /// How far a track may be ahead of the other one's next sample, in µs: as loosely as encoders
@@ -20,19 +20,19 @@ pub const MAX_AHEAD_BYTES: usize = 16 << 20;
 /// Samples whose bytes are there, and the times of those that are to come.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    video: Lane,
-    audio: Lane,
+    video: TrackQueue,
+    audio: TrackQueue,
     held_bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
-    held: VecDeque<(Pending, Bytes)>,
+struct TrackQueue {
+    held: VecDeque<(PendingSample, Bytes)>,
     /// Decode times in the order of the data.
     to_come: VecDeque<i64>,
 }
 
-impl Lane {
+impl TrackQueue {
     fn first_us(&self) -> Option<i64> {
         self.held.front().map(|(sample, _)| sample.time.first_us())
     }
@@ -49,7 +49,7 @@ impl Lane {
 
 impl Order {
     /// The samples of a new fragment, in the order of their data.
-    pub(super) fn expect<'a>(&mut self, samples: impl IntoIterator<Item = &'a Pending>) {
+    pub(super) fn expect<'a>(&mut self, samples: impl IntoIterator<Item = &'a PendingSample>) {
         for sample in samples {
             let times = &mut self.lane(sample.codec.track()).to_come;
             times.push_back(sample.time.first_us());
@@ -57,7 +57,7 @@ impl Order {
     }
 
     /// The bytes of the next expected sample.
-    pub(super) fn push(&mut self, sample: Pending, payload: Bytes) {
+    pub(super) fn push(&mut self, sample: PendingSample, payload: Bytes) {
         self.held_bytes = self.held_bytes.saturating_add(payload.len());
         let lane = self.lane(sample.codec.track());
         lane.to_come.pop_front();
@@ -74,7 +74,7 @@ impl Order {
     }
 
     /// The next sample that may go.
-    pub(super) fn next(&mut self) -> Option<(Pending, Bytes)> {
+    pub(super) fn next(&mut self) -> Option<(PendingSample, Bytes)> {
         let video = self.video.may_go(&self.audio);
         let audio = self.audio.may_go(&self.video);
         let lane = match (video, audio) {
@@ -96,7 +96,7 @@ impl Order {
         self.audio.to_come.clear();
     }
 
-    const fn lane(&mut self, kind: TrackKind) -> &mut Lane {
+    const fn lane(&mut self, kind: TrackKind) -> &mut TrackQueue {
         match kind {
             TrackKind::Video => &mut self.video,
             TrackKind::Audio => &mut self.audio,

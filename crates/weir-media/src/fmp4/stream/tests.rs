@@ -75,7 +75,7 @@ fn moof(tfhd: &[u8], more: &[u8]) -> Vec<u8> {
 }
 
 fn demux(pieces: &[&[u8]]) -> Vec<Result<Event>> {
-    events_of(Demuxer::new(), pieces)
+    events_of(Fmp4Demuxer::new(), pieces)
 }
 
 fn frames(bytes: &[u8]) -> Vec<RawFrame> {
@@ -154,7 +154,7 @@ fn a_sample_comes_out_when_its_last_byte_is_there() {
         write_fragment(0, &[sample(TrackKind::Video, 0, 1, 0); 1]),
     ]
     .concat();
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = Fmp4Demuxer::new();
     let mut out = Vec::new();
     demuxer.push(&bytes[..bytes.len() - 1]);
     drain(&mut demuxer, &mut out);
@@ -282,7 +282,7 @@ fn sizes_over_the_limits_are_refused_at_once_and_for_good() {
     for kind in [b"moov", b"moof", b"free"] {
         let mut lie = 0x7fff_ffffu32.to_be_bytes().to_vec();
         lie.extend_from_slice(kind);
-        let mut demuxer = Demuxer::new();
+        let mut demuxer = Fmp4Demuxer::new();
         demuxer.push(&lie);
         let error = demuxer.next().unwrap_err();
         assert!(matches!(error, MediaError::TooLarge { .. }), "{error:?}");
@@ -318,7 +318,7 @@ fn samples_outside_of_their_data_are_refused() {
 
 #[test]
 fn media_data_of_nobody_is_not_kept() {
-    let mut demuxer = Demuxer::new();
+    let mut demuxer = Fmp4Demuxer::new();
     demuxer.push(&vp9_movie());
     let mut head = (1u32 << 30).to_be_bytes().to_vec();
     head.extend_from_slice(b"mdat");

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::super::read::boxes;
-use super::fragment::Pending;
+use super::fragment::PendingSample;
 use super::movie::{read_u32, read_u64};
 use crate::ingest::assembler::{Time, clamp_i32, ticks_to_us};
 use crate::timeline::{MIN_STEP_US, TRACK_GAP_US};
@@ -26,12 +26,12 @@ pub(super) struct Times {
     start: i64,
     /// How long nothing is shown before, in µs.
     delay_us: i64,
-    lead: Lead,
+    lead: DecodeLead,
 }
 
 /// How much earlier than their writer says samples are decoded, so that none is shown before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Lead {
+struct DecodeLead {
     /// `None` before the first fragment with samples.
     us: Option<i64>,
     /// The lead before it grew, until decode times have come down to the new one.
@@ -114,8 +114,8 @@ impl Times {
     /// All samples are moved by the same: what the first fragment needs, or `room_us` where that is
     /// more, for pictures that are to come. Should a later fragment need more, its decode times
     /// close up ([`MIN_STEP_US`] apart) until they are that much earlier; none goes back.
-    pub(super) fn make_room(&mut self, samples: &mut [Pending], room_us: i64) -> bool {
-        let times = |sample: &Pending| match sample.time {
+    pub(super) fn make_room(&mut self, samples: &mut [PendingSample], room_us: i64) -> bool {
+        let times = |sample: &PendingSample| match sample.time {
             Time::Decode { dts_us, cts_us } => (dts_us, i64::from(cts_us)),
             Time::Presentation { pts_us, .. } => (pts_us, 0),
         };
@@ -144,7 +144,7 @@ impl Times {
     }
 }
 
-impl Lead {
+impl DecodeLead {
     /// Decode time of the next sample, which is at `raw_us` for its writer.
     fn place(&mut self, raw_us: i64, lead_us: i64) -> i64 {
         let mut dts_us = raw_us.saturating_sub(lead_us);

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use weir_base::{Code, Refusal};
 use weir_hub::Publisher;
 use weir_hub::stats::SenderStats;
-use weir_media::ingest::{Container, LiveDemuxer};
+use weir_media::ingest::{LiveContainer, LiveDemuxer};
 use weir_proto::slsp::Stats;
 
 use super::sessions::SessionEntry;
@@ -32,7 +32,7 @@ pub(super) enum Interruption {
 }
 
 impl Live {
-    pub(super) fn new(publisher: Publisher, container: Container, entry: SessionEntry) -> Self {
+    pub(super) fn new(publisher: Publisher, container: LiveContainer, entry: SessionEntry) -> Self {
         Self {
             publisher,
             bytes: 0,
@@ -88,7 +88,7 @@ impl Live {
     }
 
     /// What comes next is a new container, from its first byte.
-    pub(super) fn restart(&mut self, container: Container) {
+    pub(super) fn restart(&mut self, container: LiveContainer) {
         self.last_dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
         self.demuxer = LiveDemuxer::new(container);
         self.publisher.restart();
