@@ -1,6 +1,7 @@
 //! What a URL on the command line stands for: which protocol, which host, which container.
 
 use anyhow::{Context, bail};
+use weir_base::urls::SplitUrl;
 use weir_link::url::HttpUrl;
 use weir_proto::rtmp::RtmpUrl;
 
@@ -32,9 +33,8 @@ impl MediaUrl {
     /// # Errors
     /// Words that say what can be played instead.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
-        let (scheme, _) = url
-            .split_once("://")
-            .with_context(|| format!("{url} has no scheme; {KINDS}"))?;
+        let SplitUrl { scheme, .. } =
+            SplitUrl::new(url).with_context(|| format!("{url} has no scheme; {KINDS}"))?;
         match scheme.to_ascii_lowercase().as_str() {
             "rtmp" | "rtmps" => Ok(Self::Rtmp(
                 RtmpUrl::parse(url).with_context(|| url.to_owned())?,

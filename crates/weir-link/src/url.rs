@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::Uri;
+use weir_base::urls::SplitUrl;
 
 /// An `http`, `https`, `ws` or `wss` URL taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +85,8 @@ impl HttpUrl {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
-        let has_scheme = reference
-            .split_once("://")
-            .is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric()));
+        let has_scheme = SplitUrl::new(reference)
+            .is_some_and(|split| split.scheme.chars().all(|c| c.is_ascii_alphanumeric()));
         if has_scheme {
             return Self::parse(reference);
         }

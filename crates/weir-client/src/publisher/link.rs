@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use tokio::time::timeout;
+use weir_base::urls::SplitUrl;
 use weir_link::rtmp::{Direction, RtmpLink, Step};
 use weir_link::url::HttpUrl;
 use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
@@ -38,7 +39,7 @@ impl Place {
     /// # Errors
     /// Words that say where one can publish to.
     pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let scheme = SplitUrl::new(url).map_or("", |split| split.scheme);
         match scheme.to_ascii_lowercase().as_str() {
             "rtmp" | "rtmps" => Ok(Self::Rtmp(
                 RtmpUrl::parse(url).with_context(|| url.to_owned())?,

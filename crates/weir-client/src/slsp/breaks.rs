@@ -1,6 +1,7 @@
 //! What the end of a connection means for its session, and where it may go on.
 
 use anyhow::{Context, bail};
+use weir_base::urls::SplitUrl;
 use weir_link::url::HttpUrl;
 use weir_proto::slsp::SlspError;
 
@@ -56,7 +57,7 @@ pub(super) enum Final {
 
 /// Where a redirect leads, with our query if it has none. From TLS it leads to TLS only.
 pub(super) fn elsewhere(here: &HttpUrl, place: &str) -> anyhow::Result<HttpUrl> {
-    let scheme = place.split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = SplitUrl::new(place).map_or("", |split| split.scheme);
     let is_fit = match scheme.to_ascii_lowercase().as_str() {
         "wss" => true,
         "ws" => !here.tls,

@@ -15,6 +15,8 @@
 //! | `cert=FILE`, `key=FILE` | PEM of this node's own certificate and key, where servers ask for one |
 //! | `sentinel_user=`, `sentinel_password=` | for the Sentinels, which are else asked without |
 
+use weir_base::urls::SplitUrl;
+
 use crate::limits::{URL_BYTES, URL_HOSTS};
 
 /// The port of a Sentinel where none is said.
@@ -96,14 +98,23 @@ impl Target {
         if url.len() > URL_BYTES {
             return Err(UrlError::Long);
         }
-        let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme)?;
+        let SplitUrl {
+            scheme,
+            authority,
+            rest,
+            ..
+        } = SplitUrl::new(url).ok_or(UrlError::Scheme)?;
         let (base, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         if !["redis", "rediss"].contains(&base) || scheme.ends_with('+') {
             return Err(UrlError::Scheme);
         }
-        let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+        // A `#` ends the authority: the password has one that is not percent-encoded.
+        if rest.starts_with('#') {
+            return Err(UrlError::Host);
+        }
+        let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
+        let path = path.strip_prefix('/').unwrap_or(path);
         let (files, asked) = read_options(options, base == "rediss", kind == "sentinel")?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (format!("{user}@"), hosts),
             None => (String::new(), authority),
@@ -267,6 +278,7 @@ mod tests {
             ("redis://a,b", UrlError::Several),
             ("redis+cluster://", UrlError::Host),
             ("redis+cluster://:1", UrlError::Host),
+            ("redis://u:p#w@h", UrlError::Host),
             ("redis+cluster://h/1", UrlError::Database),
             ("redis+sentinel://h:26379", UrlError::Master),
             ("redis://h?ca=x", UrlError::Option),
