@@ -39,16 +39,16 @@ impl Action {
 /// A key that signs URLs.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Key {
+pub struct SigningKey {
     /// Named by `k` in the URL.
     pub id: String,
     /// The shared secret.
     pub secret: String,
 }
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key")
+        f.debug_struct("SigningKey")
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
@@ -115,7 +115,7 @@ impl<'a> Signed<'a> {
     /// 2003 another address.
     pub fn verify(
         &self,
-        keys: &[Key],
+        keys: &[SigningKey],
         subject: Subject<'_>,
         client_ip: &str,
         now_s: i64,
@@ -161,7 +161,13 @@ impl<'a> Signed<'a> {
 }
 
 /// The query of a signed URL, ready to be put behind `?`.
-pub fn sign(key: &Key, subject: Subject<'_>, expiry_s: i64, nonce: &str, ip: &str) -> String {
+pub fn sign(
+    key: &SigningKey,
+    subject: Subject<'_>,
+    expiry_s: i64,
+    nonce: &str,
+    ip: &str,
+) -> String {
     let expiry = expiry_s.to_string();
     let text = canonical(subject.action.name(), subject, &expiry, nonce, ip);
     let signature = hex(&mac(key.secret.as_bytes(), &text).finalize().into_bytes());
@@ -244,9 +250,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn keys() -> Vec<Key> {
+    fn keys() -> Vec<SigningKey> {
         ["old", "new"]
-            .map(|id| Key {
+            .map(|id| SigningKey {
                 id: id.into(),
                 secret: format!("secret of {id}"),
             })

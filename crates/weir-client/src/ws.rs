@@ -73,15 +73,12 @@ pub(crate) async fn watch(
     }
 }
 
-/// A connection after the handshake.
-pub(crate) type Socket = UpgradedConnection;
-
 /// The handshake (RFC 6455 §4.1), offering `subprotocol`; a server that chooses none is taken too.
 pub(crate) async fn upgrade(
     url: &HttpUrl,
     insecure: bool,
     subprotocol: Option<&str>,
-) -> anyhow::Result<Socket> {
+) -> anyhow::Result<UpgradedConnection> {
     let key = random_key()?;
     let mut headers = vec![
         (header::CONNECTION, "Upgrade"),
@@ -109,7 +106,11 @@ pub(crate) async fn upgrade(
     Ok(response.upgrade().await?)
 }
 
-async fn send(socket: &mut Socket, opcode: Opcode, payload: &[u8]) -> anyhow::Result<()> {
+async fn send(
+    socket: &mut UpgradedConnection,
+    opcode: Opcode,
+    payload: &[u8],
+) -> anyhow::Result<()> {
     let mut mask = [0; 4];
     getrandom::fill(&mut mask).context("no randomness")?;
     let mut out = Vec::new();

@@ -43,7 +43,7 @@ pub enum Direction {
 /// A running proxy; gone, with its connections, when dropped.
 #[derive(Debug)]
 pub struct Link {
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     address: SocketAddr,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,7 +62,7 @@ impl Link {
         // What is accepted inherits it.
         small_buffers(&listener);
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ProxyState::default());
         let proxy = Proxy {
             listener,
             target: target.to_owned(),
@@ -188,7 +188,7 @@ impl Drop for Link {
 
 /// What the owner and the proxy's thread share.
 #[derive(Debug, Default)]
-struct Shared {
+struct ProxyState {
     settings: Mutex<Settings>,
     passed: [AtomicU64; 2],
     queued: [AtomicUsize; 2],
@@ -197,7 +197,7 @@ struct Shared {
     stop: AtomicBool,
 }
 
-impl Shared {
+impl ProxyState {
     fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -233,7 +233,7 @@ impl Default for Way {
 struct Proxy {
     listener: TcpListener,
     target: String,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     connections: Vec<Connection>,
     buckets: [Bucket; 2],
     /// Whose turn it is, each way.

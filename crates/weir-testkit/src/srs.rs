@@ -20,7 +20,7 @@ use weir_proto::rtmp::{Redirect, RtmpServerSession, ServerConfig, ServerEvent, T
 
 use crate::http::Request;
 use crate::wait::{Stopwatch, until};
-pub use log::{Message, Store};
+pub use log::{Store, StoredMessage};
 
 /// Between two looks at a socket and at what there is to send.
 const POLL: Duration = Duration::from_millis(5);
@@ -47,10 +47,10 @@ pub enum Asked {
 
 /// A node. Dropping it is pulling its plug.
 pub struct SrsNode {
-    shared: Arc<Shared>,
+    shared: Arc<NodeState>,
 }
 
-struct Shared {
+struct NodeState {
     store: Store,
     rtmp_port: u16,
     api_port: u16,
@@ -68,7 +68,7 @@ impl SrsNode {
         let rtmp = TcpListener::bind((LOOPBACK, 0)).unwrap();
         let api = TcpListener::bind((LOOPBACK, 0)).unwrap();
         let port = |listener: &TcpListener| listener.local_addr().map(|addr| addr.port()).unwrap();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(NodeState {
             store: Store::default(),
             rtmp_port: port(&rtmp),
             api_port: port(&api),
@@ -164,7 +164,7 @@ impl Drop for SrsNode {
     }
 }
 
-impl Shared {
+impl NodeState {
     /// Waits a moment, longer while frozen; false when it is all over.
     fn pause(&self) -> bool {
         std::thread::sleep(POLL);
@@ -219,7 +219,7 @@ enum Doing {
     Going(Stopwatch),
 }
 
-fn serve_rtmp(shared: &Shared, mut socket: TcpStream) {
+fn serve_rtmp(shared: &NodeState, mut socket: TcpStream) {
     let mut session = RtmpServerSession::new(ServerConfig::default(), [7; 32]);
     let mut doing = Doing::Nothing;
     let mut buffer = vec![0; READ_BYTES];
@@ -249,7 +249,7 @@ fn serve_rtmp(shared: &Shared, mut socket: TcpStream) {
 
 /// False when the connection is to be closed.
 fn hear(
-    shared: &Shared,
+    shared: &NodeState,
     session: &mut RtmpServerSession,
     doing: &mut Doing,
     event: ServerEvent,
@@ -273,7 +273,7 @@ fn hear(
             body,
         } => {
             if let Doing::Publishing(name) = doing {
-                let message = Message::received(message_type, timestamp_ms, body);
+                let message = StoredMessage::received(message_type, timestamp_ms, body);
                 shared.store.add(name, message);
             }
         }
@@ -284,7 +284,7 @@ fn hear(
 }
 
 fn play(
-    shared: &Shared,
+    shared: &NodeState,
     session: &mut RtmpServerSession,
     doing: &mut Doing,
     msid: u32,
@@ -316,7 +316,12 @@ fn play(
     };
 }
 
-fn send_media(shared: &Shared, session: &RtmpServerSession, doing: &mut Doing, out: &mut Vec<u8>) {
+fn send_media(
+    shared: &NodeState,
+    session: &RtmpServerSession,
+    doing: &mut Doing,
+    out: &mut Vec<u8>,
+) {
     let Doing::Playing { name, msid, cursor } = doing else {
         return;
     };
@@ -328,7 +333,7 @@ fn send_media(shared: &Shared, session: &RtmpServerSession, doing: &mut Doing, o
     }
 }
 
-fn leave(shared: &Shared, doing: &mut Doing) {
+fn leave(shared: &NodeState, doing: &mut Doing) {
     match std::mem::replace(doing, Doing::Nothing) {
         Doing::Publishing(name) => shared.store.end(&name),
         Doing::Playing { .. } => {
@@ -339,7 +344,7 @@ fn leave(shared: &Shared, doing: &mut Doing) {
 }
 
 /// `POST /api/v1/clusters`, answered in SRS's words; anything else is 404.
-fn serve_api(shared: &Shared, mut socket: TcpStream) {
+fn serve_api(shared: &NodeState, mut socket: TcpStream) {
     let mut head = Vec::new();
     let mut buffer = vec![0; READ_BYTES];
     while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD_BYTES {
@@ -364,7 +369,7 @@ fn serve_api(shared: &Shared, mut socket: TcpStream) {
     );
 }
 
-fn cluster_answer(shared: &Shared, query: &str) -> String {
+fn cluster_answer(shared: &NodeState, query: &str) -> String {
     let value = |name: &str| {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let mut values = pairs.filter(|(key, _)| *key == name);
@@ -384,7 +389,7 @@ fn cluster_answer(shared: &Shared, query: &str) -> String {
     )
 }
 
-fn accept(shared: &Arc<Shared>, listener: TcpListener, serve: fn(&Shared, TcpStream)) {
+fn accept(shared: &Arc<NodeState>, listener: TcpListener, serve: fn(&NodeState, TcpStream)) {
     listener.set_nonblocking(true).unwrap();
     let shared = shared.clone();
     thread("srs accept", move || {

@@ -18,7 +18,7 @@ const PATIENCE_S: u64 = 20;
 /// A viewer that watches.
 #[derive(Debug)]
 pub struct Watcher {
-    shared: Arc<Shared>,
+    shared: Arc<SharedSeen>,
     thread: Option<JoinHandle<()>>,
     url: String,
 }
@@ -52,12 +52,12 @@ pub struct Seen {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedSeen {
     seen: Mutex<Seen>,
     stop: AtomicBool,
 }
 
-impl Shared {
+impl SharedSeen {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,7 +66,7 @@ impl Shared {
 impl Watcher {
     /// Asks for `http://…/app/stream.flv`.
     pub fn open(url: &str) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedSeen::default());
         let (watched, request) = (shared.clone(), Request::get(url));
         let body = move || {
             let end = watch(request, &watched);
@@ -144,7 +144,7 @@ fn until_over(thread: &JoinHandle<()>) -> bool {
     thread.is_finished()
 }
 
-fn watch(request: Request, shared: &Shared) -> std::io::Result<()> {
+fn watch(request: Request, shared: &SharedSeen) -> std::io::Result<()> {
     let watch = Stopwatch::start();
     let mut answer = request.open()?;
     shared.seen().status = answer.status;

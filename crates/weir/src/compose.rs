@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PORTS_FILE: &str = "ports.json";
 
 /// What `weir serve` was asked for.
-pub(crate) struct Order<'a> {
+pub(crate) struct ServeRequest<'a> {
     /// The merged configuration.
     pub(crate) config: Config,
     /// Where it came from, to read it again on SIGHUP.
@@ -55,13 +55,13 @@ pub(crate) struct Order<'a> {
 }
 
 /// Runs the server until it is told to stop.
-pub(crate) async fn serve(order: Order<'_>) -> anyhow::Result<()> {
-    let Order {
+pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
+    let ServeRequest {
         config,
         sources,
         data,
         demo,
-    } = order;
+    } = request;
     let secrets = Secrets::open(data, &config)?;
     // Everything that can fail for the operator's reasons fails here, before anything runs.
     let server = Server::bind(&config.serve())?;

@@ -125,7 +125,7 @@ section! {
         /// Who may play.
         reload play: PlayAuth = PlayAuth::Open,
         /// Keys that sign URLs.
-        reload keys: Vec<sign::Key> = Vec::new(),
+        reload keys: Vec<sign::SigningKey> = Vec::new(),
     }
 }
 

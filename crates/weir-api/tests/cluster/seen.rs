@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use weir_base::Clock;
 use weir_cluster::Role;
-use weir_cluster::message::Body as Word;
+use weir_cluster::message::Body;
 
 use crate::world::{Away, World, live, name, record, stream};
 
@@ -23,7 +23,7 @@ async fn the_operator_sees_nodes_and_streams() {
     world.hears_word(
         &name("e-1"),
         2,
-        Word::Carries {
+        Body::Carries {
             key: stream("live/a"),
         },
     );

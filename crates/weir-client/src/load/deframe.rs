@@ -21,7 +21,7 @@ pub(super) enum Piece<'a> {
 /// The answer to a GET: head, then the body, chunked or not.
 #[derive(Debug)]
 pub(super) struct Http {
-    state: State,
+    state: ResponseState,
     head: Vec<u8>,
     status: u16,
     is_chunked: bool,
@@ -30,7 +30,7 @@ pub(super) struct Http {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ResponseState {
     Head,
     /// Of a known length, or until the connection ends.
     Body(u64),
@@ -45,7 +45,7 @@ enum State {
 impl Default for Http {
     fn default() -> Self {
         Self {
-            state: State::Head,
+            state: ResponseState::Head,
             head: Vec::new(),
             status: 0,
             is_chunked: false,
@@ -63,7 +63,7 @@ impl Http {
 
     /// The answer is complete (never so for one that lasts until the connection ends).
     pub(super) fn is_over(&self) -> bool {
-        self.state == State::Over
+        self.state == ResponseState::Over
     }
 
     /// What came instead of a stream: status and the beginning of its body.
@@ -76,32 +76,32 @@ impl Http {
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Piece<'a> {
         loop {
             if input.is_empty() {
-                return if self.state == State::Over {
+                return if self.state == ResponseState::Over {
                     Piece::Over
                 } else {
                     Piece::More
                 };
             }
             match self.state {
-                State::Head => self.read_head(input),
-                State::Over => return Piece::Over,
-                State::Size(size, is_hidden) => self.read_size(input, size, is_hidden),
-                State::DataEnd(left) => {
+                ResponseState::Head => self.read_head(input),
+                ResponseState::Over => return Piece::Over,
+                ResponseState::Size(size, is_hidden) => self.read_size(input, size, is_hidden),
+                ResponseState::DataEnd(left) => {
                     let _ = take(input, 1);
                     self.state = if left > 1 {
-                        State::DataEnd(left - 1)
+                        ResponseState::DataEnd(left - 1)
                     } else {
-                        State::Size(0, false)
+                        ResponseState::Size(0, false)
                     };
                 }
-                State::Body(left) | State::Data(left) => {
+                ResponseState::Body(left) | ResponseState::Data(left) => {
                     let piece = take(input, left);
                     let left = left - piece.len() as u64;
                     self.state = match self.state {
-                        State::Body(_) if left == 0 => State::Over,
-                        State::Body(_) => State::Body(left),
-                        _ if left == 0 => State::DataEnd(2),
-                        _ => State::Data(left),
+                        ResponseState::Body(_) if left == 0 => ResponseState::Over,
+                        ResponseState::Body(_) => ResponseState::Body(left),
+                        _ if left == 0 => ResponseState::DataEnd(2),
+                        _ => ResponseState::Data(left),
                     };
                     if matches!(self.status, 101 | 200 | 206) {
                         return Piece::Payload(piece);
@@ -121,7 +121,7 @@ impl Http {
         *input = rest;
         self.head.push(byte);
         if self.head.len() > MAX_HEAD_BYTES {
-            self.state = State::Over;
+            self.state = ResponseState::Over;
         } else if self.head.ends_with(b"\r\n\r\n") {
             self.parse_head();
         }
@@ -141,11 +141,11 @@ impl Http {
         }
         self.head = Vec::new();
         self.state = match self.length {
-            _ if self.is_chunked => State::Size(0, false),
-            Some(0) => State::Over,
-            Some(length) => State::Body(length),
-            None if self.status == 304 => State::Over,
-            None => State::Body(u64::MAX),
+            _ if self.is_chunked => ResponseState::Size(0, false),
+            Some(0) => ResponseState::Over,
+            Some(length) => ResponseState::Body(length),
+            None if self.status == 304 => ResponseState::Over,
+            None => ResponseState::Body(u64::MAX),
         };
     }
 
@@ -156,13 +156,13 @@ impl Http {
         };
         *input = rest;
         self.state = match (byte, char::from(byte).to_digit(16)) {
-            (b'\n', _) if size == 0 => State::Over,
-            (b'\n', _) => State::Data(size),
+            (b'\n', _) if size == 0 => ResponseState::Over,
+            (b'\n', _) => ResponseState::Data(size),
             (_, Some(digit)) if !is_hidden && size < 1 << 48 => {
-                State::Size(size * 16 + u64::from(digit), false)
+                ResponseState::Size(size * 16 + u64::from(digit), false)
             }
-            (b'\r', _) => State::Size(size, is_hidden),
-            _ => State::Size(size, true),
+            (b'\r', _) => ResponseState::Size(size, is_hidden),
+            _ => ResponseState::Size(size, true),
         };
     }
 }

@@ -13,14 +13,14 @@ const MAX_HELD_MS: i64 = 4000;
 /// The container's bytes from one position on, message by message.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    messages: VecDeque<Message>,
+    messages: VecDeque<HeldMessage>,
     /// Position of the first byte kept, in bytes of the session.
     start: u64,
     end: u64,
 }
 
 #[derive(Debug)]
-struct Message {
+struct HeldMessage {
     bytes: Bytes,
     at_ms: i64,
     sent_ms: u64,
@@ -40,7 +40,7 @@ impl Held {
     /// or with `is_timed` too much time. The newest one stays, whatever its size.
     pub(super) fn push(&mut self, sent_ms: u64, bytes: Bytes, at_ms: i64, is_timed: bool) {
         self.end = self.end.saturating_add(bytes.len() as u64);
-        self.messages.push_back(Message {
+        self.messages.push_back(HeldMessage {
             bytes,
             at_ms,
             sent_ms,

@@ -2,10 +2,11 @@
 
 //! Shows R83.
 use proptest::prelude::*;
+use proptest::strategy::Strategy as _;
 use weir_base::Code;
 use weir_cluster::fill::{Cost, worst};
 use weir_cluster::message::{Body, Message};
-use weir_cluster::place::{Full, PlaceRequest, Purpose, Strategy as How, Tier, place};
+use weir_cluster::place::{Full, PlaceRequest, Purpose, Strategy, Tier, place};
 use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::reserve::Reservations;
 use weir_cluster::view::{View, ViewConfig};
@@ -125,7 +126,7 @@ impl Wants {
             except: &[],
             count: 3,
             scope: Scope::Public,
-            strategy: How::TwoChoices,
+            strategy: Strategy::TwoChoices,
             good_for_us: 4_000_000,
         }
     }
@@ -280,7 +281,7 @@ fn in_turn_each_gets_its_weight_and_an_exception_is_kept() {
     let wants = Wants::new(0, 0);
     let mut counts = std::collections::BTreeMap::new();
     for turn in 0..300 {
-        let strategy = How::WeightedRoundRobin { turn };
+        let strategy = Strategy::WeightedRoundRobin { turn };
         let ask = PlaceRequest {
             stream: None,
             strategy,
@@ -353,7 +354,7 @@ fn half_of_the_nodes_gone_at_once_is_not_believed_for_one_interval() {
     assert_eq!((taking(&view), view.is_frozen()), (4, true));
 }
 
-fn specs() -> impl Strategy<Value = Vec<Spec>> {
+fn specs() -> impl proptest::strategy::Strategy<Value = Vec<Spec>> {
     let spec = (
         0..3usize,
         0..3usize,
@@ -393,7 +394,7 @@ proptest! {
             protocols: &protocols,
             count,
             cost: Cost { connections, ..Cost::default() },
-            strategy: turn.map_or(How::TwoChoices, |turn| How::WeightedRoundRobin { turn }),
+            strategy: turn.map_or(Strategy::TwoChoices, |turn| Strategy::WeightedRoundRobin { turn }),
             ..wants.ask()
         };
         let placed = place(&view, &ask, &reservations, 0, seed);

@@ -4,7 +4,7 @@ use http::{Method, StatusCode, header};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
-use weir_proto::relay as relay_form;
+use weir_proto::relay::UPGRADE;
 
 use super::HttpServer;
 use super::live::LiveRequest;
@@ -147,7 +147,7 @@ impl HttpServer {
                 serde_json::to_vec(&admits).map_err(|_| Refusal::from(Code::ProtocolError))?;
             return Ok(HttpResponse::new(StatusCode::OK).then(Then::Body(full(json))));
         }
-        if !request.wants_upgrade(relay_form::UPGRADE) {
+        if !request.wants_upgrade(UPGRADE) {
             let words =
                 "this address takes streams of other nodes: it wants an upgrade to weir-relay";
             return Err(Refusal::new(Code::ProtocolError, words));
@@ -175,7 +175,7 @@ impl HttpServer {
         let ingest = self.ingest.clone();
         let upgrade = Upgrade::new("relay", move |io| relay::serve(ingest, io, opening));
         Ok(HttpResponse::new(StatusCode::SWITCHING_PROTOCOLS)
-            .with(header::UPGRADE, relay_form::UPGRADE)
+            .with(header::UPGRADE, UPGRADE)
             .with(header::CONNECTION, "upgrade")
             .then(Then::Upgrade(upgrade)))
     }

@@ -7,7 +7,7 @@ use weir_media::{MediaError, TrackKind, fmp4, webm};
 use super::Input;
 use super::media::Line;
 
-type Told = Vec<Result<Event, MediaError>>;
+type Demuxed = Vec<Result<Event, MediaError>>;
 
 const CONTAINERS: [LiveContainer; 4] = [
     LiveContainer::Flv,
@@ -19,7 +19,7 @@ const CONTAINERS: [LiveContainer; 4] = [
 pub(super) fn webm(data: &[u8]) {
     cuts_never_matter(data, |pieces| {
         let mut demuxer = webm::WebmDemuxer::new();
-        let mut told = Told::new();
+        let mut told = Demuxed::new();
         for piece in pieces {
             demuxer.push(piece);
             if !drain(&mut told, data.len(), || demuxer.next()) {
@@ -33,7 +33,7 @@ pub(super) fn webm(data: &[u8]) {
 pub(super) fn fmp4_stream(data: &[u8]) {
     cuts_never_matter(data, |pieces| {
         let mut demuxer = fmp4::stream::Fmp4Demuxer::new();
-        let mut told = Told::new();
+        let mut told = Demuxed::new();
         for piece in pieces {
             demuxer.push(piece);
             if !drain(&mut told, data.len(), || demuxer.next()) {
@@ -68,9 +68,9 @@ pub(super) fn live_demux(data: &[u8]) {
     line.end();
 }
 
-fn demux(container: LiveContainer, cut: usize, bytes: &[u8]) -> Told {
+fn demux(container: LiveContainer, cut: usize, bytes: &[u8]) -> Demuxed {
     let mut demuxer = LiveDemuxer::new(container);
-    let mut told = Told::new();
+    let mut told = Demuxed::new();
     for piece in bytes.chunks(cut) {
         demuxer.push(piece);
         let goes_on = drain(&mut told, bytes.len(), || demuxer.next());
@@ -85,7 +85,7 @@ fn demux(container: LiveContainer, cut: usize, bytes: &[u8]) -> Told {
     told
 }
 
-fn cuts_never_matter(data: &[u8], demux: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Told) {
+fn cuts_never_matter(data: &[u8], demux: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Demuxed) {
     let whole = demux(&mut [data.get(4..).unwrap_or_default()].into_iter());
     let pieces = demux(&mut Input(data).pieces());
     assert!(pieces == whole, "in pieces: {pieces:?}, whole: {whole:?}");
@@ -111,7 +111,7 @@ fn cuts_never_matter(data: &[u8], demux: impl Fn(&mut dyn Iterator<Item = &[u8]>
 /// Takes what there is, an error that comes again and again only once. One that comes more often
 /// than there are bytes is the end: gives false then.
 fn drain(
-    told: &mut Told,
+    told: &mut Demuxed,
     bytes: usize,
     mut next: impl FnMut() -> Result<Option<Event>, MediaError>,
 ) -> bool {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn seeds_get_as_far_as_frames() {
-        let frames = |told: &Told| {
+        let frames = |told: &Demuxed| {
             let frames = told
                 .iter()
                 .filter(|event| matches!(event, Ok(Event::Frame(_))));

@@ -9,7 +9,7 @@ use weir_proto::relay::{
 use super::Input;
 use super::media::Line;
 
-type Told = (Vec<Record>, Option<RelayError>);
+type Decoded = (Vec<Record>, Option<RelayError>);
 
 /// The first four bytes cut the rest into pieces.
 pub(super) fn relay(data: &[u8]) {
@@ -27,7 +27,7 @@ pub(super) fn relay(data: &[u8]) {
     play(decode(&[&again]).0);
 }
 
-fn decode(pieces: &[&[u8]]) -> Told {
+fn decode(pieces: &[&[u8]]) -> Decoded {
     let limits = RelayLimits {
         max_record_bytes: 4096,
         max_words_bytes: 1024,

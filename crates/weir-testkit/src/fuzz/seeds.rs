@@ -5,7 +5,7 @@ mod live;
 mod proto;
 
 use bytes::Bytes;
-use weir_base::sign::{Action, Key, Subject, sign};
+use weir_base::sign::{Action, SigningKey, Subject, sign};
 use weir_media::amf::Value;
 use weir_media::fmp4::{Sample, fragment, init_segment};
 use weir_media::ts::Muxer;
@@ -454,7 +454,7 @@ pub(super) fn proxy_header() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn signed_url() -> Vec<Vec<u8>> {
-    let key = Key {
+    let key = SigningKey {
         id: "k1".into(),
         secret: "another secret".into(),
     };

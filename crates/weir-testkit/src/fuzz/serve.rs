@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use weir_base::sign::{Action, Key, Signed, Subject};
+use weir_base::sign::{Action, Signed, SigningKey, Subject};
 use weir_serve::front::proxy;
 use weir_serve::http::{head, route};
 use weir_serve::request;
@@ -34,7 +34,7 @@ pub(super) fn signed_url(data: &[u8]) {
     let Some(signed) = Signed::from_query(pairs) else {
         return;
     };
-    let keys = [Key {
+    let keys = [SigningKey {
         id: "k1".into(),
         secret: "not to be guessed".into(),
     }];

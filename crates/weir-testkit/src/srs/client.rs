@@ -6,17 +6,17 @@ use std::net::TcpStream;
 use weir_proto::rtmp::message::DATA_AMF0;
 use weir_proto::rtmp::{ClientOptions, RtmpClientEvent, RtmpClientSession, RtmpUrl};
 
-use super::{Message, READ_BYTES, Shared, prepare, read};
+use super::{NodeState, READ_BYTES, StoredMessage, prepare, read};
 use crate::wait::Stopwatch;
 
 /// Times a 302 is followed.
 const REDIRECTS: usize = 1;
 
 /// Plays `url` into its own stream, until the other end closes or nobody is left.
-pub(super) fn pull(shared: &Shared, name: &str, url: &str) {
+pub(super) fn pull(shared: &NodeState, name: &str, url: &str) {
     let mut url = url.to_owned();
     for _ in 0..=REDIRECTS {
-        let Some(mut link) = Link::open(&url, false) else {
+        let Some(mut link) = ClientConnection::open(&url, false) else {
             return;
         };
         let mut moved = None;
@@ -30,7 +30,7 @@ pub(super) fn pull(shared: &Shared, name: &str, url: &str) {
                         body,
                     } if message_type != DATA_AMF0 || has_begun => {
                         has_begun = has_begun || shared.store.begin(name);
-                        let message = Message::received(message_type, timestamp_ms, body);
+                        let message = StoredMessage::received(message_type, timestamp_ms, body);
                         shared.store.add(name, message);
                     }
                     RtmpClientEvent::Redirect { url } => moved = Some(url),
@@ -49,8 +49,8 @@ pub(super) fn pull(shared: &Shared, name: &str, url: &str) {
 }
 
 /// Publishes its own stream to `url` from the last keyframe on, until it ends.
-pub(super) fn push(shared: &Shared, name: &str, url: &str) {
-    let Some(mut link) = Link::open(url, true) else {
+pub(super) fn push(shared: &NodeState, name: &str, url: &str) {
+    let Some(mut link) = ClientConnection::open(url, true) else {
         return;
     };
     let (mut has_started, mut cursor) = (false, None);
@@ -78,14 +78,14 @@ pub(super) fn push(shared: &Shared, name: &str, url: &str) {
     }
 }
 
-struct Link {
+struct ClientConnection {
     socket: TcpStream,
     session: RtmpClientSession,
     buffer: Vec<u8>,
     clock: Stopwatch,
 }
 
-impl Link {
+impl ClientConnection {
     fn open(url: &str, publishes: bool) -> Option<Self> {
         let url = RtmpUrl::parse(url).expect("an RTMP URL");
         let socket = TcpStream::connect((url.host.as_str(), url.port)).ok()?;

@@ -28,7 +28,7 @@ const SOUND: &[u8] = &[0xaf, 1, 0x21, 0x10, 0x04];
 
 /// One message of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct StoredMessage {
     /// 8 audio, 9 video, 18 data.
     pub message_type: u8,
     /// Its time.
@@ -44,10 +44,10 @@ pub struct Store(Mutex<HashMap<String, Stream>>);
 #[derive(Debug, Default)]
 struct Stream {
     is_live: bool,
-    messages: Vec<Message>,
+    messages: Vec<StoredMessage>,
 }
 
-impl Message {
+impl StoredMessage {
     /// As it came from a publisher.
     pub(super) fn received(message_type: u8, timestamp_ms: u32, body: Bytes) -> Self {
         let is_wrapped = message_type == DATA_AMF0 && body.starts_with(SET_DATA_FRAME);
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// All it has had of a stream since its last publisher began.
-    pub fn messages(&self, name: &str) -> Vec<Message> {
+    pub fn messages(&self, name: &str) -> Vec<StoredMessage> {
         let streams = lock(&self.0);
         let stream = streams.get(name);
         stream.map_or(Vec::new(), |stream| stream.messages.clone())
@@ -113,7 +113,7 @@ impl Store {
     /// The numbers of the pictures it has had of a stream.
     pub fn numbers(&self, name: &str) -> Vec<u64> {
         let messages = self.messages(name);
-        messages.iter().filter_map(Message::number).collect()
+        messages.iter().filter_map(StoredMessage::number).collect()
     }
 
     /// False when it is live already.
@@ -130,7 +130,7 @@ impl Store {
         true
     }
 
-    pub(super) fn add(&self, name: &str, message: Message) {
+    pub(super) fn add(&self, name: &str, message: StoredMessage) {
         if let Some(stream) = lock(&self.0).get_mut(name) {
             stream.messages.push(message);
         }
@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// What a viewer has not had yet: at first metadata, headers, and all from the last keyframe on.
-    pub(super) fn since(&self, name: &str, cursor: &mut Option<usize>) -> Vec<Message> {
+    pub(super) fn since(&self, name: &str, cursor: &mut Option<usize>) -> Vec<StoredMessage> {
         let streams = lock(&self.0);
         let Some(stream) = streams.get(name) else {
             return Vec::new();
@@ -154,11 +154,11 @@ impl Store {
             // A stream that began anew is shorter than what was seen of the last one.
             Some(cursor) if cursor <= all.len() => cursor,
             _ => {
-                let Some(key) = all.iter().rposition(Message::is_key) else {
+                let Some(key) = all.iter().rposition(StoredMessage::is_key) else {
                     return out;
                 };
                 for kind in [DATA_AMF0, VIDEO, AUDIO] {
-                    let is_of = |message: &&Message| {
+                    let is_of = |message: &&StoredMessage| {
                         message.message_type == kind && (kind == DATA_AMF0 || message.is_header())
                     };
                     out.extend(all[..key].iter().rev().find(is_of).cloned());
@@ -175,7 +175,7 @@ impl Store {
 /// Pictures that carry numbers, and sound, in real time until `pause` says that it is over.
 pub(super) fn numbers(store: &Store, name: &str, pause: impl Fn() -> bool) {
     let add = |message_type, timestamp_ms, body: Bytes| {
-        let message = Message {
+        let message = StoredMessage {
             message_type,
             timestamp_ms,
             body,

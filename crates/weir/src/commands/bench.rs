@@ -17,11 +17,11 @@ use weir_link::url::HttpUrl;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: BenchCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum BenchCommand {
     /// Many viewers of one stream: bytes, frames, stalls, gaps, latency, and the server's cost.
     #[command(name = "fanout")]
     FanOut(FanOutArgs),
@@ -179,13 +179,13 @@ struct ReachArgs {
 /// Runs one load and prints what came of it.
 pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
     super::start_log(log.as_deref().unwrap_or("warn"), false)?;
-    match args.what {
-        What::FanOut(args) => run_fan_out(&args),
-        What::Publish(args) => runtime()?.block_on(run_publish(args)),
-        What::Join(args) => runtime()?.block_on(run_join(args)),
-        What::Hls(args) => run_hls(args),
-        What::Hops(args) => runtime()?.block_on(run_hops(args)),
-        What::Reach(args) => runtime()?.block_on(run_reach(args)),
+    match args.command {
+        BenchCommand::FanOut(args) => run_fan_out(&args),
+        BenchCommand::Publish(args) => runtime()?.block_on(run_publish(args)),
+        BenchCommand::Join(args) => runtime()?.block_on(run_join(args)),
+        BenchCommand::Hls(args) => run_hls(args),
+        BenchCommand::Hops(args) => runtime()?.block_on(run_hops(args)),
+        BenchCommand::Reach(args) => runtime()?.block_on(run_reach(args)),
     }
 }
 

@@ -8,11 +8,11 @@ use crate::config::{SAMPLE, load};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: ConfigCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ConfigCommand {
     /// Print the default configuration with every key explained.
     Default,
     /// Read a configuration as `serve` would, and say what is wrong with it.
@@ -28,9 +28,9 @@ struct CheckArgs {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    match args.what {
-        What::Default => print!("{SAMPLE}"),
-        What::Check(args) => {
+    match args.command {
+        ConfigCommand::Default => print!("{SAMPLE}"),
+        ConfigCommand::Check(args) => {
             let mut sources = args.from.sources();
             sources.file = args.file.or(sources.file);
             load(&sources)?;

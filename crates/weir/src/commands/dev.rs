@@ -15,11 +15,11 @@ use clap::Subcommand;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: DevCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum DevCommand {
     /// Run a whole cluster on this machine: Redis, two origins, three edges in two regions and a
     /// dispatcher, with a page that shows them.
     Cluster(cluster::Args),
@@ -29,9 +29,9 @@ enum What {
 }
 
 pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
-    match args.what {
+    match args.command {
         // The children ask for their logs themselves; this process has little to say.
-        What::Cluster(args) => super::with_runtime(None, cluster::run(args, log)),
-        What::Leash(args) => leash::run(args),
+        DevCommand::Cluster(args) => super::with_runtime(None, cluster::run(args, log)),
+        DevCommand::Leash(args) => leash::run(args),
     }
 }

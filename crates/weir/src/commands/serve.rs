@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::compose::{self, Order};
+use crate::compose::{self, ServeRequest};
 use crate::config::{LogFormat, Sources, load};
 
 /// Where secrets are kept when nothing is said.
@@ -67,7 +67,7 @@ pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
         .thread_name("weir")
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(compose::serve(Order {
+    runtime.block_on(compose::serve(ServeRequest {
         config,
         sources,
         data: &args.data,

@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_signed_url_publishes_and_plays() {
-        let key = sign::Key {
+        let key = sign::SigningKey {
             id: "k1".into(),
             secret: "sixteen bytes at least".into(),
         };

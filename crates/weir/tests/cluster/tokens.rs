@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use weir_base::sign::{Action, Key, Subject, sign};
+use weir_base::sign::{Action, SigningKey, Subject, sign};
 use weir_testkit::cluster::{Cluster, Node};
 use weir_testkit::hls_check::{Parsed, check_media};
 use weir_testkit::http::{Response, get};
@@ -25,7 +25,7 @@ const KEYS: &str = "auth.keys=[{ id = \"k1\", secret = \"a long word that signs\
 /// The query of a URL that is good for `for_s` seconds from now.
 fn signed_with(secret: &str, action: Action, name: &str, for_s: i64) -> String {
     let (app, stream) = name.split_once('/').unwrap();
-    let key = Key {
+    let key = SigningKey {
         id: "k1".into(),
         secret: secret.into(),
     };

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use weir_base::sign::{Action, Key, Subject, sign};
+use weir_base::sign::{Action, SigningKey, Subject, sign};
 use weir_testkit::ffprobe;
 use weir_testkit::hls_follow::{Follower, checked};
 use weir_testkit::http::{Request, get};
@@ -214,7 +214,7 @@ fn encrypted_segments_decode_with_the_keys_in_the_playlist() {
 #[test]
 fn a_signed_viewers_proof_goes_on_into_the_addresses_of_the_playlist() {
     need!(Ffmpeg);
-    let key = Key {
+    let key = SigningKey {
         id: "k1".into(),
         secret: "a secret of the test".into(),
     };

@@ -14,7 +14,7 @@ use super::family::{Family, LOOK_EVERY};
 use super::guide;
 use super::plan::{self, Plan};
 use super::recipes::{Extra, recipes};
-use super::secrets::Secrets;
+use super::secrets::SharedSecrets;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -39,7 +39,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
     let data = std::path::absolute(&args.data)?;
     let plan = Plan::new(&plan::ports(args.base_port)?, args.redis.as_deref())?;
-    let secrets = Secrets::open(&data)?;
+    let secrets = SharedSecrets::open(&data)?;
     let tasks = Tasks::new();
     let leash = std::env::current_exe().context("cannot find this program's own file")?;
     let mut terminate = signal(SignalKind::terminate())?;

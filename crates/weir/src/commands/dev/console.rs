@@ -17,7 +17,7 @@ pub(super) enum Deed {
 
 /// A line understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ConsoleCommand {
     /// Do this to the child of this name.
     Do(Deed, String),
     /// Say who runs.
@@ -38,10 +38,10 @@ pub(super) const HELP: &str = "kill NAME (falls dead)   stop NAME (drains)   pau
 ///
 /// # Errors
 /// Says what could have been typed.
-pub(super) fn read(line: &str) -> Result<Order, String> {
+pub(super) fn read(line: &str) -> Result<ConsoleCommand, String> {
     let mut words = line.split_whitespace();
     let Some(verb) = words.next() else {
-        return Ok(Order::Nothing);
+        return Ok(ConsoleCommand::Nothing);
     };
     let deed = match verb {
         "kill" => Deed::Kill,
@@ -49,13 +49,13 @@ pub(super) fn read(line: &str) -> Result<Order, String> {
         "pause" => Deed::Pause,
         "resume" => Deed::Resume,
         "start" => Deed::Start,
-        "list" | "ls" => return Ok(Order::List),
-        "help" | "?" => return Ok(Order::Help),
-        "quit" | "exit" | "q" => return Ok(Order::Quit),
+        "list" | "ls" => return Ok(ConsoleCommand::List),
+        "help" | "?" => return Ok(ConsoleCommand::Help),
+        "quit" | "exit" | "q" => return Ok(ConsoleCommand::Quit),
         _ => return Err(format!("{verb:?} is none of: {HELP}")),
     };
     match words.next() {
-        Some(name) => Ok(Order::Do(deed, name.to_owned())),
+        Some(name) => Ok(ConsoleCommand::Do(deed, name.to_owned())),
         None => Err(format!("{verb} whom? `list` names them")),
     }
 }
@@ -68,18 +68,18 @@ mod tests {
     fn a_deed_names_its_child() {
         assert_eq!(
             read("  kill  origin-1 "),
-            Ok(Order::Do(Deed::Kill, "origin-1".into()))
+            Ok(ConsoleCommand::Do(Deed::Kill, "origin-1".into()))
         );
         assert_eq!(
             read("resume redis"),
-            Ok(Order::Do(Deed::Resume, "redis".into()))
+            Ok(ConsoleCommand::Do(Deed::Resume, "redis".into()))
         );
         assert!(read("kill").is_err());
     }
 
     #[test]
     fn an_empty_line_does_nothing_and_an_unknown_word_says_what_is_known() {
-        assert_eq!(read(" \t"), Ok(Order::Nothing));
+        assert_eq!(read(" \t"), Ok(ConsoleCommand::Nothing));
         assert!(read("explode edge-1").unwrap_err().contains("kill NAME"));
     }
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use weir_base::Tasks;
 
 use super::child::Child;
-use super::console::{self, Deed, HELP, Order};
+use super::console::{self, ConsoleCommand, Deed, HELP};
 use super::plan;
 use super::recipes::REDIS;
 
@@ -115,10 +115,10 @@ impl Family {
     /// Does what was typed; whether that was to end everything.
     pub(super) fn obey(&mut self, line: &str) -> bool {
         match console::read(line) {
-            Ok(Order::Nothing) => {}
-            Ok(Order::Help) => eprintln!("{HELP}"),
-            Ok(Order::Quit) => return true,
-            Ok(Order::List) => {
+            Ok(ConsoleCommand::Nothing) => {}
+            Ok(ConsoleCommand::Help) => eprintln!("{HELP}"),
+            Ok(ConsoleCommand::Quit) => return true,
+            Ok(ConsoleCommand::List) => {
                 for child in &self.children {
                     match child.pid() {
                         Some(pid) => child.say(&format!("runs, process {pid}")),
@@ -126,7 +126,7 @@ impl Family {
                     }
                 }
             }
-            Ok(Order::Do(deed, name)) => self.apply(deed, &name),
+            Ok(ConsoleCommand::Do(deed, name)) => self.apply(deed, &name),
             Err(words) => eprintln!("{words}"),
         }
         false

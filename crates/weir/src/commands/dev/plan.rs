@@ -111,7 +111,7 @@ impl Plan {
         self.nodes.iter().find(|node| node.role == role)
     }
 
-    /// What `--set` is given for a node. Secrets are not among them: command lines are for all to read.
+    /// What `--set` is given for a node. SharedSecrets are not among them: command lines are for all to read.
     pub(super) fn settings(&self, node: &Node) -> Vec<String> {
         let quoted = |urls: &[String]| {
             let urls: Vec<String> = urls.iter().map(|url| format!("{url:?}")).collect();

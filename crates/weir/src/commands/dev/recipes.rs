@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::child::{Child, Recipe};
 use super::plan::{self, Plan};
-use super::secrets::{Secrets, write_private};
+use super::secrets::{SharedSecrets, write_private};
 
 /// The child that is no node.
 pub(super) const REDIS: &str = "redis";
@@ -31,7 +31,7 @@ pub(super) fn recipes(
     data: &Path,
     weir: &Path,
     extra: &Extra<'_>,
-    secrets: &Secrets,
+    secrets: &SharedSecrets,
 ) -> anyhow::Result<Vec<Child>> {
     let mut recipes = Vec::new();
     if let Some(port) = plan.redis_port {
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn no_secret_stands_on_a_command_line() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path()).unwrap();
+        let secrets = SharedSecrets::open(dir.path()).unwrap();
         let plan = Plan::new(&plan::ports(None).unwrap(), Some("redis://h:1")).unwrap();
         let set = ["deliver.flush_ms=10".to_owned()];
         let extra = Extra {

@@ -10,7 +10,7 @@ use weir_base::ids;
 use crate::compose::shared_stream_key_secret;
 
 /// What all nodes share.
-pub(super) struct Secrets {
+pub(super) struct SharedSecrets {
     /// Opens every node's admin API.
     pub(super) admin_token: String,
     /// The file as each node gets it, which is as each would make it.
@@ -19,7 +19,7 @@ pub(super) struct Secrets {
     pub(super) cluster: String,
 }
 
-impl Secrets {
+impl SharedSecrets {
     /// Reads them, or makes them the first time. They lie where `weir key --data` looks.
     pub(super) fn open(data: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn secrets_are_private_and_the_same_at_the_next_start() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Secrets::open(dir.path()).unwrap();
-        let second = Secrets::open(dir.path()).unwrap();
+        let first = SharedSecrets::open(dir.path()).unwrap();
+        let second = SharedSecrets::open(dir.path()).unwrap();
         assert_eq!(first.file, second.file);
         assert!(!first.admin_token.is_empty());
         assert_eq!(first.cluster, second.cluster);
