@@ -176,11 +176,11 @@ pub(crate) fn reported(state: &State, key: &LeaseKey) -> Option<Reported> {
 
 /// A weir node that has a stream from its publisher.
 pub(crate) struct Owner {
-    /// The node.
+    /// As the node described itself last.
     pub(crate) node: NodeRecord,
     /// `registry`, or `here` where there is none that knows.
     pub(crate) source: &'static str,
-    /// Its lease.
+    /// The registry's entry; `None` where the node carries the stream without one.
     pub(crate) lease: Option<StreamRecord>,
     /// It is this node.
     pub(crate) is_me: bool,

@@ -33,7 +33,7 @@ const JUMP_MS: i64 = 5000;
 /// A tag and where it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
-    /// The tag.
+    /// As it will be sent.
     pub(crate) tag: ClipTag,
     /// Time of media since the first tag, jumps left out.
     pub(crate) at_ms: i64,
@@ -42,7 +42,7 @@ pub(crate) struct Queued {
 /// What was left out so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
-    /// Pictures.
+    /// Video frames that were never sent.
     pub(crate) pictures: u64,
     /// Frames of sound.
     pub(crate) sounds: u64,

@@ -8,7 +8,7 @@ use weir_proto::rtmp::RtmpUrl;
 /// The container of an endless HTTP or WebSocket body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
-    /// FLV.
+    /// `.flv`, `video/x-flv`.
     Flv,
     /// MPEG-TS.
     Ts,

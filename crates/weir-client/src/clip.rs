@@ -73,7 +73,7 @@ pub enum Role {
     Picture,
     /// A picture that no other refers to.
     Disposable,
-    /// Sound.
+    /// A packet of audio.
     Sound,
 }
 
@@ -86,7 +86,7 @@ pub struct ClipTag {
     pub time_ms: i64,
     /// When it is shown or heard, on the same clock.
     pub pts_ms: i64,
-    /// The body.
+    /// In the shape of an FLV tag's or RTMP message's body, headers included.
     pub body: Bytes,
     /// What it is.
     pub role: Role,

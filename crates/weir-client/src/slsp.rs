@@ -63,7 +63,7 @@ pub(crate) struct LinkOptions {
     pub(crate) adapts: bool,
 }
 
-/// See the module's words.
+/// A session with a server, over as many connections as it takes.
 pub(crate) struct SlspLink {
     url: HttpUrl,
     options: LinkOptions,

@@ -20,9 +20,9 @@ pub struct Query {
     pub vhost: String,
     /// Host of the client's tcUrl, for an origin that answers with the address it was reached by.
     pub ip: String,
-    /// App.
+    /// All levels of the app.
     pub app: String,
-    /// Stream.
+    /// The stream's name, without vhost and app.
     pub stream: String,
     /// `host:port` by which the asker calls the one it asks.
     pub coworker: String,
@@ -35,7 +35,7 @@ pub struct Origin {
     pub ip: String,
     /// Port of its RTMP.
     pub port: u16,
-    /// Its vhost.
+    /// Vhost the stream has there; empty for the default one.
     #[serde(default)]
     pub vhost: String,
     /// `host:port` of its API.

@@ -8,9 +8,9 @@ use crate::record::{Capacity, Load};
 pub enum Dimension {
     /// Outgoing bits.
     Bandwidth,
-    /// CPU.
+    /// Thousandths of the whole machine's CPU.
     Cpu,
-    /// Connections.
+    /// Open connections against the limit of the node.
     Connections,
 }
 
@@ -32,7 +32,7 @@ pub struct Cost {
     pub out_kbps: u64,
     /// CPU, in thousandths of the whole machine; 0 where it is not known.
     pub cpu_permille: u64,
-    /// Connections.
+    /// Connections it will open: 1 for most clients.
     pub connections: u64,
 }
 

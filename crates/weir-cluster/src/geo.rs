@@ -15,9 +15,9 @@ use crate::name::{Name, NameError};
 /// Where a client is, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Locality {
-    /// Its region.
+    /// As the nodes' configuration names regions.
     pub region: Option<Name>,
-    /// Its ISP.
+    /// As the nodes' configuration names ISPs.
     pub isp: Option<Name>,
 }
 

@@ -60,7 +60,7 @@ pub enum Purpose {
     Publish,
     /// Watch one.
     Play,
-    /// Chat.
+    /// Join a group's chat.
     Chat,
     /// Hold a publish that an edge relays.
     Hold,
@@ -93,7 +93,7 @@ pub enum Strategy {
 /// One place to go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Placement {
-    /// The node.
+    /// The id in its record.
     pub node: Name,
     /// The same for [`Reservations::reserve`].
     #[serde(skip)]

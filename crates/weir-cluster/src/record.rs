@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Roles {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// RTMP.
+    /// `rtmp://`, plain TCP.
     Rtmp,
     /// RTMP over TLS.
     Rtmps,
@@ -112,7 +112,7 @@ pub enum Scheme {
     Http,
     /// The same over TLS.
     Https,
-    /// SRT.
+    /// `srt://`, over UDP.
     Srt,
     /// One that this version does not know; never chosen.
     #[serde(other)]
@@ -165,9 +165,9 @@ pub struct Load {
     pub cpu_permille: u64,
     /// Open connections.
     pub connections: u64,
-    /// Publishers.
+    /// Publishers connected here, those of streams handed on not counted.
     pub publishers: u64,
-    /// Viewers.
+    /// Viewers served here, other nodes' pulls not counted.
     pub viewers: u64,
 }
 

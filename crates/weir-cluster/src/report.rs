@@ -102,7 +102,7 @@ fn is_host(host: &str) -> bool {
 pub struct Reported {
     /// Address or name of the server.
     pub ip: String,
-    /// Its port.
+    /// Port of `protocol` at `ip`.
     pub port: u16,
     /// What it speaks there.
     pub protocol: String,

@@ -17,7 +17,7 @@ use pool::Pool;
 /// What is wanted of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Its role.
+    /// What its nodes do, whatever else they do.
     pub role: Role,
     /// Its region; `None` for all regions together.
     pub region: Option<Name>,

@@ -61,7 +61,7 @@ pub trait Bus: Send + Sync {
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
-    /// A message.
+    /// From one member to all, or to this one.
     Message(Box<Message>),
     /// The connection is there (again): what was said in between is lost.
     Connected,

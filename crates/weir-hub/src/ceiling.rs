@@ -9,7 +9,7 @@ const GRACE_US: i64 = 10_000_000;
 /// What is tolerated above the ceiling: containers and rate controls are not exact.
 const TOLERANCE_PERCENT: u64 = 110;
 
-/// See the module's words.
+/// Measures one publisher's bitrate over a window and compares it with its ceiling.
 #[derive(Debug)]
 pub(crate) struct Ceiling {
     max_kbps: u32,

@@ -25,7 +25,7 @@ pub enum Protocol {
     HttpTs = 3,
     /// HLS, fMP4 or TS.
     Hls = 4,
-    /// The API.
+    /// HTTP requests to the REST API.
     Api = 5,
     /// SLSP: publishing over a WebSocket.
     Slsp = 6,

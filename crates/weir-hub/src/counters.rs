@@ -9,7 +9,7 @@ use crate::clients::Protocol;
 const PROTOCOLS: usize = Protocol::ALL.len();
 const CODES: usize = Code::ALL.len();
 
-/// See the module's words.
+/// Codes, bytes and connections of each protocol since the process began; all atomic.
 #[derive(Debug)]
 pub struct Counters {
     codes: [[AtomicU64; PROTOCOLS]; CODES],

@@ -54,7 +54,7 @@ pub enum DialError {
     Connect {
         /// Name or address.
         host: String,
-        /// Port.
+        /// The TCP port that was dialled.
         port: u16,
         /// What the system said.
         source: io::Error,
@@ -70,7 +70,7 @@ pub enum DialError {
     Tls {
         /// Name or address.
         host: String,
-        /// Port.
+        /// The TCP port that was dialled.
         port: u16,
         /// What TLS said.
         source: io::Error,
@@ -100,7 +100,7 @@ pub enum DialError {
     Silent {
         /// Name or address.
         host: String,
-        /// Port.
+        /// The TCP port that was dialled.
         port: u16,
         /// How long it had.
         after: Duration,

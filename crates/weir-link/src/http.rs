@@ -137,11 +137,11 @@ pub struct Answer {
 /// An answer with all of its body.
 #[derive(Debug)]
 pub struct WholeAnswer {
-    /// Its status.
+    /// As the server sent it, errors included.
     pub status: StatusCode,
-    /// Its headers.
+    /// As the server sent them.
     pub headers: HeaderMap,
-    /// Its body.
+    /// All bytes of the body, within [`BodyLimits`].
     pub body: Bytes,
 }
 
@@ -242,17 +242,17 @@ impl HttpClient {
 }
 
 impl Answer {
-    /// Its status.
+    /// As the server sent it, errors included.
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// Its headers.
+    /// As the server sent them.
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
-    /// Its body.
+    /// The bytes still to come; the connection is not used again.
     pub fn into_body(self) -> Body {
         Body::new(self.response.into_body())
     }

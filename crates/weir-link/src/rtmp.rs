@@ -80,7 +80,7 @@ pub enum LinkError {
     Protocol(#[from] RtmpError),
 }
 
-/// See the module's words.
+/// A client session on a connection: reads, writes, and gives the session's events.
 pub struct RtmpLink {
     reader: ReadHalf<Connection>,
     writer: WriteHalf<Connection>,

@@ -78,9 +78,9 @@ pub enum VideoCodec {
     H264,
     /// H.265 / HEVC.
     Hevc,
-    /// AV1.
+    /// AV1, set up by `av1C`.
     Av1,
-    /// VP9.
+    /// VP9, set up by `vpcC`.
     Vp9,
 }
 
@@ -101,7 +101,7 @@ impl VideoCodec {
 pub enum AudioCodec {
     /// AAC (LC, HE, HEv2).
     Aac,
-    /// Opus.
+    /// Opus, set up by `OpusHead`.
     Opus,
     /// MPEG-1/2 layer III.
     Mp3,
@@ -109,7 +109,7 @@ pub enum AudioCodec {
     Ac3,
     /// Dolby E-AC-3.
     Eac3,
-    /// FLAC.
+    /// FLAC, set up by its STREAMINFO.
     Flac,
 }
 
@@ -130,7 +130,7 @@ impl AudioCodec {
 /// The video track as its decoder needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoTrack {
-    /// The codec.
+    /// Which record `config` is.
     pub codec: VideoCodec,
     /// The decoder configuration record as in MP4: `avcC`, `hvcC`, `av1C` or `vpcC` body.
     /// `vpcC` is the full box with its version and flags.
@@ -146,7 +146,7 @@ pub struct VideoTrack {
 /// The audio track as its decoder needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioTrack {
-    /// The codec.
+    /// Which set-up `config` is.
     pub codec: AudioCodec,
     /// Codec set-up: AudioSpecificConfig for AAC, `OpusHead` (RFC 7845 §5.1, with its magic) for
     /// Opus, the `fLaC` marker and STREAMINFO block for FLAC; empty for MP3, AC-3 and E-AC-3.

@@ -65,7 +65,7 @@ const fn is_codec_char(c: char) -> bool {
 /// What stands in front of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begin {
-    /// [`VERSION`].
+    /// The sender's [`VERSION`].
     pub version: u8,
     /// Which clock the times are on.
     pub timeline: u64,

@@ -15,7 +15,7 @@ pub struct Order {
     pub id: String,
     /// What to do.
     pub action: Action,
-    /// The pool.
+    /// The pool's name in the configuration.
     pub pool: String,
     /// The role of its nodes.
     pub role: &'static str,
@@ -95,7 +95,7 @@ impl Order {
 /// Whose order it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Of<'a> {
-    /// The pool.
+    /// The pool's name in the configuration.
     pub name: &'a str,
     /// What is wanted of it.
     pub policy: &'a weir_cluster::scale::Policy,

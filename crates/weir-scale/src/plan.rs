@@ -68,7 +68,7 @@ pub(crate) struct Note {
     /// The node it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) node: Option<Name>,
-    /// Why.
+    /// Words for the audit line.
     pub(crate) why: String,
     /// What came of it.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -44,7 +44,7 @@ pub type Pending = Box<dyn Fn(&View, &Policy) -> Cost + Send + Sync>;
 /// What a pool should have, by what this node believes.
 #[derive(Debug, Clone)]
 pub struct PoolState {
-    /// Its name.
+    /// The pool's name in the configuration.
     pub name: String,
     /// The role of its nodes.
     pub role: Role,

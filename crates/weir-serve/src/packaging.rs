@@ -25,10 +25,10 @@ pub use page::{Page, Pages};
 /// Pause after each look, so that a burst of frames is one look.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
-/// See the module's words. Whoever has it in an `Arc` holds it.
+/// One packager of one stream, and the pages it renders. An `Arc` of it keeps it running.
 #[derive(Debug)]
 pub struct Packaging {
-    /// The stream.
+    /// Read by one cursor of the packager.
     pub stream: Arc<Stream>,
     /// fMP4 or TS.
     pub container: Container,

@@ -18,9 +18,9 @@ pub struct Asked<'a> {
     pub action: Action,
     /// The host the client believes it talks to, with or without port.
     pub host: Option<&'a str>,
-    /// App.
+    /// All levels of the app.
     pub app: &'a str,
-    /// Stream.
+    /// The stream's name, without vhost and app.
     pub stream: &'a str,
     /// The query, decoded.
     pub query: &'a [(String, String)],

@@ -29,7 +29,7 @@ pub struct Tag {
     pub kind: Kind,
     /// Decode time in milliseconds.
     pub ts_ms: u32,
-    /// Body.
+    /// The tag's data, without header and size.
     pub body: Vec<u8>,
 }
 

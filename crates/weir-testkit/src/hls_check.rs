@@ -86,7 +86,7 @@ pub struct ParsedSegment {
 /// One partial segment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ParsedPart {
-    /// Its URI.
+    /// As the playlist has it, not resolved.
     pub uri: String,
     /// DURATION in seconds.
     pub duration_s: f64,

@@ -4,7 +4,7 @@
 use crate::hls_check::{Parsed, check_media, check_update, reconstruct};
 use crate::http::{Response, get};
 
-/// See the module's words.
+/// Follows one media playlist; panics where a version breaks the RFC.
 #[derive(Debug, Clone)]
 pub struct Follower {
     url: String,

@@ -118,7 +118,7 @@ pub fn get(url: &str) -> Response {
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// Status.
+    /// Three digits, as the server sent them.
     pub status: u16,
     /// Headers as they came.
     pub headers: Vec<(String, String)>,
@@ -152,7 +152,7 @@ impl Response {
 /// An answer whose body is still coming.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status.
+    /// Three digits, as the server sent them.
     pub status: u16,
     /// Headers as they came.
     pub headers: Vec<(String, String)>,

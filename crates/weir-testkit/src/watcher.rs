@@ -28,7 +28,7 @@ pub struct Watcher {
 pub struct Seen {
     /// The answer's status; 0 before there is one.
     pub status: u16,
-    /// Pictures.
+    /// Video tags that are no codec headers.
     pub pictures: u64,
     /// Packets of sound.
     pub sounds: u64,

@@ -8,7 +8,7 @@ use weir_cluster::place::Purpose;
 /// How a client publishes, plays or chats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// RTMP.
+    /// `rtmp://`, plain TCP.
     Rtmp,
     /// RTMP over TLS.
     Rtmps,
@@ -18,9 +18,9 @@ pub(crate) enum Form {
     WsFlv,
     /// MPEG-TS over HTTP.
     HttpTs,
-    /// HLS.
+    /// HLS: the multivariant playlist.
     Hls,
-    /// SLSP.
+    /// SLSP over a WebSocket: publishing only.
     Slsp,
     /// The chat gateway's WebSocket.
     Chat,

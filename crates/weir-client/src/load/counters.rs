@@ -9,7 +9,7 @@ pub(super) struct Counters {
     pub(super) bytes: u64,
     /// Audio and video frames.
     pub(super) frames: u64,
-    /// Keyframes.
+    /// Video frames marked as keyframes.
     pub(super) keyframes: u64,
     /// Steps of a track's timestamps over the limit.
     pub(super) gaps: u64,

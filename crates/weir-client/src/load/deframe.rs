@@ -10,7 +10,7 @@ const MAX_CONTROL_BYTES: usize = 125;
 /// What the next bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// Payload.
+    /// Bytes of the stream, framing removed.
     Payload(&'a [u8]),
     /// All was taken: more must come.
     More,

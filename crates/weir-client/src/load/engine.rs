@@ -46,7 +46,7 @@ pub struct FanOut {
     pub window_s: f64,
     /// Let the kernel discard what most viewers get.
     pub light: bool,
-    /// Threads.
+    /// Threads that share the viewers; each polls its own.
     pub threads: usize,
     /// What is a gap and what a stall.
     pub gap_ms: i64,
@@ -65,9 +65,9 @@ pub struct FanOutResult {
     pub alive: usize,
     /// Sum of the viewers' counts.
     pub bytes: u64,
-    /// Frames.
+    /// Audio and video frames received.
     pub frames: u64,
-    /// Keyframes.
+    /// Video frames marked as keyframes.
     pub keyframes: u64,
     /// Steps of timestamps over the limit.
     pub gaps: u64,

@@ -10,7 +10,7 @@ use crate::adapt::Dropped;
 /// Between two progress lines, µs.
 const PROGRESS_US: i64 = 500_000;
 
-/// See the module's words.
+/// One line that is rewritten on a terminal, and a line each time elsewhere.
 #[derive(Debug)]
 pub(super) struct Progress {
     clock: Clock,

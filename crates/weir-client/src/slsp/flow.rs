@@ -43,7 +43,7 @@ pub(crate) struct Gauge {
     pub(crate) sent_bytes: u64,
 }
 
-/// See the module's words.
+/// Takes tags, gives messages: the caller sends them and reports what the server says.
 #[derive(Debug)]
 pub(crate) struct Flow {
     adapts: bool,

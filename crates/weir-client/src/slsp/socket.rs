@@ -31,7 +31,7 @@ pub(crate) enum Came {
     Moved,
 }
 
-/// See the module's words.
+/// A WebSocket read and written in one step, so that neither direction blocks the other.
 pub(crate) struct Socket {
     reader: ReadHalf<Connection>,
     writer: WriteHalf<Connection>,

@@ -38,7 +38,7 @@ pub enum Servers {
     Single(String),
     /// The master of this name; Sentinels by URL, and a server's URL for what is the same on each.
     Sentinel {
-        /// The Sentinels.
+        /// URLs of the Sentinels, in the order they are asked.
         sentinels: Vec<String>,
         /// The master's name.
         master: String,

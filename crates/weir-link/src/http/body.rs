@@ -12,7 +12,7 @@ use super::{BodyLimits, HttpError};
 /// Bytes reserved at once for what the server says is to come.
 const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
-/// See the module's words.
+/// A response's body, read piece by piece under a timeout.
 #[derive(Debug)]
 pub struct Body(Incoming);
 

@@ -13,7 +13,7 @@ const MAX_IDLE: usize = 64;
 /// Microseconds a connection is kept: less than the other end keeps it.
 const IDLE_US: i64 = 30_000_000;
 
-/// See the module's words.
+/// At most [`MAX_IDLE`] connections to each server, the newest handed out first.
 #[derive(Debug, Default)]
 pub(super) struct IdleConnections(Mutex<HashMap<Server, Vec<Idle>>>);
 

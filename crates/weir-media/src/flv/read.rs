@@ -21,7 +21,7 @@ pub struct RawTag {
     pub tag_type: u8,
     /// Decode time in milliseconds, all 32 bits of it.
     pub ts_ms: u32,
-    /// The body.
+    /// The tag's data, without its 11 bytes of header.
     pub body: Bytes,
 }
 

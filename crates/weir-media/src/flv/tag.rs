@@ -16,14 +16,14 @@ const MAX_MOD_EX: usize = 8;
 pub enum VideoTag {
     /// A decoder configuration record.
     Config {
-        /// The codec.
+        /// By codec id or FourCC of the tag's header.
         codec: VideoCodec,
         /// The record, as sent.
         config: Bytes,
     },
     /// One access unit, as sent.
     Frame {
-        /// The codec.
+        /// By codec id or FourCC of the tag's header.
         codec: VideoCodec,
         /// What the header claims.
         kind: FrameKind,
@@ -45,14 +45,14 @@ pub enum VideoTag {
 pub enum AudioTag {
     /// The codec's set-up.
     Config {
-        /// The codec.
+        /// By codec id or FourCC of the tag's header.
         codec: AudioCodec,
         /// The set-up, as sent; may be empty for codecs that have none.
         config: Bytes,
     },
     /// One access unit, as sent.
     Frame {
-        /// The codec.
+        /// By codec id or FourCC of the tag's header.
         codec: AudioCodec,
         /// To be added to the message's timestamp, in nanoseconds.
         ts_offset_ns: u32,

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use self::fragment::PendingSample;
-use self::movie::MovieTrack;
+use self::movie::CarriedTrack;
 use self::order::Order;
 pub use self::order::{MAX_AHEAD_BYTES, MAX_AHEAD_US};
 use crate::flv::Event;
@@ -89,7 +89,7 @@ struct Fmp4Parser {
     file_start: u64,
     /// Where the media data at hand ends; `Some(None)`: with the stream.
     data_end: Option<Option<u64>>,
-    tracks: Option<Vec<MovieTrack>>,
+    tracks: Option<Vec<CarriedTrack>>,
     pending: VecDeque<PendingSample>,
     order: Order,
 }

@@ -16,9 +16,9 @@ pub const USER_CONTROL: u8 = 4;
 pub const WINDOW_ACK_SIZE: u8 = 5;
 /// Set Peer Bandwidth (§5.4.5).
 pub const SET_PEER_BANDWIDTH: u8 = 6;
-/// Audio.
+/// Audio Message (§7.1.4).
 pub const AUDIO: u8 = 8;
-/// Video.
+/// Video Message (§7.1.5).
 pub const VIDEO: u8 = 9;
 /// Data in AMF3, as a rule AMF0 behind a zero byte.
 pub const DATA_AMF3: u8 = 15;
@@ -43,7 +43,7 @@ pub struct Message {
     pub message_type: u8,
     /// Message stream id.
     pub msid: u32,
-    /// The body.
+    /// The message's payload, chunk headers removed.
     pub body: Bytes,
 }
 

@@ -40,7 +40,7 @@ pub enum SlspClientEvent {
     Refused {
         /// Why, by its number in the code table.
         code: u16,
-        /// Its name.
+        /// The code's name in the table, `snake_case`.
         name: String,
         /// Words for people.
         message: String,

@@ -18,7 +18,7 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// Statuses after which the same order is not tried again.
 const LASTING: [i32; 2] = [65, 78];
 
-/// See the module's words.
+/// A program that is started for each order; JSON on its standard input and output.
 pub(crate) struct Exec {
     argv: Vec<String>,
     patience: Duration,

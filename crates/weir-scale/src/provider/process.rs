@@ -33,7 +33,7 @@ pub(super) const TIED: &str = "WEIR_TIED";
 /// Orders whose outcome is remembered, for when they come again.
 const REMEMBERED: usize = 64;
 
-/// See the module's words.
+/// Children of this process, each a whole node. Clones share them.
 pub(crate) struct Process(Arc<Inner>);
 
 struct Inner {

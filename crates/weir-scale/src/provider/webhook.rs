@@ -17,7 +17,7 @@ const ID: HeaderName = HeaderName::from_static("weir-order");
 /// `sha256=` and the hex HMAC-SHA256 of `{id}\n{body}` under the secret.
 const SIGNATURE: HeaderName = HeaderName::from_static("weir-signature");
 
-/// See the module's words.
+/// A URL that gets each order as a signed POST.
 pub(crate) struct Webhook {
     url: HttpUrl,
     secret: String,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// See the module's words.
+/// Where a viewer's bytes go. No write ever waits.
 pub enum Sink {
     /// A plain TCP socket that the delivery loop owns.
     Socket(TcpStream),

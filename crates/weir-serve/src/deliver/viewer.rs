@@ -35,7 +35,7 @@ pub struct NewViewer {
     pub after: Option<StreamPosition>,
 }
 
-/// See the module's words.
+/// One viewer of one wire: its socket, its place among the batches, and what is half sent.
 pub(super) struct Viewer {
     pub(super) sink: Sink,
     pub(super) client: ClientGuard,

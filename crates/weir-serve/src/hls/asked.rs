@@ -18,24 +18,24 @@ const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domai
 /// A request for something of HLS.
 #[derive(Debug, Clone, Copy)]
 pub struct HlsRequest<'a> {
-    /// App.
+    /// All levels of the app.
     pub app: &'a str,
-    /// Stream.
+    /// The stream's name, without ending.
     pub stream: &'a str,
-    /// `Host`.
+    /// The `Host` header, or HTTP/2's authority.
     pub host: Option<&'a str>,
     /// The query, decoded.
     pub query: &'a [(String, String)],
     /// Path and query as they were asked for.
     pub target: &'a str,
-    /// The client.
+    /// Address and port of the client, trusted proxies taken into account.
     pub client: SocketAddr,
 }
 
 /// A request that was admitted.
 #[derive(Debug, Clone)]
 pub(super) struct AdmittedRequest {
-    /// The stream.
+    /// Vhost, app and stream.
     pub(super) name: StreamName,
     who: Who,
 }

@@ -20,7 +20,7 @@ pub(super) type Outcome<V> = Result<V, Refusal>;
 
 /// Something that takes room.
 pub(super) trait Weigh {
-    /// Bytes.
+    /// Bytes it takes in memory, headers included.
     fn bytes(&self) -> usize;
 }
 

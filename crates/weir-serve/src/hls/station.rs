@@ -10,7 +10,7 @@ use crate::packaging::Packaging;
 /// How often is looked whether anybody still asks.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// See the module's words.
+/// A packaging that is kept for as long as somebody asks for its files.
 #[derive(Debug)]
 pub(super) struct Station {
     packaging: Arc<Packaging>,

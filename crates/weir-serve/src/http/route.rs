@@ -46,7 +46,7 @@ pub enum Route {
     Live {
         /// App, all levels.
         app: String,
-        /// Stream.
+        /// The stream's name, without ending.
         stream: String,
         /// The form with this ending.
         form: &'static dyn Form,
@@ -55,21 +55,21 @@ pub enum Route {
     Relay {
         /// App, all levels.
         app: String,
-        /// Stream.
+        /// The stream's name, without ending.
         stream: String,
     },
     /// `/{app}/{stream}.m3u8`: the multivariant playlist.
     Multivariant {
         /// App, all levels.
         app: String,
-        /// Stream.
+        /// The stream's name, without ending.
         stream: String,
     },
     /// A media playlist or a piece of one, under `/{app}/{stream}/`.
     Hls {
         /// App, all levels.
         app: String,
-        /// Stream.
+        /// The stream's name, without ending.
         stream: String,
         /// Which file.
         file: HlsFile,
@@ -78,7 +78,7 @@ pub enum Route {
     Slsp {
         /// App, all levels.
         app: String,
-        /// Stream.
+        /// The stream's name, without ending.
         stream: String,
     },
     /// Not media.

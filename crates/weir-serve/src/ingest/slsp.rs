@@ -40,11 +40,11 @@ const OVER: [u16; 3] = [1000, 1001, 1005];
 pub struct SlspRequest {
     /// App, all levels.
     pub app: String,
-    /// Stream.
+    /// The stream's name, without vhost and app.
     pub stream: String,
     /// The raw path, to be asked again of another node.
     pub path: String,
-    /// `Host`.
+    /// The `Host` header, or HTTP/2's authority.
     pub host: Option<String>,
     /// `Origin`: the site of the page that asks, where a browser does.
     pub origin: Option<String>,

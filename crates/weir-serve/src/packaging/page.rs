@@ -11,7 +11,7 @@ use weir_media::hls::Head;
 /// A playlist at one moment.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The text.
+    /// The page as UTF-8, not compressed.
     pub plain: Bytes,
     gzip: OnceLock<Bytes>,
 }
@@ -25,7 +25,7 @@ impl Page {
         }
     }
 
-    /// The text.
+    /// The page as UTF-8, not compressed.
     pub fn text(&self) -> &str {
         // It was made of one.
         std::str::from_utf8(&self.plain).unwrap_or_default()

@@ -14,7 +14,7 @@ use weir_hub::{Admission, Gatekeeper, Grant, Protocol};
 use super::secrets::Secrets;
 use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp, Tokens};
 
-/// See the module's words.
+/// Decides by the configuration's rules: the gatekeeper the hub asks.
 pub(crate) struct Gate {
     clock: Clock,
     secrets: Secrets,

@@ -12,7 +12,7 @@ use crate::config::Config;
 
 const FILE: &str = "secrets.toml";
 
-/// See the module's words.
+/// What `secrets.toml` holds; hex strings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secrets {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::read::boxes;
 use super::MAX_SAMPLE_BYTES;
-use super::movie::{MovieTrack, read_u32, read_u64};
+use super::movie::{CarriedTrack, read_u32, read_u64};
 use crate::bits::Cursor;
 use crate::fmp4::boxes::{
     TRUN_CTS, TRUN_DATA_OFFSET, TRUN_DURATION, TRUN_FIRST_FLAGS, TRUN_FLAGS, TRUN_SIZE,
@@ -51,7 +51,7 @@ pub(super) fn read(
     moof: &Bytes,
     start: u64,
     file_start: u64,
-    tracks: &mut [MovieTrack],
+    tracks: &mut [CarriedTrack],
     out: &mut Assembler,
 ) -> Result<Vec<PendingSample>> {
     let mut samples = Vec::new();
@@ -97,10 +97,10 @@ struct Places {
 fn read_track<'a>(
     traf: &Bytes,
     places: &Places,
-    tracks: &'a mut [MovieTrack],
+    tracks: &'a mut [CarriedTrack],
     left: &mut usize,
     samples: &mut Vec<PendingSample>,
-) -> Result<(Run, Option<&'a mut MovieTrack>)> {
+) -> Result<(Run, Option<&'a mut CarriedTrack>)> {
     let truncated = || MediaError::Truncated("MP4 fragment");
     let children = boxes(traf)?;
     let find = |kind: &[u8; 4]| children.iter().find(|found| found.kind == *kind);
@@ -152,7 +152,7 @@ fn decode_time(tfdt: &[u8]) -> Option<u64> {
 struct Run {
     base: u64,
     data_at: u64,
-    track: Option<MovieTrack>,
+    track: Option<CarriedTrack>,
     duration: u32,
     size: u32,
     flags: u32,
@@ -230,7 +230,7 @@ impl Run {
 }
 
 fn pending(
-    track: &MovieTrack,
+    track: &CarriedTrack,
     offset: u64,
     size: u32,
     dts: u64,

@@ -17,7 +17,7 @@ const VISUAL_BYTES: usize = 78;
 
 /// A track weir carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MovieTrack {
+pub(super) struct CarriedTrack {
     pub(super) id: u32,
     pub(super) codec: Codec,
     /// Its clock.
@@ -40,7 +40,7 @@ pub(super) struct Defaults {
 /// The first track of each kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ChosenTracks {
-    pub(super) tracks: Vec<MovieTrack>,
+    pub(super) tracks: Vec<CarriedTrack>,
     /// There were further ones.
     pub(super) left_out: bool,
     /// One has an edit list that does more than to move where it starts.
@@ -58,7 +58,8 @@ pub(super) fn read(moov: &Bytes) -> Result<ChosenTracks> {
     let children = boxes(moov)?;
     let mvex = child(&children, b"mvex").ok_or_else(not_fragmented)?;
     let movie_timescale = child(&children, b"mvhd").and_then(|mvhd| timescale(&mvhd));
-    let has = |tracks: &[MovieTrack], kind| tracks.iter().any(|track| track.codec.track() == kind);
+    let has =
+        |tracks: &[CarriedTrack], kind| tracks.iter().any(|track| track.codec.track() == kind);
     for trak in children.iter().filter(|found| found.kind == *b"trak") {
         if chosen.tracks.len() + refused.len() >= MAX_TRACKS {
             break;
@@ -107,7 +108,7 @@ pub(super) fn not_fragmented() -> MediaError {
 }
 
 /// `None`: neither video nor audio. The inner error: a codec weir does not carry.
-fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<MovieTrack>)>> {
+fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<CarriedTrack>)>> {
     let truncated = || MediaError::Truncated("MP4 track");
     let find = |boxes: &[Mp4Box], kind| child(boxes, kind).ok_or_else(truncated);
     let children = boxes(trak)?;
@@ -137,7 +138,7 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<MovieTrack>)>> {
     let Some((codec, config)) = codec else {
         return Ok(Some((kind, Err(unsupported(kind, &entry)))));
     };
-    let track = MovieTrack {
+    let track = CarriedTrack {
         id,
         codec,
         times: Times::new(timescale),

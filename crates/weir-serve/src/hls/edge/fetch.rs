@@ -35,7 +35,7 @@ const REPAIR_PAUSE: Duration = Duration::from_millis(100);
 /// A place among the fetches that are under way.
 pub(super) type FetchPermit = OwnedSemaphorePermit;
 
-/// See the module's words.
+/// One object to be fetched, and the permit that bounds how many are under way.
 pub(super) struct Fetch {
     pub(super) edge: Edge,
     pub(super) via: Via,

@@ -15,7 +15,7 @@ const SEEN_US: i64 = 10_000_000;
 /// Microseconds for which a stream that only a server of another make had is not looked for anew.
 const FOREIGN_US: i64 = 5_000_000;
 
-/// See the module's words.
+/// The streams asked for in the last seconds.
 #[derive(Debug, Default)]
 pub(super) struct EdgeStreams(Mutex<HashMap<StreamName, Arc<EdgeStream>>>);
 

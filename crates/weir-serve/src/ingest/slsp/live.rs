@@ -10,7 +10,7 @@ use weir_proto::slsp::Stats;
 use super::sessions::SessionEntry;
 use crate::intake::{Intake, refusal_of};
 
-/// See the module's words.
+/// A session that was admitted: its publisher and the container it sends.
 pub(super) struct Live {
     pub(super) publisher: Publisher,
     /// Bytes of media taken.

@@ -26,7 +26,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// What a close frame without a code is (RFC 6455 §7.1.5).
 const NO_CODE: u16 = 1005;
 
-/// See the module's words.
+/// A WebSocket of a publisher: messages in, control messages out.
 pub(super) struct Socket<S> {
     io: S,
     decoder: ws::WsDecoder,

@@ -13,9 +13,9 @@ use weir_base::Tasks;
 /// How to start it, as often as is wanted.
 #[derive(Debug, Clone)]
 pub(super) struct Recipe {
-    /// Its name.
+    /// What the console and the prefix of its output call it.
     pub(super) name: &'static str,
-    /// The program.
+    /// A path, or a name to be looked up in `PATH`.
     pub(super) program: OsString,
     /// Its arguments.
     pub(super) args: Vec<OsString>,
@@ -49,7 +49,7 @@ impl Child {
         }
     }
 
-    /// Its name.
+    /// What the console calls it.
     pub(super) fn name(&self) -> &'static str {
         self.recipe.name
     }
