@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// No answer for this long is a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request under construction.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl Request {
     /// When there is no connection or no answer.
     pub fn open(self) -> io::Result<Answer> {
         let mut socket = TcpStream::connect(&self.address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
         let mut request = self.preface.clone();
         write!(
             request,

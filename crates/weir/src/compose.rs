@@ -38,7 +38,7 @@ const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");
 /// How long the last goodbyes may take.
 const GOODBYE: Duration = Duration::from_millis(300);
 /// How long tasks may take to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TASKS_TIMEOUT: Duration = Duration::from_secs(5);
 /// File in the data directory that says which ports are in use, for tools and tests.
 const PORTS_FILE: &str = "ports.json";
 
@@ -130,7 +130,7 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
     hub.kick_all(Code::Draining);
     tokio::time::sleep(GOODBYE).await;
     shutdown.stop();
-    let joined = tokio::time::timeout(PATIENCE, tasks.join()).await;
+    let joined = tokio::time::timeout(TASKS_TIMEOUT, tasks.join()).await;
     if joined.is_err() {
         tracing::warn!(tasks = tasks.len(), "some tasks did not end in time");
     }

@@ -12,7 +12,7 @@ const OPTIONS: LinkOptions = LinkOptions {
     insecure: false,
     adapts: true,
 };
-const PATIENCE: Duration = Duration::from_secs(10);
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One connection at the server.
 struct Peer {
@@ -168,7 +168,7 @@ fn sound(time_ms: i64) -> ClipTag {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.expect("in time")
+    timeout(TEST_TIMEOUT, future).await.expect("in time")
 }
 
 async fn deliver(link: &mut SlspLink) -> anyhow::Result<()> {

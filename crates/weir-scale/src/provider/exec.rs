@@ -21,13 +21,16 @@ const LASTING: [i32; 2] = [65, 78];
 /// A program that is started for each order; JSON on its standard input and output.
 pub(crate) struct Exec {
     argv: Vec<String>,
-    patience: Duration,
+    answer_timeout: Duration,
 }
 
 impl Exec {
-    /// That runs `argv`, the program first, for at most `patience`.
-    pub(crate) fn new(argv: Vec<String>, patience: Duration) -> Self {
-        Self { argv, patience }
+    /// That runs `argv`, the program first, for at most `answer_timeout`.
+    pub(crate) fn new(argv: Vec<String>, answer_timeout: Duration) -> Self {
+        Self {
+            argv,
+            answer_timeout,
+        }
     }
 
     async fn run(&self, order: &Order) -> Result<Done, Failure> {
@@ -51,14 +54,14 @@ impl Exec {
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
-        let ended = tokio::time::timeout(self.patience, talk(&mut child, &order)).await;
+        let ended = tokio::time::timeout(self.answer_timeout, talk(&mut child, &order)).await;
         let Ok(ended) = ended else {
             // Not reaped yet, so the group is still this child's.
             if let Some(group) = group {
                 let _ = kill_process_group(group, Signal::KILL);
             }
             let _ = child.wait().await;
-            let limit_ms = self.patience.as_millis();
+            let limit_ms = self.answer_timeout.as_millis();
             return Err(Failure::passing(format!(
                 "{program} took longer than {limit_ms} ms and was killed"
             )));
@@ -122,9 +125,9 @@ mod tests {
     use super::*;
     use crate::tests::order;
 
-    async fn sh(script: &str, patience_ms: u64) -> Result<Done, Failure> {
+    async fn sh(script: &str, timeout_ms: u64) -> Result<Done, Failure> {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-        let exec = Exec::new(argv, Duration::from_millis(patience_ms));
+        let exec = Exec::new(argv, Duration::from_millis(timeout_ms));
         exec.grow(&order()).await
     }
 

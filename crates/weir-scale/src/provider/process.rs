@@ -39,7 +39,7 @@ pub(crate) struct Process(Arc<Inner>);
 struct Inner {
     launch: Launch,
     /// How long a child may take to end when it is told to.
-    patience: Duration,
+    end_timeout: Duration,
     tasks: Tasks,
     shutdown: Shutdown,
     audit: Audit,
@@ -62,17 +62,17 @@ struct Running {
 }
 
 impl Process {
-    /// That starts children by `launch`, and kills one that takes longer than `patience` to end.
+    /// That starts children by `launch`, and kills one that takes longer than `end_timeout` to end.
     pub(crate) fn new(
         launch: Launch,
-        patience: Duration,
+        end_timeout: Duration,
         audit: Audit,
         tasks: &Tasks,
         shutdown: &Shutdown,
     ) -> Self {
         Self(Arc::new(Inner {
             launch,
-            patience,
+            end_timeout,
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
             audit,
@@ -201,14 +201,14 @@ impl Inner {
     /// Asks first.
     async fn end(&self, child: &mut Child) -> String {
         signal(child, Signal::TERM);
-        match tokio::time::timeout(self.patience, child.wait()).await {
+        match tokio::time::timeout(self.end_timeout, child.wait()).await {
             Ok(status) => words(status),
             Err(_) => {
                 signal(child, Signal::KILL);
                 let _ = child.wait().await;
                 format!(
                     "killed: it took longer than {} ms",
-                    self.patience.as_millis()
+                    self.end_timeout.as_millis()
                 )
             }
         }

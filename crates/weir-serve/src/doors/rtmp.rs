@@ -282,10 +282,10 @@ impl RtmpConnection {
             refusal.code.entry().advice
         );
         let number = refusal.code.number();
-        let mut patience = REFUSAL_LINGER;
+        let mut linger_for = REFUSAL_LINGER;
         match (refusal.code, refusal.location.as_deref()) {
             (Code::Moved, Some(base)) => {
-                patience = REDIRECT_LINGER;
+                linger_for = REDIRECT_LINGER;
                 let tc_url = format!("{base}/{}", target.app);
                 let url = format!("{tc_url}/{}{}", target.stream, query_of(&target.query));
                 self.session.redirect(
@@ -306,7 +306,7 @@ impl RtmpConnection {
             ),
         }
         let _ = self.flush().await;
-        linger(&mut self.conn, patience).await;
+        linger(&mut self.conn, linger_for).await;
         ConnectionEnd::Code(Code::ClientStopped, String::new())
     }
 
@@ -342,8 +342,8 @@ impl RtmpConnection {
 
 /// Closes our half and reads on for a moment: a socket closed with unread bytes resets the
 /// connection, and the client would never see why.
-async fn linger(conn: &mut Conn, patience: Duration) {
-    let _ = timeout(patience, async {
+async fn linger(conn: &mut Conn, linger_for: Duration) {
+    let _ = timeout(linger_for, async {
         let _ = conn.shutdown().await;
         let mut scratch = [0; IDLE_READ_BYTES];
         while matches!(conn.read(&mut scratch).await, Ok(1..)) {}

@@ -125,13 +125,13 @@ impl Edge {
     ) -> Result<Option<Arc<Object>>, Refusal> {
         let name = &admitted.name;
         let clock = self.core().hub.clock();
-        let patience = if what.is_playlist() {
+        let timeout = if what.is_playlist() {
             wait_of(asked.query)
         } else {
             Duration::ZERO
         };
-        let patience_us = i64::try_from(patience.as_micros()).unwrap_or(0);
-        let deadline_us = clock.now_us().saturating_add(patience_us);
+        let timeout_us = i64::try_from(timeout.as_micros()).unwrap_or(0);
+        let deadline_us = clock.now_us().saturating_add(timeout_us);
         let key = LeaseKey::of(name)?;
         let mut watch = self.0.node.cluster().watch(&key);
         loop {

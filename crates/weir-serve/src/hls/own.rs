@@ -166,7 +166,7 @@ async fn wait_for(
     part: Option<u32>,
 ) -> Result<(), Refusal> {
     let mut place = None;
-    let deadline = tokio::time::sleep(patience(station));
+    let deadline = tokio::time::sleep(block_timeout(station));
     tokio::pin!(deadline);
     loop {
         match station.with(|packager| packager.blocking(msn, part)) {
@@ -203,7 +203,7 @@ fn is_rendered(pages: &Pages, msn: u64, part: Option<u32>) -> bool {
 }
 
 /// How long a request may be held: three target durations, as the RFC has it.
-fn patience(station: &Station) -> Duration {
+fn block_timeout(station: &Station) -> Duration {
     Duration::from_micros(u64::try_from(3 * station.segment_us).unwrap_or(6_000_000))
         .max(Duration::from_secs(3))
 }
@@ -216,9 +216,11 @@ async fn with_content(
     let mut pages = station.pages();
     if !pages.borrow().has_content {
         let _place = stations.block()?;
-        let waited =
-            tokio::time::timeout(patience(station), pages.wait_for(|pages| pages.has_content))
-                .await;
+        let waited = tokio::time::timeout(
+            block_timeout(station),
+            pages.wait_for(|pages| pages.has_content),
+        )
+        .await;
         if !matches!(waited, Ok(Ok(_))) {
             return Err(Refusal::new(
                 Code::RenditionStarting,

@@ -19,7 +19,7 @@ struct House {
 
 impl House {
     /// Whose children run this script; each gets ports from a range of its own.
-    fn new(script: &str, first_port: u16, patience_ms: u64) -> Self {
+    fn new(script: &str, first_port: u16, timeout_ms: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("[process]\nports = \"{first_port}-{}\"", first_port + 5);
         let me = Name::new("n1").unwrap();
@@ -27,8 +27,8 @@ impl House {
         let launch = Launch::new("/bin/sh".into(), args, &scale(&text), dir.path(), &me).unwrap();
         let audit = Audit::new(dir.path(), me, Clock::manual(0));
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
-        let patience = Duration::from_millis(patience_ms);
-        let process = Process::new(launch, patience, audit, &tasks, &shutdown);
+        let end_timeout = Duration::from_millis(timeout_ms);
+        let process = Process::new(launch, end_timeout, audit, &tasks, &shutdown);
         Self {
             dir,
             process,

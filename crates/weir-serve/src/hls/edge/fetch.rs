@@ -16,7 +16,7 @@ use super::streams::EdgeStream;
 use crate::node::fetch::Question;
 
 /// For the head of an answer that need not wait for anything.
-const PATIENCE: Duration = Duration::from_secs(3);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 /// Target durations for which another node holds a request.
 const HELD_TARGETS: u32 = 3;
 /// What a held request may take beyond that.
@@ -104,7 +104,7 @@ impl Fetch {
             via: &self.via,
             suffix: &key.what.suffix(),
             pairs: &key.what.pairs(),
-            patience: self.patience(key, known),
+            patience: self.head_timeout(key, known),
             hint,
         };
         let fetched = self
@@ -130,14 +130,14 @@ impl Fetch {
     }
 
     /// As long as the other node may hold the request, and a little more.
-    fn patience(&self, key: &ObjectKey, known: Option<&EdgeStream>) -> Duration {
+    fn head_timeout(&self, key: &ObjectKey, known: Option<&EdgeStream>) -> Duration {
         if !key.what.is_held() {
-            return PATIENCE;
+            return HEAD_TIMEOUT;
         }
         let own_us = self.edge.core().config.load().hls.segment_us();
         let target_us = known.map_or(0, EdgeStream::target_us).max(own_us);
         let target = Duration::from_micros(u64::try_from(target_us).unwrap_or(0));
-        (target * HELD_TARGETS).max(PATIENCE) + MARGIN
+        (target * HELD_TARGETS).max(HEAD_TIMEOUT) + MARGIN
     }
 
     fn keep_us(&self, key: &ObjectKey, outcome: &Outcome<Arc<Object>>) -> i64 {
