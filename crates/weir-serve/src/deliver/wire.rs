@@ -48,11 +48,11 @@ pub struct Join {
     pub timeline: u64,
 }
 
-/// See the module's words.
+/// One stream's batches in one form, shared by all its viewers in that form.
 pub struct Wire {
-    /// The stream.
+    /// What is muxed; viewers are counted there.
     pub stream: Arc<Stream>,
-    /// The form.
+    /// Into which form, framing and choice of tracks.
     pub format: Format,
     lag_us: i64,
     max_bytes: usize,

@@ -30,13 +30,13 @@ pub(crate) struct Fetcher {
 /// An object of a stream.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
-    /// The stream.
+    /// Of which stream.
     pub(crate) name: &'a StreamName,
     /// Nodes the wish came through.
     pub(crate) via: &'a Via,
     /// What stands behind the stream's name in the path.
     pub(crate) suffix: &'a str,
-    /// The query.
+    /// The query, not encoded yet.
     pub(crate) pairs: &'a [(&'a str, String)],
     /// How long the head of an answer may take.
     pub(crate) patience: Duration,
@@ -49,7 +49,7 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Fetched {
     /// Scheme, host and port.
     pub(crate) base: String,
-    /// Its headers.
+    /// The answer's headers.
     pub(crate) headers: HeaderMap,
     /// Its bytes.
     pub(crate) body: Bytes,

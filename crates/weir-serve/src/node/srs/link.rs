@@ -17,7 +17,7 @@ const OPTIONS: LinkOptions = LinkOptions {
     close_timeout: Duration::from_millis(500),
 };
 
-/// See the module's words.
+/// An RTMP connection to a server that is not weir, as the client.
 pub(super) struct Link {
     rtmp: RtmpLink,
     /// What to ask for on another server of the same kind.
