@@ -427,11 +427,9 @@ impl Viewer {
         self.offset = 0;
         if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
             self.timeline = batch.timeline;
+            self.frames_before = batch.frames_after;
         }
         self.seq += 1;
-        if let Some(batch) = window.batches.get(index_of(window, self.seq)) {
-            self.frames_before = batch.frames_before;
-        }
     }
 
     fn hand_over(&mut self, window: &Window<'_>) -> io::Result<usize> {

@@ -31,6 +31,8 @@ pub struct Batch {
     pub join: Option<Arc<Join>>,
     /// Frames in this wire before this batch.
     pub frames_before: u64,
+    /// Frames in this wire up to its end.
+    pub frames_after: u64,
     /// The stream's timeline after this batch: one more with each discontinuity.
     pub timeline: u64,
     /// Decode time of the first frame.
@@ -229,7 +231,7 @@ impl State {
 
     fn close(&mut self, open: &mut OpenBatch) {
         let seq = self.first + self.batches.len() as u64;
-        if let Some(batch) = open.close(seq, self.cursor.clock_id()) {
+        if let Some(batch) = open.close(seq, self.frames, self.cursor.clock_id()) {
             self.bytes += batch.bytes.len() + BATCH_OVERHEAD_BYTES;
             self.batches.push_back(batch);
         }
@@ -283,7 +285,7 @@ impl OpenBatch {
         self.bytes.len() == self.room
     }
 
-    fn close(&mut self, seq: u64, timeline: u64) -> Option<Batch> {
+    fn close(&mut self, seq: u64, frames_after: u64, timeline: u64) -> Option<Batch> {
         if self.is_empty() {
             return None;
         }
@@ -296,6 +298,7 @@ impl OpenBatch {
             bytes,
             join: self.join.take(),
             frames_before: self.frames_before,
+            frames_after,
             timeline,
             dts_us: self.dts_us,
         })
