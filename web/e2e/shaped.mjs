@@ -164,8 +164,12 @@ function watchTime(stall_ms) {
     if (step_s < 0) seen.backward += 1;
     if (step_s > 1) seen.jumps += 1;
     if (step_s > 0 && step_s <= 1) seen.advanced_s += step_s;
-    if (step_s !== 0 || last_s === null) {
-      if (moved_ms && seen.advanced_s > 0 && now_ms - moved_ms > stall_ms) seen.stalls.push({ from_ms: moved_ms, ms: now_ms - moved_ms });
+    // A jump is a seek and no playing: a viewer that stands, jumps and stands again has stalled once.
+    const plays = last_s === null || (step_s !== 0 && step_s <= 1);
+    if (plays) {
+      // What was played between two looks did not stand still, however late the second look came.
+      const stood_ms = now_ms - moved_ms - Math.max(step_s, 0) * 1000;
+      if (moved_ms && seen.advanced_s > 0 && stood_ms > stall_ms) seen.stalls.push({ from_ms: moved_ms, ms: stood_ms });
       moved_ms = now_ms;
     }
     seen.at_s = seen.advanced_s;
