@@ -29,7 +29,7 @@ const FOLLOW_US: i64 = 1_000_000;
 /// How far a track goes on past the other's jump before it is taken not to follow, in µs: more
 /// than senders interleave.
 const PENDING_US: i64 = 3_000_000;
-/// Shifts up to this are bridged by [`MIN_STEP_US`] steps instead of moving both tracks, in µs:
+/// Shifts up to this are bridged by smaller steps instead of moving both tracks, in µs:
 /// what eye and ear do not notice.
 const SYNC_US: i64 = 40_000;
 /// Raw times within this of a wrap count as before or after it, in µs.
@@ -232,6 +232,8 @@ impl Timeline {
 /// One track's place on the stream's clock.
 #[derive(Debug, Clone)]
 struct TrackClock {
+    track: TrackKind,
+    has_begun: bool,
     /// The last raw time.
     raw_us: i64,
     /// Where it came to be before monotony was enforced.
@@ -253,13 +255,16 @@ struct PendingJump {
 
 impl TrackClock {
     fn new(track: TrackKind, base_us: i64) -> Self {
+        let steps = Steps::new(track);
         Self {
+            track,
+            has_begun: false,
             raw_us: 0,
             ideal_us: base_us,
             last_us: base_us - MIN_STEP_US,
             now_us: 0,
             pending: None,
-            steps: Steps::new(track),
+            steps,
         }
     }
 
@@ -268,7 +273,11 @@ impl TrackClock {
         self.raw_us = raw_us;
         self.ideal_us = ideal_us;
         self.now_us = now_us;
-        self.last_us = ideal_us.max(self.last_us + MIN_STEP_US);
+        self.last_us = match ideal_us - self.last_us {
+            MIN_STEP_US.. => ideal_us,
+            _ => self.last_us + self.catch_up_step_us(),
+        };
+        self.has_begun = true;
         if self
             .pending
             .is_some_and(|pending| self.last_us > pending.until_us)
@@ -276,6 +285,16 @@ impl TrackClock {
             self.pending = None;
         }
         self.last_us
+    }
+
+    /// How far a frame is put behind the one before it while the track waits for its own times to
+    /// overtake it. Packets of sound that lie closer than they last are an overlap to a player, so
+    /// sound catches up by half a packet at a time.
+    fn catch_up_step_us(&self) -> i64 {
+        match self.track {
+            TrackKind::Audio if self.has_begun => (self.usual_step_us() / 2).max(MIN_STEP_US),
+            _ => MIN_STEP_US,
+        }
     }
 
     fn usual_step_us(&self) -> i64 {

@@ -272,15 +272,49 @@ fn tracks_hours_apart_are_brought_together_once() {
 #[test]
 fn a_frame_a_little_out_of_order_moves_behind_its_predecessor() {
     let mut timeline = timeline();
-    place(&mut timeline, Audio, 0, 0);
-    place(&mut timeline, Audio, 40 * MS, 0);
-    let placed = timeline.place(Audio, 20 * MS, 0);
-    assert_eq!(placed.dts_us, 40 * MS + MIN_STEP_US);
+    for raw_us in [0, 20 * MS, 60 * MS] {
+        assert_eq!(place(&mut timeline, Video, raw_us, 0), raw_us);
+    }
+    let placed = timeline.place(Video, 40 * MS, 0);
+    assert_eq!(placed.dts_us, 60 * MS + MIN_STEP_US);
     assert_eq!(
         placed.correction,
         Some(Correction::Reordered { by_us: 20 * MS })
     );
-    assert_eq!(place(&mut timeline, Audio, 60 * MS, 0), 60 * MS);
+    assert_eq!(place(&mut timeline, Video, 80 * MS, 0), 80 * MS);
+}
+
+/// Packets of sound closer than they last are an overlap, which players cut or refuse.
+#[test]
+fn sound_that_has_to_wait_for_its_times_goes_on_by_half_packets() {
+    let mut timeline = timeline();
+    for raw_us in [0, 20 * MS, 60 * MS] {
+        place(&mut timeline, Audio, raw_us, 0);
+    }
+    let half_us = 15 * MS;
+    let placed = timeline.place(Audio, 40 * MS, 0);
+    assert_eq!(placed.dts_us, 60 * MS + half_us);
+    assert_eq!(place(&mut timeline, Audio, 80 * MS, 0), 80 * MS);
+}
+
+#[test]
+fn sound_that_begins_a_little_before_the_picture_is_not_squeezed() {
+    let mut timeline = timeline();
+    place(&mut timeline, Video, 30 * MS, 0);
+    let mut last_us = None;
+    for at in 0..20 {
+        let dts_us = place(&mut timeline, Audio, at * 20 * MS, at * 20 * MS);
+        if let Some(last_us) = last_us {
+            assert!(dts_us - last_us >= 10 * MS, "{at}: {last_us} {dts_us}");
+        }
+        assert!(at > 0 || dts_us == 0, "none before the base: {dts_us}");
+        last_us = Some(dts_us);
+    }
+    assert_eq!(
+        last_us,
+        Some((19 * 20 - 30) * MS),
+        "and it is in step again"
+    );
 }
 
 #[test]

@@ -82,18 +82,19 @@ impl Lane {
             if self.expected.is_none() {
                 self.last_duration = samples;
             }
-            dts = self.after_last(dts);
+            // Times that fell back catch up by half frames: closer ones would be an overlap.
+            dts = self.after_last(dts, samples / 2);
             self.expected = Some(dts + samples);
         } else {
-            dts = self.after_last(dts);
+            dts = self.after_last(dts, 1);
         }
         self.last = Some(dts);
         dts
     }
 
-    /// Decode times go up by at least one tick.
-    fn after_last(&self, dts: i64) -> i64 {
-        self.last.map_or(dts, |last| dts.max(last + 1))
+    /// Decode times go up by at least this much, and by a tick.
+    fn after_last(&self, dts: i64, least: i64) -> i64 {
+        self.last.map_or(dts, |last| dts.max(last + least.max(1)))
     }
 }
 
@@ -138,6 +139,25 @@ mod tests {
         lane.push(audio(0), Some(960));
         let (_, duration) = lane.push(audio(1_000_000), Some(960)).unwrap();
         assert_eq!(duration, 48_000);
+    }
+
+    /// A sender that put its clock right sends some packets with nearly the same time.
+    #[test]
+    fn sound_whose_times_crowd_is_never_closer_than_half_a_frame() {
+        let mut lane = Lane::new(48_000);
+        let crowd = (0..8).map(|at| at * 1000);
+        let after = (1..40).map(|at| 7_000 + at * 20_000);
+        let mut last = None;
+        for time_us in crowd.chain(after) {
+            let Some((held, duration)) = lane.push(audio(time_us), Some(960)) else {
+                continue;
+            };
+            assert!(duration >= 480, "{time_us}: {duration}");
+            last = Some((held.dts, time_us - 20_000));
+        }
+        let (dts, time_us) = last.unwrap();
+        let off = dts - to_ticks(time_us, 48_000);
+        assert!((0..=2 * 960).contains(&off), "in step again: {off}");
     }
 
     #[test]

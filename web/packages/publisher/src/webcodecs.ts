@@ -20,6 +20,8 @@ const FPS_STEP = 0.2;
 const DEFAULT_SIZE = { width: 1280, height: 720 };
 /** A camera gives its first picture within this, ms. */
 const FIRST_FRAME_MS = 1500;
+/** What a packet of sound lasts where the encoder does not say, µs. */
+const SOUND_PACKET_US = 20_000;
 /** Time between two stamps, ms. */
 const STAMP_MS = 1000;
 /** A sound encoder that failed so often is not made anew: it would fail a hundred times a second. */
@@ -327,7 +329,7 @@ export class WebCodecsEngine implements Engine {
     const encoding = AudioEncoding.open(codec, sampleRate, channels, this.audio_kbps, {
       chunk: (chunk) => {
         if (this.isStopped) return;
-        const ts_ms = this.advance("audio", chunk.timestamp / 1000 + this.soundOffset_ms - this.epoch_ms);
+        const ts_ms = this.advance("audio", chunk.timestamp / 1000 + this.soundOffset_ms - this.epoch_ms, chunk.duration);
         if (!this.video) this.stamp(ts_ms);
         this.emit("audio", ts_ms, this.muxer.audioFrame(ts_ms, chunk));
       },
@@ -414,9 +416,13 @@ export class WebCodecsEngine implements Engine {
     this.emit("stamp", ts_ms, this.muxer.metadata(ts_ms, { weirWallMs }));
   }
 
-  /** Timestamps of a track only go forward. */
-  private advance(track: "video" | "audio", ts_ms: number): number {
-    this.last_ms[track] = Math.max(this.last_ms[track] + 1, Math.round(ts_ms));
+  /**
+   * Timestamps of a track only go forward. Sound whose clock was put right (`SourceClock` learns its
+   * delay from the first packets) catches up by half packets: closer ones would be an overlap.
+   */
+  private advance(track: "video" | "audio", ts_ms: number, length_us: number | null = null): number {
+    const step_ms = track === "audio" ? Math.max(1, Math.round((length_us ?? SOUND_PACKET_US) / 2000)) : 1;
+    this.last_ms[track] = Math.max(this.last_ms[track] + step_ms, Math.round(ts_ms));
     return this.last_ms[track];
   }
 
