@@ -2,7 +2,7 @@
 # Measures weir on this machine and prints a table; see README.md for how to read it.
 #
 #   bench/run.sh [quick|full] [section…]
-#   sections: start fanout check nginx memory publishers slsp join stalled hls browser   (default: all these)
+#   sections: start fanout check nginx memory churn publishers slsp join stalled hls browser   (default: all these)
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
@@ -20,7 +20,7 @@ if [[ ${1:-} == quick || ${1:-} == full ]]; then
     shift
 fi
 sections=("$@")
-((${#sections[@]})) || sections=(start fanout check nginx memory publishers slsp join stalled hls browser)
+((${#sections[@]})) || sections=(start fanout check nginx memory churn publishers slsp join stalled hls browser)
 
 if [[ $mode == full ]]; then
     flushes=(33 100 350) viewers=(300 1000) seconds=10 joins=100 many_publishers=200 slsp_rounds=6 browser_seconds=60
@@ -202,6 +202,15 @@ section_memory() {
     stop "$weir_pid"
 }
 
+section_churn() {
+    say "4000 connections that come and go, three times …"
+    start_weir
+    start_publisher "$rtmp"
+    node "$here/churn.mjs" --http "$http" --rtmp "$rtmp" --pid "$weir_pid" | keep churn
+    stop "$publisher_pid"
+    stop "$weir_pid"
+}
+
 section_publishers() {
     local count
     for count in 1 "$many_publishers"; do
@@ -310,7 +319,7 @@ source "$here/cluster.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory publishers slsp join stalled hls browser "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls browser "${cluster_sections[@]}"; do
     if wants "$section" || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi

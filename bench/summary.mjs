@@ -64,6 +64,10 @@ if (results["nginx-rtmp"] && results["nginx-weir"]) {
   line("RTMP, 300 viewers: weir at its default", `${number(ours.server_cpu_s_per_gb)} CPU-s/GB, latency p99 ${ms(ours.latency_ms)}`);
 }
 if (results["memory-flv"]) line("memory per viewer (HTTP-FLV, 2000 viewers)", `${number(results["memory-flv"].server_rss_per_viewer / 1024)} KiB`);
+if (results.churn) {
+  const { connections, rest_bytes, peak_bytes, after_bytes } = results.churn;
+  line(`memory at rest, with ${connections} connections of four kinds, after they went (${after_bytes.length} times)`, `${mib(rest_bytes)}, ${mib(peak_bytes)}, ${after_bytes.map(mib).join(", ")}`);
+}
 for (const [name, result] of Object.entries(results).filter(([name]) => name.startsWith("publishers-"))) {
   line(`${name.split("-")[1]} publishers without viewers`, `${number(result.server_core_share * 100, 1)} % of a core`);
 }
