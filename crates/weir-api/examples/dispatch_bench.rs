@@ -24,6 +24,7 @@ use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 use weir_hub::Hub;
+use weir_testkit::builders::{hub_config, node_record};
 
 const NODES: u64 = 500;
 const STREAMS: u64 = 100_000;
@@ -63,16 +64,7 @@ async fn main() {
         vhosts: Vec::new(),
     });
     let router = router(Config {
-        hub: Hub::new(
-            weir_hub::Config {
-                idle_timeout_ms: 5_000,
-                ring_ms: 1_000,
-                ring_bytes: 1 << 20,
-                linger_ms: 1_000,
-                takeover: false,
-            },
-            clock.clone(),
-        ),
+        hub: Hub::new(hub_config(), clock.clone()),
         shutdown: Shutdown::new(),
         admin_token: "token".into(),
         node: "d".into(),
@@ -122,9 +114,6 @@ fn record(id: &str, n: u64, roles: &[Role]) -> NodeRecord {
         url,
     };
     NodeRecord {
-        id: Name::new(id).unwrap(),
-        boot: 1,
-        roles: roles.iter().copied().collect(),
         region: name(format!("r{}", n % 5)),
         isp: name(format!("isp{}", n / 5 % 8)),
         addresses: vec![
@@ -141,9 +130,7 @@ fn record(id: &str, n: u64, roles: &[Role]) -> NodeRecord {
             out_kbps: 20_000 * (n % 400),
             ..Load::default()
         },
-        parent: None,
-        draining: false,
-        version: String::new(),
+        ..node_record(id, roles)
     }
 }
 

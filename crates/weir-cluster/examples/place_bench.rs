@@ -5,6 +5,10 @@
     reason = "a bench that cannot go on says so and stops"
 )]
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::node_record;
 use weir_base::Clock;
 use weir_cluster::fill::Cost;
 use weir_cluster::message::{Body, Message};
@@ -79,12 +83,8 @@ fn main() {
 fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[LeaseKey]) {
     let id = Name::new(&format!("n{n}")).unwrap();
     let edge = !n.is_multiple_of(10);
+    let role = if edge { Role::Edge } else { Role::Origin };
     let record = NodeRecord {
-        id: id.clone(),
-        boot: 1,
-        roles: [if edge { Role::Edge } else { Role::Origin }]
-            .into_iter()
-            .collect(),
         region: regions.get(n % regions.len()).cloned(),
         isp: isps.get(n / 5 % isps.len()).cloned(),
         addresses: vec![Address {
@@ -102,9 +102,7 @@ fn fill(view: &mut View, n: usize, regions: &[Name], isps: &[Name], streams: &[L
             out_kbps: 20_000 * (n as u64 % 400),
             ..Load::default()
         },
-        parent: None,
-        draining: false,
-        version: String::new(),
+        ..node_record(id.as_str(), 1, &[role])
     };
     let mut seq = 1;
     let mut tell = |body| {

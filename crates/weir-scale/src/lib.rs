@@ -16,5 +16,5 @@ mod scaler;
 mod tests;
 
 pub use drain::Authorize;
-pub use provider::process::{child_settings, end_with_parent};
+pub use provider::process::{ChildNode, child_settings, end_with_parent};
 pub use scaler::{Parts, Pending, PoolState, Scaler};

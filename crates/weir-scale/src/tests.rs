@@ -12,9 +12,10 @@ use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::fill::Cost;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member;
-use weir_cluster::record::{Address, Capacity, Load, Scheme, Scope};
+use weir_cluster::record::{Address, Scheme, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role};
+use weir_testkit::builders::node_record;
 
 use crate::config::Scale;
 use crate::order::{Action, Order};
@@ -69,22 +70,14 @@ impl House {
 
     fn node(&self, id: &str, role: Role, http: &str) -> Cluster {
         let record = NodeRecord {
-            id: Name::new(id).unwrap(),
             boot: 7,
-            roles: [role].into_iter().collect(),
-            region: None,
-            isp: None,
             addresses: vec![Address {
                 protocol: Scheme::Http,
                 scope: Scope::Internal,
                 isp: None,
                 url: http.to_owned(),
             }],
-            capacity: Capacity::default(),
-            load: Load::default(),
-            parent: None,
-            draining: false,
-            version: String::new(),
+            ..node_record(id, &[role])
         };
         let now_us = self.clock.now_us();
         let member = Member::new(member::MemberConfig::default(), record, now_us).unwrap();

@@ -333,6 +333,7 @@ mod tests {
     use weir_hub::{Grant, Hub, Protocol, Publisher};
     use weir_media::flv::RawFrame;
     use weir_media::{FrameKind, TrackKind};
+    use weir_testkit::builders::hub_config;
     use weir_testkit::synthetic;
 
     use super::*;
@@ -357,15 +358,8 @@ mod tests {
     impl House {
         fn new() -> Self {
             let clock = Clock::manual(1_700_000_000_000_000);
-            let config = weir_hub::Config {
-                idle_timeout_ms: 5_000,
-                ring_ms: 10_000,
-                ring_bytes: 8 << 20,
-                linger_ms: 1_000,
-                takeover: false,
-            };
             Self {
-                hub: Hub::new(config, clock.clone()),
+                hub: Hub::new(hub_config(), clock.clone()),
                 clock,
                 tasks: Tasks::new(),
                 shutdown: Shutdown::new(),

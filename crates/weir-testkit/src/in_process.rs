@@ -9,7 +9,7 @@ use std::time::Duration;
 use tower::util::BoxCloneSyncService;
 use weir_base::Clock;
 use weir_cluster::local::{LocalBus, LocalStore};
-use weir_cluster::record::{self, Address, Capacity, Load, Scope};
+use weir_cluster::record::{self, Address, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{Member, Name, NodeRecord, Role, member, route};
 use weir_hub::gate::Answer;
@@ -20,6 +20,8 @@ use weir_serve::http::service::ApiService;
 use weir_serve::http::upgrade::SocketService;
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Config, Core, Server, Services, reply};
+
+use crate::builders::{hub_config, node_record};
 
 /// Milliseconds for which a lease is good, and for which a node's record is kept.
 const LEASE_TTL_MS: i64 = 6_000;
@@ -102,11 +104,9 @@ impl Default for ServerSetup {
             clock: Clock::real(),
             config: config(any.clone(), any),
             hub: weir_hub::Config {
-                idle_timeout_ms: 5_000,
                 ring_ms: 4_000,
                 ring_bytes: 16 << 20,
-                linger_ms: 1_000,
-                takeover: false,
+                ..hub_config()
             },
             delivery: weir_serve::deliver::DeliveryConfig {
                 flush_ms: 20,
@@ -187,17 +187,8 @@ impl ServerSetup {
             .iter()
             .flat_map(|http| scopes.map(|scope| address(scope, http)));
         NodeRecord {
-            id: me.clone(),
-            boot: 1,
-            roles: self.roles.iter().copied().collect(),
-            region: None,
-            isp: None,
             addresses: addresses.collect(),
-            capacity: Capacity::default(),
-            load: Load::default(),
-            parent: None,
-            draining: false,
-            version: String::new(),
+            ..node_record(me.as_str(), &self.roles)
         }
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+pub mod builders;
 pub mod cluster;
 pub mod ffprobe;
 pub mod flv;

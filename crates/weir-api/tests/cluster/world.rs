@@ -19,13 +19,14 @@ use weir_cluster::lease::Unreachable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
 use weir_cluster::message::{self, Message};
-use weir_cluster::record::{Address, Capacity, Load, Scope};
+use weir_cluster::record::{Address, Capacity, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::scale::Decision;
 use weir_cluster::store::{Everything, Store, Waiting};
 use weir_cluster::table::{LeaseReply, Op};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 use weir_hub::Hub;
+use weir_testkit::builders::{hub_config, node_record};
 
 pub(crate) const TOKEN: &str = "the admin token";
 /// What a node of the cluster sends in these tests, followed by what it asks for.
@@ -91,21 +92,16 @@ pub(crate) fn record(id: &str, roles: &[Role], region: Option<&str>) -> NodeReco
         add(Scheme::Http, format!("http://{id}.{host}:8080"));
     }
     NodeRecord {
-        id: name(id),
         boot: 7,
-        roles: roles.iter().copied().collect(),
         region: region.map(name),
-        isp: None,
         addresses,
         capacity: Capacity {
             out_kbps: 100_000,
             connections: 100,
             ..Capacity::default()
         },
-        load: Load::default(),
-        parent: None,
-        draining: false,
         version: "0.1.0".into(),
+        ..node_record(id, roles)
     }
 }
 
@@ -128,14 +124,7 @@ impl World {
             "events",
             async move { while events.recv().await.is_some() {} },
         );
-        let config = weir_hub::Config {
-            idle_timeout_ms: 5_000,
-            ring_ms: 1_000,
-            ring_bytes: 1 << 20,
-            linger_ms: 1_000,
-            takeover: false,
-        };
-        let hub = Hub::new(config, clock);
+        let hub = Hub::new(hub_config(), clock);
         let shutdown = Shutdown::new();
         let dispatcher = Arc::new(Dispatcher::new(rules()));
         let config = Config {

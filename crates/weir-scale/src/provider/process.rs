@@ -24,7 +24,7 @@ use crate::order::{Done, Failure, Order};
 use crate::plan::Note;
 
 pub(crate) use launch::Launch;
-pub use launch::child_settings;
+pub use launch::{ChildNode, child_settings};
 
 /// What nodes of this kind are called, whoever started them.
 const PREFIX: &str = "auto-";

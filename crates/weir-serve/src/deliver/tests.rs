@@ -13,6 +13,7 @@ use weir_hub::{
 use weir_media::flv::RawFrame;
 use weir_media::{FrameKind, Item, Metadata, TrackKind};
 use weir_proto::relay::{Record, RelayDecoder, RelayLimits};
+use weir_testkit::builders::hub_config;
 use weir_testkit::synthetic;
 
 use super::catch_up::CatchUp;
@@ -35,14 +36,7 @@ const GOP: u64 = 10;
 
 fn house() -> (Hub, Clock) {
     let clock = Clock::manual(WALL_US);
-    let config = weir_hub::Config {
-        idle_timeout_ms: 5_000,
-        ring_ms: 10_000,
-        ring_bytes: 8 << 20,
-        linger_ms: 1_000,
-        takeover: false,
-    };
-    (Hub::new(config, clock.clone()), clock)
+    (Hub::new(hub_config(), clock.clone()), clock)
 }
 
 fn request() -> PublishRequest {

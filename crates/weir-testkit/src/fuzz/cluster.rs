@@ -9,13 +9,13 @@ use weir_cluster::geo::{CidrTable, Locator};
 use weir_cluster::limits::REPORT_TTL_MS;
 use weir_cluster::member::{self, Output};
 use weir_cluster::message::Message;
-use weir_cluster::record::{Capacity, Load};
 use weir_cluster::redis::{Files, Redis, Target};
 use weir_cluster::report::StreamReport;
 use weir_cluster::view::{self, View};
 use weir_cluster::{Member, Name, NodeRecord, Role};
 
 use super::Input;
+use crate::builders::node_record;
 
 /// Half a second between two lines.
 const STEP_US: i64 = 500_000;
@@ -57,19 +57,7 @@ pub(super) fn cluster_message(data: &[u8]) {
 }
 
 fn listener() -> Member {
-    let record = NodeRecord {
-        id: name("me"),
-        boot: 1,
-        roles: [Role::Origin, Role::Edge].into_iter().collect(),
-        region: None,
-        isp: None,
-        addresses: Vec::new(),
-        capacity: Capacity::default(),
-        load: Load::default(),
-        parent: None,
-        draining: false,
-        version: String::new(),
-    };
+    let record = node_record("me", &[Role::Origin, Role::Edge]);
     Member::new(member::MemberConfig::default(), record, 0).expect("a member")
 }
 

@@ -65,8 +65,7 @@ fn serve_args(sources: &Sources) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use weir_cluster::Name;
-    use weir_scale::child_settings;
-    use weir_scale::order::{Action, Order};
+    use weir_scale::{ChildNode, child_settings};
 
     use super::*;
 
@@ -75,23 +74,15 @@ mod tests {
         let text = "[scale.process]\nports = \"18300-18303\"\nset = [\"log.filter=debug\"]\n\
              [[scale.pools]]\nname = \"edges\"\n[scale.pools.capacity]\nout_kbps = 7";
         let parent: Config = toml::from_str(text).unwrap();
-        let order = Order {
-            version: 1,
-            id: "n1-0-1".into(),
-            action: Action::Grow,
-            pool: "edges".into(),
+        let node = Name::new("auto-n1-1").unwrap();
+        let child = ChildNode {
+            slot: 1,
+            node: &node,
+            pool: "edges",
             role: "edge",
             region: None,
-            current: 1,
-            booting: 0,
-            desired: 2,
-            count: 1,
-            node: None,
-            reason: String::new(),
-            leader: Name::new("n1").unwrap(),
         };
-        let node = Name::new("auto-n1-1").unwrap();
-        let set = child_settings(&parent.scale, 1, &node, &order).unwrap();
+        let set = child_settings(&parent.scale, &child).unwrap();
         let mut sources = Sources {
             set,
             ..Sources::default()

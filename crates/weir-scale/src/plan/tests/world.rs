@@ -6,6 +6,7 @@ use weir_cluster::message::{Body, Message};
 use weir_cluster::record::{self, Address, Scheme, Scope};
 use weir_cluster::view::ViewConfig;
 use weir_cluster::{NodeRecord, Role};
+use weir_testkit::builders::node_record;
 
 use super::super::*;
 use super::S;
@@ -298,11 +299,6 @@ impl World {
 
     fn record(&self, id: &str, load: record::Load) -> NodeRecord {
         NodeRecord {
-            id: name(id),
-            boot: 1,
-            roles: [Role::Edge].into_iter().collect(),
-            region: None,
-            isp: None,
             addresses: vec![Address {
                 protocol: Scheme::Http,
                 scope: Scope::Internal,
@@ -311,9 +307,7 @@ impl World {
             }],
             capacity: self.policy.node_capacity,
             load,
-            parent: None,
-            draining: false,
-            version: String::new(),
+            ..node_record(id, &[Role::Edge])
         }
     }
 

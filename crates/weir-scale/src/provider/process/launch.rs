@@ -95,7 +95,7 @@ impl Launch {
             .arg(&home)
             .args(&self.scale.process.args)
             .args(
-                child_settings(&self.scale, slot, node, order)?
+                child_settings(&self.scale, &ChildNode::of(order, slot, node))?
                     .iter()
                     .flat_map(|setting| ["--set", setting]),
             )
@@ -110,21 +110,44 @@ impl Launch {
     }
 }
 
+/// One node that is to run as a child of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct ChildNode<'a> {
+    /// Which pair of the configured ports it gets, counted from 0.
+    pub slot: u16,
+    /// Its id and its name.
+    pub node: &'a Name,
+    /// The pool it is for, by its name in the configuration.
+    pub pool: &'a str,
+    /// The one role it has.
+    pub role: &'a str,
+    /// The region it says it stands in.
+    pub region: Option<&'a Name>,
+}
+
+impl<'a> ChildNode<'a> {
+    fn of(order: &'a Order, slot: u16, node: &'a Name) -> Self {
+        Self {
+            slot,
+            node,
+            pool: &order.pool,
+            role: order.role,
+            region: order.region.as_ref(),
+        }
+    }
+}
+
 /// What makes a child a node of its own, and no scaler; the operator's own settings win.
 ///
 /// # Errors
 /// When the host is no address.
-pub fn child_settings(
-    scale: &Scale,
-    slot: u16,
-    node: &Name,
-    order: &Order,
-) -> anyhow::Result<Vec<String>> {
+pub fn child_settings(scale: &Scale, child: &ChildNode<'_>) -> anyhow::Result<Vec<String>> {
     let host = host(scale)?;
-    let (rtmp, http) = scale.process.ports.pair(slot).unwrap_or_default();
+    let node = child.node;
+    let (rtmp, http) = scale.process.ports.pair(child.slot).unwrap_or_default();
     let (rtmp, http) = (SocketAddr::new(host, rtmp), SocketAddr::new(host, http));
     let mut settings = vec![
-        format!("roles=[\"{}\"]", order.role),
+        format!("roles=[\"{}\"]", child.role),
         format!("node.id=\"{node}\""),
         format!("node.name=\"{node}\""),
         format!("node.advertise=[\"rtmp://{rtmp}\", \"http://{http}\"]"),
@@ -135,11 +158,11 @@ pub fn child_settings(
         "scale.provider=\"none\"".to_owned(),
         "scale.pools=[]".to_owned(),
     ];
-    if let Some(region) = &order.region {
+    if let Some(region) = child.region {
         settings.push(format!("node.region=\"{region}\""));
     }
     let mut pools = scale.pools.iter();
-    let pool = pools.find(|pool| pool.name == order.pool);
+    let pool = pools.find(|pool| pool.name == child.pool);
     if let Some(capacity) = pool
         .map(|pool| &pool.capacity)
         .filter(|capacity| **capacity != Default::default())

@@ -12,6 +12,7 @@ use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Protocol, ReadOutcome};
 use weir_media::{Item, TrackKind};
 use weir_proto::rtmp::{Redirect, RtmpServerSession, ServerConfig, ServerEvent};
+use weir_testkit::builders::hub_config;
 use weir_testkit::srs::{Asked, SrsNode};
 use weir_testkit::synthetic;
 
@@ -22,11 +23,10 @@ const NAME: &str = "live/a";
 
 fn hub() -> Hub {
     let config = weir_hub::Config {
-        idle_timeout_ms: 5_000,
         ring_ms: 60_000,
         ring_bytes: 256 << 20,
         linger_ms: 5_000,
-        takeover: false,
+        ..hub_config()
     };
     Hub::new(config, Clock::real())
 }
