@@ -1,5 +1,5 @@
 //! One function for each parser and machine that meets bytes from outside. cargo-fuzz drives them
-//! with coverage (`fuzz/`), `tests/replay.rs` on a stable compiler with the corpus and mutations.
+//! with coverage (`fuzz/`), `tests/testkit/replay.rs` on a stable compiler with the corpus and mutations.
 //!
 //! They check more than "no panic": what is read in pieces equals what is read whole, times never
 //! go back, what is written reads back. Nothing here opens a socket.

@@ -2,11 +2,6 @@
 //! the same ones; `WEIR_FUZZ_SEED` asks for others, `WEIR_FUZZ_RUNS` for more.
 //!
 //! `WEIR_BLESS=1` writes the seeds of the corpus anew.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -1,11 +1,6 @@
 //! Evenings of a stream in virtual time: publishers who fall silent, are taken over, come back; those
 //! who wait; those who read too slowly.
 //! Shows R47.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on says so and stops, and its tasks end with it"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +9,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Config, Grant, Hub, Protocol, Publisher, ReadOutcome, Stream};
+use weir_hub::{Grant, Hub, Protocol, Publisher, ReadOutcome, Stream};
 use weir_media::flv::RawFrame;
-use weir_media::{Frame, FrameKind, Item, TrackKind, Tracks, VideoCodec, VideoTrack};
+use weir_media::{Frame, FrameKind, Item, TrackKind};
 
-const IDLE_US: i64 = 5_000_000;
-const LINGER_US: i64 = 12_000_000;
-const RING_US: i64 = 2_000_000;
-const FRAME_US: i64 = 40_000;
-/// Frames between two keyframes.
-const GOP: i64 = 25;
+use crate::common::{FRAME_US, GOP, IDLE_US, LINGER_US, WALL_US, config, held, times, tracks};
 
 /// A hub and the clock that drives it.
 struct House {
@@ -33,16 +23,9 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let clock = Clock::manual(1_700_000_000_000_000);
-        let config = Config {
-            idle_timeout_ms: IDLE_US / 1000,
-            ring_ms: RING_US / 1000,
-            ring_bytes: 1 << 20,
-            linger_ms: LINGER_US / 1000,
-            takeover: false,
-        };
+        let clock = Clock::manual(WALL_US);
         Self {
-            hub: Hub::new(config, clock.clone()),
+            hub: Hub::new(config(), clock.clone()),
             clock,
         }
     }
@@ -57,7 +40,7 @@ impl House {
                 ..Grant::default()
             },
         })?;
-        publisher.tracks(tracks());
+        publisher.tracks(tracks(320));
         Ok(publisher)
     }
 
@@ -100,20 +83,6 @@ fn key(name: &str) -> StreamName {
     StreamName::new("", "live", name).unwrap()
 }
 
-fn tracks() -> Arc<Tracks> {
-    let video = VideoTrack {
-        codec: VideoCodec::H264,
-        config: Bytes::new(),
-        width: 320,
-        height: 240,
-        rfc6381: String::new(),
-    };
-    Arc::new(Tracks {
-        video: Some(video),
-        audio: None,
-    })
-}
-
 fn video(ts_us: i64, key: bool) -> RawFrame {
     RawFrame {
         track: TrackKind::Video,
@@ -133,30 +102,6 @@ fn audio(ts_us: i64) -> RawFrame {
         track: TrackKind::Audio,
         ..video(ts_us, true)
     }
-}
-
-/// All that the ring still holds.
-fn held(stream: &Stream) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut from = 0;
-    loop {
-        match stream.ring.read(from, 64, &mut items) {
-            ReadOutcome::Lagged { lost } => from += lost,
-            ReadOutcome::Read { next } if next == from => return items,
-            ReadOutcome::Read { next } => from = next,
-        }
-    }
-}
-
-fn times(items: &[Item], track: TrackKind) -> Vec<i64> {
-    let frames = items.iter().filter_map(|item| match item {
-        Item::Frame(frame) => Some(frame),
-        _ => None,
-    });
-    frames
-        .filter(|frame| frame.track == track)
-        .map(|frame| frame.dts_us)
-        .collect()
 }
 
 fn goes_on(times: &[i64]) -> bool {
@@ -210,7 +155,10 @@ fn a_live_name_is_refused_with_3004_and_goes_on() {
     let refusal = house.publish("a", false).unwrap_err();
     assert_eq!(refusal.code, Code::AlreadyPublishing);
     house.frames(&mut first, 5 * FRAME_US, 5);
-    assert_eq!(times(&held(&house.stream("a")), TrackKind::Video).len(), 10);
+    assert_eq!(
+        times(&held(&house.stream("a"), 0), TrackKind::Video).len(),
+        10
+    );
     // Nobody was left behind in the table.
     assert_eq!(house.hub.clients().len(), 1);
 }
@@ -232,7 +180,7 @@ async fn a_takeover_tells_the_old_publisher_3005_and_hears_it_no_more() {
     let stream = house.stream("a");
     assert!(stream.is_live() && stream.ended().is_none());
     assert_eq!(stream.life(), 2);
-    let items = held(&stream);
+    let items = held(&stream, 0);
     assert!(goes_on(&times(&items, TrackKind::Video)));
     let cut = items
         .iter()
@@ -271,7 +219,7 @@ fn a_publisher_back_within_the_linger_time_goes_on_behind_a_discontinuity() {
     house.frames(&mut second, 0, 50);
     assert!(Arc::ptr_eq(&stream, &house.stream("a")));
     assert_eq!(stream.life(), 2);
-    let items = held(&stream);
+    let items = held(&stream, 0);
     assert!(goes_on(&times(&items, TrackKind::Video)));
     // The time that passed between is in the times, so that the wall clock stays true.
     let first_us = times(&items, TrackKind::Video)
@@ -298,7 +246,7 @@ fn a_container_that_begins_anew_goes_on_with_the_time_that_has_passed() {
     publisher.restart();
     house.frames(&mut publisher, 0, 50);
     let stream = house.stream("a");
-    let items = held(&stream);
+    let items = held(&stream, 0);
     assert!(goes_on(&times(&items, TrackKind::Video)));
     assert_eq!(stream.life(), 1);
     let said_us = stream.wall_at_zero_us() + stream.ring.newest_us();
@@ -399,7 +347,7 @@ fn times_that_start_high_wrap_jump_and_part_come_out_in_order() {
             publisher.frame(video(raw_us, n == 0));
             publisher.frame(audio((raw_us + 20_000_000).rem_euclid(wrap_us)));
         }
-        let items = held(&house.stream("a"));
+        let items = held(&house.stream("a"), 0);
         all_video.extend(times(&items, TrackKind::Video));
         all_audio.extend(times(&items, TrackKind::Audio));
     }
@@ -412,7 +360,10 @@ fn times_that_start_high_wrap_jump_and_part_come_out_in_order() {
         // Eighty frames of 40 ms: no jump got through.
         assert!(times[79] < 5_000_000, "{times:?}");
     }
-    assert!(goes_on(&times(&held(&house.stream("a")), TrackKind::Video)));
+    assert!(goes_on(&times(
+        &held(&house.stream("a"), 0),
+        TrackKind::Video
+    )));
     let corrections = house.stream("a").stats().corrections;
     assert!((3..=10).contains(&corrections), "{corrections}");
 }
@@ -501,7 +452,7 @@ impl Invariants {
                 "neither live nor ended, or both"
             );
             self.grows(&stream);
-            let items = held(&stream);
+            let items = held(&stream, 0);
             assert!(
                 goes_on(&times(&items, TrackKind::Video)),
                 "{:?}",

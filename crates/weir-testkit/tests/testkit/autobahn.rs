@@ -2,10 +2,6 @@
 //! an echo server made of weir's frames and nothing else.
 //!
 //! Left out: compression (12, 13), which is not negotiated, and most of the benchmarks (9).
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -2,13 +2,6 @@
 //! is whole FLV in whole frames of its carrier, with nothing missing but groups of pictures that a
 //! notice told of.
 //! Shows R32, R34 and R69.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
-
-#[path = "hostile/tap.rs"]
-mod tap;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -35,9 +28,10 @@ use weir_serve::deliver::forms::flv::Flv;
 use weir_serve::deliver::forms::relay::Relay;
 use weir_serve::deliver::forms::rtmp::{Rtmp, RtmpTalk};
 use weir_serve::deliver::{DeliveryConfig, Format, Framing, NewViewer, Pool, Sink, Talk};
+use weir_testkit::builders::hub_config;
 use weir_testkit::synthetic;
 
-use tap::Tap;
+use crate::tap::Tap;
 
 /// Pictures published, and pictures between two keyframes.
 const PICTURES: u64 = 1500;
@@ -72,9 +66,7 @@ impl House {
         let config = weir_hub::Config {
             idle_timeout_ms: 60_000,
             ring_ms: 2_000,
-            ring_bytes: 8 << 20,
-            linger_ms: 1_000,
-            takeover: false,
+            ..hub_config()
         };
         let hub = Hub::new(config, Clock::real());
         let delivery = DeliveryConfig {

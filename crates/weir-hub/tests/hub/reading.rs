@@ -1,9 +1,5 @@
 //! Readers of a stream and observers of the hub in virtual time: where they begin, what they lose, what
 //! wakes them, and that nobody waits for them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +12,9 @@ use weir_hub::{
     TrackFilter, What,
 };
 use weir_media::flv::RawFrame;
-use weir_media::{
-    AudioCodec, AudioTrack, FrameKind, Item, TrackKind, Tracks, VideoCodec, VideoTrack,
-};
+use weir_media::{AudioCodec, AudioTrack, FrameKind, Item, TrackKind, Tracks};
 
-const FRAME_US: i64 = 40_000;
-/// Pictures between two keyframes.
-const GOP: i64 = 25;
+use crate::common::{self, FRAME_US, GOP, WALL_US, config};
 
 struct House {
     hub: Hub,
@@ -31,13 +23,10 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let clock = Clock::manual(1_700_000_000_000_000);
+        let clock = Clock::manual(WALL_US);
         let config = Config {
-            idle_timeout_ms: 5_000,
             ring_ms: 4_000,
-            ring_bytes: 1 << 20,
-            linger_ms: 10_000,
-            takeover: false,
+            ..config()
         };
         let hub = Hub::new(config, clock.clone());
         Self { hub, clock }
@@ -85,13 +74,6 @@ fn name() -> StreamName {
 }
 
 fn tracks() -> Arc<Tracks> {
-    let video = VideoTrack {
-        codec: VideoCodec::H264,
-        config: Bytes::new(),
-        width: 320,
-        height: 240,
-        rfc6381: String::new(),
-    };
     let audio = AudioTrack {
         codec: AudioCodec::Aac,
         config: Bytes::new(),
@@ -100,8 +82,8 @@ fn tracks() -> Arc<Tracks> {
         rfc6381: String::new(),
     };
     Arc::new(Tracks {
-        video: Some(video),
         audio: Some(audio),
+        ..(*common::tracks(320)).clone()
     })
 }
 

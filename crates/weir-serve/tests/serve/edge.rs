@@ -1,13 +1,5 @@
 //! HLS on edges: what the owner packaged, byte for byte, asked of it once.
 //! Shows R98.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "viewers who wait are threads of the test, joined by it"
-)]
 
 mod world;
 
@@ -20,7 +12,7 @@ use weir_hub::Protocol;
 use weir_testkit::http::{Request, Response, get};
 use weir_testkit::wait::{Stopwatch, until};
 
-use world::{Node, SIGNED, World};
+use self::world::{Node, SIGNED, World};
 
 /// What must be the same on every node.
 fn essence(answer: &Response) -> (u16, Vec<Option<String>>, Vec<u8>) {
@@ -389,7 +381,7 @@ fn nobody_without_the_secret_is_taken_for_a_node() {
     assert_eq!(asked("Bearer something").status, 200);
 }
 
-/// By hand: `cargo test --release -p weir-serve --test edge -- --ignored --nocapture how_soon`.
+/// By hand: `cargo test --release -p weir-serve --test serve -- --ignored --nocapture how_soon`.
 #[test]
 #[ignore = "says numbers, asserts nothing"]
 fn how_soon_who_waits_has_the_first_bytes() {
