@@ -3,10 +3,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weir_base::section;
+use weir_base::{limits, section};
 
 /// What a server is told, section by section.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What its publishers are told.
     pub slsp: SlspConfig,
+    /// How long a connection may take to say what it wants.
+    pub door: DoorTimeouts,
 }
 
 section! {
@@ -138,6 +141,25 @@ pub struct SlspConfig {
     pub keyframe_ms: u32,
     /// `ws(s)://` base URL at which publishers of a draining node go on; empty: nowhere.
     pub successor: String,
+}
+
+/// How long a connection may take before it is clear what it wants. No key of a configuration file: these
+/// are limits, and a test may have shorter ones so as not to sit them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorTimeouts {
+    /// For a request's head, a TLS hello, a PROXY header, and the `hello` of SLSP.
+    pub head: Duration,
+    /// From accept to an accepted `publish` or `play` over RTMP.
+    pub rtmp_setup: Duration,
+}
+
+impl Default for DoorTimeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_millis(limits::HTTP_HEAD_MS),
+            rtmp_setup: Duration::from_millis(limits::RTMP_SETUP_MS),
+        }
+    }
 }
 
 /// Addresses to listen on: one, several with commas or as a list, or none when empty.

@@ -13,7 +13,8 @@ use weir_api::EncoderRule;
 use weir_base::{section, sign};
 use weir_scale::config::{Capacity, Scale};
 use weir_serve::config::{
-    CacheConfig, HlsConfig, HttpConfig, ProxyConfig, RtmpConfig, SlspConfig, TlsConfig,
+    CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RtmpConfig, SlspConfig,
+    TlsConfig,
 };
 use weir_serve::deliver::DeliveryConfig;
 
@@ -291,6 +292,7 @@ impl Config {
                 keyframe_ms: self.slsp.keyframe_ms,
                 successor: self.slsp.successor.clone(),
             },
+            door: DoorTimeouts::default(),
         }
     }
 

@@ -40,7 +40,8 @@ pub async fn serve(server: HttpServer, accepted: Accepted) {
     };
     let mut socket = socket;
     let mut read = BytesMut::from(read);
-    match read_first(&mut socket, &mut read).await {
+    let within = server.core.config.load().door.head;
+    match read_first(&mut socket, &mut read, within).await {
         Ok(First::Get(head)) => {
             let request = head.request(server.client_of(client, &head.headers));
             let resource = server.resource(request.path());
@@ -153,7 +154,7 @@ async fn serve_hyper(server: HttpServer, conn: Conn, read: BytesMut, client: Soc
     let served = tokio::select! {
         served = connection.as_mut() => served,
         () = server.core.shutdown.stopping() => return,
-        () = no_request_in_time(&has_asked) => {
+        () = no_request_in_time(&has_asked, server.core.config.load().door.head) => {
             let refusal = Refusal::new(Code::TooSlow, "no request in time");
             return server.core.refused(&refusal, Protocol::HttpFlv, "an HTTP connection", client.ip());
         }
@@ -184,8 +185,8 @@ async fn serve_hyper(server: HttpServer, conn: Conn, read: BytesMut, client: Soc
 
 /// hyper's own timer starts with a request's first byte and knows nothing of the bytes that tell
 /// HTTP/1 from HTTP/2: whoever sends two of them and then nothing would stay for ever.
-async fn no_request_in_time(has_asked: &AtomicBool) {
-    tokio::time::sleep(Duration::from_millis(limits::HTTP_HEAD_MS)).await;
+async fn no_request_in_time(has_asked: &AtomicBool, within: Duration) {
+    tokio::time::sleep(within).await;
     if has_asked.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
     }

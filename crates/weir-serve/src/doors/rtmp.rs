@@ -88,8 +88,13 @@ enum ConnectionEnd {
 }
 
 impl RtmpConnection {
+    /// From now on it has so much time to publish or to play.
+    fn begin_setup(&mut self) {
+        self.setup_deadline = Instant::now() + self.server.core.config.load().door.rtmp_setup;
+    }
+
     async fn run(&mut self, mut buffer: BytesMut) -> ConnectionEnd {
-        self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+        self.begin_setup();
         loop {
             if !buffer.is_empty() {
                 let now_us = self.server.core.hub.clock().now_us();
@@ -205,7 +210,7 @@ impl RtmpConnection {
                 if let Some(publishing) = self.publishing.take() {
                     publishing.end(Code::ClientStopped).await;
                 }
-                self.setup_deadline = Instant::now() + Duration::from_millis(limits::RTMP_SETUP_MS);
+                self.begin_setup();
                 None
             }
             _ => None,

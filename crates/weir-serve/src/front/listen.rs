@@ -77,8 +77,9 @@ async fn prepare(
 ) -> Result<Accepted, Refusal> {
     // Nagle would hold the end of each flush back until the viewer acknowledges its beginning.
     let _ = socket.set_nodelay(true);
+    let within = core.config.load().door.head;
     let (socket, client) = if core.config.load().proxy.trusts(peer.ip()) {
-        proxy::accept(socket, peer).await?
+        proxy::accept(socket, peer, within).await?
     } else {
         (Prefixed::new(Bytes::new(), socket), peer)
     };
@@ -90,8 +91,7 @@ async fn prepare(
             client,
         });
     };
-    let deadline = Duration::from_millis(limits::HTTP_HEAD_MS);
-    match tokio::time::timeout(deadline, tls.accept(socket)).await {
+    match tokio::time::timeout(within, tls.accept(socket)).await {
         Ok(Ok(stream)) => Ok(Accepted {
             conn: Conn::Tls(Box::new(stream)),
             read: Bytes::new(),

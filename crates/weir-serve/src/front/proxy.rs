@@ -16,16 +16,16 @@ const V1_START: &[u8] = b"PROXY ";
 const V2_START: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Takes a PROXY header off the front of a connection from a trusted peer, if there is one, and says
-/// who the client is.
+/// who the client is. Each read has the time `within`.
 ///
 /// # Errors
 /// 4004 for a header that is begun and makes no sense or does not come to its end in time.
 pub async fn accept(
     mut socket: TcpStream,
     peer: SocketAddr,
+    within: Duration,
 ) -> Result<(Prefixed<TcpStream>, SocketAddr), Refusal> {
     let mut read = BytesMut::with_capacity(limits::PROXY_HEADER_BYTES);
-    let deadline = Duration::from_millis(limits::HTTP_HEAD_MS);
     loop {
         if !may_be_header(&read) {
             return Ok((Prefixed::new(read.freeze(), socket), peer));
@@ -45,7 +45,7 @@ pub async fn accept(
                 }
             }
         }
-        match tokio::time::timeout(deadline, socket.read_buf(&mut read)).await {
+        match tokio::time::timeout(within, socket.read_buf(&mut read)).await {
             Ok(Ok(0)) | Ok(Err(_)) => return Err(Code::NetworkReset.into()),
             Ok(Ok(_)) => {}
             Err(_) => return Err(Refusal::new(Code::TooSlow, "no request in time")),

@@ -92,13 +92,17 @@ pub enum First {
     Other,
 }
 
-/// Reads until the head is complete, or until it is clear that hyper should have the bytes. They stay
+/// Reads until the head is complete, for which it has the time `within`, or until it is clear that hyper should have the bytes. They stay
 /// in `read`.
 ///
 /// # Errors
 /// 4003 and 4010 where nothing, or not enough, comes.
-pub async fn read_first(socket: &mut TcpStream, read: &mut BytesMut) -> Result<First, Refusal> {
-    let deadline = tokio::time::sleep(Duration::from_millis(limits::HTTP_HEAD_MS));
+pub async fn read_first(
+    socket: &mut TcpStream,
+    read: &mut BytesMut,
+    within: Duration,
+) -> Result<First, Refusal> {
+    let deadline = tokio::time::sleep(within);
     tokio::pin!(deadline);
     loop {
         if let Some(first) = look(read) {

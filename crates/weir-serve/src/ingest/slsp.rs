@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use weir_base::sign::Action;
 use weir_base::urls::SplitUrl;
-use weir_base::{Code, Refusal, StreamName, limits};
+use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 use weir_hub::hub::PublishRequest;
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> SlspConnection<S> {
 
     /// The first message, in time.
     async fn hello(&mut self) -> Result<Hello, Refusal> {
-        let deadline = Instant::now() + Duration::from_millis(limits::HTTP_HEAD_MS);
+        let deadline = Instant::now() + self.ingest.core.config.load().door.head;
         let shutdown = self.ingest.core.shutdown.clone();
         loop {
             let heard = tokio::select! {

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use weir_base::Code;
 use weir_hub::Protocol;
 use weir_serve::Services;
+use weir_serve::config::DoorTimeouts;
 use weir_testkit::in_process::{RunningServer, ServerSetup};
 
 use crate::clients::{Publisher, Watcher};
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) idle_timeout_ms: i64,
     pub(crate) stall_ms: i64,
     pub(crate) picture_bytes: usize,
+    /// How long the door waits for anybody.
+    pub(crate) door: Duration,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             idle_timeout_ms: 5000,
             stall_ms: 60_000,
             picture_bytes: 2000,
+            door: Duration::from_secs(10),
         }
     }
 }
@@ -51,6 +55,16 @@ pub(crate) struct House {
     honest: Option<(Publisher, Watcher)>,
     runtime: Option<Runtime>,
     place: Place,
+}
+
+impl Options {
+    /// With a door that waits for nobody longer than three seconds.
+    pub(crate) fn hasty() -> Self {
+        Self {
+            door: Duration::from_secs(3),
+            ..Self::default()
+        }
+    }
 }
 
 impl House {
@@ -68,7 +82,11 @@ impl House {
     fn open_in(place: Place, options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
         let _in_runtime = runtime.enter();
-        let plain = ServerSetup::default();
+        let mut plain = ServerSetup::default();
+        plain.config.door = DoorTimeouts {
+            head: options.door,
+            rtmp_setup: options.door,
+        };
         let setup = ServerSetup {
             hub: weir_hub::Config {
                 idle_timeout_ms: options.idle_timeout_ms,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use weir_base::{Code, limits};
+use weir_base::Code;
 use weir_hub::Protocol;
 
 use crate::clients::{connect, is_nothing};
@@ -54,7 +54,8 @@ impl Slow {
 
 #[test]
 fn whoever_takes_too_long_at_the_door_is_let_go() {
-    let house = House::open(Options::default());
+    let options = Options::hasty();
+    let house = House::open(options);
     let (rtmp, http) = (house.rtmp, house.http);
     let mut hello = vec![3];
     hello.resize(1 + 2 * 1536, 0);
@@ -97,7 +98,7 @@ fn whoever_takes_too_long_at_the_door_is_let_go() {
             b"",
         ),
     ];
-    let within_s = limits::RTMP_SETUP_MS.max(limits::HTTP_HEAD_MS) / 1000 + 3;
+    let within_s = options.door.as_secs() + 10;
     let patience = Duration::from_millis(100);
     let mut left = Vec::new();
     for _ in 0..within_s * 10 {

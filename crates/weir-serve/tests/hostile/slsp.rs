@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
-use weir_base::{Code, limits};
+use weir_base::Code;
 use weir_hub::Protocol;
 use weir_media::flv::{TAG_AUDIO, TAG_VIDEO};
 use weir_testkit::slsp::{Client, Container, frame};
@@ -226,7 +226,8 @@ fn who_never_reads_the_answers_is_let_go_and_costs_little() {
 
 #[test]
 fn who_takes_too_long_over_hello_is_let_go() {
-    let house = House::open(Options::default());
+    let options = Options::hasty();
+    let house = House::open(options);
     let long = json!({ "type": "hello", "v": 1, "container": "flv", "agent": "x".repeat(250) });
     let hello = frame(0x81, long.to_string().as_bytes());
     let mut clients: Vec<Client> = (0..3)
@@ -234,7 +235,7 @@ fn who_takes_too_long_over_hello_is_let_go() {
         .collect();
     clients[1].raw(&hello[..20]).unwrap();
     let began = Instant::now();
-    let allowed = Duration::from_millis(limits::HTTP_HEAD_MS + 3000);
+    let allowed = options.door + Duration::from_secs(10);
     let mut drips = hello.iter();
     while clients.iter().any(|client| !client.inbox().is_over()) {
         assert!(began.elapsed() < allowed, "still here");

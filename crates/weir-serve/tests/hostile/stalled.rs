@@ -15,6 +15,7 @@ use crate::tap::Tap;
 
 /// Large pictures, so that a socket's buffers are full soon.
 const LARGE: Options = Options {
+    door: Duration::from_secs(10),
     idle_timeout_ms: 5000,
     stall_ms: 60_000,
     picture_bytes: 40_000,
