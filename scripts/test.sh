@@ -43,12 +43,14 @@ logs="$WEIR_TARGET/test-logs"
 rm -rf "$logs"
 mkdir -p "$logs"
 failed=()
+took=()
 # part NAME COMMAND…: runs on after a failure, so that one run shows all that is wrong.
 part() {
-    local name=$1
+    local name=$1 began=$SECONDS
     shift
     say "$name"
     "$@" 2>&1 | tee "$logs/${name%% *}.log" || failed+=("$name")
+    took+=("$((SECONDS - began)) $name")
 }
 in_web() { (cd web && NO_COLOR=1 "$@"); }
 
@@ -56,6 +58,8 @@ scope=("$@")
 [ ${#scope[@]} -gt 0 ] || scope=(--workspace)
 
 part 'tidy' cargo xtask tidy
+# Apart, so that the seconds of a part are what its tests take.
+part 'build' cargo test --locked --no-run "${scope[@]}"
 part 'nginx-conf' scripts/nginx-check.sh
 part 'web-types' in_web npm run --silent check
 part 'web-units' in_web npm run --silent test
@@ -90,6 +94,8 @@ if [ ${#failed[@]} -eq 0 ] && [ "$rust_passed" -eq 0 ]; then
     lost=1
 fi
 
+printf '\n'
+printf 'seconds: %s\n' "${took[@]}"
 printf '\nrust: %d passed, %d failed, %d ignored\n' "$rust_passed" "$rust_failed" "$rust_skipped"
 printf 'web: %d passed, %d failed\n' "$web_passed" "$web_failed"
 grep -hE '^test .* \.\.\. FAILED|^tidy: ' "$logs"/*.log || true
