@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use weir_base::process;
 use weir_hub::Protocol;
 
 use crate::autoscale::PoolGauges;
@@ -187,12 +188,11 @@ impl Sheet {
         self.edge.fill(state.facts.edge(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
-        let process = Process::read();
-        self.resident
-            .get_or_create(&node)
-            .set(process.resident_bytes);
-        self.files.get_or_create(&node).set(process.open_files);
-        self.cpu.get_or_create(&node).inc_by(process.cpu_seconds);
+        let resident_bytes = i64::try_from(process::own_rss_bytes()).unwrap_or(i64::MAX);
+        self.resident.get_or_create(&node).set(resident_bytes);
+        let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |dir| dir.count() as i64);
+        self.files.get_or_create(&node).set(open_files);
+        self.cpu.get_or_create(&node).inc_by(process::own_cpu_s());
     }
 
     fn fill_counters(&self, state: &State) {
@@ -253,47 +253,6 @@ impl Sheet {
         std::iter::once(("node", self.node.clone()))
             .chain(more)
             .collect()
-    }
-}
-
-/// What the kernel says about us; zeros where there is no /proc.
-#[derive(Debug, Default)]
-struct Process {
-    resident_bytes: i64,
-    open_files: i64,
-    cpu_seconds: f64,
-}
-
-impl Process {
-    fn read() -> Self {
-        /// Clock ticks per second in /proc; 100 on every Linux that matters.
-        const TICKS: f64 = 100.0;
-        const PAGE_BYTES: i64 = 4096;
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        let resident = statm
-            .split(' ')
-            .nth(1)
-            .and_then(|pages| pages.parse::<i64>().ok())
-            .unwrap_or(0);
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The name may hold spaces; the fields are counted behind it.
-        let fields: Vec<&str> = stat
-            .rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .collect();
-        let ticks = |at: usize| {
-            fields
-                .get(at)
-                .and_then(|field| field.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        Self {
-            resident_bytes: resident * PAGE_BYTES,
-            open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |dir| dir.count() as i64),
-            cpu_seconds: (ticks(11) + ticks(12)) / TICKS,
-        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What every room of the house leans on: clock, ids, names, nonces, URLs, limits, the code table, tasks, shutdown.
+//! What every room of the house leans on: clock, ids, names, nonces, URLs, limits, the code table, tasks, shutdown,
+//! and what a process costs.
 //!
 //! Nothing here knows media, protocols, HTTP or a database, and no other weir crate is imported.
 
@@ -9,6 +10,7 @@ pub mod limits;
 pub mod log_limit;
 pub mod name;
 pub mod nonce;
+pub mod process;
 pub mod section;
 pub mod sign;
 pub mod tasks;

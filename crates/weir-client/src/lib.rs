@@ -14,7 +14,6 @@ pub mod load;
 pub mod measure;
 mod options;
 pub mod probe;
-pub mod process;
 mod publisher;
 mod refusal;
 mod rtmp;

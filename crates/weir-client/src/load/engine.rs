@@ -11,12 +11,12 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use weir_base::process::{Usage, own_cpu_s, usage};
 use weir_base::{Clock, Tasks};
 
 use super::counters::{Counters, Tolerance};
 use super::viewer::{Mode, Viewer};
 use crate::address::MediaUrl;
-use crate::process::{Usage, own_cpu_s, usage};
 
 /// What all sockets of a thread are read into, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;

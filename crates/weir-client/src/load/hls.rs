@@ -9,12 +9,12 @@ use anyhow::{Context, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use weir_base::Clock;
+use weir_base::process::{own_cpu_s, usage};
 use weir_link::url::HttpUrl;
 
 use super::deframe::{Http, Piece};
 use super::engine::{raise_descriptor_limit, resolve, sleep_until};
 use crate::address::MediaUrl;
-use crate::process::{own_cpu_s, usage};
 
 /// What all sockets are read into, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;

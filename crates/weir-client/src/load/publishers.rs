@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use weir_base::process::{Usage, own_cpu_s, usage};
 use weir_base::{Clock, Shutdown, Tasks};
 
-use crate::process::{Usage, own_cpu_s, usage};
 use crate::{PublishOptions, publish_file};
 
 /// Publishers begin spread over this, so that their keyframes do not coincide.

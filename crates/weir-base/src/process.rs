@@ -24,9 +24,18 @@ pub fn usage(pid: u32) -> Option<Usage> {
     })
 }
 
-/// Processor seconds of this process, threads that have ended among them.
+/// Processor seconds of this process, threads that have ended among them; 0 where there is no `/proc`.
 pub fn own_cpu_s() -> f64 {
     coarse_cpu_s(std::process::id()).unwrap_or(0.0)
+}
+
+/// Bytes of this process in memory; 0 where there is no `/proc`.
+pub fn own_rss_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status");
+    status
+        .ok()
+        .and_then(|status| rss_bytes(&status))
+        .unwrap_or(0)
 }
 
 /// Nanoseconds on the processor of every living thread (`schedstat`), where the kernel counts them.
@@ -81,6 +90,7 @@ mod tests {
     #[test]
     fn this_process_has_memory() {
         assert!(usage(std::process::id()).unwrap().rss_bytes > 100_000);
+        assert!(own_rss_bytes() > 100_000);
         assert_eq!(usage(u32::MAX), None);
     }
 }
