@@ -9,7 +9,7 @@ const AUDIO_JOIN_EVERY_US: i64 = 500_000;
 pub(crate) const VIDEO_SILENCE_US: i64 = 5_000_000;
 
 /// Which tracks a reader takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrackFilter {
     /// Pictures.
     pub video: bool,
@@ -29,6 +29,14 @@ impl TrackFilter {
         match track {
             TrackKind::Video => self.video,
             TrackKind::Audio => self.audio,
+        }
+    }
+
+    /// The tracks that are left.
+    pub fn of(self, tracks: &Tracks) -> Tracks {
+        Tracks {
+            video: tracks.video.clone().filter(|_| self.video),
+            audio: tracks.audio.clone().filter(|_| self.audio),
         }
     }
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 use weir_base::sign::Action;
 use weir_base::{Refusal, StreamName, limits};
 use weir_cluster::route::Via;
-use weir_hub::Protocol;
-
-use crate::deliver::Selection;
+use weir_hub::{Protocol, TrackFilter};
 
 /// A request for a stream, over any protocol.
 #[derive(Debug, Clone, Copy)]
@@ -116,21 +114,21 @@ pub fn wait_of(query: &[(String, String)]) -> Duration {
 }
 
 /// `?audio=0` or `?video=0` leaves that track out; both together leave nothing out.
-pub fn selection_of(query: &[(String, String)]) -> Selection {
+pub fn tracks_of(query: &[(String, String)]) -> TrackFilter {
     let off = |track: &str| {
         query
             .iter()
             .any(|(name, value)| name == track && value == "0")
     };
     match (off("video"), off("audio")) {
-        (true, false) => Selection {
+        (true, false) => TrackFilter {
             video: false,
             audio: true,
         },
-        (false, true) => Selection {
+        (false, true) => TrackFilter {
             video: true,
             audio: false,
         },
-        _ => Selection::ALL,
+        _ => TrackFilter::ALL,
     }
 }

@@ -22,7 +22,7 @@ pub mod wire;
 mod worker;
 
 pub use config::DeliveryConfig;
-pub use format::{Format, Selection};
+pub use format::Format;
 pub use forms::Form;
 pub use framing::Framing;
 pub use playback::Playback;

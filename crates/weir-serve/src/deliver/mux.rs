@@ -18,7 +18,7 @@ pub struct Mux {
 impl Mux {
     /// A muxer that starts with these tracks.
     pub fn new(format: Format, tracks: &Tracks, metadata: Option<Arc<Metadata>>) -> Self {
-        let tracks = Arc::new(format.selection.of(tracks));
+        let tracks = Arc::new(format.tracks.of(tracks));
         Self {
             writer: format.form.writer(&format, &tracks),
             format,
@@ -30,9 +30,9 @@ impl Mux {
     /// Appends `item` to `out`, without framing. `dts_us` is the decode time of the last frame.
     pub fn put(&mut self, item: &Item, dts_us: i64, out: &mut Vec<u8>) {
         match item {
-            Item::Tracks(tracks) => self.tracks = Arc::new(self.format.selection.of(tracks)),
+            Item::Tracks(tracks) => self.tracks = Arc::new(self.format.tracks.of(tracks)),
             Item::Metadata(metadata) => self.metadata = Some(metadata.clone()),
-            Item::Frame(frame) if !self.format.selection.takes(frame.track) => return,
+            Item::Frame(frame) if !self.format.tracks.takes(frame.track) => return,
             Item::Frame(_) | Item::Discontinuity => {}
         }
         let here = here(&self.tracks, self.metadata.as_ref(), dts_us);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use weir_base::limits;
-use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream, TrackFilter};
+use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream};
 use weir_media::Item;
 
 use super::format::Format;
@@ -92,14 +92,9 @@ pub struct View {
 impl Wire {
     /// A wire that holds the last group of pictures, `lag_us` beyond it, and at most `max_bytes`.
     pub fn new(stream: Arc<Stream>, format: Format, lag_us: i64, max_bytes: usize) -> Self {
-        let selection = format.selection;
-        let takes = TrackFilter {
-            video: selection.video,
-            audio: selection.audio,
-        };
         let state = State {
             mux: None,
-            cursor: stream.follow(Start::Newest).taking(takes),
+            cursor: stream.follow(Start::Newest).taking(format.tracks),
             batches: VecDeque::new(),
             first: 0,
             bytes: 0,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::watch;
 use weir_base::{Code, Refusal};
+use weir_hub::TrackFilter;
 use weir_media::Tracks;
 use weir_media::hls::{
     AudioRendition, Blocking, Container, Multivariant, Name, Packager, Resource, Selection,
@@ -35,7 +36,7 @@ impl Own<'_> {
     /// The text of the multivariant playlist; `is_split` with pictures and sound of their own.
     pub(super) async fn multivariant(
         &self,
-        wanted: crate::deliver::Selection,
+        wanted: TrackFilter,
         is_split: bool,
     ) -> Result<String, Refusal> {
         let stations = &self.hls.stations;
@@ -49,7 +50,7 @@ impl Own<'_> {
         self.note(&station);
         with_content(stations, &station).await?;
         let sound = if is_split
-            && wanted == crate::deliver::Selection::ALL
+            && wanted == TrackFilter::ALL
             && station.stream.ring.tracks().audio.is_some()
         {
             let sound = stations.open(&station.stream, Container::Fmp4, Selection::AudioOnly);

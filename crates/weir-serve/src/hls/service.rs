@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::node::Node;
 use crate::packaging::{Packagings, Page};
 use crate::reply::{Body, full};
-use crate::request::selection_of;
+use crate::request::tracks_of;
 
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// What is for one viewer, or may be another thing the next time.
@@ -68,7 +68,7 @@ impl Hls {
     ) -> Result<Response<Body>, Refusal> {
         let admitted = &asked.admit(&self.admission, headers).await?;
         self.move_on(admitted)?;
-        let wanted = selection_of(asked.query);
+        let wanted = tracks_of(asked.query);
         let split = asked.parameter("split") == Some("1");
         let what = What::Multivariant {
             video: wanted.video,

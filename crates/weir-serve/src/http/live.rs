@@ -10,7 +10,7 @@ use super::request::HttpRequest;
 use crate::admission::Admission;
 use crate::core::Core;
 use crate::deliver::{Form, Format, Playback};
-use crate::request::{Asked, PlayIntent, selection_of, wait_of};
+use crate::request::{Asked, PlayIntent, tracks_of, wait_of};
 
 /// A request for an endless stream.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl LiveRequest<'_> {
         let stream = admission.play(&name, &intent).await?;
         let format = Format::new(self.form)
             .framed(self.request.framing())
-            .select(selection_of(&self.request.query));
+            .select(tracks_of(&self.request.query));
         let playback = Playback::new(&core.pool, stream, format, self.request.client, identity)?;
         Ok(playback.after(self.after()))
     }
