@@ -119,11 +119,6 @@ impl Hub {
         self.0.config.lock().idle_timeout_us()
     }
 
-    /// Bytes of each new stream kept in its ring at most.
-    pub fn ring_bytes(&self) -> usize {
-        self.0.config.lock().ring_bytes
-    }
-
     /// New settings for what comes; rings that exist keep their size.
     pub fn reconfigure(&self, config: Config) {
         *self.0.config.lock() = config;

@@ -232,6 +232,11 @@ impl Ring {
             .map_or(0, |entry| entry.dts_us)
     }
 
+    /// Bytes it holds at most.
+    pub const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.inner.lock().bytes

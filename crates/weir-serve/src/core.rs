@@ -34,7 +34,7 @@ impl Core {
     /// When the system has no epoll or no thread to give.
     pub fn start(hub: Hub, delivery: DeliveryConfig, config: Config) -> std::io::Result<Self> {
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
-        let pool = Pool::start(delivery, hub.ring_bytes(), &hub, &tasks, &shutdown)?;
+        let pool = Pool::start(delivery, &hub, &tasks, &shutdown)?;
         Ok(Self {
             hub,
             pool,

@@ -41,17 +41,15 @@ pub(super) struct Shared {
     wires: Wires,
     flush_us: AtomicI64,
     config: DeliveryConfig,
-    wire_bytes: usize,
 }
 
 impl Pool {
-    /// Starts the loops. A wire, one stream in one form, holds `wire_bytes` at most.
+    /// Starts the loops. A wire, one stream in one form, holds as many bytes as the stream's ring may.
     ///
     /// # Errors
     /// When the system has no epoll or no thread to give.
     pub fn start(
         config: DeliveryConfig,
-        wire_bytes: usize,
         hub: &Hub,
         tasks: &Tasks,
         shutdown: &Shutdown,
@@ -62,7 +60,6 @@ impl Pool {
             wires: Wires::default(),
             flush_us: AtomicI64::new(config.flush_us()),
             config,
-            wire_bytes,
         });
         let mut loops = Vec::new();
         for number in 0..shared.config.threads() {
@@ -186,8 +183,9 @@ impl Shared {
     }
 
     pub(super) fn open_wire(&self, stream: &Arc<Stream>, format: Format) -> Arc<Wire> {
+        let max_bytes = stream.ring.max_bytes();
         self.wires
-            .open(stream, format, self.config.lag_us(), self.wire_bytes)
+            .open(stream, format, self.config.lag_us(), max_bytes)
     }
 
     /// Why this viewer has to go, if it has to.

@@ -66,6 +66,7 @@ impl House {
         let config = weir_hub::Config {
             idle_timeout_ms: 60_000,
             ring_ms: 2_000,
+            ring_bytes: 4 << 20,
             ..hub_config()
         };
         let hub = Hub::new(config, Clock::real());
@@ -76,7 +77,7 @@ impl House {
             stall_ms: 60_000,
             loops: 2,
         };
-        let pool = Pool::start(delivery, 4 << 20, &hub, &tasks, &shutdown).unwrap();
+        let pool = Pool::start(delivery, &hub, &tasks, &shutdown).unwrap();
         Self {
             hub,
             pool,
