@@ -100,6 +100,12 @@ impl State {
             .min()
     }
 
+    /// How far it has come, on the clock that this one is `shift_us` ahead of.
+    fn position(&self, clock_id: u64, shift_us: i64) -> Option<StreamPosition> {
+        let dts_us = self.complete_us()?.saturating_sub(shift_us);
+        Some(StreamPosition { clock_id, dts_us })
+    }
+
     /// What comes next does not join what came before, and tells its own tracks.
     pub(crate) fn break_off(&mut self, ring: &Ring) {
         ring.forget_tracks();
@@ -264,24 +270,17 @@ impl Stream {
     /// How far it has come; none before the first frame.
     pub fn position(&self) -> Option<StreamPosition> {
         let state = self.state.lock();
-        Some(StreamPosition {
-            clock_id: self.ring.clock_id(),
-            dts_us: state.complete_us()?,
-        })
+        state.position(self.ring.clock_id(), 0)
     }
 
     /// The same on the clock of the node that it comes from, where that is another.
     pub fn source_position(&self) -> Option<StreamPosition> {
         let state = self.state.lock();
-        let dts_us = state.complete_us()?;
         let (clock_id, shift_us) = match state.source {
             Some(source) => (source.clock_id, source.shift_us),
             None => (self.ring.clock_id(), 0),
         };
-        Some(StreamPosition {
-            clock_id,
-            dts_us: dts_us.saturating_sub(shift_us),
-        })
+        state.position(clock_id, shift_us)
     }
 
     /// Where a new viewer starts, as [`Ring::newest_join`].
