@@ -4,7 +4,7 @@
 //!
 //! node e2e/shaped.mjs --base URL --stream NAME --plan "delay 50,rate 3000:10;rate 1000:10;cut:3"
 //!                     [--via URL | --link PROGRAM] [--camera-file MJPEG] [--preset 360p]
-//!                     [--max_kbps 4500] [--protocol wsflv] [--screenshot FILE] [--browser PATH]
+//!                     [--max_kbps 4500] [--protocol wsflv] [--screenshot FILE] [--browser PATH] [--samples]
 //!
 //! A phase is orders, then seconds. The link is either the caller's, reached at --via: orders are
 //! printed as lines that begin with "link ", and answers to "stats" are read from standard input; or
@@ -128,6 +128,7 @@ function summarise(result, samples, seen) {
   result.state = last.state;
   result.engine = `${last.engine} ${last.videoCodec} ${last.width}x${last.height}`;
   result.viewer = { advanced_s: round(seen.advanced_s), stalls: seen.stalls, backward: seen.backward, jumps: seen.jumps };
+  if (args.samples) result.viewer.samples = seen.samples;
 }
 
 /** Seconds until a queue that grew after `from_ms` was short again, and stayed so for a second. */
@@ -153,7 +154,7 @@ function recordStats(every_ms) {
 
 /** In the viewer: follows the picture's time. */
 function watchTime(stall_ms) {
-  const seen = { at_s: 0, advanced_s: 0, stalls: [], backward: 0, jumps: 0 };
+  const seen = { at_s: 0, advanced_s: 0, samples: [], stalls: [], backward: 0, jumps: 0 };
   window.weirSeen = seen;
   let [last_s, moved_ms] = [null, 0];
   setInterval(() => {
@@ -174,6 +175,8 @@ function watchTime(stall_ms) {
     }
     seen.at_s = seen.advanced_s;
     last_s = now_s;
+    const { buffer_ms, target_ms } = document.querySelector("weir-player")?.stats ?? {};
+    seen.samples.push({ at_ms: now_ms, now_s, rate: video.playbackRate, ready: video.readyState, buffer_ms, target_ms });
   }, 50);
 }
 

@@ -68,9 +68,10 @@ fn acknowledgements_are_spaced_and_only_for_what_is_new() {
         r#"{"type":"ack","bytes":100,"dts_ms":40,"at_ms":5000}"#
     );
     session.media(50).unwrap();
-    assert!(session.poll_ack(1100, 80, 5100).is_none());
-    assert_eq!(session.poll_timeout(), Some(1200));
-    assert!(session.poll_ack(1200, 80, 5200).is_some());
+    let next_ms = 1000 + u64::from(ACK_MS);
+    assert!(session.poll_ack(next_ms - 1, 80, 5100).is_none());
+    assert_eq!(session.poll_timeout(), Some(next_ms));
+    assert!(session.poll_ack(next_ms, 80, 5200).is_some());
     assert!(session.poll_ack(1400, 80, 5400).is_none());
 }
 

@@ -47,6 +47,10 @@ export interface PacingConfig {
   settle_ms: number;
   /** After a stall, playing waits for this part of the target. */
   resumePart: number;
+  /** With less than this part of the target ahead it plays slower, until half as much again is there; 0: never. */
+  lowPart: number;
+  /** The rate at which it gathers then: the pitch is kept, and few notice. */
+  slowRate: number;
 }
 
 export const DEFAULTS: PacingConfig = {
@@ -67,7 +71,9 @@ export const DEFAULTS: PacingConfig = {
   dwell_ms: 1500,
   calm_ms: 15_000,
   settle_ms: 3000,
-  resumePart: 0.5,
+  resumePart: 0.3,
+  lowPart: 0.6,
+  slowRate: 0.94,
 };
 
 /**
@@ -75,8 +81,8 @@ export const DEFAULTS: PacingConfig = {
  * that happen. The others keep to what they say, within their limits.
  */
 export const PRESETS: Record<LatencyMode, Partial<PacingConfig>> = {
-  auto: { target_ms: 300, limit_ms: 4000, startBehind_ms: 120, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1500 },
-  low: { target_ms: 300, limit_ms: 1000, startBehind_ms: 80, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1000 },
+  auto: { target_ms: 300, limit_ms: 4000, startBehind_ms: 120, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1500, resumePart: 0.5, lowPart: 0 },
+  low: { target_ms: 300, limit_ms: 1000, startBehind_ms: 80, highFactor: 1.35, highMargin_ms: 100, jumpExcess_ms: 1000, resumePart: 0.5, lowPart: 0 },
   normal: { target_ms: 2000, limit_ms: 6000, startBehind_ms: 1000 },
   smooth: { target_ms: 4000, limit_ms: 10_000, startBehind_ms: 3000 },
 };
@@ -98,7 +104,7 @@ export interface CatchUpState {
   sinceJump_ms: number;
   /** How far before the end the newest keyframe is that leaves the target ahead, ms; null: not known. */
   keyframe_ms: number | null;
-  /** Whether playing has just begun, and has not jumped yet. */
+  /** Whether playing has just begun, or has just got over its stalls, and has not jumped since. */
   starting: boolean;
   config: PacingConfig;
 }
@@ -123,6 +129,8 @@ export const catchUp: CatchUp = (state) => {
   const normal: Decision = { act: "rate", rate: 1 };
   if (config.strategy === "none") return normal;
   if (rate > 1 && ahead_ms <= target_ms) return normal;
+  if (config.strategy === "speed" && isLow(state)) return { act: "rate", rate: config.slowRate };
+  if (rate < 1) return normal;
   if (state.sinceJump_ms < config.settle_ms) return stay;
 
   const high_ms = Math.max(target_ms * config.highFactor, target_ms + config.highMargin_ms);
@@ -142,7 +150,20 @@ export const catchUp: CatchUp = (state) => {
   return { act: "rate", rate: step?.rate ?? (rate > 1 ? rate : 1) };
 };
 
-/** A stall within this time of another one is a repeated one, ms. */
+/** Less is ahead than should be: from `lowPart` of the target until half as much again is there. */
+function isLow({ ahead_ms, rate, target_ms, config }: CatchUpState): boolean {
+  const low_ms = target_ms * config.lowPart;
+  return rate <= 1 && ahead_ms < (rate < 1 ? low_ms * LOW_ENOUGH : low_ms);
+}
+const LOW_ENOUGH = 1.5;
+
+/** Stalls this close together are of one incident, ms … */
+const INCIDENT_GAP_MS = 8000;
+/** … but an incident that goes on for longer is how this network is, ms. */
+const INCIDENT_MS = 20_000;
+/** Without a stall for so long an incident is over, ms. */
+const CALM_MS = 4000;
+/** An incident within this time of another one is a repeated one, ms. */
 const REPEATED_MS = 60_000;
 /** A stall raises the target by this factor, and at least by so much, ms. */
 const GROWTH = { factor: 1.5, least_ms: 200 };
@@ -150,27 +171,47 @@ const GROWTH = { factor: 1.5, least_ms: 200 };
 const SHRINK = { after_ms: 60_000, each_ms: 15_000, factor: 0.93 };
 
 /**
- * The target as stalls have made it. A first stall in a while is an accident and changes nothing; the
- * next one within a minute says that the buffer is too small for this network, and raises the target:
- * catching up must not throw away what the next stall needs, or it would cause it. A quiet minute says
- * that it may shrink again, but slowly, a few percent at a time: growing takes seconds and shrinking
- * minutes, so the two never chase each other.
+ * The target as stalls have made it. Stalls come in incidents: a link that is too narrow for a while
+ * stalls again and again, and is as good as before when that is over. So each further stall of an incident
+ * raises the target, that the picture may stand less often, and the end of the incident takes all of it
+ * back. An incident within a minute of another one says that the buffer is too small for this network: then the
+ * target is raised for good, as catching up would throw away what the next stall needs. A quiet minute
+ * lets it shrink again, a few percent at a time: growing takes seconds and shrinking minutes, so the two
+ * never chase each other.
  */
 export class Target {
   private grown_ms: number;
+  /** What the stalls of the present incident made of it. */
+  private raised_ms: number;
+  private incidentAt_ms = -Infinity;
   private lastStall_ms = -Infinity;
   private lastShrink_ms = -Infinity;
 
   constructor(private readonly config: PacingConfig) {
     this.grown_ms = config.target_ms;
+    this.raised_ms = config.target_ms;
   }
 
   stalled(now_ms: number): void {
-    if (now_ms - this.lastStall_ms < REPEATED_MS) {
-      const more_ms = Math.max(this.grown_ms * GROWTH.factor, this.grown_ms + GROWTH.least_ms);
-      this.grown_ms = Math.max(this.grown_ms, Math.min(this.config.limit_ms, more_ms));
+    const since_ms = now_ms - this.lastStall_ms;
+    const isSame = since_ms < INCIDENT_GAP_MS && now_ms - this.incidentAt_ms < INCIDENT_MS;
+    if (!isSame) {
+      if (since_ms < REPEATED_MS) this.grown_ms = this.more(Math.max(this.grown_ms, since_ms < INCIDENT_GAP_MS ? this.raised_ms : 0));
+      this.incidentAt_ms = now_ms;
+      this.raised_ms = this.grown_ms;
+    } else {
+      this.raised_ms = this.more(Math.max(this.raised_ms, this.grown_ms));
     }
     this.lastStall_ms = now_ms;
+  }
+
+  private more(than_ms: number): number {
+    return Math.max(than_ms, Math.min(this.config.limit_ms, Math.max(than_ms * GROWTH.factor, than_ms + GROWTH.least_ms)));
+  }
+
+  /** When the last incident was over, or will be if nothing stalls; -Infinity before the first. */
+  get calmAt_ms(): number {
+    return this.lastStall_ms + CALM_MS;
   }
 
   at(now_ms: number): number {
@@ -179,7 +220,7 @@ export class Target {
       this.grown_ms = Math.max(this.config.target_ms, this.grown_ms * SHRINK.factor);
       this.lastShrink_ms = now_ms;
     }
-    return this.grown_ms;
+    return now_ms < this.calmAt_ms ? Math.max(this.grown_ms, this.raised_ms) : this.grown_ms;
   }
 }
 
@@ -187,8 +228,12 @@ export class Target {
 const JUDGE_MS = 1000;
 /** The beginning is over after this: a keyframe has come by then, if they come often, ms. */
 const START_MS = 4000;
+/** So long after an incident what came late has come, and can be seen for what it is, ms. */
+const RECOVER_MS = 8000;
 /** Holding longer than this does not help, ms. */
 const HOLD_LIMIT_MS = 4000;
+/** At the start the picture stands at most so long for what there should be behind it, ms. */
+const START_HOLD_MS = 1500;
 
 /** Keeps the history that `catchUp` judges by; one for each connection's worth of playing. */
 export class Pacer {
@@ -197,7 +242,8 @@ export class Pacer {
   private rateAt_ms = -Infinity;
   private jumpAt_ms = -Infinity;
   private rate = 1;
-  private heldSince_ms: number | null = null;
+  /** What is waited for, and until when at the latest. */
+  private held: { enough_ms: number; until_ms: number } | null = null;
   private startAt_ms: number | null = null;
 
   constructor(
@@ -210,19 +256,24 @@ export class Pacer {
   /** The buffer ran empty: the target may grow, and playing waits until something has gathered. */
   stalled(now_ms: number): void {
     this.target.stalled(now_ms);
-    this.heldSince_ms ??= now_ms;
+    this.held ??= { enough_ms: this.target.at(now_ms) * this.config.resumePart, until_ms: now_ms + HOLD_LIMIT_MS };
     this.samples = [];
   }
 
-  /** The viewer wants more held: waits for it as after a stall. */
+  /** The viewer wants more held: waits for as much as there is at the start. */
   gather(now_ms: number): void {
-    this.heldSince_ms = now_ms;
+    this.held = { enough_ms: this.config.startBehind_ms, until_ms: now_ms + HOLD_LIMIT_MS };
+  }
+
+  /** Whether playing waits because we want it to: that is no stall. */
+  get isHolding(): boolean {
+    return this.rate === 0;
   }
 
   /** A new beginning: what was measured before says nothing any more. */
   restart(): void {
     this.samples = [];
-    this.heldSince_ms = null;
+    this.held = null;
     this.rate = 1;
     this.startAt_ms = null;
   }
@@ -235,7 +286,10 @@ export class Pacer {
 
   /** To be asked a few times a second. A rate of 0 means: hold. */
   tick(now_ms: number, ahead_ms: number, keyframe_ms: number | null = null): Decision {
-    this.startAt_ms ??= now_ms;
+    if (this.startAt_ms === null) {
+      this.startAt_ms = now_ms;
+      this.held ??= { enough_ms: this.config.startBehind_ms, until_ms: now_ms + START_HOLD_MS };
+    }
     if (this.holds(now_ms, ahead_ms)) return this.record(now_ms, { act: "rate", rate: 0 });
     this.samples.push({ at_ms: now_ms, ahead_ms });
     const from_ms = now_ms - this.config.window_ms;
@@ -250,17 +304,21 @@ export class Pacer {
       sinceRate_ms: now_ms - this.rateAt_ms,
       sinceJump_ms: now_ms - this.jumpAt_ms,
       keyframe_ms,
-      starting: enough && now_ms - this.startAt_ms < START_MS && this.jumpAt_ms < this.startAt_ms,
+      starting: enough && (this.isJustAfter(this.startAt_ms, now_ms, START_MS) || this.isJustAfter(this.target.calmAt_ms, now_ms, RECOVER_MS)),
       config: this.config,
     };
     return this.record(now_ms, this.decide(state));
   }
 
+  /** Whether this was a moment ago, and no jump came since. */
+  private isJustAfter(at_ms: number, now_ms: number, long_ms: number): boolean {
+    return now_ms >= at_ms && now_ms - at_ms < long_ms && this.jumpAt_ms < at_ms;
+  }
+
   private holds(now_ms: number, ahead_ms: number): boolean {
-    if (this.heldSince_ms === null || this.config.strategy === "none") return false;
-    const enough_ms = this.target.at(now_ms) * this.config.resumePart;
-    if (ahead_ms >= enough_ms || now_ms - this.heldSince_ms > HOLD_LIMIT_MS) this.heldSince_ms = null;
-    return this.heldSince_ms !== null;
+    if (this.held === null || this.config.strategy === "none") return false;
+    if (ahead_ms >= this.held.enough_ms || now_ms > this.held.until_ms) this.held = null;
+    return this.held !== null;
   }
 
   private record(now_ms: number, decision: Decision): Decision {

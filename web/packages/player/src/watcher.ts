@@ -33,6 +33,8 @@ export class Watcher {
   private pacer: Pacer | null = null;
   private startedAt_ms = 0;
   private movedAt_ms = 0;
+  /** When we last held the picture back. */
+  private heldAt_ms = 0;
   private stalledAt_ms: number | null = null;
   private lastPosition_s = 0;
   private jumped = false;
@@ -120,6 +122,12 @@ export class Watcher {
       this.stalledAt_ms = null;
       return;
     }
+    // An element that was stopped may still creep on by some pictures: it does not play.
+    if (this.pacer?.isHolding && this.hasMoved) {
+      this.heldAt_ms = now_ms;
+      this.events.onStill(now_ms - this.movedAt_ms, true);
+      return;
+    }
     if (step_s > 0 && step_s < JUMP_S && !video.seeking) {
       this.endStall(now_ms);
       this.jumped = false;
@@ -129,8 +137,10 @@ export class Watcher {
       return;
     }
     const still_ms = now_ms - this.movedAt_ms;
-    if (this.hasMoved && still_ms > STALL_MS && !video.seeking && !document.hidden) this.beginStall(now_ms);
-    if (still_ms > (this.hasMoved ? STALL_MS : START_HOLE_MS)) this.jumpHole();
+    // What we held back ourselves is no stall, nor is the moment that going on takes.
+    const stuck_ms = now_ms - Math.max(this.movedAt_ms, this.heldAt_ms);
+    if (this.hasMoved && stuck_ms > STALL_MS && !video.seeking && !document.hidden) this.beginStall(now_ms);
+    if (stuck_ms > (this.hasMoved ? STALL_MS : START_HOLE_MS)) this.jumpHole();
     this.events.onStill(still_ms, this.hasMoved);
   }
 

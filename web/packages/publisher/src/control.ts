@@ -92,7 +92,7 @@ export const CONTROL: ControlNumbers = {
   rateWindow_ms: 600,
   queueHigh_ms: 300,
   queueLow_ms: 120,
-  queueWindow_ms: 500,
+  queueWindow_ms: 400,
   queueNow_ms: 700,
   queueCollapse_ms: 200,
   collapse: 0.7,
@@ -272,10 +272,12 @@ export class RateController implements Controller {
   }
 
   /** A queue that stands, a large one, or a small one while much less arrives than is sent. */
-  private isCongested({ queue_ms }: Signals, standing_ms: number, delivered_kbps: number | null): boolean {
+  private isCongested({ queue_ms, encoded_kbps }: Signals, standing_ms: number, delivered_kbps: number | null): boolean {
     const { numbers } = this;
     if (standing_ms > numbers.queueHigh_ms || queue_ms > numbers.queueNow_ms) return true;
-    const isCollapsing = delivered_kbps !== null && delivered_kbps < this.total_kbps * numbers.collapse;
+    // An encoder that gives less than it may, as on a busy machine, has not made the link narrow.
+    const given_kbps = Math.min(this.total_kbps, encoded_kbps);
+    const isCollapsing = delivered_kbps !== null && delivered_kbps < given_kbps * numbers.collapse;
     return isCollapsing && queue_ms > numbers.queueCollapse_ms;
   }
 

@@ -10,6 +10,15 @@ import type { AudioCodecName, EncoderKind, VideoCodecName } from "./types";
 
 /** A new rate that differs by less is not worth telling the encoder. */
 const RATE_STEP = 0.03;
+/**
+ * Some encoders (OpenH264, which Chromium has) begin with a keyframe each time they are told something:
+ * what can wait waits for so long, ms …
+ */
+const MORE_PAUSE_MS = 1000;
+const LESS_PAUSE_MS = 300;
+/** … but not a change as large as this. */
+const MORE_AT_ONCE = 1.3;
+const LESS_AT_ONCE = 0.8;
 /** Encoders round sizes up; more than that and it did not scale, pixels. */
 const SIZE_SLACK = 32;
 
@@ -31,6 +40,8 @@ export class VideoEncoding {
   private canvas: OffscreenCanvas | null = null;
   private mustScale = false;
   private needsKey = true;
+  /** When the encoder was last told what to do. */
+  private toldAt_ms = Number.NEGATIVE_INFINITY;
   encoded = 0;
   keyframes = 0;
 
@@ -81,9 +92,10 @@ export class VideoEncoding {
   retarget(target: VideoTarget): void {
     const bitrate = Math.round(target.kbps * 1000);
     const isResized = target.width !== this.config.width || target.height !== this.config.height;
-    const before = this.config.bitrate ?? 0;
-    const isRated = Math.abs(bitrate - before) > before * RATE_STEP;
+    const now_ms = performance.now();
+    const isRated = isWorthTelling(this.config.bitrate ?? 0, bitrate, now_ms - this.toldAt_ms);
     if (!isResized && !isRated && target.fps === this.config.framerate) return;
+    this.toldAt_ms = now_ms;
     this.config = { ...this.config, bitrate, width: target.width, height: target.height, framerate: target.fps };
     this.needsKey ||= isResized;
     try {
@@ -158,6 +170,13 @@ export class VideoEncoding {
     this.canvas.getContext("2d", { alpha: false, desynchronized: true })?.drawImage(frame, 0, 0, width, height);
     return new VideoFrame(this.canvas, { timestamp: frame.timestamp });
   }
+}
+
+/** Whether an encoder that has been at one rate for `since_ms` should be told another one. Pure. */
+export function isWorthTelling(before: number, after: number, since_ms: number): boolean {
+  if (Math.abs(after - before) <= before * RATE_STEP) return false;
+  if (after > before) return since_ms >= MORE_PAUSE_MS || after >= before * MORE_AT_ONCE;
+  return since_ms >= LESS_PAUSE_MS || after <= before * LESS_AT_ONCE;
 }
 
 export interface AudioEvents {

@@ -9,7 +9,7 @@ export const HELD_LIMIT_BYTES = 4 * 1024 * 1024;
 /** At least so much media may be on its way unacknowledged, ms. */
 const LEAST_WINDOW_MS = 600;
 /** On its way may be what the link delivers in a round trip, the time to acknowledge, and this, ms. */
-const WINDOW_SPARE_MS = 200;
+const WINDOW_SPARE_MS = 150;
 /** The best delivery rate of this time counts for the above, ms. */
 const WINDOW_RATE_MS = 1000;
 /** So much may always be on its way, bytes. */

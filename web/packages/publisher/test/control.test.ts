@@ -151,3 +151,8 @@ test("dropping is not repeated before it can have helped", () => {
   }
   expect(drops).toEqual([0, 3000, 6000]);
 });
+
+test("a viewer two seconds behind hardly ever stalls", () => {
+  const count = results.reduce((sum, [, { stalls }]) => sum + stalls(2000).length, 0);
+  expect(count / results.length).toBeLessThan(0.1);
+});

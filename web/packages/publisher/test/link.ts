@@ -47,7 +47,7 @@ export interface Result {
 
 const FPS = 30;
 const AUDIO_KBPS = 64;
-const ACK_MS = 200;
+const ACK_MS = 100;
 
 export function run(trace: Trace): Result {
   const random = mulberry(trace.seed);
