@@ -1,8 +1,9 @@
-//! What every room of the house leans on: clock, ids, names, nonces, URLs, limits, the code table, tasks, shutdown,
-//! and what a process costs.
+//! What every room of the house leans on: clock, backoff, ids, names, nonces, URLs, limits, the code table, tasks,
+//! shutdown, and what a process costs.
 //!
 //! Nothing here knows media, protocols, HTTP or a database, and no other weir crate is imported.
 
+pub mod backoff;
 pub mod clock;
 pub mod codes;
 pub mod ids;
@@ -16,6 +17,7 @@ pub mod sign;
 pub mod tasks;
 pub mod urls;
 
+pub use backoff::{Backoff, BackoffPlan, Dice};
 pub use clock::Clock;
 pub use codes::{Code, Refusal};
 pub use ids::ClientId;
