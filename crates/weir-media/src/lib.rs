@@ -11,6 +11,7 @@ pub mod fmp4;
 pub mod frame;
 pub mod hls;
 pub mod ingest;
+pub mod left_out;
 pub mod timeline;
 pub mod ts;
 pub mod webm;
@@ -19,6 +20,7 @@ pub use frame::{
     AudioCodec, AudioTrack, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec,
     VideoTrack,
 };
+pub use left_out::{LeftOut, LeftOutKind};
 
 /// What can be wrong with media bytes. Always the sender's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +49,12 @@ pub enum MediaError {
     /// Frames keep coming for a track whose codec header never came.
     #[error("no codec header for the {} track", .0.name())]
     NoCodecHeader(TrackKind),
-    /// Well-formed, but a codec or feature weir does not carry.
+    /// Well-formed, but a codec or feature weir does not carry: nothing of this stream can be used.
     #[error("unsupported: {0}")]
     Unsupported(String),
+    /// A frame of a codec that weir does not carry; other tracks may be.
+    #[error("left out: {0}")]
+    LeftOut(LeftOut),
 }
 
 impl MediaError {

@@ -280,6 +280,13 @@ pub fn is_keyframe(payload: &[u8]) -> bool {
     false
 }
 
+/// Whether the temporal unit holds any frame, in one piece or with its header apart.
+pub fn has_frame(payload: &[u8]) -> bool {
+    Obus::new(payload)
+        .take(MAX_OBUS)
+        .any(|obu| matches!(obu.kind, OBU_FRAME_HEADER | OBU_FRAME))
+}
+
 /// The temporal unit as weir keeps it: no temporal delimiters, every OBU with its size, nothing
 /// after the last whole OBU. Copies only where it has to.
 pub fn normalise(payload: Bytes) -> Bytes {

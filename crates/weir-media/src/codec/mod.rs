@@ -12,6 +12,8 @@ pub mod hevc;
 pub mod mp3;
 pub mod nal;
 pub mod opus;
+pub mod picture;
+pub mod units;
 pub mod vp9;
 
 use bytes::Bytes;

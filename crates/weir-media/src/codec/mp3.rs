@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{AudioCodec, AudioTrack, MediaError, Result};
+use crate::{AudioCodec, AudioTrack, LeftOut, MediaError, Result, TrackKind};
 
 /// Most frames counted in one payload: a second of audio has under 120.
 const MAX_FRAMES: usize = 128;
@@ -29,7 +29,8 @@ impl Mp3Header {
     /// Reads the header at the start of `data`.
     ///
     /// # Errors
-    /// Truncated, without sync word, with reserved values, or of layer I or II.
+    /// Truncated, without sync word, or with reserved values; [`MediaError::LeftOut`] for layers I
+    /// and II, which start alike.
     pub fn parse(data: &[u8]) -> Result<Self> {
         let Some(&[sync, flags, rates, mode]) = data.first_chunk() else {
             return Err(MediaError::Truncated("MP3 frame"));
@@ -46,11 +47,8 @@ impl Mp3Header {
         match flags >> 1 & 3 {
             1 => {}
             0 => return Err(MediaError::invalid("MP3 frame", "the layer is reserved")),
-            _ => {
-                return Err(MediaError::Unsupported(
-                    "MPEG audio layer I or II".to_owned(),
-                ));
-            }
+            2 => return other_layer("MPEG audio layer II"),
+            _ => return other_layer("MPEG audio layer I"),
         }
         let reserved = MediaError::invalid("MP3 frame", "the bitrate or sampling rate is reserved");
         let table = if halvings == 0 {
@@ -75,6 +73,10 @@ impl Mp3Header {
             frame_len: (*kbps > 0).then_some(len as usize),
         })
     }
+}
+
+fn other_layer<T>(what: &'static str) -> Result<T> {
+    Err(MediaError::LeftOut(LeftOut::of(TrackKind::Audio, what)))
 }
 
 /// The track that a frame belongs to.
@@ -135,7 +137,7 @@ mod tests {
         assert!(Mp3Header::parse(b"ID3\x04").is_err());
         assert!(matches!(
             Mp3Header::parse(&[0xff, 0xfd, 0x90, 0]),
-            Err(MediaError::Unsupported(_))
+            Err(MediaError::LeftOut(_))
         ));
         assert!(Mp3Header::parse(&[0xff, 0xfb, 0xf0, 0]).is_err());
     }

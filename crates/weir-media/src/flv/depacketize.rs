@@ -5,22 +5,24 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::tag::{AudioTag, Parsed, VideoTag, parse_audio_of, parse_video_of};
 use super::{
     MESSAGE_AMF3_DATA, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO, depacketize_video as video_rules,
 };
 use crate::amf::{self, Value};
+use crate::codec::picture::PictureJudge;
 use crate::codec::{self, aac};
 use crate::{
     AudioCodec, AudioTrack, FrameKind, MediaError, Metadata, Result, TrackKind, Tracks, VideoCodec,
     VideoTrack,
 };
 
-/// Frames of one track dropped while its codec header is missing, before that is an error. At
-/// 30 fps this is 5 s: encoders that repeat headers with each keyframe do so well within.
-pub const MAX_FRAMES_WITHOUT_CONFIG: u32 = 150;
+/// Bytes of units that came without their picture and are kept for the next one.
+const MAX_EARLY_BYTES: usize = 64 * 1024;
+/// Messages they may come in: parameter sets, SEI and a delimiter each in its own.
+const MAX_EARLY_MESSAGES: u32 = 4;
 /// Largest `onMetaData` value kept, in bytes: every viewer is sent it. Real ones stay under 4 KiB;
 /// only files with an index of their keyframes have more, and those are no use live.
 pub const MAX_METADATA_BYTES: usize = 64 * 1024;
@@ -76,26 +78,45 @@ pub(super) struct VideoState {
     pub(super) waiting: Option<VideoTrack>,
     /// Width of NAL lengths in the payloads that come in, where not 4.
     length_bytes: Option<usize>,
-    frames_without_config: u32,
+    judge: PictureJudge,
+    /// Units that came before their picture, in a message of their own.
+    early: BytesMut,
+    early_messages: u32,
 }
 
 #[derive(Debug, Default)]
 struct AudioState {
     track_id: Option<u8>,
     sent: Option<(AudioCodec, Bytes)>,
-    frames_without_config: u32,
+}
+
+impl VideoState {
+    /// Keeps units for the picture that they belong to.
+    fn keep(&mut self, units: &[u8]) -> Result<()> {
+        self.early_messages += 1;
+        if self.early_messages > MAX_EARLY_MESSAGES || units.len() > MAX_EARLY_BYTES {
+            self.early_messages = 0;
+            return Err(MediaError::invalid(
+                "video frame",
+                "there is no picture in it",
+            ));
+        }
+        self.early = BytesMut::from(units);
+        Ok(())
+    }
 }
 
 impl Depacketizer {
     /// Takes one message and appends what it led to.
     ///
     /// `message_type`: 8 audio, 9 video, 18 AMF0 data or FLV script, 15 AMF3 data; others are
-    /// noted and left out. Frames that come before their codec header are dropped.
+    /// noted and left out.
     ///
     /// # Errors
-    /// Broken bodies and codec headers, codecs weir does not carry, and
-    /// [`MediaError::NoCodecHeader`] when more than [`MAX_FRAMES_WITHOUT_CONFIG`] frames of a
-    /// track were dropped. Odd metadata is never an error. The state stays usable.
+    /// Why the message led to nothing: a broken body or codec header, a frame that no decoder can use,
+    /// a codec weir does not carry ([`MediaError::LeftOut`]), or a frame whose codec header did not come
+    /// yet ([`MediaError::NoCodecHeader`]). Odd metadata is never an error. The state stays usable, and
+    /// how long that is borne with is for the caller to say.
     pub fn push(
         &mut self,
         message_type: u8,
@@ -205,14 +226,22 @@ impl Depacketizer {
             self.note("an empty video codec header was left out", out);
             return Ok(());
         }
+        let sent = config.clone();
+        let config = match video_rules::record_of_start_codes(codec, &config) {
+            Some(record) => {
+                self.note("start codes in the video codec header were replaced", out);
+                record?
+            }
+            None => config,
+        };
         let length_bytes = video_rules::length_bytes(codec, &config);
         if video_rules::lacks_parameter_sets(codec, &config) {
             self.video.length_bytes = length_bytes;
             self.note("the video codec header has no parameter sets", out);
             return Ok(());
         }
-        let track = codec::video_track(codec, config.clone())?;
-        self.video.sent = Some((codec, config));
+        let track = codec::video_track(codec, config)?;
+        self.video.sent = Some((codec, sent));
         self.video.length_bytes = length_bytes;
         if track.width == 0 {
             self.video.waiting = Some(track);
@@ -229,37 +258,39 @@ impl Depacketizer {
         mut frame: RawFrame,
         out: &mut Vec<Event>,
     ) -> Result<()> {
-        let sent = frame.payload.len();
-        if sent == 0 {
+        if frame.payload.is_empty() {
             return Ok(());
         }
         let length_bytes = self.video.length_bytes.unwrap_or(codec::nal::LENGTH_BYTES);
-        frame.payload = video_rules::normalise(codec, frame.payload, length_bytes);
-        if frame.payload.len() < sent && matches!(codec, VideoCodec::H264 | VideoCodec::Hevc) {
-            self.note("a video frame with a NAL length that lies was cut", out);
+        let separated = video_rules::separate(codec, frame.payload, length_bytes)?;
+        frame.payload = separated.payload;
+        if let Some(how) = separated.mended {
+            self.note(how, out);
         }
         if frame.payload.is_empty() {
             return Ok(());
         }
-        let current = self
-            .tracks
-            .video
-            .as_ref()
-            .filter(|track| track.codec == codec);
+        if !self.video.early.is_empty() {
+            self.video.early.extend_from_slice(&frame.payload);
+            frame.payload = self.video.early.split().freeze();
+        }
+        let of_codec = |track: &&VideoTrack| track.codec == codec;
+        let current = self.tracks.video.as_ref().filter(of_codec);
         if let Some(track) = video_rules::learn(codec, current, &mut self.video, &frame.payload) {
             self.set_video(track, out);
         }
-        if self
-            .tracks
-            .video
-            .as_ref()
-            .is_none_or(|track| track.codec != codec)
-        {
-            return count_missing(&mut self.video.frames_without_config, TrackKind::Video);
+        match self.video.judge.judge(codec, frame.kind, &frame.payload)? {
+            None => self.video.keep(&frame.payload),
+            Some(_) if self.tracks.video.as_ref().filter(of_codec).is_none() => {
+                Err(MediaError::NoCodecHeader(TrackKind::Video))
+            }
+            Some(kind) => {
+                self.video.early_messages = 0;
+                frame.kind = kind;
+                out.push(Event::Frame(frame));
+                Ok(())
+            }
         }
-        frame.kind = video_rules::kind(codec, frame.kind, &frame.payload);
-        out.push(Event::Frame(frame));
-        Ok(())
     }
 
     fn audio_config(
@@ -306,12 +337,13 @@ impl Depacketizer {
             .as_ref()
             .is_some_and(|track| track.codec == codec);
         let tells_all = matches!(codec, AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3);
-        if (!known || tells_all)
-            && let Ok(track) = codec::audio_track_from_frame(codec, &payload)
-        {
-            self.set_audio(track, out);
-        } else if !known {
-            return count_missing(&mut self.audio.frames_without_config, TrackKind::Audio);
+        if !known || tells_all {
+            match codec::audio_track_from_frame(codec, &payload) {
+                Ok(track) => self.set_audio(track, out),
+                Err(error @ MediaError::LeftOut(_)) => return Err(error),
+                Err(_) if !known => return Err(MediaError::NoCodecHeader(TrackKind::Audio)),
+                Err(_) => {}
+            }
         }
         if codec == AudioCodec::Aac && aac::AdtsHeader::parse(&payload).is_some() {
             self.adts_frames(ts_us, payload, out);
@@ -360,15 +392,14 @@ impl Depacketizer {
     }
 
     fn set_video(&mut self, track: VideoTrack, out: &mut Vec<Event>) {
-        self.video.frames_without_config = 0;
         if self.tracks.video.as_ref() != Some(&track) {
+            self.video.judge.record(track.codec, &track.config);
             Arc::make_mut(&mut self.tracks).video = Some(track);
             out.push(Event::Tracks(Arc::clone(&self.tracks)));
         }
     }
 
     fn set_audio(&mut self, track: AudioTrack, out: &mut Vec<Event>) {
-        self.audio.frames_without_config = 0;
         if self.tracks.audio.as_ref() != Some(&track) {
             Arc::make_mut(&mut self.tracks).audio = Some(track);
             out.push(Event::Tracks(Arc::clone(&self.tracks)));
@@ -407,14 +438,6 @@ fn audio_event(ts_us: i64, payload: Bytes) -> Event {
         kind: FrameKind::Key,
         payload,
     })
-}
-
-fn count_missing(frames: &mut u32, track: TrackKind) -> Result<()> {
-    *frames = frames.saturating_add(1);
-    if *frames > MAX_FRAMES_WITHOUT_CONFIG {
-        return Err(MediaError::NoCodecHeader(track));
-    }
-    Ok(())
 }
 
 /// The value behind `[@setDataFrame] onMetaData`, as sent.

@@ -90,19 +90,17 @@ fn frames_carry_the_publishers_time_and_share_its_bytes() {
 }
 
 #[test]
-fn frames_without_a_codec_header_are_dropped_and_then_an_error() {
+fn frames_without_a_codec_header_are_an_error_each() {
     let mut depacketizer = Depacketizer::default();
     let body = Bytes::from(avc_frame(0x17, &nals(&[&[0x65, 1]])));
     let mut out = Vec::new();
-    for _ in 0..MAX_FRAMES_WITHOUT_CONFIG {
-        depacketizer
-            .push(TAG_VIDEO, 0, body.clone(), &mut out)
-            .unwrap();
+    for _ in 0..3 {
+        let error = depacketizer.push(TAG_VIDEO, 0, body.clone(), &mut out);
+        assert_eq!(error, Err(MediaError::NoCodecHeader(TrackKind::Video)));
     }
     assert_eq!(out, []);
-    let error = depacketizer.push(TAG_VIDEO, 0, body, &mut out).unwrap_err();
-    assert_eq!(error, MediaError::NoCodecHeader(TrackKind::Video));
-    assert_eq!(error.to_string(), "no codec header for the video track");
+    let words = MediaError::NoCodecHeader(TrackKind::Video).to_string();
+    assert_eq!(words, "no codec header for the video track");
 }
 
 #[test]
@@ -188,19 +186,52 @@ fn the_keyframe_flag_is_checked_against_the_pictures() {
     assert_eq!(kind(0x17, &[&[0x65, 1]]), FrameKind::Key);
     assert_eq!(kind(0x27, &[&[0x65, 1]]), FrameKind::Key);
     assert_eq!(kind(0x17, &[&[0x06, 1], &[0x41, 1]]), FrameKind::Key);
-    assert_eq!(kind(0x17, &[&[0x06, 1]]), FrameKind::Inter);
     assert_eq!(kind(0x27, &[&[0x41, 1]]), FrameKind::Inter);
     assert_eq!(kind(0x27, &[&[0x01, 1]]), FrameKind::Disposable);
 }
 
 #[test]
-fn a_lying_nal_length_cuts_the_frame_and_is_noted_once() {
+fn a_frame_whose_nal_lengths_lie_is_left_out() {
     let mut depacketizer = with_avc();
     let lying = avc_frame(0x27, &[&nals(&[&[0x41, 1]])[..], &[0, 0, 1, 0, 9]].concat());
-    let events = push(&mut depacketizer, TAG_VIDEO, 0, &lying);
-    assert!(matches!(events[0], Event::Note(_)));
-    assert_eq!(frames(&events)[0].payload, nals(&[&[0x41, 1]]));
-    assert_eq!(push(&mut depacketizer, TAG_VIDEO, 0, &lying).len(), 1);
+    let mut out = Vec::new();
+    let error = depacketizer.push(TAG_VIDEO, 0, lying.into(), &mut out);
+    assert!(
+        matches!(error, Err(MediaError::Invalid { .. })),
+        "{error:?}"
+    );
+    assert_eq!(out, []);
+}
+
+#[test]
+fn units_in_messages_of_their_own_stand_in_front_of_their_picture() {
+    let mut depacketizer = Depacketizer::default();
+    for (first, unit) in [(0x17, SPS_1080P), (0x17, PPS), (0x27, &[6, 5, 1, 0])] {
+        let body = avc_frame(first, &nals(&[unit]));
+        let mut out = Vec::new();
+        let _ = depacketizer.push(TAG_VIDEO, 0, body.into(), &mut out);
+        assert!(frames(&out).is_empty());
+    }
+    let idr: &[u8] = &[0x65, 1];
+    let events = push(
+        &mut depacketizer,
+        TAG_VIDEO,
+        0,
+        &avc_frame(0x27, &nals(&[idr])),
+    );
+    let frame = frames(&events)[0];
+    assert_eq!(frame.kind, FrameKind::Key);
+    assert_eq!(frame.payload, nals(&[SPS_1080P, PPS, &[6, 5, 1, 0], idr]));
+}
+
+#[test]
+fn a_track_of_units_without_a_picture_is_an_error() {
+    let mut depacketizer = with_avc();
+    let body = Bytes::from(avc_frame(0x17, &nals(&[&[6, 5, 1, 0]])));
+    let mut out = Vec::new();
+    let mut push = || depacketizer.push(TAG_VIDEO, 0, body.clone(), &mut out);
+    assert!((0..10).map(|_| push()).filter(Result::is_err).count() >= 2);
+    assert_eq!(out, []);
 }
 
 #[test]
@@ -219,7 +250,9 @@ fn vp9_waits_for_a_keyframe_to_tell_its_size() {
     let mut depacketizer = Depacketizer::default();
     let config = [b"\x90vp09", vp9::tests::RECORD].concat();
     assert_eq!(push(&mut depacketizer, TAG_VIDEO, 0, &config), []);
-    assert_eq!(push(&mut depacketizer, TAG_VIDEO, 0, b"\xa1vp09\x86\0"), []);
+    let inter = Bytes::from_static(b"\xa1vp09\x86\0");
+    let early = depacketizer.push(TAG_VIDEO, 0, inter, &mut Vec::new());
+    assert!(early.is_err(), "nobody can decode it");
     let events = push(
         &mut depacketizer,
         TAG_VIDEO,

@@ -1,11 +1,12 @@
-//! What the depacketizer does to video by codec: the shape of payloads, keyframes, and tracks
+//! What the depacketizer does to video by codec: the shape of payloads, and tracks
 //! learnt from frames where the codec header is missing or does not tell.
 
 use bytes::Bytes;
 
 use super::depacketize::VideoState;
+use crate::codec::units::{self, SeparatedUnits};
 use crate::codec::{self, av1, avc, hevc, nal, vp9};
-use crate::{FrameKind, VideoCodec, VideoTrack};
+use crate::{MediaError, Result, VideoCodec, VideoTrack};
 
 /// Width of the NAL lengths that belong to this record.
 pub(super) fn length_bytes(codec: VideoCodec, config: &Bytes) -> Option<usize> {
@@ -29,34 +30,48 @@ pub(super) fn lacks_parameter_sets(codec: VideoCodec, config: &Bytes) -> bool {
     }
 }
 
-/// The payload in the shape of [`crate::Frame::payload`].
-pub(super) fn normalise(codec: VideoCodec, payload: Bytes, length_bytes: usize) -> Bytes {
+/// The record that parameter sets with start codes make, where they were sent in its place.
+pub(super) fn record_of_start_codes(codec: VideoCodec, config: &Bytes) -> Option<Result<Bytes>> {
+    if !units::starts_with_code(config) {
+        return None;
+    }
+    let payload = units::lengths_of(config);
+    let lacking = || {
+        Err(MediaError::invalid(
+            "codec header",
+            "parameter sets are missing",
+        ))
+    };
     match codec {
-        VideoCodec::H264 | VideoCodec::Hevc => nal::normalise(payload, length_bytes),
-        VideoCodec::Av1 => av1::normalise(payload),
-        VideoCodec::Vp9 => payload,
+        VideoCodec::H264 => {
+            let record = avc::AvcConfig::from_payload(&payload);
+            Some(record.map_or_else(lacking, |record| record.build()))
+        }
+        VideoCodec::Hevc => {
+            let record = hevc::HevcConfig::from_payload(&payload);
+            Some(record.map_or_else(lacking, |record| record.build()))
+        }
+        VideoCodec::Av1 | VideoCodec::Vp9 => None,
     }
 }
 
-/// What the frame is, given what its header claims.
-///
-/// A picture every decoder can start at is a keyframe whatever the header says. Otherwise the
-/// header is believed, so that a recovery point without IDR stays a keyframe, except where the
-/// payload is H.264 or HEVC and has no picture at all. H.264 says of each picture whether others
-/// refer to it, and that is believed over the header, which no encoder fills in.
-pub(super) fn kind(codec: VideoCodec, claimed: FrameKind, payload: &[u8]) -> FrameKind {
-    let (is_key, has_picture) = match codec {
-        VideoCodec::H264 => (avc::is_keyframe(payload), avc::has_slice(payload)),
-        VideoCodec::Hevc => (hevc::is_keyframe(payload), hevc::has_slice(payload)),
-        VideoCodec::Av1 | VideoCodec::Vp9 => return claimed,
+/// The payload in the shape of [`crate::Frame::payload`].
+pub(super) fn separate(
+    codec: VideoCodec,
+    payload: Bytes,
+    length_bytes: usize,
+) -> Result<SeparatedUnits> {
+    let payload = match codec {
+        VideoCodec::H264 | VideoCodec::Hevc => {
+            return units::separate(codec, payload, length_bytes);
+        }
+        VideoCodec::Av1 => av1::normalise(payload),
+        VideoCodec::Vp9 => payload,
     };
-    match claimed {
-        _ if is_key => FrameKind::Key,
-        FrameKind::Key if has_picture => FrameKind::Key,
-        _ if codec == VideoCodec::H264 && avc::is_disposable(payload) => FrameKind::Disposable,
-        FrameKind::Key => FrameKind::Inter,
-        other => other,
-    }
+    Ok(SeparatedUnits {
+        payload,
+        mended: None,
+    })
 }
 
 /// The track as this frame shows it, where that is news: parameter sets that the codec header

@@ -3,10 +3,12 @@
 //! Adobe FLV 10.1 §E.4.2 and §E.4.3 for the legacy headers, Enhanced RTMP v2 (Veovera) for
 //! `ExVideoTagHeader` and `ExAudioTagHeader`. One message in, one tag out, no state.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::bits::Cursor;
-use crate::{AudioCodec, FrameKind, MediaError, Result, VideoCodec};
+use crate::{AudioCodec, FrameKind, LeftOut, MediaError, Result, TrackKind, VideoCodec};
 
 /// Most `ModEx` prefixes of one message: the standard defines one kind, so more is nonsense.
 const MAX_MOD_EX: usize = 8;
@@ -79,7 +81,7 @@ pub struct Parsed<T> {
 /// Reads the body of a video message; of several tracks, the first one. Payloads share `body`.
 ///
 /// # Errors
-/// Truncated; `Unsupported` for codecs weir does not carry.
+/// Truncated; [`MediaError::LeftOut`] for codecs weir does not carry.
 pub fn parse_video(body: Bytes) -> Result<Parsed<VideoTag>> {
     parse_video_of(body, None)
 }
@@ -87,7 +89,7 @@ pub fn parse_video(body: Bytes) -> Result<Parsed<VideoTag>> {
 /// Reads the body of an audio message; of several tracks, the first one. Payloads share `body`.
 ///
 /// # Errors
-/// Truncated; `Unsupported` for codecs weir does not carry.
+/// Truncated; [`MediaError::LeftOut`] for codecs weir does not carry.
 pub fn parse_audio(body: Bytes) -> Result<Parsed<AudioTag>> {
     parse_audio_of(body, None)
 }
@@ -327,10 +329,13 @@ fn legacy_video(mut cursor: Cursor, codec_id: u8, kind: FrameKind) -> Result<Vid
         7 => VideoCodec::H264,
         // Never in a standard, but what encoders sent for years before there was a FourCC.
         12 => VideoCodec::Hevc,
-        2 => return unsupported("Sorenson H.263 video"),
-        3 | 6 => return unsupported("screen video"),
-        4 | 5 => return unsupported("VP6 video"),
-        _ => return unsupported(&format!("FLV video codec {codec_id}")),
+        1 => return no_video("JPEG video"),
+        2 => return no_video("Sorenson H.263 video"),
+        3 | 6 => return no_video("screen video"),
+        4 | 5 => return no_video("VP6 video"),
+        8 => return no_video("H.263 video"),
+        9 => return no_video("MPEG-4 part 2 video"),
+        _ => return no_video(format!("FLV video codec {codec_id}")),
     };
     if cursor.is_empty() {
         return Ok(VideoTag::Ignored("an empty video message"));
@@ -378,12 +383,14 @@ fn legacy_audio(mut cursor: Cursor, format: u8) -> Result<AudioTag> {
             ts_offset_ns: 0,
             payload: cursor.rest(),
         }),
-        0 | 3 => unsupported("PCM audio"),
-        1 => unsupported("ADPCM audio"),
-        4..=6 => unsupported("Nellymoser audio"),
-        7 | 8 => unsupported("G.711 audio"),
-        11 => unsupported("Speex audio"),
-        _ => unsupported(&format!("FLV sound format {format}")),
+        0 | 3 => no_audio("PCM audio"),
+        1 => no_audio("ADPCM audio"),
+        4..=6 => no_audio("Nellymoser audio"),
+        7 => no_audio("G.711 A-law audio"),
+        8 => no_audio("G.711 µ-law audio"),
+        11 => no_audio("Speex audio"),
+        15 => no_audio("device-specific audio"),
+        _ => no_audio(format!("FLV sound format {format}")),
     }
 }
 
@@ -401,7 +408,9 @@ fn ex_video(track: Picked, packet: u8, kind: FrameKind, ts_offset_ns: u32) -> Re
         b"hvc1" => VideoCodec::Hevc,
         b"av01" => VideoCodec::Av1,
         b"vp09" => VideoCodec::Vp9,
-        other => return unsupported(&format!("video {}", other.escape_ascii())),
+        b"vvc1" => return no_video("VVC video"),
+        b"vp08" => return no_video("VP8 video"),
+        other => return no_video(format!("{} video", other.escape_ascii())),
     };
     if packet == PACKET_SEQUENCE_START {
         return Ok(VideoTag::Config {
@@ -439,7 +448,7 @@ fn ex_audio(track: Picked, packet: u8, ts_offset_ns: u32) -> Result<AudioTag> {
         b"ac-3" => AudioCodec::Ac3,
         b"ec-3" => AudioCodec::Eac3,
         b"fLaC" => AudioCodec::Flac,
-        other => return unsupported(&format!("audio {}", other.escape_ascii())),
+        other => return no_audio(format!("{} audio", other.escape_ascii())),
     };
     if packet == PACKET_SEQUENCE_START {
         return Ok(AudioTag::Config {
@@ -454,8 +463,12 @@ fn ex_audio(track: Picked, packet: u8, ts_offset_ns: u32) -> Result<AudioTag> {
     })
 }
 
-fn unsupported<T>(what: &str) -> Result<T> {
-    Err(MediaError::Unsupported(what.to_owned()))
+fn no_video<T>(what: impl Into<Cow<'static, str>>) -> Result<T> {
+    Err(MediaError::LeftOut(LeftOut::of(TrackKind::Video, what)))
+}
+
+fn no_audio<T>(what: impl Into<Cow<'static, str>>) -> Result<T> {
+    Err(MediaError::LeftOut(LeftOut::of(TrackKind::Audio, what)))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn legacy_video_is_read() {
     assert!(matches!(video(&[]).tag, VideoTag::Ignored(_)));
     assert!(matches!(
         parse_video(Bytes::from_static(&[0x22])),
-        Err(MediaError::Unsupported(_))
+        Err(MediaError::LeftOut(_))
     ));
 }
 
@@ -164,7 +164,7 @@ fn audio_is_read() {
     );
     assert!(matches!(
         parse_audio(Bytes::from_static(&[0xb2])),
-        Err(MediaError::Unsupported(_))
+        Err(MediaError::LeftOut(_))
     ));
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::reorder::Reorder;
-use crate::codec::{self, nal, vp9};
+use crate::codec;
 use crate::flv::{Depacketizer, Event, RawFrame, TAG_AUDIO, TAG_VIDEO, tag};
 use crate::{AudioCodec, FrameKind, MediaError, Result, TrackKind, Tracks, VideoCodec};
 
@@ -31,8 +31,6 @@ const PACKET_AUDIO_FRAME: u8 = 1;
 const PACKET_VIDEO_FRAME: u8 = 3;
 /// Bytes of a tag header without an offset of composition time.
 const EX_HEADER_BYTES: usize = 5;
-/// Start codes looked at in one Annex B payload.
-const MAX_START_CODES: usize = 4096;
 
 /// The codec of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,21 +116,10 @@ impl Assembler {
         kind: FrameKind,
         payload: &[u8],
     ) -> Result<()> {
-        let (mut packet, mut kind) = (PACKET_AUDIO_FRAME, kind);
-        let mut converted = None;
-        if let Codec::Video(video) = codec {
-            packet = PACKET_VIDEO_FRAME;
-            match video {
-                VideoCodec::Vp9 if vp9::is_keyframe(payload) => kind = FrameKind::Key,
-                VideoCodec::Vp9 if kind == FrameKind::Key => kind = FrameKind::Inter,
-                VideoCodec::H264 | VideoCodec::Hevc => converted = lengths_for_annex_b(payload),
-                VideoCodec::Vp9 | VideoCodec::Av1 => {}
-            }
-        }
-        if converted.is_some() {
-            self.note("start codes in a container that has lengths were replaced");
-        }
-        let payload = converted.as_deref().unwrap_or(payload);
+        let packet = match codec {
+            Codec::Video(_) => PACKET_VIDEO_FRAME,
+            Codec::Audio(_) => PACKET_AUDIO_FRAME,
+        };
         if payload.is_empty() {
             return Ok(());
         }
@@ -307,47 +294,10 @@ fn ex_body(codec: Codec, packet: u8, kind: FrameKind, payload: &[u8]) -> Bytes {
     body.freeze()
 }
 
-/// NAL units with lengths, where `payload` has start codes instead: older browsers put H.264 so
-/// into Matroska. `None` where it has lengths.
-fn lengths_for_annex_b(payload: &[u8]) -> Option<Vec<u8>> {
-    let starts = payload.starts_with(&[0, 0, 1]) || payload.starts_with(&[0, 0, 0, 1]);
-    if !starts || nal::valid_len(payload, nal::LENGTH_BYTES) == payload.len() {
-        return None;
-    }
-    let mut out = Vec::with_capacity(payload.len() + 64);
-    let mut rest = payload;
-    for _ in 0..MAX_START_CODES {
-        let code = rest.windows(3).position(|window| window == [0, 0, 1]);
-        let unit = rest.get(..code.unwrap_or(rest.len())).unwrap_or_default();
-        let end = unit
-            .iter()
-            .rposition(|&byte| byte != 0)
-            .map_or(0, |at| at + 1);
-        if let Some(unit) = unit.get(..end).filter(|unit| !unit.is_empty()) {
-            out.extend_from_slice(&(unit.len() as u32).to_be_bytes());
-            out.extend_from_slice(unit);
-        }
-        match code.and_then(|at| rest.get(at + 3..)) {
-            Some(after) => rest = after,
-            None => break,
-        }
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::avc;
-
-    #[test]
-    fn start_codes_become_lengths_only_where_there_are_no_lengths() {
-        let annex_b = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 2, 3, 0];
-        let lengths = [0, 0, 0, 2, 0x67, 1, 0, 0, 0, 3, 0x65, 2, 3];
-        assert_eq!(lengths_for_annex_b(&annex_b).unwrap(), lengths);
-        assert_eq!(lengths_for_annex_b(&[0, 0, 0, 1, 9, 0, 0, 0, 1, 9]), None);
-        assert_eq!(lengths_for_annex_b(&[0, 0, 0, 2, 0x65, 9]), None);
-    }
+    use crate::codec::{avc, vp9};
 
     #[test]
     fn frames_wait_for_all_announced_tracks_and_not_for_ever() {
