@@ -4,6 +4,7 @@
 //! elsewhere. Section numbers below are those of the draft.
 
 mod crypt;
+mod cutting;
 mod lane;
 mod multivariant;
 mod name;
