@@ -3,6 +3,7 @@
 //! Anybody may ask for himself, from any site: a browser asks before it publishes. Who asks for
 //! somebody else's address shows the admin token, because answers tell what is where.
 
+mod config;
 pub(crate) mod dispatcher;
 mod form;
 mod request;
@@ -21,6 +22,7 @@ use weir_cluster::Role;
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 
+pub use config::DispatchConfig;
 pub use dispatcher::{DispatchRules, DispatchStrategy, Dispatcher};
 pub(crate) use dispatcher::{NoRoom, Outcome, Place, another};
 pub(crate) use form::Form;

@@ -32,7 +32,7 @@ use state::State;
 
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
-pub use dispatch::{Caller, DispatchRules, DispatchStrategy, Dispatcher};
+pub use dispatch::{Caller, DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use metrics::METRIC_NAMES;
 pub use state::{ClusterApi, Config, Facts, NodeProof};

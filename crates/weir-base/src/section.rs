@@ -1,6 +1,46 @@
 //! Sections of the configuration file, each owned by the part that reads it: names, units, defaults,
 //! meanings, and what a reload may change, said once.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+/// The longest duration that can be set, milliseconds: a day. Longer ones are a unit mistaken.
+pub const MAX_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A value that has the right type and makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Senseless(pub String);
+
+/// Refuses what is not in `range`, with the key's whole name.
+///
+/// # Errors
+/// When it is not.
+pub fn in_range<T>(key: &str, value: T, range: RangeInclusive<T>) -> Result<(), Senseless>
+where
+    T: PartialOrd + Display,
+{
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(Senseless(format!(
+        "{key} is {value}: it has to be from {least} to {most}"
+    )))
+}
+
+/// Refuses in these words what is not so.
+///
+/// # Errors
+/// When it is not so.
+pub fn sensible(is_so: bool, words: impl FnOnce() -> String) -> Result<(), Senseless> {
+    if is_so {
+        Ok(())
+    } else {
+        Err(Senseless(words()))
+    }
+}
+
 /// When a changed key counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {

@@ -7,6 +7,7 @@
 //! The why is in `docs/design/cluster.md`.
 
 pub mod announce;
+pub mod config;
 pub mod coworker;
 pub mod drain;
 pub mod fill;

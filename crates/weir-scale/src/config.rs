@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Ports {
 
 section! {
     /// What a node can bear; 0 for what does not limit it.
-    pub Capacity {
+    pub CapacityConfig {
         /// Outgoing kilobits per second.
         restart out_kbps: u64 = 0,
         /// CPU, in thousandths of the whole machine.
@@ -135,7 +135,7 @@ section! {
     }
 }
 
-impl Capacity {
+impl CapacityConfig {
     /// As the registry has it.
     pub const fn record(&self) -> record::Capacity {
         record::Capacity {
@@ -174,7 +174,7 @@ section! {
         /// Node-hours a day; 0 for no bound.
         restart budget_node_hours: u64 = 0,
         /// What a node can bear, where there is none to look at.
-        restart capacity: Capacity = Capacity::default(),
+        restart capacity: CapacityConfig = CapacityConfig::default(),
     }
 }
 

@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use weir_base::section::{MAX_MS, Senseless, in_range, sensible};
 use weir_base::{limits, section};
+
+/// Segments a playlist may hold.
+const MAX_WINDOW_SEGMENTS: usize = 1000;
+/// Players need so many segments.
+const MIN_WINDOW_SEGMENTS: usize = 3;
 
 /// What a server is told, section by section.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,6 +110,25 @@ section! {
 }
 
 impl HlsConfig {
+    /// What only sense, not types, can refuse.
+    ///
+    /// # Errors
+    /// The key that makes no sense, and why.
+    pub fn check(&self) -> Result<(), Senseless> {
+        in_range("hls.segment_ms", self.segment_ms, 1..=MAX_MS)?;
+        in_range("hls.part_ms", self.part_ms, 1..=MAX_MS)?;
+        in_range("hls.idle_ms", self.idle_ms, 1..=MAX_MS)?;
+        sensible(self.window_segments <= MAX_WINDOW_SEGMENTS, || {
+            format!("hls.window_segments is above {MAX_WINDOW_SEGMENTS}")
+        })?;
+        sensible(self.part_ms <= self.segment_ms, || {
+            "hls.part_ms is longer than hls.segment_ms".to_owned()
+        })?;
+        sensible(self.window_segments >= MIN_WINDOW_SEGMENTS, || {
+            "hls.window_segments is below 3: players need three segments".to_owned()
+        })
+    }
+
     /// Target length of a segment, microseconds.
     pub const fn segment_us(&self) -> i64 {
         self.segment_ms.saturating_mul(1000)

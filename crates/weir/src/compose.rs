@@ -82,7 +82,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let services = Services::new(core, joined.node.clone(), gate.clone());
     let load = cluster::report_load(joined.cluster.clone(), services.clone());
     tasks.spawn("load", load);
-    let dispatcher = Arc::new(Dispatcher::new(config.dispatch.rules(&config.node.vhosts)?));
+    let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));
     let scaler = scale::start(
         &config,
         &sources,

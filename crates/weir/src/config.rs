@@ -9,26 +9,22 @@ mod load;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use weir_api::EncoderRule;
+use weir_api::{DispatchConfig, EncoderRule};
 use weir_base::{section, sign};
-use weir_scale::config::{Capacity, Scale};
+use weir_cluster::config::ClusterConfig;
+use weir_scale::config::{CapacityConfig, Scale};
 use weir_serve::config::{
     CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RtmpConfig, SlspConfig,
     TlsConfig,
 };
 use weir_serve::deliver::DeliveryConfig;
 
-pub(crate) use cluster::{Advertise, Cluster, Mode};
-pub(crate) use dispatch::Dispatch;
+pub(crate) use cluster::Advertise;
 pub(crate) use load::{Sources, load};
 
 /// The sample configuration, which is also the manual.
 pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
 
-/// The longest duration that can be set: a day. Longer ones are a unit mistaken.
-const MAX_MS: i64 = 24 * 60 * 60 * 1000;
-/// Segments a playlist may hold.
-const MAX_WINDOW_SEGMENTS: usize = 1000;
 /// Rules about encoders: every publisher's page reads them all.
 const MAX_ENCODER_RULES: usize = 500;
 /// A secret somebody cannot guess.
@@ -42,9 +38,9 @@ section! {
         /// This node.
         section node: Node = Node::default(),
         /// The cluster it belongs to.
-        section cluster: Cluster = Cluster::default(),
+        section cluster: ClusterConfig = ClusterConfig::default(),
         /// The dispatcher.
-        section dispatch: Dispatch = Dispatch::default(),
+        section dispatch: DispatchConfig = DispatchConfig::default(),
         /// Scaling.
         section scale: Scale = Scale::default(),
         /// HLS objects that an edge keeps.
@@ -90,7 +86,7 @@ section! {
         /// How others reach it.
         restart advertise: Vec<Advertise> = Vec::new(),
         /// What it can bear.
-        section capacity: Capacity = Capacity::default(),
+        section capacity: CapacityConfig = CapacityConfig::default(),
         /// Virtual hosts with streams of their own.
         reload vhosts: Vec<String> = Vec::new(),
         /// Milliseconds a draining node waits for its clients.
@@ -199,82 +195,20 @@ pub(crate) enum Tokens {
 impl Config {
     /// What only sense, not types, can refuse.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        self.check_durations()?;
+        self.stream.check()?;
+        self.deliver.check()?;
+        self.hls.check()?;
+        self.check_auth()?;
         self.check_slsp()?;
         self.check_cluster()?;
         self.dispatch.check()?;
         self.scale.check(!self.cluster.redis.is_empty())?;
-        anyhow::ensure!(
-            self.hls.window_segments <= MAX_WINDOW_SEGMENTS,
-            "hls.window_segments is above {MAX_WINDOW_SEGMENTS}"
-        );
-        for (at, key) in self.auth.keys.iter().enumerate() {
-            anyhow::ensure!(
-                key.secret.len() >= MIN_SECRET_BYTES,
-                "auth.keys: the secret of {:?} is shorter than {MIN_SECRET_BYTES} bytes",
-                key.id
-            );
-            let twice = self
-                .auth
-                .keys
-                .iter()
-                .skip(at + 1)
-                .any(|other| other.id == key.id);
-            anyhow::ensure!(!twice, "auth.keys: two keys have the id {:?}", key.id);
-        }
-        anyhow::ensure!(
-            self.hls.part_ms <= self.hls.segment_ms,
-            "hls.part_ms is longer than hls.segment_ms"
-        );
-        anyhow::ensure!(
-            self.hls.window_segments >= 3,
-            "hls.window_segments is below 3: players need three segments"
-        );
-        anyhow::ensure!(
-            self.stream.ring_bytes >= 1 << 20,
-            "stream.ring_bytes is below 1 MiB: a keyframe may not fit"
-        );
-        anyhow::ensure!(
-            self.auth.keys.len() <= sign::MAX_KEYS,
-            "auth.keys holds more than {} keys",
-            sign::MAX_KEYS
-        );
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
         let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(
             has_tls || !needs_tls,
             "a tls_listen is set but not tls.cert and tls.key"
         );
-        let signs = self.auth.play == PlayAuth::Signed
-            || self
-                .apps
-                .values()
-                .any(|app| app.play == Some(PlayAuth::Signed));
-        anyhow::ensure!(
-            !signs || !self.auth.keys.is_empty(),
-            "play is signed but auth.keys is empty: nobody could play"
-        );
-        Ok(())
-    }
-
-    fn check_durations(&self) -> anyhow::Result<()> {
-        let durations = [
-            ("stream.idle_timeout_ms", self.stream.idle_timeout_ms, 1),
-            ("stream.ring_ms", self.stream.ring_ms, 1),
-            ("stream.linger_ms", self.stream.linger_ms, 0),
-            ("deliver.flush_ms", self.deliver.flush_ms, 1),
-            ("deliver.lag_ms", self.deliver.lag_ms, 0),
-            ("deliver.stall_ms", self.deliver.stall_ms, 1),
-            ("hls.segment_ms", self.hls.segment_ms, 1),
-            ("hls.part_ms", self.hls.part_ms, 1),
-            ("hls.idle_ms", self.hls.idle_ms, 1),
-        ];
-        for (key, value, least) in durations {
-            anyhow::ensure!(
-                (least..=MAX_MS).contains(&value),
-                "{key} is {value}: it has to be from {least} to {MAX_MS}"
-            );
-        }
         Ok(())
     }
 
@@ -294,6 +228,38 @@ impl Config {
             },
             door: DoorTimeouts::default(),
         }
+    }
+
+    fn check_auth(&self) -> anyhow::Result<()> {
+        for (at, key) in self.auth.keys.iter().enumerate() {
+            anyhow::ensure!(
+                key.secret.len() >= MIN_SECRET_BYTES,
+                "auth.keys: the secret of {:?} is shorter than {MIN_SECRET_BYTES} bytes",
+                key.id
+            );
+            let twice = self
+                .auth
+                .keys
+                .iter()
+                .skip(at + 1)
+                .any(|other| other.id == key.id);
+            anyhow::ensure!(!twice, "auth.keys: two keys have the id {:?}", key.id);
+        }
+        anyhow::ensure!(
+            self.auth.keys.len() <= sign::MAX_KEYS,
+            "auth.keys holds more than {} keys",
+            sign::MAX_KEYS
+        );
+        let signs = self.auth.play == PlayAuth::Signed
+            || self
+                .apps
+                .values()
+                .any(|app| app.play == Some(PlayAuth::Signed));
+        anyhow::ensure!(
+            !signs || !self.auth.keys.is_empty(),
+            "play is signed but auth.keys is empty: nobody could play"
+        );
+        Ok(())
     }
 
     fn check_slsp(&self) -> anyhow::Result<()> {
@@ -427,13 +393,27 @@ mod tests {
 
     #[test]
     fn senseless_settings_are_refused_with_their_key() {
-        let config: Config = toml::from_str("[hls]\npart_ms = 5000").unwrap();
-        assert!(
-            config
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("hls.part_ms")
-        );
+        for (section, key, value) in [
+            ("hls", "part_ms", "5000"),
+            ("hls", "window_segments", "2"),
+            ("hls", "idle_ms", "0"),
+            ("stream", "ring_bytes", "1000"),
+            ("stream", "linger_ms", "-1"),
+            ("deliver", "flush_ms", "0"),
+            ("deliver", "stall_ms", "86400001"),
+            ("cluster", "name", "\"a b\""),
+            ("cluster", "linger_ms", "3600001"),
+            ("cluster", "secret", "\"short\"\nparent = \"http://edge\""),
+            ("dispatch", "good_for_ms", "5"),
+            ("slsp", "keyframe_ms", "5"),
+        ] {
+            let text = format!("[{section}]\n{key} = {value}");
+            let config: Config = toml::from_str(&text).unwrap();
+            let error = config.check().unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{section}.{key}")),
+                "{text}: {error}"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `[deliver]`: how delivery behaves.
 
 use weir_base::section;
+use weir_base::section::{MAX_MS, Senseless, in_range};
 
 /// The shortest flush interval, microseconds: below it loops would do nothing but wake.
 const MIN_FLUSH_US: i64 = 1_000;
@@ -20,6 +21,16 @@ section! {
 }
 
 impl DeliveryConfig {
+    /// What only sense, not types, can refuse.
+    ///
+    /// # Errors
+    /// The key that makes no sense, and why.
+    pub fn check(&self) -> Result<(), Senseless> {
+        in_range("deliver.flush_ms", self.flush_ms, 1..=MAX_MS)?;
+        in_range("deliver.lag_ms", self.lag_ms, 0..=MAX_MS)?;
+        in_range("deliver.stall_ms", self.stall_ms, 1..=MAX_MS)
+    }
+
     /// Microseconds between two flushes.
     pub(super) fn flush_us(&self) -> i64 {
         self.flush_ms.saturating_mul(1000).max(MIN_FLUSH_US)

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use weir_api::{ClusterApi, Dispatcher, EdgeFacts, NodeProof};
 use weir_base::urls::SplitUrl;
 use weir_base::{Clock, ids};
+use weir_cluster::config::Mode;
 use weir_cluster::lease;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Address, Load, NodeRecord, Scheme, Scope};
@@ -23,7 +24,7 @@ use weir_serve::node::{Node, Settings};
 use weir_serve::{Core, Services};
 
 use super::drain::remaining;
-use crate::config::{self, Config, Mode};
+use crate::config::{self, Config};
 
 /// Between two reports of what this node bears: the beat that carries them.
 const LOAD_EVERY: Duration = Duration::from_secs(2);

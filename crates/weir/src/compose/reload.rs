@@ -44,7 +44,7 @@ impl Running {
         let mut restarts = Vec::new();
         self.config.restarts(&next, "", &mut restarts);
         let config = self.config.reloaded(&next);
-        let rules = config.dispatch.rules(&config.node.vhosts);
+        let rules = config.dispatch_rules();
         let rules =
             rules.context("the dispatcher's rules cannot be read; the old ones stay in force")?;
         let renewal = self.certificate.as_ref().map(Certificate::renewal);
@@ -89,7 +89,7 @@ mod tests {
         let secrets = Secrets::open(data, &config).unwrap();
         let clock = Clock::manual(1_000_000_000);
         let hub = Hub::new(config.hub(), clock.clone());
-        let rules = config.dispatch.rules(&[]).unwrap();
+        let rules = config.dispatch_rules().unwrap();
         Running {
             core: Core::start(hub, config.deliver.clone(), config.serve()).unwrap(),
             gate: Arc::new(Gate::new(&config, &secrets, clock)),
