@@ -134,8 +134,7 @@ mod tests {
 
     #[test]
     fn a_crowd_that_failed_together_does_not_come_back_together() {
-        let pauses: std::collections::HashSet<_> =
-            (0..100).map(|seed| of(seed).failed()).collect();
+        let pauses: std::collections::HashSet<_> = (0..100).map(|seed| of(seed).failed()).collect();
         assert!(pauses.len() > 90, "{} of 100", pauses.len());
     }
 
