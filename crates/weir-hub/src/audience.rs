@@ -25,7 +25,7 @@ const SWEEP_EVERY_US: i64 = 1_000_000;
 /// Parts of the table that are locked by themselves; a stream is in one of them.
 const SHARDS: usize = 16;
 
-/// Somebody who asks for something of a stream; told apart by address, player and identity.
+/// One viewer that asks for pieces of a stream; told apart by address, player and identity.
 #[derive(Debug, Clone, Copy)]
 pub struct Visitor<'a> {
     /// Which stream.
@@ -104,7 +104,7 @@ impl Audience {
     }
 
     /// The visitor was given something of a stream that there is, and is a viewer for a while. `stream`
-    /// counts it, if the hub has that. Beyond the limits nobody new is taken note of.
+    /// counts it, if the hub has that. Beyond the limits no new viewer is noted.
     pub fn asked(&self, visitor: Visitor<'_>, stream: Option<&Arc<Stream>>, now_us: i64) {
         let mut crowds = self.shard(visitor.name);
         let crowd = crowds.entry(visitor.name.clone()).or_default();
@@ -166,7 +166,7 @@ impl Audience {
         self.0.tally.present.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody is here.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -210,7 +210,7 @@ impl Audience {
         let code = seat.client.kicked()?;
         if let Presence::Here(counted) = &mut seat.state {
             self.0.tally.leave(counted.take());
-            // Since when it last asked, so that nobody who only looks prolongs it.
+            // Counted from its last request, so that a look at the list prolongs nothing.
             let until_us = seat.seen_us + BARRED_US;
             seat.state = Presence::Barred { until_us };
         }

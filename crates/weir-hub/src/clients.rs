@@ -87,7 +87,7 @@ pub struct NewClient {
     pub identity: Option<Arc<Identity>>,
 }
 
-/// Somebody who publishes or watches. About 200 bytes; shared by its owner, the table and the API.
+/// One publisher or viewer. About 200 bytes; shared by its owner, the table and the API.
 #[derive(Debug)]
 pub struct Client {
     /// Its id on this node.
@@ -229,7 +229,7 @@ impl Clients {
         self.map.lock().len()
     }
 
-    /// Whether nobody is here.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.map.lock().is_empty()
     }

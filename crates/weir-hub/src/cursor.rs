@@ -1,4 +1,4 @@
-//! A reader's place in a stream. Whoever follows a stream has one: a delivery wire, a packager, a push to
+//! A reader's place in a stream. Each reader has one: a delivery wire, a packager, a push to
 //! another server. It pays for its own slowness, and the publisher knows nothing of it.
 
 use std::ops::ControlFlow;
@@ -45,7 +45,7 @@ pub enum Read {
     Lost(u64),
     /// There is nothing new, or no place to begin yet; the stream is live.
     Nothing,
-    /// Everything is read and nobody publishes. A publisher that returns is read by the same cursor.
+    /// Everything is read and there is no publisher. A publisher that returns is read by the same cursor.
     Ended,
     /// Everything is read and the hub has forgotten the stream: nothing will follow.
     Forgotten,

@@ -1,4 +1,4 @@
-//! What happens to streams, for whoever wants to know: hooks, recorders, statistics. A bounded ring with
+//! What happens to streams, for hooks, recorders and statistics. A bounded ring with
 //! sequence numbers, so that an observer that is slow loses events and never delays the hub.
 
 use std::collections::VecDeque;
@@ -88,7 +88,7 @@ pub(crate) struct Feed {
     told: Notify,
 }
 
-/// One observer: told of what happens from its making on. It holds nobody up, however slow it is.
+/// One observer: told of what happens from its making on. A slow one holds up neither the hub nor other observers.
 #[derive(Debug)]
 pub struct Events {
     feed: Arc<Feed>,

@@ -1,4 +1,4 @@
-//! Who may publish and who may play: asked before the first frame, answered by somebody above.
+//! Who may publish and who may play: asked before the first frame, answered by the crate above.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ pub struct Admission<'a> {
     pub ip: IpAddr,
     /// Over which protocol.
     pub protocol: Protocol,
-    /// It comes from a page of another site, which may ask in the name of whoever opened it.
+    /// It comes from a page of another site, which may ask in the name of the person who opened it.
     pub is_cross_site: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How many people a node serves: other nodes are its connections, but nobody's audience.
+//! How many people a node serves: other nodes are connections, but no audience.
 
 use crate::Hub;
 

@@ -1,4 +1,4 @@
-//! All streams of this node: who may begin one, who finds one, and who has been silent too long.
+//! All streams of this node: which may begin, which is found, which has been silent too long.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ struct Inner {
     feed: Arc<Feed>,
 }
 
-/// Those who wait for one stream to begin.
+/// The requests that wait for one stream to begin.
 #[derive(Debug, Default)]
 struct Awaited {
     begun: Arc<Notify>,
@@ -356,7 +356,7 @@ impl Hub {
         }
     }
 
-    /// A stream is forgotten only if nobody has begun it anew meanwhile.
+    /// A stream is forgotten only if no publisher has begun it anew meanwhile.
     fn forget(&self, stream: &Arc<Stream>) {
         let mut streams = self.0.streams.lock();
         if !stream.is_live() {
@@ -377,7 +377,7 @@ pub fn already_live(name: &StreamName, addr: SocketAddr, protocol: Protocol) -> 
     Refusal::new(Code::AlreadyPublishing, words)
 }
 
-/// A viewer's place among those who wait; dropped with the request, however that ends.
+/// A viewer's place among the waiting requests; dropped with the request, however that ends.
 struct WaitingPlace<'a> {
     inner: &'a Inner,
     name: &'a StreamName,

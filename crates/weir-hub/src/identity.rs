@@ -1,4 +1,4 @@
-//! Who a client is, as far as whoever admitted it knows: names to list, limit and ban by. The hub reads
+//! Who a client is, as far as the gatekeeper knows: names to list, limit and ban by. The hub reads
 //! no meaning into them.
 
 use weir_base::{Code, Refusal};

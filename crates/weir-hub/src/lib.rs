@@ -1,7 +1,7 @@
 //! Live streams in memory: a ring per stream, one publisher, any number of cursors, and the counters.
 //!
 //! No sockets, no HTTP, no database, no wire format. The publisher appends in O(1) and waits for
-//! nobody; whoever reads keeps a sequence number and pays for its own slowness.
+//! nobody; a reader keeps a sequence number and pays for its own slowness.
 
 mod audience;
 mod ceiling;

@@ -1,4 +1,4 @@
-//! The publisher's handle. Whoever holds it is the stream's only voice; dropping it ends the stream.
+//! The publisher's handle. There is one for each live stream; dropping it ends the stream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,7 +31,7 @@ pub struct Publisher {
     life: u64,
     end_code: Code,
     hold: Option<Box<dyn Hold>>,
-    /// Pictures before the first keyframe refer to what nobody has.
+    /// Pictures before the first keyframe refer to pictures that no viewer has.
     has_key: bool,
     /// For frames with the sender's own times.
     sender_clock: SenderClock,

@@ -97,7 +97,7 @@ impl Ring {
         }
     }
 
-    /// Appends one item; O(1) amortised, waits for nobody but a reader's short look.
+    /// Appends one item; O(1) amortised, waits for nothing but a reader's short look.
     pub fn append(&self, item: Item) {
         let mut inner = self.inner.lock();
         let seq = inner.first_seq + inner.entries.len() as u64;

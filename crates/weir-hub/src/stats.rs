@@ -1,4 +1,4 @@
-//! A stream's numbers, counted by its publisher and read by whoever asks.
+//! A stream's numbers: its publisher counts them, the API and the metrics read them.
 
 use weir_media::{Frame, TrackKind};
 
@@ -37,7 +37,7 @@ struct Bucket {
     video_frames: u32,
 }
 
-/// What a sender says of itself; nobody checks it.
+/// What a sender says of itself, unchecked.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SenderStats {
     /// Pictures encoded per second.

@@ -207,12 +207,12 @@ impl Stream {
         Cursor::new(self.clone(), start)
     }
 
-    /// Whether somebody publishes it.
+    /// Whether it has a publisher.
     pub fn is_live(&self) -> bool {
         self.is_live.load(Ordering::Acquire)
     }
 
-    /// Whether the hub has forgotten it: nobody will publish it again.
+    /// Whether the hub has forgotten it: a publisher of its name begins another stream.
     pub fn is_forgotten(&self) -> bool {
         self.is_forgotten.load(Ordering::Acquire)
     }
@@ -226,7 +226,7 @@ impl Stream {
         state.publisher = publisher;
     }
 
-    /// Nobody publishes any more; the caller has the state's lock, so that events come in order.
+    /// Its publisher is gone; the caller has the state's lock, so that events come in order.
     pub(crate) fn set_ended(&self, state: &mut State, ended: Ended) {
         self.set_publisher(state, None);
         state.ended = Some(ended);
