@@ -9,6 +9,7 @@ mod kit;
 mod admission;
 mod browser;
 mod drain;
+mod drivers;
 mod gstreamer;
 mod hls;
 mod hls_files;
