@@ -52,6 +52,8 @@ await inBrowser(args, async (context, result) => {
   result.misread = await viewer.evaluate(() => window.weirMisread);
   result.pictures = ages.length;
   result.latency_ms = { p50: percentile(ages, 0.5), p90: percentile(ages, 0.9), p99: percentile(ages, 0.99), max: percentile(ages, 1) };
+  const { stalls, stalled_ms, target_ms, engine } = await viewer.evaluate(() => document.querySelector("weir-player").stats);
+  Object.assign(result, { stalls, stalled_ms: Math.round(stalled_ms), target_ms: Math.round(target_ms), engine });
   const stats = await studio.evaluate(() => window.weirStudio.publisher.stats());
   result.publisher = `${stats.engine} ${stats.videoCodec} ${stats.width}x${stats.height} ${Math.round(stats.fps)} fps ${Math.round(stats.acked_kbps)} kbit/s`;
   await screenshot(viewer, args.screenshot);

@@ -10,10 +10,8 @@
 //! printed as lines that begin with "link ", and answers to "stats" are read from standard input; or
 //! a program of its own (`cargo run -p weir-testkit --example link` builds it).
 
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { endLive, goLive, inBrowser, screenshot, sleep } from "./kit.mjs";
+import { endLive, goLive, inBrowser, openLink, screenshot, sleep } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -46,7 +44,7 @@ const camera = args["camera-file"] ? [`--use-file-for-fake-video-capture=${args[
 await inBrowser(args, run, camera);
 
 async function run(context, result) {
-  const link = await openLink();
+  const link = await openLink(args);
   try {
     const studio = context.pages()[0] ?? (await context.newPage());
     for (const order of phases[0].orders) link.say(order);
@@ -178,30 +176,6 @@ function watchTime(stall_ms) {
     const { buffer_ms, target_ms } = document.querySelector("weir-player")?.stats ?? {};
     seen.samples.push({ at_ms: now_ms, now_s, rate: video.playbackRate, ready: video.readyState, buffer_ms, target_ms });
   }, 50);
-}
-
-/** The caller's link over standard input and output, or one of our own. */
-async function openLink() {
-  let [input, output, prefix, base, child] = [process.stdin, process.stdout, "link ", args.via, null];
-  if (args.link) {
-    child = spawn(args.link, ["127.0.0.1:0", new URL(args.base).host], { stdio: ["pipe", "pipe", "inherit"] });
-    [input, output, prefix] = [child.stdout, child.stdin, ""];
-  } else if (!base) throw new Error("usage: --via URL or --link PROGRAM");
-  const lines = createInterface({ input })[Symbol.asyncIterator]();
-  if (child) base = `http://127.0.0.1:${(await lines.next()).value}`;
-  const say = (order) => output.write(`${prefix}${order}\n`);
-  return {
-    base,
-    say,
-    async stats() {
-      say("stats");
-      return JSON.parse((await lines.next()).value);
-    },
-    close() {
-      if (child) child.stdin.end();
-      else process.stdin.destroy();
-    },
-  };
 }
 
 function round(number) {

@@ -17,6 +17,7 @@ mod lifecycle;
 mod matrix;
 mod nginx;
 mod operator;
+mod player;
 mod proxy;
 mod publish_slsp;
 mod restart;

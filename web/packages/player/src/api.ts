@@ -31,13 +31,21 @@ export async function fetchLive(
 
 export type Probe = { live: true } | { live: false; fault: Fault };
 
+/** Longest the server holds a request for a stream that is not live (`wait=`), s. */
+const WAIT_S = 30;
+
+/** Asks for the media and is answered when the stream is live, or after half a minute. */
+export function awaitMedia(url: string, signal?: AbortSignal): Promise<Probe> {
+  return probeMedia(`${url}${url.includes("?") ? "&" : "?"}wait=${WAIT_S}`, signal, WAIT_S * 1000 + TIMEOUT_MS);
+}
+
 /** Asks for the media itself and hangs up: tells why it is not to be had. */
-export async function probeMedia(url: string, signal?: AbortSignal): Promise<Probe> {
+export async function probeMedia(url: string, signal?: AbortSignal, timeout_ms = TIMEOUT_MS): Promise<Probe> {
   const hangUp = new AbortController();
   const abort = () => hangUp.abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    const response = await fetch(url, { cache: "no-store", signal: withTimeout(hangUp.signal) });
+    const response = await fetch(url, { cache: "no-store", signal: withTimeout(hangUp.signal, timeout_ms) });
     if (response.ok) return { live: true };
     return { live: false, fault: await readFault(response) };
   } catch (error) {
@@ -81,13 +89,13 @@ export function isForAllProtocols(fault: Fault): boolean {
 }
 
 /**
- * A signal that fires with the given one or after `TIMEOUT_MS`; by hand, for browsers of 2022. It
+ * A signal that fires with the given one or after `timeout_ms`; by hand, for browsers of 2022. It
  * leaves nothing behind at the given one, which may live as long as the page.
  */
-function withTimeout(signal?: AbortSignal): AbortSignal {
+function withTimeout(signal?: AbortSignal, timeout_ms = TIMEOUT_MS): AbortSignal {
   const both = new AbortController();
   const abort = () => both.abort();
-  const timer = setTimeout(abort, TIMEOUT_MS);
+  const timer = setTimeout(abort, timeout_ms);
   signal?.addEventListener("abort", abort, { once: true });
   const forget = () => {
     clearTimeout(timer);

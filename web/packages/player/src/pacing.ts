@@ -51,6 +51,8 @@ export interface PacingConfig {
   lowPart: number;
   /** The rate at which it gathers then: the pitch is kept, and few notice. */
   slowRate: number;
+  /** Media comes in pieces of this length, so that a jump leaves half a one more ahead, ms; 0: frame by frame. */
+  piece_ms: number;
 }
 
 export const DEFAULTS: PacingConfig = {
@@ -74,6 +76,7 @@ export const DEFAULTS: PacingConfig = {
   resumePart: 0.3,
   lowPart: 0.6,
   slowRate: 0.94,
+  piece_ms: 0,
 };
 
 /**
@@ -86,6 +89,31 @@ export const PRESETS: Record<LatencyMode, Partial<PacingConfig>> = {
   normal: { target_ms: 2000, limit_ms: 6000, startBehind_ms: 1000 },
   smooth: { target_ms: 4000, limit_ms: 10_000, startBehind_ms: 3000 },
 };
+
+/** How a playlist brings its media. */
+export interface Pieces {
+  /** Length of a piece: a part, or a segment where there are no parts, ms. */
+  piece_ms: number;
+  /** What should be ahead when the next piece comes, ms. */
+  spare_ms: number;
+}
+
+/** Pieces come as evenly as they are cut: what is more than this above the target can go. */
+const EVEN: Partial<PacingConfig> = { highFactor: 1.1, highMargin_ms: 100, lowPart: 0.5, calm_ms: 5000 };
+
+/** The preset for media that comes in pieces: at least what the playlist asks for is held. */
+export function inPieces(preset: PacingConfig, { piece_ms, spare_ms }: Pieces): PacingConfig {
+  const target_ms = Math.max(spare_ms, preset.target_ms);
+  return {
+    ...preset,
+    ...(target_ms > preset.target_ms ? EVEN : {}),
+    piece_ms,
+    target_ms,
+    limit_ms: Math.max(preset.limit_ms, target_ms * 2),
+    startBehind_ms: Math.max(spare_ms, preset.startBehind_ms),
+    jumpExcess_ms: Math.max(preset.jumpExcess_ms, target_ms),
+  };
+}
 
 /** What a decision is made from. */
 export interface CatchUpState {
@@ -136,14 +164,14 @@ export const catchUp: CatchUp = (state) => {
   const high_ms = Math.max(target_ms * config.highFactor, target_ms + config.highMargin_ms);
   const excess_ms = spare_ms - target_ms;
   if (config.strategy === "skip") {
-    return spare_ms > high_ms ? { act: "jump", back_ms: target_ms, keyframe: true } : normal;
+    return spare_ms > high_ms ? { act: "jump", back_ms: target_ms + config.piece_ms / 2, keyframe: true } : normal;
   }
   if (state.starting && excess_ms > config.startExcess_ms) {
     // From a fresh keyframe on nothing is decoded in vain: on a slow machine that would cost what it wins.
     const fresh = state.keyframe_ms === null || state.keyframe_ms < target_ms + FRESH_MS;
-    return fresh ? { act: "jump", back_ms: target_ms, keyframe: true } : stay;
+    return fresh ? { act: "jump", back_ms: target_ms + config.piece_ms / 2, keyframe: true } : stay;
   }
-  if (excess_ms > config.jumpExcess_ms) return { act: "jump", back_ms: target_ms, keyframe: true };
+  if (excess_ms > config.jumpExcess_ms) return { act: "jump", back_ms: target_ms + config.piece_ms / 2, keyframe: true };
   if (rate === 1 && (spare_ms <= high_ms || (excess_ms < SMALL_MS && state.sinceRate_ms < config.calm_ms))) return normal;
   if (state.sinceRate_ms < config.dwell_ms) return stay;
   const step = config.rates.filter((entry) => excess_ms > entry.above_ms).at(-1);
@@ -187,9 +215,16 @@ export class Target {
   private lastStall_ms = -Infinity;
   private lastShrink_ms = -Infinity;
 
-  constructor(private readonly config: PacingConfig) {
+  constructor(private config: PacingConfig) {
     this.grown_ms = config.target_ms;
     this.raised_ms = config.target_ms;
+  }
+
+  configure(config: PacingConfig): void {
+    const more_ms = this.grown_ms - this.config.target_ms;
+    this.config = config;
+    this.grown_ms = Math.min(config.target_ms + more_ms, Math.max(config.limit_ms, config.target_ms));
+    this.raised_ms = this.grown_ms;
   }
 
   stalled(now_ms: number): void {
@@ -247,10 +282,16 @@ export class Pacer {
   private startAt_ms: number | null = null;
 
   constructor(
-    private readonly config: PacingConfig,
+    private config: PacingConfig,
     private readonly decide: CatchUp = catchUp,
   ) {
     this.target = new Target(config);
+  }
+
+  /** Other numbers; what stalls have made of the target is kept, as far as they allow it. */
+  configure(config: PacingConfig): void {
+    this.config = config;
+    this.target.configure(config);
   }
 
   /** The buffer ran empty: the target may grow, and playing waits until something has gathered. */

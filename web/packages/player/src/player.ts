@@ -2,12 +2,12 @@
 //! reconnects and keeps near the live edge. It owns the video element's source, mute, volume and
 //! rate; it draws nothing.
 
-import { fetchLive, isForAllProtocols, isNotNow, probeMedia } from "./api";
+import { awaitMedia, fetchLive, isForAllProtocols, isNotNow, probeMedia } from "./api";
 import { browserCapabilities, protocolOrder, type Capabilities } from "./choose";
 import { ClockOffset } from "./clock";
 import { loadEngine, preloadEngine, type Engine, type EngineName } from "./engines/engine";
 import { Failures } from "./failures";
-import { Backoff, DEFAULTS, Pacer, PRESETS, type CatchUp, type LatencyMode, type PacingConfig } from "./pacing";
+import { Backoff, DEFAULTS, inPieces, Pacer, PRESETS, type CatchUp, type LatencyMode, type PacingConfig, type Pieces } from "./pacing";
 import type { Fault, Latency, Level, PlayerStatus, Protocol, Stats, StreamInfo } from "./types";
 import { mediaUrl, type Origin, type StreamName } from "./urls";
 import { Watcher } from "./watcher";
@@ -48,6 +48,15 @@ const SOUND_AFTER_MS = 15_000;
 const PAUSE_KEEP_MS = 60_000;
 /** After a pause longer than this, playing goes on at the live edge, ms. */
 const PAUSE_LIVE_MS = 3000;
+/** An answer later than this was held back by the server, ms. */
+const HELD_MS = 2000;
+/** Requests held at a time by all players of a page: browsers open six connections to a server and no more. */
+const MOST_HELD = 3;
+let held = 0;
+/** All who wait are told of a stream's return at the same moment; they come within this, ms. */
+const CROWD_MS = 200;
+/** A playlist that asks for so little more or less asks for the same, ms. */
+const PIECES_STEP_MS = 50;
 /** After all protocols failed, all are tried again after this, ms. */
 const RETRY_ALL_MS = 15_000;
 
@@ -84,6 +93,8 @@ export class Player {
   private readonly refresher: ReturnType<typeof setInterval>;
   private readonly listeners = new AbortController();
   private soundSince_ms = 0;
+  /** How the present engine gets its media in pieces; null for one that gets frames. */
+  private pieces: Pieces | null = null;
 
   constructor(private readonly options: PlayerOptions) {
     this.video = options.video;
@@ -164,7 +175,16 @@ export class Player {
 
   /** The numbers in force. */
   pacing(): PacingConfig {
-    return { ...DEFAULTS, ...PRESETS[this.mode], ...this.overrides };
+    const preset = { ...DEFAULTS, ...PRESETS[this.mode] };
+    return { ...(this.pieces === null ? preset : inPieces(preset, this.pieces)), ...this.overrides };
+  }
+
+  private setPieces(pieces: Pieces): void {
+    const { pieces: known } = this;
+    const isKnown = known !== null && Math.abs(pieces.spare_ms - known.spare_ms) + Math.abs(pieces.piece_ms - known.piece_ms) < PIECES_STEP_MS;
+    if (isKnown) return;
+    this.pieces = pieces;
+    this.pacer.configure(this.pacing());
   }
 
   /** Renditions, where there are several. */
@@ -342,11 +362,29 @@ export class Player {
     if (isNotNow(fault)) {
       this.failures.forgetProtocols();
       this.update({ state: this.everPlayed ? "offline" : "waiting", info: null, fault });
-      this.retryIn(this.backoff.next());
+      void this.awaitReturn();
       return;
     }
     this.update({ state: "error", fault });
     if (fault.kind === "unreachable") this.retryIn(this.backoff.next());
+  }
+
+  /**
+   * Lets the server hold a request until the stream is live: who asked by the clock would see a publisher's
+   * return seconds late. Where nobody holds it, an old server or a proxy, the clock has to do.
+   */
+  private async awaitReturn(): Promise<void> {
+    if (held >= MOST_HELD) return this.retryIn(this.backoff.next());
+    const { attempt } = this;
+    const { origin, name, query } = this.options;
+    const from_ms = performance.now();
+    held++;
+    const probe = await awaitMedia(mediaUrl(origin, name, "flv", query), this.abort?.signal).finally(() => held--);
+    if (attempt !== this.attempt || this.destroyed) return;
+    const wasHeld = performance.now() - from_ms > HELD_MS;
+    if (probe.live) return this.retryIn(Math.random() * CROWD_MS);
+    if (!wasHeld || !isNotNow(probe.fault)) return this.retryIn(this.backoff.next());
+    this.retryIn(Math.random() * HELD_MS);
   }
 
   private retryIn(delay_ms: number): void {
@@ -370,13 +408,15 @@ export class Player {
         protocol,
         info,
         startBehind_ms: config.startBehind_ms,
-        catchUp: config.strategy !== "none",
+        onPieces: (pieces) => void (stale() || this.setPieces(pieces)),
         serverNow_ms: () => this.clock.serverTime(Date.now()),
         onFail: (kind, message) => void (stale() || this.broke(kind, message)),
         onEnd: () => void (stale() || this.ended()),
       });
       if (stale()) return engine.stop();
       this.engine = engine;
+      this.pieces = null;
+      this.pacer.configure(this.pacing());
       this.pacer.restart();
       this.watcher.attach(engine, this.pacer);
       if (this.status.paused) this.suspendLater();

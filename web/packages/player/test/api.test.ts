@@ -1,7 +1,7 @@
 //! Asking the server again and again.
 
 import { afterEach, expect, test, vi } from "vitest";
-import { fetchLive, isForAllProtocols } from "../src/api";
+import { awaitMedia, fetchLive, isForAllProtocols } from "../src/api";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -29,4 +29,15 @@ test("a refusal with a code holds for every protocol, but not of a codec, and a 
   expect(isForAllProtocols({ kind: "refused", code: 2006 })).toBe(true);
   expect(isForAllProtocols({ kind: "refused", code: 3006 })).toBe(false);
   expect(isForAllProtocols({ kind: "refused", message: "HTTP 403" })).toBe(false);
+});
+
+test("who waits for a stream lets the server hold the request, with whatever else the address says", async () => {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (url: string) => {
+    asked.push(url);
+    return asked.length > 1 ? new Response("x") : new Response(JSON.stringify({ code: 3002 }), { status: 404 });
+  });
+  expect(await awaitMedia("http://host/live/a.flv")).toEqual({ live: false, fault: expect.objectContaining({ code: 3002 }) });
+  expect(await awaitMedia("http://host/live/a.flv?key=k")).toEqual({ live: true });
+  expect(asked).toEqual(["http://host/live/a.flv?wait=30", "http://host/live/a.flv?key=k&wait=30"]);
 });

@@ -2,7 +2,8 @@
 //! Shows R36, R68 and R71.
 
 import { describe, expect, test } from "vitest";
-import { Backoff, catchUp, DEFAULTS, Pacer, PRESETS, Target, type CatchUp, type CatchUpState, type PacingConfig } from "../src/pacing";
+import { piecesOf } from "../src/engines/pieces";
+import { Backoff, catchUp, DEFAULTS, inPieces, Pacer, PRESETS, Target, type CatchUp, type CatchUpState, type PacingConfig } from "../src/pacing";
 
 const TICK_MS = 100;
 
@@ -285,4 +286,39 @@ test("delays double up to the limit and start anew after a reset", () => {
 test("jitter stays within a quarter", () => {
   expect(new Backoff(1000, 8000, () => 0).next()).toBe(750);
   expect(new Backoff(1000, 8000, () => 1).next()).toBe(1250);
+});
+
+describe("media in pieces", () => {
+  /** Parts of a third of a second, each out when it is whole, and up to `late_ms` later. */
+  const parts = (piece_ms: number, late_ms: number, seed = 1): Trace => {
+    const random = noise(seed);
+    const lates: number[] = [];
+    return (now) => {
+      let end = 0;
+      for (let at = Math.floor((now + 20_000) / piece_ms); at > 0; at--) {
+        const out_ms = at * piece_ms - 20_000 + (lates[at] ??= random() * late_ms);
+        if (out_ms > now) continue;
+        end = at * piece_ms - 20_000;
+        break;
+      }
+      return end + 2000;
+    };
+  };
+  const pieces = piecesOf({ partHoldBack: 1, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true);
+  const hls = inPieces(auto, pieces);
+
+  test("what is held is what the playlist asks for", () => {
+    expect(pieces).toEqual({ piece_ms: 334, spare_ms: 666 });
+    expect(piecesOf({ partHoldBack: 0, holdBack: 6, partTarget: 0, targetduration: 2 }, true)).toEqual({ piece_ms: 2000, spare_ms: 4000 });
+    expect(piecesOf({ partHoldBack: 0, holdBack: 0, partTarget: 0, targetduration: 1 }, false).spare_ms).toBe(2000);
+    expect(inPieces(normal, pieces).target_ms).toBe(normal.target_ms);
+  });
+
+  test.each([1, 2, 3])("a viewer who began too far behind is at the hold-back within seconds, and does not stall (trace %i)", (seed) => {
+    const run = play(parts(334, 120, seed), hls, 600);
+    expect([run.stalls, run.jumps]).toEqual([0, 1]);
+    const later = run.ahead.slice(100);
+    expect(Math.max(...later)).toBeLessThan(1200);
+    expect(run.changes).toBeLessThanOrEqual(20);
+  });
 });

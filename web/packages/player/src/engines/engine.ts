@@ -2,6 +2,7 @@
 //! and reports; it decides nothing: reconnecting and falling back are the player's.
 
 import { plausibleLatency } from "../clock";
+import type { Pieces } from "../pacing";
 import type { Latency, Level, Protocol, StreamInfo } from "../types";
 
 export interface EngineContext {
@@ -11,8 +12,8 @@ export interface EngineContext {
   info: StreamInfo | null;
   /** How far behind the newest frame to begin, ms. */
   startBehind_ms: number;
-  /** False: an engine that catches up by itself shall not. */
-  catchUp: boolean;
+  /** How the playlist brings its media; told with each version of it. */
+  onPieces: (pieces: Pieces) => void;
   /** Our clock moved to the server's, or null while unknown. */
   serverNow_ms: () => number | null;
   /** Cannot go on: `media` is about the bytes, `network` about getting them. */

@@ -3,6 +3,7 @@
 import Hls, { ErrorTypes, Events } from "hls.js/light";
 import type { Latency } from "../types";
 import { trueLatency, type Engine, type EngineContext } from "./engine";
+import { piecesOf } from "./pieces";
 
 const BACK_BUFFER_S = 15;
 /** The bitrate is that of the last so many seconds of media. */
@@ -23,7 +24,8 @@ export function startHls(context: EngineContext): Engine {
     enableWorker: false,
     backBufferLength: BACK_BUFFER_S,
     liveDurationInfinity: true,
-    maxLiveSyncPlaybackRate: lowLatency && context.catchUp ? 1.1 : 1,
+    // The player does that, by what is really in the buffer.
+    maxLiveSyncPlaybackRate: 1,
     fragLoadPolicy: { default: LIVE_LOAD },
   });
   // So many target durations late are too late: then it jumps. Set here, as the constructor would
@@ -50,12 +52,16 @@ export function startHls(context: EngineContext): Engine {
     while (sum(pieces, "seconds") > BITRATE_WINDOW_S && pieces.length > 1) pieces.shift();
   });
 
+  hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+    if (details.live) context.onPieces(piecesOf(details, lowLatency));
+  });
+
   hls.attachMedia(context.video);
   hls.loadSource(context.url);
 
   return {
     name: `hls.js ${Hls.version}`,
-    needsCatchUp: false,
+    needsCatchUp: true,
     stop() {
       stopped = true;
       hls.destroy();
