@@ -9,6 +9,7 @@ pub mod av1;
 pub mod avc;
 pub mod flac;
 pub mod hevc;
+pub mod latm;
 pub mod mp3;
 pub mod nal;
 pub mod opus;
