@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -87,7 +87,7 @@ pub struct NewClient {
     pub identity: Option<Arc<Identity>>,
 }
 
-/// One publisher or viewer. About 200 bytes; shared by its owner, the table and the API.
+/// One publisher or viewer. About 300 bytes; shared by its owner, the table and the API.
 #[derive(Debug)]
 pub struct Client {
     /// Its id on this node.
@@ -109,7 +109,7 @@ pub struct Client {
     bytes: AtomicU64,
     lost_frames: AtomicU64,
     skips: AtomicU32,
-    kicked: AtomicU16,
+    kicked: OnceLock<Refusal>,
     kick: Notify,
 }
 
@@ -127,7 +127,7 @@ impl Client {
             bytes: AtomicU64::new(0),
             lost_frames: AtomicU64::new(0),
             skips: AtomicU32::new(0),
-            kicked: AtomicU16::new(0),
+            kicked: OnceLock::new(),
             kick: Notify::new(),
         }
     }
@@ -160,16 +160,24 @@ impl Client {
 
     /// Asks the client's owner to end it with `code`. The first code stays.
     pub fn kick(&self, code: Code) {
-        let _ = self
-            .kicked
-            .compare_exchange(0, code.number(), Ordering::AcqRel, Ordering::Acquire);
+        self.kick_with(code.into());
+    }
+
+    /// The same with words of its own.
+    pub fn kick_with(&self, refusal: Refusal) {
+        let _ = self.kicked.set(refusal);
         self.kick.notify_waiters();
         self.kick.notify_one();
     }
 
     /// The code it was kicked with, if it was.
     pub fn kicked(&self) -> Option<Code> {
-        Code::from_number(self.kicked.load(Ordering::Acquire))
+        self.kicked.get().map(|refusal| refusal.code)
+    }
+
+    /// The same with its words.
+    pub fn kick_refusal(&self) -> Option<&Refusal> {
+        self.kicked.get()
     }
 
     /// Resolves when it is kicked.

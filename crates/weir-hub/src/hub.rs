@@ -193,6 +193,7 @@ impl Hub {
         };
         *stream.stats.lock() = Default::default();
         *stream.sender.lock() = None;
+        stream.forget_remarks();
         // Before anybody sees the publisher: a sweep would take it for one silent since the last frame.
         stream.last_frame_us.store(now_us, Ordering::Release);
         drop(state);
@@ -272,7 +273,7 @@ impl Hub {
         self.0.streams.lock().values().cloned().collect()
     }
 
-    /// Ends streams whose publisher has been silent too long, and forgets those long gone, and viewers
+    /// Ends streams whose publisher has been silent too long or sends what nobody can decode, and forgets those long gone, and viewers
     /// that ask no more. Call it a few times a second.
     pub fn sweep(&self) {
         let now_us = self.0.clock.now_us();
@@ -281,15 +282,15 @@ impl Hub {
         for stream in self.unsorted() {
             let mut state = stream.state.lock();
             if let Some(publisher) = &state.publisher {
-                let silent_us = now_us - stream.last_frame_us.load(Ordering::Acquire);
-                if silent_us >= config.idle_timeout_us() {
+                if let Some(refusal) = stream.reason_to_end(config.idle_timeout_us(), now_us) {
                     // Ended here and now: viewers are told even if the publisher's task is stuck.
-                    publisher.kick(Code::NoData);
-                    tracing::info!(stream = %stream.name, client = %publisher.id, code = Code::NoData.number(), silent_ms = silent_us / 1000, "stream ended: {}", Code::NoData.entry().message);
+                    let silent_us = now_us - stream.last_frame_us.load(Ordering::Acquire);
+                    tracing::info!(stream = %stream.name, client = %publisher.id, code = refusal.code.number(), silent_ms = silent_us / 1000, "stream ended: {}", refusal.detail);
                     let ended = Ended {
-                        code: Code::NoData,
+                        code: refusal.code,
                         at_us: now_us,
                     };
+                    publisher.kick_with(refusal);
                     stream.set_ended(&mut state, ended);
                     stream.changed.notify_waiters();
                 }

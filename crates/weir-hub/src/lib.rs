@@ -23,6 +23,7 @@ pub mod ring;
 mod sender_clock;
 pub mod stats;
 pub mod stream;
+mod trouble;
 
 pub use audience::{Audience, Visitor};
 pub use clients::{Client, ClientGuard, Clients, NewClient, Protocol, Role};
@@ -40,3 +41,4 @@ pub use publisher::{Hold, Publisher};
 pub use ring::{JoinPoint, ReadOutcome, Ring};
 pub use stats::StreamStats;
 pub use stream::Stream;
+pub use trouble::Unusable;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use weir_base::{Clock, Code};
+use weir_base::{Clock, Code, Refusal};
 use weir_media::flv::RawFrame;
-use weir_media::{Frame, FrameKind, Item, Metadata, TrackKind, Tracks};
+use weir_media::{Frame, FrameKind, Item, LeftOut, Metadata, TrackKind, Tracks};
 
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
@@ -14,6 +14,7 @@ use crate::rebase::{Fitted, Rebase};
 use crate::sender_clock::SenderClock;
 use crate::stats::SenderStats;
 use crate::stream::{Ended, Stream};
+use crate::trouble::Unusable;
 
 /// What allows a publisher to be heard: a lease. Asked before each frame, so it must not wait;
 /// dropped with the publisher, after the stream has ended.
@@ -74,6 +75,11 @@ impl Publisher {
         self.hold = Some(hold);
     }
 
+    /// The node's clock.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The stream it speaks for.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
@@ -107,6 +113,31 @@ impl Publisher {
         if self.is_current() {
             *self.stream.sender.lock() = Some(said);
         }
+    }
+
+    /// Something was left out or put right that people may want to know; logged and told once.
+    pub fn note(&self, note: &str) {
+        if self.is_current() && self.stream.remarks.lock().note(note) {
+            tracing::info!(stream = %self.stream.name, client = %self.client.id, "{note}");
+        }
+    }
+
+    /// Something of the sender's is not carried; logged and told once.
+    pub fn left_out(&self, what: &LeftOut) {
+        if self.is_current() && self.stream.remarks.lock().leave_out(what) {
+            tracing::info!(stream = %self.stream.name, client = %self.client.id, "left out: {what}");
+        }
+    }
+
+    /// A frame came that cannot be used. Where that goes on, the publisher is kicked with `refusal`.
+    pub fn unusable(&self, what: Unusable, refusal: Refusal) {
+        if !self.is_current() {
+            return;
+        }
+        let now_us = self.clock.now_us();
+        let mut remarks = self.stream.remarks.lock();
+        remarks.unusable(what, refusal, now_us);
+        self.stream.is_troubled.store(true, Ordering::Release);
     }
 
     /// New tracks from here on.
@@ -189,6 +220,11 @@ impl Publisher {
         }
         let now_us = self.clock.now_us();
         self.stream.last_frame_us.store(now_us, Ordering::Release);
+        self.stream.has_played.store(true, Ordering::Release);
+        if self.stream.is_troubled.load(Ordering::Acquire) {
+            let is_well = self.stream.remarks.lock().usable(track);
+            self.stream.is_troubled.store(!is_well, Ordering::Release);
+        }
         if self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us)) {
             return Some(now_us);
         }
@@ -222,10 +258,17 @@ impl Publisher {
         self.stream.stats.lock().dropped_frames += frames;
     }
 
-    /// Resolves when this publisher has to go: idle (4002), taken over (3005), operator (4008),
-    /// draining (4009).
+    /// Resolves when this publisher has to go: idle (4002), nothing of its media can be used (3006, 4004,
+    /// 4007), taken over (3005), operator (4008), draining (4009).
     pub async fn kicked(&self) -> Code {
         self.client.wait_kicked().await
+    }
+
+    /// The same with the words for whoever publishes.
+    pub async fn kicked_with(&self) -> Refusal {
+        let code = self.client.wait_kicked().await;
+        let refusal = self.client.kick_refusal().cloned();
+        refusal.unwrap_or_else(|| code.into())
     }
 
     /// Ends the stream and says why.

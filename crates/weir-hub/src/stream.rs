@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::{Code, StreamName};
-use weir_media::{Item, TrackKind};
+use weir_base::{Code, Refusal, StreamName};
+use weir_media::{Item, LeftOut, TrackKind};
 
 use crate::clients::{Client, Protocol};
 use crate::cursor::{Cursor, Start};
@@ -17,6 +17,7 @@ use crate::join::VIDEO_SILENCE_US;
 use crate::position::StreamPosition;
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
+use crate::trouble::Remarks;
 
 /// One name's ring, publisher and counters.
 #[derive(Debug)]
@@ -32,6 +33,11 @@ pub struct Stream {
     feed: Arc<Feed>,
     pub(crate) stats: Mutex<StreamStats>,
     pub(crate) sender: Mutex<Option<SenderStats>>,
+    pub(crate) remarks: Mutex<Remarks>,
+    /// Frames of the current publisher cannot be used: the remarks say which.
+    pub(crate) is_troubled: AtomicBool,
+    /// A frame of the current publisher was fine.
+    pub(crate) has_played: AtomicBool,
     /// Unix microseconds at which the stream's time 0 lies.
     pub(crate) wall_at_zero_us: AtomicI64,
     /// When, on the node's clock, the stream's time 0 lies; none before the first frame.
@@ -187,6 +193,9 @@ impl Stream {
             feed,
             stats: Mutex::default(),
             sender: Mutex::default(),
+            remarks: Mutex::default(),
+            is_troubled: AtomicBool::new(false),
+            has_played: AtomicBool::new(false),
             wall_at_zero_us: AtomicI64::new(0),
             zero_at_us: Mutex::new(None),
             last_frame_us: AtomicI64::new(0),
@@ -200,6 +209,41 @@ impl Stream {
     /// What the sender last said of itself, if it says such things.
     pub fn sender(&self) -> Option<SenderStats> {
         self.sender.lock().clone()
+    }
+
+    /// What was left out of the publisher's media or put right in it, in words: a few lines at most.
+    pub fn notes(&self) -> Vec<String> {
+        self.remarks.lock().notes().to_vec()
+    }
+
+    /// Those of the notes that say what is not carried.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        self.remarks.lock().left_out().to_vec()
+    }
+
+    /// A new publisher: nothing is said of it yet.
+    pub(crate) fn forget_remarks(&self) {
+        *self.remarks.lock() = Remarks::default();
+        self.is_troubled.store(false, Ordering::Release);
+        self.has_played.store(false, Ordering::Release);
+    }
+
+    /// Why the publisher has to go: nothing of it arrives, or nothing that can be used.
+    pub(crate) fn reason_to_end(&self, idle_us: i64, now_us: i64) -> Option<Refusal> {
+        let is_idle = now_us - self.last_frame_us.load(Ordering::Acquire) >= idle_us;
+        if !is_idle && !self.is_troubled.load(Ordering::Acquire) {
+            return None;
+        }
+        let remarks = self.remarks.lock();
+        let has_played = self.has_played.load(Ordering::Acquire);
+        match remarks.verdict(has_played, now_us) {
+            Some(verdict) => Some(verdict.clone()),
+            None if is_idle => {
+                let reason = remarks.reason_of_silence(idle_us, now_us);
+                Some(reason.cloned().unwrap_or_else(|| Code::NoData.into()))
+            }
+            None => None,
+        }
     }
 
     /// A reader of its own, from `start` on.
