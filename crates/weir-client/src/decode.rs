@@ -68,6 +68,7 @@ impl FlvDecoder {
                     payload: frame.payload,
                 }))?,
                 flv::Event::EndOfSequence => {}
+                flv::Event::LeftOut(what) => sink.note(&format!("left out: {what}")),
                 flv::Event::Note(note) => sink.note(note),
             }
         }
@@ -130,6 +131,7 @@ impl TsDecoder {
         loop {
             match self.demuxer.next() {
                 Ok(Some(demux::TsEvent::Tracks(tracks))) => sink.item(Item::Tracks(tracks))?,
+                Ok(Some(demux::TsEvent::LeftOut(what))) => sink.note(&format!("left out: {what}")),
                 Ok(Some(demux::TsEvent::Frame(frame))) => sink.item(Item::Frame(Frame {
                     track: frame.track,
                     dts_us: us_of_90k(frame.dts_90k),

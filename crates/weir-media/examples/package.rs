@@ -142,6 +142,7 @@ fn write_ts(items: &[Item], out: &Path) -> Result<(), Box<dyn Error>> {
     let mut count = |event| match event {
         ts::demux::TsEvent::Tracks(_) => tracks += 1,
         ts::demux::TsEvent::Frame(_) => frames += 1,
+        ts::demux::TsEvent::LeftOut(_) => {}
     };
     while let Some(event) = demuxer.next()? {
         count(event);

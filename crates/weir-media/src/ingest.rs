@@ -7,11 +7,12 @@
 pub(crate) mod assembler;
 pub(crate) mod incremental;
 mod reorder;
+pub(crate) mod waiting;
 
 use std::collections::VecDeque;
 
 use crate::flv::{self, Depacketizer, Event, RawFrame};
-use crate::{MediaError, Result, fmp4, ts, webm};
+use crate::{MediaError, Result, TrackKind, fmp4, ts, webm};
 
 /// A container for live input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -206,6 +207,38 @@ impl LiveDemuxer {
         }
     }
 
+    /// Whether frames wait until all announced tracks are known.
+    pub const fn is_waiting(&self) -> bool {
+        match &self.inner {
+            // Tags announce nothing: each is given as it comes.
+            Inner::Flv(_) => false,
+            Inner::Fmp4(fmp4) => fmp4.is_waiting(),
+            Inner::WebM(webm) => webm.is_waiting(),
+            Inner::Ts(ts) => ts.demuxer.is_waiting(),
+        }
+    }
+
+    /// Waits no longer: [`next`](Self::next) gives what waited. For whoever sees by a clock that it took
+    /// too long, where the frames' own times do not go on.
+    pub fn wait_no_longer(&mut self) {
+        match &mut self.inner {
+            Inner::Flv(_) => {}
+            Inner::Fmp4(fmp4) => fmp4.wait_no_longer(),
+            Inner::WebM(webm) => webm.wait_no_longer(),
+            Inner::Ts(ts) => ts.demuxer.wait_no_longer(),
+        }
+    }
+
+    /// The track whose frame the last error was about, where that is known.
+    pub const fn failed_track(&self) -> Option<TrackKind> {
+        match &self.inner {
+            Inner::Flv(flv) => flv.failed_track,
+            Inner::Fmp4(fmp4) => fmp4.failed_track(),
+            Inner::WebM(webm) => webm.failed_track(),
+            Inner::Ts(ts) => ts.demuxer.failed_track(),
+        }
+    }
+
     /// Decode time of the last frame given, in microseconds of the publisher's own clock.
     pub const fn last_dts_us(&self) -> Option<i64> {
         self.last_dts_us
@@ -235,6 +268,7 @@ struct Flv {
     ready: VecDeque<Event>,
     scratch: Vec<Event>,
     failed: Option<MediaError>,
+    failed_track: Option<TrackKind>,
 }
 
 impl Flv {
@@ -265,6 +299,7 @@ impl Flv {
                     continue;
                 }
             };
+            self.failed_track = flv::track_of(tag.tag_type);
             let result =
                 self.depacketizer
                     .push(tag.tag_type, tag.ts_ms, tag.body, &mut self.scratch);
@@ -308,6 +343,7 @@ fn from_ts(event: ts::demux::TsEvent) -> Event {
     let us = |ticks: i64| ticks.saturating_mul(100) / 9;
     match event {
         ts::demux::TsEvent::Tracks(tracks) => Event::Tracks(tracks),
+        ts::demux::TsEvent::LeftOut(what) => Event::LeftOut(what),
         ts::demux::TsEvent::Frame(frame) => Event::Frame(RawFrame {
             track: frame.track,
             ts_us: us(frame.dts_90k),

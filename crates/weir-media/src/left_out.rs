@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::TrackKind;
+use crate::{MediaError, TrackKind};
+
+/// Things named in one refusal.
+const MAX_NAMED: usize = 8;
 
 /// Which sense is the poorer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,4 +73,20 @@ impl fmt::Display for LeftOut {
             None => Ok(()),
         }
     }
+}
+
+/// What a container is refused with of which nothing is carried.
+pub(crate) fn nothing_carried(container: &str, left_out: &[LeftOut]) -> MediaError {
+    if left_out.is_empty() {
+        return MediaError::Unsupported(format!("{container} with neither video nor audio"));
+    }
+    let names: Vec<_> = left_out
+        .iter()
+        .take(MAX_NAMED)
+        .map(LeftOut::to_string)
+        .collect();
+    MediaError::Unsupported(format!(
+        "{container} of which nothing is carried: {}",
+        names.join("; ")
+    ))
 }

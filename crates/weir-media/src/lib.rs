@@ -49,9 +49,18 @@ pub enum MediaError {
     /// Frames keep coming for a track whose codec header never came.
     #[error("no codec header for the {} track", .0.name())]
     NoCodecHeader(TrackKind),
+    /// Pictures of a container whose parameter sets come with them, and none did yet.
+    #[error("no parameter sets for the video track yet")]
+    NoParameterSets,
     /// Well-formed, but a codec or feature weir does not carry: nothing of this stream can be used.
     #[error("unsupported: {0}")]
     Unsupported(String),
+    /// A programme of which no stream is carried, by the names of its streams.
+    #[error("MPEG-TS of which nothing is carried: {0}")]
+    NothingCarried(String),
+    /// Packets of MPEG-TS, and no table that says what they are.
+    #[error("no tables (PAT, PMT) in the transport stream yet")]
+    NoTables,
     /// A frame of a codec that weir does not carry; other tracks may be.
     #[error("left out: {0}")]
     LeftOut(LeftOut),

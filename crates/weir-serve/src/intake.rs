@@ -1,11 +1,11 @@
 //! From a demuxer's events to the hub, and what is forgiven on the way: the same for each protocol.
 
 use weir_base::{Code, Refusal};
-use weir_hub::Publisher;
-use weir_media::MediaError;
+use weir_hub::{Publisher, Unusable};
 use weir_media::flv::Event;
+use weir_media::{MediaError, TrackKind};
 
-/// Malformed frames in a row after which a publisher is let go.
+/// Malformed frames in a row after which a publisher is let go at once: fewer are judged by the clock.
 const MALFORMED_IN_A_ROW: u32 = 100;
 
 /// See the module's words. One per container or connection.
@@ -24,44 +24,84 @@ impl Intake {
                 self.malformed = 0;
                 publisher.frame(frame);
             }
-            Event::Note(note) => tracing::info!(stream = %publisher.stream().name, "{note}"),
+            Event::LeftOut(what) => publisher.left_out(&what),
+            Event::Note(note) => publisher.note(note),
             Event::EndOfSequence => {}
         }
     }
 
-    /// Leaves out a frame that cannot be read.
+    /// Goes on without a frame of `track`, where that is known, that cannot be used. The hub lets the
+    /// publisher go if that is all there is.
     ///
     /// # Errors
     /// As [`Intake::check`].
-    pub(crate) fn skip_malformed(
+    pub(crate) fn skip(
         &mut self,
         publisher: &Publisher,
+        track: Option<TrackKind>,
         error: &MediaError,
     ) -> Result<(), Refusal> {
         self.check(error)?;
-        publisher.dropped(1);
+        let what = match (error, track) {
+            (MediaError::LeftOut(what), _) => {
+                publisher.left_out(what);
+                Unusable::Part(track)
+            }
+            (MediaError::NoParameterSets, _) => Unusable::Part(Some(TrackKind::Video)),
+            (MediaError::NothingCarried(_) | MediaError::NoTables, _) => Unusable::Part(None),
+            (_, Some(TrackKind::Video)) => Unusable::Pictures,
+            (MediaError::NoCodecHeader(TrackKind::Audio), _) => {
+                publisher.note("left out: sound without its codec header");
+                Unusable::Part(Some(TrackKind::Audio))
+            }
+            _ => Unusable::Part(track),
+        };
+        if is_frame(error) {
+            publisher.dropped(1);
+        }
+        publisher.unusable(what, refusal_of(error));
         Ok(())
     }
 
     /// The same before there is a publisher.
     ///
     /// # Errors
-    /// What cannot be left out: a codec nobody carries, a track without its header, one too many.
+    /// What cannot be gone on without: a container nobody reads, a malformed frame too many.
     pub(crate) fn check(&mut self, error: &MediaError) -> Result<(), Refusal> {
-        self.malformed += 1;
         match error {
-            MediaError::Unsupported(_) | MediaError::NoCodecHeader(_) => Err(refusal_of(error)),
-            _ if self.malformed >= MALFORMED_IN_A_ROW => Err(refusal_of(error)),
-            _ => Ok(()),
+            MediaError::NoCodecHeader(_) | MediaError::NoParameterSets => return Ok(()),
+            error if !is_frame(error) => return Ok(()),
+            MediaError::Unsupported(_) => return Err(refusal_of(error)),
+            _ => {}
         }
+        self.malformed += 1;
+        if self.malformed >= MALFORMED_IN_A_ROW {
+            return Err(refusal_of(error));
+        }
+        Ok(())
     }
+}
+
+/// Whether the error is the loss of a frame that was to be carried.
+const fn is_frame(error: &MediaError) -> bool {
+    !matches!(
+        error,
+        MediaError::LeftOut(_) | MediaError::NothingCarried(_) | MediaError::NoTables
+    )
 }
 
 /// What a publisher is told whose media cannot be read on.
 pub(crate) fn refusal_of(error: &MediaError) -> Refusal {
     match error {
         MediaError::Unsupported(what) => Refusal::new(Code::CodecUnsupported, what.clone()),
-        MediaError::NoCodecHeader(_) => Refusal::new(Code::NoCodecHeader, error.to_string()),
+        MediaError::NothingCarried(_) => Refusal::new(Code::CodecUnsupported, error.to_string()),
+        MediaError::LeftOut(what) => {
+            let words = format!("{what} is not carried, and nothing else comes");
+            Refusal::new(Code::CodecUnsupported, words)
+        }
+        MediaError::NoCodecHeader(_) | MediaError::NoParameterSets => {
+            Refusal::new(Code::NoCodecHeader, error.to_string())
+        }
         MediaError::TooLarge { .. } => Refusal::new(Code::FrameTooLarge, error.to_string()),
         _ => Refusal::new(Code::ProtocolError, error.to_string()),
     }

@@ -15,8 +15,8 @@ use crate::amf::{self, Value};
 use crate::codec::picture::PictureJudge;
 use crate::codec::{self, aac};
 use crate::{
-    AudioCodec, AudioTrack, FrameKind, MediaError, Metadata, Result, TrackKind, Tracks, VideoCodec,
-    VideoTrack,
+    AudioCodec, AudioTrack, FrameKind, LeftOut, MediaError, Metadata, Result, TrackKind, Tracks,
+    VideoCodec, VideoTrack,
 };
 
 /// Bytes of units that came without their picture and are kept for the next one.
@@ -55,7 +55,9 @@ pub enum Event {
     Frame(RawFrame),
     /// The publisher says that nothing follows: on the end of video, or of audio without video.
     EndOfSequence,
-    /// Something was left out or put right that an operator may want to know; each text once.
+    /// A track that the container announces is not carried; each once.
+    LeftOut(LeftOut),
+    /// Something was put right, or left out of a frame, that an operator may want to know; each text once.
     Note(&'static str),
 }
 

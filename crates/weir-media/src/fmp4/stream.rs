@@ -23,7 +23,7 @@ pub use self::order::{MAX_AHEAD_BYTES, MAX_AHEAD_US};
 use crate::flv::Event;
 use crate::ingest::assembler::Assembler;
 use crate::ingest::incremental::{Incremental, Input, Parse, Step};
-use crate::{MediaError, Result};
+use crate::{MediaError, Result, TrackKind};
 
 /// Largest sample, in bytes: as large as an FLV tag can be. A 4K keyframe stays under 4 MiB.
 pub const MAX_SAMPLE_BYTES: u32 = 16 << 20;
@@ -74,6 +74,21 @@ impl Fmp4Demuxer {
     /// Whether the structure is broken: nothing more will come.
     pub(crate) const fn has_failed(&self) -> bool {
         self.0.has_failed()
+    }
+
+    /// Whether frames wait until all announced tracks are known.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.0.is_waiting()
+    }
+
+    /// Waits no longer.
+    pub(crate) fn wait_no_longer(&mut self) {
+        self.0.wait_no_longer();
+    }
+
+    /// The track whose frame the last error was about.
+    pub(crate) const fn failed_track(&self) -> Option<TrackKind> {
+        self.0.failed_track()
     }
 
     /// Bytes pushed, and not given out or passed over; with the places of samples to come.
@@ -207,8 +222,8 @@ impl Fmp4Parser {
 
     fn moov(&mut self, body: &Bytes, out: &mut Assembler) -> Result<Step> {
         let chosen = movie::read(body)?;
-        if chosen.left_out {
-            out.note("further tracks of the container were left out");
+        for what in chosen.left_out {
+            out.leave_out(what);
         }
         if chosen.has_edits {
             out.note("an edit list was followed no further than where it starts");

@@ -10,17 +10,13 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::reorder::Reorder;
+use super::waiting::{Waiting, Waits};
 use crate::codec;
 use crate::flv::{Depacketizer, Event, RawFrame, TAG_AUDIO, TAG_VIDEO, tag};
-use crate::{AudioCodec, FrameKind, MediaError, Result, TrackKind, Tracks, VideoCodec};
+use crate::{AudioCodec, FrameKind, LeftOut, MediaError, Result, TrackKind, Tracks, VideoCodec};
 
-/// Frames held while not all announced tracks are known: five seconds of AAC and fast video.
-const MAX_HELD_FRAMES: usize = 512;
-/// Their bytes.
-pub(crate) const MAX_HELD_BYTES: usize = 8 << 20;
-/// Their span, in µs: longer than publishers interleave, short enough for one whose camera never
-/// starts.
-const MAX_HELD_US: i64 = 2_000_000;
+/// Tracks told of as left out; a recorder that begins anew tells them again.
+const MAX_LEFT_OUT: usize = 32;
 /// Times beyond this are cut to it, in µs, so that sums of them stay in range: 36,000 years.
 const LARGEST_US: i128 = 1 << 60;
 /// `ExVideoTagHeader` and `ExAudioTagHeader` fields.
@@ -44,6 +40,13 @@ impl Codec {
         match self {
             Self::Video(_) => TrackKind::Video,
             Self::Audio(_) => TrackKind::Audio,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Video(codec) => codec.name(),
+            Self::Audio(codec) => codec.name(),
         }
     }
 }
@@ -77,10 +80,20 @@ pub(crate) struct Assembler {
     ready: VecDeque<Event>,
     scratch: Vec<Event>,
     notes: Vec<&'static str>,
+    left_out: Vec<LeftOut>,
+    failed_track: Option<TrackKind>,
     expects: Vec<TrackKind>,
-    held: Vec<RawFrame>,
-    held_bytes: usize,
-    settled: bool,
+    waiting: Waiting<RawFrame>,
+}
+
+impl Waits for RawFrame {
+    fn at_us(&self) -> i64 {
+        self.ts_us
+    }
+
+    fn bytes(&self) -> usize {
+        self.payload.len()
+    }
 }
 
 impl Assembler {
@@ -91,7 +104,7 @@ impl Assembler {
         self.depacketizer = Depacketizer::default();
         self.reorder = Reorder::default();
         self.expects = tracks.iter().map(|(codec, _)| codec.track()).collect();
-        self.settled = false;
+        self.waiting.begin();
         let mut result = Ok(());
         for (codec, config) in tracks {
             let Some(config) = config else { continue };
@@ -134,13 +147,17 @@ impl Assembler {
     /// Bytes of the frames that wait for tracks to be known. What is ready to be told is not
     /// counted: whoever asks has taken it.
     pub(crate) const fn held_bytes(&self) -> usize {
-        self.held_bytes
+        self.waiting.bytes()
+    }
+
+    /// Whether frames wait for tracks to be known.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.waiting.is_on()
     }
 
     /// The container is broken: what waited for its tracks is dropped.
     pub(crate) fn give_up(&mut self) {
-        self.held = Vec::new();
-        self.held_bytes = 0;
+        self.waiting.end();
     }
 
     /// The tracks as known now, told or not.
@@ -165,6 +182,19 @@ impl Assembler {
         }
     }
 
+    /// Tells of a track that is not carried, once.
+    pub(crate) fn leave_out(&mut self, what: LeftOut) {
+        if self.left_out.len() < MAX_LEFT_OUT && !self.left_out.contains(&what) {
+            self.left_out.push(what.clone());
+            self.ready.push_back(Event::LeftOut(what));
+        }
+    }
+
+    /// The track of the last frame or codec header that was an error.
+    pub(crate) const fn failed_track(&self) -> Option<TrackKind> {
+        self.failed_track
+    }
+
     fn push(&mut self, codec: Codec, body: Bytes, time: Option<Time>) -> Result<()> {
         let message_type = match codec {
             Codec::Video(_) => TAG_VIDEO,
@@ -181,10 +211,16 @@ impl Assembler {
                 }
                 Event::Note(text) => self.note(text),
                 // Tracks are told before the next frame; the rest has no place in a container.
-                Event::Tracks(_) | Event::Metadata(_) | Event::EndOfSequence => {}
+                Event::Tracks(_)
+                | Event::Metadata(_)
+                | Event::LeftOut(_)
+                | Event::EndOfSequence => {}
             }
         }
         self.scratch = events;
+        if result.is_err() {
+            self.failed_track = Some(codec.track());
+        }
         result
     }
 
@@ -206,42 +242,27 @@ impl Assembler {
         if frame.track == TrackKind::Video {
             frame.cts_us = cts_us;
         }
-        if self.settled {
+        if self.waiting.is_over() {
             self.tell_tracks();
             self.ready.push_back(Event::Frame(frame));
-        } else {
-            self.hold(frame);
+            return;
         }
-    }
-
-    fn hold(&mut self, frame: RawFrame) {
-        self.held_bytes = self.held_bytes.saturating_add(frame.payload.len());
-        self.held.push(frame);
         let tracks = self.depacketizer.tracks();
         let all_known = self.expects.iter().all(|kind| match kind {
             TrackKind::Video => tracks.video.is_some(),
             TrackKind::Audio => tracks.audio.is_some(),
         });
-        let span_us = match (self.held.first(), self.held.last()) {
-            (Some(first), Some(last)) => last.ts_us.saturating_sub(first.ts_us),
-            _ => 0,
-        };
-        if all_known
-            || self.held.len() >= MAX_HELD_FRAMES
-            || self.held_bytes >= MAX_HELD_BYTES
-            || span_us >= MAX_HELD_US
-        {
+        if self.waiting.push(frame, all_known) {
             self.settle();
         }
     }
 
     /// Waits no longer for tracks that are not known yet.
-    fn settle(&mut self) {
-        self.settled = true;
-        self.held_bytes = 0;
-        if !self.held.is_empty() {
+    pub(crate) fn settle(&mut self) {
+        let held = self.waiting.end();
+        if !held.is_empty() {
             self.tell_tracks();
-            self.ready.extend(self.held.drain(..).map(Event::Frame));
+            self.ready.extend(held.into_iter().map(Event::Frame));
         }
     }
 
@@ -323,7 +344,7 @@ mod tests {
 
         let mut assembler = Assembler::default();
         assembler.begin(vec![(vp9, None), (opus, None)]).unwrap();
-        for us in [0, 1_000_000, 2_000_000] {
+        for us in [0, 1_000_000, 1_500_000] {
             assembler
                 .sample(opus, at(us), FrameKind::Key, &[0xfc])
                 .unwrap();

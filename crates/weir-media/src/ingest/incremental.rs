@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::assembler::Assembler;
 use crate::flv::Event;
-use crate::{MediaError, Result};
+use crate::{MediaError, Result, TrackKind};
 
 /// A container's structure.
 pub(crate) trait Parse: Default {
@@ -87,6 +87,21 @@ impl<P: Parse> Incremental<P> {
     /// Whether the structure is broken: nothing more will come.
     pub(crate) const fn has_failed(&self) -> bool {
         self.failed.is_some()
+    }
+
+    /// Whether frames wait until all announced tracks are known.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.assembler.is_waiting()
+    }
+
+    /// Waits no longer.
+    pub(crate) fn wait_no_longer(&mut self) {
+        self.assembler.settle();
+    }
+
+    /// The track whose frame the last error was about.
+    pub(crate) const fn failed_track(&self) -> Option<TrackKind> {
+        self.assembler.failed_track()
     }
 
     /// Bytes pushed, and not given out or passed over.

@@ -4,6 +4,7 @@
 //! packets, is the business of `hls` and of the servers.
 
 mod annexb;
+mod catalog;
 pub mod demux;
 mod mux;
 mod packet;

@@ -13,6 +13,10 @@ const TABLE_PMT: u8 = 0x02;
 const PROGRAM_NUMBER: u16 = 1;
 /// Elementary streams looked at in a PMT; more are left out. A section cannot hold many more.
 const MAX_STREAMS: usize = 32;
+/// Programmes looked at in a PAT; more are left out.
+const MAX_PROGRAMMES: usize = 64;
+/// Descriptors of one stream whose tags are kept.
+const MAX_DESCRIPTORS: usize = 16;
 
 /// The PAT section naming our one PMT.
 pub(super) fn pat_section() -> Vec<u8> {
@@ -118,7 +122,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// One elementary stream as the PMT announces it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamEntry {
     pub(super) stream_type: u8,
     pub(super) pid: u16,
@@ -126,55 +130,113 @@ pub(super) struct StreamEntry {
     pub(super) registration: Option<[u8; 4]>,
     /// Opus channel configuration code.
     pub(super) opus_channels: Option<u8>,
+    /// Tags of its descriptors in order, each with its first byte where it is DVB's extension.
+    pub(super) tags: Vec<(u8, u8)>,
 }
 
-/// The PMT pid of the first programme in a PAT section.
-pub(super) fn read_pat(section: &[u8]) -> Result<Option<u16>> {
-    let body = section_body(section, TABLE_PAT)?;
-    Ok(body
+impl StreamEntry {
+    /// Whether a descriptor has one of these tags.
+    pub(super) fn has_any(&self, tags: &[u8]) -> bool {
+        self.tags.iter().any(|(tag, _)| tags.contains(tag))
+    }
+}
+
+/// What a PMT says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProgrammeTable {
+    /// `format_identifier` of the programme's own registration descriptor.
+    pub(super) registration: Option<[u8; 4]>,
+    pub(super) streams: Vec<StreamEntry>,
+}
+
+/// The programmes of a PAT section, each with the PID of its table; `None` for what is not in force.
+pub(super) fn read_pat(section: &[u8]) -> Result<Option<Vec<(u16, u16)>>> {
+    if section.first() != Some(&TABLE_PAT) || !is_current(section) {
+        return Ok(None);
+    }
+    let programmes = section_body(section, TABLE_PAT)?
         .chunks_exact(4)
         .map(|entry| (be16(entry, 0), be16(entry, 2) & 0x1FFF))
-        .find(|&(program, _)| program != 0)
-        .map(|(_, pid)| pid))
+        .filter(|&(programme, _)| programme != 0);
+    Ok(Some(programmes.take(MAX_PROGRAMMES).collect()))
 }
 
-/// The elementary streams of a PMT section.
-pub(super) fn read_pmt(section: &[u8]) -> Result<Vec<StreamEntry>> {
+/// The table of this programme; `None` for another table or programme, and for what is not in force.
+pub(super) fn read_pmt(section: &[u8], programme: u16) -> Result<Option<ProgrammeTable>> {
+    let is_it = section.first() == Some(&TABLE_PMT) && be16(section, 3) == programme;
+    if !is_it || !is_current(section) {
+        return Ok(None);
+    }
     let body = section_body(section, TABLE_PMT)?;
-    let skip = 4 + usize::from(be16(body, 2) & 0x0FFF);
-    let mut rest = body.get(skip..).ok_or(MediaError::Truncated("PMT"))?;
+    let own_bytes = usize::from(be16(body, 2) & 0x0FFF);
+    let own = body
+        .get(4..4 + own_bytes)
+        .ok_or(MediaError::Truncated("PMT"))?;
+    let registration = read_descriptors(own).registration;
+    let mut rest = body.get(4 + own_bytes..).unwrap_or_default();
     let mut streams = Vec::new();
     while rest.len() >= 5 && streams.len() < MAX_STREAMS {
         let length = usize::from(be16(rest, 3) & 0x0FFF);
         let descriptors = rest
             .get(5..5 + length)
             .ok_or(MediaError::Truncated("PMT"))?;
-        let (registration, opus_channels) = read_descriptors(descriptors);
+        let Descriptors {
+            registration,
+            opus_channels,
+            tags,
+        } = read_descriptors(descriptors);
         streams.push(StreamEntry {
             stream_type: rest.first().copied().unwrap_or(0),
             pid: be16(rest, 1) & 0x1FFF,
             registration,
             opus_channels,
+            tags,
         });
         rest = rest.get(5 + length..).unwrap_or_default();
     }
-    Ok(streams)
+    Ok(Some(ProgrammeTable {
+        registration,
+        streams,
+    }))
 }
 
-fn read_descriptors(mut rest: &[u8]) -> (Option<[u8; 4]>, Option<u8>) {
-    let (mut registration, mut opus_channels) = (None, None);
+/// `current_next_indicator`: the table is in force, and not the next one.
+fn is_current(section: &[u8]) -> bool {
+    section.get(5).is_some_and(|byte| byte & 1 == 1)
+}
+
+#[derive(Debug, Default)]
+struct Descriptors {
+    registration: Option<[u8; 4]>,
+    opus_channels: Option<u8>,
+    tags: Vec<(u8, u8)>,
+}
+
+fn read_descriptors(mut rest: &[u8]) -> Descriptors {
+    let mut found = Descriptors::default();
     while let [tag, length, tail @ ..] = rest {
         let Some((body, next)) = tail.split_at_checked(usize::from(*length)) else {
             break;
         };
+        let first = body.first().copied().unwrap_or(0);
         match (*tag, body) {
-            (DESCRIPTOR_REGISTRATION, [a, b, c, d, ..]) => registration = Some([*a, *b, *c, *d]),
-            (DESCRIPTOR_EXTENSION, [0x80, channels, ..]) => opus_channels = Some(*channels),
+            (DESCRIPTOR_REGISTRATION, [a, b, c, d, ..]) => {
+                found.registration = Some([*a, *b, *c, *d]);
+            }
+            (DESCRIPTOR_EXTENSION, [0x80, channels, ..]) => found.opus_channels = Some(*channels),
             _ => {}
+        }
+        if found.tags.len() < MAX_DESCRIPTORS {
+            let extension = if *tag == DESCRIPTOR_EXTENSION {
+                first
+            } else {
+                0
+            };
+            found.tags.push((*tag, extension));
         }
         rest = next;
     }
-    (registration, opus_channels)
+    found
 }
 
 /// What stands between the 8-byte section header and the CRC, after checking both.
@@ -209,13 +271,31 @@ fn be16(bytes: &[u8], at: usize) -> u16 {
     }
 }
 
+/// A PAT of these programmes, each with the PID of its table.
+#[cfg(test)]
+pub(super) fn pat_section_of(programmes: &[(u16, u16)]) -> Vec<u8> {
+    let entry = |(number, pid): &(u16, u16)| [number.to_be_bytes(), (0xE000 | pid).to_be_bytes()];
+    let body: Vec<_> = programmes.iter().flat_map(entry).flatten().collect();
+    section(TABLE_PAT, 1, 0, &body)
+}
+
+/// A PMT of this programme: type, PID and descriptors of each stream.
+#[cfg(test)]
+pub(super) fn pmt_section_of(programme: u16, streams: &[(u8, u16, &[u8])]) -> Vec<u8> {
+    let mut body = vec![0xE1, 0, 0xF0, 0];
+    for (stream_type, pid, descriptors) in streams {
+        put_stream(&mut body, *stream_type, *pid, descriptors);
+    }
+    section(TABLE_PMT, programme, 0, &body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_pat_reads_back_as_written() {
-        assert_eq!(read_pat(&pat_section()).unwrap(), Some(PID_PMT));
+        assert_eq!(read_pat(&pat_section()), Ok(Some(vec![(1, PID_PMT)])));
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn demux(bytes: &[u8]) -> (Vec<Arc<Tracks>>, Vec<TsFrame>, u64) {
             match event {
                 TsEvent::Tracks(now) => tracks.push(now),
                 TsEvent::Frame(frame) => frames.push(frame),
+                TsEvent::LeftOut(what) => panic!("left out: {what}"),
             }
         }
     };

@@ -16,7 +16,7 @@ use self::track::TrackEntry;
 use crate::flv::Event;
 use crate::ingest::assembler::{Assembler, Codec, Time, ns_to_us};
 use crate::ingest::incremental::{Incremental, Input, Parse, Step};
-use crate::{FrameKind, MediaError, Result, VideoCodec, codec};
+use crate::{FrameKind, MediaError, Result, TrackKind, VideoCodec, codec};
 
 /// Largest block (and block group), in bytes: as large as an FLV tag can be. A 4K keyframe stays
 /// under 4 MiB.
@@ -79,6 +79,21 @@ impl WebmDemuxer {
     /// Whether the structure is broken: nothing more will come.
     pub(crate) const fn has_failed(&self) -> bool {
         self.0.has_failed()
+    }
+
+    /// Whether frames wait until all announced tracks are known.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.0.is_waiting()
+    }
+
+    /// Waits no longer.
+    pub(crate) fn wait_no_longer(&mut self) {
+        self.0.wait_no_longer();
+    }
+
+    /// The track whose frame the last error was about.
+    pub(crate) const fn failed_track(&self) -> Option<TrackKind> {
+        self.0.failed_track()
     }
 
     /// Bytes pushed, and not given out or passed over.
@@ -203,8 +218,8 @@ impl WebmParser {
 
     fn tracks(&mut self, body: &Bytes, out: &mut Assembler) -> Result<Result<()>> {
         let chosen = track::read_all(body)?;
-        if chosen.left_out {
-            out.note("further tracks of the container were left out");
+        for what in chosen.left_out {
+            out.leave_out(what);
         }
         let announced = chosen
             .tracks

@@ -292,7 +292,14 @@ fn the_first_track_weir_carries_is_used_and_others_are_noted() {
     ]
     .concat();
     assert_eq!(frames(&bytes).len(), 1);
-    assert!(matches!(demux(&[&bytes])[0], Ok(Event::Note(_))));
+    let events = demux(&[&bytes]);
+    let told = events.iter().filter_map(|event| match event {
+        Ok(Event::LeftOut(what)) => Some((what.kind.name(), what.to_string())),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert!(told[0].1.contains("VP8"), "{told:?}");
+    assert_eq!(told[1], ("subtitles", "Matroska subtitles".to_owned()));
 }
 
 #[test]

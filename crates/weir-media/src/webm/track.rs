@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use super::ebml::{children, uint};
 use crate::ingest::assembler::{Codec, ns_to_us};
-use crate::{AudioCodec, MediaError, Result, TrackKind, VideoCodec, codec};
+use crate::left_out::nothing_carried;
+use crate::{AudioCodec, LeftOut, LeftOutKind, MediaError, Result, TrackKind, VideoCodec, codec};
 
 const ID_TRACK_ENTRY: u32 = 0xAE;
 const ID_TRACK_NUMBER: u32 = 0xD7;
@@ -19,6 +20,8 @@ const TYPE_VIDEO: u64 = 1;
 const TYPE_AUDIO: u64 = 2;
 /// First byte of an `av1C`: marker and version.
 const AV1C_FIRST: u8 = 0x81;
+/// Tracks told of as left out.
+const MAX_TRACKS: usize = 16;
 /// Bytes of a codec id that errors repeat.
 const MAX_SHOWN_BYTES: usize = 32;
 /// Longest duration of a frame believed, in ns; a number beyond it is no frame rate.
@@ -46,61 +49,58 @@ impl TrackEntry {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ChosenEntries {
     pub(super) tracks: Vec<TrackEntry>,
-    /// There were further ones.
-    pub(super) left_out: bool,
+    /// What is not carried, and what is of a kind that is taken.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// Reads the body of `Tracks`.
 ///
 /// # Errors
-/// Broken structure; `Unsupported` where a kind has tracks and weir carries none of them.
+/// Broken structure; `Unsupported` where there is video and none is carried, and where nothing is.
 pub(super) fn read_all(body: &Bytes) -> Result<ChosenEntries> {
     let mut chosen = ChosenEntries::default();
-    let mut refused: Vec<(TrackKind, MediaError)> = Vec::new();
     for child in children(body) {
         let (id, entry) = child?;
         if id != ID_TRACK_ENTRY {
             continue;
         }
-        let (kind, track) = match read_entry(entry)? {
-            Entry::Other => continue,
-            Entry::Carried(track) => (track.codec.track(), Ok(track)),
-            Entry::Refused(kind, error) => (kind, Err(error)),
-        };
-        let taken = chosen
-            .tracks
-            .iter()
-            .any(|track| track.codec.track() == kind);
-        match track {
-            Ok(track) if !taken => chosen.tracks.push(track),
-            Ok(_) => chosen.left_out = true,
-            Err(error) => refused.push((kind, error)),
+        match read_entry(entry)? {
+            Ok(track) => {
+                let kind = track.codec.track();
+                if chosen
+                    .tracks
+                    .iter()
+                    .any(|taken| taken.codec.track() == kind)
+                {
+                    let what = format!("a further {} track", track.codec.name());
+                    chosen.left_out.push(LeftOut::of(kind, what));
+                } else {
+                    chosen.tracks.push(track);
+                }
+            }
+            Err(what) => chosen.left_out.push(what),
+        }
+        if chosen.left_out.len() >= MAX_TRACKS {
+            break;
         }
     }
-    for (kind, error) in refused {
-        if !chosen
-            .tracks
-            .iter()
-            .any(|track| track.codec.track() == kind)
-        {
-            return Err(error);
-        }
-        chosen.left_out = true;
+    let video = |left_out: &&LeftOut| left_out.kind == LeftOutKind::Video;
+    let has_video = chosen
+        .tracks
+        .iter()
+        .any(|track| track.codec.track() == TrackKind::Video);
+    if let Some(picture) = chosen.left_out.iter().find(video).filter(|_| !has_video) {
+        // The header says so before anything plays, and the sender can choose another codec.
+        return Err(MediaError::Unsupported(picture.to_string()));
     }
     if chosen.tracks.is_empty() {
-        return Err(MediaError::invalid("WebM", "neither video nor audio"));
+        return Err(nothing_carried("WebM", &chosen.left_out));
     }
     Ok(chosen)
 }
 
-enum Entry {
-    Carried(TrackEntry),
-    Refused(TrackKind, MediaError),
-    /// Subtitles and the like.
-    Other,
-}
-
-fn read_entry(entry: &[u8]) -> Result<Entry> {
+/// The inner error: a track that is not carried.
+fn read_entry(entry: &[u8]) -> Result<Result<TrackEntry, LeftOut>> {
     let (mut number, mut kind, mut codec_id, mut private) = (0, 0, &[][..], &[][..]);
     let (mut codec_delay_ns, mut default_duration_ns, mut encoded) = (0, None, false);
     for child in children(entry) {
@@ -122,7 +122,7 @@ fn read_entry(entry: &[u8]) -> Result<Entry> {
     let kind = match kind {
         TYPE_VIDEO => TrackKind::Video,
         TYPE_AUDIO => TrackKind::Audio,
-        _ => return Ok(Entry::Other),
+        _ => return Ok(Err(other_track(kind))),
     };
     if private.len() > codec::MAX_CONFIG_BYTES {
         return Err(MediaError::TooLarge {
@@ -132,11 +132,11 @@ fn read_entry(entry: &[u8]) -> Result<Entry> {
         });
     }
     if encoded {
-        let text = "compressed or encrypted Matroska tracks; write them plainly".to_owned();
-        return Ok(Entry::Refused(kind, MediaError::Unsupported(text)));
+        let text = "a compressed or encrypted Matroska track; write it plainly";
+        return Ok(Err(LeftOut::of(kind, text)));
     }
     Ok(match codec_of(codec_id) {
-        Ok(codec) if codec.track() == kind => Entry::Carried(TrackEntry {
+        Ok(codec) if codec.track() == kind => Ok(TrackEntry {
             number,
             codec,
             config: config_of(codec, private),
@@ -144,8 +144,25 @@ fn read_entry(entry: &[u8]) -> Result<Entry> {
             default_duration_ns,
         }),
         Ok(_) => return Err(MediaError::invalid("WebM track", "type and codec differ")),
-        Err(text) => Entry::Refused(kind, MediaError::Unsupported(text)),
+        Err(text) => Err(LeftOut::of(kind, text)),
     })
+}
+
+/// A track of another kind, by Matroska's number for it.
+fn other_track(kind: u64) -> LeftOut {
+    let (kind, what) = match kind {
+        17 => (LeftOutKind::Subtitles, "Matroska subtitles"),
+        33 => (LeftOutKind::Data, "Matroska metadata"),
+        _ => (
+            LeftOutKind::Data,
+            "a Matroska track that is neither video nor audio",
+        ),
+    };
+    LeftOut {
+        kind,
+        what: what.into(),
+        pid: None,
+    }
 }
 
 /// The codec, or words about what to do instead.
@@ -169,7 +186,10 @@ fn codec_of(id: &[u8]) -> Result<Codec, String> {
         }
         b"V_THEORA" => "Theora video; send VP9, AV1 or H.264",
         b"A_VORBIS" => "Vorbis audio; send Opus or AAC",
+        b"A_MPEG/L2" => "MPEG audio layer II; send Opus or AAC",
+        b"A_MPEG/L1" => "MPEG audio layer I; send Opus or AAC",
         other if other.starts_with(b"A_PCM") => "PCM audio; send Opus or AAC",
+        other if other.starts_with(b"A_DTS") => "DTS audio; send Opus, AAC or AC-3",
         other => {
             let (kind, instead) = match other.first() {
                 Some(b'A') => ("audio", "Opus or AAC"),

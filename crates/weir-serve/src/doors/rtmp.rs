@@ -135,7 +135,7 @@ impl RtmpConnection {
             Some(publishing) => {
                 tokio::select! {
                     read = self.conn.read_buf(buffer) => read,
-                    code = publishing.kicked() => return Some(ConnectionEnd::Code(code, code.entry().message.into())),
+                    refusal = publishing.kicked() => return Some(ConnectionEnd::Code(refusal.code, refusal.detail.into())),
                     () = self.server.core.shutdown.draining(), if !self.has_asked => {
                         return self.ask_to_move().await;
                     }

@@ -8,7 +8,7 @@ use weir_base::{Code, Refusal};
 use weir_cluster::place::Purpose;
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Protocol, Publisher};
-use weir_media::flv::{Depacketizer, Event};
+use weir_media::flv::{self, Depacketizer, Event};
 
 use super::Ingest;
 use crate::intake::Intake;
@@ -85,18 +85,19 @@ impl RtmpPublishing {
             intake,
             ..
         } = self;
-        if let Err(error) = depacketizer.push(message_type, timestamp_ms, body, events) {
-            intake.skip_malformed(publisher, &error)?;
-        }
+        let read = depacketizer.push(message_type, timestamp_ms, body, events);
         for event in events.drain(..) {
             intake.take(publisher, event);
         }
-        Ok(())
+        match read {
+            Ok(()) => Ok(()),
+            Err(error) => intake.skip(publisher, flv::track_of(message_type), &error),
+        }
     }
 
     /// Waits until it has to go.
-    pub(crate) async fn kicked(&self) -> Code {
-        self.publisher.kicked().await
+    pub(crate) async fn kicked(&self) -> Refusal {
+        self.publisher.kicked_with().await
     }
 
     /// Another node that takes it, as `connect` there names it.

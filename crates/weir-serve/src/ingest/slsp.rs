@@ -262,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> SlspConnection<S> {
             };
             match interrupted {
                 None => {}
-                Some(Interruption::Kicked(code)) => return End::Over(code.into()),
+                Some(Interruption::Kicked(refusal)) => return End::Over(refusal),
                 Some(Interruption::Claimed(next)) => {
                     // Whoever asked may be gone by now: then this socket goes on.
                     *slot = slot.take().and_then(|live| next.send(live).err());
@@ -445,7 +445,9 @@ async fn admit(
     let publisher = ingest.admission.publish(request).await?;
     ingest.core.hub.counters().connected(Protocol::Slsp);
     let entry = ingest.sessions.enter(name)?;
-    Ok(Box::new(Live::new(publisher, container, entry)))
+    let idle_timeout_us = ingest.core.hub.idle_timeout_us();
+    let live = Live::new(publisher, container, entry, idle_timeout_us);
+    Ok(Box::new(live))
 }
 
 /// Keeps a session whose socket broke until another socket takes it, or until it has been silent for
@@ -460,12 +462,12 @@ async fn wait_for_next_socket(ingest: &Ingest, mut live: Box<Live>) {
         .code(Code::NetworkReset, Protocol::Slsp);
     loop {
         match live.interrupted().await {
-            Interruption::Kicked(code) => {
+            Interruption::Kicked(refusal) => {
                 let ip = live.publisher.client().addr.ip();
                 ingest
                     .core
-                    .refused(&code.into(), Protocol::Slsp, "an SLSP session", ip);
-                return live.end(code);
+                    .refused(&refusal, Protocol::Slsp, "an SLSP session", ip);
+                return live.end(refusal.code);
             }
             Interruption::Claimed(next) => match next.send(live) {
                 Ok(()) => return,

@@ -163,7 +163,7 @@ impl Line {
             Event::Tracks(tracks) => self.put(Item::Tracks(tracks)),
             Event::Metadata(metadata) => self.put(Item::Metadata(metadata)),
             Event::Frame(raw) => self.put_raw(raw),
-            Event::EndOfSequence | Event::Note(_) => {}
+            Event::EndOfSequence | Event::LeftOut(_) | Event::Note(_) => {}
         }
     }
 
@@ -437,7 +437,7 @@ fn drain_demuxer(demuxer: &mut TsDemuxer, tracks: &mut Arc<Tracks>) {
                 TrackKind::Audio => assert!(tracks.audio.is_some(), "a frame before its track"),
             },
             // An error is one packet's: the demuxer goes on behind it.
-            Err(_) => {}
+            Ok(Some(weir_media::ts::demux::TsEvent::LeftOut(_))) | Err(_) => {}
             Ok(None) => return,
         }
     }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::super::read::{self, Mp4Box, boxes};
 use super::times::Times;
 use crate::ingest::assembler::Codec;
-use crate::{AudioCodec, MediaError, Result, TrackKind, VideoCodec};
+use crate::left_out::nothing_carried;
+use crate::{AudioCodec, LeftOut, LeftOutKind, MediaError, Result, TrackKind, VideoCodec};
 
 /// Tracks looked at.
 const MAX_TRACKS: usize = 16;
@@ -41,8 +42,8 @@ pub(super) struct Defaults {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ChosenTracks {
     pub(super) tracks: Vec<CarriedTrack>,
-    /// There were further ones.
-    pub(super) left_out: bool,
+    /// What is not carried, and what is of a kind that is taken.
+    pub(super) left_out: Vec<LeftOut>,
     /// One has an edit list that does more than to move where it starts.
     pub(super) has_edits: bool,
 }
@@ -50,40 +51,45 @@ pub(super) struct ChosenTracks {
 /// Reads the body of `moov`.
 ///
 /// # Errors
-/// Broken structure; `Unsupported` where there are no fragments to come, and where a kind has
-/// tracks and weir carries none of them.
+/// Broken structure; `Unsupported` where there are no fragments to come, where there is video and none is
+/// carried, and where nothing is.
 pub(super) fn read(moov: &Bytes) -> Result<ChosenTracks> {
     let mut chosen = ChosenTracks::default();
-    let mut refused: Vec<(TrackKind, MediaError)> = Vec::new();
     let children = boxes(moov)?;
     let mvex = child(&children, b"mvex").ok_or_else(not_fragmented)?;
     let movie_timescale = child(&children, b"mvhd").and_then(|mvhd| timescale(&mvhd));
     let has =
         |tracks: &[CarriedTrack], kind| tracks.iter().any(|track| track.codec.track() == kind);
     for trak in children.iter().filter(|found| found.kind == *b"trak") {
-        if chosen.tracks.len() + refused.len() >= MAX_TRACKS {
+        if chosen.tracks.len() + chosen.left_out.len() >= MAX_TRACKS {
             break;
         }
         match read_track(&trak.body)? {
-            None => {}
-            Some((kind, Ok(_))) if has(&chosen.tracks, kind) => chosen.left_out = true,
-            Some((_, Ok(mut track))) => {
+            Ok(track) if has(&chosen.tracks, track.codec.track()) => {
+                let kind = track.codec.track();
+                let what = format!("a further {} track", track.codec.name());
+                chosen.left_out.push(LeftOut::of(kind, what));
+            }
+            Ok(mut track) => {
                 if let Some(edts) = child(&boxes(&trak.body)?, b"edts") {
                     chosen.has_edits |= !track.times.follow(&edts, movie_timescale);
                 }
                 chosen.tracks.push(track);
             }
-            Some((kind, Err(error))) => refused.push((kind, error)),
+            Err(what) => chosen.left_out.push(what),
         }
     }
-    for (kind, error) in refused {
-        if !has(&chosen.tracks, kind) {
-            return Err(error);
-        }
-        chosen.left_out = true;
+    let video = |left_out: &&LeftOut| left_out.kind == LeftOutKind::Video;
+    let has_video = chosen
+        .tracks
+        .iter()
+        .any(|track| track.codec.track() == TrackKind::Video);
+    if let Some(picture) = chosen.left_out.iter().find(video).filter(|_| !has_video) {
+        // The header says so before anything plays, and the sender can choose another codec.
+        return Err(MediaError::Unsupported(picture.to_string()));
     }
     if chosen.tracks.is_empty() {
-        return Err(MediaError::invalid("MP4", "neither video nor audio"));
+        return Err(nothing_carried("MP4", &chosen.left_out));
     }
     for trex in boxes(&mvex)?.iter().filter(|found| found.kind == *b"trex") {
         let id = read_u32(&trex.body, 4);
@@ -107,8 +113,8 @@ pub(super) fn not_fragmented() -> MediaError {
     )
 }
 
-/// `None`: neither video nor audio. The inner error: a codec weir does not carry.
-fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<CarriedTrack>)>> {
+/// The inner error: a track that is not carried.
+fn read_track(trak: &Bytes) -> Result<Result<CarriedTrack, LeftOut>> {
     let truncated = || MediaError::Truncated("MP4 track");
     let find = |boxes: &[Mp4Box], kind| child(boxes, kind).ok_or_else(truncated);
     let children = boxes(trak)?;
@@ -117,7 +123,7 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<CarriedTrack>)>>
     let kind = match find(&mdia, b"hdlr")?.get(8..12) {
         Some(b"vide") => TrackKind::Video,
         Some(b"soun") => TrackKind::Audio,
-        _ => return Ok(None),
+        other => return Ok(Err(other_track(other.unwrap_or_default()))),
     };
     let mdhd = find(&mdia, b"mdhd")?;
     let minf = boxes(&find(&mdia, b"minf")?)?;
@@ -136,7 +142,7 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<CarriedTrack>)>>
         TrackKind::Audio => audio(trak, &entry)?,
     };
     let Some((codec, config)) = codec else {
-        return Ok(Some((kind, Err(unsupported(kind, &entry)))));
+        return Ok(Err(not_carried(kind, &entry)));
     };
     let track = CarriedTrack {
         id,
@@ -146,7 +152,7 @@ fn read_track(trak: &Bytes) -> Result<Option<(TrackKind, Result<CarriedTrack>)>>
         defaults: Defaults::default(),
         next_dts: 0,
     };
-    Ok(Some((kind, Ok(track))))
+    Ok(Ok(track))
 }
 
 type CodecAndConfig = (Codec, Option<Bytes>);
@@ -187,14 +193,50 @@ fn audio(trak: &Bytes, entry: &Mp4Box) -> Result<Option<CodecAndConfig>> {
     Ok(Some((Codec::Audio(track.codec), config)))
 }
 
-fn unsupported(kind: TrackKind, entry: &Mp4Box) -> MediaError {
+/// A track of another kind, by its handler.
+fn other_track(handler: &[u8]) -> LeftOut {
+    let (kind, what) = match handler {
+        b"text" | b"subt" | b"sbtl" | b"clcp" => (LeftOutKind::Subtitles, "MP4 subtitles"),
+        b"meta" => (LeftOutKind::Data, "MP4 timed metadata"),
+        b"tmcd" => (LeftOutKind::Data, "MP4 time code"),
+        b"hint" => (LeftOutKind::Data, "an MP4 hint track"),
+        _ => (
+            LeftOutKind::Data,
+            "an MP4 track that is neither video nor audio",
+        ),
+    };
+    LeftOut {
+        kind,
+        what: what.into(),
+        pid: None,
+    }
+}
+
+fn not_carried(track: TrackKind, entry: &Mp4Box) -> LeftOut {
     let name = entry.kind.escape_ascii();
-    MediaError::Unsupported(match (kind, &entry.kind) {
-        (_, b"encv" | b"enca") => "encrypted MP4".to_owned(),
+    let what = match (track, &entry.kind) {
+        (TrackKind::Video, b"encv") => "encrypted MP4 video".to_owned(),
+        (TrackKind::Audio, b"enca") => "encrypted MP4 audio".to_owned(),
         (TrackKind::Video, b"vp08") => "VP8 video; send H.264, VP9 or AV1".to_owned(),
+        (TrackKind::Video, b"mp4v") => "MPEG-4 part 2 video; send H.264".to_owned(),
+        (TrackKind::Video, b"vvc1" | b"vvi1") => "VVC video; send HEVC or AV1".to_owned(),
+        (TrackKind::Video, b"jpeg" | b"mjpa" | b"mjpb") => "JPEG video; send H.264".to_owned(),
+        (TrackKind::Audio, b"alaw") => "G.711 A-law audio; send AAC or Opus".to_owned(),
+        (TrackKind::Audio, b"ulaw") => "G.711 µ-law audio; send AAC or Opus".to_owned(),
+        (
+            TrackKind::Audio,
+            b"sowt" | b"twos" | b"lpcm" | b"ipcm" | b"fpcm" | b"in24" | b"in32" | b"fl32" | b"raw ",
+        ) => "PCM audio; send AAC or Opus".to_owned(),
+        (TrackKind::Audio, b"samr" | b"sawb") => "AMR audio; send AAC or Opus".to_owned(),
+        (TrackKind::Audio, b"ac-4") => "AC-4 audio; send AAC or Opus".to_owned(),
+        (TrackKind::Audio, b"alac") => "ALAC audio; send FLAC, AAC or Opus".to_owned(),
+        (TrackKind::Audio, b"dtsc" | b"dtse" | b"dtsh" | b"dtsl" | b"dtsx") => {
+            "DTS audio; send AAC or AC-3".to_owned()
+        }
         (TrackKind::Video, _) => format!("MP4 video {name}; send H.264, HEVC, VP9 or AV1"),
         (TrackKind::Audio, _) => format!("MP4 audio {name}; send AAC or Opus"),
-    })
+    };
+    LeftOut::of(track, what)
 }
 
 fn child(boxes: &[Mp4Box], kind: &[u8; 4]) -> Option<Bytes> {

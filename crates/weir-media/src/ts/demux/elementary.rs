@@ -1,35 +1,27 @@
-//! PES payloads to frames, codec by codec.
+//! PES packets, and their payloads to frames, codec by codec. Sound is in [`super::audio`].
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::TsFrame;
-use crate::codec::aac::{AacConfig, AdtsHeader};
-use crate::codec::ac3::Ac3Header;
+use super::audio::Sound;
 use crate::codec::avc::AvcConfig;
 use crate::codec::hevc::HevcConfig;
-use crate::codec::mp3::Mp3Header;
-use crate::codec::opus::OpusHead;
-use crate::codec::{self, audio_frame_samples};
+use crate::codec::picture::PictureJudge;
+use crate::codec::{self};
 use crate::ts::annexb::{self, NalRole};
-use crate::ts::psi::StreamEntry;
-use crate::ts::{
-    STREAM_TYPE_AC3, STREAM_TYPE_ADTS, STREAM_TYPE_EAC3, STREAM_TYPE_H264, STREAM_TYPE_HEVC,
-    STREAM_TYPE_MPEG1_AUDIO, STREAM_TYPE_MPEG2_AUDIO, STREAM_TYPE_PRIVATE,
-};
-use crate::{AudioCodec, AudioTrack, FrameKind, Result, TrackKind, Tracks, VideoCodec, VideoTrack};
+use crate::ts::catalog::CarriedStream;
+use crate::{FrameKind, MediaError, Result, TrackKind, Tracks, VideoCodec, VideoTrack};
 
-/// Audio bytes kept over the end of a PES: the longest frame there is (ADTS, 13 bits) and more.
-const MAX_CARRY_BYTES: usize = 16 << 10;
-/// Audio frames of one PES: a second of 2.5 ms Opus packets.
-const MAX_FRAMES_PER_PES: usize = 400;
-/// Ticks per second of TS timestamps.
-const CLOCK_HZ: i64 = 90_000;
+/// Ticks between pictures where nothing tells: 25 a second.
+const DEFAULT_STEP: i64 = 3600;
+/// Most ticks between two pictures that say how far apart pictures are.
+const MAX_STEP: i64 = 90_000;
 
 /// A parsed PES.
 #[derive(Debug)]
 pub(super) struct Pes {
-    pub(super) pts: u64,
-    pub(super) dts: u64,
+    /// Presentation and decode time; a PES need not have one.
+    pub(super) times: Option<(u64, u64)>,
     pub(super) payload: Bytes,
 }
 
@@ -45,7 +37,7 @@ impl Pes {
         }
     }
 
-    /// `None` for what is no PES or has no timestamp.
+    /// `None` for what is no PES.
     pub(super) fn parse(bytes: Bytes) -> Option<Self> {
         let &[0, 0, 1, _, high, low, mark, flags, header_bytes, ..] = bytes.as_ref() else {
             return None;
@@ -57,18 +49,17 @@ impl Pes {
         } else {
             bytes.len().min(6 + length)
         };
-        if mark & 0xC0 != 0x80 || flags & 0x80 == 0 || start > end {
+        if mark & 0xC0 != 0x80 || start > end {
             return None;
         }
-        let pts = timestamp(bytes.get(9..14)?)?;
-        let dts = if flags & 0x40 != 0 {
-            timestamp(bytes.get(14..19)?)?
-        } else {
-            pts
+        let at = |at: usize| timestamp(bytes.get(at..at + 5)?);
+        let times = match flags >> 6 {
+            3 => Some((at(9)?, at(14)?)),
+            2 => Some((at(9)?, at(9)?)),
+            _ => None,
         };
         Some(Self {
-            pts,
-            dts,
+            times,
             payload: bytes.slice(start..end),
         })
     }
@@ -86,177 +77,159 @@ fn timestamp(field: &[u8]) -> Option<u64> {
     Some((a & 0x0E) << 29 | b << 22 | (c & 0xFE) << 14 | d << 7 | e >> 1)
 }
 
+/// A PES that is to be taken apart.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// Presentation and decode time in 90 kHz ticks, unwrapped, where the PES has them.
+    pub(super) times: Option<(i64, i64)>,
+    /// `random_access_indicator` of its first packet.
+    pub(super) is_marked: bool,
+    pub(super) payload: Bytes,
+}
+
 /// One elementary stream: its codec and what it told of itself so far.
 #[derive(Debug)]
 pub(super) enum Elementary {
-    Video {
-        codec: VideoCodec,
-        track: Option<VideoTrack>,
-        sets: Bytes,
-    },
-    Audio {
-        codec: AudioCodec,
-        track: Option<AudioTrack>,
-        carry: BytesMut,
-    },
+    Video(Pictures),
+    Audio(Sound),
 }
 
 impl Elementary {
-    /// `None` for codecs weir does not take out of TS.
-    pub(super) fn new(entry: &StreamEntry) -> Option<Self> {
-        let video = |codec| Self::Video {
-            codec,
-            track: None,
-            sets: Bytes::new(),
-        };
-        let audio = |codec| Self::Audio {
-            codec,
-            track: None,
-            carry: BytesMut::new(),
-        };
-        Some(match (entry.stream_type, entry.registration.as_ref()) {
-            (STREAM_TYPE_H264, _) => video(VideoCodec::H264),
-            (STREAM_TYPE_HEVC, _) => video(VideoCodec::Hevc),
-            (STREAM_TYPE_ADTS, _) => audio(AudioCodec::Aac),
-            (STREAM_TYPE_MPEG1_AUDIO | STREAM_TYPE_MPEG2_AUDIO, _) => audio(AudioCodec::Mp3),
-            (STREAM_TYPE_AC3, _) | (STREAM_TYPE_PRIVATE, Some(b"AC-3")) => audio(AudioCodec::Ac3),
-            (STREAM_TYPE_EAC3, _) | (STREAM_TYPE_PRIVATE, Some(b"EAC3")) => audio(AudioCodec::Eac3),
-            (STREAM_TYPE_PRIVATE, Some(b"Opus")) => {
-                let channels = entry
-                    .opus_channels
-                    .filter(|channels| (1..=2).contains(channels));
-                let head = OpusHead {
-                    channels: channels.unwrap_or(2),
-                    ..OpusHead::default()
-                };
-                let track = codec::audio_track(AudioCodec::Opus, head.build()).ok();
-                Self::Audio {
-                    codec: AudioCodec::Opus,
-                    track,
-                    carry: BytesMut::new(),
-                }
-            }
-            _ => return None,
-        })
+    pub(super) fn new(carried: CarriedStream) -> Self {
+        match carried {
+            CarriedStream::Video(codec) => Self::Video(Pictures::new(codec)),
+            CarriedStream::Audio(framing) => Self::Audio(Sound::new(framing)),
+        }
     }
 
     pub(super) const fn kind(&self) -> TrackKind {
         match self {
-            Self::Video { .. } => TrackKind::Video,
-            Self::Audio { .. } => TrackKind::Audio,
+            Self::Video(_) => TrackKind::Video,
+            Self::Audio(_) => TrackKind::Audio,
         }
     }
 
     /// Bytes kept for the next PES.
     pub(super) fn held_bytes(&self) -> usize {
         match self {
-            Self::Video { sets, .. } => sets.len(),
-            Self::Audio { carry, .. } => carry.len(),
-        }
-    }
-
-    pub(super) fn same_codec(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Video { codec, .. }, Self::Video { codec: other, .. }) => codec == other,
-            (Self::Audio { codec, .. }, Self::Audio { codec: other, .. }) => codec == other,
-            _ => false,
+            Self::Video(pictures) => pictures.sets.len(),
+            Self::Audio(sound) => sound.held_bytes(),
         }
     }
 
     pub(super) const fn is_known(&self) -> bool {
         match self {
-            Self::Video { track, .. } => track.is_some(),
-            Self::Audio { track, .. } => track.is_some(),
+            Self::Video(pictures) => pictures.track.is_some(),
+            Self::Audio(sound) => sound.track().is_some(),
         }
     }
 
     pub(super) fn add_to(&self, tracks: &mut Tracks) {
         match self {
-            Self::Video { track, .. } => tracks.video.clone_from(track),
-            Self::Audio { track, .. } => tracks.audio.clone_from(track),
+            Self::Video(pictures) => tracks.video.clone_from(&pictures.track),
+            Self::Audio(sound) => tracks.audio = sound.track().cloned(),
         }
     }
 
-    /// Takes the payload of one PES.
-    pub(super) fn push(
-        &mut self,
-        pts: i64,
-        dts: i64,
-        payload: Bytes,
-        out: &mut Vec<TsFrame>,
-    ) -> Result<()> {
+    /// Takes one PES.
+    ///
+    /// # Errors
+    /// Why nothing came of it: no parameter sets yet, nothing that belongs to the codec; and
+    /// [`MediaError::LeftOut`] where the bytes are of a codec that is not carried.
+    pub(super) fn push(&mut self, unit: Unit, out: &mut Vec<TsFrame>) -> Result<()> {
         match self {
-            Self::Video { codec, track, sets } => {
-                push_video(*codec, track, sets, (pts, dts), &payload, out)
-            }
-            Self::Audio {
-                codec: AudioCodec::Opus,
-                track,
-                ..
-            } => {
-                push_opus(track.as_ref(), pts, payload, out);
-                Ok(())
-            }
-            Self::Audio {
-                codec,
-                track,
-                carry,
-            } => push_audio(*codec, track, carry, pts, &payload, out),
+            Self::Video(pictures) => pictures.push(&unit, out),
+            Self::Audio(sound) => sound.push(unit, out),
         }
     }
 }
 
-/// One access unit: parameter sets into the track, the rest with lengths into a frame.
-fn push_video(
+/// H.264 or HEVC.
+#[derive(Debug)]
+pub(super) struct Pictures {
     codec: VideoCodec,
-    track: &mut Option<VideoTrack>,
-    known_sets: &mut Bytes,
-    (pts, dts): (i64, i64),
-    payload: &[u8],
-    out: &mut Vec<TsFrame>,
-) -> Result<()> {
-    let mut sets = BytesMut::new();
-    let mut body = BytesMut::with_capacity(payload.len() + 64);
-    let (mut has_slice, mut key, mut disposable) = (false, false, true);
-    for nal in annexb::start_coded(payload) {
-        let role = annexb::role(codec, nal);
-        match role {
-            NalRole::Delimiter => continue,
-            NalRole::Vps | NalRole::Sps | NalRole::Pps => {
-                put_nal(&mut sets, nal);
-                continue;
-            }
-            NalRole::KeySlice | NalRole::Slice | NalRole::DisposableSlice => {
-                has_slice = true;
-                key |= role == NalRole::KeySlice;
-                disposable &= role == NalRole::DisposableSlice;
-            }
-            NalRole::Other => {}
+    track: Option<VideoTrack>,
+    /// The parameter sets that came last, with lengths.
+    sets: Bytes,
+    judge: PictureJudge,
+    last_dts: Option<i64>,
+    step: i64,
+}
+
+impl Pictures {
+    fn new(codec: VideoCodec) -> Self {
+        Self {
+            codec,
+            track: None,
+            sets: Bytes::new(),
+            judge: PictureJudge::default(),
+            last_dts: None,
+            step: DEFAULT_STEP,
         }
-        put_nal(&mut body, nal);
     }
-    let mut result = Ok(());
-    if !sets.is_empty() && sets != *known_sets {
-        *known_sets = sets.freeze();
-        result = read_sets(codec, known_sets, track);
-    }
-    if has_slice && track.is_some() {
-        let kind = match (key, disposable) {
-            (true, _) => FrameKind::Key,
-            (false, true) => FrameKind::Disposable,
-            (false, false) => FrameKind::Inter,
+
+    /// One access unit: parameter sets into the track, the rest with lengths into a frame.
+    fn push(&mut self, unit: &Unit, out: &mut Vec<TsFrame>) -> Result<()> {
+        let (pts, dts) = self.times(unit.times);
+        let mut sets = BytesMut::new();
+        let mut body = BytesMut::with_capacity(unit.payload.len() + 64);
+        for nal in annexb::start_coded(&unit.payload) {
+            match annexb::role(self.codec, nal) {
+                NalRole::Delimiter => {}
+                NalRole::Vps | NalRole::Sps | NalRole::Pps => put_nal(&mut sets, nal),
+                _ => put_nal(&mut body, nal),
+            }
+        }
+        if sets.is_empty() && body.is_empty() {
+            return Err(MediaError::invalid(
+                "video PES",
+                "there is no NAL unit in it",
+            ));
+        }
+        let mut result = Ok(());
+        if !sets.is_empty() && sets != self.sets {
+            self.sets = sets.freeze();
+            result = read_sets(self.codec, &self.sets, &mut self.track);
+            if let Some(track) = &self.track {
+                self.judge.record(self.codec, &track.config);
+            }
+        }
+        let claimed = if unit.is_marked {
+            FrameKind::Key
+        } else {
+            FrameKind::Inter
         };
-        let cts_90k = i32::try_from(pts - dts).unwrap_or(0);
-        let payload = body.freeze();
+        let Some(kind) = self.judge.judge(self.codec, claimed, &body)? else {
+            return result;
+        };
+        if self.track.is_none() {
+            return result.and(Err(MediaError::NoParameterSets));
+        }
         out.push(TsFrame {
             track: TrackKind::Video,
             dts_90k: dts,
-            cts_90k,
+            cts_90k: i32::try_from(pts - dts).unwrap_or(0),
             kind,
-            payload,
+            payload: body.freeze(),
         });
+        result
     }
-    result
+
+    /// A picture without a time comes one step after the last.
+    fn times(&mut self, times: Option<(i64, i64)>) -> (i64, i64) {
+        let last = self.last_dts;
+        let (pts, dts) = times.unwrap_or_else(|| {
+            let next = last.map_or(0, |last| last + self.step);
+            (next, next)
+        });
+        if let Some(step) = last.map(|last| dts - last)
+            && (1..=MAX_STEP).contains(&step)
+        {
+            self.step = step;
+        }
+        self.last_dts = Some(dts);
+        (pts, dts)
+    }
 }
 
 fn put_nal(out: &mut BytesMut, nal: &[u8]) {
@@ -275,147 +248,4 @@ fn read_sets(codec: VideoCodec, sets: &[u8], track: &mut Option<VideoTrack>) -> 
         *track = Some(codec::video_track(codec, config)?);
     }
     Ok(())
-}
-
-/// Frames one after the other, the last one perhaps going on in the next PES.
-fn push_audio(
-    codec: AudioCodec,
-    track: &mut Option<AudioTrack>,
-    carry: &mut BytesMut,
-    pts: i64,
-    payload: &[u8],
-    out: &mut Vec<TsFrame>,
-) -> Result<()> {
-    // The timestamp belongs to the first frame that begins in this PES; what is carried belongs
-    // to the frame before, whose time is a little less.
-    let carried = carry.len();
-    carry.extend_from_slice(payload);
-    let data = carry.split().freeze();
-    let mut at = 0;
-    let mut ticks = 0;
-    let mut result = Ok(());
-    for _ in 0..MAX_FRAMES_PER_PES {
-        let rest = data.slice(at.min(data.len())..);
-        let Some(frame) = next_audio_frame(codec, &rest) else {
-            break;
-        };
-        if frame.skip + frame.len > rest.len() {
-            at += frame.skip;
-            break;
-        }
-        let whole = rest.slice(frame.skip..frame.skip + frame.len);
-        result = result.and(learn_audio(codec, track, &whole));
-        at += frame.skip + frame.len;
-        let samples_hz = track.as_ref().and_then(|track| {
-            let samples = audio_frame_samples(track, &whole)?;
-            Some((i64::from(samples), i64::from(track.sample_rate.max(1))))
-        });
-        let step = samples_hz.map_or(0, |(samples, hz)| samples * CLOCK_HZ / hz);
-        let belongs_before = carried > 0 && at - frame.len < carried;
-        let dts_90k = if belongs_before {
-            pts - step
-        } else {
-            pts + ticks
-        };
-        ticks += if belongs_before { 0 } else { step };
-        if track.is_some() {
-            out.push(TsFrame {
-                track: TrackKind::Audio,
-                dts_90k,
-                cts_90k: 0,
-                kind: FrameKind::Key,
-                payload: whole.slice(frame.header..),
-            });
-        }
-    }
-    if let Some(left) = data.get(at..).filter(|left| left.len() <= MAX_CARRY_BYTES) {
-        carry.extend_from_slice(left);
-    }
-    result
-}
-
-/// Where the next frame lies.
-struct AudioFrame {
-    /// Bytes of no use in front.
-    skip: usize,
-    /// Bytes, header included.
-    len: usize,
-    /// Bytes of the container's own header that do not belong to the payload.
-    header: usize,
-}
-
-fn next_audio_frame(codec: AudioCodec, data: &[u8]) -> Option<AudioFrame> {
-    (0..data.len()).find_map(|skip| {
-        let rest = data.get(skip..)?;
-        let (len, header) = match codec {
-            AudioCodec::Aac => {
-                AdtsHeader::parse(rest).map(|header| (header.frame_len, header.header_len))?
-            }
-            AudioCodec::Mp3 => (Mp3Header::parse(rest).ok()?.frame_len?, 0),
-            _ => (Ac3Header::parse(rest).ok()?.frame_len, 0),
-        };
-        (len > header).then_some(AudioFrame { skip, len, header })
-    })
-}
-
-/// Keeps the track as the frame says it is.
-fn learn_audio(codec: AudioCodec, track: &mut Option<AudioTrack>, frame: &[u8]) -> Result<()> {
-    if codec == AudioCodec::Aac {
-        let Some(header) = AdtsHeader::parse(frame) else {
-            return Ok(());
-        };
-        let config = AacConfig::from_adts(&header).build();
-        if track.as_ref().is_none_or(|track| track.config != config) {
-            *track = Some(codec::audio_track(codec, config)?);
-        }
-    } else if track.is_none() {
-        *track = Some(codec::audio_track_from_frame(codec, frame)?);
-    }
-    Ok(())
-}
-
-/// Opus packets behind their control headers (Opus in TS, `opus_control_header`).
-fn push_opus(track: Option<&AudioTrack>, pts: i64, payload: Bytes, out: &mut Vec<TsFrame>) {
-    let mut rest = payload;
-    let mut ticks = 0;
-    for _ in 0..MAX_FRAMES_PER_PES {
-        let Some((skip, len)) = opus_control(&rest) else {
-            return;
-        };
-        let Some(end) = skip.checked_add(len).filter(|&end| end <= rest.len()) else {
-            return;
-        };
-        let packet = rest.slice(skip..end);
-        rest = rest.slice(end..);
-        let samples = track
-            .and_then(|track| audio_frame_samples(track, &packet))
-            .unwrap_or(0);
-        out.push(TsFrame {
-            track: TrackKind::Audio,
-            dts_90k: pts + ticks,
-            cts_90k: 0,
-            kind: FrameKind::Key,
-            payload: packet,
-        });
-        ticks += i64::from(samples) * CLOCK_HZ / 48_000;
-    }
-}
-
-/// Bytes of the control header and of the packet behind it.
-fn opus_control(data: &[u8]) -> Option<(usize, usize)> {
-    let &[0x7F, flags, ref sizes @ ..] = data else {
-        return None;
-    };
-    if flags & 0xE0 != 0xE0 {
-        return None;
-    }
-    let full = sizes.iter().take_while(|&&byte| byte == 0xFF).count();
-    let len = full * 255 + usize::from(*sizes.get(full)?);
-    let mut skip = 2 + full + 1;
-    skip += if flags & 0x10 != 0 { 2 } else { 0 }; // start trim
-    skip += if flags & 0x08 != 0 { 2 } else { 0 }; // end trim
-    if flags & 0x04 != 0 {
-        skip += 1 + usize::from(*data.get(skip)?); // control extension
-    }
-    (len > 0).then_some((skip, len))
 }

@@ -10,6 +10,10 @@ use weir_proto::slsp::Stats;
 use super::sessions::SessionEntry;
 use crate::intake::{Intake, refusal_of};
 
+/// Microseconds that frames wait for tracks to be known: as long as the demuxer's own rule lets them by the
+/// frames' times, and never over half of what a stream may be silent.
+const TRACKS_TIMEOUT_US: i64 = 1_500_000;
+
 /// A session that was admitted: its publisher and the container it sends.
 pub(super) struct Live {
     pub(super) publisher: Publisher,
@@ -19,6 +23,9 @@ pub(super) struct Live {
     /// Of the containers before this one.
     last_dts_us: Option<i64>,
     intake: Intake,
+    wait_limit_us: i64,
+    /// When, on the node's clock, frames began to wait for tracks to be known.
+    waits_since_us: Option<i64>,
     is_hinted: bool,
     entry: SessionEntry,
 }
@@ -26,19 +33,26 @@ pub(super) struct Live {
 /// What stops a session on this socket.
 pub(super) enum Interruption {
     /// To end it.
-    Kicked(Code),
+    Kicked(Refusal),
     /// To go on with it over another socket.
     Claimed(oneshot::Sender<Box<Live>>),
 }
 
 impl Live {
-    pub(super) fn new(publisher: Publisher, container: LiveContainer, entry: SessionEntry) -> Self {
+    pub(super) fn new(
+        publisher: Publisher,
+        container: LiveContainer,
+        entry: SessionEntry,
+        idle_timeout_us: i64,
+    ) -> Self {
         Self {
             publisher,
             bytes: 0,
             demuxer: LiveDemuxer::new(container),
             last_dts_us: None,
             intake: Intake::default(),
+            wait_limit_us: TRACKS_TIMEOUT_US.min(idle_timeout_us / 2),
+            waits_since_us: None,
             is_hinted: false,
             entry,
         }
@@ -52,15 +66,16 @@ impl Live {
     /// to its end.
     pub(super) async fn interrupted(&mut self) -> Interruption {
         tokio::select! {
-            code = self.publisher.kicked() => Interruption::Kicked(code),
+            refusal = self.publisher.kicked_with() => Interruption::Kicked(refusal),
             next = self.entry.claimed() => Interruption::Claimed(next),
         }
     }
 
     /// The interruption of this moment, if there is one.
     pub(super) fn interrupted_now(&mut self) -> Option<Interruption> {
-        let code = self.publisher.client().kicked().map(Interruption::Kicked);
-        code.or_else(|| self.entry.claimed_now().map(Interruption::Claimed))
+        let kicked = self.publisher.client().kick_refusal().cloned();
+        let kicked = kicked.map(Interruption::Kicked);
+        kicked.or_else(|| self.entry.claimed_now().map(Interruption::Claimed))
     }
 
     /// The sender's own time of the newest frame, milliseconds; −1 before the first.
@@ -76,14 +91,32 @@ impl Live {
     pub(super) fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
         self.bytes += data.len() as u64;
         self.demuxer.push(data);
+        self.end_wait();
         loop {
             match self.demuxer.next() {
                 Ok(None) => return Ok(()),
                 Ok(Some(event)) => self.intake.take(&mut self.publisher, event),
                 // A frame may be left out; a container that cannot be read on is the end.
                 Err(error) if self.demuxer.has_failed() => return Err(refusal_of(&error)),
-                Err(error) => self.intake.skip_malformed(&self.publisher, &error)?,
+                Err(error) => {
+                    let track = self.demuxer.failed_track();
+                    self.intake.skip(&self.publisher, track, &error)?;
+                }
             }
+        }
+    }
+
+    /// Tracks that are announced and do not come are waited for by the demuxer's own rule, and by the
+    /// clock: never for as long as a stream may be silent.
+    fn end_wait(&mut self) {
+        let now_us = self.publisher.clock().now_us();
+        if !self.demuxer.is_waiting() {
+            self.waits_since_us = None;
+            return;
+        }
+        let since_us = *self.waits_since_us.get_or_insert(now_us);
+        if now_us - since_us >= self.wait_limit_us {
+            self.demuxer.wait_no_longer();
         }
     }
 

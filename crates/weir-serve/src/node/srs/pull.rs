@@ -6,7 +6,7 @@ use weir_base::{Code, Refusal};
 use weir_hub::{Hub, Protocol, Publisher};
 use weir_link::rtmp::Direction;
 use weir_media::MediaError;
-use weir_media::flv::{Depacketizer, Event};
+use weir_media::flv::{self, Depacketizer, Event};
 use weir_proto::rtmp::RtmpClientEvent;
 
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
@@ -119,7 +119,8 @@ impl Incoming {
                 } => {
                     hub.counters().received(Protocol::Relay, body.len() as u64);
                     if let Err(error) = self.read(message_type, timestamp_ms, body) {
-                        self.intake.skip_malformed(publisher, &error)?;
+                        let track = flv::track_of(message_type);
+                        self.intake.skip(publisher, track, &error)?;
                     }
                 }
                 RtmpClientEvent::Closed => return Ok(()),
