@@ -620,3 +620,6 @@ impl Unwrapper {
         next
     }
 }
+
+#[cfg(test)]
+mod tests;
