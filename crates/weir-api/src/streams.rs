@@ -25,6 +25,17 @@ pub(crate) struct LiveStream {
     bitrate_kbps: f64,
     viewers: u32,
     uptime_ms: i64,
+    /// What the publisher sends and weir does not carry.
+    left_out: Vec<LeftOutTrack>,
+    /// The same in words, and what was put right.
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOutTrack {
+    /// `video`, `audio`, `subtitles` or `data`.
+    kind: &'static str,
+    what: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -242,6 +253,15 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
         uptime_ms: stream
             .publisher()
             .map_or(0, |publisher| (now_us - publisher.since_us) / 1000),
+        left_out: stream
+            .left_out()
+            .into_iter()
+            .map(|what| LeftOutTrack {
+                kind: what.kind.name(),
+                what: what.what.into_owned(),
+            })
+            .collect(),
+        notes: stream.notes(),
     }
 }
 

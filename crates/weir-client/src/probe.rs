@@ -5,8 +5,12 @@ use std::time::Duration;
 use anyhow::bail;
 use serde_json::{Value, json};
 use weir_base::Clock;
+use weir_base::urls::StreamPath;
+use weir_link::url::HttpUrl;
+use weir_media::amf;
 
 use crate::address::MediaUrl;
+use crate::http::WebClient;
 use crate::measure::{Measure, TrackMeasure, percentile};
 use crate::watch::{WatchOptions, watch};
 
@@ -17,6 +21,12 @@ const LONG_INTERVAL_US: i64 = 4_000_000;
 /// More distance of audio and video at the start is heard, in µs.
 const AUDIBLE_OFFSET_US: i64 = 100_000;
 
+/// For the server's own word on the stream, which is nice to have.
+const NOTES_TIMEOUT: Duration = Duration::from_secs(2);
+/// Notes of a server that are shown, and characters of each.
+const MAX_SERVER_NOTES: usize = 16;
+const MAX_NOTE_CHARS: usize = 200;
+
 /// What was seen.
 #[derive(Debug)]
 pub struct Probe {
@@ -26,6 +36,9 @@ pub struct Probe {
     pub measure: Measure,
     /// The stream ended meanwhile.
     pub ended: bool,
+    /// What of the publisher's stream is not carried, and what was put right in it: as weir's API says, or
+    /// as its metadata gives away.
+    pub left_out: Vec<String>,
 }
 
 /// Watches for so long, or until the stream ends.
@@ -50,11 +63,76 @@ pub async fn probe(
     if !has_frames {
         bail!("no frame came within {:.1} s", duration.as_secs_f64());
     }
+    let mut left_out = of_metadata(&measure).into_iter().collect::<Vec<_>>();
+    if let Some(notes) = notes_of_server(url, options)
+        .await
+        .filter(|notes| !notes.is_empty())
+    {
+        left_out = notes;
+    }
     Ok(Probe {
         protocol: url.protocol(),
         measure,
         ended,
+        left_out,
     })
+}
+
+/// What a weir says of the stream beside its media; `None` from other servers, and where there is no HTTP.
+async fn notes_of_server(url: &MediaUrl, options: &WatchOptions) -> Option<Vec<String>> {
+    let (MediaUrl::Http(url, _) | MediaUrl::WebSocket(url) | MediaUrl::Hls(url)) = url else {
+        return None;
+    };
+    let path = url.path.split('?').next()?;
+    let live = HttpUrl {
+        path: "/api/v1/live".to_owned(),
+        ..url.clone()
+    };
+    let client = WebClient::new(options.insecure);
+    let asked = tokio::time::timeout(NOTES_TIMEOUT, client.fetch(&live, &[])).await;
+    let (body, _) = asked.ok()?.ok()?;
+    let answer: Value = serde_json::from_slice(&body).ok()?;
+    let is_it = |stream: &&Value| {
+        let name = |key| stream.get(key).and_then(Value::as_str);
+        let (Some(app), Some(stream)) = (name("app"), name("stream")) else {
+            return false;
+        };
+        let page = StreamPath::RTMP.of(app, stream);
+        // A file of it: `.flv`, `.m3u8`, or one below it.
+        path.strip_prefix(&page)
+            .is_some_and(|rest| rest.starts_with(['.', '/']))
+    };
+    let stream = answer.get("streams")?.as_array()?.iter().find(is_it)?;
+    let notes = stream.get("notes")?.as_array()?.iter();
+    let notes = notes.filter_map(Value::as_str).take(MAX_SERVER_NOTES);
+    Some(
+        notes
+            .map(|note| note.chars().take(MAX_NOTE_CHARS).collect())
+            .collect(),
+    )
+}
+
+/// Sound that the publisher's metadata announces and that does not come.
+fn of_metadata(measure: &Measure) -> Option<String> {
+    let metadata = measure
+        .metadata
+        .as_ref()
+        .filter(|_| measure.tracks.audio.is_none())?;
+    let value = amf::Decoder::new(&metadata.amf0).next().ok()??;
+    let amf::Value::Number(id) = value.property("audiocodecid")? else {
+        return None;
+    };
+    // SoundFormat of FLV's legacy audio header.
+    let name = match *id as i64 {
+        0 | 3 => "PCM audio",
+        1 => "ADPCM audio",
+        4..=6 => "Nellymoser audio",
+        7 => "G.711 A-law audio",
+        8 => "G.711 µ-law audio",
+        11 => "Speex audio",
+        _ => return None,
+    };
+    Some(format!("left out: {name}, which the metadata announces"))
 }
 
 impl Probe {
@@ -110,6 +188,7 @@ impl Probe {
             "latency_ms": latency,
             "discontinuities": measure.discontinuities,
             "track_changes": measure.track_changes,
+            "left_out": self.left_out,
             "notes": measure.notes,
         })
     }

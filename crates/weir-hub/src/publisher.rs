@@ -34,6 +34,8 @@ pub struct Publisher {
     hold: Option<Box<dyn Hold>>,
     /// Pictures before the first keyframe refer to pictures that no viewer has.
     has_key: bool,
+    /// When the first keyframe is shown, on the sender's clock, while pictures may come that lead to it.
+    leads_to_us: Option<i64>,
     /// For frames with the sender's own times.
     sender_clock: SenderClock,
     /// For frames that another node has placed.
@@ -61,6 +63,7 @@ impl Publisher {
             end_code: Code::ClientStopped,
             hold: None,
             has_key: false,
+            leads_to_us: None,
             sender_clock,
             rebase,
             max_kbps,
@@ -155,16 +158,32 @@ impl Publisher {
         let Some(now_us) = self.accept(raw.track) else {
             return;
         };
-        if raw.track == TrackKind::Video && !self.has_key {
-            if raw.kind != FrameKind::Key {
-                return self.dropped(1);
-            }
-            self.has_key = true;
+        if raw.track == TrackKind::Video && !self.can_be_shown(&raw) {
+            return self.dropped(1);
         }
         let frame = self
             .sender_clock
             .place(&self.stream, &self.clock, raw, now_us);
         self.put_frame(frame, now_us);
+    }
+
+    /// Whether a picture refers to nothing but what the ring has. Behind the first keyframe may stand
+    /// pictures that are shown before it (HEVC's RASL, the first B-pictures of an open GOP): they refer to
+    /// what was before.
+    fn can_be_shown(&mut self, raw: &RawFrame) -> bool {
+        let shown_us = raw.ts_us.saturating_add(raw.cts_us.into());
+        if !self.has_key {
+            self.has_key = raw.kind == FrameKind::Key;
+            self.leads_to_us = self.has_key.then_some(shown_us);
+            return self.has_key;
+        }
+        match self.leads_to_us {
+            Some(key_us) if raw.kind != FrameKind::Key && shown_us < key_us => false,
+            _ => {
+                self.leads_to_us = None;
+                true
+            }
+        }
     }
 
     /// One entry of a stream that another node has placed on its clock ([`crate::Hub::relay`]): kept as

@@ -45,6 +45,8 @@ const en = {
 
   mute: "Mute",
   share: "Share and links",
+  soundLeftOut: "Without sound: the publisher sends {what}, which is not carried here.",
+  pictureLeftOut: "Without pictures: the publisher sends {what}, which is not carried here.",
   shortcuts: "Keys: space or k plays and pauses, m mutes, l jumps to live, f fullscreen, p picture in picture, i statistics, ↑ ↓ volume",
 
   thisPage: "This page",
@@ -99,6 +101,8 @@ const zh: Texts = {
 
   mute: "静音",
   share: "分享与链接",
+  soundLeftOut: "没有声音：主播端发送的是 {what}，这里不支持。",
+  pictureLeftOut: "没有画面：主播端发送的是 {what}，这里不支持。",
   shortcuts: "快捷键：空格或 k 播放/暂停，m 静音，l 跳到最新，f 全屏，p 画中画，i 统计信息，↑ ↓ 音量",
 
   thisPage: "本页面",

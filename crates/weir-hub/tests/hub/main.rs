@@ -13,3 +13,4 @@ mod lease;
 mod reading;
 mod rebase;
 mod scenarios;
+mod unusable;

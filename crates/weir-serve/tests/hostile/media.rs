@@ -5,8 +5,9 @@ use weir_hub::Protocol;
 use weir_testkit::synthetic;
 
 use crate::clients::Rtmp;
-use crate::house::{House, Options};
+use crate::house::{House, Options, until};
 
+const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
 const DATA: u8 = 18;
 
@@ -67,6 +68,65 @@ fn h264_without_headers_is_ended_with_4007() {
     }
     assert_eq!(publisher.until_closed(5), Some(4007));
     house.wait_count(Code::NoCodecHeader, Protocol::Rtmp, 1);
+    house.all_is_well();
+}
+
+#[test]
+fn pictures_that_all_lie_end_their_publisher_whatever_sound_plays() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/liar");
+    publisher.send_headers();
+    for number in 0..50_u32 {
+        let mut body = synthetic::video_body(number.into(), number % 10 == 0, 100);
+        body[5..9].copy_from_slice(&0x7fff_ffff_u32.to_be_bytes());
+        publisher.send(VIDEO, number * 40, &body).unwrap();
+        let sound = synthetic::audio_body(50);
+        publisher.send(AUDIO, number * 40, &sound).unwrap();
+    }
+    assert_eq!(publisher.until_closed(5), Some(4004));
+    house.all_is_well();
+}
+
+#[test]
+fn a_camera_whose_sound_is_not_carried_keeps_its_pictures() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/camera");
+    let header = synthetic::video_header_body();
+    publisher.send(VIDEO, 0, &header).unwrap();
+    for number in 0..20_u32 {
+        let body = synthetic::video_body(number.into(), number % 10 == 0, 100);
+        publisher.send(VIDEO, number * 40, &body).unwrap();
+        // G.711 in FLV: sound format 8.
+        publisher
+            .send(AUDIO, number * 40, &[0x82, 1, 2, 3])
+            .unwrap();
+    }
+    let name = weir_base::StreamName::new("", "live", "camera").unwrap();
+    let hub = &house.services.core.hub;
+    until("pictures and a note", 5, || {
+        let stream = hub.find_live(&name).ok()?;
+        let has_pictures = stream.stats().video_frames == 20;
+        (has_pictures && !stream.notes().is_empty()).then_some(())
+    });
+    let stream = hub.find_live(&name).unwrap();
+    assert_eq!(stream.notes(), ["left out: G.711 µ-law audio"]);
+    let stats = stream.stats();
+    assert_eq!((stats.audio_frames, stats.dropped_frames), (0, 0));
+    assert!(stream.ring.tracks().audio.is_none());
+    house.all_is_well();
+}
+
+#[test]
+fn sound_alone_that_is_not_carried_is_refused_by_name() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/speex");
+    for number in 0..5_u32 {
+        publisher
+            .send(AUDIO, number * 20, &[0xb2, 1, 2, 3])
+            .unwrap();
+    }
+    assert_eq!(publisher.until_closed(5), Some(3006));
+    house.wait_count(Code::CodecUnsupported, Protocol::Rtmp, 1);
     house.all_is_well();
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_media::amf::{self, Decoder, Value};
-use weir_media::codec::{self, aac, ac3, av1, avc, flac, hevc, mp3, nal, opus, vp9};
+use weir_media::codec::latm::{LatmReader, loas_frame_len};
+use weir_media::codec::picture::PictureJudge;
+use weir_media::codec::{self, aac, ac3, av1, avc, flac, hevc, mp3, nal, opus, units, vp9};
 use weir_media::flv::{self, Depacketizer, Event, Reader, tag};
 use weir_media::hls::{
     Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, Selection, parse_name,
@@ -365,6 +367,20 @@ pub(super) fn codec_frame(data: &[u8]) {
         avc::is_disposable(bytes),
     );
     let _ = (hevc::is_keyframe(bytes), hevc::has_slice(bytes));
+    for codec in [VideoCodec::H264, VideoCodec::Hevc] {
+        for length_bytes in 1..=4 {
+            let separated = units::separate(codec, payload.clone(), length_bytes);
+            let Ok(found) = separated.map(|found| found.payload) else {
+                continue;
+            };
+            assert_eq!(nal::valid_len(&found, nal::LENGTH_BYTES), found.len());
+            let mut judge = PictureJudge::default();
+            judge.record(codec, &found);
+            let _ = judge.judge(codec, FrameKind::Key, &found);
+        }
+    }
+    let mut latm = LatmReader::default();
+    let _ = (latm.units(bytes), latm.units(bytes), loas_frame_len(bytes));
     let _ = avc::AvcConfig::from_payload(bytes).map(|config| config.build());
     let _ = hevc::HevcConfig::from_payload(bytes).map(|config| config.build());
     let _ = (

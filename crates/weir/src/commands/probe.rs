@@ -71,6 +71,9 @@ fn print(seen: &Probe) {
             measure.audio.bits_per_s() / 1e3,
         );
     }
+    for note in &seen.left_out {
+        println!("note       {note}");
+    }
     print_times(seen);
     for trouble in seen.troubles() {
         println!("! {trouble}");

@@ -15,6 +15,7 @@ mod hls;
 mod hls_files;
 mod lifecycle;
 mod matrix;
+mod media_in;
 mod nginx;
 mod operator;
 mod player;

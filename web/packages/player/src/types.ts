@@ -19,6 +19,13 @@ export interface StreamInfo {
   bitrate_kbps: number;
   viewers: number;
   uptime_ms: number;
+  /** What the publisher sends and the server does not carry; servers of before do not say. */
+  left_out?: LeftOut[];
+}
+
+export interface LeftOut {
+  kind: "video" | "audio" | "subtitles" | "data";
+  what: string;
 }
 
 export interface VideoInfo {

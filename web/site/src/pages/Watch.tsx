@@ -1,6 +1,6 @@
 //! The page of one stream: the player, what is known of the stream, links to it elsewhere.
 
-import type { PlayerStatus, StreamName } from "@weir/player";
+import type { PlayerStatus, StreamInfo, StreamName } from "@weir/player";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { bitrate, codecName, count, duration, rate } from "../format";
 import { locale, t } from "../i18n";
@@ -25,6 +25,17 @@ export function Watch({ name }: { name: StreamName }) {
       {sharing && <Share name={name} query={query.media} onClose={() => setSharing(false)} />}
     </main>
   );
+}
+
+/** Why there is no sound, or no picture, where the publisher sends one. */
+function missing(info: StreamInfo): string[] {
+  const first = (kind: "audio" | "video") => info.left_out?.find((left) => left.kind === kind)?.what;
+  const sound = info.audio ? undefined : first("audio");
+  const picture = info.video ? undefined : first("video");
+  return [
+    ...(sound ? [t("soundLeftOut", { what: sound })] : []),
+    ...(picture ? [t("pictureLeftOut", { what: picture })] : []),
+  ];
 }
 
 function About(props: { name: StreamName; status: PlayerStatus | null; onShare: () => void }) {
@@ -53,6 +64,7 @@ function About(props: { name: StreamName; status: PlayerStatus | null; onShare: 
             <span>{bitrate(info.bitrate_kbps)}</span>
           </p>
         )}
+        {live && missing(info).map((note) => <p class="missing" key={note}>{note}</p>)}
       </div>
       <button type="button" class="button quiet" onClick={props.onShare}>
         <Icon name="share" size={18} />{t("share")}
