@@ -39,6 +39,19 @@ pub const HLS_PLAYLISTS: [&str; 4] = [HLS_FMP4, HLS_TS, HLS_VIDEO, HLS_AUDIO];
 /// How the other files there begin: init segments, segments, parts and keys.
 pub const HLS_PIECES: [&str; 4] = ["init-", "seg-", "part-", "key-"];
 
+/// Endings that say in which form a stream is wanted, ours and SRS's, and are no part of its name where a
+/// name stands without a form: on RTMP, and between servers that ask each other for a stream.
+const FORM_ENDINGS: [&str; 5] = [".flv", ".ts", ".m3u8", ".aac", ".mp3"];
+
+/// A stream's name without the ending of a form, as SRS takes it off: an edge that serves `a.flv` asks its
+/// origin for a stream of that name. What would leave nothing stays.
+pub fn without_form(name: &str) -> &str {
+    let bare = FORM_ENDINGS
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
+}
+
 /// How a stream stands in a path: `/{level}/{app}/{stream}{ending}`, without a level where it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StreamPath {
@@ -200,6 +213,23 @@ mod tests {
     fn a_name_cannot_leave_its_place_in_the_path() {
         let path = StreamPath::HLS.of("a b/直播", "x&y=z;@:1");
         assert_eq!(path, "/a%20b/%E7%9B%B4%E6%92%AD/x%26y%3Dz%3B%40%3A1.m3u8");
+    }
+
+    #[test]
+    fn the_ending_of_a_form_is_no_part_of_a_name() {
+        for (name, bare) in [
+            ("a.flv", "a"),
+            ("a.ts", "a"),
+            ("a.m3u8", "a"),
+            ("a.b.flv", "a.b"),
+            ("a.flv.flv", "a.flv"),
+            ("a.mp4", "a.mp4"),
+            ("flv", "flv"),
+            (".flv", ".flv"),
+            ("a.flv2", "a.flv2"),
+        ] {
+            assert_eq!(without_form(name), bare, "{name}");
+        }
     }
 
     #[test]

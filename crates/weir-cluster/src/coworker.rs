@@ -5,6 +5,7 @@
 //! ends circles, and one coworker's failure is not the answer while others may know.
 
 use serde::{Deserialize, Serialize};
+use weir_base::urls::without_form;
 
 use crate::limits::{COWORKER_ANSWER_BYTES, COWORKER_ROUTERS};
 
@@ -83,7 +84,8 @@ impl Query {
         format!("{PATH}?vhost={vhost}&ip={ip}&app={app}&stream={stream}&coworker={coworker}")
     }
 
-    /// Reads the query's pairs, already decoded, as a server gets them. `None` without app or stream.
+    /// Reads the query's pairs, already decoded, as a server gets them, the stream's name without the ending of
+    /// a form (`.flv`, …) as an edge of SRS may have it. `None` without app or stream.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let mut query = Self {
             vhost: String::new(),
@@ -106,6 +108,7 @@ impl Query {
         if query.vhost == DEFAULT_VHOST {
             query.vhost.clear();
         }
+        query.stream = without_form(&query.stream).to_owned();
         (!query.app.is_empty() && !query.stream.is_empty()).then_some(query)
     }
 }
@@ -295,6 +298,9 @@ mod tests {
             Query::from_pairs(pairs.into_iter().chain(more)),
             Some(query())
         );
+        let of_an_edge = [("app", "live"), ("stream", "livestream.flv")];
+        let read = Query::from_pairs(of_an_edge).unwrap();
+        assert_eq!(read.stream, "livestream");
         assert_eq!(Query::from_pairs(pairs), None);
     }
 

@@ -1,7 +1,7 @@
 //! RTMP addresses: URLs as people write them, and what `connect` and `publish` say put together.
 
 use weir_base::name::{MAX_NAME_BYTES, check_part};
-use weir_base::urls::SplitUrl;
+use weir_base::urls::{SplitUrl, without_form};
 use weir_base::{Code, Refusal};
 
 /// The longest URL or name with its query, in bytes. Signed queries stay far below.
@@ -37,7 +37,7 @@ pub struct Target {
     pub host: String,
     /// One or more levels joined by `/`, without `_definst_`.
     pub app: String,
-    /// The last level.
+    /// The last level, without the ending of a form (`.flv`, `.m3u8`, …).
     pub stream: String,
     /// Parameters of the stream name, then of the app, then of `tcUrl`, percent-decoded, repeats
     /// left out: the first of a name is the most particular one.
@@ -49,7 +49,8 @@ pub struct Target {
 impl Target {
     /// Puts together what `connect` said (`tcUrl` and `app`) and the name in `publish` or `play`.
     ///
-    /// Clients split `a/b/c` at different places, so it is joined and split again at the last `/`.
+    /// Clients split `a/b/c` at different places, so it is joined and split again at the last `/`. Where
+    /// there is no `app`, the path of `tcUrl` is it.
     ///
     /// # Errors
     /// 3001 for what cannot be a name, as over HTTP; 1002 for parameters that cannot be read.
@@ -66,6 +67,10 @@ impl Target {
         for part in [app_query, tc_query] {
             add_query(part, &mut query)?;
         }
+        let app_path = match app_path.trim_matches('/') {
+            "" => SplitUrl::new(tc_path).map_or("", |url| url.rest),
+            app_path => app_path,
+        };
         let levels = levels(app_path).chain(levels(name_path));
         let mut levels = levels.collect::<Result<Vec<_>, _>>()?;
         let stream = levels
@@ -87,7 +92,7 @@ impl Target {
             vhost: vhost(&query)?,
             host: host_of(tc_path),
             app,
-            stream,
+            stream: without_form(&stream).to_owned(),
             query,
             named,
         })

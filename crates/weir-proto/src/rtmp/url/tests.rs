@@ -50,6 +50,41 @@ fn several_levels_come_out_the_same_wherever_the_client_splits() {
 }
 
 #[test]
+fn without_an_app_the_url_names_it() {
+    for (tc_url, app, name, full) in [
+        ("rtmp://h/live", "", "s", "live/s"),
+        ("rtmp://h:1935/a/b/", "/", "s", "a/b/s"),
+        ("rtmp://h/live?key=1", "?key=1", "s", "live/s"),
+        ("rtmp://[::1]:1935/live/_definst_", "", "s", "live/s"),
+        ("rtmp://h/live/s", "", "", "live/s"),
+        ("rtmp://h", "", "live/s", "live/s"),
+        ("", "", "live/s", "live/s"),
+    ] {
+        let target = target(tc_url, app, name);
+        let said = format!("{}/{}", target.app, target.stream);
+        assert_eq!(said, full, "{tc_url} {app} {name}");
+    }
+    for nowhere in ["rtmp://h", "rtmp://h/", "live", ""] {
+        let refused = Target::new(nowhere, "", "s").unwrap_err();
+        assert_eq!(refused.code, Code::NotFound, "{nowhere}");
+    }
+}
+
+#[test]
+fn the_ending_of_a_form_is_no_part_of_the_name() {
+    for (name, stream) in [
+        ("s.flv", "s"),
+        ("s.m3u8?key=1", "s"),
+        ("b/s.ts", "s"),
+        ("s.v2", "s.v2"),
+        (".flv", ".flv"),
+    ] {
+        let target = target("rtmp://h/live", "live", name);
+        assert_eq!(target.stream, stream, "{name}");
+    }
+}
+
+#[test]
 fn the_query_is_gathered_from_all_three_places_the_most_particular_first() {
     let target = target(
         "rtmp://h/live?a=1&t=x",
@@ -104,7 +139,7 @@ fn names_are_percent_decoded_before_they_are_checked() {
     let long = "x".repeat(MAX_NAME_BYTES + 1);
     assert!(Target::new("rtmp://h/live", "live", &long).is_err());
     assert!(Target::new("rtmp://h/live", "a/b".repeat(90).as_str(), "s").is_err());
-    assert!(Target::new("rtmp://h/live", "", "s").is_err());
+    assert!(Target::new("rtmp://h/", "", "s").is_err());
 }
 
 #[test]
