@@ -271,6 +271,7 @@ fn hear(
             message_type,
             timestamp_ms,
             body,
+            ..
         } => {
             if let Doing::Publishing(name) = doing {
                 let message = StoredMessage::received(message_type, timestamp_ms, body);

@@ -18,6 +18,13 @@ const MASK_CAN_DECODE_OR_FORWARD: u32 = 0x01 | 0x04;
 /// All three capabilities.
 const MASK_ALL: f64 = 7.0;
 
+/// The properties of `connect` that only Enhanced RTMP knows.
+const ANNOUNCEMENTS: [&str; 4] = [
+    "fourCcList",
+    "videoFourCcInfoMap",
+    "audioFourCcInfoMap",
+    "capsEx",
+];
 const VIDEO_FOURCCS: [(&str, VideoCodec); 4] = [
     ("avc1", VideoCodec::H264),
     ("hvc1", VideoCodec::Hevc),
@@ -43,6 +50,8 @@ pub struct Capabilities {
     pub caps_ex: u8,
     /// 0 for AMF0, 3 for AMF3.
     pub object_encoding: u8,
+    /// It said anything at all of Enhanced RTMP.
+    pub announced: bool,
 }
 
 impl Default for Capabilities {
@@ -52,6 +61,7 @@ impl Default for Capabilities {
             audio: 0,
             caps_ex: 0,
             object_encoding: 0,
+            announced: false,
         };
         for legacy in ["avc1", "mp4a", ".mp3"] {
             capabilities.add(legacy);
@@ -103,6 +113,9 @@ impl Capabilities {
                 }
             }
         }
+        capabilities.announced = ANNOUNCEMENTS
+            .iter()
+            .any(|name| object.property(name).is_some());
         capabilities.caps_ex = object.property("capsEx").map_or(0, byte);
         capabilities.object_encoding = object.property("objectEncoding").map_or(0, byte);
         capabilities

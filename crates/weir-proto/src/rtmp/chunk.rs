@@ -283,8 +283,11 @@ impl ChunkDecoder {
                 _ => return Err(RtmpError::Protocol("a chunk size of 0 or above 2^31 - 1")),
             },
             message::ABORT => {
-                let csid = control_number(&message.body)?;
-                let found = self.streams.iter_mut().find(|stream| stream.csid == csid);
+                let csid = control_number(&message.body).ok();
+                let found = self
+                    .streams
+                    .iter_mut()
+                    .find(|stream| Some(stream.csid) == csid);
                 if let Some(stream) = found {
                     let body = std::mem::take(&mut stream.body);
                     self.partial_bytes = self.partial_bytes.saturating_sub(body.len());

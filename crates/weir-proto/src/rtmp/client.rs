@@ -229,7 +229,7 @@ impl RtmpClientSession {
     }
 
     fn on_message(&mut self, now_ms: u64, message: Message) -> Result<(), RtmpError> {
-        let (was_control, event) = self.link.control(now_ms, &message)?;
+        let (was_control, event) = self.link.control(now_ms, &message);
         if was_control {
             if event == Some(Control::StreamEof) && !self.publishes {
                 self.events.push_back(RtmpClientEvent::Closed);
@@ -238,8 +238,9 @@ impl RtmpClientSession {
         }
         match message.message_type {
             message::COMMAND_AMF0 | message::COMMAND_AMF3 => {
-                let command = Command::decode(message.message_type, &message.body)?;
-                self.on_command(&command);
+                if let Some(command) = Command::decode(message.message_type, &message.body)? {
+                    self.on_command(&command);
+                }
             }
             media if is_media(media) && !self.publishes => {
                 self.events.push_back(RtmpClientEvent::Media {

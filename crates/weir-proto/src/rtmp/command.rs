@@ -20,8 +20,10 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Reads the body of a message of type 17 or 20.
-    pub(super) fn decode(message_type: u8, body: &Bytes) -> Result<Self, RtmpError> {
+    /// Reads the body of a message of type 17 or 20. `None` for one whose name is no text: nobody means
+    /// anything by it. Arguments end where they cannot be read: encoders pad, and what a call carries is
+    /// between its two ends.
+    pub(super) fn decode(message_type: u8, body: &Bytes) -> Result<Option<Self>, RtmpError> {
         if body.len() > MAX_COMMAND_BYTES {
             return Err(RtmpError::TooLarge {
                 size_bytes: body.len() as u64,
@@ -33,20 +35,20 @@ impl Command {
             _ => Decoder::new(body),
         };
         let Some(Value::String(name)) = decoder.next()? else {
-            return Err(RtmpError::Protocol("a command without a name"));
+            return Ok(None);
         };
         let transaction = decoder.next()?.and_then(|value| value.as_f64());
         let object = decoder.next()?.unwrap_or(Value::Null);
         let mut arguments = Vec::new();
-        while let Some(argument) = decoder.next()? {
+        while let Ok(Some(argument)) = decoder.next() {
             arguments.push(argument);
         }
-        Ok(Self {
+        Ok(Some(Self {
             name,
             transaction: transaction.unwrap_or_default(),
             object,
             arguments,
-        })
+        }))
     }
 
     /// The text of an argument, `""` where there is none.

@@ -3,9 +3,9 @@
 use weir_media::amf::Value;
 
 use super::chunk::{ChunkDecoder, DEFAULT_CHUNK_SIZE};
+use super::command;
 use super::message::{self, Message, UserControl, control_number};
 use super::wire::{CSID_COMMAND, CSID_CONTROL, CSID_DATA, put_message};
-use super::{RtmpError, command};
 
 /// "Dynamic" in Set Peer Bandwidth (§5.4.5).
 const LIMIT_DYNAMIC: u8 = 2;
@@ -45,37 +45,40 @@ impl Link {
         }
     }
 
-    /// Acts on protocol control messages; true if `message` was one.
-    pub(super) fn control(
-        &mut self,
-        now_ms: u64,
-        message: &Message,
-    ) -> Result<(bool, Option<Control>), RtmpError> {
+    /// Acts on protocol control messages; true if `message` was one. One that is too short says nothing, and
+    /// harms nothing.
+    pub(super) fn control(&mut self, now_ms: u64, message: &Message) -> (bool, Option<Control>) {
         let body = &message.body;
         let mut event = None;
         match message.message_type {
             message::ACKNOWLEDGEMENT => {}
-            message::WINDOW_ACK_SIZE => self.window_bytes = control_number(body)?.max(1),
-            message::SET_PEER_BANDWIDTH => {
-                let window = control_number(body)?;
-                if window != self.sent_window_bytes {
-                    self.send_window(window);
+            message::WINDOW_ACK_SIZE => {
+                if let Ok(window) = control_number(body) {
+                    self.window_bytes = window.max(1);
                 }
             }
-            message::USER_CONTROL => match UserControl::decode(body)? {
-                UserControl::PingRequest { timestamp_ms } => {
-                    self.send_user_control(UserControl::PingResponse { timestamp_ms });
-                }
-                UserControl::PingResponse { timestamp_ms } => {
-                    self.round_trip_ms = Some(low_u32(now_ms).wrapping_sub(timestamp_ms));
-                }
-                UserControl::BufferLength { ms, .. } => event = Some(Control::BufferLength { ms }),
-                UserControl::StreamEof { .. } => event = Some(Control::StreamEof),
-                UserControl::StreamBegin { .. } | UserControl::Other => {}
+            message::SET_PEER_BANDWIDTH => match control_number(body) {
+                Ok(window) if window != self.sent_window_bytes => self.send_window(window),
+                _ => {}
             },
-            _ => return Ok((false, None)),
+            message::USER_CONTROL => {
+                match UserControl::decode(body).unwrap_or(UserControl::Other) {
+                    UserControl::PingRequest { timestamp_ms } => {
+                        self.send_user_control(UserControl::PingResponse { timestamp_ms });
+                    }
+                    UserControl::PingResponse { timestamp_ms } => {
+                        self.round_trip_ms = Some(low_u32(now_ms).wrapping_sub(timestamp_ms));
+                    }
+                    UserControl::BufferLength { ms, .. } => {
+                        event = Some(Control::BufferLength { ms });
+                    }
+                    UserControl::StreamEof { .. } => event = Some(Control::StreamEof),
+                    UserControl::StreamBegin { .. } | UserControl::Other => {}
+                }
+            }
+            _ => return (false, None),
         }
-        Ok((true, event))
+        (true, event)
     }
 
     /// Acknowledges what came in, once a window is full (§5.4.3).

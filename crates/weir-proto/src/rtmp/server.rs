@@ -5,6 +5,7 @@
 
 mod commands;
 mod replies;
+mod streams;
 
 use std::collections::VecDeque;
 
@@ -16,11 +17,12 @@ use super::handshake::ServerHandshake;
 use super::link::{Control, Link, is_media};
 use super::message::{self, Message};
 use super::{RtmpError, Target};
+use streams::{Role, Streams};
 
-/// How many message streams a connection may have open. Clients use one, some two.
-const MAX_MESSAGE_STREAMS: usize = 8;
 /// Largest message before an accepted publish: commands, not media.
 const MAX_EARLY_MESSAGE_BYTES: usize = 64 * 1024;
+/// Bytes kept while a publish or play waits for the owner's answer: two reads of a publisher's socket.
+const MAX_HELD_BYTES: usize = 128 * 1024;
 
 /// How a session presents itself and what it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub enum ServerEvent {
     },
     /// One message of an accepted publisher.
     Media {
+        /// The message stream that publishes it, whichever id the message had.
+        msid: u32,
         /// 8 audio, 9 video, 18 data in AMF0, 15 data in AMF3.
         message_type: u8,
         /// The publisher's own time; wraps at 2³².
@@ -160,6 +164,9 @@ pub struct Redirect<'a> {
 
 /// One connection. Bytes in by [`receive`](Self::receive), then events out by
 /// [`poll_event`](Self::poll_event), then bytes out by [`take_output`](Self::take_output).
+///
+/// A wish to publish or play is decided before anything behind it is read: clients that do not wait for
+/// answers lose nothing by it.
 #[derive(Debug)]
 pub struct RtmpServerSession {
     config: ServerConfig,
@@ -168,10 +175,14 @@ pub struct RtmpServerSession {
     events: VecDeque<ServerEvent>,
     peer: PeerInfo,
     connect: Connect,
-    streams: Vec<MessageStream>,
+    streams: Streams,
     /// The stream name of `FCPublish`, which is answered once the publish is accepted.
     fc_publish: Option<String>,
-    failed: bool,
+    /// Bytes behind a wish that is not decided yet.
+    held: Vec<u8>,
+    /// The time of the last bytes.
+    now_ms: u64,
+    error: Option<Box<RtmpError>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -184,21 +195,6 @@ enum Connect {
     Answered,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct MessageStream {
-    msid: u32,
-    role: Role,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Idle,
-    PublishAsked,
-    Publishing,
-    PlayAsked,
-    Playing,
-}
-
 impl RtmpServerSession {
     /// A session at its first byte. `seed` fills the handshake: random and fresh for each.
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
@@ -209,38 +205,49 @@ impl RtmpServerSession {
             events: VecDeque::new(),
             peer: PeerInfo::default(),
             connect: Connect::Awaited,
-            streams: Vec::new(),
+            streams: Streams::default(),
             fc_publish: None,
-            failed: false,
+            held: Vec::new(),
+            now_ms: 0,
+            error: None,
         }
     }
 
     /// Bytes from the peer; takes all of them. An error is the end: send what
-    /// [`take_output`](Self::take_output) still gives (the peer is told), then close.
+    /// [`take_output`](Self::take_output) still gives (the peer is told), then close. What stands behind a
+    /// wish is read once that is decided: see [`check`](Self::check).
     pub fn receive(&mut self, now_ms: u64, bytes: &[u8]) -> Result<(), RtmpError> {
-        if self.failed {
+        if self.error.is_some() {
             return Err(RtmpError::Protocol("bytes after an error"));
         }
-        let result = self.take_bytes(now_ms, bytes);
-        if let Err(error) = &result {
-            self.failed = true;
-            if self.handshake.is_none() {
-                let (text, number) = (error.to_string(), error.code().number());
-                let closed = info("error", "NetConnection.Connect.Closed", &text, number);
-                self.link.send_status(0, closed);
-            }
-        }
-        result
+        self.now_ms = now_ms;
+        let result = self.take_bytes(bytes);
+        self.keep(result);
+        self.check()
     }
 
     /// What happened, in order.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        let goes_on = self.events.is_empty() && !self.streams.has_wish();
+        if goes_on && !self.held.is_empty() {
+            let result = self.take_bytes(&[]);
+            self.keep(result);
+        }
         let event = self.events.pop_front();
-        if event.is_none() && !self.has_role(Role::Publishing) {
+        if event.is_none() && !self.streams.has(Role::Publishing) {
             // A viewer's session idles for hours: it keeps no queue.
             self.events = VecDeque::new();
         }
         event
+    }
+
+    /// The error that ended the session, if one did. Ask after the last event: it may stand behind a wish
+    /// that was decided in between.
+    pub fn check(&self) -> Result<(), RtmpError> {
+        match &self.error {
+            Some(error) => Err(RtmpError::clone(error)),
+            None => Ok(()),
+        }
     }
 
     /// Bytes to send to the peer since the last call; empty, without allocation, if none.
@@ -274,30 +281,55 @@ impl RtmpServerSession {
         self.events.capacity()
     }
 
-    fn take_bytes(&mut self, now_ms: u64, bytes: &[u8]) -> Result<(), RtmpError> {
+    fn keep(&mut self, result: Result<(), RtmpError>) {
+        let Err(error) = result else {
+            return;
+        };
+        if self.handshake.is_none() {
+            let (text, number) = (error.to_string(), error.code().number());
+            let closed = info("error", "NetConnection.Connect.Closed", &text, number);
+            self.link.send_status(0, closed);
+        }
+        self.held = Vec::new();
+        self.error = Some(Box::new(error));
+    }
+
+    fn take_bytes(&mut self, bytes: &[u8]) -> Result<(), RtmpError> {
         let mut input = bytes;
         self.link.bytes_received += bytes.len() as u64;
         if let Some(handshake) = &mut self.handshake {
-            if !handshake.receive(now_ms, &mut input, &mut self.link.output)? {
+            if !handshake.receive(self.now_ms, &mut input, &mut self.link.output)? {
                 return Ok(());
             }
             self.handshake = None;
         }
-        while let Some(message) = self.link.decoder.next(&mut input)? {
+        let mut held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            held.extend_from_slice(input);
+            input = &held;
+        }
+        while !self.streams.has_wish()
+            && let Some(message) = self.link.decoder.next(&mut input)?
+        {
             if message.message_type == message::AGGREGATE {
                 for part in message::split_aggregate(&message)? {
-                    self.on_message(now_ms, part)?;
+                    self.on_message(part)?;
                 }
             } else {
-                self.on_message(now_ms, message)?;
+                self.on_message(message)?;
             }
         }
+        if input.len() > MAX_HELD_BYTES {
+            let words = "too many bytes behind a publish or play that is not answered";
+            return Err(RtmpError::Protocol(words));
+        }
+        self.held = input.to_vec();
         self.link.acknowledge();
         Ok(())
     }
 
-    fn on_message(&mut self, now_ms: u64, message: Message) -> Result<(), RtmpError> {
-        let (was_control, event) = self.link.control(now_ms, &message)?;
+    fn on_message(&mut self, message: Message) -> Result<(), RtmpError> {
+        let (was_control, event) = self.link.control(self.now_ms, &message);
         if was_control {
             if let Some(Control::BufferLength { ms }) = event {
                 self.events.push_back(ServerEvent::BufferLength { ms });
@@ -306,8 +338,10 @@ impl RtmpServerSession {
         }
         match message.message_type {
             message::COMMAND_AMF0 | message::COMMAND_AMF3 => {
-                let command = Command::decode(message.message_type, &message.body)?;
-                self.on_command(message.msid, &command)
+                match Command::decode(message.message_type, &message.body)? {
+                    Some(command) => self.on_command(message.msid, &command),
+                    None => Ok(()),
+                }
             }
             media if is_media(media) => {
                 self.on_media(message);
@@ -318,29 +352,16 @@ impl RtmpServerSession {
         }
     }
 
-    /// Media without an accepted publish is dropped: the peer did not wait for the answer. Some
-    /// encoders send it on stream 0 instead of the one they publish on.
+    /// Media without an accepted publish is dropped. Encoders send it on stream 0, or on one they did not
+    /// create: where only one stream publishes it can be no other's.
     fn on_media(&mut self, message: Message) {
-        let publishing = self.stream_with(Role::Publishing);
-        if publishing.is_some_and(|msid| message.msid == msid || message.msid == 0) {
+        if let Some(msid) = self.streams.publishing_for(message.msid) {
             self.events.push_back(ServerEvent::Media {
+                msid,
                 message_type: message.message_type,
                 timestamp_ms: message.timestamp_ms,
                 body: message.body,
             });
         }
-    }
-
-    fn stream_with(&self, role: Role) -> Option<u32> {
-        let found = self.streams.iter().find(|stream| stream.role == role);
-        found.map(|stream| stream.msid)
-    }
-
-    fn has_role(&self, role: Role) -> bool {
-        self.stream_with(role).is_some()
-    }
-
-    fn stream_mut(&mut self, msid: u32) -> Option<&mut MessageStream> {
-        self.streams.iter_mut().find(|stream| stream.msid == msid)
     }
 }

@@ -113,7 +113,7 @@ impl RtmpConnection {
                 if let Err(ended) = self.flush().await {
                     return ended;
                 }
-                if let Err(error) = received {
+                if let Err(error) = received.and_then(|()| self.session.check()) {
                     return ConnectionEnd::Code(error.code(), error.to_string());
                 }
             }
@@ -200,6 +200,7 @@ impl RtmpConnection {
                 message_type,
                 timestamp_ms,
                 body,
+                ..
             } => {
                 let publishing = self.publishing.as_mut()?;
                 let taken = publishing.media(message_type, timestamp_ms, body);

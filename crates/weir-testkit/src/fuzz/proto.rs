@@ -108,6 +108,7 @@ fn answer(
             message_type,
             timestamp_ms,
             body,
+            ..
         } => {
             let _ = depacketizer.push(message_type, timestamp_ms, body, out);
             out.clear();

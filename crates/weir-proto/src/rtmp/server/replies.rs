@@ -42,13 +42,19 @@ impl RtmpServerSession {
 
     /// The publisher may send. Does nothing if it left in the meantime.
     pub fn accept_publish(&mut self, msid: u32) {
-        if !self.change_role(msid, Role::PublishAsked, Role::Publishing) {
+        let streams = &mut self.streams;
+        if !streams.change(msid, Role::PublishAsked, Role::Publishing) {
             return;
         }
         let limit = self.config.max_message_bytes;
         self.link.decoder.set_max_message_bytes(limit);
         self.link
             .send_user_control(UserControl::StreamBegin { msid });
+        self.say_publishing(msid);
+    }
+
+    /// What a publisher waits for.
+    pub(super) fn say_publishing(&mut self, msid: u32) {
         let code = "NetStream.Publish.Start";
         if let Some(name) = self.fc_publish.take() {
             self.fc_status("onFCPublish", code, &name);
@@ -58,13 +64,12 @@ impl RtmpServerSession {
 
     /// The viewer may watch: send it media after this. Does nothing if it left in the meantime.
     pub fn accept_play(&mut self, msid: u32) {
-        if !self.change_role(msid, Role::PlayAsked, Role::Playing) {
+        if !self.streams.change(msid, Role::PlayAsked, Role::Playing) {
             return;
         }
         self.link
             .send_user_control(UserControl::StreamBegin { msid });
-        self.status(msid, "status", "NetStream.Play.Reset", "Resetting", 0);
-        self.status(msid, "status", "NetStream.Play.Start", "Playing", 0);
+        self.say_playing(msid);
         let mut access = Vec::new();
         Value::from("|RtmpSampleAccess").encode(&mut access);
         Value::Boolean(true).encode(&mut access);
@@ -72,12 +77,19 @@ impl RtmpServerSession {
         self.link.send(CSID_DATA, 0, DATA_AMF0, msid, &[], &access);
     }
 
+    /// What a player waits for.
+    pub(super) fn say_playing(&mut self, msid: u32) {
+        self.status(msid, "status", "NetStream.Play.Reset", "Resetting", 0);
+        self.status(msid, "status", "NetStream.Play.Start", "Playing", 0);
+    }
+
     /// Says no to a publish or play, with the reason. The message stream may be used again.
     pub fn refuse(&mut self, msid: u32, refusal: &StatusRefusal<'_>) {
-        if let Some(stream) = self.stream_mut(msid)
-            && matches!(stream.role, Role::PublishAsked | Role::PlayAsked)
-        {
-            stream.role = Role::Idle;
+        if matches!(
+            self.streams.role(msid),
+            Some(Role::PublishAsked | Role::PlayAsked)
+        ) {
+            self.streams.rest(msid);
         }
         let (code, text) = (refusal.code, refusal.description);
         self.status(msid, "error", code, text, refusal.number);
@@ -85,20 +97,24 @@ impl RtmpServerSession {
 
     /// The stream is over for this viewer: `NetStream.Play.UnpublishNotify`, `…Play.Stop`.
     pub fn end_play(&mut self, msid: u32, code: &str, description: &str, number: u16) {
-        if self.change_role(msid, Role::Playing, Role::Idle) {
+        if self.streams.change(msid, Role::Playing, Role::Idle) {
             self.link.send_user_control(UserControl::StreamEof { msid });
             self.status(msid, "status", code, description, number);
         }
     }
 
-    /// The publisher's time is over, with its code and words. What it still sends is
-    /// dropped; close after the output is sent.
+    /// The publisher's time is over, with its code and words. What it still sends is dropped. Where nothing
+    /// else goes on here the connection is over too: close after the output is sent.
     pub fn end_publish(&mut self, msid: u32, number: u16, description: &str) {
-        if self.change_role(msid, Role::Publishing, Role::Idle) {
+        if self.streams.change(msid, Role::Publishing, Role::Idle) {
             let code = "NetStream.Unpublish.Success";
             self.status(msid, "status", code, description, number);
-            let code = "NetConnection.Connect.Closed";
-            self.status(0, "error", code, description, number);
+            let is_last = !self.streams.has_other(msid);
+            let (msid, code) = match is_last {
+                true => (0, "NetConnection.Connect.Closed"),
+                false => (msid, "NetStream.Publish.BadName"),
+            };
+            self.status(msid, "error", code, description, number);
         }
     }
 
@@ -115,7 +131,7 @@ impl RtmpServerSession {
     pub fn redirect(&mut self, msid: u32, to: &Redirect<'_>) {
         self.answer_connect();
         self.accept_play(msid);
-        self.set_role(msid, Role::Idle);
+        self.streams.rest(msid);
         let place = Value::object([
             ("code", Value::Number(REDIRECT_CODE)),
             ("redirect", to.tc_url.into()),
@@ -168,7 +184,10 @@ impl RtmpServerSession {
             ("capabilities".to_owned(), SERVER_CAPABILITIES.into()),
             ("mode".to_owned(), Value::Number(1.0)),
         ];
-        properties.append(&mut announcement(CAPS_EX));
+        // Some clients cannot read a strict array: it goes to those alone who speak of codecs themselves.
+        if self.peer.capabilities.announced {
+            properties.append(&mut announcement(CAPS_EX));
+        }
         let code = "NetConnection.Connect.Success";
         let mut info = info("status", code, "Connected", 0);
         let encoding = self.peer.capabilities.object_encoding;
@@ -206,21 +225,5 @@ impl RtmpServerSession {
         let info = info("status", code, description, 0);
         self.link
             .send_command(0, command, 0.0, &Value::Null, &[info]);
-    }
-
-    pub(super) fn set_role(&mut self, msid: u32, role: Role) {
-        if let Some(stream) = self.stream_mut(msid) {
-            stream.role = role;
-        }
-    }
-
-    fn change_role(&mut self, msid: u32, from: Role, to: Role) -> bool {
-        match self.stream_mut(msid) {
-            Some(stream) if stream.role == from => {
-                stream.role = to;
-                true
-            }
-            _ => false,
-        }
     }
 }

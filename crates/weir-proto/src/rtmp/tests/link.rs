@@ -73,8 +73,10 @@ impl Wire {
         }
     }
 
-    /// Takes the server's events so far.
+    /// Takes the server's events so far, those behind a wish that was decided since among them.
     pub(crate) fn at_server(&mut self) -> Vec<ServerEvent> {
+        self.server_events
+            .extend(std::iter::from_fn(|| self.server.poll_event()));
         std::mem::take(&mut self.server_events)
     }
 

@@ -53,11 +53,11 @@ fn a_viewer_asks_and_gets_what_every_viewer_gets() {
             if target.stream == "show" && *start == -2.0)
     });
     assert!(wants, "{events:?}");
-    assert_eq!(events.last(), Some(&ServerEvent::BufferLength { ms: 1000 }));
 
     wire.at_client();
     wire.server.accept_play(1);
     wire.settle();
+    assert_eq!(wire.at_server(), [ServerEvent::BufferLength { ms: 1000 }]);
     let events = wire.at_client();
     let started = events
         .iter()
