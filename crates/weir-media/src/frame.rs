@@ -169,6 +169,13 @@ pub struct Tracks {
 }
 
 impl Tracks {
+    /// Whether they are `before` with a track more, or with the same ones: nothing that was known is
+    /// different.
+    pub fn grew_from(&self, before: &Self) -> bool {
+        (before.video.is_none() || before.video == self.video)
+            && (before.audio.is_none() || before.audio == self.audio)
+    }
+
     /// Neither video nor audio is known yet.
     pub const fn is_empty(&self) -> bool {
         self.video.is_none() && self.audio.is_none()

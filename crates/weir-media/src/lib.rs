@@ -12,6 +12,7 @@ pub mod frame;
 pub mod hls;
 pub mod ingest;
 pub mod left_out;
+pub mod silence;
 pub mod timeline;
 pub mod ts;
 pub mod webm;

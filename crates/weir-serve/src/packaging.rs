@@ -99,7 +99,7 @@ impl Packaging {
         let msn = join.dts_us / self.segment_us.max(1);
         self.packager
             .lock()
-            .count_from(u64::try_from(msn).unwrap_or(0));
+            .count_from(u64::try_from(msn).unwrap_or(0), 0);
         self.push([&Item::Tracks(join.tracks)])
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Legacy and Enhanced RTMP (v1 and v2). Chunks, sessions and commands belong to `weir-proto`.
 
+mod announce;
 pub mod depacketize;
 mod depacketize_video;
 pub mod read;
 pub mod tag;
 pub mod write;
 
+pub use announce::Announced;
 pub use depacketize::{Depacketizer, Event, RawFrame};
 pub use read::{RawTag, Reader};
 

@@ -28,6 +28,8 @@ pub struct Sample {
 
 /// `tfhd`: default-base-is-moof, default duration, default flags.
 const TFHD_FLAGS: u32 = 0x02_0000 | 0x08 | 0x20;
+/// `tfhd`: default-base-is-moof, duration-is-empty.
+const TFHD_EMPTY_FLAGS: u32 = 0x02_0000 | 0x01_0000;
 /// Sample flags (§8.8.3.1): depends on nothing; depends on others and is no sync sample.
 const SAMPLE_KEY: u32 = 0x0200_0000;
 const SAMPLE_INTER: u32 = 0x0101_0000;
@@ -63,6 +65,25 @@ pub fn fragment(sequence: u32, samples: &[Sample]) -> Bytes {
             }
         }
     });
+    Bytes::from(out)
+}
+
+/// A fragment without samples: nothing of `track` comes at decode time `dts`, in its ticks (§8.8.7.1,
+/// `duration-is-empty`). `sequence` counts fragments.
+pub fn empty_fragment(sequence: u32, track: TrackKind, dts: u64) -> Bytes {
+    let mut out = Vec::with_capacity(FIXED_BYTES);
+    put_box(&mut out, b"moof", |out| {
+        put_full_box(out, b"mfhd", 0, 0, |out| put_u32(out, sequence));
+        put_box(out, b"traf", |out| {
+            put_full_box(out, b"tfhd", 0, TFHD_EMPTY_FLAGS, |out| {
+                put_u32(out, track_id(track));
+            });
+            put_full_box(out, b"tfdt", 1, 0, |out| {
+                out.extend_from_slice(&dts.to_be_bytes());
+            });
+        });
+    });
+    put_box(&mut out, b"mdat", |_| {});
     Bytes::from(out)
 }
 

@@ -9,7 +9,7 @@ pub mod read;
 mod sample_entry;
 pub mod stream;
 
-pub use fragment::{Sample, fragment};
+pub use fragment::{Sample, empty_fragment, fragment};
 pub use init::{init_segment, init_segment_with};
 
 use crate::{AudioCodec, AudioTrack, TrackKind, Tracks};

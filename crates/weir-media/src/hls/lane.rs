@@ -5,6 +5,11 @@
 
 use crate::{Frame, TrackKind};
 
+/// How long a picture is shown behind which nothing came when it had to go out, in microseconds: a still
+/// picture. Players wait where pictures end before the sound does, and take a step of more than twice a
+/// frame's duration for a loss behind which only a keyframe helps (Media Source Extensions, coded frame
+/// processing); one that lasts too long merely ends with the next.
+const STILL_US: i64 = 10_000_000;
 /// How far the sample clock may stand from the stream's time before it is set anew, in frames.
 const SNAP_FRAMES: i64 = 2;
 
@@ -49,13 +54,38 @@ impl Lane {
     /// Takes a frame; gives the one held before with its duration. `samples`: ticks of an audio
     /// frame by its own header.
     pub(super) fn push(&mut self, frame: Frame, samples: Option<u32>) -> Option<(Held, u32)> {
+        let last = self.last;
         let dts = self.place(&frame, samples);
+        if let Some(last) = last {
+            self.last_duration = dts - last;
+        }
         let before = self.held.replace(Held { frame, dts });
         before.map(|held| {
             let duration = dts - held.dts;
-            self.last_duration = duration;
             (held, duration.clamp(1, i64::from(u32::MAX)) as u32)
         })
+    }
+
+    /// Gives the frame held although nothing followed it until `at_us`: with twice the duration frames had
+    /// lately, as one that is late, or as a still picture.
+    pub(super) fn let_stand(&mut self, at_us: i64) -> Option<(Held, u32)> {
+        let held = self.held.take()?;
+        let usual_us = self.last_duration_us().saturating_mul(2);
+        let is_late = at_us.saturating_sub(held.frame.dts_us) <= usual_us;
+        let duration_us = if is_late { usual_us } else { STILL_US };
+        let duration = to_ticks(duration_us, self.timescale);
+        Some((held, duration.clamp(1, i64::from(u32::MAX)) as u32))
+    }
+
+    /// Where the frame held ends, going by the duration frames had lately, in microseconds.
+    pub(super) fn end_us(&self) -> Option<i64> {
+        let held = self.held.as_ref()?;
+        Some(held.frame.dts_us.saturating_add(self.last_duration_us()))
+    }
+
+    /// A time of the stream in ticks.
+    pub(super) fn ticks(&self, us: i64) -> u64 {
+        to_ticks(us, self.timescale).max(0) as u64
     }
 
     /// Gives the frame held, with the duration frames had lately.

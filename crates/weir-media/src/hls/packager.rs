@@ -1,7 +1,7 @@
 //! The packager: frames in, segments and parts out, and what a client may know of them.
 //!
-//! One track leads: video where there is one, audio otherwise, and audio too while video is
-//! silent. The leader's frames say where parts and segments end; the other track's frames go where
+//! One track leads: video where there is one, audio otherwise, and audio too where pictures do not begin.
+//! Pictures that pause still lead; the sound merely sees to it that promises are kept. The leader's frames say where parts and segments end; the other track's frames go where
 //! they arrive. Each frame is held until the next one of its track tells its duration, and tells
 //! whether a segment ends: so a preload hint is never wrong in an unbroken stream.
 
@@ -14,17 +14,15 @@ use super::target::Targets;
 use super::window::{Part, Window};
 use super::writer::Writer;
 use super::{Container, PackagerConfig};
+use crate::silence::PictureWatch;
 use crate::{
     AudioTrack, Frame, FrameKind, Item, MediaError, Result, TrackKind, Tracks, codec, fmp4,
 };
 
-/// Sound without a first picture for that long, in microseconds, and sound leads.
-const VIDEO_ABSENT_US: i64 = 5_000_000;
-/// Sound without further pictures for that long, in microseconds, in a segment that is over its
-/// time, and sound leads.
-const VIDEO_PAUSED_US: i64 = 1_000_000;
-/// How far sound may run ahead of the pictures it belongs to, in microseconds.
+/// How far sound may run ahead of the pictures it belongs to, in microseconds, where it did not before.
 const INTERLEAVE_US: i64 = 500_000;
+/// The most it may where it always does, in microseconds.
+const MAX_SOUND_LEAD_US: i64 = 2_000_000;
 /// Shortest segment target, in microseconds: below, playlists change faster than anybody asks.
 const MIN_SEGMENT_US: i64 = 500_000;
 
@@ -46,15 +44,18 @@ pub struct Packager {
     pub(super) leader: TrackKind,
     /// The leader has come to a frame a segment may begin with.
     pub(super) started: bool,
-    /// Stream time of the first audio frame video is waited for with.
-    pub(super) waiting_since_us: Option<i64>,
+    /// Waits for pictures while there is no segment that they could go into.
+    pub(super) watch: Option<PictureWatch>,
+    /// Decode time of the newest picture.
+    pub(super) newest_picture_us: Option<i64>,
+    /// Decode time of the newest sound, and how far it was ahead of pictures when they came, at most.
+    newest_sound_us: Option<i64>,
+    sound_lead_us: i64,
     /// Stream time and distance of the last keyframes.
     pub(super) last_key_us: Option<i64>,
     pub(super) gop_us: i64,
     pub(super) discontinuity_due: bool,
     pub(super) keys: Option<KeyRing>,
-    pub(super) independent_segments: bool,
-    pub(super) frame_us: Option<i64>,
 }
 
 /// The segment under construction. Its number is `Window::next_msn`.
@@ -68,7 +69,9 @@ pub(super) struct Open {
     pub(super) part_start_us: i64,
     /// Whether the part under construction begins with a keyframe; `None`: with nothing yet.
     pub(super) part_independent: Option<bool>,
+    /// Frames of the leader, and pictures among them.
     pub(super) frames: u32,
+    pub(super) pictures: u32,
     pub(super) bytes: usize,
 }
 
@@ -95,23 +98,25 @@ impl Packager {
             audio: Lane::new(fmp4::VIDEO_TIMESCALE),
             leader: TrackKind::Video,
             started: false,
-            waiting_since_us: None,
+            watch: None,
+            newest_picture_us: None,
+            newest_sound_us: None,
+            sound_lead_us: 0,
             last_key_us: None,
             gop_us: 0,
             discontinuity_due: false,
             keys: config.encryption.map(KeyRing::new),
-            independent_segments: true,
-            frame_us: None,
             config,
         }
     }
 
-    /// Numbers segments from `msn` on, instead of from 0: for whoever goes on with a stream that others
-    /// have packaged before, whose players shall not see numbers that run backwards. Ignored once a
-    /// segment is complete.
-    pub fn count_from(&mut self, msn: u64) {
+    /// Numbers segments from `msn` on and discontinuities from `discontinuity` on, instead of from 0: others
+    /// have packaged the stream of this address before, and their players shall not see numbers that run
+    /// backwards (§6.2.2). Ignored once a segment is complete.
+    pub fn count_from(&mut self, msn: u64, discontinuity: u64) {
         if !self.has_content() {
             self.window.next_msn = msn;
+            self.window.discontinuity_sequence = discontinuity;
         }
     }
 
@@ -203,9 +208,7 @@ impl Packager {
         let Some(old) = self.tracks.as_deref() else {
             return false;
         };
-        let keeps = (old.video.is_none() || old.video == tracks.video)
-            && (old.audio.is_none() || old.audio == tracks.audio);
-        if !keeps || self.has_content() {
+        if !tracks.grew_from(old) || self.has_content() {
             return false;
         }
         if old.video.is_none() {
@@ -227,6 +230,7 @@ impl Packager {
                 if took_over && frame.kind != FrameKind::Key {
                     return Ok(false); // sound leads until pictures begin anew
                 }
+                self.note_picture(frame.dts_us);
                 let mut changed = false;
                 if took_over {
                     changed = self.lead_by_video(frame.dts_us);
@@ -238,9 +242,11 @@ impl Packager {
                     .audio
                     .as_ref()
                     .and_then(|track| samples(track, frame));
+                self.newest_sound_us = Some(frame.dts_us);
                 let mut changed = false;
-                if self.leader == TrackKind::Video && self.is_video_silent(frame.dts_us) {
-                    changed = self.lead_by_audio(wall_at_zero_us);
+                if self.leader == TrackKind::Video {
+                    changed = self.follow_sound(frame.dts_us, wall_at_zero_us);
+                    self.lead_by_sound(frame.dts_us);
                 }
                 if self.leader == TrackKind::Audio {
                     return Ok(changed | self.leader_frame(frame, samples, wall_at_zero_us)?);
@@ -292,7 +298,7 @@ impl Packager {
             self.lane().push(frame.clone(), samples);
         }
         if self.open.is_none() {
-            self.open_segment(at_us, is_key, wall_at_zero_us);
+            self.open_segment(at_us, wall_at_zero_us);
         }
         if is_key {
             self.gop_us = self.last_key_us.map_or(0, |last| (at_us - last).max(0));
@@ -311,39 +317,35 @@ impl Packager {
         self.audio.reset();
         self.started = false;
         self.last_key_us = None;
-        self.waiting_since_us = None;
+        self.watch = None;
+        self.newest_picture_us = None;
+        self.newest_sound_us = None;
+        self.sound_lead_us = 0;
         self.leader = self.tracks.as_deref().map_or(TrackKind::Video, leader_of);
     }
 
-    /// Whether pictures stopped for so long, or never began for so long, that sound must lead.
-    fn is_video_silent(&mut self, audio_us: i64) -> bool {
-        if let (Some(open), Some(held)) = (&self.open, &self.video.held) {
-            return audio_us - held.frame.dts_us > VIDEO_PAUSED_US
-                && audio_us - open.start_us > self.targets.limit_us() + INTERLEAVE_US;
-        }
-        let since_us = *self.waiting_since_us.get_or_insert(audio_us);
-        audio_us - since_us > VIDEO_ABSENT_US
+    /// How far the sound runs ahead of the pictures, in microseconds, at most.
+    pub(super) fn sound_lead_us(&self) -> i64 {
+        (self.sound_lead_us + INTERLEAVE_US).min(MAX_SOUND_LEAD_US)
     }
 
-    /// Pictures stopped: sound says where segments end until they are back. The segment that
-    /// should have ended ends at its limit, the next one goes on from there.
-    fn lead_by_audio(&mut self, wall_at_zero_us: i64) -> bool {
-        self.leader = TrackKind::Audio;
-        self.started = true;
-        let Some(end_us) = self
-            .open
-            .as_ref()
-            .map(|open| open.start_us + self.targets.limit_us())
-        else {
-            return false;
-        };
-        if let Some((held, duration)) = self.video.flush() {
-            self.writer.timed(held, duration);
-            self.count_frame();
+    fn note_picture(&mut self, picture_us: i64) {
+        self.newest_picture_us = Some(picture_us);
+        if let Some(sound_us) = self.newest_sound_us {
+            self.sound_lead_us = self.sound_lead_us.max(sound_us - picture_us);
         }
-        let changed = self.close_segment(end_us);
-        self.open_segment(end_us, true, wall_at_zero_us);
-        changed
+    }
+
+    /// Pictures that were announced do not begin: sound leads, until they do.
+    fn lead_by_sound(&mut self, sound_us: i64) {
+        if self.open.is_some() {
+            return;
+        }
+        let watch = self.watch.get_or_insert_default();
+        if watch.note(TrackKind::Audio, sound_us) {
+            self.leader = TrackKind::Audio;
+            self.started = true;
+        }
     }
 
     /// Pictures begin anew at `at_us`, with a segment of their own.
@@ -370,7 +372,11 @@ impl Packager {
     }
 
     pub(super) const fn lane_ref(&self) -> &Lane {
-        match self.leader {
+        self.lane_of(self.leader)
+    }
+
+    pub(super) const fn lane_of(&self, track: TrackKind) -> &Lane {
+        match track {
             TrackKind::Video => &self.video,
             TrackKind::Audio => &self.audio,
         }

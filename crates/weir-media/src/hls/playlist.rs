@@ -50,30 +50,6 @@ impl Packager {
     fn has_parts(&self) -> bool {
         self.targets.part_us().is_some()
     }
-
-    /// PART-TARGET: as promised, or the longest part listed. A frame that lasts longer than a part
-    /// (pictures were lost on the way) cannot be put into one, so the promise follows it for as
-    /// long as the part is listed.
-    fn part_target_us(&self, first_listed_msn: u64) -> i64 {
-        let segments = self
-            .window
-            .listed
-            .iter()
-            .filter(|old| old.msn >= first_listed_msn);
-        let parts = segments
-            .filter(|old| old.list_parts)
-            .flat_map(|old| &old.parts);
-        let open = self
-            .open
-            .iter()
-            .filter(|open| open.list_parts)
-            .flat_map(|open| &open.parts);
-        let longest_us = parts.chain(open).map(|part| part.duration_us).max();
-        self.targets
-            .part_us()
-            .unwrap_or(0)
-            .max(longest_us.unwrap_or(0))
-    }
 }
 
 struct Rendering<'a> {
@@ -97,8 +73,7 @@ impl Rendering<'_> {
         self.line(format_args!("#EXTM3U"));
         self.line(format_args!("#EXT-X-VERSION:{version}"));
         self.line(format_args!("#EXT-X-TARGETDURATION:{target_s}"));
-        if packager.has_parts() {
-            let part_us = packager.part_target_us(self.first_with_parts());
+        if let Some(part_us) = packager.targets.part_us() {
             let part_target = Seconds(part_us);
             self.line(format_args!(
                 "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={},\

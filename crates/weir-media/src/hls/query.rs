@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::packager::Packager;
-use super::{Blocking, Head, SegmentBytes};
+use super::{Blocking, Head, SegmentBytes, Selection};
 use crate::Tracks;
 
 /// Segments that may be asked for ahead of the last one (§6.2.5.2).
@@ -109,17 +109,18 @@ impl Packager {
         self.window.bandwidth(self.targets.target_us())
     }
 
-    /// Pictures per second as the first segment had them.
+    /// Pictures per second as the segments listed have them, the most of them; `None` where that is not
+    /// known yet, or there are no pictures.
     pub fn frame_rate(&self) -> Option<f64> {
-        let video = self.tracks.as_ref()?.video.is_some();
-        self.frame_us
-            .filter(|&us| video && us > 0)
-            .map(|us| 1_000_000.0 / us as f64)
+        self.tracks.as_ref()?.video.as_ref()?;
+        self.window.frame_rate(self.targets.target_us())
     }
 
-    /// Whether all segments so far begin with a keyframe (`EXT-X-INDEPENDENT-SEGMENTS`).
+    /// Whether all segments, those to come too, begin with what can be decoded by itself
+    /// (`EXT-X-INDEPENDENT-SEGMENTS`). Nobody can say so of pictures: players read a multivariant playlist
+    /// once, and a keyframe that comes too late for the target duration is not waited for.
     pub fn independent_segments(&self) -> bool {
-        self.independent_segments
+        self.config.selection == Selection::AudioOnly
     }
 
     /// The Advance Part Limit of §6.2.5.2.

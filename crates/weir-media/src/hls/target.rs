@@ -54,6 +54,11 @@ impl Targets {
         });
     }
 
+    /// Whether a playlist may have told them.
+    pub(super) const fn is_promised(&self) -> bool {
+        self.promised_s.is_some()
+    }
+
     /// EXT-X-TARGETDURATION in seconds.
     pub(super) fn target_s(&self) -> i64 {
         self.promised_s
@@ -78,10 +83,15 @@ impl Targets {
         self.part_us
     }
 
+    /// Whether something that long may be a part.
+    pub(super) fn is_part(&self, duration_us: i64) -> bool {
+        let is_enough = |part_us| duration_us * 100 >= part_us * MIN_PART_PERCENT;
+        self.part_us.is_some_and(is_enough)
+    }
+
     /// A part that long is whole if the next frame does not fit any more.
     pub(super) fn is_part_full(&self, duration_us: i64, next_frame_us: i64) -> bool {
-        self.part_us.is_some_and(|part_us| {
-            duration_us * 100 >= part_us * MIN_PART_PERCENT && duration_us + next_frame_us > part_us
-        })
+        let is_next_too_long = |part_us| duration_us + next_frame_us > part_us;
+        self.is_part(duration_us) && self.part_us.is_some_and(is_next_too_long)
     }
 }

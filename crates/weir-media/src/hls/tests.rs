@@ -95,12 +95,12 @@ fn a_segment_is_the_sum_of_its_parts() {
 #[test]
 fn who_goes_on_with_a_stream_goes_on_counting() {
     let mut packager = Packager::new(config(Container::Fmp4, Some(200_000)));
-    packager.count_from(700);
+    packager.count_from(700, 0);
     packager.push(&Item::Tracks(Arc::new(tracks())), 0).unwrap();
     assert_eq!(packager.blocking(701, Some(0)), Blocking::Wait);
     assert_eq!(packager.blocking(702, None), Blocking::TooFarAhead);
     push_all(&mut packager, frames(0, 4_500_000, 40_000, 2_000_000));
-    packager.count_from(3);
+    packager.count_from(3, 9);
     assert_eq!(packager.head(), Head { msn: 702, parts: 2 });
     let text = packager.media_playlist(&PlaylistOptions::default());
     assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:700\n"), "{text}");
@@ -262,6 +262,97 @@ fn sound_goes_on_when_pictures_stop_and_pictures_come_back() {
         frames(20_000_000, 26_000_000, 40_000, 2_000_000),
     );
     assert!(packager.head().msn >= silent + 2);
+}
+
+/// Pictures stop for seven seconds, and go on with such as refer to the last one.
+fn with_a_still(until_us: i64) -> Vec<Frame> {
+    let mut all = frames(0, until_us, 40_000, 4_000_000);
+    all.retain(|frame| {
+        frame.track == TrackKind::Audio || !(6_000_000..13_000_000).contains(&frame.dts_us)
+    });
+    for frame in &mut all {
+        if frame.track == TrackKind::Video && frame.dts_us > 4_000_000 {
+            frame.kind = FrameKind::Inter;
+        }
+    }
+    all
+}
+
+#[test]
+fn pictures_that_refer_to_a_still_one_are_there_and_so_is_all_sound() {
+    let mut packager = started(config(Container::Fmp4, Some(200_000)));
+    let put = with_a_still(20_000_000);
+    push_all(&mut packager, put.clone());
+    packager.end();
+    let movie = read::movie(&packager.init(0).unwrap()).unwrap();
+    let mut got = Vec::new();
+    for msn in 0..packager.head().msn {
+        let segment = packager.segment(msn).unwrap().parts.concat();
+        got.extend(read::samples(&movie, &segment.into()).unwrap());
+    }
+    let of = |track| got.iter().filter(move |sample| sample.track == track);
+    let put_of = |track| put.iter().filter(move |frame| frame.track == track).count();
+    for track in [TrackKind::Video, TrackKind::Audio] {
+        assert_eq!(of(track).count(), put_of(track), "{}", track.name());
+        let steps = of(track).zip(of(track).skip(1));
+        assert!(steps.clone().all(|(one, next)| one.dts < next.dts));
+        // A player takes a step of more than two durations for a loss.
+        let is_loss = |(one, next): &(&read::ReadSample, &read::ReadSample)| {
+            next.dts - one.dts > 2 * u64::from(one.duration)
+        };
+        assert!(
+            !steps.clone().any(|step| is_loss(&step)),
+            "{}",
+            track.name()
+        );
+    }
+    let last = of(TrackKind::Video).next_back().unwrap();
+    assert!(last.dts > 19 * 90_000, "the newest picture too");
+}
+
+#[test]
+fn a_rate_of_pictures_is_that_of_the_segments_listed() {
+    let mut packager = started(config(Container::Fmp4, None));
+    push_all(&mut packager, frames(0, 20_000_000, 100_000, 2_000_000));
+    let rate = |packager: &Packager| packager.frame_rate().unwrap().round();
+    assert_eq!(rate(&packager), 10.0);
+    push_all(
+        &mut packager,
+        frames(20_000_000, 50_000_000, 40_000, 2_000_000),
+    );
+    assert_eq!(rate(&packager), 25.0);
+    let sound = frames(50_000_000, 70_000_000, 40_000, 2_000_000);
+    let sound = sound
+        .into_iter()
+        .filter(|frame| frame.track == TrackKind::Audio);
+    push_all(&mut packager, sound.collect());
+    assert_eq!(
+        packager.frame_rate(),
+        None,
+        "sound has no pictures a second"
+    );
+}
+
+#[test]
+fn a_ts_segment_without_a_keyframe_brings_the_parameter_sets() {
+    let mut packager = started(config(Container::Ts, None));
+    push_all(&mut packager, frames(0, 4_000_000, 40_000, 2_000_000));
+    push_all(
+        &mut packager,
+        frames(4_000_000, 20_000_000, 40_000, 100_000_000),
+    );
+    let mut without_key = 0;
+    for msn in 0..packager.head().msn {
+        let bytes = packager.segment(msn).unwrap().parts.concat();
+        let has = |nal: u8| bytes.windows(5).any(|five| five == [0, 0, 0, 1, nal]);
+        assert!(
+            has(0x67) && has(0x68),
+            "segment {msn} lacks a parameter set"
+        );
+        without_key += u32::from(!has(0x65));
+    }
+    assert!(without_key >= 4, "{without_key}");
+    assert!(!packager.independent_segments());
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) struct Segment {
     pub(super) key_id: Option<u32>,
     /// Wall clock at its start, Unix microseconds.
     pub(super) wall_us: i64,
+    /// Pictures in it.
+    pub(super) pictures: u32,
 }
 
 impl Segment {
@@ -145,6 +147,17 @@ impl Window {
             .iter()
             .find(|(own, _)| *own == id)
             .map(|(_, bytes)| bytes.clone())
+    }
+
+    /// Pictures per second of the segment listed that has most (§4.4.6.2); short segments do not count.
+    pub(super) fn frame_rate(&self, target_us: i64) -> Option<f64> {
+        let whole = self
+            .listed
+            .iter()
+            .filter(|segment| segment.pictures > 1 && segment.duration_us * 2 >= target_us);
+        whole
+            .map(|segment| f64::from(segment.pictures) * 1e6 / segment.duration_us as f64)
+            .max_by(f64::total_cmp)
     }
 
     /// Peak and average bits per second of the segments listed (§4.4.6.2); short segments do not

@@ -123,6 +123,36 @@ impl Writer {
         }
     }
 
+    /// As [`Self::take`], but of the sound only what begins before `audio_ticks`; the rest waits on. TS has
+    /// its packets in one order, and gives all.
+    pub(super) fn take_before(&mut self, audio_ticks: u64) -> Option<Bytes> {
+        let later = match self {
+            Self::Fmp4 { samples, .. } => {
+                let is_later =
+                    |at: &mut Sample| at.track == TrackKind::Audio && at.dts >= audio_ticks;
+                samples.extract_if(.., is_later).collect()
+            }
+            Self::Ts { .. } => Vec::new(),
+        };
+        let piece = self.take();
+        if let Self::Fmp4 { samples, bytes, .. } = self {
+            *bytes = later.iter().map(|sample| sample.payload.len()).sum();
+            *samples = later;
+        }
+        piece
+    }
+
+    /// A piece that says that nothing of `track` comes at `ticks`.
+    pub(super) fn nothing(&mut self, track: TrackKind, ticks: u64) -> Bytes {
+        match self {
+            Self::Fmp4 { sequence, .. } => {
+                *sequence = sequence.wrapping_add(1);
+                fmp4::empty_fragment(*sequence, track, ticks)
+            }
+            Self::Ts { .. } => Bytes::new(),
+        }
+    }
+
     /// The init segment again, made exact by the first audio frame that waits, where that helps.
     pub(super) fn exact_init(&self, tracks: &Tracks) -> Option<Bytes> {
         let Self::Fmp4 { samples, .. } = self else {

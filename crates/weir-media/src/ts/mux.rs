@@ -22,6 +22,9 @@ const MAX_PCR_GAP: i64 = 9_000;
 /// Filling packets before one frame: 3 s of silence. A longer gap is a fault of its own.
 const MAX_PCR_FILL: i64 = 30;
 
+/// Bytes of parameter sets that are kept from a picture: real ones have some hundred.
+const MAX_PARAMETER_SET_BYTES: usize = 16 << 10;
+
 /// Stream ids (§2.4.3.7).
 const STREAM_ID_VIDEO: u8 = 0xE0;
 const STREAM_ID_AUDIO: u8 = 0xC0;
@@ -32,8 +35,11 @@ const STREAM_ID_PRIVATE_1: u8 = 0xBD;
 #[derive(Debug)]
 pub struct Muxer {
     tracks: Tracks,
-    /// Those of the codec header, for keyframes that bring none.
+    /// Those of the codec header, or of the last picture that brought some: for pictures that bring none
+    /// and must not be without.
     parameter_sets: Vec<Bytes>,
+    /// Tables came: whoever begins there needs the parameter sets with the next picture, keyframe or not.
+    owes_parameter_sets: bool,
     aac: Option<AacConfig>,
     pcr_pid: u16,
     pmt: Vec<u8>,
@@ -61,6 +67,7 @@ impl Muxer {
         let mut muxer = Self {
             tracks: Tracks::default(),
             parameter_sets: Vec::new(),
+            owes_parameter_sets: false,
             aac: None,
             pmt: Vec::new(),
             pcr_pid: PID_VIDEO,
@@ -109,6 +116,7 @@ impl Muxer {
         put_section(out, PID_PAT, &mut self.counters.pat, &pat_section());
         put_section(out, PID_PMT, &mut self.counters.pmt, &self.pmt);
         self.tables_just_put = true;
+        self.owes_parameter_sets = true;
     }
 
     /// One frame as a PES. Frames of a track the tables do not know are left out.
@@ -137,6 +145,29 @@ impl Muxer {
         put_packets(out, pid, counter, Adaptation { pcr, random_access }, &pes);
         self.tables_just_put = false;
         self.pes = pes;
+        if frame.track == TrackKind::Video {
+            self.owes_parameter_sets = false;
+            self.learn_parameter_sets(frame);
+        }
+    }
+
+    /// A picture may bring others than the codec header has. They hold until the next that does.
+    fn learn_parameter_sets(&mut self, frame: &Frame) {
+        let Some(video) = self.tracks.video.as_ref() else {
+            return;
+        };
+        if frame.kind != FrameKind::Key {
+            return;
+        }
+        let role = |nal: &[u8]| annexb::role(video.codec, nal);
+        let is_set = |nal: &&[u8]| matches!(role(nal), NalRole::Vps | NalRole::Sps | NalRole::Pps);
+        let sets: Vec<&[u8]> = Nals::new(&frame.payload).filter(is_set).collect();
+        let has = |wanted| sets.iter().any(|set| role(set) == wanted);
+        let bytes: usize = sets.iter().map(|set| set.len()).sum();
+        let is_complete = has(NalRole::Sps) && has(NalRole::Pps);
+        if is_complete && bytes <= MAX_PARAMETER_SET_BYTES && self.parameter_sets != sets {
+            self.parameter_sets = sets.into_iter().map(Bytes::copy_from_slice).collect();
+        }
     }
 
     fn route(&self, track: TrackKind) -> Option<(u16, u8)> {
@@ -199,7 +230,9 @@ impl Muxer {
 
     fn put_elementary(&self, frame: &Frame, out: &mut Vec<u8>) {
         if let (TrackKind::Video, Some(video)) = (frame.track, &self.tracks.video) {
-            put_annexb(video.codec, &self.parameter_sets, frame, out);
+            let is_owed = self.owes_parameter_sets || frame.kind == FrameKind::Key;
+            let sets = is_owed.then_some(&*self.parameter_sets);
+            put_annexb(video.codec, sets.unwrap_or_default(), frame, out);
             return;
         }
         match &self.tracks.audio {
@@ -257,7 +290,7 @@ fn set_pes_length(pes: &mut [u8], track: TrackKind) {
     }
 }
 
-/// Access unit delimiter, parameter sets before a keyframe that has none of its own, NAL units.
+/// Access unit delimiter, the parameter sets before a picture that has none of its own, NAL units.
 fn put_annexb(codec: VideoCodec, sets: &[Bytes], frame: &Frame, out: &mut Vec<u8>) {
     out.extend_from_slice(&START_CODE);
     match codec {
@@ -266,7 +299,7 @@ fn put_annexb(codec: VideoCodec, sets: &[Bytes], frame: &Frame, out: &mut Vec<u8
     }
     let nals = || Nals::new(&frame.payload);
     let own_sets = nals().any(|nal| annexb::role(codec, nal) == NalRole::Sps);
-    if frame.kind == FrameKind::Key && !own_sets {
+    if !own_sets {
         for set in sets {
             out.extend_from_slice(&START_CODE);
             out.extend_from_slice(set);

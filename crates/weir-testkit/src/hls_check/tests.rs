@@ -386,7 +386,8 @@ fn a_long_gop_makes_long_segments() {
     let mut watched = Watched::new(Container::Fmp4, Some(200_000), tracks(320));
     watched.push_all(source.frames(0, 60_000_000));
     assert_eq!(watched.last().target_s, 10);
-    assert!(watched.last().independent_segments);
+    let promised = watched.last().independent_segments;
+    assert!(!promised, "the next group of pictures may be longer still");
 }
 
 #[test]
@@ -401,6 +402,85 @@ fn a_gop_that_grows_or_never_ends_is_cut_within_the_target() {
     assert_eq!(watched.last().target_s, 2);
     assert!(!watched.last().independent_segments);
     assert!(watched.last().open.msn >= 20);
+}
+
+#[test]
+fn promises_of_part_and_target_hold_when_pictures_get_slower_or_faster() {
+    for later_us in [
+        16_666, 20_000, 41_708, 66_666, 100_000, 250_000, 500_000, 1_000_000,
+    ] {
+        for (part_us, has_audio) in [200_000, 333_000]
+            .into_iter()
+            .flat_map(|us| [(us, false), (us, true)])
+        {
+            let source = Source {
+                frame_us: 40_000,
+                frames_per_gop: 50,
+                has_audio,
+                ..USUAL
+            };
+            let mut both = tracks(320);
+            both.audio = both.audio.filter(|_| has_audio);
+            let mut watched = Watched::new(Container::Fmp4, Some(part_us), both);
+            watched.push_all(source.frames(0, 10_000_000));
+            let promised = (watched.last().target_s, watched.last().part_target_s);
+            let later = Source {
+                frame_us: later_us,
+                frames_per_gop: 10_000,
+                ..source
+            };
+            watched.push_all(later.frames(10_000_000, 40_000_000));
+            let now = (watched.last().target_s, watched.last().part_target_s);
+            assert_eq!(now, promised, "{later_us} us a picture, sound: {has_audio}");
+            assert!(watched.last().open.msn >= 15, "{}", watched.last().open.msn);
+            assert_eq!(watched.last().discontinuity_sequence, 0);
+        }
+    }
+}
+
+#[test]
+fn a_still_picture_with_sound_and_pictures_that_go_on_break_no_rule() {
+    for (container, still_us) in [
+        (Container::Fmp4, 1_200_000),
+        (Container::Fmp4, 7_000_000),
+        (Container::Fmp4, 60_000_000),
+        (Container::Ts, 7_000_000),
+    ] {
+        let mut watched = Watched::new(container, Some(200_000), tracks(320));
+        let source = Source {
+            frames_per_gop: 10_000,
+            ..USUAL
+        };
+        let until_us = 20_000_000 + still_us;
+        let mut frames = source.frames(0, until_us);
+        frames.retain(|frame| {
+            frame.track == TrackKind::Audio
+                || !(6_000_000..6_000_000 + still_us).contains(&frame.dts_us)
+        });
+        let last_us = frames.iter().map(|frame| frame.dts_us).max().unwrap();
+        watched.push_all(frames);
+        assert!(
+            !watched
+                .last()
+                .segments
+                .iter()
+                .any(|segment| segment.discontinuity)
+        );
+        let listed_us = watched.last().open.msn as i64 * 2_500_000;
+        assert!(
+            listed_us > last_us - 4_000_000,
+            "{listed_us} of {last_us} us are listed"
+        );
+    }
+}
+
+#[test]
+fn a_still_picture_at_the_start_keeps_nobody_waiting() {
+    let mut watched = Watched::new(Container::Fmp4, Some(200_000), tracks(320));
+    let mut frames = USUAL.frames(0, 4_000_000);
+    frames.retain(|frame| frame.track == TrackKind::Audio || frame.dts_us == 0);
+    watched.push_all(frames);
+    assert_eq!((watched.last().target_s, watched.last().open.msn), (2, 1));
 }
 
 #[test]

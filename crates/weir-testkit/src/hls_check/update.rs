@@ -12,6 +12,17 @@ pub fn check_update(old: &Parsed, new: &Parsed) -> Result<(), Vec<Violation>> {
             old.target_s, new.target_s
         )
     });
+    let part_target_stays = old.part_target_s.is_none() || new.part_target_s == old.part_target_s;
+    findings.rule(part_target_stays, "4.4.3.7", || {
+        format!(
+            "the part target went from {:?} to {:?}",
+            old.part_target_s, new.part_target_s
+        )
+    });
+    let promise_stays = !old.independent_segments || new.independent_segments;
+    findings.rule(promise_stays, "4.4.2.1", || {
+        "EXT-X-INDEPENDENT-SEGMENTS was taken back".into()
+    });
     findings.rule(new.media_sequence >= old.media_sequence, "4.4.3.2", || {
         format!(
             "the media sequence went from {} to {}",
