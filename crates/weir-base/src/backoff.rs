@@ -21,7 +21,7 @@ pub struct BackoffPlan {
 }
 
 /// Where one who tries stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
     plan: BackoffPlan,
     dice: Dice,
@@ -81,7 +81,7 @@ impl Backoff {
 }
 
 /// A source of numbers for pauses: not for secrets.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dice(u64);
 
 impl Dice {
@@ -92,6 +92,15 @@ impl Dice {
 
     /// The same seed throws the same numbers.
     pub const fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Seeded by a name, for decisions that draw no random numbers: each name has throws of its own.
+    pub fn named(name: &str) -> Self {
+        // FNV-1a.
+        let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |seed: u64, byte| {
+            (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         Self(seed)
     }
 

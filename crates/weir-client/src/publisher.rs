@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::bail;
 use bytes::Bytes;
 use tokio::time::sleep;
-use weir_base::Clock;
+use weir_base::{Backoff, BackoffPlan, Clock, Dice};
 
 use super::clip::{Clip, ClipTag, Input, Role};
 use super::refusal::Refused;
@@ -19,10 +19,14 @@ use super::stamp;
 use link::{Link, Place, WRITE_TIMEOUT};
 use progress::Progress;
 
-/// First and longest pause before another attempt.
-const BACKOFF_MS: (u64, u64) = (500, 10_000);
-/// A connection that lasted this long was a good one: the pauses begin anew.
-const GOOD_CONNECTION_US: i64 = 10_000_000;
+/// Between two attempts.
+const RETRY: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(500),
+    cap: Duration::from_secs(10),
+    steady: Duration::from_secs(10),
+};
+/// Redirects in a row, none of which led to a connection that lasted, before it is a circle.
+const MAX_REDIRECTS: u32 = 5;
 
 /// How to publish.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,12 +97,27 @@ impl Publisher {
         mut place: Place,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<()> {
-        let mut pause_ms = BACKOFF_MS.0;
+        let mut backoff = Backoff::new(RETRY, Dice::system());
+        let mut redirects = 0;
         loop {
             let began_us = self.clock.now_us();
-            let error = match self.connect_and_send(&place, stop.as_mut()).await {
+            let ended = self.connect_and_send(&place, stop.as_mut()).await;
+            let lasted_us = self.clock.now_us() - began_us;
+            let lasted = Duration::from_micros(u64::try_from(lasted_us).unwrap_or(0));
+            backoff.worked(lasted);
+            let error = match ended {
                 Ok(End::Done) => return Ok(()),
                 Ok(End::Moved(elsewhere)) => {
+                    redirects = if lasted >= RETRY.steady {
+                        0
+                    } else {
+                        redirects + 1
+                    };
+                    if redirects > MAX_REDIRECTS {
+                        bail!(
+                            "redirected {redirects} times in a row: the servers send us in a circle"
+                        );
+                    }
                     place = elsewhere;
                     continue;
                 }
@@ -110,15 +129,16 @@ impl Publisher {
             if !self.options.retry || !may_pass || error.downcast_ref::<BadInput>().is_some() {
                 return Err(error);
             }
-            if self.clock.now_us() - began_us > GOOD_CONNECTION_US {
-                pause_ms = BACKOFF_MS.0;
+            redirects = 0;
+            let pause = backoff.failed();
+            if backoff.is_worth_a_line() {
+                let tries = backoff.failures();
+                tracing::warn!(tries, "{error:#}; trying again in {} ms", pause.as_millis());
             }
-            tracing::warn!("{error:#}; trying again in {pause_ms} ms");
             tokio::select! {
-                () = sleep(Duration::from_millis(jittered(pause_ms))) => {}
+                () = sleep(pause) => {}
                 () = stop.as_mut() => return Ok(()),
             }
-            pause_ms = (pause_ms * 2).min(BACKOFF_MS.1);
         }
     }
 
@@ -266,20 +286,16 @@ enum Waited {
 #[error("the input cannot be published")]
 struct BadInput;
 
-/// Between three quarters and all of `ms`, so that many clients do not come back at once.
-fn jittered(ms: u64) -> u64 {
-    let mut byte = [0];
-    // Without randomness the pause is the longest one.
-    let _ = getrandom::fill(&mut byte);
-    ms - ms * u64::from(byte[0]) / 1024
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn pauses_vary_but_stay_near() {
-        assert!((750..=1000).contains(&jittered(1000)));
+    fn a_server_that_is_gone_is_asked_a_few_times_a_minute() {
+        for seed in 0..20 {
+            let backoff = Backoff::new(RETRY, Dice::seeded(seed));
+            let tries = backoff.tries_within(Duration::from_secs(60));
+            assert!((8..=17).contains(&tries), "{tries}");
+        }
     }
 }

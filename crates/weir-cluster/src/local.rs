@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
-use crate::store::{Bus, Everything, Heard, Store, Waiting};
+use crate::store::{Bus, BusEvent, Everything, Store, Waiting};
 use crate::table::{LeaseReply, LeaseTable, Op};
 
 /// Leases and records in memory.
@@ -144,10 +144,10 @@ impl Bus for LocalBus {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn listen(&self, me: Name, inbox: mpsc::Sender<Heard>) -> Waiting<'_, ()> {
+    fn listen(&self, me: Name, inbox: mpsc::Sender<BusEvent>) -> Waiting<'_, ()> {
         let mut messages = self.0.subscribe();
         Box::pin(async move {
-            let mut heard = Some(Heard::Connected);
+            let mut heard = Some(BusEvent::Connected);
             loop {
                 if let Some(heard) = heard.take()
                     && inbox.send(heard).await.is_err()
@@ -158,10 +158,10 @@ impl Bus for LocalBus {
                     () = inbox.closed() => return,
                     received = messages.recv() => match received {
                         Ok((to, message)) if to.is_none() || to.as_ref() == Some(&me) => {
-                            Some(Heard::Message(Box::new(message)))
+                            Some(BusEvent::Message(Box::new(message)))
                         }
                         Ok(_) => None,
-                        Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Connected),
+                        Err(broadcast::error::RecvError::Lagged(_)) => Some(BusEvent::Connected),
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
                 };

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Dice, Refusal};
 
 use crate::announce::Announcer;
 use crate::lease::{self, Batch, Event, Gate, Keeper, Phase, Unreachable};
@@ -94,6 +94,7 @@ impl Member {
     ) -> Result<Self, crate::record::RecordError> {
         record.check()?;
         let (me, boot) = (record.id.clone(), record.boot);
+        let outbox = Outbox::new(Dice::named(me.as_str()));
         let mut member = Self {
             keeper: Keeper::new(config.lease.clone(), me.clone(), boot, now_us),
             view: View::new(config.view.clone(), me.clone()),
@@ -102,7 +103,7 @@ impl Member {
             me,
             boot,
             outputs: VecDeque::new(),
-            outbox: Outbox::default(),
+            outbox,
             record_down_since_us: None,
             next_beat_us: now_us,
             heard_us: now_us,
@@ -198,6 +199,11 @@ impl Member {
         self.view.apply(message, now_us);
     }
 
+    /// A life of another node is known to be over: see [`View::believe_gone`].
+    pub fn believe_gone(&mut self, id: &Name, boot: u64) {
+        self.view.believe_gone(id, boot);
+    }
+
     /// The store's answer to a call.
     pub fn answer(&mut self, id: u64, answer: Result<Vec<LeaseReply>, Unreachable>, now_us: i64) {
         self.keeper.answer(id, answer, now_us);
@@ -230,6 +236,11 @@ impl Member {
         self.view.believe(std::slice::from_ref(&report), now_us);
         self.outbox.put(report, now_us);
         Ok(())
+    }
+
+    /// The store took the reports of an [`Output::Report`].
+    pub fn reports_taken(&mut self) {
+        self.outbox.taken();
     }
 
     /// The store did not take these: they are told and written again.

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use weir_base::{Backoff, BackoffPlan, Dice};
 
 use crate::limits::{
     REPORT_HOST_BYTES, REPORT_PROTOCOL_BYTES, REPORT_TTL_MS, REPORTS, REPORTS_PER_BATCH,
@@ -15,8 +17,12 @@ use crate::name::LeaseKey;
 
 /// Reports that came within so long go out together, microseconds.
 const GATHER_US: i64 = 50_000;
-/// After the store did not take reports they are sent again so much later, microseconds: a heartbeat.
-const AGAIN_US: i64 = 2_000_000;
+/// After the store did not take reports they are sent again so much later: a heartbeat at first.
+const AGAIN: BackoffPlan = BackoffPlan {
+    first: Duration::from_secs(2),
+    cap: Duration::from_secs(8),
+    steady: Duration::ZERO,
+};
 /// How long the end of a report is worth telling, microseconds: what it ends may be heard of so late.
 const END_US: i64 = 30_000_000;
 /// Batches of reports that go out at once; more wait for the next time.
@@ -200,13 +206,28 @@ impl Reports {
 }
 
 /// What this node was told and the others and the store were not yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     waiting: BTreeMap<LeaseKey, (StreamReport, i64)>,
     due_us: Option<i64>,
+    backoff: Backoff,
 }
 
 impl Outbox {
+    /// Nothing to tell yet; the dice are for the pauses between tries.
+    pub(crate) fn new(dice: Dice) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            due_us: None,
+            backoff: Backoff::new(AGAIN, dice),
+        }
+    }
+
+    /// The store took what was sent to it.
+    pub(crate) fn taken(&mut self) {
+        self.backoff.worked(AGAIN.steady);
+    }
+
     /// Puts one in; a later word on the same stream takes the place of an earlier one.
     pub(crate) fn put(&mut self, report: StreamReport, now_us: i64) {
         let good_us = if report.ttl_ms > 0 {
@@ -230,7 +251,8 @@ impl Outbox {
                 self.keep(report, now_us.saturating_add(good_us));
             }
         }
-        self.due_us = Some(now_us.saturating_add(AGAIN_US));
+        let pause_us = i64::try_from(self.backoff.failed().as_micros()).unwrap_or(i64::MAX);
+        self.due_us = Some(now_us.saturating_add(pause_us));
     }
 
     /// Whether a word on this stream is still to go out.
@@ -362,7 +384,7 @@ mod tests {
 
     #[test]
     fn reports_go_out_together_and_again_when_the_store_did_not_take_them() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Dice::seeded(0));
         outbox.put(report("s", "a", 1, 10_000), 0);
         outbox.put(report("t", "a", 1, 1_000), 10_000);
         assert!(outbox.take(0).is_empty());
@@ -378,8 +400,24 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_takes_nothing_is_asked_ever_less_often() {
+        for seed in 0..20 {
+            let mut outbox = Outbox::new(Dice::seeded(seed));
+            outbox.put(report("s", "a", 1, REPORT_TTL_MS), 0);
+            let (mut tries, mut now_us) = (0, 0);
+            while now_us < 60_000_000 {
+                now_us = outbox.due_us().unwrap();
+                let batches = outbox.take(now_us);
+                outbox.put_back(batches.into_iter().flatten().collect(), now_us);
+                tries += 1;
+            }
+            assert!((8..=18).contains(&tries), "{tries} in a minute");
+        }
+    }
+
+    #[test]
     fn many_reports_go_out_in_bounded_batches() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Dice::seeded(0));
         for n in 0..3_000 {
             outbox.put(report(&format!("s{n}"), "a", 1, 10_000), 0);
         }

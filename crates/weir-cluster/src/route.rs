@@ -14,6 +14,9 @@ const REST_MS: i64 = 250;
 /// The longest rest, milliseconds: an upstream that came back is found within it.
 const REST_MAX_MS: i64 = 10_000;
 
+/// How often that doubles: more would be above the longest.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// What an edge is configured with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteConfig {
@@ -127,22 +130,24 @@ impl Router {
         Ok(hops)
     }
 
-    /// An upstream could not be reached, or broke.
-    pub fn failed(&mut self, url: &str, now_us: i64) {
+    /// An upstream could not be reached, or broke. How often that was so since it last delivered; 0 where too
+    /// many others are remembered.
+    pub fn failed(&mut self, url: &str, now_us: i64) -> u32 {
         if self.failures.len() >= UPSTREAMS && !self.failures.contains_key(url) {
             self.failures.retain(|_, failure| failure.until_us > now_us);
             if self.failures.len() >= UPSTREAMS {
-                return;
+                return 0;
             }
         }
         let failure = self.failures.entry(url.to_owned()).or_insert(Rest {
             times: 0,
             until_us: 0,
         });
-        let rest_ms = REST_MS.checked_shl(failure.times).unwrap_or(REST_MAX_MS);
+        let rest_ms = REST_MS << failure.times.min(MOST_DOUBLINGS);
         let rest_ms = rest_ms.clamp(REST_MS, REST_MAX_MS);
-        failure.times = failure.times.saturating_add(1).min(16);
+        failure.times = failure.times.saturating_add(1);
         failure.until_us = now_us.saturating_add(rest_ms * 1000);
+        failure.times
     }
 
     /// An upstream delivers.

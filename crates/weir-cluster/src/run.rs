@@ -12,7 +12,7 @@ use crate::limits::BUS_INBOX;
 use crate::member::{Member, Output};
 use crate::message::Message;
 use crate::name::{LeaseKey, Name};
-use crate::store::{Bus, Heard, Store};
+use crate::store::{Bus, BusEvent, Store};
 use crate::watch::{Watch, Watches};
 
 /// The longest between two looks at the clock, microseconds: views age and leases lapse unasked.
@@ -92,7 +92,7 @@ impl Cluster {
 
     async fn run(
         self,
-        mut heard: mpsc::Receiver<Heard>,
+        mut heard: mpsc::Receiver<BusEvent>,
         outbox: mpsc::Sender<(Option<Name>, Message)>,
         events: mpsc::Sender<Event>,
         tasks: Tasks,
@@ -118,8 +118,8 @@ impl Cluster {
             tokio::select! {
                 () = &mut stop => break,
                 one = heard.recv() => match one {
-                    Some(Heard::Message(message)) => self.with(|m, now_us| m.message(&message, now_us)),
-                    Some(Heard::Connected) => {
+                    Some(BusEvent::Message(message)) => self.with(|m, now_us| m.message(&message, now_us)),
+                    Some(BusEvent::Connected) => {
                         self.with(Member::bus_gap);
                         self.read_reports(&tasks);
                     }
@@ -185,8 +185,11 @@ impl Cluster {
                 Some(Output::Report(reports)) => {
                     let cluster = self.clone();
                     tasks.spawn("cluster-report", async move {
-                        if cluster.0.store.report(reports.clone()).await.is_err() {
-                            cluster.with(|member, now_us| member.not_reported(reports, now_us));
+                        match cluster.0.store.report(reports.clone()).await {
+                            Ok(()) => cluster.with(|member, _| member.reports_taken()),
+                            Err(_) => {
+                                cluster.with(|member, now_us| member.not_reported(reports, now_us));
+                            }
                         }
                     });
                 }

@@ -55,12 +55,12 @@ pub trait Bus: Send + Sync {
     fn send(&self, to: Option<Name>, message: Message) -> Waiting<'_, Result<(), Unreachable>>;
 
     /// Hears what is for `me` or for all until `inbox` is closed, over whatever reconnections it takes.
-    fn listen(&self, me: Name, inbox: mpsc::Sender<Heard>) -> Waiting<'_, ()>;
+    fn listen(&self, me: Name, inbox: mpsc::Sender<BusEvent>) -> Waiting<'_, ()>;
 }
 
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum BusEvent {
     /// From one member to all, or to this one.
     Message(Box<Message>),
     /// The connection is there (again): what was said in between is lost.

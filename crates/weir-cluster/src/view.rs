@@ -139,6 +139,15 @@ impl View {
         }
     }
 
+    /// A life of another node is known to be over, sooner than its silence would tell. If it beats all the
+    /// same, it is a node like any other whose state has to be asked for.
+    pub fn believe_gone(&mut self, id: &Name, boot: u64) {
+        let is_it = self.find(id).is_some_and(|node| node.boot == boot);
+        if is_it && *id != self.me {
+            self.remove(id);
+        }
+    }
+
     /// Reports from the store, or made to this node.
     pub fn believe(&mut self, reports: &[StreamReport], now_us: i64) {
         for report in reports {
@@ -370,7 +379,7 @@ impl View {
         if let Some(slot) = self.by_id.get(id).copied() {
             let mut node = self.take(slot)?;
             let known = node.boot == boot || !node.retired.contains(&boot);
-            let old = (node.boot != boot && known).then(|| node.be_reborn(boot, now_us));
+            let old = (node.boot != boot && known).then(|| node.begin_life(boot, now_us));
             self.put(slot, node);
             if let Some(effects) = old {
                 self.follow(slot, effects);
@@ -406,7 +415,7 @@ impl View {
         let Some(mut node) = self.take(slot) else {
             return;
         };
-        let effects = node.be_reborn(0, 0);
+        let effects = node.begin_life(0, 0);
         self.follow(slot, effects);
         if let Some(place) = self.slots.get_mut(slot as usize) {
             place.generation = place.generation.wrapping_add(1);

@@ -1,27 +1,36 @@
 //! What the end of a connection means for its session, and where it may go on.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use weir_base::urls::SplitUrl;
+use weir_base::{Backoff, BackoffPlan, Dice};
 use weir_link::url::HttpUrl;
 use weir_proto::slsp::SlspError;
 
 use crate::refusal::Refused;
 
-/// First and longest pause between two attempts to resume; the first attempt is made at once.
-const PAUSE_MS: (u64, u64) = (250, 1000);
+/// Between two attempts to resume; the first attempt is made at once.
+const RETRY: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(250),
+    cap: Duration::from_secs(1),
+    steady: Duration::ZERO,
+};
 
 /// A session whose connection broke.
 pub(super) struct Broken {
     until_ms: u64,
-    pause_ms: u64,
+    has_tried: bool,
+    backoff: Backoff,
 }
 
 impl Broken {
     /// One that is given up at this time.
-    pub(super) const fn new(until_ms: u64) -> Self {
+    pub(super) fn new(until_ms: u64) -> Self {
         Self {
             until_ms,
-            pause_ms: 0,
+            has_tried: false,
+            backoff: Backoff::new(RETRY, Dice::system()),
         }
     }
 
@@ -30,9 +39,11 @@ impl Broken {
         if now_ms >= self.until_ms {
             return None;
         }
-        let at_ms = now_ms + self.pause_ms;
-        self.pause_ms = (self.pause_ms * 2).clamp(PAUSE_MS.0, PAUSE_MS.1);
-        Some(at_ms)
+        if !std::mem::replace(&mut self.has_tried, true) {
+            return Some(now_ms);
+        }
+        let pause_ms = u64::try_from(self.backoff.failed().as_millis()).unwrap_or(u64::MAX);
+        Some(now_ms.saturating_add(pause_ms))
     }
 }
 
@@ -85,7 +96,12 @@ mod tests {
             attempts.push(at_ms);
             now_ms = at_ms;
         }
-        assert_eq!(attempts, [1000, 1250, 1750, 2750, 3750, 4750, 5750]);
+        assert_eq!(attempts[0], 1000);
+        let pauses: Vec<_> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for (pause, whole) in pauses.iter().zip([250, 500].into_iter().chain([1000; 10])) {
+            assert!((whole / 2..=whole).contains(pause), "{pauses:?}");
+        }
+        assert!(attempts.len() <= 12 && *attempts.last().unwrap() >= 5000);
     }
 
     #[test]

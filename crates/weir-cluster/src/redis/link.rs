@@ -1,20 +1,23 @@
 //! The one connection for commands: shared, made anew after a failure, every use bounded in time.
 
+use std::time::Duration;
+
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, Cmd, FromRedisValue, RedisError};
 use tokio::sync::Mutex;
-use weir_base::Clock;
+use weir_base::{Backoff, BackoffPlan, Clock, Dice};
 
 use super::connect::{ANSWER_MS, Connector, within};
 use super::url::Target;
 use super::words::{Failure, Troubles, What};
 use crate::lease::Unreachable;
 
-/// After a failed connection nobody tries again for so long, microseconds: they are told at once.
-/// Twice as long after a second, four times after more.
-const RETRY_US: i64 = 200_000;
-/// How often that doubles.
-const DOUBLINGS: u32 = 2;
+/// After a failed connection nobody tries again for so long: they are told at once.
+const RETRY: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(200),
+    cap: Duration::from_millis(800),
+    steady: Duration::ZERO,
+};
 
 pub(super) struct Link {
     target: Target,
@@ -24,11 +27,11 @@ pub(super) struct Link {
     troubles: Troubles,
 }
 
-#[derive(Default)]
 struct State {
     open: Option<(Client, MultiplexedConnection)>,
-    failed_us: Option<i64>,
-    failures: u32,
+    backoff: Backoff,
+    /// Before then nobody tries.
+    again_us: i64,
     /// Counts connections, so that a failure closes the one it was of.
     generation: u64,
 }
@@ -39,7 +42,12 @@ impl Link {
             target,
             connector,
             clock,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                open: None,
+                backoff: Backoff::new(RETRY, Dice::system()),
+                again_us: i64::MIN,
+                generation: 0,
+            }),
             troubles: Troubles::default(),
         }
     }
@@ -98,25 +106,21 @@ impl Link {
         if let Some((client, connection)) = &state.open {
             return Ok((client.clone(), connection.clone(), state.generation));
         }
-        let wait_us = RETRY_US << state.failures.saturating_sub(1).min(DOUBLINGS);
-        let now_us = self.clock.now_us();
-        if state
-            .failed_us
-            .is_some_and(|at| now_us.saturating_sub(at) < wait_us)
-        {
+        if self.clock.now_us() < state.again_us {
             return Err(Unreachable);
         }
         match self.connector.connect().await {
             Ok((client, connection)) => {
                 self.went_well(What::Connect);
                 state.open = Some((client.clone(), connection.clone()));
-                (state.failed_us, state.failures) = (None, 0);
+                state.backoff.worked(RETRY.steady);
                 state.generation += 1;
                 Ok((client, connection, state.generation))
             }
             Err(failure) => {
-                state.failed_us = Some(self.clock.now_us());
-                state.failures = state.failures.saturating_add(1);
+                let pause = state.backoff.failed();
+                let pause_us = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+                state.again_us = self.clock.now_us().saturating_add(pause_us);
                 self.failed(What::Connect, &failure);
                 Err(Unreachable)
             }
@@ -141,6 +145,20 @@ impl Link {
         if let Some(seconds) = self.troubles.went_well(what, self.clock.now_us()) {
             let what = what.words();
             tracing::info!(redis = ?self.target, "the registry: can {what} again, after {seconds} s");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_that_is_gone_is_knocked_at_some_twice_a_second() {
+        for seed in 0..20 {
+            let backoff = Backoff::new(RETRY, Dice::seeded(seed));
+            let tries = backoff.tries_within(Duration::from_secs(10));
+            assert!((12..=28).contains(&tries), "{tries}");
         }
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
-use weir_base::Clock;
+use weir_base::{Backoff, BackoffPlan, Clock, Dice};
 
 pub use url::{Files, Servers, Target, UrlError};
 
@@ -35,7 +35,7 @@ use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
-use crate::store::{Bus, Everything, Heard, Store, Waiting};
+use crate::store::{Bus, BusEvent, Everything, Store, Waiting};
 use crate::table::{Held, LeaseReply, Op};
 use connect::{ANSWER_MS, CONNECT_MS, Connector, within};
 use link::Link;
@@ -44,10 +44,12 @@ use words::{Failure, What};
 /// A listener that hears nothing for so long, milliseconds, connects anew: this node's own beats would
 /// come more often.
 const SILENCE_MS: u64 = 6_000;
-/// Between two tries to listen, milliseconds; doubled after each that failed.
-const LISTEN_AGAIN_MS: u64 = 250;
-/// The longest between them: short of the silence after which views freeze.
-const LISTEN_AGAIN_MAX_MS: u64 = 2_000;
+/// Between two tries to listen: the longest is short of the silence after which views freeze.
+const LISTEN_AGAIN: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(250),
+    cap: Duration::from_secs(2),
+    steady: Duration::ZERO,
+};
 /// Entries read at once when everything is read.
 const PAGE: usize = 1_000;
 /// How long all of that may take, microseconds: what was read until then is better than nothing.
@@ -294,7 +296,7 @@ impl Inner {
     }
 
     /// One subscription, from connection to failure; whether anything was heard.
-    async fn hear(&self, me: &Name, inbox: &mpsc::Sender<Heard>) -> Result<bool, Failure> {
+    async fn hear(&self, me: &Name, inbox: &mpsc::Sender<BusEvent>) -> Result<bool, Failure> {
         let Ok((client, _, _)) = self.link.open().await else {
             // Said already, by who tried.
             return Ok(false);
@@ -307,7 +309,7 @@ impl Inner {
         };
         let pubsub = within(CONNECT_MS + ANSWER_MS, subscribe).await?;
         let mut messages = pubsub.into_on_message();
-        if inbox.send(Heard::Connected).await.is_err() {
+        if inbox.send(BusEvent::Connected).await.is_err() {
             return Ok(true);
         }
         let mut has_heard = false;
@@ -325,7 +327,7 @@ impl Inner {
             has_heard = true;
             match Message::from_json(message.get_payload_bytes()) {
                 // A reader that is so far behind begins anew, with a gap that is mended.
-                Ok(message) => match inbox.try_send(Heard::Message(Box::new(message))) {
+                Ok(message) => match inbox.try_send(BusEvent::Message(Box::new(message))) {
                     Err(mpsc::error::TrySendError::Full(_)) => {
                         let words = "this node is too slow for what the others say";
                         return Err(Failure::Said(words.to_owned()));
@@ -338,27 +340,27 @@ impl Inner {
         }
     }
 
-    async fn listen(&self, me: &Name, inbox: &mpsc::Sender<Heard>) {
-        let mut wait_ms = LISTEN_AGAIN_MS;
+    async fn listen(&self, me: &Name, inbox: &mpsc::Sender<BusEvent>) {
+        let mut backoff = Backoff::new(LISTEN_AGAIN, Dice::system());
         while !inbox.is_closed() {
             let heard = tokio::select! {
                 () = inbox.closed() => return,
                 heard = self.hear(me, inbox) => heard,
             };
-            wait_ms = match heard {
-                Ok(true) => LISTEN_AGAIN_MS,
-                Ok(false) => (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS),
+            match heard {
+                Ok(true) => backoff.worked(LISTEN_AGAIN.steady),
+                Ok(false) => {}
                 Err(failure) => {
                     // Of the way there those tell who send: this node's own beats do.
                     if !failure.is_of_the_way() {
                         self.link.failed(What::Listen, &failure);
                     }
-                    (wait_ms * 2).min(LISTEN_AGAIN_MAX_MS)
                 }
-            };
+            }
+            let wait = backoff.failed();
             tokio::select! {
                 () = inbox.closed() => return,
-                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => (),
+                () = tokio::time::sleep(wait) => (),
             }
         }
     }
@@ -410,7 +412,7 @@ impl Bus for Redis {
         })
     }
 
-    fn listen(&self, me: Name, inbox: mpsc::Sender<Heard>) -> Waiting<'_, ()> {
+    fn listen(&self, me: Name, inbox: mpsc::Sender<BusEvent>) -> Waiting<'_, ()> {
         Box::pin(async move { self.0.listen(&me, &inbox).await })
     }
 }

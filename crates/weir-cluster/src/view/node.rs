@@ -138,7 +138,7 @@ impl Node {
     }
 
     /// Another life begins (or, for the index, none): all of the old one's state goes.
-    pub(super) fn be_reborn(&mut self, boot: u64, now_us: i64) -> Vec<Applied> {
+    pub(super) fn begin_life(&mut self, boot: u64, now_us: i64) -> Vec<Applied> {
         let mut retired = std::mem::take(&mut self.retired);
         if retired.len() >= RETIRED_BOOTS {
             retired.pop_front();

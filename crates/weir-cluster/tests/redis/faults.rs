@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use weir_base::Tasks;
 use weir_cluster::message::{Body, Message};
 use weir_cluster::redis::Redis;
-use weir_cluster::store::{Bus, Heard, Store};
+use weir_cluster::store::{Bus, BusEvent, Store};
 
 use crate::nodes::{name, record, run, stream, until};
 use crate::server::{PASSWORD, Server, TTL_MS, redis};
@@ -83,7 +83,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_and_all_is_well_when_it_goes_o
         "listen",
         async move { listener.listen(name("n1"), inbox).await },
     );
-    assert_eq!(heard.recv().await, Some(Heard::Connected));
+    assert_eq!(heard.recv().await, Some(BusEvent::Connected));
 
     server.pause();
     all_fail_in_time(&redis).await;
@@ -91,7 +91,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_and_all_is_well_when_it_goes_o
     tokio::time::sleep(Duration::from_secs(7)).await;
     server.resume();
     let again = tokio::time::timeout(Duration::from_secs(5), heard.recv()).await;
-    assert_eq!(again.unwrap(), Some(Heard::Connected));
+    assert_eq!(again.unwrap(), Some(BusEvent::Connected));
     for _ in 0..50 {
         if redis.send(None, bye()).await.is_ok() {
             break;
@@ -99,7 +99,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_and_all_is_well_when_it_goes_o
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let message = tokio::time::timeout(Duration::from_secs(2), heard.recv()).await;
-    assert!(matches!(message.unwrap(), Some(Heard::Message(_))));
+    assert!(matches!(message.unwrap(), Some(BusEvent::Message(_))));
     drop(heard);
     let ended = tokio::time::timeout(Duration::from_secs(1), tasks.join()).await;
     ended.unwrap();

@@ -1,5 +1,8 @@
 //! One order on its way: asked, waited for, tried again, given up.
 
+use std::time::Duration;
+
+use weir_base::{Backoff, BackoffPlan, Dice};
 use weir_cluster::drain::safe_to_terminate;
 use weir_cluster::record::{Scheme, Scope};
 use weir_cluster::view::Node;
@@ -10,8 +13,12 @@ use crate::order::{Done, Order};
 
 /// How often an act is tried under one id.
 const TRIES: u32 = 5;
-/// Before the second try, microseconds; twice as long before each further one.
-const BACKOFF_US: i64 = 2_000_000;
+/// Before the second try and each further one.
+const RETRY: BackoffPlan = BackoffPlan {
+    first: Duration::from_secs(2),
+    cap: Duration::from_secs(16),
+    steady: Duration::ZERO,
+};
 /// A node that was told to drain says so in its next beat; this is many of them, microseconds.
 const SHOWS_US: i64 = 15_000_000;
 
@@ -23,7 +30,7 @@ pub(super) struct Job {
     pub(super) boot: u64,
     step: Step,
     next: Next,
-    tries: u32,
+    backoff: Backoff,
     url: String,
 }
 
@@ -69,12 +76,13 @@ impl Job {
     /// More nodes; with the first act.
     pub(super) fn grow(order: Order) -> (Self, Act) {
         let act = Act::Grow(order.clone());
+        let backoff = backoff(&order);
         let job = Self {
             order,
             boot: 0,
             step: Step::Grow,
             next: Next::Answer,
-            tries: 1,
+            backoff,
             url: String::new(),
         };
         (job, act)
@@ -89,12 +97,13 @@ impl Job {
             let within = record.address(&protocols, Scope::Internal, None);
             within.or_else(|| record.address(&protocols, Scope::Public, None))
         });
+        let backoff = backoff(&order);
         let job = Self {
             order,
             boot: node.boot,
             step,
             next: Next::Answer,
-            tries: 1,
+            backoff,
             url: address
                 .map(|address| address.url.clone())
                 .unwrap_or_default(),
@@ -158,10 +167,12 @@ impl Job {
                 self.next = Next::At(now_us);
                 Fate::Goes
             }
-            (_, Outcome::Failed(failure)) if failure.again && self.tries < TRIES => {
+            (_, Outcome::Failed(failure))
+                if failure.again && self.backoff.failures() + 1 < TRIES =>
+            {
                 acts.push(self.note("failed", failure.words.clone()));
-                let wait_us = BACKOFF_US << (self.tries - 1);
-                self.tries += 1;
+                let wait = self.backoff.failed();
+                let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
                 self.next = Next::At(now_us.saturating_add(wait_us));
                 Fate::Goes
             }
@@ -219,7 +230,8 @@ impl Job {
             Some(_) => return,
         };
         acts.push(self.note(what, String::new()));
-        (self.step, self.next, self.tries) = (Step::Shrink, Next::Answer, 1);
+        (self.step, self.next) = (Step::Shrink, Next::Answer);
+        self.backoff.worked(RETRY.steady);
         acts.extend(self.act());
     }
 
@@ -235,5 +247,23 @@ impl Job {
             Step::Shrink => Some(Act::Shrink(self.order.clone())),
             Step::Wait { .. } | Step::Over => None,
         }
+    }
+}
+
+/// Orders of many pools that fail together are not tried again together: each id has pauses of its own.
+fn backoff(order: &Order) -> Backoff {
+    Backoff::new(RETRY, Dice::named(&order.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_that_failed_together_are_not_tried_again_together() {
+        let pauses: std::collections::HashSet<_> = (0..50)
+            .map(|n| Backoff::new(RETRY, Dice::named(&format!("order-{n}"))).failed())
+            .collect();
+        assert!(pauses.len() > 45, "{} of 50", pauses.len());
     }
 }

@@ -9,13 +9,17 @@ use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use weir_base::{Code, Refusal, limits};
+use weir_base::{Backoff, BackoffPlan, Code, Dice, Refusal, limits};
 
 use super::{Conn, Prefixed, proxy};
 use crate::core::Core;
 
-/// Pause after an accept error (usually: out of descriptors), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// After an accept error (usually: out of descriptors), so that the loop does not spin.
+const ACCEPT_AGAIN: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(20),
+    cap: Duration::from_millis(500),
+    steady: Duration::ZERO,
+};
 
 /// One accepted connection.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ pub async fn run<F, Fut>(
     Fut: Future<Output = ()> + Send,
 {
     let places = Arc::new(Semaphore::new(limits::CONNECTIONS_IN_SETUP));
+    let mut backoff = Backoff::new(ACCEPT_AGAIN, Dice::system());
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
@@ -50,10 +55,17 @@ pub async fn run<F, Fut>(
             () = core.shutdown.stopping() => return,
         };
         let (socket, peer) = match accepted {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                backoff.worked(ACCEPT_AGAIN.steady);
+                accepted
+            }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                let pause = backoff.failed();
+                if backoff.is_worth_a_line() {
+                    let tries = backoff.failures();
+                    tracing::warn!(%error, tries, "cannot accept a connection");
+                }
+                tokio::time::sleep(pause).await;
                 continue;
             }
         };
@@ -99,5 +111,19 @@ async fn prepare(
         }),
         Ok(Err(error)) => Err(Refusal::new(Code::ProtocolError, format!("TLS: {error}"))),
         Err(_) => Err(Refusal::new(Code::TooSlow, "no TLS hello in time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_without_descriptors_does_not_spin() {
+        for seed in 0..20 {
+            let backoff = Backoff::new(ACCEPT_AGAIN, Dice::seeded(seed));
+            let tries = backoff.tries_within(Duration::from_secs(10));
+            assert!((20..=46).contains(&tries), "{tries}");
+        }
     }
 }

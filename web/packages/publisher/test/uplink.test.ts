@@ -60,7 +60,7 @@ let failed: PublishError[];
 const newest = () => transports.at(-1)!;
 const packet = (kind: Packet["kind"], ts_ms: number): Packet => ({ kind, ts_ms, data: new Uint8Array(100) });
 
-function make(container: "flv" | "webm" = "flv"): Uplink {
+function make(container: "flv" | "webm" = "flv", random = () => 0): Uplink {
   const uplink = new Uplink({
     url: "ws://host/slsp/live/x?key=k",
     factory: (url, hello, events) => {
@@ -70,6 +70,7 @@ function make(container: "flv" | "webm" = "flv"): Uplink {
     container,
     grain_ms: 0,
     agent: "test",
+    random,
     events: {
       open: (_, how) => opened.push(how),
       lost: (why) => lost.push(why),
@@ -133,6 +134,25 @@ test("attempts come at 0, 250, 500 and 1000 ms, and then less and less often", (
   const steps = times.map((time, index) => time - (times[index - 1] ?? 0));
   expect(Math.max(...steps)).toBeLessThanOrEqual(10_050);
   expect(steps.at(-1)).toBeGreaterThan(7000);
+});
+
+test("publishers that lost their server together come back one after the other", () => {
+  const afters = [0, 0.25, 0.5, 0.99].map((dice) => {
+    make("flv", () => dice);
+    const mine = newest();
+    mine.ready();
+    mine.close();
+    vi.advanceTimersByTime(0);
+    newest().close();
+    const count = transports.length;
+    const began_ms = performance.now();
+    while (transports.length === count) vi.advanceTimersByTime(1);
+    newest().ready();
+    return performance.now() - began_ms;
+  });
+  expect(new Set(afters).size).toBe(4);
+  for (const after_ms of afters) expect(after_ms).toBeGreaterThan(180);
+  for (const after_ms of afters) expect(after_ms).toBeLessThanOrEqual(251);
 });
 
 test("silence with bytes outstanding is a dead socket", () => {
