@@ -2,13 +2,13 @@
 //! sends to who has them (302), its coworker query, and its two ways of being a client: an edge that
 //! pulls and one that hands a publish on. It keeps what it was asked.
 //!
-//! Its carelessness is kept where it matters to others: a viewer of nothing hears silence, and a
-//! refused publisher sees the socket close.
+//! Its carelessness is kept where it matters to others: a viewer of nothing hears silence, or with coworkers
+//! sees the socket close, as a refused publisher does.
 
 mod client;
 mod log;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -45,6 +45,16 @@ pub enum Asked {
     Coworker(String),
 }
 
+/// When a node lets a publisher go whom it does not want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LetsGo {
+    /// Instead of its yes, as 6.0.157 does.
+    #[default]
+    InsteadOfYes,
+    /// Right after its yes, as releases up to 5 do.
+    AfterYes,
+}
+
 /// A node. Dropping it is pulling its plug.
 pub struct SrsNode {
     shared: Arc<NodeState>,
@@ -57,6 +67,9 @@ struct NodeState {
     coworkers: Mutex<Vec<String>>,
     moved: Mutex<HashMap<String, String>>,
     asked: Mutex<Vec<Asked>>,
+    stopped: Mutex<HashSet<String>>,
+    lets_go: Mutex<LetsGo>,
+    hook_says_no: AtomicBool,
     viewers: AtomicU32,
     is_dead: AtomicBool,
     is_frozen: AtomicBool,
@@ -75,6 +88,9 @@ impl SrsNode {
             coworkers: Mutex::default(),
             moved: Mutex::default(),
             asked: Mutex::default(),
+            stopped: Mutex::default(),
+            lets_go: Mutex::default(),
+            hook_says_no: AtomicBool::new(false),
             viewers: AtomicU32::new(0),
             is_dead: AtomicBool::new(false),
             is_frozen: AtomicBool::new(false),
@@ -113,9 +129,44 @@ impl SrsNode {
     pub fn publish_numbers(&self, name: &str) {
         let (shared, owned) = (self.shared.clone(), name.to_owned());
         thread("srs numbers", move || {
-            log::numbers(&shared.store, &owned, || shared.pause());
+            log::numbers(&shared.store, &owned, || {
+                shared.pause() && !lock(&shared.stopped).contains(&owned)
+            });
         });
         self.wait_live(name);
+    }
+
+    /// Ends what [`publish_numbers`](Self::publish_numbers) began: its viewers hear silence.
+    pub fn stop_numbers(&self, name: &str) {
+        lock(&self.shared.stopped).insert(name.to_owned());
+        until("the end of a stream at the SRS node", 10, || {
+            (!self.shared.store.is_live(name)).then_some(())
+        });
+        lock(&self.shared.stopped).remove(name);
+    }
+
+    /// From now on its hook takes no publisher.
+    pub fn refuse_publishers(&self) {
+        self.shared.hook_says_no.store(true, Ordering::SeqCst);
+    }
+
+    /// When it lets publishers go whom it does not want.
+    pub fn lets_go(&self, when: LetsGo) {
+        *lock(&self.shared.lets_go) = when;
+    }
+
+    /// How often it was asked to take a stream.
+    pub fn publishes(&self) -> usize {
+        let asked = lock(&self.shared.asked);
+        let publishes = asked.iter().filter(|one| matches!(one, Asked::Publish(..)));
+        publishes.count()
+    }
+
+    /// How often it was asked to play a stream.
+    pub fn plays(&self) -> usize {
+        let asked = lock(&self.shared.asked);
+        let plays = asked.iter().filter(|one| matches!(one, Asked::Play(..)));
+        plays.count()
     }
 
     /// As an edge does: plays `url` (a 302 is followed once) and has it as `app/stream`.
@@ -258,14 +309,18 @@ fn hear(
         ServerEvent::Publish { msid, target, .. } => {
             let name = name_of(&target);
             lock(&shared.asked).push(Asked::Publish(name.clone(), target.query));
-            if !shared.store.begin(&name) {
+            let is_wanted = !shared.hook_says_no.load(Ordering::SeqCst);
+            if !is_wanted || !shared.store.begin(&name) {
+                if *lock(&shared.lets_go) == LetsGo::AfterYes {
+                    session.accept_publish(msid);
+                }
                 return false;
             }
             session.accept_publish(msid);
             *doing = Doing::Publishing(name);
         }
         ServerEvent::Play { msid, target, .. } => {
-            play(shared, session, doing, msid, &target);
+            return play(shared, session, doing, msid, &target);
         }
         ServerEvent::Media {
             message_type,
@@ -284,13 +339,15 @@ fn hear(
     true
 }
 
+/// False when the connection is to be closed: where there are coworkers and none has the stream, it is, after
+/// the yes.
 fn play(
     shared: &NodeState,
     session: &mut RtmpServerSession,
     doing: &mut Doing,
     msid: u32,
     target: &Target,
-) {
+) -> bool {
     let name = name_of(target);
     lock(&shared.asked).push(Asked::Play(name.clone(), target.query.clone()));
     let (host, app, stream) = (&target.host, &target.app, &target.stream);
@@ -306,15 +363,19 @@ fn play(
         let tc_url = &tc_url;
         session.redirect(msid, &Redirect { tc_url, url: &url });
         *doing = Doing::Going(Stopwatch::start());
-        return;
+        return true;
     }
     session.accept_play(msid);
+    if !is_here && !lock(&shared.coworkers).is_empty() {
+        return false;
+    }
     shared.viewers.fetch_add(1, Ordering::SeqCst);
     *doing = Doing::Playing {
         name,
         msid,
         cursor: None,
     };
+    true
 }
 
 fn send_media(

@@ -4,6 +4,8 @@
 use weir_media::amf::Value;
 use weir_media::{AudioCodec, VideoCodec};
 
+use super::command::Command;
+
 /// `capsEx`: the client follows reconnect requests.
 pub const CAPS_EX_RECONNECT: u8 = 0x01;
 /// `capsEx`: multitrack messages are understood.
@@ -15,6 +17,8 @@ pub const CAPS_EX_TIMESTAMP_NANO_OFFSET: u8 = 0x08;
 
 /// In the FourCC maps: can decode, or can pass on without decoding.
 const MASK_CAN_DECODE_OR_FORWARD: u32 = 0x01 | 0x04;
+/// The major version of SRS from which on it reads `hvc1`.
+const FIRST_SRS_WITH_HEVC: u32 = 6;
 /// All three capabilities.
 const MASK_ALL: f64 = 7.0;
 
@@ -121,6 +125,15 @@ impl Capabilities {
         capabilities
     }
 
+    /// Reads a whole `connect`: what it announces, and what is known of who sends such a one.
+    pub(super) fn from_connect(command: &Command) -> Self {
+        let mut capabilities = Self::from_object(&command.object);
+        if passes_hevc_on(command) {
+            capabilities.add("hvc1");
+        }
+        capabilities
+    }
+
     fn add(&mut self, name: &str) {
         self.add_one(name, true, true);
     }
@@ -137,6 +150,28 @@ impl Capabilities {
                 self.audio |= 1 << row;
             }
         }
+    }
+}
+
+/// Whether a relay asks that announces nothing and passes HEVC on in Enhanced RTMP's form: an edge of SRS
+/// from release 6 on, which says so in the optional arguments of `connect`; and SRS's proxy, whose `connect`
+/// names nothing but its `tcUrl`, and which reads no media.
+fn passes_hevc_on(command: &Command) -> bool {
+    let said = |name| {
+        command
+            .arguments
+            .iter()
+            .find_map(|value| value.property(name))
+    };
+    if let Some(version) = said("srs_version").and_then(Value::as_str) {
+        let major = version.split('.').next().unwrap_or_default();
+        return major
+            .parse()
+            .is_ok_and(|major: u32| major >= FIRST_SRS_WITH_HEVC);
+    }
+    match command.object.properties() {
+        Some([(name, _)]) => name == "tcUrl",
+        _ => false,
     }
 }
 
@@ -188,6 +223,42 @@ mod tests {
         assert!(capabilities.can_audio(AudioCodec::Mp3));
         assert!(!capabilities.can_video(VideoCodec::Hevc));
         assert!(!capabilities.can_audio(AudioCodec::Opus));
+    }
+
+    fn connect(object: Value, arguments: Vec<Value>) -> Capabilities {
+        Capabilities::from_connect(&Command {
+            name: "connect".into(),
+            transaction: 1.0,
+            object,
+            arguments,
+        })
+    }
+
+    #[test]
+    fn an_edge_of_srs_gets_hevc_from_the_release_on_that_reads_it() {
+        let object = || {
+            Value::object([
+                ("app", "live".into()),
+                ("flashVer", "WIN 15,0,0,239".into()),
+            ])
+        };
+        let version =
+            |text: &str| Value::object([("srs_sig", "SRS".into()), ("srs_version", text.into())]);
+        let takes = |text| connect(object(), vec![version(text)]).can_video(VideoCodec::Hevc);
+        assert!(takes("6.0.157") && takes("7.0.18") && takes("10.0.1"));
+        assert!(!takes("5.0.213") && !takes("") && !takes("x.1"));
+        let seven = connect(object(), vec![version("7.0.18")]);
+        assert!(!seven.can_video(VideoCodec::Av1) && !seven.can_audio(AudioCodec::Opus));
+        assert!(!connect(object(), vec![]).can_video(VideoCodec::Hevc));
+    }
+
+    #[test]
+    fn the_proxy_of_srs_gets_hevc_and_a_player_that_says_more_does_not() {
+        let url = || ("tcUrl", "rtmp://h/live".into());
+        assert!(connect(Value::object([url()]), vec![]).can_video(VideoCodec::Hevc));
+        let player = Value::object([url(), ("app", "live".into())]);
+        assert!(!connect(player, vec![]).can_video(VideoCodec::Hevc));
+        assert!(!connect(Value::Null, vec![]).can_video(VideoCodec::Hevc));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct ClientOptions {
     pub digest_handshake: bool,
     /// The name of our software.
     pub flash_ver: String,
+    /// The optional user arguments of `connect` (§7.2.1.1), as the properties of one object; none where empty.
+    pub arguments: Vec<(String, String)>,
 }
 
 impl Default for ClientOptions {
@@ -50,6 +52,7 @@ impl Default for ClientOptions {
             announce_codecs: true,
             digest_handshake: false,
             flash_ver: "FMLE/3.0 (compatible; weir)".to_owned(),
+            arguments: Vec::new(),
         }
     }
 }
@@ -290,9 +293,15 @@ impl RtmpClientSession {
                     | CAPS_EX_TIMESTAMP_NANO_OFFSET,
             ));
         }
+        let arguments = self.options.arguments.iter();
+        let arguments = arguments.map(|(name, value)| (name.clone(), value.as_str().into()));
+        let arguments: Vec<_> = match self.options.arguments.is_empty() {
+            true => Vec::new(),
+            false => vec![Value::Object(arguments.collect())],
+        };
         self.link.send_chunk_size(self.options.chunk_size);
         self.link
-            .send_command(0, "connect", CONNECT, &Value::Object(object), &[]);
+            .send_command(0, "connect", CONNECT, &Value::Object(object), &arguments);
     }
 
     fn on_connected(&mut self, command: &Command) {

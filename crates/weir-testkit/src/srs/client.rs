@@ -90,7 +90,18 @@ impl ClientConnection {
         let url = RtmpUrl::parse(url).expect("an RTMP URL");
         let socket = TcpStream::connect((url.host.as_str(), url.port)).ok()?;
         prepare(&socket);
-        let options = ClientOptions::default();
+        let text = |text: &str| text.to_owned();
+        // Nothing is announced; who it is stands in the arguments.
+        let options = ClientOptions {
+            announce_codecs: false,
+            flash_ver: text("WIN 15,0,0,239"),
+            arguments: vec![
+                (text("srs_sig"), text("SRS")),
+                (text("srs_server"), text("SRS/6.0.157")),
+                (text("srs_version"), text("6.0.157")),
+            ],
+            ..ClientOptions::default()
+        };
         let session = if publishes {
             RtmpClientSession::publish(&url, [3; 32], options)
         } else {

@@ -147,7 +147,7 @@ impl RtmpServerSession {
             tc_url: text("tcUrl").to_owned(),
             page_url: shortened(text("pageUrl")),
             app: text("app").to_owned(),
-            capabilities: Capabilities::from_object(&command.object),
+            capabilities: Capabilities::from_connect(command),
         };
         self.connect = Connect::Pending { transaction };
         self.events.push_back(ServerEvent::Connect {
