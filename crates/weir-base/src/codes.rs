@@ -103,6 +103,8 @@ code_table! {
         "The limit of viewers or bandwidth is reached.", "Try again later, or raise the limit.";
     AccountSuspended = 2007, "account_suspended", Client, http 403, ws 4403,
         "The account is suspended.", "Ask the operator.";
+    OriginRefused = 2008, "origin_refused", Client, http 403, ws 4403,
+        "The origin does not take this publisher.", "Check the key and the name: the origin's hook said no, or somebody is live there under this name.";
 
     NotFound = 3001, "not_found", Client, http 404, ws 4404,
         "There is no such thing here.", "Check the address: /{app}/{stream}.flv, .m3u8 or .ts.";

@@ -277,6 +277,15 @@ impl Publisher {
         self.stream.stats.lock().dropped_frames += frames;
     }
 
+    /// Nothing comes, and whoever holds this looks for where it may come from: the stream is not ended as a
+    /// silent one yet. Whoever says so ends it himself in a while.
+    pub fn still_sought(&self) {
+        if self.is_current() {
+            let now_us = self.clock.now_us();
+            self.stream.last_frame_us.store(now_us, Ordering::Release);
+        }
+    }
+
     /// Resolves when this publisher has to go: idle (4002), nothing of its media can be used (3006, 4004,
     /// 4007), taken over (3005), operator (4008), draining (4009).
     pub async fn kicked(&self) -> Code {

@@ -178,7 +178,7 @@ impl Admission {
             let over = over.max(node.epoch_to_take(&intent));
             Home::Here(node.claim(&intent.key, over).await?)
         } else {
-            Home::There(Box::new(node.connect_up(&intent, over, &[]).await?))
+            Home::There(Box::new(node.connect_up(&intent, over).await?))
         };
         Ok(Reserved { home, takes_over })
     }
@@ -260,7 +260,7 @@ impl Admission {
         if !node.is_origin() && !node.is_edge() {
             Err(self.carries_no_media(name, Purpose::Play, intent.protocol))
         } else if node.is_edge() {
-            node.pull(name, &key, &intent.via).await
+            node.pull(name, &key, (&intent.via, intent.after)).await
         } else {
             Err(node.elsewhere(name, &key, intent).await)
         }

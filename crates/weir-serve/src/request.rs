@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_base::sign::Action;
 use weir_base::{Refusal, StreamName, limits};
 use weir_cluster::route::Via;
-use weir_hub::{Protocol, TrackFilter};
+use weir_hub::{Protocol, StreamPosition, TrackFilter};
 
 /// A request for a stream, over any protocol.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +69,8 @@ pub struct PlayIntent {
     pub protocol: Protocol,
     /// Nodes the request came through; empty for a client's.
     pub via: Via,
+    /// Up to where a node that asks has the stream already; `None` for a client's.
+    pub after: Option<StreamPosition>,
 }
 
 impl PlayIntent {
@@ -78,6 +80,7 @@ impl PlayIntent {
             wait,
             protocol,
             via: Via::default(),
+            after: None,
         }
     }
 }

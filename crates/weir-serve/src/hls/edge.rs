@@ -24,7 +24,6 @@ use super::cache::{Cache, CacheCounters, Found, Outcome};
 use super::stations::Stations;
 use crate::core::Core;
 use crate::node::Node;
-use crate::node::fetch::Fetcher;
 use crate::request::wait_of;
 
 pub(super) use self::object::{Object, What, container_of};
@@ -46,7 +45,6 @@ struct Inner {
     node: Node,
     cache: Cache<ObjectKey, Arc<Object>>,
     streams: EdgeStreams,
-    fetcher: Fetcher,
     quick: Arc<Semaphore>,
     held: Arc<Semaphore>,
     is_swept: AtomicBool,
@@ -60,7 +58,6 @@ impl Edge {
             node,
             cache: Cache::default(),
             streams: EdgeStreams::default(),
-            fetcher: Fetcher::default(),
             quick: Arc::new(Semaphore::new(QUICK_FETCHES)),
             held: Arc::new(Semaphore::new(HELD_FETCHES)),
             is_swept: AtomicBool::new(false),
@@ -80,7 +77,7 @@ impl Edge {
 
     /// Connections to other nodes that wait for the next request.
     pub fn idle_connections(&self) -> usize {
-        self.0.fetcher.idle()
+        self.0.node.client().http().idle_connections()
     }
 
     /// What the cache did and holds.
@@ -268,7 +265,7 @@ impl Edge {
                 let now_us = edge.core().hub.clock().now_us();
                 edge.0.streams.sweep(now_us);
                 edge.0.cache.sweep(now_us);
-                edge.0.fetcher.sweep();
+                edge.0.node.client().http().sweep();
             }
         });
     }

@@ -92,6 +92,7 @@ impl LiveRequest<'_> {
         let via = Via::parse(self.request.parameter("via").unwrap_or_default())?;
         let intent = PlayIntent {
             via,
+            after: self.after(),
             ..self.play_intent()
         };
         Ok((name, intent))

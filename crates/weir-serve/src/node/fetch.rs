@@ -1,7 +1,6 @@
 //! Objects that other nodes have (HLS playlists and pieces), each asked of whoever has the stream now,
 //! over connections that are kept: some are wanted several times a second.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +10,9 @@ use weir_cluster::record::Scope;
 use weir_cluster::route::{Hop, HopKind, Via};
 use weir_cluster::{LeaseKey, Scheme};
 use weir_link::http::{BodyLimits, WholeAnswer};
-use weir_link::node::{NodeClient, NodeRequest};
+use weir_link::node::NodeRequest;
 
+use super::seek::{self, Denied};
 use super::whereabouts::not_live;
 use super::{Node, ask, relay_pull};
 
@@ -20,12 +20,6 @@ use super::{Node, ask, relay_pull};
 const MAX_TRIES: usize = 3;
 /// Bytes of one object. A segment of 20 s at 25 Mbit/s fits.
 const MAX_OBJECT_BYTES: usize = 64 * 1024 * 1024;
-
-/// Asks other nodes, over connections that are kept for the next request.
-#[derive(Debug, Default)]
-pub(crate) struct Fetcher {
-    client: OnceLock<NodeClient>,
-}
 
 /// An object of a stream.
 #[derive(Debug)]
@@ -39,7 +33,7 @@ pub(crate) struct Question<'a> {
     /// The query, not encoded yet.
     pub(crate) pairs: &'a [(&'a str, String)],
     /// How long the head of an answer may take.
-    pub(crate) patience: Duration,
+    pub(crate) head_timeout: Duration,
     /// Who delivered the last object of the stream, if nobody knows better.
     pub(crate) hint: Option<String>,
 }
@@ -55,62 +49,58 @@ pub(crate) struct Fetched {
     pub(crate) body: Bytes,
 }
 
-impl Fetcher {
+impl Node {
     /// The object, from the first upstream that has it.
     ///
     /// # Errors
     /// What the upstreams say; 5002 when one that might have it cannot be reached; 5004 with an
     /// `rtmp://` location when the stream is on a server that has no such objects.
-    pub(crate) async fn fetch(
-        &self,
-        node: &Node,
-        question: &Question<'_>,
-    ) -> Result<Fetched, Refusal> {
+    pub(crate) async fn fetch(&self, question: &Question<'_>) -> Result<Fetched, Refusal> {
         let key = LeaseKey::of(question.name)?;
-        let hops = node.sources(question, &key).await?;
+        let hops = self.sources(question, &key).await?;
         let (mut broken, mut said) = (None, None);
         for hop in hops.into_iter().take(MAX_TRIES) {
-            let moved = node.moved_from(&key, &hop);
+            let moved = self.moved_from(&key, &hop);
             let followed = tokio::select! {
-                followed = self.follow(node, question, &hop.url) => followed,
-                () = moved => Err(has_moved_on(&hop.url)),
+                followed = self.follow(question, &hop.url) => followed,
+                () = moved => Err(Denied::Broken(has_moved_on(&hop.url))),
             };
             match followed {
                 Ok(fetched) => {
-                    node.0.router.lock().succeeded(&hop.url);
+                    self.0.router.lock().succeeded(&hop.url);
                     return Ok(fetched);
                 }
-                Err(refused) if refused.code.is_retryable_elsewhere() => {
-                    let now_us = node.core().hub.clock().now_us();
-                    node.0.router.lock().failed(&hop.url, now_us);
-                    tracing::info!(stream = %question.name, upstream = %hop.url, code = refused.code.number(), "an upstream does not deliver: {}", refused.detail);
+                Err(Denied::Broken(refused)) => {
+                    self.upstream_failed(question.name, &hop.url, &refused);
                     broken = Some(refused);
                 }
-                Err(refused) if says_no_stream(refused.code) => said = Some(refused),
-                Err(refused) => return Err(refused),
+                Err(Denied::Refused(refused)) if says_no_stream(refused.code) => {
+                    said = Some(refused);
+                }
+                // A circle: nothing is wrong with who was asked first.
+                Err(Denied::Refused(refused)) if refused.code.is_retryable_elsewhere() => {
+                    broken = Some(refused);
+                }
+                Err(Denied::Refused(refused)) => return Err(refused),
             }
         }
         Err(broken.or(said).unwrap_or_else(|| not_live(question.name)))
     }
 
     /// From one upstream, and where that sends us.
-    async fn follow(
-        &self,
-        node: &Node,
-        question: &Question<'_>,
-        url: &str,
-    ) -> Result<Fetched, Refusal> {
+    async fn follow(&self, question: &Question<'_>, url: &str) -> Result<Fetched, Denied> {
         let mut base = url.to_owned();
-        for _ in 0..relay_pull::MAX_REDIRECTS {
+        for _ in 0..seek::MAX_REDIRECTS {
             if base.starts_with("rtmp") {
                 let words = "the stream is on a server that speaks RTMP alone";
-                return Err(Refusal::new(Code::Moved, words).at(base));
+                return Err(Denied::Refused(Refusal::new(Code::Moved, words).at(base)));
             }
-            if node.is_own(&base) {
+            if self.is_own(&base) {
                 let words = "the way to the stream leads back to this node";
-                return Err(Refusal::new(Code::OriginUnreachable, words));
+                let refusal = Refusal::new(Code::OriginUnreachable, words);
+                return Err(Denied::Refused(refusal));
             }
-            let answer = self.ask(node, question, &base).await?;
+            let answer = self.ask_for(question, &base).await?;
             if answer.status == StatusCode::OK {
                 let WholeAnswer { headers, body, .. } = answer;
                 return Ok(Fetched {
@@ -122,51 +112,31 @@ impl Fetcher {
             let refused = ask::refusal_in(&base, answer.status, &answer.headers, &answer.body);
             match refused.location.as_deref() {
                 Some(location) if refused.code == Code::Moved => {
-                    base = relay_pull::base_of(location).to_owned();
+                    base = seek::base_of(location).to_owned();
                 }
-                _ => return Err(refused),
+                _ => return Err(refused.into()),
             }
         }
-        let words = format!("redirected more than {} times", relay_pull::MAX_REDIRECTS);
-        Err(Refusal::new(Code::OriginUnreachable, words))
+        let words = format!("redirected more than {} times", seek::MAX_REDIRECTS);
+        let refusal = Refusal::new(Code::OriginUnreachable, words);
+        Err(Denied::Refused(refusal))
     }
 
-    async fn ask(
-        &self,
-        node: &Node,
-        question: &Question<'_>,
-        base: &str,
-    ) -> Result<WholeAnswer, Refusal> {
+    async fn ask_for(&self, question: &Question<'_>, base: &str) -> Result<WholeAnswer, Refusal> {
         let request = NodeRequest {
             base,
             method: Method::GET,
-            target: &target(node, question),
+            target: &target(self, question),
             headers: HeaderMap::new(),
-            head_timeout: question.patience,
+            head_timeout: question.head_timeout,
         };
         let limits = BodyLimits {
             max_bytes: MAX_OBJECT_BYTES,
             piece_timeout: relay_pull::SILENCE,
         };
-        let client = self.client.get_or_init(|| ask::client(node));
-        client.fetch(request, limits).await
+        self.client().fetch(request, limits).await
     }
 
-    /// Closes what nobody has used for long.
-    pub(crate) fn sweep(&self) {
-        if let Some(client) = self.client.get() {
-            client.http().sweep();
-        }
-    }
-
-    /// Connections that wait for the next request.
-    pub(crate) fn idle(&self) -> usize {
-        let client = self.client.get();
-        client.map_or(0, |client| client.http().idle_connections())
-    }
-}
-
-impl Node {
     /// Whether the registry says that another node owns a stream.
     pub(crate) fn is_owned_elsewhere(&self, name: &StreamName) -> bool {
         let Ok(key) = LeaseKey::of(name) else {

@@ -15,7 +15,7 @@ use weir_hub::{Clients, Hold, Role};
 
 /// How long a publisher waits for the registry's word. Without it the stream is taken all the same,
 /// which the lease itself decides a little earlier than this.
-const PATIENCE: Duration = Duration::from_secs(3);
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// See the module's words. Clones share it.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Leases {
         let (lease, mut outcome) = self.claim(key, over, since_ms)?;
         let decided = outcome.wait_for(Option::is_some);
         // Else the lease is gone from the map, or the registry is slow: the gate decides.
-        if let Ok(Ok(word)) = tokio::time::timeout(PATIENCE, decided).await {
+        if let Ok(Ok(word)) = tokio::time::timeout(VERDICT_TIMEOUT, decided).await {
             word.clone().unwrap_or(Ok(()))?;
         }
         Ok(LeaseShare(lease))

@@ -11,6 +11,7 @@ mod pull;
 mod push;
 mod relay_pull;
 mod remote_admission;
+mod seek;
 mod srs;
 mod successor;
 mod uplink;
@@ -23,12 +24,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use weir_base::{Code, Refusal, StreamName};
+use weir_base::{Code, LogLimit, Refusal, StreamName};
 use weir_cluster::lease::Event;
 use weir_cluster::route::{self, Router};
 use weir_cluster::run::Cluster;
 use weir_cluster::store::Store;
 use weir_cluster::{LeaseKey, Name, Role, Roles};
+use weir_link::dial::Dialer;
+use weir_link::http::HttpClient;
+use weir_link::node::NodeClient;
 use weir_link::proof;
 
 use leases::Leases;
@@ -71,9 +75,13 @@ struct Inner {
     settings: Settings,
     cluster: Cluster,
     store: Arc<dyn Store>,
+    /// What asks other nodes in the name of this one.
+    client: NodeClient,
     router: Mutex<Router>,
     leases: Leases,
     pulls: Pulls,
+    /// Coworkers that do not answer may be asked for each viewer of nothing.
+    coworker_log: LogLimit<String>,
     admitted: remote_admission::RememberedGrants,
     /// Streams that other nodes hand on to this one, and which node does.
     handed_on: Mutex<HashMap<LeaseKey, Arc<Name>>>,
@@ -95,14 +103,23 @@ impl Node {
         core.tasks
             .spawn("leases", leases.clone().hear(events, clients));
         let router = Router::new(settings.me.clone(), settings.route.clone());
+        let http = HttpClient::new(
+            Dialer::to_nodes(),
+            core.hub.clock().clone(),
+            core.tasks.clone(),
+            core.shutdown.clone(),
+        );
+        let client = NodeClient::new(http, settings.me.as_str(), settings.secret.clone());
         Self(Arc::new(Inner {
             core,
             settings,
             cluster,
             store,
+            client,
             router: Mutex::new(router),
             leases,
             pulls: Pulls::default(),
+            coworker_log: LogLimit::default(),
             admitted: remote_admission::RememberedGrants::default(),
             handed_on: Mutex::default(),
             placements: std::sync::atomic::AtomicU64::new(0),
@@ -131,6 +148,11 @@ impl Node {
     pub fn asker(&self, target: &str, authorization: Option<&str>) -> Result<Name, Refusal> {
         let node = proof::asker(&self.0.settings.secret, target, authorization)?;
         Name::new(&node).map_err(|error| Refusal::new(Code::AuthBadSignature, error.to_string()))
+    }
+
+    /// What asks other nodes in the name of this one; its kept connections are this node's own.
+    pub(crate) fn client(&self) -> &NodeClient {
+        &self.0.client
     }
 
     /// Streams pulled from others now.

@@ -4,23 +4,32 @@
 use std::time::Duration;
 
 use weir_base::urls::SplitUrl;
-use weir_base::{Code, Refusal, StreamName};
+use weir_base::{Backoff, BackoffPlan, Code, Dice, Refusal, StreamName};
 use weir_cluster::place::Purpose;
 use weir_cluster::record::Scope;
 use weir_cluster::route::Via;
 use weir_cluster::{LeaseKey, Name, Scheme, View, Whereabouts};
 use weir_hub::Publisher;
 
-use super::Node;
 use super::leases::LeaseShare;
 use super::push::Pushing;
 use super::successor::PlacementQuery;
-use super::uplink::Uplink;
+use super::uplink::{Carrier, Uplink};
+use super::{Node, srs};
 
 /// Origins tried for one publish.
 const MAX_TRIES: usize = 3;
-/// Between two rounds of tries while a publisher waits.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Rounds of tries while a publisher waits.
+const ROUNDS: u32 = 2;
+/// Between two rounds.
+const WAITING: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(200),
+    cap: Duration::from_millis(400),
+    steady: Duration::ZERO,
+};
+/// How long a server that speaks RTMP alone may take to let a publisher go that it said yes to: SRS up to 5
+/// asks its hook, and looks whether the name is free, after its yes.
+const SETTLE: Duration = Duration::from_millis(400);
 
 /// What is to be published, before it may.
 #[derive(Debug, Clone)]
@@ -86,38 +95,78 @@ impl Node {
         )
     }
 
-    /// A connection to an origin (or the node above) that takes the stream.
+    /// A connection to an origin (or the node above) that takes the stream, for a publisher who waits.
+    ///
+    /// # Errors
+    /// The refusal of an origin that refuses: another would do the same, or have the name live twice. 5002
+    /// where none of them can be reached.
     pub(crate) async fn connect_up(
+        &self,
+        intent: &PublishIntent,
+        over: u64,
+    ) -> Result<Uplink, Refusal> {
+        let mut backoff = Backoff::new(WAITING, Dice::system());
+        loop {
+            let refused = match self.connect_once(intent, over, &[]).await {
+                Err(refused) if refused.code.is_retryable_elsewhere() => refused,
+                outcome => return outcome,
+            };
+            let pause = backoff.failed();
+            if backoff.failures() >= ROUNDS {
+                return Err(refused);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The same of all origins there are now, once each.
+    ///
+    /// # Errors
+    /// As [`Self::connect_up`].
+    pub(super) async fn connect_once(
         &self,
         intent: &PublishIntent,
         over: u64,
         except: &[String],
     ) -> Result<Uplink, Refusal> {
         let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
-        for round in 0..2 {
-            if round > 0 {
-                tokio::time::sleep(PAUSE).await;
+        for url in self.origins_for(intent, except)?.iter().take(MAX_TRIES) {
+            if self.is_own(url) {
+                continue;
             }
-            for url in self.origins_for(intent, except)?.iter().take(MAX_TRIES) {
-                if self.is_own(url) {
-                    continue;
+            let opened = match Uplink::open(self, intent, over, url).await {
+                Ok(link) => self.settle(intent, link).await,
+                refused => refused,
+            };
+            match opened {
+                Ok(link) => {
+                    self.0.router.lock().succeeded(url);
+                    return Ok(link);
                 }
-                match Uplink::open(self, intent, over, url).await {
-                    Ok(link) => {
-                        self.0.router.lock().succeeded(url);
-                        return Ok(link);
-                    }
-                    Err(refused) if refused.code.is_retryable_elsewhere() => {
-                        let now_us = self.core().hub.clock().now_us();
-                        self.0.router.lock().failed(url, now_us);
-                        tracing::warn!(stream = %intent.name, origin = %url, code = refused.code.number(), "an origin does not take the stream: {}", refused.detail);
-                        last = refused;
-                    }
-                    Err(refused) => return Err(refused),
+                Err(refused) if refused.code.is_retryable_elsewhere() => {
+                    self.upstream_failed(&intent.name, url, &refused);
+                    last = refused;
                 }
+                Err(refused) => return Err(refused),
             }
         }
         Err(last)
+    }
+
+    /// Waits until a yes can be believed, where viewers here watch what may be another's stream of that name:
+    /// they are not given the pictures of somebody whom the origin lets go in the next moment.
+    async fn settle(&self, intent: &PublishIntent, mut link: Uplink) -> Result<Uplink, Refusal> {
+        let hub = &self.core().hub;
+        let publisher = hub
+            .find_live(&intent.name)
+            .ok()
+            .and_then(|stream| stream.publisher());
+        if publisher.is_some_and(|publisher| publisher.is_replaceable)
+            && let Carrier::Rtmp(accepted) = &mut link.carrier
+        {
+            srs::settle(hub, accepted, SETTLE).await?;
+        }
+        Ok(link)
     }
 
     /// Who may hold a publish, in order: the node above, who has it already, the static list, or
@@ -134,6 +183,9 @@ impl Node {
             .router
             .lock()
             .route(&intent.key, owner.as_ref(), &intent.via, now_us);
+        // Who has the stream decides whether this is its publisher: another would have the name live twice.
+        let holder = self.0.pulls.base(&intent.key);
+        let is_holder = |url: &String| holder.as_ref() == Some(url);
         let mut urls: Vec<String> = match routed {
             Ok(hops) => hops.into_iter().map(|hop| hop.url).collect(),
             Err(refused) if !self.settings().route.is_empty() => return Err(refused),
@@ -142,9 +194,14 @@ impl Node {
         if self.settings().route.is_empty() {
             urls.extend(self.placed(intent));
         }
+        if let Some(holder) = &holder
+            && !urls.contains(holder)
+        {
+            urls.insert(0, holder.clone());
+        }
         urls.dedup();
         // Whom it just broke with comes last: it may be the only one.
-        urls.sort_by_key(|url| except.contains(url));
+        urls.sort_by_key(|url| (!is_holder(url), except.contains(url)));
         Ok(urls)
     }
 

@@ -3,53 +3,28 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
-use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal};
 use weir_hub::RelayBegin;
 use weir_link::http::{Body, HttpError};
-use weir_link::node::NodeRequest;
 use weir_proto::relay::{Record, RelayDecoder, RelayError, RelayLimits};
 
-use super::ask::{self, HEAD_TIMEOUT};
 use super::pull::{Pull, PullEnd};
 
-/// Redirects followed before it is a circle.
-pub(super) const MAX_REDIRECTS: usize = 3;
 /// Without a word for so long an upstream is gone: two beats may be late, each by half of its time again.
 /// Taken for gone wrongly, it costs a hop made anew that misses nothing.
 pub(super) const SILENCE: Duration = Duration::from_millis(1100);
 
-/// Pulls from the node at `base` until something ends it.
-pub(super) async fn pull(pull: &mut Pull, base: &str) -> PullEnd {
-    let via = pull.via.and(&pull.node.settings().me).to_string();
-    // What viewers here have is not missed again: the upstream begins there if its ring has it.
-    let held = pull.publisher.as_ref();
-    let after = held.and_then(|publisher| publisher.stream().source_position());
-    let after = after.map(|after| after.to_string()).unwrap_or_default();
-    let pairs = [("via", via.as_str()), ("after", &after)];
-    let target = super::target("", &pull.name, ".weir", &pairs);
-    let request = NodeRequest {
-        base,
-        method: Method::GET,
-        target: &target,
-        headers: HeaderMap::new(),
-        head_timeout: HEAD_TIMEOUT,
-    };
-    let answer = match ask::ask(&pull.node, request).await {
-        Ok(answer) => answer,
-        Err(refusal) => return PullEnd::Broken(refusal),
-    };
-    if answer.status() != StatusCode::OK {
-        let refusal = ask::refusal_of(base, answer).await;
-        return match refusal.code {
-            code if code.is_retryable_elsewhere() => PullEnd::Broken(refusal),
-            _ => PullEnd::Refused(refusal),
-        };
-    }
+/// Pulls what comes in `body` until something ends it.
+pub(super) async fn run(pull: &mut Pull, body: Body) -> PullEnd {
+    let ended = run_on(pull, body).await;
+    // What viewers here have is not missed again: the next upstream begins there if its ring has it.
+    pull.note_position();
+    ended
+}
+
+async fn run_on(pull: &mut Pull, mut body: Body) -> PullEnd {
     let unwatched = pull.unwatched();
     tokio::pin!(unwatched);
-    let mut body = answer.into_body();
     let mut decoder = RelayDecoder::new(RelayLimits::default());
     loop {
         let piece = tokio::select! {
@@ -136,9 +111,4 @@ async fn next_piece(body: &mut Body) -> Result<Bytes, Refusal> {
 /// What a node is told that breaks the relay form.
 pub(super) fn breach(error: &RelayError) -> Refusal {
     Refusal::new(Code::ProtocolError, error.to_string())
-}
-
-/// The base URL within a redirect's address: scheme and authority.
-pub(super) fn base_of(location: &str) -> &str {
-    SplitUrl::new(location).map_or(location, |url| url.base)
 }

@@ -104,7 +104,7 @@ impl Node {
             headers: HeaderMap::new(),
             head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(self, request).await?;
+        let answer = self.client().send(request).await?;
         if answer.status() != StatusCode::OK {
             return Err(ask::refusal_of(url, answer).await);
         }

@@ -11,14 +11,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use weir_base::{Code, Refusal};
-use weir_hub::{Hub, Publisher, Stream};
+use weir_hub::{Hub, Stream};
 use weir_proto::rtmp::RtmpUrl;
 
 use self::link::Link;
-use self::pull::Incoming;
-use self::push::Outgoing;
+pub(super) use self::pull::{Incoming, Received};
+pub(super) use self::push::AcceptedPublish;
+use super::seek::Denied;
 
 /// From the connection to the server's yes. A node nearby answers within milliseconds; viewers wait.
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
@@ -30,92 +30,50 @@ const MAX_REDIRECTS: usize = 3;
 /// Bytes of another server's words that are passed on.
 const MAX_WORDS_BYTES: usize = 256;
 
-/// Plays `url` into the publisher that `begin` makes once media has come; returns when it ends: well,
-/// if the server said so or after `stop`. Up to three redirects are followed, none to
-/// one of `own`, the `host:port` of each of this node's addresses.
+/// Asks to play `url`, and gives the connection once media has come. Up to three redirects are followed,
+/// none to one of `own`, the `host:port` of each of this node's addresses.
 ///
 /// # Errors
-/// 5002 when the server cannot be reached or went away without a word, 3002 when it lacks the stream
-/// or is silent, 5004 when it sent us elsewhere in the middle, the publisher's code when that was
-/// kicked, `begin`'s refusal, otherwise what the server said.
-pub(super) async fn pull(
-    hub: &Hub,
-    url: &str,
-    own: &[String],
-    begin: impl FnOnce() -> Result<Publisher, Refusal>,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Refusal> {
-    pull_into(hub, RtmpRoute::new(url, own), begin, stop).await
+/// 5002 when the server cannot be reached, 3002 when it lacks the stream, is silent, or closes the
+/// connection when it hears what is wanted; otherwise what the server said.
+pub(super) async fn pull(hub: &Hub, url: &str, own: &[String]) -> Result<Incoming, Denied> {
+    Incoming::open(hub, RtmpRoute::new(url, own)).await
 }
 
-/// Publishes `stream` of our hub to `url`, from its last keyframe on, until it ends or `stop`;
-/// `started` is told when the server accepted. Redirects as in [`pull`].
+/// Asks to publish to `url`, and gives the connection once the server has said yes. Redirects as in
+/// [`pull`].
 ///
 /// # Errors
-/// 5002 when the server cannot be reached, went away or takes nothing any more, 5004 when it sent us
-/// elsewhere in the middle, otherwise what it said.
-pub(super) async fn push(
-    hub: &Hub,
-    url: &str,
-    own: &[String],
-    stream: Arc<Stream>,
-    started: oneshot::Sender<()>,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Refusal> {
-    push_from(hub, RtmpRoute::new(url, own), stream, started, stop).await
+/// 5002 when the server cannot be reached or is not well, 2008 when it closes the connection when it hears
+/// what is wanted, otherwise what it said.
+pub(super) async fn push(hub: &Hub, url: &str, own: &[String]) -> Result<AcceptedPublish, Refusal> {
+    AcceptedPublish::open(hub, RtmpRoute::new(url, own)).await
 }
 
-async fn pull_into(
+/// Waits whether a server takes its yes to a publish back, for so long.
+///
+/// # Errors
+/// As [`feed`].
+pub(super) async fn settle(
     hub: &Hub,
-    route: RtmpRoute<'_>,
-    begin: impl FnOnce() -> Result<Publisher, Refusal>,
-    stop: impl Future<Output = ()>,
+    accepted: &mut AcceptedPublish,
+    within: Duration,
 ) -> Result<(), Refusal> {
-    tokio::pin!(stop);
-    let mut incoming = tokio::select! {
-        opened = Incoming::open(hub, route) => opened?,
-        () = &mut stop => return Ok(()),
-    };
-    let mut publisher = match begin() {
-        Ok(publisher) => publisher,
-        Err(refusal) => {
-            incoming.link.close().await;
-            return Err(refusal);
-        }
-    };
-    let ended = tokio::select! {
-        ended = incoming.run(hub, &mut publisher) => ended,
-        () = &mut stop => Ok(()),
-    };
-    publisher.end(
-        ended
-            .as_ref()
-            .map_or_else(|r| r.code, |()| Code::ClientStopped),
-    );
-    incoming.link.close().await;
-    ended
+    accepted.settle(hub, within).await
 }
 
-async fn push_from(
+/// Sends `stream` of our hub to a server that said yes, from its last keyframe on, until it ends or `stop`.
+///
+/// # Errors
+/// 5002 when the server went away or takes nothing any more, 2008 when it takes its yes back, 5004 when it
+/// sent us elsewhere in the middle, otherwise what it said.
+pub(super) async fn feed(
     hub: &Hub,
-    route: RtmpRoute<'_>,
-    stream: Arc<Stream>,
-    started: oneshot::Sender<()>,
+    accepted: AcceptedPublish,
+    stream: &Arc<Stream>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Refusal> {
-    tokio::pin!(stop);
-    let mut outgoing = tokio::select! {
-        opened = Outgoing::open(hub, route, stream) => opened?,
-        () = &mut stop => return Ok(()),
-    };
-    // Whoever does not wait for it does not care.
-    let _ = started.send(());
-    let ended = tokio::select! {
-        ended = outgoing.run() => ended,
-        () = &mut stop => Ok(()),
-    };
-    outgoing.link.close().await;
-    ended
+    accepted.run(hub, stream, stop).await
 }
 
 /// Where a stream is looked for, redirect after redirect.

@@ -7,11 +7,11 @@ use weir_base::Refusal;
 use weir_link::node::{NodeRequest, unreachable};
 use weir_proto::relay;
 
-use super::Node;
 use super::ask::{self, HEAD_TIMEOUT};
 use super::origins::PublishIntent;
+use super::{Node, rtmp_url, srs};
 
-/// A connection to a node that takes the stream.
+/// A connection to a node that takes the stream, which has said yes.
 pub(crate) struct Uplink {
     pub(super) intent: PublishIntent,
     pub(super) url: String,
@@ -22,8 +22,8 @@ pub(crate) struct Uplink {
 pub(super) enum Carrier {
     /// Another weir, ready for records.
     Weir(Box<TokioIo<Upgraded>>),
-    /// A server that speaks RTMP alone; it is connected to when the stream begins.
-    Rtmp,
+    /// A server that speaks RTMP alone, and has said yes.
+    Rtmp(Box<srs::AcceptedPublish>),
 }
 
 impl std::fmt::Debug for Uplink {
@@ -46,7 +46,10 @@ impl Uplink {
             carrier,
         };
         if url.starts_with("rtmp") {
-            return Ok(uplink(Carrier::Rtmp));
+            let there = rtmp_url(url, &intent.name);
+            let hub = &node.core().hub;
+            let accepted = srs::push(hub, &there, &node.settings().own).await?;
+            return Ok(uplink(Carrier::Rtmp(Box::new(accepted))));
         }
         let via = intent.via.and(&node.settings().me).to_string();
         let over = if over > 0 {
@@ -71,7 +74,7 @@ impl Uplink {
             headers,
             head_timeout: HEAD_TIMEOUT,
         };
-        let answer = ask::ask(node, request).await?;
+        let answer = node.client().send(request).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ask::refusal_of(url, answer).await);
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::{HeaderMap, Method, StatusCode};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::coworker::{self, Origin, Query};
 use weir_cluster::record::Scope;
 use weir_cluster::route::{Hop, HopKind, Owner, Via};
-use weir_cluster::{LeaseKey, Scheme, View, Whereabouts};
+use weir_cluster::{LeaseKey, Name, Scheme, View, Whereabouts};
 use weir_hub::Protocol;
 use weir_link::node::NodeRequest;
 
@@ -15,7 +16,7 @@ use super::{Node, ask};
 use crate::request::PlayIntent;
 
 /// For all coworkers together: they are asked at once, and a viewer waits.
-const COWORKER_PATIENCE: Duration = Duration::from_millis(1500);
+const COWORKER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Between two looks for a stream that nobody has: its publisher wakes whoever waits, here and through
 /// the view. This is for a message that was lost; the view is mended by the next beats.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -45,8 +46,8 @@ impl Node {
         {
             return Refusal::new(Code::Moved, format!("{name} is on {url}")).at(url);
         }
-        if self.misses(key) {
-            return not_live(name);
+        if let Some(refusal) = self.missed_lately(key) {
+            return refusal;
         }
         match self.ask_coworkers(name).await {
             Some(origin) => match place_for(&origin, intent) {
@@ -54,7 +55,7 @@ impl Node {
                 None => not_live(name),
             },
             None => {
-                self.missed(key);
+                self.missed(key, not_live(name));
                 not_live(name)
             }
         }
@@ -78,7 +79,7 @@ impl Node {
     }
 
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
-    fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(String, String)> {
+    fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(Name, String)> {
         let (schemes, scope) = match intent.protocol {
             Protocol::Rtmp => ([Scheme::Rtmp, Scheme::Rtmps], Scope::Public),
             Protocol::Relay => ([Scheme::Http, Scheme::Https], Scope::Internal),
@@ -88,7 +89,7 @@ impl Node {
             let whereabouts = member.view().whereabouts(key, now_us);
             let node = &whereabouts.other_node()?.id;
             let url = whereabouts.url(&schemes, scope)?;
-            (!intent.via.passed(node)).then(|| (node.to_string(), url.to_owned()))
+            (!intent.via.passed(node)).then(|| (node.clone(), url.to_owned()))
         })
     }
 
@@ -161,17 +162,32 @@ impl Node {
     async fn ask_coworkers(&self, name: &StreamName) -> Option<Origin> {
         let settings = self.settings();
         let coworkers = coworker::others(&settings.coworkers, &settings.own);
-        let answers = coworkers.iter().map(|coworker| async move {
-            let answer = self.ask_coworker(name, coworker).await;
-            answer.inspect_err(|refused| {
-                tracing::warn!(%coworker, "a coworker did not answer: {}", refused.detail);
-            })
-        });
-        let answers = futures_util::future::join_all(answers).await;
-        answers
+        let mut answers: FuturesUnordered<_> = coworkers
             .into_iter()
-            .filter_map(|answer| answer.ok().flatten())
-            .find(|origin| !coworker::leads_back(origin, &settings.own, &settings.own))
+            .map(|coworker| async move {
+                let answer = self.ask_coworker(name, coworker).await;
+                (coworker, answer)
+            })
+            .collect();
+        while let Some((coworker, answer)) = answers.next().await {
+            match answer {
+                Ok(Some(origin))
+                    if !coworker::leads_back(&origin, &settings.own, &settings.own) =>
+                {
+                    return Some(origin);
+                }
+                Ok(_) => {}
+                Err(refused) => {
+                    let now_us = self.core().hub.clock().now_us();
+                    // One of the configured ones: a few kinds of line.
+                    let line = self.0.coworker_log.admit(coworker.to_owned(), now_us);
+                    if let Some(left_out) = line {
+                        tracing::warn!(%coworker, left_out, "a coworker did not answer: {}", refused.detail);
+                    }
+                }
+            }
+        }
+        None
     }
 
     async fn ask_coworker(
@@ -192,9 +208,9 @@ impl Node {
             method: Method::POST,
             target: &query.target(),
             headers: HeaderMap::new(),
-            head_timeout: COWORKER_PATIENCE,
+            head_timeout: COWORKER_TIMEOUT,
         };
-        let answer = ask::ask(self, request).await?;
+        let answer = self.client().send(request).await?;
         let status = answer.status();
         let body = match status {
             StatusCode::OK => ask::read_all(answer.into_body(), MAX_ANSWER_BYTES).await?,
@@ -213,7 +229,7 @@ fn place_for(origin: &Origin, intent: &PlayIntent) -> Option<String> {
     }
 }
 
-fn owner_at(view: &View, node: weir_cluster::Name) -> Option<Owner> {
+fn owner_at(view: &View, node: Name) -> Option<Owner> {
     let record = view.find(&node)?.record.as_ref()?;
     let address = record.address(&[Scheme::Http, Scheme::Https], Scope::Internal, None)?;
     let url = address.url.clone();

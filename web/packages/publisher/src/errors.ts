@@ -24,6 +24,7 @@ const REGISTRY: Record<number, readonly [name: string, advice: string]> = {
   2004: ["region_denied", "Ask the operator."],
   2005: ["quota_streams", "End another stream, or raise the limit."],
   2007: ["account_suspended", "Ask the operator."],
+  2008: ["origin_refused", "Check the key and the name: somebody may be live there under this name."],
   3001: ["not_found", "Check the address: /slsp/{app}/{stream}."],
   3004: ["already_publishing", "Stop the other publisher, or choose another name."],
   3005: ["taken_over", "If that was not you, change the stream key."],

@@ -82,6 +82,7 @@ const BY_CODE: Record<number, Pick<Trouble, "title" | "hint" | "way">> = {
   2004: { title: "e2004", hint: "eOperator" },
   2005: { title: "e2005", hint: "e2005Do", way: "retry" },
   2007: { title: "e2007", hint: "eOperator" },
+  2008: { title: "e2008", hint: "e2008Do", way: "key" },
   3001: { title: "e3001", hint: "e3001Do", way: "name" },
   3004: { title: "e3004", hint: "e3004Do", way: "name" },
   3005: { title: "e3005", hint: "e3005Do", way: "name" },

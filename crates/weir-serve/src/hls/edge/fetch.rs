@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use weir_base::{Code, Refusal};
+use weir_base::{Backoff, BackoffPlan, Code, Dice, Refusal};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
 
@@ -30,7 +30,14 @@ const NOT_FOUND_US: i64 = 250_000;
 /// most publishers are on another by then.
 const REPAIR_US: i64 = 2_000_000;
 /// Between two looks, unless the view learns of a new owner before.
-const REPAIR_PAUSE: Duration = Duration::from_millis(100);
+const REPAIR: BackoffPlan = BackoffPlan {
+    first: Duration::from_millis(100),
+    cap: Duration::from_millis(400),
+    steady: Duration::from_micros(REPAIR_US.unsigned_abs()),
+};
+/// Microseconds for which an object whose origins could not be reached is not asked for again: or each
+/// request would have all of them tried anew.
+const BROKEN_US: i64 = 250_000;
 
 /// A place among the fetches that are under way.
 pub(super) type FetchPermit = OwnedSemaphorePermit;
@@ -60,6 +67,7 @@ impl Fetch {
     async fn outcome(&self, key: &ObjectKey) -> Outcome<Arc<Object>> {
         let clock = self.edge.core().hub.clock();
         let mut until_us = None;
+        let mut backoff = Backoff::new(REPAIR, Dice::system());
         let lease_key = LeaseKey::of(&key.stream)?;
         let mut watch = self.edge.0.node.cluster().watch(&lease_key);
         loop {
@@ -89,7 +97,7 @@ impl Fetch {
             if !is_worth_it || now_us >= *until_us.get_or_insert(now_us + REPAIR_US) {
                 return Err(refused);
             }
-            let _ = tokio::time::timeout(REPAIR_PAUSE, watch.changed()).await;
+            let _ = tokio::time::timeout(backoff.failed(), watch.changed()).await;
         }
     }
 
@@ -104,15 +112,10 @@ impl Fetch {
             via: &self.via,
             suffix: &key.what.suffix(),
             pairs: &key.what.pairs(),
-            patience: self.head_timeout(key, known),
+            head_timeout: self.head_timeout(key, known),
             hint,
         };
-        let fetched = self
-            .edge
-            .0
-            .fetcher
-            .fetch(&self.edge.0.node, &question)
-            .await?;
+        let fetched = self.edge.0.node.fetch(&question).await?;
         let base = fetched.base.clone();
         let object = key.what.read(fetched)?;
         let now_us = self.edge.core().hub.clock().now_us();
@@ -151,6 +154,7 @@ impl Fetch {
             Err(Refusal { code, .. }) => match code {
                 Code::NotLive => NOT_LIVE_US,
                 Code::NotFound => NOT_FOUND_US,
+                Code::OriginUnreachable => BROKEN_US,
                 _ => 0,
             },
         }
@@ -161,4 +165,17 @@ impl Fetch {
 /// on none until its publisher has found another. The limit of streams is none: it is this edge's own.
 fn may_be_elsewhere(code: Code) -> bool {
     code == Code::NotLive || (code.is_retryable_elsewhere() && code != Code::QuotaStreams)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_whose_origin_is_gone_is_looked_for_a_few_times() {
+        for seed in 0..20 {
+            let tries = Backoff::new(REPAIR, Dice::seeded(seed)).tries_within(REPAIR.steady);
+            assert!((6..=13).contains(&tries), "{tries}");
+        }
+    }
 }

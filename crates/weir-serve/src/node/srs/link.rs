@@ -20,8 +20,13 @@ const OPTIONS: LinkOptions = LinkOptions {
 /// An RTMP connection to a server that is not weir, as the client.
 pub(super) struct Link {
     rtmp: RtmpLink,
+    direction: Direction,
     /// What to ask for on another server of the same kind.
     stream_with_query: String,
+    /// The server took `connect`: it is at work, and hears next what is wanted of it.
+    is_answered: bool,
+    /// The server closed the connection, with or without a word of the kernel's.
+    is_closed: bool,
 }
 
 impl Link {
@@ -34,13 +39,17 @@ impl Link {
         let place = format!("{}/{}", url.tc_url(), url.stream);
         let rtmp = RtmpLink::connect(url, direction, OPTIONS, clock).await;
         let rtmp = rtmp.map_err(|error| {
-            tracing::info!(origin = %place, %error, "no connection");
-            refusal_of(error)
+            // A line for whoever looks closely: how often it may be said aloud is the caller's to know.
+            tracing::debug!(origin = %place, %error, "no connection");
+            refusal_of(error, direction)
         })?;
         tracing::debug!(origin = %place, ?direction, "connected");
         Ok(Self {
             rtmp,
+            direction,
             stream_with_query: url.stream_with_query(),
+            is_answered: false,
+            is_closed: false,
         })
     }
 
@@ -59,11 +68,33 @@ impl Link {
     /// 5002 when the connection is over or stands still, 4004 for broken protocol, and what the server
     /// says when it says no.
     pub(super) async fn step(&mut self) -> Result<Option<RtmpClientEvent>, Refusal> {
-        match self.rtmp.step().await.map_err(refusal_of)? {
-            Step::Event(event) => Ok(Some(event)),
+        let stepped = self.rtmp.step().await;
+        // With bytes of ours unread, its closing is a reset.
+        self.is_closed |= matches!(stepped, Ok(Step::Closed) | Err(LinkError::Broken(_)));
+        match stepped.map_err(|error| refusal_of(error, self.direction))? {
+            Step::Event(event) => {
+                self.is_answered |= matches!(event, RtmpClientEvent::Connected { .. });
+                Ok(Some(event))
+            }
             Step::Moved => Ok(None),
             Step::Closed => Err(unreachable("the origin closed the connection")),
         }
+    }
+
+    /// Whether the server heard what is wanted of it and closed the connection: so do servers that refuse
+    /// without a word.
+    pub(super) const fn was_turned_away(&self) -> bool {
+        self.is_answered && self.is_closed
+    }
+
+    /// Whether the server is at work: it took `connect`.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Whether the server closed the connection.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Queues a message; [`step`](Self::step) sends it.
@@ -107,7 +138,7 @@ impl Link {
     }
 }
 
-fn refusal_of(error: LinkError) -> Refusal {
+fn refusal_of(error: LinkError, direction: Direction) -> Refusal {
     match error {
         LinkError::Dial(error) => unreachable(why(&error)),
         LinkError::NoRandomness(_) => unreachable(error.to_string()),
@@ -115,7 +146,7 @@ fn refusal_of(error: LinkError) -> Refusal {
             status,
             description,
             weir_code,
-        } => status_refusal(&status, &description, weir_code),
+        } => status_refusal(direction, &status, &description, weir_code),
         LinkError::Broken(error) => {
             unreachable(format!("the connection to the origin broke: {error}"))
         }
@@ -138,16 +169,30 @@ fn why(error: &DialError) -> String {
     }
 }
 
-/// What a server's status of level `error` means here.
-fn status_refusal(status: &str, description: &str, weir_code: Option<u16>) -> Refusal {
+/// What a server's status of level `error` means here: whether this client is refused, which another
+/// server would do too, or the server is ill.
+fn status_refusal(
+    direction: Direction,
+    status: &str,
+    description: &str,
+    weir_code: Option<u16>,
+) -> Refusal {
     let end = description.floor_char_boundary(MAX_WORDS_BYTES);
     let words = description.get(..end).unwrap_or_default();
     if let Some(code) = weir_code.and_then(Code::from_number) {
         return Refusal::new(code, format!("the origin said: {words}"));
     }
-    let code = match status {
-        "NetStream.Play.StreamNotFound" => Code::NotLive,
-        "NetStream.Publish.BadName" => Code::AlreadyPublishing,
+    let code = match (status, direction) {
+        ("NetStream.Play.StreamNotFound" | "NetStream.Play.FileNotFound", _) => Code::NotLive,
+        ("NetStream.Publish.BadName", _) => Code::AlreadyPublishing,
+        ("NetConnection.Connect.InvalidApp", _) => Code::AppDisabled,
+        ("NetConnection.Connect.AppShutdown" | "NetConnection.Connect.Closed", _)
+        | ("NetConnection.Connect.Failed" | "NetConnection.Call.Failed", _)
+        | ("NetStream.Failed" | "NetStream.Connect.Failed", _)
+        | ("NetStream.Play.Failed" | "NetStream.Publish.Failed", _) => Code::OriginUnreachable,
+        // Rejected, Denied, Unauthorized, and what each make has of its own.
+        (_, Direction::Publish) => Code::OriginRefused,
+        (_, Direction::Play) if status.starts_with("NetStream.Play.") => Code::NotLive,
         _ => Code::OriginUnreachable,
     };
     let end = status.floor_char_boundary(MAX_WORDS_BYTES);
@@ -161,21 +206,53 @@ mod tests {
 
     #[test]
     fn what_a_server_says_becomes_a_code() {
-        let not_found = status_refusal("NetStream.Play.StreamNotFound", "no", None);
-        assert_eq!(not_found.code, Code::NotLive);
-        let taken = status_refusal("NetStream.Publish.BadName", "", None);
-        assert_eq!(taken.code, Code::AlreadyPublishing);
-        let own_words = status_refusal("NetStream.Play.Failed", "2001: banned", Some(2001));
-        assert_eq!(own_words.code, Code::StreamBanned);
-        assert!(own_words.detail.contains("banned"));
-        let other = status_refusal("NetConnection.Connect.Rejected", "no such app", Some(9999));
-        assert_eq!(other.code, Code::OriginUnreachable);
-        assert!(other.detail.contains("Rejected: no such app"));
+        let play =
+            |status, weir| status_refusal(Direction::Play, status, "no such thing", weir).code;
+        assert_eq!(play("NetStream.Play.StreamNotFound", None), Code::NotLive);
+        assert_eq!(play("NetStream.Play.Denied", None), Code::NotLive);
+        assert_eq!(
+            play("NetStream.Play.Failed", Some(2001)),
+            Code::StreamBanned
+        );
+        let unknown = play("NetConnection.Connect.Rejected", Some(9999));
+        assert_eq!(unknown, Code::OriginUnreachable);
+        let words = status_refusal(
+            Direction::Play,
+            "NetConnection.Connect.Rejected",
+            "no app",
+            None,
+        );
+        assert!(words.detail.contains("Rejected: no app"));
+    }
+
+    #[test]
+    fn a_publisher_who_is_refused_is_told_apart_from_a_server_that_is_ill() {
+        let publish = |status| status_refusal(Direction::Publish, status, "", None).code;
+        for (status, code) in [
+            ("NetStream.Publish.BadName", Code::AlreadyPublishing),
+            ("NetStream.Publish.Denied", Code::OriginRefused),
+            ("NetStream.Publish.Rejected", Code::OriginRefused),
+            ("NetStream.Publish.Unauthorized", Code::OriginRefused),
+            ("NetConnection.Connect.Rejected", Code::OriginRefused),
+            ("NetConnection.Connect.InvalidApp", Code::AppDisabled),
+        ] {
+            assert_eq!(publish(status), code, "{status}");
+            assert!(!code.is_retryable_elsewhere(), "{status}");
+        }
+        for status in [
+            "NetConnection.Connect.Closed",
+            "NetConnection.Connect.AppShutdown",
+            "NetConnection.Connect.Failed",
+            "NetStream.Failed",
+            "NetStream.Publish.Failed",
+        ] {
+            assert!(publish(status).is_retryable_elsewhere(), "{status}");
+        }
     }
 
     #[test]
     fn a_long_speech_is_cut() {
-        let refusal = status_refusal("x", &"é".repeat(10_000), None);
+        let refusal = status_refusal(Direction::Play, "x", &"é".repeat(10_000), None);
         assert!(
             refusal.detail.len() < 2 * MAX_WORDS_BYTES,
             "{}",

@@ -9,6 +9,7 @@ use weir_media::MediaError;
 use weir_media::flv::{self, Depacketizer, Event};
 use weir_proto::rtmp::RtmpClientEvent;
 
+use super::super::seek::Denied;
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
 use crate::intake::Intake;
 
@@ -16,21 +17,36 @@ use crate::intake::Intake;
 const MAX_HELD_EVENTS: usize = 64;
 
 /// A stream that has begun to come.
-pub(super) struct Incoming {
-    pub(super) link: Link,
+pub(in crate::node) struct Incoming {
+    link: Link,
+    /// Where the redirects led.
+    place: String,
     depacketizer: Depacketizer,
     /// What came and is not published yet.
     events: Vec<Event>,
     intake: Intake,
 }
 
+/// What happened on a connection that plays.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::node) enum Received {
+    /// Media came.
+    Media,
+    /// Something else.
+    Other,
+    /// The server says that the stream is over.
+    Ended,
+}
+
 impl Incoming {
     /// Connects and waits for the first frame; follows redirects.
-    pub(super) async fn open(hub: &Hub, mut route: RtmpRoute<'_>) -> Result<Self, Refusal> {
+    pub(super) async fn open(hub: &Hub, mut route: RtmpRoute<'_>) -> Result<Self, Denied> {
         loop {
-            let link = Link::connect(&route.url()?, Direction::Play, hub.clock()).await?;
+            let url = route.url().map_err(Denied::Refused)?;
+            let link = Link::connect(&url, Direction::Play, hub.clock()).await?;
             let mut incoming = Self {
                 link,
+                place: route.place.clone(),
                 depacketizer: Depacketizer::default(),
                 events: Vec::new(),
                 intake: Intake::default(),
@@ -39,11 +55,29 @@ impl Incoming {
             if let Ok(Begun::Here) = begun {
                 return Ok(incoming);
             }
+            let was_turned_away = incoming.link.was_turned_away();
             incoming.link.close().await;
-            if let Begun::Elsewhere(place) = begun? {
-                route.follow(place)?;
+            match begun {
+                Ok(Begun::Elsewhere(place)) => route.follow(place).map_err(Denied::Refused)?,
+                // SRS with coworkers closes where none of them has the stream; others where they refuse.
+                Err(_) if was_turned_away => {
+                    let words = "the origin closed the connection when it was asked for the stream";
+                    return Err(Denied::Refused(Refusal::new(Code::NotLive, words)));
+                }
+                Err(refusal) => return Err(refusal.into()),
+                Ok(Begun::Here) => {}
             }
         }
+    }
+
+    /// The address that the stream comes from, redirects followed.
+    pub(in crate::node) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Says good-bye.
+    pub(in crate::node) async fn close(self) {
+        self.link.close().await;
     }
 
     /// SRS redirects after it has said that the play begins, so only media is a yes.
@@ -97,38 +131,40 @@ impl Incoming {
         }
     }
 
-    /// Publishes what comes until it ends.
-    pub(super) async fn run(
+    /// Publishes what came, and hears what comes next. May be dropped and asked again.
+    ///
+    /// # Errors
+    /// 5002 when the server went away without a word, 5004 when it sends us elsewhere in the middle, a
+    /// codec that nobody carries.
+    pub(in crate::node) async fn next(
         &mut self,
         hub: &Hub,
         publisher: &mut Publisher,
-    ) -> Result<(), Refusal> {
-        loop {
-            for event in self.events.drain(..) {
-                self.intake.take(publisher, event);
-            }
-            let next = tokio::select! {
-                next = self.link.next() => next?,
-                code = publisher.kicked() => return Err(code.into()),
-            };
-            match next {
-                RtmpClientEvent::Media {
-                    message_type,
-                    timestamp_ms,
-                    body,
-                } => {
-                    hub.counters().received(Protocol::Relay, body.len() as u64);
-                    if let Err(error) = self.read(message_type, timestamp_ms, body) {
-                        let track = flv::track_of(message_type);
-                        self.intake.skip(publisher, track, &error)?;
-                    }
+    ) -> Result<Received, Refusal> {
+        for event in self.events.drain(..) {
+            self.intake.take(publisher, event);
+        }
+        match self.link.next().await? {
+            RtmpClientEvent::Media {
+                message_type,
+                timestamp_ms,
+                body,
+            } => {
+                hub.counters().received(Protocol::Relay, body.len() as u64);
+                if let Err(error) = self.read(message_type, timestamp_ms, body) {
+                    let track = flv::track_of(message_type);
+                    self.intake.skip(publisher, track, &error)?;
                 }
-                RtmpClientEvent::Closed => return Ok(()),
-                RtmpClientEvent::Redirect { .. } | RtmpClientEvent::Reconnect { .. } => {
-                    return Err(sent_away());
+                for event in self.events.drain(..) {
+                    self.intake.take(publisher, event);
                 }
-                _ => {}
+                Ok(Received::Media)
             }
+            RtmpClientEvent::Closed => Ok(Received::Ended),
+            RtmpClientEvent::Redirect { .. } | RtmpClientEvent::Reconnect { .. } => {
+                Err(sent_away())
+            }
+            _ => Ok(Received::Other),
         }
     }
 

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use weir_base::{Clock, StreamName};
 use weir_hub::hub::PublishRequest;
-use weir_hub::{Grant, Protocol, ReadOutcome};
+use weir_hub::{Grant, Protocol, Publisher, ReadOutcome};
 use weir_media::{Item, TrackKind};
 use weir_proto::rtmp::{Redirect, RtmpServerSession, ServerConfig, ServerEvent};
 use weir_testkit::builders::hub_config;
-use weir_testkit::srs::{Asked, SrsNode};
+use weir_testkit::srs::{Asked, LetsGo, SrsNode};
 use weir_testkit::synthetic;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const LONG_ENOUGH: Duration = Duration::from_secs(15);
 const NAME: &str = "live/a";
 
 fn hub() -> Hub {
@@ -44,6 +45,49 @@ fn publisher(hub: &Hub) -> Result<Publisher, Refusal> {
     })
 }
 
+/// A pull from its beginning to its end.
+async fn pull_into(
+    hub: &Hub,
+    (url, own): (&str, &[String]),
+    begin: impl FnOnce() -> Result<Publisher, Refusal>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Refusal> {
+    tokio::pin!(stop);
+    let opened = tokio::select! {
+        opened = pull(hub, url, own) => opened,
+        () = &mut stop => return Ok(()),
+    };
+    let mut incoming = opened.map_err(|denied| match denied {
+        Denied::Refused(refusal) | Denied::Broken(refusal) => refusal,
+    })?;
+    let begun = begin();
+    let mut publisher = match begun {
+        Ok(publisher) => publisher,
+        Err(refusal) => {
+            incoming.close().await;
+            return Err(refusal);
+        }
+    };
+    let client = publisher.client().clone();
+    let ended = loop {
+        tokio::select! {
+            received = incoming.next(hub, &mut publisher) => match received {
+                Ok(Received::Ended) => break Ok(()),
+                Ok(_) => {}
+                Err(refusal) => break Err(refusal),
+            },
+            code = client.wait_kicked() => break Err(code.into()),
+            () = &mut stop => break Ok(()),
+        }
+    };
+    let code = ended
+        .as_ref()
+        .map_or_else(|r| r.code, |()| Code::ClientStopped);
+    publisher.end(code);
+    incoming.close().await;
+    ended
+}
+
 /// A pull at work, and the end of it.
 struct Pull {
     task: JoinHandle<Result<(), Refusal>>,
@@ -62,7 +106,7 @@ fn pulling(hub: &Hub, url: &str, own: &[String]) -> Pull {
             publisher(&hub)
         };
         let stop = async { drop(stopped.await) };
-        pull_into(&hub, RtmpRoute::new(&url, &own), begin, stop).await
+        pull_into(&hub, (&url, &own), begin, stop).await
     });
     Pull {
         task,
@@ -73,7 +117,7 @@ fn pulling(hub: &Hub, url: &str, own: &[String]) -> Pull {
 
 impl Pull {
     async fn ended(self) -> Result<(), Refusal> {
-        let task = timeout(PATIENCE, self.task).await;
+        let task = timeout(LONG_ENOUGH, self.task).await;
         task.expect("it ends in time").unwrap()
     }
 
@@ -102,7 +146,9 @@ fn pushing(
     let task = tokio::spawn(async move {
         let stream = hub.find(&key()).unwrap();
         let stop = async { drop(stopped.await) };
-        push_from(&hub, RtmpRoute::new(&url, &[]), stream, started, stop).await
+        let accepted = push(&hub, &url, &[]).await?;
+        let _ = started.send(());
+        super::feed(&hub, accepted, &stream, stop).await
     });
     (task, has_started, stop)
 }
@@ -136,7 +182,7 @@ fn numbers(hub: &Hub) -> Vec<u64> {
 }
 
 async fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let by = Instant::now() + PATIENCE;
+    let by = Instant::now() + LONG_ENOUGH;
     loop {
         if let Some(seen) = look() {
             return seen;
@@ -311,7 +357,7 @@ async fn a_stream_is_pushed_from_its_last_keyframe_until_it_ends() {
     .await;
     feed(&mut publisher, 30, 60, 1000);
     publisher.end(Code::ClientStopped);
-    assert_eq!(timeout(PATIENCE, task).await.unwrap().unwrap(), Ok(()));
+    assert_eq!(timeout(LONG_ENOUGH, task).await.unwrap().unwrap(), Ok(()));
     assert!(matches!(&node.asked()[..], [Asked::Publish(name, query)]
         if name == NAME && query.len() == 1));
 
@@ -337,7 +383,7 @@ async fn we_stop_pushing_when_told_and_say_good_bye() {
     started.await.unwrap();
     wait("pictures", || node.store().numbers(NAME).last().copied()).await;
     drop(stop);
-    assert_eq!(timeout(PATIENCE, task).await.unwrap().unwrap(), Ok(()));
+    assert_eq!(timeout(LONG_ENOUGH, task).await.unwrap().unwrap(), Ok(()));
     wait("the end", || (!node.store().is_live(NAME)).then_some(())).await;
 }
 
@@ -364,9 +410,86 @@ async fn a_publisher_whom_the_server_does_not_want_is_refused() {
     node.publish_numbers(NAME);
     let _publisher = own_stream(&hub);
     let (task, started, _stop) = pushing(&hub, &node.url(NAME));
-    let refusal = timeout(PATIENCE, task).await.unwrap().unwrap().unwrap_err();
-    assert_eq!(refusal.code, Code::OriginUnreachable);
+    let refusal = timeout(LONG_ENOUGH, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(refusal.code, Code::OriginRefused);
     assert!(started.await.is_err());
+    assert_eq!(node.publishes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_that_is_taken_back_by_a_server_that_is_well_was_a_no() {
+    let (node, hub) = (SrsNode::start(), hub());
+    node.refuse_publishers();
+    node.lets_go(LetsGo::AfterYes);
+    let _publisher = own_stream(&hub);
+    let (task, started, _stop) = pushing(&hub, &node.url(NAME));
+    let refusal = timeout(LONG_ENOUGH, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(refusal.code, Code::OriginRefused, "{refusal}");
+    started.await.unwrap();
+    assert_eq!(node.publishes(), 1, "its hook is called once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_right_after_its_yes_has_not_refused() {
+    let (node, hub) = (SrsNode::start(), hub());
+    let _publisher = own_stream(&hub);
+    let (task, started, _stop) = pushing(&hub, &node.url(NAME));
+    started.await.unwrap();
+    drop(node);
+    let refusal = timeout(LONG_ENOUGH, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(refusal.code, Code::OriginUnreachable, "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_before_it_speaks_is_ill_and_refuses_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rtmp://{}/live/a", listener.local_addr().unwrap());
+    let hub = hub();
+    let _publisher = own_stream(&hub);
+    let (task, _started, _stop) = pushing(&hub, &url);
+    drop(listener.accept().await.unwrap());
+    let refusal = timeout(LONG_ENOUGH, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(refusal.code, Code::OriginUnreachable, "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_no_coworker_has_is_not_live_and_its_origin_is_well() {
+    let ([a, b], hub) = ([(); 2].map(|()| SrsNode::start()), hub());
+    a.ask_coworkers(&[&b.api(), &a.api()]);
+    b.ask_coworkers(&[&a.api()]);
+    let denied = pull(&hub, &a.url(NAME), &[]).await.err().unwrap();
+    assert!(
+        matches!(&denied, Denied::Refused(refusal) if refusal.code == Code::NotLive),
+        "{denied:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_circle_is_nobodys_failure() {
+    let ([a, b], hub) = ([(); 2].map(|()| SrsNode::start()), hub());
+    a.send_elsewhere(NAME, &b.rtmp());
+    b.send_elsewhere(NAME, &a.rtmp());
+    let denied = pull(&hub, &a.url(NAME), &[]).await.err().unwrap();
+    assert!(
+        matches!(&denied, Denied::Refused(refusal) if refusal.code == Code::OriginUnreachable),
+        "{denied:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -443,6 +566,10 @@ async fn a_server_that_takes_nothing_any_more_is_left() {
     started.await.unwrap();
     node.freeze(true);
     feed(&mut publisher, 30, 30 + 20 * 25, 100_000);
-    let refusal = timeout(PATIENCE, task).await.unwrap().unwrap().unwrap_err();
+    let refusal = timeout(LONG_ENOUGH, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
     assert_eq!(refusal.code, Code::OriginUnreachable, "{refusal}");
 }
