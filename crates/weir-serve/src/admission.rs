@@ -3,6 +3,7 @@
 //! The gatekeeper says whether it may, the hub whether the stream is here, and the node which other node
 //! has it. How the node talks to others is not known here, nor what protocol the client speaks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +119,11 @@ impl Admission {
         self.0.node.asker(target, proof)
     }
 
+    /// Whether an address is one of a server that this node's lists name: an origin or a coworker.
+    pub(crate) async fn is_listed_server(&self, ip: IpAddr) -> bool {
+        self.0.node.is_listed(ip).await
+    }
+
     /// What this node's gatekeeper says, or the origin it leaves the answer to.
     async fn grant(&self, admission: weir_hub::Admission<'_>, via: &Via) -> Result<Grant, Refusal> {
         let grant = self.0.gate.admit(admission).await?;
@@ -138,14 +144,33 @@ impl Admission {
     /// Begins a stream of a client that was admitted: this node owns it, or hands it on to one that does.
     ///
     /// # Errors
-    /// As [`Self::reserve`] and [`Self::begin`].
+    /// 3004 when a coworker of another make has the name; as [`Self::reserve`] and [`Self::begin`].
     pub async fn publish(&self, request: PublishRequest) -> Result<Publisher, Refusal> {
         let via = Via::default();
         let source = (request.protocol, &via);
+        let from = Some(request.addr.ip());
+        self.check_free_elsewhere(&request.name, &request.grant, from)
+            .await?;
         let reserved = self
             .reserve(&request.name, &request.grant, source, 0)
             .await?;
         self.begin(reserved, request, None)
+    }
+
+    /// Whether a name is free on the servers of other makes beside this one, for somebody at `from`.
+    ///
+    /// # Errors
+    /// 3004 where it is not, and may not be taken over.
+    pub(crate) async fn check_free_elsewhere(
+        &self,
+        name: &StreamName,
+        grant: &Grant,
+        from: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
+        if grant.takeover {
+            return Ok(());
+        }
+        self.0.node.check_free_elsewhere(name, from).await
     }
 
     /// Leave to publish `name`, which comes over `protocol` and through the nodes `via`. `over` is the
@@ -220,13 +245,18 @@ impl Admission {
         if self.0.node.settings().is_alone {
             return hub.wait_live(name, intent.wait).await;
         }
-        if intent.wait.is_zero() {
-            return self.find(name, intent).await;
-        }
         let clock = hub.clock();
         let key = LeaseKey::of(name)?;
         let mut watch = self.0.node.cluster().watch(&key);
-        let wait_us = i64::try_from(intent.wait.as_micros()).unwrap_or(i64::MAX);
+        let mut wait = intent.wait;
+        if wait.is_zero() {
+            let found = self.find(name, intent).await;
+            wait = self.0.node.return_wait(&key);
+            if wait.is_zero() || !matches!(&found, Err(refused) if refused.code == Code::NotLive) {
+                return found;
+            }
+        }
+        let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
         let deadline_us = clock.now_us().saturating_add(wait_us);
         loop {
             let refused = match self.find(name, intent).await {

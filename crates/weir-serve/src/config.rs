@@ -47,6 +47,16 @@ section! {
         restart tls_listen: Listen = Listen(Vec::new()),
         /// Treat players that announce nothing as able to play Enhanced RTMP.
         reload assume_enhanced: bool = false,
+        /// Servers that pull over RTMP, announce nothing and pass on every codec.
+        reload relays: Vec<IpNet> = Vec::new(),
+    }
+}
+
+impl RtmpConfig {
+    /// Whether a player at this address takes every codec unannounced.
+    pub fn takes_all(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.assume_enhanced || self.relays.iter().any(|net| net.contains(&peer))
     }
 }
 

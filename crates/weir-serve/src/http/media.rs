@@ -164,6 +164,10 @@ impl HttpServer {
             ..Grant::default()
         };
         let source = (Protocol::Relay, &via);
+        if over == 0 {
+            let free = self.admission.check_free_elsewhere(&name, &grant, None);
+            free.await?;
+        }
         let reserved = self.admission.reserve(&name, &grant, source, over).await?;
         let opening = relay::RelayRequest {
             name,

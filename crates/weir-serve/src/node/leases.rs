@@ -8,9 +8,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use weir_base::{Code, Refusal};
-use weir_cluster::LeaseKey;
 use weir_cluster::lease::{Event, Gate, Phase};
 use weir_cluster::run::Cluster;
+use weir_cluster::{LeaseKey, StreamRecord};
 use weir_hub::{Clients, Hold, Role};
 
 /// How long a publisher waits for the registry's word. Without it the stream is taken all the same,
@@ -29,7 +29,22 @@ struct Inner {
 }
 
 /// What the registry said; `None` until it has.
-type Verdict = Option<Result<(), Refusal>>;
+type Verdict = Option<Result<(), Denial>>;
+
+/// A lease that a publisher does not get.
+#[derive(Debug, Clone)]
+pub(super) struct Denial {
+    /// What the publisher is told.
+    pub(super) refusal: Refusal,
+    /// Who has it, where that is why.
+    pub(super) by: Option<StreamRecord>,
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, by: None }
+    }
+}
 
 struct HeldLease {
     generation: u64,
@@ -91,7 +106,7 @@ impl Leases {
         key: &LeaseKey,
         over: u64,
         since_ms: i64,
-    ) -> Result<LeaseShare, Refusal> {
+    ) -> Result<LeaseShare, Denial> {
         let (lease, mut outcome) = self.claim(key, over, since_ms)?;
         let decided = outcome.wait_for(Option::is_some);
         // Else the lease is gone from the map, or the registry is slow: the gate decides.
@@ -173,7 +188,9 @@ impl Leases {
                 }
                 Event::Refused { key, by, refusal } => {
                     let words = format!("{key} is live on node {}", by.node);
-                    self.decided(&key, Err(Refusal::new(refusal.code, words)));
+                    let refusal = Refusal::new(refusal.code, words);
+                    let by = Some(by);
+                    self.decided(&key, Err(Denial { refusal, by }));
                 }
                 Event::Lost { key, by, refusal } => {
                     tracing::warn!(stream = %key, by = %by.node, epoch = by.epoch, code = refusal.code.number(), "the lease is lost");
@@ -183,14 +200,14 @@ impl Leases {
         }
     }
 
-    fn decided(&self, name: &LeaseKey, word: Result<(), Refusal>) {
+    fn decided(&self, name: &LeaseKey, word: Result<(), Denial>) {
         if let Some(entry) = self.0.held.lock().get(name) {
             entry.outcome.send_replace(Some(word));
         }
     }
 
     fn lost(&self, name: &LeaseKey, code: Code, clients: &Clients) {
-        self.decided(name, Err(code.into()));
+        self.decided(name, Err(Refusal::from(code).into()));
         for client in clients.list() {
             if client.role == Role::Publisher && LeaseKey::of(&client.name).as_ref() == Ok(name) {
                 client.kick(code);

@@ -5,6 +5,7 @@
 
 mod ask;
 pub(crate) mod fetch;
+mod gone;
 mod leases;
 mod origins;
 mod pull;
@@ -80,6 +81,7 @@ struct Inner {
     router: Mutex<Router>,
     leases: Leases,
     pulls: Pulls,
+    fates: gone::Fates,
     /// Coworkers that do not answer may be asked for each viewer of nothing.
     coworker_log: LogLimit<String>,
     admitted: remote_admission::RememberedGrants,
@@ -119,6 +121,7 @@ impl Node {
             router: Mutex::new(router),
             leases,
             pulls: Pulls::default(),
+            fates: gone::Fates::default(),
             coworker_log: LogLimit::default(),
             admitted: remote_admission::RememberedGrants::default(),
             handed_on: Mutex::default(),

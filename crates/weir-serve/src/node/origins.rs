@@ -52,7 +52,18 @@ impl Node {
     /// 3004 when another node has it, 2005 when this one holds as many as it may.
     pub(crate) async fn claim(&self, key: &LeaseKey, over: u64) -> Result<LeaseShare, Refusal> {
         let since_ms = self.core().hub.clock().wall_ms();
-        self.0.leases.take(key, over, since_ms).await
+        let denial = match self.0.leases.take(key, over, since_ms).await {
+            Ok(share) => return Ok(share),
+            Err(denial) => denial,
+        };
+        match denial.by {
+            // Its publisher has come back, here: it need not wait for the dead node's term to end.
+            Some(by) if self.is_gone(&by.node, by.boot).await => {
+                let taken = self.0.leases.take(key, by.epoch, since_ms).await;
+                taken.map_err(|denial| denial.refusal)
+            }
+            _ => Err(denial.refusal),
+        }
     }
 
     /// Hands a stream on over `uplink`, for as long as its publisher is there.

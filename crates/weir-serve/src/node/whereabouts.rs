@@ -1,9 +1,11 @@
 //! Who else has a stream: the registry's owner, or what coworkers say.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::{HeaderMap, Method, StatusCode};
+use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::coworker::{self, Origin, Query};
 use weir_cluster::record::Scope;
@@ -17,6 +19,8 @@ use crate::request::PlayIntent;
 
 /// For all coworkers together: they are asked at once, and a viewer waits.
 const COWORKER_TIMEOUT: Duration = Duration::from_millis(1500);
+/// The same while a publisher waits: who does not answer so long is not asked whether it has the name.
+const PUBLISHER_TIMEOUT: Duration = Duration::from_millis(500);
 /// Between two looks for a stream that nobody has: its publisher wakes whoever waits, here and through
 /// the view. This is for a message that was lost; the view is mended by the next beats.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -26,6 +30,8 @@ const LOOK_SOON: Duration = Duration::from_millis(40);
 /// Between two looks where no message tells: nodes of a static list and servers of another make have to
 /// be asked.
 const ASK_AGAIN: Duration = Duration::from_millis(150);
+/// For the address of one name in the static lists.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a coworker's answer.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
@@ -38,7 +44,9 @@ impl Node {
         key: &LeaseKey,
         intent: &PlayIntent,
     ) -> Refusal {
-        if let Some((node, url)) = self.owner_for(key, intent) {
+        if let Some((node, boot, url)) = self.owner_for(key, intent)
+            && !self.is_gone(&node, boot).await
+        {
             return Refusal::new(Code::Moved, format!("{name} is on node {node}")).at(url);
         }
         if let Some(url) = self.reported(key)
@@ -79,7 +87,7 @@ impl Node {
     }
 
     /// The owner by the registry and its address for whoever wants the stream, if that is not this node.
-    fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(Name, String)> {
+    fn owner_for(&self, key: &LeaseKey, intent: &PlayIntent) -> Option<(Name, u64, String)> {
         let (schemes, scope) = match intent.protocol {
             Protocol::Rtmp => ([Scheme::Rtmp, Scheme::Rtmps], Scope::Public),
             Protocol::Relay => ([Scheme::Http, Scheme::Https], Scope::Internal),
@@ -88,8 +96,9 @@ impl Node {
         self.0.cluster.with(|member, now_us| {
             let whereabouts = member.view().whereabouts(key, now_us);
             let node = &whereabouts.other_node()?.id;
+            let boot = whereabouts.lease()?.boot;
             let url = whereabouts.url(&schemes, scope)?;
-            (!intent.via.passed(node)).then(|| (node.clone(), url.to_owned()))
+            (!intent.via.passed(node)).then(|| (node.clone(), boot, url.to_owned()))
         })
     }
 
@@ -150,12 +159,67 @@ impl Node {
         )
     }
 
+    /// Whether an address is one of a server that the static lists name. Names are looked up each time: it is
+    /// asked of few.
+    pub(crate) async fn is_listed(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        let settings = self.settings();
+        let origins = settings.route.origins.iter();
+        let origins = origins.filter_map(|url| Some(SplitUrl::new(url)?.authority));
+        let listed = origins.chain(settings.coworkers.iter().map(String::as_str));
+        for place in listed {
+            let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let found = match host.parse::<IpAddr>() {
+                Ok(known) => known.to_canonical() == ip,
+                Err(_) => {
+                    let looked = tokio::net::lookup_host((host, 0));
+                    let addresses = tokio::time::timeout(LOOKUP_TIMEOUT, looked).await;
+                    let mut addresses = addresses.ok().and_then(Result::ok).into_iter().flatten();
+                    addresses.any(|found| found.ip().to_canonical() == ip)
+                }
+            };
+            if found {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The node that owns a stream by the registry, this one included, as an upstream.
     pub(super) fn owner(&self, key: &LeaseKey) -> Option<Owner> {
         self.0.cluster.with(|member, now_us| {
             let lease = member.view().whereabouts(key, now_us).lease()?;
             owner_at(member.view(), lease.node.clone())
         })
+    }
+
+    /// Where a server that is not weir has the stream that somebody at `from` wants to publish here; `None`
+    /// where it is that server who forwards it. Other weirs are asked for leases.
+    ///
+    /// # Errors
+    /// 3004 with the place.
+    pub(crate) async fn check_free_elsewhere(
+        &self,
+        name: &StreamName,
+        from: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
+        if self.settings().coworkers.is_empty() {
+            return Ok(());
+        }
+        let asked = self.ask_coworkers(name);
+        let found = tokio::time::timeout(PUBLISHER_TIMEOUT, asked).await;
+        let Some(origin) = found.ok().flatten() else {
+            return Ok(());
+        };
+        let there = origin.ip.parse::<IpAddr>().ok();
+        let forwards = there.is_some()
+            && there.map(|ip| ip.to_canonical()) == from.map(|ip| ip.to_canonical());
+        if origin.http.is_some() || (forwards && !from.is_some_and(|ip| ip.is_loopback())) {
+            return Ok(());
+        }
+        let words = format!("{name} is live on {}:{}", origin.ip, origin.port);
+        Err(Refusal::new(Code::AlreadyPublishing, words))
     }
 
     /// Asks all coworkers at once; the first that has the stream counts.

@@ -12,7 +12,7 @@ use weir_hub::Protocol;
 use weir_testkit::http::{Request, Response, get};
 use weir_testkit::wait::{Stopwatch, until};
 
-use self::world::{Node, SIGNED, World};
+use self::world::{FRAME_US, Node, SECRET, SIGNED, World};
 
 /// What must be the same on every node.
 fn essence(answer: &Response) -> (u16, Vec<Option<String>>, Vec<u8>) {
@@ -344,6 +344,31 @@ fn edges_that_are_each_others_parents_refuse_soon() {
     until("nothing is under way", 5, || {
         (one.services.hls.edge().fetches() == 0).then_some(())
     });
+}
+
+#[test]
+fn an_edge_that_begins_a_pull_for_another_begins_where_that_one_stopped() {
+    let world = World::new();
+    let origin = world.origin("o1");
+    let edge = world.edge("near", &[&origin.url]);
+    let mut film = origin.publish("x");
+    // Four groups of 50 pictures; the other has 60 of them.
+    film.play(200);
+    let position = |node: &Node| node.services.core.hub.find(&film.name)?.position();
+    let head = position(&origin).unwrap();
+    let after = head.earlier_by(139 * FRAME_US);
+    let target = format!("/live/x.weir?via=far&after={after}");
+    let proof = weir_link::proof::authorization(SECRET, "far", &target);
+    let url = edge.at(&target);
+    let far = thread::spawn(move || Request::get(&url).header("Authorization", &proof).send());
+    until("the edge has it all", 20, || {
+        (position(&edge)? == head).then_some(())
+    });
+    let stream = edge.services.core.hub.find(&film.name).unwrap();
+    let join = stream.ring.oldest_join().unwrap();
+    assert_eq!(join.dts_us, head.earlier_by(149 * FRAME_US).dts_us);
+    film.end();
+    assert_eq!(far.join().unwrap().status, 200);
 }
 
 #[test]

@@ -25,4 +25,5 @@ mod redirects;
 mod scaling;
 mod secret;
 mod srs;
+mod srs_trouble;
 mod tokens;

@@ -20,10 +20,13 @@ impl RtmpConnection {
         let (name, grant) = admission.admit(&self.asked(target, Action::Play)).await?;
         let intent = PlayIntent::client(Protocol::Rtmp, wait_of(&target.query));
         let stream = admission.play(&name, &intent).await?;
-        let enhanced = core.config.load().rtmp.assume_enhanced
+        let enhanced = core.config.load().rtmp.takes_all(self.client.ip())
             || parameter(&target.query, "enhanced") == Some("1");
-        if !enhanced {
-            check_capabilities(&stream, &self.session.peer().capabilities)?;
+        if !enhanced
+            && let Err(refusal) = check_capabilities(&stream, &self.session.peer().capabilities)
+            && !admission.is_listed_server(self.client.ip()).await
+        {
+            return Err(refusal);
         }
         let format = Format::new(&Rtmp).on_channel(msid);
         Playback::new(&core.pool, stream, format, self.client, grant.identity)

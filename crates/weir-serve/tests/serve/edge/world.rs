@@ -18,8 +18,8 @@ use weir_testkit::wait::until;
 
 /// A query that admits its viewer.
 pub(crate) const SIGNED: &str = "e=1700000000&s=abcd";
-const SECRET: &str = "a secret of this cluster";
-const FRAME_US: i64 = 40_000;
+pub(crate) const SECRET: &str = "a secret of this cluster";
+pub(crate) const FRAME_US: i64 = 40_000;
 /// Pictures between two keyframes.
 const GOP: u64 = 50;
 
