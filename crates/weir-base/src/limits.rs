@@ -12,6 +12,9 @@ pub const HTTP_IDLE_MS: u64 = 75_000;
 pub const PROXY_HEADER_BYTES: usize = 536;
 /// Milliseconds from accept to an accepted `publish` or `play` over RTMP.
 pub const RTMP_SETUP_MS: u64 = 10_000;
+/// Milliseconds an RTMP connection that has published or played may do nothing before it is closed: time for
+/// somebody to begin the next broadcast.
+pub const RTMP_IDLE_MS: u64 = 180_000;
 /// Bytes read from an RTMP socket at once.
 pub const RTMP_READ_BYTES: usize = 64 * 1024;
 /// Milliseconds a write to a publisher's or an idle client's socket may stand still.

@@ -28,6 +28,17 @@ pub struct Watching {
     pub clock: Clock,
 }
 
+impl Watching {
+    /// Why its batches ended, and what is over.
+    pub fn why_over(&self) -> (Code, Over) {
+        match (self.client.kicked(), self.stream.ended()) {
+            (Some(code), _) => (code, Over::Connection),
+            (None, Some(ended)) => (ended.code_for_viewers(), Over::Stream),
+            (None, None) => (Code::TooSlow, Over::Connection),
+        }
+    }
+}
+
 /// Carries batches to a connection until either side ends, and says goodbye.
 pub async fn carry<S>(
     io: S,
@@ -64,11 +75,7 @@ pub async fn carry<S>(
             }
         }
     }
-    let (code, over) = match (watching.client.kicked(), watching.stream.ended()) {
-        (Some(code), _) => (code, Over::Connection),
-        (None, Some(ended)) => (ended.code_for_viewers(), Over::Stream),
-        (None, None) => (Code::TooSlow, Over::Connection),
-    };
+    let (code, over) = watching.why_over();
     answers.clear();
     talk.goodbye(code, over, &mut answers);
     let _ = timeout(CLOSE_LIMIT, writer.write_all(&answers)).await;

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use weir_base::{Code, limits};
+use tokio::sync::mpsc;
+use weir_base::{Clock, Code, limits};
 use weir_hub::{ClientGuard, Stream, StreamPosition};
 
 use super::catch_up::CatchUp;
@@ -12,7 +14,8 @@ use super::format::Format;
 use super::forms::Lost;
 use super::pool::Seat;
 use super::sink::Sink;
-use super::talk::{Ask, Over, Talk};
+use super::talk::{Ask, Detached, Over, Parting, Talk};
+use super::task::Watching;
 use super::wire::{Batch, View};
 
 /// Microseconds of silence after which a viewer gets its form's beat: with the time between two looks, a
@@ -95,6 +98,8 @@ pub(super) enum Listened {
     HasMore,
     /// It is gone or done.
     Over(Code),
+    /// It wants what a loop cannot do.
+    Back,
 }
 
 /// The wire as a loop holds it.
@@ -104,6 +109,25 @@ pub(super) struct Window<'a> {
     pub(super) view: View,
     pub(super) batches: &'a VecDeque<Batch>,
     pub(super) now_us: i64,
+}
+
+/// A [`Detached`] whose socket the loop still watches.
+pub(super) struct Detach {
+    unsent: Vec<u8>,
+    batches: mpsc::Receiver<Bytes>,
+    watching: Watching,
+}
+
+impl Detach {
+    /// With the socket, which nobody watches now.
+    pub(super) fn with(self, socket: mio::net::TcpStream) -> Detached {
+        Detached {
+            socket: socket.into(),
+            unsent: self.unsent,
+            batches: self.batches,
+            watching: self.watching,
+        }
+    }
 }
 
 impl Place {
@@ -187,6 +211,8 @@ impl Viewer {
                     return Turn::Rests;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The task that stood between is done with it.
+                Err(_) if self.sink.is_closed() => return Turn::Over(Code::ClientStopped),
                 Err(_) => return Turn::Over(Code::NetworkReset),
             }
         }
@@ -234,6 +260,42 @@ impl Viewer {
         self.place = Place::Ending;
     }
 
+    /// Gives its socket back to whoever it is from, and goes on as a viewer whose batches a task takes, with
+    /// the batch after the one it is in. Nothing where it has no socket, or nobody wants it back.
+    pub(super) fn detach(
+        &mut self,
+        window: &Window<'_>,
+        stream: &Arc<Stream>,
+        clock: &Clock,
+    ) -> Option<(Box<dyn Talk>, mio::net::TcpStream, Detach)> {
+        let talk = self.talk.take()?;
+        let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
+        let Sink::Socket(socket) = std::mem::replace(&mut self.sink, Sink::Task(queue)) else {
+            return None;
+        };
+        let is_half_sent = self.offset > 0;
+        self.hold_rest(window);
+        if is_half_sent {
+            self.next_batch(window);
+        }
+        let mut unsent = std::mem::take(&mut self.held).to_vec();
+        unsent.extend_from_slice(self.own.get(self.own_at..).unwrap_or_default());
+        self.own = Vec::new();
+        self.own_at = 0;
+        self.blocked = false;
+        let watching = Watching {
+            client: Arc::clone(&self.client),
+            stream: stream.clone(),
+            clock: clock.clone(),
+        };
+        let detach = Detach {
+            unsent,
+            batches,
+            watching,
+        };
+        Some((talk, socket, detach))
+    }
+
     /// Reads what it said, up to a limit: somebody who talks without end keeps nobody else waiting.
     pub(super) fn listen(&mut self, now_us: i64, scratch: &mut [u8]) -> Listened {
         for _ in 0..READS_PER_TURN {
@@ -250,8 +312,10 @@ impl Viewer {
                 let over = talk.receive(now_us, said, &mut self.own, &mut |ask| {
                     *place = place.after(ask);
                 });
-                if let Some(code) = over {
-                    return Listened::Over(code);
+                match over {
+                    Some(Parting::Over(code)) => return Listened::Over(code),
+                    Some(Parting::Back) => return Listened::Back,
+                    None => {}
                 }
             }
             if self.own.len() - self.own_at > limits::VIEWER_ANSWER_BYTES + limits::BATCH_BYTES {

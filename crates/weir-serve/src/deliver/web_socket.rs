@@ -3,7 +3,7 @@
 use weir_base::Code;
 use weir_proto::ws;
 
-use super::talk::{Ask, Talk};
+use super::talk::{Ask, Parting, Talk};
 
 /// The close code of a connection that did its work.
 const NORMAL_CLOSE: u16 = 1000;
@@ -28,7 +28,7 @@ impl Talk for WebSocketTalk {
         mut said: &[u8],
         answers: &mut Vec<u8>,
         _: &mut dyn FnMut(Ask),
-    ) -> Option<Code> {
+    ) -> Option<Parting> {
         loop {
             match self.decoder.next(&mut said) {
                 Ok(Some(ws::Event::Ping(payload))) => {
@@ -37,11 +37,11 @@ impl Talk for WebSocketTalk {
                 }
                 Ok(Some(ws::Event::Close { code, .. })) => {
                     ws::put_close(answers, code.unwrap_or(NORMAL_CLOSE), "");
-                    return Some(Code::ClientStopped);
+                    return Some(Parting::Over(Code::ClientStopped));
                 }
                 Err(error) => {
                     ws::put_close(answers, error.code, error.why);
-                    return Some(Code::ProtocolError);
+                    return Some(Parting::Over(Code::ProtocolError));
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => return None,

@@ -369,6 +369,7 @@ impl Worker {
                 }
                 self.remove(index, code);
             }
+            Listened::Back => self.give_back(index, now_us),
             heard => {
                 if heard == Listened::HasMore {
                     self.unread.push(index);
@@ -378,6 +379,19 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The viewer's socket leaves the loop; the viewer itself leaves when its batches are wanted no more.
+    fn give_back(&mut self, index: usize, now_us: i64) {
+        let detached = self.viewers.get_mut(index).and_then(|viewer| {
+            let slot = self.slots.get(viewer.slot)?;
+            viewer.detach(&slot.window(now_us), &slot.wire.stream, &self.clock)
+        });
+        let Some((talk, mut socket, detach)) = detached else {
+            return self.remove(index, Code::ClientStopped);
+        };
+        let _ = self.poll.registry().deregister(&mut socket);
+        talk.take_back(detach.with(socket));
     }
 
     fn remove(&mut self, index: usize, code: Code) {

@@ -1,12 +1,14 @@
-//! One RTMP connection: drives the sans-IO session until it is clear what the client wants. Publishers
-//! stay here, with their frames going to [`crate::ingest`]; players are handed to a delivery loop.
+//! One RTMP connection: drives the sans-IO session. Publishers stay here, with their frames going to
+//! [`crate::ingest`]; who plays one stream and does nothing else is handed to a delivery loop, and comes back
+//! when it wants more.
 
 mod play;
+mod publish;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use weir_base::sign::Action;
@@ -15,6 +17,8 @@ use weir_hub::Protocol;
 use weir_proto::rtmp::{
     Redirect, RtmpServerSession, ServerConfig, ServerEvent, StatusRefusal, Target,
 };
+
+use self::play::Play;
 
 use crate::admission::Admission;
 use crate::core::Core;
@@ -60,10 +64,13 @@ pub async fn serve(server: RtmpServer, accepted: Accepted) {
         conn,
         server,
         client,
-        publishing: None,
+        publishing: Vec::new(),
+        plays: Vec::new(),
         has_asked: false,
-        setup_deadline: Instant::now(),
+        has_begun: false,
+        deadline: Instant::now(),
     };
+    connection.rest();
     let ended = connection.run(read.into()).await;
     connection.finish(ended).await;
 }
@@ -73,107 +80,144 @@ struct RtmpConnection {
     conn: Conn,
     server: RtmpServer,
     client: SocketAddr,
-    publishing: Option<RtmpPublishing>,
+    /// What it publishes, one on a message stream.
+    publishing: Vec<RtmpPublishing>,
+    /// What it plays, one on a message stream.
+    plays: Vec<Play>,
     /// The publisher was asked to go on at another node, or there was no use in asking.
     has_asked: bool,
-    setup_deadline: Instant,
+    /// It has published or played.
+    has_begun: bool,
+    /// Until when it has to do something, while it does nothing.
+    deadline: Instant,
 }
 
 /// How a connection came to its end.
 enum ConnectionEnd {
     /// It broke or was broken.
     Code(Code, String),
-    /// It plays now, on this message stream: its socket belongs to a delivery loop.
+    /// It plays this and nothing else, on this message stream: its socket belongs to a delivery loop.
     Plays(Box<Playback>, u32),
 }
 
-impl RtmpConnection {
-    /// From now on it has so much time to publish or to play.
-    fn begin_setup(&mut self) {
-        self.setup_deadline = Instant::now() + self.server.core.config.load().door.rtmp_setup;
-    }
+/// What a connection waited for.
+enum Happened {
+    /// Bytes came; none at the end.
+    Read(std::io::Result<usize>),
+    /// The play in this place has more, or ends.
+    Batch(usize, Option<Bytes>),
+    /// The publisher on this message stream has to go.
+    Kicked(u32, Refusal),
+    Draining,
+    Stopping,
+    /// It did nothing for too long.
+    Idle,
+}
 
+impl RtmpConnection {
     async fn run(&mut self, mut buffer: BytesMut) -> ConnectionEnd {
-        self.begin_setup();
         loop {
-            if !buffer.is_empty() {
-                let now_us = self.server.core.hub.clock().now_us();
-                let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
-                let size = buffer.len() as u64;
-                let received = self.session.receive(now_ms, &buffer);
-                buffer.clear();
-                if let Some(publishing) = &self.publishing {
-                    publishing.received(size);
-                }
-                while let Some(event) = self.session.poll_event() {
-                    if let Some(ended) = self.hear(event).await {
-                        return ended;
-                    }
-                }
-                if let Err(ended) = self.flush().await {
-                    return ended;
-                }
-                if let Err(error) = received.and_then(|()| self.session.check()) {
-                    return ConnectionEnd::Code(error.code(), error.to_string());
-                }
+            if let Some(ended) = self.take(&mut buffer).await {
+                return ended;
             }
-            if let Some(ended) = self.read(&mut buffer).await {
+            if let Some(ended) = self.seat_players() {
+                return ended;
+            }
+            if let Some(ended) = self.turn(&mut buffer).await {
                 return ended;
             }
         }
     }
 
-    /// Waits for bytes, for a kick, or for the set-up time to be over.
-    async fn read(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
-        let room = if self.publishing.is_some() {
-            limits::RTMP_READ_BYTES
-        } else {
-            IDLE_READ_BYTES
-        };
-        buffer.reserve(room);
-        let read = match &self.publishing {
-            Some(publishing) => {
-                tokio::select! {
-                    read = self.conn.read_buf(buffer) => read,
-                    refusal = publishing.kicked() => return Some(ConnectionEnd::Code(refusal.code, refusal.detail.into())),
-                    () = self.server.core.shutdown.draining(), if !self.has_asked => {
-                        return self.ask_to_move().await;
-                    }
-                }
+    /// Gives what was read to the session, does what the client wants, and sends the answers.
+    async fn take(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
+        if buffer.is_empty() {
+            return None;
+        }
+        let now_us = self.server.core.hub.clock().now_us();
+        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+        if let Some(publishing) = self.publishing.first() {
+            publishing.received(buffer.len() as u64);
+        }
+        let received = self.session.receive(now_ms, buffer);
+        buffer.clear();
+        if let Some(ended) = self.hear_all().await {
+            return Some(ended);
+        }
+        // What stood behind a wish was read when that was decided.
+        let error = received.and_then(|()| self.session.check()).err()?;
+        Some(ConnectionEnd::Code(error.code(), error.to_string()))
+    }
+
+    async fn hear_all(&mut self) -> Option<ConnectionEnd> {
+        while let Some(event) = self.session.poll_event() {
+            if let Some(ended) = self.hear(event).await {
+                return Some(ended);
             }
-            None => {
-                tokio::select! {
-                    read = self.conn.read_buf(buffer) => read,
-                    () = tokio::time::sleep_until(self.setup_deadline) => {
-                        return Some(ConnectionEnd::Code(Code::TooSlow, "neither publish nor play in time".into()));
-                    }
-                    () = self.server.core.shutdown.stopping() => {
-                        return Some(ConnectionEnd::Code(Code::Draining, Code::Draining.entry().message.into()));
-                    }
-                }
-            }
-        };
-        match read {
-            Ok(0) => Some(ConnectionEnd::Code(
+        }
+        self.flush().await.err()
+    }
+
+    /// Waits until something happens, and sees to it.
+    async fn turn(&mut self, buffer: &mut BytesMut) -> Option<ConnectionEnd> {
+        match self.wait(buffer).await {
+            Happened::Read(Ok(0)) => Some(ConnectionEnd::Code(
                 Code::ClientStopped,
                 "the client closed the connection".into(),
             )),
-            Ok(_) => None,
-            Err(error) => Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string())),
+            Happened::Read(Ok(_)) => None,
+            Happened::Read(Err(error)) => {
+                Some(ConnectionEnd::Code(Code::NetworkReset, error.to_string()))
+            }
+            Happened::Batch(place, batch) => self.pass_on(place, batch).await,
+            Happened::Kicked(msid, refusal) => self.lose(msid, refusal.code, &refusal.detail).await,
+            Happened::Draining => self.ask_to_move().await,
+            Happened::Stopping => Some(ConnectionEnd::Code(
+                Code::Draining,
+                Code::Draining.entry().message.into(),
+            )),
+            // It had its time: nothing went wrong.
+            Happened::Idle if self.has_begun => {
+                Some(ConnectionEnd::Code(Code::ClientStopped, String::new()))
+            }
+            Happened::Idle => Some(ConnectionEnd::Code(
+                Code::TooSlow,
+                "neither publish nor play in time".into(),
+            )),
         }
     }
 
-    /// This node drains: a publisher that follows such a request (Enhanced RTMP) is asked to go on at another
-    /// node, and stays until it does. Others stay as long as the node does.
-    async fn ask_to_move(&mut self) -> Option<ConnectionEnd> {
-        self.has_asked = true;
-        let publishing = self.publishing.as_mut()?;
-        let tc_url = publishing.successor()?;
-        let words = Code::Draining.entry().message;
-        if self.session.ask_to_reconnect(Some(&tc_url), words) {
-            publishing.is_moving = true;
+    async fn wait(&mut self, buffer: &mut BytesMut) -> Happened {
+        let room = if self.publishing.is_empty() {
+            IDLE_READ_BYTES
+        } else {
+            limits::RTMP_READ_BYTES
+        };
+        buffer.reserve(room);
+        let (publishes, plays) = (!self.publishing.is_empty(), !self.plays.is_empty());
+        let shutdown = &self.server.core.shutdown;
+        tokio::select! {
+            read = self.conn.read_buf(buffer) => Happened::Read(read),
+            (place, batch) = play::next_batch(&mut self.plays), if plays => Happened::Batch(place, batch),
+            (msid, why) = publish::kicked(&self.publishing), if publishes => Happened::Kicked(msid, why),
+            () = shutdown.draining(), if publishes && !self.has_asked => Happened::Draining,
+            () = shutdown.stopping(), if !publishes && !plays => Happened::Stopping,
+            () = tokio::time::sleep_until(self.deadline), if !publishes && !plays => Happened::Idle,
         }
-        self.flush().await.err()
+    }
+
+    /// It does nothing from now on, for so long as it may.
+    fn rest(&mut self) {
+        let may_rest = match self.has_begun {
+            true => Duration::from_millis(limits::RTMP_IDLE_MS),
+            false => self.server.core.config.load().door.rtmp_setup,
+        };
+        self.deadline = Instant::now() + may_rest;
+    }
+
+    /// Whether something goes on here: then a refusal is no reason to part.
+    fn is_busy(&self) -> bool {
+        !(self.publishing.is_empty() && self.plays.is_empty())
     }
 
     async fn flush(&mut self) -> Result<(), ConnectionEnd> {
@@ -197,64 +241,28 @@ impl RtmpConnection {
             ServerEvent::Publish { msid, target, .. } => self.publish(msid, &target).await,
             ServerEvent::Play { msid, target, .. } => self.play(msid, &target).await,
             ServerEvent::Media {
+                msid,
                 message_type,
                 timestamp_ms,
                 body,
-                ..
             } => {
-                let publishing = self.publishing.as_mut()?;
+                let mut publishing = self.publishing.iter_mut();
+                let publishing = publishing.find(|publishing| publishing.msid == msid)?;
                 let taken = publishing.media(message_type, timestamp_ms, body);
                 let refusal = taken.err()?;
-                Some(ConnectionEnd::Code(refusal.code, refusal.detail.into()))
+                self.lose(msid, refusal.code, &refusal.detail).await
             }
-            ServerEvent::Unpublish { .. } => {
-                if let Some(publishing) = self.publishing.take() {
-                    publishing.end(Code::ClientStopped).await;
-                }
-                self.begin_setup();
+            ServerEvent::Unpublish { msid } => {
+                self.unpublish(msid).await;
+                self.rest();
+                None
+            }
+            ServerEvent::StopPlay { msid } => {
+                self.plays.retain(|play| play.msid() != msid);
+                self.rest();
                 None
             }
             _ => None,
-        }
-    }
-
-    async fn publish(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
-        if self.publishing.is_some() {
-            return Some(ConnectionEnd::Code(
-                Code::ProtocolError,
-                "a second publish on one connection".into(),
-            ));
-        }
-        let asked = self.asked(target, Action::Publish);
-        let place = format!("{}{}", target.app, query_of(target.connect_query()));
-        match RtmpPublishing::begin(&self.server.ingest, &asked, self.client, (msid, place)).await {
-            Ok(publishing) => {
-                self.publishing = Some(publishing);
-                self.session.accept_publish(msid);
-                None
-            }
-            Err(refusal) => Some(
-                self.refuse(
-                    msid,
-                    target,
-                    &refusal,
-                    (refusal.code.rtmp_publish(), "publish"),
-                )
-                .await,
-            ),
-        }
-    }
-
-    async fn play(&mut self, msid: u32, target: &Target) -> Option<ConnectionEnd> {
-        match self.open(msid, target).await {
-            Ok(playback) => {
-                self.session.accept_play(msid);
-                Some(ConnectionEnd::Plays(Box::new(playback), msid))
-            }
-            Err(refusal) => Some(
-                self.refuse(msid, target, &refusal, (refusal.code.rtmp_play(), "play"))
-                    .await,
-            ),
         }
     }
 
@@ -277,7 +285,7 @@ impl RtmpConnection {
         target: &Target,
         refusal: &Refusal,
         (status, what): (&str, &str),
-    ) -> ConnectionEnd {
+    ) -> Option<ConnectionEnd> {
         self.server
             .core
             .refused(refusal, Protocol::Rtmp, what, self.client.ip());
@@ -311,15 +319,18 @@ impl RtmpConnection {
                 },
             ),
         }
+        if self.is_busy() {
+            return self.flush().await.err();
+        }
         let _ = self.flush().await;
         linger(&mut self.conn, linger_for).await;
-        ConnectionEnd::Code(Code::ClientStopped, String::new())
+        Some(ConnectionEnd::Code(Code::ClientStopped, String::new()))
     }
 
     async fn finish(mut self, ended: ConnectionEnd) {
         match ended {
             ConnectionEnd::Code(code, detail) => self.close(code, &detail).await,
-            ConnectionEnd::Plays(playback, msid) => self.hand_over(*playback, msid).await,
+            ConnectionEnd::Plays(playback, msid) => self.hand_over(*playback, msid),
         }
     }
 
@@ -332,15 +343,20 @@ impl RtmpConnection {
                 self.client.ip(),
             );
         }
-        if let Some(publishing) = self.publishing.take() {
+        let is_told = !matches!(code, Code::ClientStopped | Code::NetworkReset);
+        let publishing = std::mem::take(&mut self.publishing);
+        let was_publishing = !publishing.is_empty();
+        for publishing in publishing {
             let msid = publishing.msid;
             publishing.end(code).await;
-            if !matches!(code, Code::ClientStopped | Code::NetworkReset) {
+            if is_told {
                 let description = format!("{code}: {detail} {}", code.entry().advice);
                 self.session.end_publish(msid, code.number(), &description);
-                let _ = self.flush().await;
-                linger(&mut self.conn, REFUSAL_LINGER).await;
             }
+        }
+        if was_publishing && is_told {
+            let _ = self.flush().await;
+            linger(&mut self.conn, REFUSAL_LINGER).await;
         }
         let _ = timeout(REFUSAL_LINGER, self.conn.shutdown()).await;
     }

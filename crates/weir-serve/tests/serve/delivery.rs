@@ -377,7 +377,13 @@ fn read_messages(socket: TcpStream, seed: u64, tap: &mut Tap, mut each_time: imp
 
 #[test]
 fn pauses_in_the_middle_of_a_batch_break_no_message() {
-    let talk = || -> Option<Box<dyn Talk>> { Some(Box::new(RtmpTalk::new(playing(), 1))) };
+    let talk = || -> Option<Box<dyn Talk>> {
+        Some(Box::new(RtmpTalk::new(
+            playing(),
+            1,
+            Box::new(|_, _, _| {}),
+        )))
+    };
     evening_of(Format::new(&Rtmp).on_channel(1), talk, |socket, seed| {
         let mut tap = Tap::bare();
         tap.pauses = true;

@@ -10,7 +10,7 @@ use weir_proto::rtmp::{RtmpServerSession, ServerEvent};
 use super::tags::{self, TagSink, TagWriter};
 use super::{About, ClockName, Form, Here, Lost, Writer};
 use crate::deliver::format::Format;
-use crate::deliver::talk::{Ask, Over, Talk};
+use crate::deliver::talk::{Ask, Detached, Over, Parting, Talk};
 
 /// Chunk size we announce and mux with: most messages are one chunk, and a 16-bit reader still copes.
 pub const RTMP_CHUNK_BYTES: u32 = 60_000;
@@ -92,16 +92,28 @@ impl TagSink for Chunks<'_> {
     }
 }
 
+/// Whoever goes on with a player's connection when it wants more than a loop can do: with the session, the
+/// event that said so, and what the loop gives back.
+pub type GoOn = Box<dyn FnOnce(RtmpServerSession, ServerEvent, Detached) + Send>;
+
 /// The session of a player that was let in.
 pub struct RtmpTalk {
     session: RtmpServerSession,
     msid: u32,
+    /// What the loop cannot do.
+    wants: Option<ServerEvent>,
+    go_on: GoOn,
 }
 
 impl RtmpTalk {
     /// Goes on with a session that plays on this message stream.
-    pub const fn new(session: RtmpServerSession, msid: u32) -> Self {
-        Self { session, msid }
+    pub const fn new(session: RtmpServerSession, msid: u32, go_on: GoOn) -> Self {
+        Self {
+            session,
+            msid,
+            wants: None,
+            go_on,
+        }
     }
 }
 
@@ -112,32 +124,51 @@ impl Talk for RtmpTalk {
         said: &[u8],
         answers: &mut Vec<u8>,
         asked: &mut dyn FnMut(Ask),
-    ) -> Option<Code> {
+    ) -> Option<Parting> {
         let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
-        if self.session.receive(now_ms, said).is_err() {
-            return Some(Code::ProtocolError);
-        }
-        let mut over = None;
+        let mut received = self.session.receive(now_ms, said);
+        let mut parting = None;
         while let Some(event) = self.session.poll_event() {
             match event {
-                ServerEvent::StopPlay { .. } => over = Some(Code::ClientStopped),
                 ServerEvent::Pause { paused: true, .. } => asked(Ask::Pause),
                 ServerEvent::Pause { paused: false, .. } => asked(Ask::Resume),
+                ServerEvent::StopPlay { .. }
+                | ServerEvent::Play { .. }
+                | ServerEvent::Publish { .. } => {
+                    self.wants = Some(event);
+                    parting = Some(Parting::Back);
+                    break;
+                }
                 _ => {}
             }
         }
+        received = received.and_then(|()| self.session.check());
+        if received.is_err() {
+            return Some(Parting::Over(Code::ProtocolError));
+        }
         answers.extend_from_slice(&self.session.take_output());
-        over
+        parting
+    }
+
+    fn take_back(self: Box<Self>, detached: Detached) {
+        if let Some(event) = self.wants {
+            (self.go_on)(self.session, event, detached);
+        }
     }
 
     fn goodbye(&mut self, code: Code, over: Over, out: &mut Vec<u8>) {
-        let status = match over {
-            Over::Stream => "NetStream.Play.UnpublishNotify",
-            Over::Connection => "NetConnection.Connect.Closed",
-        };
         let description = format!("{code}: {}", code.entry().message);
+        let status = status_of(over);
         self.session
             .end_play(self.msid, status, &description, code.number());
         out.extend_from_slice(&self.session.take_output());
+    }
+}
+
+/// How a player is told what is over.
+pub const fn status_of(over: Over) -> &'static str {
+    match over {
+        Over::Stream => "NetStream.Play.UnpublishNotify",
+        Over::Connection => "NetConnection.Connect.Closed",
     }
 }
