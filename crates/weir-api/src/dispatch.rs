@@ -14,7 +14,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use weir_base::{Code, Refusal};
 use weir_cluster::Name;
@@ -31,9 +31,6 @@ pub(crate) use request::{CheckedRequest, DispatchRequest, MAX_BYTES, known_vhost
 use crate::admin;
 use crate::refused::Refused;
 use crate::state::State;
-
-/// Seconds after which a browser asks again whether it may ask.
-const PREFLIGHT_S: &str = "86400";
 
 /// The client's address as the listener understands it (trusted proxies are believed): to be put into
 /// each request's extensions.
@@ -94,24 +91,6 @@ pub(crate) async fn ask(
         }
         Err(no_room) => full(&state, no_room),
     }
-}
-
-/// A browser asks whether it may ask: JSON is no simple request.
-pub(crate) async fn preflight() -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let headers = response.headers_mut();
-    let allow = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
-        (
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Content-Type, Authorization",
-        ),
-        (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_S),
-    ];
-    for (name, value) in allow {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 /// The decision, with the cluster as this node sees it.

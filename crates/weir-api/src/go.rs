@@ -8,6 +8,7 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State as Extract};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use weir_base::http_field::host_name;
 use weir_base::{Code, Refusal};
 use weir_cluster::Role;
 use weir_cluster::place::Purpose;
@@ -45,7 +46,11 @@ pub(crate) async fn redirect(
         };
     }
     let query = query.unwrap_or_default();
-    let wanted = request(&path, &query, &headers, &state).and_then(|request| {
+    let host = uri.host().or_else(|| {
+        let host = headers.get(header::HOST)?;
+        host.to_str().ok()
+    });
+    let wanted = request(&path, &query, host, &state).and_then(|request| {
         let caller = caller.map(|Extension(Caller(ip))| ip);
         dispatch::resolve(&state, request, Purpose::Play, caller)
     });
@@ -69,7 +74,7 @@ pub(crate) async fn redirect(
 fn request(
     path: &str,
     query: &str,
-    headers: &HeaderMap,
+    host: Option<&str>,
     state: &State,
 ) -> Result<DispatchRequest, Refusal> {
     let asked = FORMS
@@ -82,10 +87,7 @@ fn request(
     let said = form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "vhost" || name == "domain")
         .map(|(_, value)| value.into_owned());
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let host = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    let host = host.map(host_name);
     let rules = state.dispatcher().rules();
     let vhosts = [said, host.map(str::to_owned)];
     let vhost = vhosts

@@ -4,6 +4,7 @@
 //! same port are served before a request comes here.
 
 mod admin;
+mod any_site;
 mod apps;
 mod autoscale;
 mod cluster;
@@ -24,9 +25,7 @@ mod streams;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::response::Response;
 use axum::routing::{delete, get, post};
-use http::{HeaderValue, header};
 
 use state::State;
 
@@ -63,16 +62,25 @@ pub fn router(config: Config) -> Router {
     let places = Router::new()
         .route(
             "/api/v1/dispatch/{purpose}",
-            post(dispatch::ask).options(dispatch::preflight),
+            post(dispatch::ask).options(any_site::preflight_post),
         )
-        .route("/go/{*path}", get(go::redirect))
+        .route(
+            "/go/{*path}",
+            get(go::redirect).options(any_site::preflight),
+        )
         .layer(DefaultBodyLimit::max(dispatch::MAX_BYTES))
-        .route_layer(axum::middleware::map_response(for_any_site));
+        .route_layer(axum::middleware::map_response(any_site::readable));
     // Publishers on other sites' pages ask these too; what is live here is not for any page to know.
     let public = Router::new()
-        .route("/api/v1/apps/{*app}", get(apps::one))
-        .route("/api/v1/versions", get(health::versions))
-        .route_layer(axum::middleware::map_response(for_any_site));
+        .route(
+            "/api/v1/apps/{*app}",
+            get(apps::one).options(any_site::preflight),
+        )
+        .route(
+            "/api/v1/versions",
+            get(health::versions).options(any_site::preflight),
+        )
+        .route_layer(axum::middleware::map_response(any_site::readable));
     Router::new()
         .merge(admin)
         .merge(parts)
@@ -90,11 +98,4 @@ pub fn router(config: Config) -> Router {
         .fallback(pages::page)
         .layer(axum::middleware::map_response(rejected::with_code))
         .with_state(state)
-}
-
-async fn for_any_site(mut response: Response) -> Response {
-    let anybody = HeaderValue::from_static("*");
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
-    response
 }

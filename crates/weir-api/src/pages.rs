@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use parking_lot::Mutex;
 use rust_embed::RustEmbed;
+use weir_base::http_field::accepts_coding;
 use weir_base::{Code, Refusal};
 
 use crate::refused::Refused;
@@ -68,11 +69,9 @@ fn frameable(mut response: Response, anywhere: bool) -> Response {
 fn answer(path: &str, bytes: Bytes, asked: &HeaderMap) -> Response {
     let kind = content_type(path);
     let compresses = kind.starts_with("text/") || kind.contains("json") || kind.contains("svg");
-    let accepts = asked
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let gzip = compresses && accepts.contains("gzip");
+    let accepts = asked.get_all(header::ACCEPT_ENCODING).iter();
+    let accepts = accepts.filter_map(|value| value.to_str().ok());
+    let gzip = compresses && accepts_coding(accepts, "gzip");
     let body = if gzip {
         compressed(path, &bytes)
     } else {
@@ -98,6 +97,8 @@ fn answer(path: &str, bytes: Bytes, asked: &HeaderMap) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if compresses {
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     response

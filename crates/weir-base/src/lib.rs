@@ -1,11 +1,13 @@
 //! What every room of the house leans on: clock, backoff, ids, names, nonces, URLs, limits, the code table, tasks,
 //! shutdown, and what a process costs.
 //!
-//! Nothing here knows media, protocols, HTTP or a database, and no other weir crate is imported.
+//! Nothing here knows media, protocols or a database, and of HTTP no more than what its fields say; no other
+//! weir crate is imported.
 
 pub mod backoff;
 pub mod clock;
 pub mod codes;
+pub mod http_field;
 pub mod ids;
 pub mod limits;
 pub mod log_limit;

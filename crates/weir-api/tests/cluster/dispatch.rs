@@ -330,3 +330,26 @@ async fn browsers_of_any_site_may_ask() {
         .await;
     assert_eq!(answered.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+#[tokio::test]
+async fn a_preflight_is_granted_what_it_asks_for_on_whatever_any_site_may_read() {
+    let world = world();
+    for path in [
+        "/go/live/x.m3u8",
+        "/api/v1/apps/live",
+        "/api/v1/versions",
+        "/api/v1/dispatch/play",
+    ] {
+        let mut asked = request("OPTIONS", path, "10.3.0.1", "");
+        let names = http::HeaderValue::from_static("authorization,x-own");
+        let headers = asked.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, names);
+        let answered = world.ask(asked).await;
+        assert_eq!(answered.status, StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(answered.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+        assert_eq!(
+            answered.header(header::ACCESS_CONTROL_ALLOW_HEADERS),
+            "authorization, x-own"
+        );
+    }
+}
