@@ -1,7 +1,7 @@
 //! Answers in the forms HTTP wants them.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use weir_base::{Code, Refusal};
@@ -27,10 +27,7 @@ pub fn refusal(refusal: &Refusal, target: &str) -> Response<Body> {
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
+    for_any_site(headers);
     if let Some(place) = moved_to(refusal, target)
         && let Ok(place) = HeaderValue::from_str(&place)
     {
@@ -40,6 +37,17 @@ pub fn refusal(refusal: &Refusal, target: &str) -> Response<Body> {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
     response
+}
+
+/// What scripts of other sites may read beside what they always may.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Age, Content-Range, Date, ETag, Location, Retry-After");
+
+/// Lets pages of any site read the answer, and of its head what a player can use.
+pub fn for_any_site(headers: &mut HeaderMap) {
+    let anybody = HeaderValue::from_static("*");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
 /// Where a client that asked for `target` is sent, if it is sent somewhere that HTTP can lead to.

@@ -4,6 +4,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::AsHeaderName;
+use weir_base::http_field::host_name;
 use weir_base::sign::Action;
 use weir_base::{Refusal, StreamName, limits};
 use weir_cluster::route::Via;
@@ -47,9 +50,7 @@ impl Asked<'_> {
             .iter()
             .find(|(name, _)| name == "vhost" || name == "domain")
             .map(|(_, value)| value.as_str());
-        let host = self
-            .host
-            .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+        let host = self.host.map(host_name);
         let named = |name: &&str| vhosts.iter().any(|known| known.eq_ignore_ascii_case(name));
         [parameter, host]
             .into_iter()
@@ -83,6 +84,12 @@ impl PlayIntent {
             after: None,
         }
     }
+}
+
+/// All lines of a header, as far as they are text.
+pub fn lines(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter();
+    values.filter_map(|value| value.to_str().ok())
 }
 
 /// Whether an SLSP address is asked to play: `?play`, with any value.

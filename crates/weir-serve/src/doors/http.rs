@@ -1,17 +1,17 @@
 //! One connection to the HTTP port: the first request decides who serves it. What goes on for long over
-//! a plain socket is served here; everything else by hyper.
+//! a plain socket is served here; everything else by hyper. Both read requests by the same rules.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use weir_base::{Code, Refusal, limits};
@@ -21,44 +21,56 @@ use crate::deliver::Framing;
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
 use crate::http::HttpServer;
-use crate::http::head::{First, read_first, written};
+use crate::http::head::{First, look, written};
 use crate::http::request::HttpRequest;
 use crate::http::response::{HttpResponse, Then};
 use crate::http::route::{Resource, Route};
+use crate::http::rules::{Misfit, check};
 use crate::http::service::MediaService;
 use crate::reply::Body;
 
+/// Bytes of a first request read at once; most fit.
+const READ_BYTES: usize = 2048;
 /// Streams one HTTP/2 connection may have open.
 const HTTP2_STREAMS: u32 = 128;
 
+/// Bytes of an HTTP/1 head that hyper reads: more than is answered, so that the answer has a code.
+const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+/// Header lines that hyper reads, for the same reason.
+const HTTP1_HEADERS: usize = 256;
+
 /// Serves one connection to its end.
 pub async fn serve(server: HttpServer, accepted: Accepted) {
-    let Accepted { conn, read, client } = accepted;
-    let socket = match conn {
-        Conn::Tls(_) => return serve_hyper(server, conn, read.into(), client).await,
-        Conn::Plain(socket) => socket,
-    };
-    let mut socket = socket;
+    let Accepted {
+        mut conn,
+        read,
+        client,
+    } = accepted;
     let mut read = BytesMut::from(read);
     let within = server.core.config.load().door.head;
-    match read_first(&mut socket, &mut read, within).await {
-        Ok(First::Get(head)) => {
-            let request = head.request(server.client_of(client, &head.headers));
-            let resource = server.resource(request.path());
-            if is_for_long(&request, &resource) {
-                let behind_head = read.split_off(head.bytes.min(read.len())).freeze();
-                // Boxed: the task that goes on with a WebSocket would keep the room for it.
-                let answer = Box::pin(server.answer(&request, &resource)).await;
-                let client = request.client;
-                drop((request, head));
-                respond(&server, socket, behind_head, client, answer).await;
-            } else {
-                serve_hyper(server, Conn::Plain(socket), read, client).await;
+    match read_first(&mut conn, &mut read, within).await {
+        Ok(First::Request(head)) => {
+            let client_of = server.client_of(client, &head.headers);
+            let checked = check(&head.method, &head.uri, head.version, &head.headers);
+            if let Err(misfit) = checked {
+                return refuse(&server, conn, &misfit, client_of).await;
             }
+            let request = head.request(client_of);
+            let resource = server.resource(request.path());
+            let is_ours = !head.has_body() && is_for_long(&request, &resource);
+            let socket = match conn {
+                Conn::Plain(socket) if is_ours => socket,
+                conn => return serve_hyper(server, conn, read, client).await,
+            };
+            let behind_head = read.split_off(head.bytes.min(read.len())).freeze();
+            // Boxed: the task that goes on with a WebSocket would keep the room for it.
+            let answer = Box::pin(server.answer(&request, &resource)).await;
+            let client = request.client;
+            drop((request, head));
+            respond(&server, socket, behind_head, client, answer).await;
         }
-        Ok(First::Other) => {
-            serve_hyper(server, Conn::Plain(socket), read, client).await;
-        }
+        Ok(First::Http2) => serve_hyper(server, conn, read, client).await,
+        Ok(First::Misfit(misfit)) => refuse(&server, conn, &misfit, client).await,
         Err(refusal) if refusal.code == Code::ClientStopped => {}
         Err(refusal) => server.core.refused(
             &refusal,
@@ -69,10 +81,59 @@ pub async fn serve(server: HttpServer, accepted: Accepted) {
     }
 }
 
+/// Reads until the head is complete, for which it has the time `within`, or until it is clear what becomes of it.
+/// The bytes stay in `read`.
+///
+/// # Errors
+/// 4003 and 4010 where nothing, or not enough, comes.
+async fn read_first(
+    conn: &mut Conn,
+    read: &mut BytesMut,
+    within: Duration,
+) -> Result<First, Refusal> {
+    let deadline = tokio::time::sleep(within);
+    tokio::pin!(deadline);
+    loop {
+        if let Some(first) = look(read) {
+            return Ok(first);
+        }
+        if let (true, Conn::Plain(socket)) = (read.is_empty(), &*conn) {
+            // No buffer for a connection that says nothing.
+            tokio::select! {
+                ready = socket.readable() => ready.map_err(|_| Refusal::from(Code::NetworkReset))?,
+                () = &mut deadline => return Err(Refusal::new(Code::TooSlow, "no request in time")),
+            }
+        }
+        read.reserve(READ_BYTES);
+        tokio::select! {
+            got = conn.read_buf(read) => match got {
+                Ok(0) if read.is_empty() => return Err(Code::ClientStopped.into()),
+                Ok(0) | Err(_) => return Err(Code::NetworkReset.into()),
+                Ok(_) => {}
+            },
+            () = &mut deadline => return Err(Refusal::new(Code::TooSlow, "the request head does not come to its end")),
+        }
+    }
+}
+
+/// What breaks HTTP's rules gets an answer all the same, and is then let go.
+async fn refuse(server: &HttpServer, mut conn: Conn, misfit: &Misfit, client: SocketAddr) {
+    server.misfit(misfit, client);
+    let HttpResponse {
+        status,
+        headers,
+        then,
+    } = HttpResponse::misfit(misfit);
+    if let Then::Body(body) = then {
+        say(server, &mut conn, status, &headers, body).await;
+    }
+}
+
 /// What has the socket for itself.
 fn is_for_long(request: &HttpRequest, resource: &Resource) -> bool {
+    let is_get = request.method == Method::GET;
     match resource {
-        Resource::Media(Route::Live { .. }) => true,
+        Resource::Media(Route::Live { .. }) => is_get,
         Resource::Media(Route::Slsp { .. }) | Resource::Socket(_) => request.is_web_socket(),
         _ => false,
     }
@@ -90,11 +151,12 @@ async fn respond(
         headers,
         then,
     } = answer;
+    let wall_us = server.core.hub.clock().wall_us();
     match then {
-        Then::Body(body) => say(&mut socket, status, &headers, body).await,
+        Then::Body(body) => say(server, &mut socket, status, &headers, body).await,
         Then::Play(playback) => {
             let format = playback.format();
-            let greeting = written(status, &headers, format.framing, None);
+            let greeting = written(status, &headers, format.framing, None, wall_us);
             let talk = format.framing.talk();
             if let Err(refusal) = playback.over_socket(socket, greeting, talk) {
                 let protocol = format.protocol();
@@ -102,7 +164,7 @@ async fn respond(
             }
         }
         Then::Upgrade(upgrade) => {
-            let greeting = written(status, &headers, Framing::WebSocket, None);
+            let greeting = written(status, &headers, Framing::WebSocket, None, wall_us);
             let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
             if let Ok(Ok(())) = timeout(limit, socket.write_all(&greeting)).await {
                 upgrade.serve(Prefixed::new(behind_head, socket)).await;
@@ -112,12 +174,19 @@ async fn respond(
 }
 
 /// Writes a whole answer, and closes.
-async fn say(socket: &mut TcpStream, status: StatusCode, headers: &HeaderMap, body: Body) {
+async fn say(
+    server: &HttpServer,
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Body,
+) {
     let Ok(body) = body.collect().await else {
         return;
     };
     let body = body.to_bytes();
-    let mut answer = written(status, headers, Framing::Raw, Some(body.len()));
+    let wall_us = server.core.hub.clock().wall_us();
+    let mut answer = written(status, headers, Framing::Raw, Some(body.len()), wall_us);
     answer.extend_from_slice(&body);
     let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
     let _ = timeout(limit, async {
@@ -142,7 +211,8 @@ async fn serve_hyper(server: HttpServer, conn: Conn, read: BytesMut, client: Soc
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits::HTTP_IDLE_MS))
-        .max_buf_size(64 * 1024)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .max_headers(HTTP1_HEADERS)
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS)

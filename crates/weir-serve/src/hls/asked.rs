@@ -30,6 +30,8 @@ pub struct HlsRequest<'a> {
     pub target: &'a str,
     /// Address and port of the client, trusted proxies taken into account.
     pub client: SocketAddr,
+    /// The head of the answer is wanted alone.
+    pub is_head: bool,
 }
 
 /// A request that was admitted.

@@ -8,7 +8,11 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Frame, SizeHint};
+use weir_base::http_field::{RangeAsked, names_tag};
 use weir_media::hls::Resource;
+
+use crate::reply::for_any_site;
+use crate::request::lines;
 
 /// The media type of AES keys.
 const KEY_TYPE: &str = "application/octet-stream";
@@ -22,34 +26,37 @@ pub(super) const fn kind_of(resource: Resource) -> &'static str {
     }
 }
 
-/// The answer with `pieces`, `length` bytes together: whole, a range, or "not modified".
+/// The answer with `pieces`, `length` bytes together: whole, a range, "not modified", or "not these". A request
+/// for the head alone has no range (RFC 9110 §14.2).
 pub(super) fn piece_response(
     pieces: Vec<Bytes>,
     length: u64,
     name: &str,
     kind: &'static str,
-    headers: &HeaderMap,
+    (headers, is_head): (&HeaderMap, bool),
 ) -> Response<Pieces> {
     // A name is never given to other bytes, so it is its own ETag.
     let tag = format!("\"{name}\"");
-    let unchanged = is_known(headers, &tag);
-    let range = if unchanged || !is_range_wanted(headers, &tag) {
+    let refused = precondition(headers, &tag);
+    let range = if refused.is_some() || is_head || !is_range_wanted(headers, &tag) {
         RangeAsked::Whole
     } else {
         range_of(headers, length)
     };
-    let (status, pieces) = match &range {
-        _ if unchanged => (StatusCode::NOT_MODIFIED, Pieces::default()),
-        RangeAsked::Whole => (StatusCode::OK, Pieces::new(pieces, 0..length)),
-        RangeAsked::Part(range) => (
+    let (status, pieces) = match (&range, refused) {
+        (_, Some(status)) => (status, Pieces::default()),
+        (RangeAsked::Whole, _) => (StatusCode::OK, Pieces::new(pieces, 0..length)),
+        (RangeAsked::Part(range), _) => (
             StatusCode::PARTIAL_CONTENT,
             Pieces::new(pieces, range.clone()),
         ),
-        RangeAsked::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, Pieces::default()),
+        (RangeAsked::Outside, _) => (StatusCode::RANGE_NOT_SATISFIABLE, Pieces::default()),
     };
     // A key in a shared cache would be anybody's; a range that is not there may be there later.
-    let caching = match (kind, status) {
-        (KEY_TYPE, _) | (_, StatusCode::RANGE_NOT_SATISFIABLE) => "private, no-store",
+    let is_error = status.is_client_error();
+    let caching = match kind {
+        KEY_TYPE => "private, no-store",
+        _ if is_error => "private, no-store",
         _ => "public, max-age=3600, immutable",
     };
     let mut response = Response::new(pieces);
@@ -57,10 +64,7 @@ pub(super) fn piece_response(
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    out.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
+    for_any_site(out);
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         out.insert(header::ETAG, tag);
@@ -78,15 +82,16 @@ pub(super) fn piece_response(
     response
 }
 
-/// Whether the asker has what this entity tag names: `If-None-Match`, by weak comparison
-/// (RFC 9110 §13.1.2, §8.8.3.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH);
-    let lists = values.iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|item| {
-        let item = item.trim();
-        item == "*" || item.strip_prefix("W/").unwrap_or(item) == tag
-    })
+/// What the conditions on a piece come to, where that is no answer with its bytes (RFC 9110 §13.2.2). Pieces
+/// have no dates, so that conditions on dates are passed over.
+fn precondition(headers: &HeaderMap, tag: &str) -> Option<StatusCode> {
+    if headers.contains_key(header::IF_MATCH)
+        && !names_tag(lines(headers, header::IF_MATCH), tag, false)
+    {
+        return Some(StatusCode::PRECONDITION_FAILED);
+    }
+    let is_known = names_tag(lines(headers, header::IF_NONE_MATCH), tag, true);
+    is_known.then_some(StatusCode::NOT_MODIFIED)
 }
 
 /// Whether `Range` counts: not when `If-Range` names anything but these very bytes, by strong
@@ -97,35 +102,12 @@ fn is_range_wanted(headers: &HeaderMap, tag: &str) -> bool {
         .is_none_or(|value| value.as_bytes().trim_ascii() == tag.as_bytes())
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum RangeAsked {
-    Whole,
-    Part(Range<u64>),
-    Outside,
-}
-
-/// One byte range (RFC 9110 §14.2); several, or nonsense, get the whole as the RFC allows.
+/// What `Range` asks for; several such lines make no sense together.
 fn range_of(headers: &HeaderMap, length: u64) -> RangeAsked {
-    let text = headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.strip_prefix("bytes="));
-    let Some((first, last)) = text
-        .filter(|text| !text.contains(','))
-        .and_then(|text| text.trim().split_once('-'))
-    else {
-        return RangeAsked::Whole;
-    };
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length),
-        (Ok(first), Err(_)) if last.is_empty() => first..length,
-        (Err(_), Ok(suffix)) if first.is_empty() => length.saturating_sub(suffix)..length,
-        _ => return RangeAsked::Whole,
-    };
-    if range.start >= range.end {
-        RangeAsked::Outside
-    } else {
-        RangeAsked::Part(range)
+    let mut lines = lines(headers, header::RANGE);
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => RangeAsked::read(line, length),
+        _ => RangeAsked::Whole,
     }
 }
 
@@ -187,25 +169,6 @@ impl hyper::body::Body for Pieces {
 mod tests {
     use super::*;
 
-    fn ranged(text: &'static str) -> RangeAsked {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RANGE, HeaderValue::from_static(text));
-        range_of(&headers, 100)
-    }
-
-    #[test]
-    fn ranges_are_read_as_the_rfc_has_them() {
-        assert_eq!(ranged("bytes=0-9"), RangeAsked::Part(0..10));
-        assert_eq!(ranged("bytes=90-"), RangeAsked::Part(90..100));
-        assert_eq!(ranged("bytes=-5"), RangeAsked::Part(95..100));
-        assert_eq!(ranged("bytes=50-1000"), RangeAsked::Part(50..100));
-        assert_eq!(ranged("bytes=100-"), RangeAsked::Outside);
-        assert_eq!(ranged("bytes=-0"), RangeAsked::Outside);
-        for nonsense in ["bytes=9-0", "bytes=a-b", "items=0-1", "bytes=0-1,5-6"] {
-            assert_eq!(ranged(nonsense), RangeAsked::Whole, "{nonsense}");
-        }
-    }
-
     #[test]
     fn a_condition_is_answered_by_the_name_of_the_bytes() {
         let status = |pairs: &[(header::HeaderName, &'static str)]| {
@@ -214,7 +177,8 @@ mod tests {
                 headers.append(name, HeaderValue::from_static(value));
             }
             let pieces = vec![Bytes::from_static(b"abcdef")];
-            let response = piece_response(pieces, 6, "seg-1.m4s", "video/mp4", &headers);
+            let asked = (&headers, false);
+            let response = piece_response(pieces, 6, "seg-1.m4s", "video/mp4", asked);
             (response.status().as_u16(), response.body().size())
         };
         let range = (header::RANGE, "bytes=0-1");
@@ -247,7 +211,30 @@ mod tests {
                 "{other}"
             );
         }
-        assert_eq!(status(&[range]), (206, 2));
+        assert_eq!(status(std::slice::from_ref(&range)), (206, 2));
+        assert_eq!(status(&[range.clone(), range]), (200, 6), "two of them");
+        let matches = |value| status(&[(header::IF_MATCH, value)]);
+        assert_eq!(matches("\"seg-1.m4s\""), (200, 6));
+        assert_eq!(matches("*"), (200, 6));
+        assert_eq!(matches("\"seg-2.m4s\""), (412, 0));
+        assert_eq!(matches("W/\"seg-1.m4s\""), (412, 0));
+        let dates = [
+            (header::IF_MODIFIED_SINCE, "Tue, 01 Jan 2030 00:00:00 GMT"),
+            (header::IF_UNMODIFIED_SINCE, "Tue, 01 Jan 2002 00:00:00 GMT"),
+        ];
+        assert_eq!(status(&dates), (200, 6));
+    }
+
+    #[test]
+    fn the_head_alone_has_no_range() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-1"));
+        let pieces = vec![Bytes::from_static(b"abcdef")];
+        let response = piece_response(pieces, 6, "seg-1.m4s", "video/mp4", (&headers, true));
+        assert_eq!(
+            (response.status(), response.body().size()),
+            (StatusCode::OK, 6)
+        );
     }
 
     #[test]

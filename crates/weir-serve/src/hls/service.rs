@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::BodyExt;
+use weir_base::http_field::accepts_coding;
 use weir_base::{Code, Refusal};
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
@@ -19,8 +20,8 @@ use crate::admission::Admission;
 use crate::core::Core;
 use crate::node::Node;
 use crate::packaging::{Packagings, Page};
-use crate::reply::{Body, full};
-use crate::request::tracks_of;
+use crate::reply::{Body, for_any_site, full};
+use crate::request::{lines, tracks_of};
 
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// What is for one viewer, or may be another thing the next time.
@@ -172,8 +173,12 @@ impl Hls {
         };
         let length = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
         let kind = kind_of(name.resource);
-        let response = piece_response(pieces, length, &name.to_string(), kind, headers);
-        let sent = response.body().size();
+        let request = (headers, asked.is_head);
+        let response = piece_response(pieces, length, &name.to_string(), kind, request);
+        let sent = match asked.is_head {
+            true => 0,
+            false => response.body().size(),
+        };
         match station {
             Some(station) => station.stream.add_sent_bytes(sent),
             None => {
@@ -227,14 +232,7 @@ fn playlist_response(
         let caching = HeaderValue::from_static("private, no-cache");
         return playlist_response(&page, "", headers, caching);
     }
-    let gzip = headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value
-                .split(',')
-                .any(|coding| coding.trim().split(';').next() == Some("gzip"))
-        });
+    let gzip = accepts_coding(lines(headers, header::ACCEPT_ENCODING), "gzip");
     let mut response = Response::new(full(if gzip {
         page.gzip()
     } else {
@@ -246,10 +244,7 @@ fn playlist_response(
     }
     out.insert(header::CONTENT_TYPE, PLAYLIST_TYPE);
     out.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    out.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
+    for_any_site(out);
     out.insert(header::CACHE_CONTROL, caching);
     response
 }

@@ -30,12 +30,15 @@ impl HttpServer {
             return HttpResponse::not_allowed(methods);
         }
         if request.method == Method::OPTIONS {
-            return HttpResponse::preflight(methods);
+            return HttpResponse::preflight(methods, &request.headers);
+        }
+        if request.is_web_socket() && request.is_other_web_socket() {
+            return HttpResponse::web_socket_version();
         }
         let answer = match resource {
             Resource::Media(route) => self.media(request, route).await,
             Resource::Socket(service) => self.socket(request, service.as_ref()).await,
-            Resource::Other => Err((Code::NotFound.into(), Protocol::Api)),
+            Resource::Server | Resource::Other => Err((Code::NotFound.into(), Protocol::Api)),
         };
         answer.unwrap_or_else(|(refusal, protocol)| self.refuse(request, &refusal, protocol))
     }
@@ -84,13 +87,14 @@ impl HttpServer {
         let request = live.request;
         let head = if request.is_web_socket() {
             let offer = request.web_socket()?;
-            switching(&offer, first_protocol(offer.protocols))
+            switching(&offer, first_protocol(&offer.protocols))
         } else {
             HttpResponse::new(StatusCode::OK)
                 .with(header::CONTENT_TYPE, live.form.about().content_type)
                 .with(header::CACHE_CONTROL, "no-store")
-                .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+                .with(header::ACCEPT_RANGES, "none")
                 .with(header::SERVER, "weir")
+                .for_any_site()
                 .with(http::HeaderName::from_static("x-accel-buffering"), "no")
         };
         let playback = live.open(&self.core, &self.admission).await?;
@@ -226,6 +230,7 @@ fn hls_request<'a>(request: &'a HttpRequest, app: &'a str, stream: &'a str) -> H
         query: &request.query,
         target: &request.target,
         client: request.client,
+        is_head: request.method == Method::HEAD,
     }
 }
 

@@ -7,6 +7,7 @@ mod media;
 pub mod request;
 pub mod response;
 pub mod route;
+pub mod rules;
 pub mod service;
 pub mod upgrade;
 
@@ -14,8 +15,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::HeaderMap;
+use weir_hub::Protocol;
 
 use self::route::{Resource, Route, route};
+use self::rules::Misfit;
 use self::upgrade::SocketService;
 use crate::admission::Admission;
 use crate::core::Core;
@@ -38,6 +41,9 @@ pub struct HttpServer {
 impl HttpServer {
     /// What stands at a raw path.
     pub(crate) fn resource(&self, path: &str) -> Resource {
+        if path == "*" {
+            return Resource::Server;
+        }
         let level = path.trim_start_matches('/').split('/').next();
         let service = self
             .sockets
@@ -48,6 +54,14 @@ impl HttpServer {
             (None, Route::Other) => Resource::Other,
             (None, route) => Resource::Media(route),
         }
+    }
+
+    /// Counts and logs a request that breaks HTTP's rules.
+    pub(crate) fn misfit(&self, misfit: &Misfit, client: SocketAddr) {
+        let refusal = misfit.refusal();
+        let what = "an HTTP connection";
+        self.core
+            .refused(&refusal, Protocol::HttpFlv, what, client.ip());
     }
 
     /// The client's address, when whoever spoke HTTP to us is `speaker` (the socket's peer, or whom a

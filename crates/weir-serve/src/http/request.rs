@@ -3,29 +3,32 @@
 use std::net::SocketAddr;
 
 use http::header::{self, AsHeaderName};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri, Version};
 use parking_lot::Mutex;
+use weir_base::http_field::has_token;
 use weir_base::{Code, Refusal};
 use weir_proto::ws;
 
 use crate::deliver::Framing;
 use crate::reply::Body;
-use crate::request::{parameter, query};
+use crate::request::{lines, parameter, query};
 
 /// The only version of WebSockets there is (RFC 6455 §4.1).
-const WEB_SOCKET_VERSION: &str = "13";
+pub(super) const WEB_SOCKET_VERSION: &str = "13";
 
 /// A request, with all that decides its answer.
 pub struct HttpRequest {
     /// What is to be done.
     pub method: Method,
-    /// Path and query as they were asked for.
+    /// Spoken by the client.
+    pub version: Version,
+    /// Path and query as they were asked for, whichever form the target had (RFC 9112 §3.2).
     pub target: String,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
     /// All headers, those of the connection too.
     pub headers: HeaderMap,
-    /// `Host`, or the authority of HTTP/2.
+    /// The authority of the target where it has one (HTTP/2, absolute form), else `Host`.
     pub host: Option<String>,
     /// The client, trusted proxies taken into account.
     pub client: SocketAddr,
@@ -36,24 +39,37 @@ pub struct HttpRequest {
 }
 
 /// What a client that wants a WebSocket said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSocketOffer<'a> {
     /// `Sec-WebSocket-Key`, valid.
     pub key: &'a str,
-    /// `Sec-WebSocket-Protocol`, all of it.
-    pub protocols: &'a str,
+    /// `Sec-WebSocket-Protocol`, all lines of it.
+    pub protocols: String,
 }
 
 impl HttpRequest {
     /// A request without a body.
-    pub fn new(method: Method, target: String, headers: HeaderMap, client: SocketAddr) -> Self {
-        let host = headers.get(header::HOST);
-        let host = host.and_then(|host| host.to_str().ok());
+    pub fn new(
+        method: Method,
+        uri: &Uri,
+        version: Version,
+        headers: HeaderMap,
+        client: SocketAddr,
+    ) -> Self {
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        // A whole URL may have a query and no path (RFC 9112 §3.2.1).
+        let slash = if target.starts_with('?') { "/" } else { "" };
+        let named = uri.authority().map(|authority| match authority.port() {
+            Some(port) => format!("{}:{port}", authority.host()),
+            None => authority.host().to_owned(),
+        });
+        let said = || lines(&headers, header::HOST).next().map(str::to_owned);
         Self {
             method,
-            query: query(target.split_once('?').map(|(_, query)| query)),
-            target,
-            host: host.map(str::to_owned),
+            version,
+            query: query(uri.query()),
+            target: format!("{slash}{target}"),
+            host: named.or_else(said),
             headers,
             client,
             body_framing: Framing::Raw,
@@ -89,10 +105,15 @@ impl HttpRequest {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the client wants the connection to speak `protocol` from here on.
+    /// Whether the client wants the connection to speak `protocol` from here on (RFC 9110 §7.8): over HTTP/1.1,
+    /// by a list of names in any case. A proxy that took `Connection` away took the wish with it only where it
+    /// left something else there.
     pub fn wants_upgrade(&self, protocol: &str) -> bool {
-        let upgrade = self.header(header::UPGRADE);
-        upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(protocol))
+        let has = |name, token| has_token(lines(&self.headers, name), token);
+        self.version == Version::HTTP_11
+            && has(header::UPGRADE, protocol)
+            && (has(header::CONNECTION, "upgrade")
+                || !self.headers.contains_key(header::CONNECTION))
     }
 
     /// Whether the client wants a WebSocket, valid or not.
@@ -112,16 +133,21 @@ impl HttpRequest {
             let words = "the WebSocket key makes no sense";
             return Err(Refusal::new(Code::ProtocolError, words));
         }
-        let version = self.header(header::SEC_WEBSOCKET_VERSION);
-        if version.is_some_and(|version| version.trim() != WEB_SOCKET_VERSION) {
+        if self.is_other_web_socket() {
             let words = "this WebSocket version is not spoken: 13 is";
             return Err(Refusal::new(Code::ProtocolError, words));
         }
-        let protocols = self.header(header::SEC_WEBSOCKET_PROTOCOL);
+        let protocols: Vec<_> = lines(&self.headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
         Ok(WebSocketOffer {
             key,
-            protocols: protocols.unwrap_or_default(),
+            protocols: protocols.join(","),
         })
+    }
+
+    /// Whether it is a WebSocket of a version that is not spoken here.
+    pub fn is_other_web_socket(&self) -> bool {
+        let version = self.header(header::SEC_WEBSOCKET_VERSION);
+        version.is_some_and(|version| version.trim() != WEB_SOCKET_VERSION)
     }
 
     /// What stands around the bytes of a viewer.

@@ -6,15 +6,20 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
+use weir_base::http_field::granted_fields;
 use weir_base::{Code, Refusal};
 
+use super::request::WEB_SOCKET_VERSION;
+use super::rules::Misfit;
 use crate::deliver::Playback;
 use crate::reply::{self, Body, full};
+use crate::request::lines;
 
 /// Seconds for which a browser may remember what [`HttpResponse::preflight`] says.
 const PREFLIGHT_SECONDS: &str = "86400";
-/// What pages of other sites may send: ranges and conditions.
-const PREFLIGHT_HEADERS: &str = "Range, If-None-Match, If-Range";
+/// What pages of other sites may send where they do not say what they want to.
+const PREFLIGHT_HEADERS: &str =
+    "Range, If-None-Match, If-Range, Authorization, Cache-Control, Pragma";
 
 /// An answer that no head has been written for.
 pub struct HttpResponse {
@@ -95,13 +100,40 @@ impl HttpResponse {
         Self { then, ..self }
     }
 
-    /// What a browser asks before it lets a page of another site in.
-    pub fn preflight(methods: &[Method]) -> Self {
+    /// The same, for pages of any site.
+    #[must_use]
+    pub fn for_any_site(mut self) -> Self {
+        reply::for_any_site(&mut self.headers);
+        self
+    }
+
+    /// What a browser asks before it lets a page of another site in; and what anybody asks who wants to know the
+    /// methods. The headers that are asked for are granted: what they say changes no answer of ours for the
+    /// worse.
+    pub fn preflight(methods: &[Method], asked: &HeaderMap) -> Self {
+        let names = granted_fields(lines(asked, header::ACCESS_CONTROL_REQUEST_HEADERS));
+        let names = names.as_deref().unwrap_or(PREFLIGHT_HEADERS);
         Self::new(StatusCode::NO_CONTENT)
+            .with(header::ALLOW, &listed(methods))
             .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
             .with(header::ACCESS_CONTROL_ALLOW_METHODS, &listed(methods))
-            .with(header::ACCESS_CONTROL_ALLOW_HEADERS, PREFLIGHT_HEADERS)
+            .with(header::ACCESS_CONTROL_ALLOW_HEADERS, names)
             .with(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS)
+            .with(header::VARY, "Access-Control-Request-Headers")
+    }
+
+    /// A request that breaks HTTP's rules. Nobody knows what stands behind it, so that the connection ends.
+    pub fn misfit(misfit: &Misfit) -> Self {
+        let mut response = Self::from(reply::refusal(&misfit.refusal(), ""));
+        response.status = misfit.status;
+        response.with(header::CONNECTION, "close")
+    }
+
+    /// A WebSocket of another version than the one there is (RFC 6455 §4.4).
+    pub fn web_socket_version() -> Self {
+        let words = "this WebSocket version is not spoken: 13 is";
+        Self::upgrade_required("websocket", words)
+            .with(header::SEC_WEBSOCKET_VERSION, WEB_SOCKET_VERSION)
     }
 
     /// A method that the resource does not take.

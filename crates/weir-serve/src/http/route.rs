@@ -21,6 +21,8 @@ pub enum Resource {
     Media(Route),
     /// Another service that speaks over WebSockets.
     Socket(Arc<dyn SocketService>),
+    /// `*`: the server itself (RFC 9112 §3.2.4).
+    Server,
     /// Nothing that is known here.
     Other,
 }
@@ -31,9 +33,19 @@ impl Resource {
         match self {
             Self::Media(route) => route.methods(),
             Self::Socket(_) | Self::Other => READ,
+            Self::Server => ANY,
         }
     }
 }
+
+/// What some resource takes.
+const ANY: &[Method] = &[
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::DELETE,
+    Method::OPTIONS,
+];
 
 /// What only reads.
 const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];

@@ -11,7 +11,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -25,6 +25,7 @@ use super::HttpServer;
 use super::request::HttpRequest;
 use super::response::{HttpResponse, Then, Upgrade};
 use super::route::Resource;
+use super::rules::check;
 use crate::deliver::{Playback, task};
 use crate::reply::{Body, full};
 
@@ -71,6 +72,20 @@ impl Service<Request<Incoming>> for MediaService {
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         self.has_asked.store(true, Ordering::Relaxed);
         let client = self.server.client_of(self.client, request.headers());
+        let (method, version) = (request.method(), request.version());
+        if let Err(misfit) = check(method, request.uri(), version, request.headers()) {
+            let server = &self.server;
+            server.misfit(&misfit, client);
+            let HttpResponse {
+                status,
+                headers,
+                then: Then::Body(body),
+            } = HttpResponse::misfit(&misfit)
+            else {
+                return self.server.api.call(request);
+            };
+            return Box::pin(std::future::ready(Ok(whole(status, headers, body))));
+        }
         match self.server.resource(request.uri().path()) {
             Resource::Other => {
                 request.extensions_mut().insert(ClientAddr(client));
@@ -92,18 +107,15 @@ impl Service<Request<Incoming>> for MediaService {
 }
 
 fn request_of(head: &Parts, client: SocketAddr) -> HttpRequest {
-    let target = head.uri.path_and_query();
-    let target = target.map(|target| target.as_str().to_owned());
-    let mut request = HttpRequest::new(
-        head.method.clone(),
-        target.unwrap_or_default(),
-        head.headers.clone(),
-        client,
-    );
-    if request.host.is_none() {
-        request.host = head.uri.host().map(str::to_owned);
-    }
-    request
+    let (method, headers) = (head.method.clone(), head.headers.clone());
+    HttpRequest::new(method, &head.uri, head.version, headers, client)
+}
+
+fn whole(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 fn write(
@@ -136,10 +148,7 @@ fn write(
             }
         }
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    whole(status, headers, body)
 }
 
 fn serve_upgraded(server: &HttpServer, upgrade: OnUpgrade, served: Upgrade) {

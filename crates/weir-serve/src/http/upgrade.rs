@@ -60,11 +60,11 @@ pub(super) fn closed(offer: &WebSocketOffer<'_>, refusal: &Refusal) -> HttpRespo
         })
         .await;
     });
-    switching(offer, first_protocol(offer.protocols)).then(Then::Upgrade(upgrade))
+    switching(offer, first_protocol(&offer.protocols)).then(Then::Upgrade(upgrade))
 }
 
 /// SLSP, where it is offered.
-pub(super) fn slsp_protocol<'a>(offer: &WebSocketOffer<'a>) -> Option<&'a str> {
+pub(super) fn slsp_protocol<'a>(offer: &'a WebSocketOffer<'_>) -> Option<&'a str> {
     let mut names = offer.protocols.split(',').map(str::trim);
     names.find(|name| *name == slsp::SUBPROTOCOL)
 }

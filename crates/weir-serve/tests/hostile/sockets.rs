@@ -29,7 +29,7 @@ impl SocketService for Echo {
             }
             let offer = request.web_socket()?;
             Ok(OpenedSocket {
-                subprotocol: Some(offer.protocols.to_owned()),
+                subprotocol: Some(offer.protocols),
                 upgrade: Upgrade::new("echo", async |io| {
                     let (mut reader, mut writer) = tokio::io::split(io);
                     let _ = tokio::io::copy(&mut reader, &mut writer).await;

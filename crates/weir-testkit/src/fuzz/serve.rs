@@ -2,15 +2,20 @@
 
 use std::net::SocketAddr;
 
+use http::Version;
+
 use weir_base::sign::{Action, Signed, SigningKey, Subject};
 use weir_serve::front::proxy;
-use weir_serve::http::{head, route};
+use weir_serve::http::{head, route, rules};
 use weir_serve::request;
 
 pub(super) fn http_head(data: &[u8]) {
-    // A head only becomes complete once: every shorter beginning says "more".
-    if let Some(head::First::Get(head)) = head::look(data) {
+    if let Some(head::First::Request(head)) = head::look(data) {
+        assert!(head.bytes <= data.len(), "a head longer than what was read");
+        let checked = rules::check(&head.method, &head.uri, head.version, &head.headers);
         let request = head.request(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let first_host = request.host.as_deref();
+        assert!(checked.is_err() || first_host.is_some() || head.version == Version::HTTP_10);
         let _ = (route::route(request.path()), request.web_socket());
         assert!(request.query.len() <= 64);
         assert!(!request.path().contains('?'), "{head:?}");
