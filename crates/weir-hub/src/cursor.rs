@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_media::Item;
 
-use crate::join::{JoinRule, TrackFilter};
+use crate::join::{JoinKind, JoinRule, TrackFilter};
 use crate::position::StreamPosition;
 use crate::ring::JoinPoint;
 use crate::stream::Stream;
@@ -22,13 +22,13 @@ pub enum Start {
     AtOrBefore(StreamPosition),
 }
 
-/// An item, and whether a viewer may begin with it.
+/// An item, and what a viewer begins with who begins there.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// What the publisher said: tracks, metadata or a frame. A discontinuity is [`Read::Broke`].
     pub item: Item,
-    /// It is a frame that a viewer of the tracks taken here may begin with.
-    pub is_join: bool,
+    /// Set for a frame that a viewer of the tracks taken here may begin with.
+    pub join: Option<JoinKind>,
 }
 
 /// What one read gave.
@@ -188,7 +188,7 @@ impl Cursor {
 
     fn join(&self) -> Option<JoinPoint> {
         match self.start {
-            Start::Newest => self.stream.ring.newest_join(),
+            Start::Newest => self.stream.ring.newest_join_of(self.takes),
             Start::Oldest => self.stream.ring.oldest_join(),
             Start::AtOrBefore(position) => self.stream.ring.join_before(position),
         }
@@ -237,7 +237,7 @@ impl Place {
     ) -> Result<bool, u64> {
         let first = self.next;
         let mut has_broken = false;
-        stream.ring.walk(first, max, |item| {
+        stream.ring.walk(first, max, |item, whole| {
             if matches!(item, Item::Discontinuity) {
                 if self.next == first {
                     has_broken = true;
@@ -247,17 +247,20 @@ impl Place {
                 return ControlFlow::Break(());
             }
             self.next += 1;
-            if let Some(is_join) = self.pass(item, takes) {
+            if let Some(mut join) = self.pass(item, takes) {
+                if takes == TrackFilter::ALL {
+                    join = whole; // The ring has judged for all who take everything.
+                }
                 let item = item.clone();
-                entries.push(Entry { item, is_join });
+                entries.push(Entry { item, join });
             }
             ControlFlow::Continue(())
         })?;
         Ok(has_broken)
     }
 
-    /// Whether a viewer may begin with the item; none if it is not taken.
-    fn pass(&mut self, item: &Item, takes: TrackFilter) -> Option<bool> {
+    /// What a viewer begins with at the item, if it may begin there; none if the item is not taken.
+    fn pass(&mut self, item: &Item, takes: TrackFilter) -> Option<Option<JoinKind>> {
         match item {
             Item::Frame(frame) if !takes.takes(frame.track) => None,
             Item::Frame(frame) => {
@@ -266,9 +269,9 @@ impl Place {
             }
             Item::Tracks(tracks) => {
                 self.rule.tracks(tracks, takes);
-                Some(false)
+                Some(None)
             }
-            Item::Metadata(_) | Item::Discontinuity => Some(false),
+            Item::Metadata(_) | Item::Discontinuity => Some(None),
         }
     }
 }

@@ -273,13 +273,15 @@ impl Hub {
         self.0.streams.lock().values().cloned().collect()
     }
 
-    /// Ends streams whose publisher has been silent too long or sends what nobody can decode, and forgets those long gone, and viewers
+    /// Ends waits for tracks that do not come, and streams whose publisher has been silent too long or sends
+    /// what nobody can decode; forgets those long gone, and viewers
     /// that ask no more. Call it a few times a second.
     pub fn sweep(&self) {
         let now_us = self.0.clock.now_us();
         self.0.audience.sweep(now_us);
         let config = self.0.config.lock().clone();
         for stream in self.unsorted() {
+            stream.settle_if_due(now_us);
             let mut state = stream.state.lock();
             if let Some(publisher) = &state.publisher {
                 if let Some(refusal) = stream.reason_to_end(config.idle_timeout_us(), now_us) {
@@ -338,6 +340,7 @@ impl Hub {
                 u64::from_be_bytes(clock_id),
             ),
             self.0.feed.clone(),
+            self.0.clock.wall_us(),
         ));
         streams.insert(name.clone(), stream.clone());
         Ok(stream)

@@ -1,12 +1,19 @@
 //! Where a viewer may begin: the one rule for the ring, and for each form that takes only some tracks.
 
+use weir_media::silence::PictureWatch;
 use weir_media::{Frame, TrackKind, Tracks};
 
 /// Microseconds between places to join a stream that has no video.
 const AUDIO_JOIN_EVERY_US: i64 = 500_000;
-/// Microseconds without a picture after which sound alone is worth joining: the camera is off, and its
-/// last keyframe only gets older.
-pub(crate) const VIDEO_SILENCE_US: i64 = 5_000_000;
+
+/// What a viewer begins with at a place to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// All there is: a keyframe, or a sound where there are no pictures.
+    Whole,
+    /// Sound alone, as the pictures have been silent for long. Those that come may refer to older ones.
+    Sound,
+}
 
 /// Which tracks a reader takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,7 +52,8 @@ impl TrackFilter {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JoinRule {
     has_video: bool,
-    last_video_us: i64,
+    pictures: PictureWatch,
+    is_silent: bool,
     last_join_us: Option<i64>,
 }
 
@@ -53,7 +61,7 @@ impl JoinRule {
     /// At a place that is a join itself.
     pub(crate) fn at(tracks: &Tracks, takes: TrackFilter, dts_us: i64) -> Self {
         let mut rule = Self {
-            last_video_us: dts_us,
+            pictures: PictureWatch::at(dts_us),
             ..Self::default()
         };
         rule.tracks(tracks, takes);
@@ -65,22 +73,41 @@ impl JoinRule {
         self.has_video = takes.video && tracks.video.is_some();
     }
 
+    /// Whether there are pictures, and they were silent with the last frame.
+    pub(crate) const fn is_silent(&self) -> bool {
+        self.has_video && self.is_silent
+    }
+
     /// Whether a viewer may begin with `frame`, the next one.
-    pub(crate) fn take(&mut self, frame: &Frame) -> bool {
-        let is_join = match frame.track {
-            TrackKind::Video => {
-                self.last_video_us = frame.dts_us;
-                self.has_video && frame.is_video_key()
-            }
+    pub(crate) fn take(&mut self, frame: &Frame) -> Option<JoinKind> {
+        self.is_silent = self.pictures.note(frame.track, frame.dts_us);
+        let kind = match frame.track {
+            TrackKind::Video => (self.has_video && frame.is_video_key()).then_some(JoinKind::Whole),
             TrackKind::Audio => {
-                let is_silent = frame.dts_us.saturating_sub(self.last_video_us) > VIDEO_SILENCE_US;
                 let is_due = |last_us| frame.dts_us.saturating_sub(last_us) >= AUDIO_JOIN_EVERY_US;
-                (!self.has_video || is_silent) && self.last_join_us.is_none_or(is_due)
+                let kind = match (self.has_video, self.is_silent) {
+                    (false, _) => Some(JoinKind::Whole),
+                    (true, true) => Some(JoinKind::Sound),
+                    (true, false) => None,
+                };
+                kind.filter(|_| self.last_join_us.is_none_or(is_due))
             }
         };
-        if is_join {
+        if kind.is_some() {
             self.last_join_us = Some(frame.dts_us);
         }
-        is_join
+        kind
     }
+}
+
+/// Where a viewer begins, of the newest join with pictures and a newer one with sound alone; the second
+/// where the pictures are silent and the first is more than `keep_us` old at `now_us`, so that whoever
+/// comes sees what stands still and is not sent minutes of it. Places by their decode times.
+pub fn begins_with_sound(
+    whole_us: Option<i64>,
+    is_silent: bool,
+    now_us: i64,
+    keep_us: i64,
+) -> bool {
+    whole_us.is_none_or(|whole_us| is_silent && now_us.saturating_sub(whole_us) > keep_us)
 }

@@ -35,7 +35,7 @@ pub use gate::{Admission, Gatekeeper, Grant};
 pub use headcount::Headcount;
 pub use hub::{Hub, RelayBegin};
 pub use identity::Identity;
-pub use join::TrackFilter;
+pub use join::{JoinKind, TrackFilter, begins_with_sound};
 pub use position::StreamPosition;
 pub use publisher::{Hold, Publisher};
 pub use ring::{JoinPoint, ReadOutcome, Ring};

@@ -10,6 +10,7 @@ use weir_media::{Frame, FrameKind, Item, LeftOut, Metadata, TrackKind, Tracks};
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
 use crate::events::What;
+use crate::join::TrackFilter;
 use crate::rebase::{Fitted, Rebase};
 use crate::sender_clock::SenderClock;
 use crate::stats::SenderStats;
@@ -43,6 +44,8 @@ pub struct Publisher {
     max_kbps: Option<u32>,
     ceiling: Option<Ceiling>,
     is_above_ceiling: bool,
+    /// What is waited for before anybody joins, until frames come.
+    hold_us: Option<i64>,
 }
 
 impl Publisher {
@@ -69,6 +72,7 @@ impl Publisher {
             max_kbps,
             ceiling: max_kbps.map(Ceiling::new),
             is_above_ceiling: false,
+            hold_us: None,
         }
     }
 
@@ -146,6 +150,16 @@ impl Publisher {
     /// New tracks from here on.
     pub fn tracks(&self, tracks: Arc<Tracks>) {
         self.append(Item::Tracks(tracks));
+    }
+
+    /// These tracks are announced, and not known yet: viewers who wait do so until they are, or until frames
+    /// have come for `hold_us`, by their own times or by the clock. May be said anew.
+    pub fn await_tracks(&mut self, tracks: TrackFilter, hold_us: i64) {
+        let state = self.stream.state.lock();
+        if state.is_current(self.life) {
+            self.stream.ring.await_tracks(tracks, hold_us);
+            self.hold_us = Some(hold_us);
+        }
     }
 
     /// New metadata from here on.
@@ -256,6 +270,12 @@ impl Publisher {
     }
 
     fn put_frame(&mut self, frame: Frame, now_us: i64) {
+        if let Some(hold_us) = self.hold_us.take()
+            && self.stream.ring.is_awaiting()
+        {
+            let at_us = now_us.saturating_add(hold_us);
+            self.stream.settle_at_us.store(at_us, Ordering::Release);
+        }
         self.count_bytes(frame.payload.len() as u64, now_us);
         self.append(Item::Frame(frame));
     }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use weir_base::limits;
 use weir_media::{Item, Metadata, Tracks};
 
-use crate::join::{JoinRule, TrackFilter};
+use crate::join::{JoinKind, JoinRule, TrackFilter, begins_with_sound};
 use crate::position::StreamPosition;
 
 /// Bytes of bookkeeping counted for each entry beside its payload.
@@ -26,12 +26,17 @@ pub struct JoinPoint {
     pub seq: u64,
     /// Decode time of that frame.
     pub dts_us: i64,
-    /// The tracks in force there.
+    /// What a viewer begins with there.
+    pub kind: JoinKind,
+    /// The tracks in force there, with those that told of themselves later.
     pub tracks: Arc<Tracks>,
-    /// The metadata in force there.
+    /// The metadata in force there, or the first behind it.
     pub metadata: Option<Arc<Metadata>>,
     /// The clock in force there: see [`crate::Stream::clock_id`].
     pub clock_id: u64,
+    /// How often, before it, what came did not join what came before: breaks of the clock, and other
+    /// tracks.
+    pub breaks: u64,
 }
 
 /// What reading gave.
@@ -70,13 +75,32 @@ struct Inner {
     clock_id: u64,
     /// Where the current publisher begins: what stands before it is the last one's.
     break_seq: u64,
+    /// See [`JoinPoint::breaks`]; frames have come since the last.
+    breaks: u64,
+    has_frames: bool,
+    /// Tracks that the current publisher is waited for with; once that is over it does not begin anew.
+    awaited: Option<AwaitedTracks>,
+    has_settled: bool,
+    /// Decode time of the newest frame.
+    newest_us: i64,
     tracks: Arc<Tracks>,
     metadata: Option<Arc<Metadata>>,
+}
+
+/// Tracks that are announced and not known yet: nobody joins what the publisher says until they are, or
+/// until it has gone on without them for too long.
+#[derive(Debug, Clone, Copy)]
+struct AwaitedTracks {
+    tracks: TrackFilter,
+    hold_us: i64,
+    /// Decode time of the publisher's first frame.
+    since_us: Option<i64>,
 }
 
 #[derive(Debug)]
 struct Kept {
     item: Item,
+    join: Option<JoinKind>,
     /// Decode time; that of the frame before for what is no frame.
     dts_us: i64,
 }
@@ -103,29 +127,25 @@ impl Ring {
         let seq = inner.first_seq + inner.entries.len() as u64;
         let last_us = inner.entries.back().map_or(0, |entry| entry.dts_us);
         let mut dts_us = last_us;
+        let mut join = None;
         match &item {
             Item::Tracks(tracks) => inner.set_tracks(tracks.clone()),
-            Item::Metadata(metadata) => inner.metadata = Some(metadata.clone()),
+            Item::Metadata(metadata) => inner.set_metadata(metadata.clone()),
             Item::Frame(frame) => {
                 dts_us = frame.dts_us;
-                if inner.rule.take(frame) {
-                    let join = JoinPoint {
-                        seq,
-                        dts_us,
-                        tracks: inner.tracks.clone(),
-                        metadata: inner.metadata.clone(),
-                        clock_id: inner.clock_id,
-                    };
-                    inner.joins.push_back(join);
-                }
+                join = inner.rule.take(frame);
+                inner.note_frame(join, seq, dts_us);
             }
             Item::Discontinuity => {
                 inner.break_seq = seq;
                 inner.clock_id = inner.clock_id.wrapping_add(1);
+                inner.count_break();
+                inner.awaited = None;
+                inner.has_settled = false;
             }
         }
         inner.bytes += entry_bytes(&item);
-        inner.entries.push_back(Kept { item, dts_us });
+        inner.entries.push_back(Kept { item, join, dts_us });
         inner.evict(self.max_us, self.max_bytes);
         self.head.store(seq + 1, Ordering::Release);
     }
@@ -138,7 +158,7 @@ impl Ring {
     /// Appends the items from `from` on to `out`, at most `max_items`.
     pub fn read(&self, from: u64, max_items: usize, out: &mut Vec<Item>) -> ReadOutcome {
         let before = out.len();
-        let walk = |item: &Item| {
+        let walk = |item: &Item, _| {
             out.push(item.clone());
             ControlFlow::Continue(())
         };
@@ -150,13 +170,13 @@ impl Ring {
         }
     }
 
-    /// Shows the items from `from` on to `visit` until it breaks off, at most `max_items`; short, the
+    /// Shows the items from `from` on, and whether a viewer of all tracks may begin with them, to `visit` until it breaks off, at most `max_items`; short, the
     /// publisher waits meanwhile. An error is how many entries are gone.
     pub(crate) fn walk(
         &self,
         from: u64,
         max_items: usize,
-        mut visit: impl FnMut(&Item) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Item, Option<JoinKind>) -> ControlFlow<()>,
     ) -> Result<(), u64> {
         let inner = self.inner.lock();
         if from < inner.first_seq {
@@ -164,26 +184,31 @@ impl Ring {
         }
         let skip = usize::try_from(from - inner.first_seq).unwrap_or(usize::MAX);
         for entry in inner.entries.iter().skip(skip).take(max_items) {
-            if visit(&entry.item).is_break() {
+            if visit(&entry.item, entry.join).is_break() {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Where a new viewer starts: the newest keyframe of the current publisher.
+    /// Where a new viewer starts: the newest keyframe of the current publisher. Where pictures have been
+    /// silent for longer than the ring keeps, at its sound.
     pub fn newest_join(&self) -> Option<JoinPoint> {
         let inner = self.inner.lock();
-        inner
-            .joins
-            .back()
-            .filter(|join| join.seq >= inner.break_seq)
-            .cloned()
+        inner.newest_join(self.max_us, TrackFilter::ALL).cloned()
+    }
+
+    /// The same for a viewer of these tracks.
+    pub(crate) fn newest_join_of(&self, takes: TrackFilter) -> Option<JoinPoint> {
+        let inner = self.inner.lock();
+        inner.newest_join(self.max_us, takes).cloned()
     }
 
     /// The oldest keyframe still here: where a packager starts, to have a window at once.
     pub fn oldest_join(&self) -> Option<JoinPoint> {
-        self.inner.lock().joins.front().cloned()
+        let inner = self.inner.lock();
+        let oldest = inner.joins.front();
+        oldest.filter(|join| inner.is_told(join)).cloned()
     }
 
     /// The newest place to join at or before `position`, on its clock.
@@ -193,7 +218,40 @@ impl Ring {
         let fits = |join: &&JoinPoint| {
             join.clock_id == position.clock_id && join.dts_us <= position.dts_us
         };
-        joins.find(fits).cloned()
+        joins.find(fits).filter(|join| inner.is_told(join)).cloned()
+    }
+
+    /// Nobody joins what the current publisher says before these tracks are known, or `hold_us` of it are
+    /// here: players believe for good what they are told first.
+    pub(crate) fn await_tracks(&self, tracks: TrackFilter, hold_us: i64) {
+        let mut inner = self.inner.lock();
+        if inner.has_settled {
+            return;
+        }
+        let since_us = inner.awaited.and_then(|awaited| awaited.since_us);
+        inner.awaited = Some(AwaitedTracks {
+            tracks,
+            hold_us,
+            since_us,
+        });
+        inner.check_awaited();
+    }
+
+    /// Waits no longer for tracks. Whether it did.
+    pub(crate) fn settle(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.has_settled = true;
+        inner.awaited.take().is_some()
+    }
+
+    /// Whether tracks are waited for.
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.inner.lock().awaited.is_some()
+    }
+
+    /// Microseconds of the stream that it keeps, beside the last group of pictures.
+    pub const fn keeps_us(&self) -> i64 {
+        self.max_us
     }
 
     /// The tracks in force now.
@@ -246,12 +304,109 @@ impl Ring {
 impl Inner {
     fn set_tracks(&mut self, tracks: Arc<Tracks>) {
         self.rule.tracks(&tracks, TrackFilter::ALL);
-        self.tracks = tracks;
+        let before = std::mem::replace(&mut self.tracks, tracks);
+        if before == self.tracks {
+            return;
+        }
+        if !self.tracks.grew_from(&before) {
+            self.count_break();
+            return;
+        }
+        let own = self.break_seq;
+        for join in self
+            .joins
+            .iter_mut()
+            .rev()
+            .take_while(|join| join.seq >= own)
+        {
+            if self.tracks.grew_from(&join.tracks) {
+                join.tracks = self.tracks.clone();
+            }
+        }
+        self.check_awaited();
+    }
+
+    fn set_metadata(&mut self, metadata: Arc<Metadata>) {
+        let own = self.break_seq;
+        for join in self
+            .joins
+            .iter_mut()
+            .rev()
+            .take_while(|join| join.seq >= own)
+        {
+            join.metadata.get_or_insert_with(|| metadata.clone());
+        }
+        self.metadata = Some(metadata);
+    }
+
+    fn note_frame(&mut self, join: Option<JoinKind>, seq: u64, dts_us: i64) {
+        self.has_frames = true;
+        self.newest_us = dts_us;
+        if let Some(awaited) = &mut self.awaited {
+            awaited.since_us.get_or_insert(dts_us);
+        }
+        if let Some(kind) = join {
+            self.joins.push_back(JoinPoint {
+                seq,
+                dts_us,
+                kind,
+                tracks: self.tracks.clone(),
+                metadata: self.metadata.clone(),
+                clock_id: self.clock_id,
+                breaks: self.breaks,
+            });
+        }
+        self.check_awaited();
+        self.has_settled |= self.awaited.is_none();
+    }
+
+    /// Ends the wait for tracks when all are known, or enough is here.
+    fn check_awaited(&mut self) {
+        let newest_us = self.newest_us;
+        self.awaited = self.awaited.filter(|awaited| {
+            let TrackFilter { video, audio } = awaited.tracks;
+            let is_missing =
+                video && self.tracks.video.is_none() || audio && self.tracks.audio.is_none();
+            let is_enough = |since_us| newest_us.saturating_sub(since_us) >= awaited.hold_us;
+            is_missing && !awaited.since_us.is_some_and(is_enough)
+        });
+    }
+
+    const fn count_break(&mut self) {
+        if self.has_frames {
+            self.breaks += 1;
+            self.has_frames = false;
+        }
+    }
+
+    /// Whether readers may hear of a place to join.
+    const fn is_told(&self, join: &JoinPoint) -> bool {
+        self.awaited.is_none() || join.seq < self.break_seq
+    }
+
+    fn newest_join(&self, keep_us: i64, takes: TrackFilter) -> Option<&JoinPoint> {
+        let own = || {
+            let joins = self.joins.iter().rev();
+            joins.take_while(|join| join.seq >= self.break_seq && self.is_told(join))
+        };
+        let whole = own().find(|join| join.kind == JoinKind::Whole);
+        let now_us = self.entries.back().map_or(0, |entry| entry.dts_us);
+        let (whole_us, is_silent) = (whole.map(|join| join.dts_us), self.rule.is_silent());
+        let is_heard = takes.audio && begins_with_sound(whole_us, is_silent, now_us, keep_us);
+        let sound = own().find(|join| join.kind == JoinKind::Sound);
+        sound.filter(|_| is_heard).or(whole)
+    }
+
+    /// What stays even where it is older than the rest: what a viewer begins with who comes now, or will be
+    /// once there is one.
+    fn kept_join(&self, max_us: i64) -> Option<&JoinPoint> {
+        let newest = self.newest_join(max_us, TrackFilter::ALL);
+        newest.or_else(|| self.joins.back())
     }
 
     fn evict(&mut self, max_us: i64, max_bytes: usize) {
         let newest_us = self.entries.back().map_or(0, |entry| entry.dts_us);
-        let last_join = self.joins.back().map_or(u64::MAX, |join| join.seq);
+        let last_join = self.kept_join(max_us).map_or(u64::MAX, |join| join.seq);
         while let Some(front) = self.entries.front() {
             let too_much = self.bytes > max_bytes || self.entries.len() > limits::RING_ENTRIES;
             let too_old = newest_us - front.dts_us > max_us && self.first_seq < last_join;

@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Code, Refusal, StreamName};
-use weir_media::{Item, LeftOut, TrackKind};
+use weir_media::{Item, LeftOut, TrackKind, silence};
 
 use crate::clients::{Client, Protocol};
 use crate::cursor::{Cursor, Start};
 use crate::events::{Feed, What};
-use crate::join::VIDEO_SILENCE_US;
 use crate::position::StreamPosition;
 use crate::ring::{JoinPoint, Ring};
 use crate::stats::{SenderStats, StreamStats};
@@ -38,6 +37,10 @@ pub struct Stream {
     pub(crate) is_troubled: AtomicBool,
     /// A frame of the current publisher was fine.
     pub(crate) has_played: AtomicBool,
+    /// When this node took it up, Unix microseconds.
+    begun_wall_us: i64,
+    /// When, on the node's clock, tracks are waited for no longer; `i64::MAX`: none are.
+    pub(crate) settle_at_us: AtomicI64,
     /// Unix microseconds at which the stream's time 0 lies.
     pub(crate) wall_at_zero_us: AtomicI64,
     /// When, on the node's clock, the stream's time 0 lies; none before the first frame.
@@ -97,12 +100,12 @@ impl State {
 
     /// Decode time up to which the frames of each track are there that has not fallen silent.
     fn complete_us(&self) -> Option<i64> {
-        let silent_us = self.latest_us()?.saturating_sub(VIDEO_SILENCE_US);
+        let latest_us = self.latest_us()?;
         let newest = [self.newest_video_us, self.newest_audio_us];
         newest
             .into_iter()
             .flatten()
-            .filter(|us| *us >= silent_us)
+            .filter(|us| !silence::is_silent(*us, latest_us))
             .min()
     }
 
@@ -183,7 +186,7 @@ pub struct PublisherInfo {
 }
 
 impl Stream {
-    pub(crate) fn new(name: StreamName, ring: Ring, feed: Arc<Feed>) -> Self {
+    pub(crate) fn new(name: StreamName, ring: Ring, feed: Arc<Feed>, begun_wall_us: i64) -> Self {
         Self {
             name,
             ring,
@@ -196,6 +199,8 @@ impl Stream {
             remarks: Mutex::default(),
             is_troubled: AtomicBool::new(false),
             has_played: AtomicBool::new(false),
+            begun_wall_us,
+            settle_at_us: AtomicI64::new(i64::MAX),
             wall_at_zero_us: AtomicI64::new(0),
             zero_at_us: Mutex::new(None),
             last_frame_us: AtomicI64::new(0),
@@ -330,6 +335,22 @@ impl Stream {
     /// Where a new viewer starts, as [`Ring::newest_join`].
     pub fn newest_join(&self) -> Option<JoinPoint> {
         self.ring.newest_join()
+    }
+
+    /// When this node took it up, Unix microseconds: later for each stream that has the name after another.
+    pub const fn begun_wall_us(&self) -> i64 {
+        self.begun_wall_us
+    }
+
+    /// Ends the wait for tracks if it is time.
+    pub(crate) fn settle_if_due(&self, now_us: i64) {
+        if self.settle_at_us.load(Ordering::Acquire) > now_us {
+            return;
+        }
+        self.settle_at_us.store(i64::MAX, Ordering::Release);
+        if self.ring.settle() {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Unix microseconds at which the stream's time 0 lies.

@@ -1,25 +1,70 @@
 //! From a demuxer's events to the hub, and what is forgiven on the way: the same for each protocol.
 
 use weir_base::{Code, Refusal};
-use weir_hub::{Publisher, Unusable};
-use weir_media::flv::Event;
+use weir_hub::{Publisher, TrackFilter, Unusable};
+use weir_media::flv::{Announced, Event};
 use weir_media::{MediaError, TrackKind};
 
 /// Malformed frames in a row after which a publisher is let go at once: fewer are judged by the clock.
 const MALFORMED_IN_A_ROW: u32 = 100;
 
+/// Microseconds for which a track that was announced keeps viewers waiting who came before the stream:
+/// what the first of them are told, their players believe for good.
+const ANNOUNCED_HOLD_US: i64 = 1_000_000;
+/// Microseconds for which a track does that nobody has spoken of: what comes in one go with the rest.
+const UNSPOKEN_HOLD_US: i64 = 150_000;
+
 /// See the module's words. One per container or connection.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     malformed: u32,
+    /// The container does not tell its tracks before the first frame.
+    tells_late: bool,
+    has_begun: bool,
 }
 
 impl Intake {
+    /// For what is sent as messages, or as tags: each track tells of itself when it begins.
+    pub(crate) fn of_messages() -> Self {
+        Self {
+            tells_late: true,
+            ..Self::default()
+        }
+    }
+
+    /// Has viewers wait until the tracks are known that are to come.
+    fn announce(&mut self, publisher: &mut Publisher, announced: Announced) {
+        if !self.tells_late {
+            return;
+        }
+        let Announced { video, audio } = announced;
+        let filter = TrackFilter {
+            video: video.unwrap_or(true),
+            audio: audio.unwrap_or(true),
+        };
+        let tracks = publisher.stream().ring.tracks();
+        let is_missing = |announced, is_known: bool| announced == Some(true) && !is_known;
+        let hold_us = match is_missing(video, tracks.video.is_some())
+            || is_missing(audio, tracks.audio.is_some())
+        {
+            true => ANNOUNCED_HOLD_US,
+            false => UNSPOKEN_HOLD_US,
+        };
+        publisher.await_tracks(filter, hold_us);
+    }
+
     /// Publishes what came.
     pub(crate) fn take(&mut self, publisher: &mut Publisher, event: Event) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.announce(publisher, Announced::default());
+        }
         match event {
             Event::Tracks(tracks) => publisher.tracks(tracks),
-            Event::Metadata(metadata) => publisher.metadata(metadata),
+            Event::Metadata(metadata) => {
+                let announced = Announced::of(&metadata);
+                publisher.metadata(metadata);
+                self.announce(publisher, announced);
+            }
             Event::Frame(frame) => {
                 self.malformed = 0;
                 publisher.frame(frame);

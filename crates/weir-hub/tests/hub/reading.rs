@@ -8,8 +8,8 @@ use bytes::Bytes;
 use weir_base::{Clock, Code, StreamName};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{
-    Config, Cursor, Entry, Event, Events, Grant, Hub, Notice, Protocol, Publisher, Read, Start,
-    TrackFilter, What,
+    Config, Cursor, Entry, Event, Events, Grant, Hub, JoinKind, Notice, Protocol, Publisher, Read,
+    Start, TrackFilter, What,
 };
 use weir_media::flv::RawFrame;
 use weir_media::{AudioCodec, AudioTrack, FrameKind, Item, TrackKind, Tracks};
@@ -33,17 +33,9 @@ impl House {
     }
 
     fn publish(&self, takeover: bool) -> Publisher {
-        let grant = Grant {
-            takeover,
-            ..Grant::default()
-        };
-        let publisher = self.hub.publish(PublishRequest {
-            name: name(),
-            protocol: Protocol::Rtmp,
-            addr: "10.0.0.1:1000".parse().unwrap(),
-            grant,
-        });
-        let publisher = publisher.unwrap();
+        let mut request = request();
+        request.grant.takeover = takeover;
+        let publisher = self.hub.publish(request).unwrap();
         publisher.tracks(tracks());
         publisher
     }
@@ -66,6 +58,15 @@ impl House {
             self.clock.advance_us(200_000);
             self.hub.sweep();
         }
+    }
+}
+
+fn request() -> PublishRequest {
+    PublishRequest {
+        name: name(),
+        protocol: Protocol::Rtmp,
+        addr: "10.0.0.1:1000".parse().unwrap(),
+        grant: Grant::default(),
     }
 }
 
@@ -125,7 +126,7 @@ fn drain(cursor: &mut Cursor) -> (Vec<&'static str>, Vec<Entry>) {
 }
 
 fn joins_us(entries: &[Entry]) -> Vec<i64> {
-    let joins = entries.iter().filter(|entry| entry.is_join);
+    let joins = entries.iter().filter(|entry| entry.join.is_some());
     joins
         .filter_map(|entry| match &entry.item {
             Item::Frame(frame) => Some(frame.dts_us),
@@ -217,6 +218,187 @@ fn sound_alone_is_joined_when_the_pictures_have_been_off_for_long() {
     assert_eq!(join.dts_us, 5_560_000, "the ring says the same");
 }
 
+/// The same tracks, as known before the sound has told of itself.
+fn without_sound() -> Arc<Tracks> {
+    let mut tracks = Tracks::clone(&tracks());
+    tracks.audio = None;
+    Arc::new(tracks)
+}
+
+fn sound(number: i64) -> RawFrame {
+    RawFrame {
+        track: TrackKind::Audio,
+        kind: FrameKind::Key,
+        ..picture(number)
+    }
+}
+
+#[test]
+fn nobody_joins_before_the_tracks_are_known_that_were_announced() {
+    let house = House::new();
+    let mut publisher = house.hub.publish(request()).unwrap();
+    let stream = publisher.stream().clone();
+    publisher.await_tracks(TrackFilter::ALL, 1_000_000);
+    publisher.tracks(without_sound());
+    let mut cursor = stream.follow(Start::Newest);
+    for number in 0..10 {
+        publisher.frame(picture(number));
+    }
+    assert_eq!(drain(&mut cursor).0, ["nothing"]);
+    assert!(stream.ring.oldest_join().is_none(), "no packager either");
+    publisher.tracks(tracks());
+    let join = stream.newest_join().unwrap();
+    assert_eq!((join.dts_us, &join.tracks), (0, &tracks()));
+    assert_eq!(
+        drain(&mut cursor).1.len(),
+        11,
+        "all pictures, and the tracks anew"
+    );
+    // Who has been let in once is not kept waiting by the next word of the publisher.
+    publisher.await_tracks(TrackFilter::ALL, 1_000_000);
+    assert!(stream.newest_join().is_some());
+}
+
+#[test]
+fn tracks_that_do_not_come_are_waited_for_so_long_by_the_stream_or_by_the_clock() {
+    let house = House::new();
+    let begin = || {
+        let mut publisher = house.hub.publish(request()).unwrap();
+        publisher.await_tracks(TrackFilter::ALL, 400_000);
+        publisher.tracks(without_sound());
+        publisher.frame(picture(0));
+        assert!(publisher.stream().newest_join().is_none());
+        publisher
+    };
+    let mut publisher = begin();
+    publisher.frame(picture(9));
+    assert!(publisher.stream().newest_join().is_none());
+    publisher.frame(picture(10));
+    assert!(publisher.stream().newest_join().is_some(), "by its times");
+    drop(publisher);
+    house.pass_us(common::LINGER_US);
+    let publisher = begin();
+    house.pass_us(200_000);
+    assert!(publisher.stream().newest_join().is_none());
+    house.pass_us(200_000);
+    assert!(publisher.stream().newest_join().is_some(), "by the clock");
+}
+
+#[test]
+fn whoever_joins_is_told_of_a_track_that_came_behind_that_place() {
+    let house = House::new();
+    let mut publisher = house.hub.publish(request()).unwrap();
+    publisher.tracks(without_sound());
+    for number in 0..20 {
+        publisher.frame(picture(number));
+    }
+    publisher.tracks(tracks());
+    publisher.frame(sound(20));
+    let join = publisher.stream().newest_join().unwrap();
+    assert_eq!((join.dts_us, &join.tracks), (0, &tracks()));
+    assert_eq!(join.breaks, 0);
+    publisher.tracks(common::tracks(640));
+    let join = publisher.stream().newest_join().unwrap();
+    assert_eq!(join.tracks, tracks(), "other tracks are no more tracks");
+    for number in 21..60 {
+        publisher.frame(picture(number));
+    }
+    let join = publisher.stream().newest_join().unwrap();
+    assert_eq!((join.tracks, join.breaks), (common::tracks(640), 1));
+}
+
+#[test]
+fn whoever_comes_to_a_still_picture_sees_it_for_as_long_as_the_ring_keeps() {
+    let house = House::new();
+    let config = Config {
+        ring_ms: 12_000,
+        ..config()
+    };
+    house.hub.reconfigure(config);
+    let mut publisher = house.publish(false);
+    let stream = publisher.stream().clone();
+    let joins = || stream.newest_join().unwrap().dts_us;
+    for number in 0..=275 {
+        publisher.frame(sound(number));
+        if number % 25 == 0 && number <= 100 || number == 101 || number == 102 {
+            publisher.frame(picture(number));
+        }
+    }
+    assert_eq!(joins(), 4_000_000, "the keyframe is seven seconds old");
+    let mut cursor = stream.follow(Start::Newest);
+    let entries = drain(&mut cursor).1;
+    assert!(entries[0].join.is_some(), "readers hear the same");
+    for number in 276..=400 {
+        publisher.frame(sound(number));
+    }
+    assert_eq!(joins(), 4_000_000);
+    publisher.frame(sound(405));
+    assert_eq!(
+        joins(),
+        15_880_000,
+        "older than the ring keeps: sound alone"
+    );
+    let all = drain(&mut stream.follow(Start::Newest)).1;
+    assert!(all[0].join.is_some() && all.len() < 20, "{}", all.len());
+    let pictures = TrackFilter {
+        audio: false,
+        ..TrackFilter::ALL
+    };
+    let mut cursor = stream.follow(Start::Newest).taking(pictures);
+    assert_eq!(
+        drain(&mut cursor).0,
+        ["nothing"],
+        "whose ring has no picture waits"
+    );
+}
+
+#[test]
+fn pictures_that_go_on_behind_a_still_one_are_joined_at_its_keyframe() {
+    let house = House::new();
+    let mut publisher = house.publish(false);
+    for number in 0..200 {
+        publisher.frame(sound(number));
+        if number < 4 || number > 160 {
+            let kind = match number {
+                0 => FrameKind::Key,
+                _ => FrameKind::Inter,
+            };
+            publisher.frame(RawFrame {
+                kind,
+                ..picture(number)
+            });
+        }
+    }
+    let join = publisher.stream().newest_join().unwrap();
+    let is_whole = join.kind == JoinKind::Whole;
+    // The ring keeps four seconds: after the silence began, the keyframe had left it.
+    assert!(!is_whole && join.dts_us > 5_000_000, "{join:?}");
+    let house = House::new();
+    house.hub.reconfigure(Config {
+        ring_ms: 12_000,
+        ..config()
+    });
+    let mut publisher = house.publish(false);
+    for number in 0..600 {
+        publisher.frame(sound(number));
+        if number == 0 || number > 160 {
+            let kind = match number {
+                0 => FrameKind::Key,
+                _ => FrameKind::Inter,
+            };
+            publisher.frame(RawFrame {
+                kind,
+                ..picture(number)
+            });
+        }
+    }
+    let join = publisher.stream().newest_join().unwrap();
+    assert_eq!(
+        join.dts_us, 0,
+        "what goes on refers to it, however old it is"
+    );
+}
+
 #[test]
 fn a_reader_that_fell_out_of_the_ring_is_told_how_much_and_begins_anew() {
     let house = House::new();
@@ -232,7 +414,7 @@ fn a_reader_that_fell_out_of_the_ring_is_told_how_much_and_begins_anew() {
     assert!(lost > 0 && entries.is_empty());
     let (words, entries) = drain(&mut cursor);
     assert_eq!(words, ["began", "items", "nothing"]);
-    assert!(entries[0].is_join);
+    assert!(entries[0].join.is_some());
 }
 
 #[test]

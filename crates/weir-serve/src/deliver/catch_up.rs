@@ -32,7 +32,7 @@ impl CatchUp {
         let Read::Began(join) = cursor.read(Cursor::BATCH, &mut entries) else {
             return None;
         };
-        let newest = batches.iter().rev().find(|batch| batch.join.is_some());
+        let newest = batches.iter().find(|batch| Some(batch.seq) == view.join);
         if newest.is_some_and(|newest| newest.dts_us <= join.dts_us) {
             return None;
         }
@@ -54,7 +54,7 @@ impl CatchUp {
                         if let Item::Frame(frame) = &entry.item {
                             last_us = frame.dts_us;
                         }
-                        if entry.is_join {
+                        if entry.join.is_some() {
                             mux.put_join(&mut body);
                         }
                         mux.put(&entry.item, last_us, &mut body);

@@ -13,6 +13,8 @@ pub struct Mux {
     tracks: Arc<Tracks>,
     metadata: Option<Arc<Metadata>>,
     writer: Box<dyn Writer>,
+    /// Tracks behind a break are told, the same or not.
+    is_broken: bool,
 }
 
 impl Mux {
@@ -24,16 +26,25 @@ impl Mux {
             format,
             tracks,
             metadata,
+            is_broken: false,
         }
     }
 
     /// Appends `item` to `out`, without framing. `dts_us` is the decode time of the last frame.
     pub fn put(&mut self, item: &Item, dts_us: i64, out: &mut Vec<u8>) {
         match item {
-            Item::Tracks(tracks) => self.tracks = Arc::new(self.format.tracks.of(tracks)),
+            Item::Tracks(tracks) => {
+                let tracks = self.format.tracks.of(tracks);
+                let is_due = std::mem::take(&mut self.is_broken);
+                if !is_due && *self.tracks == tracks {
+                    return; // Those who began here were told already.
+                }
+                self.tracks = Arc::new(tracks);
+            }
             Item::Metadata(metadata) => self.metadata = Some(metadata.clone()),
             Item::Frame(frame) if !self.format.tracks.takes(frame.track) => return,
-            Item::Frame(_) | Item::Discontinuity => {}
+            Item::Frame(_) => {}
+            Item::Discontinuity => self.is_broken = true,
         }
         let here = here(&self.tracks, self.metadata.as_ref(), dts_us);
         self.writer.put(item, &here, out);
@@ -49,6 +60,11 @@ impl Mux {
     pub fn put_resume(&mut self, dts_us: i64, out: &mut Vec<u8>) {
         let here = here(&self.tracks, self.metadata.as_ref(), dts_us);
         self.writer.resume(&here, out);
+    }
+
+    /// The tracks wanted, as they are now.
+    pub const fn tracks(&self) -> &Arc<Tracks> {
+        &self.tracks
     }
 
     /// What stands at every place to join, for all viewers.

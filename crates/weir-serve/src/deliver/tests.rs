@@ -28,6 +28,8 @@ use super::talk::Over;
 use super::viewer::{NewViewer, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
+mod first_words;
+
 const FORMAT: Format = Format::new(&Relay);
 const WALL_US: i64 = 1_700_000_000_000_000;
 const FRAME_US: i64 = 40_000;

@@ -364,10 +364,10 @@ impl Viewer {
         if self.place == Place::Fallen && self.has_own() {
             return;
         }
-        // What the wire let go of may still be in the loop's list: nobody goes back to that.
-        let held = window.batches.iter().rev();
-        let mut held = held.take_while(|batch| batch.seq >= window.view.first);
-        let newest = held.find_map(|batch| Some((batch.seq, batch, batch.join.as_ref()?)));
+        let newest = window.view.join.and_then(|seq| {
+            let batch = window.batches.get(index_of(window, seq))?;
+            Some((seq, batch, batch.join.as_ref()?))
+        });
         let Some((seq, batch, join)) = newest else {
             return;
         };
@@ -390,12 +390,12 @@ impl Viewer {
             form.skipped(&window.format, &lost, &mut notice);
             self.own.extend_from_slice(&framing.wrap(&notice));
         }
-        let headers = if self.has_begun {
-            &join.resume
-        } else {
-            &join.start
+        let words = join.words();
+        let headers = match self.has_begun {
+            true => words.resume,
+            false => words.start,
         };
-        self.own.extend_from_slice(headers);
+        self.own.extend_from_slice(&headers);
         self.has_begun = true;
         self.place = Place::Running;
         // A pause may have ended in the middle of a batch.

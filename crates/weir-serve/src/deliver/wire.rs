@@ -9,8 +9,9 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use weir_base::limits;
-use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream};
-use weir_media::Item;
+use weir_hub::{Cursor, Entry, JoinKind, JoinPoint, Read, Start, Stream, begins_with_sound};
+use weir_media::silence::PictureWatch;
+use weir_media::{Item, Tracks};
 
 use super::format::Format;
 use super::forms::ClockName;
@@ -39,15 +40,45 @@ pub struct Batch {
     pub dts_us: i64,
 }
 
-/// The bytes in front of a place to join.
+/// A place to join.
 #[derive(Debug)]
 pub struct Join {
+    /// What stands in front of it.
+    words: Mutex<JoinWords>,
+    /// What a viewer begins with.
+    pub kind: JoinKind,
+    /// The stream's timeline here.
+    pub timeline: u64,
+    clock: ClockName,
+    dts_us: i64,
+}
+
+/// The bytes in front of a place to join. They tell of tracks that came later too.
+#[derive(Debug, Clone)]
+pub struct JoinWords {
     /// For a viewer that begins.
     pub start: Bytes,
     /// For a viewer that skipped.
     pub resume: Bytes,
-    /// The stream's timeline here.
-    pub timeline: u64,
+    tracks: Arc<Tracks>,
+}
+
+impl Join {
+    /// The bytes in front of it, as known now.
+    pub fn words(&self) -> JoinWords {
+        self.words.lock().clone()
+    }
+
+    fn write(mux: &mut Mux, framing: Framing, clock: ClockName, dts_us: i64) -> JoinWords {
+        let (mut start, mut resume) = (Vec::new(), Vec::new());
+        mux.put_start(clock, dts_us, &mut start);
+        mux.put_resume(dts_us, &mut resume);
+        JoinWords {
+            start: framing.wrap(&start).into(),
+            resume: framing.wrap(&resume).into(),
+            tracks: mux.tracks().clone(),
+        }
+    }
 }
 
 /// One stream's batches in one form, shared by all its viewers in that form.
@@ -71,6 +102,10 @@ struct State {
     bytes: usize,
     frames: u64,
     last_us: i64,
+    pictures: PictureWatch,
+    is_silent: bool,
+    /// Number of the batch at which a viewer begins.
+    join: Option<u64>,
     /// Where batches are put together, so that each is kept in no more bytes than it has.
     scratch: Vec<u8>,
     entries: Vec<Entry>,
@@ -87,6 +122,8 @@ pub struct View {
     pub frames: u64,
     /// Where in the stream's ring that batch begins; none before the wire has begun.
     pub ring_seq: Option<u64>,
+    /// Number of the batch at which a viewer begins, or goes on after a fall.
+    pub join: Option<u64>,
 }
 
 impl Wire {
@@ -100,6 +137,9 @@ impl Wire {
             bytes: 0,
             frames: 0,
             last_us: 0,
+            pictures: PictureWatch::default(),
+            is_silent: false,
+            join: None,
             scratch: Vec::new(),
             entries: Vec::new(),
         };
@@ -124,6 +164,7 @@ impl Wire {
             next,
             frames: state.frames,
             ring_seq: state.cursor.next_seq(),
+            join: state.join,
         }
     }
 }
@@ -151,6 +192,7 @@ impl State {
     }
 
     fn clear(&mut self) {
+        self.join = None;
         self.mux = None;
         self.first += self.batches.len() as u64;
         self.batches.clear();
@@ -168,10 +210,11 @@ impl State {
         for entry in entries {
             let mut join = None;
             if let Item::Frame(frame) = &entry.item {
-                if entry.is_join {
-                    join = self.join_at(wire, frame.dts_us);
+                if let Some(kind) = entry.join {
+                    join = self.join_at(wire, kind, frame.dts_us);
                 }
                 self.last_us = frame.dts_us;
+                self.is_silent = self.pictures.note(frame.track, frame.dts_us);
             }
             let joins = join.is_some();
             if joins || open.bytes.len() >= limits::BATCH_BYTES {
@@ -187,6 +230,9 @@ impl State {
             }
             if let Some(mux) = &mut self.mux {
                 mux.put(&entry.item, self.last_us, &mut open.bytes);
+            }
+            if matches!(entry.item, Item::Tracks(_)) {
+                self.renew_joins(framing, &open);
             }
             self.frames += u64::from(matches!(entry.item, Item::Frame(_)));
         }
@@ -207,21 +253,33 @@ impl State {
         self.scratch = open.bytes;
     }
 
-    fn join_at(&mut self, wire: &Wire, dts_us: i64) -> Option<Arc<Join>> {
-        let framing = wire.format.framing;
+    fn join_at(&mut self, wire: &Wire, kind: JoinKind, dts_us: i64) -> Option<Arc<Join>> {
         let clock = ClockName {
             timeline: self.cursor.clock_id(),
             wall_at_zero_us: wire.stream.wall_at_zero_us(),
         };
-        let mux = self.mux.as_mut()?;
-        let (mut start, mut resume) = (Vec::new(), Vec::new());
-        mux.put_start(clock, dts_us, &mut start);
-        mux.put_resume(dts_us, &mut resume);
+        let words = Join::write(self.mux.as_mut()?, wire.format.framing, clock, dts_us);
         Some(Arc::new(Join {
-            start: framing.wrap(&start).into(),
-            resume: framing.wrap(&resume).into(),
+            words: Mutex::new(words),
+            kind,
             timeline: clock.timeline,
+            clock,
+            dts_us,
         }))
+    }
+
+    /// A track has told of itself: whoever begins before it from now on is told of it there.
+    fn renew_joins(&mut self, framing: Framing, open: &OpenBatch) {
+        let Some(mux) = &mut self.mux else { return };
+        let timeline = self.cursor.clock_id();
+        let kept = self.batches.iter().filter_map(|batch| batch.join.as_ref());
+        for join in kept.chain(&open.join) {
+            let mut words = join.words.lock();
+            let grew = join.timeline == timeline && mux.tracks().grew_from(&words.tracks);
+            if grew && words.tracks != *mux.tracks() {
+                *words = Join::write(mux, framing, join.clock, join.dts_us);
+            }
+        }
     }
 
     fn close(&mut self, open: &mut OpenBatch) {
@@ -234,12 +292,11 @@ impl State {
 
     /// Keeps the newest place to join and all after it; of the rest, `lag_us` worth.
     fn evict(&mut self, wire: &Wire) {
-        let newest_join = self
-            .batches
-            .iter()
-            .rposition(|batch| batch.join.is_some())
-            .unwrap_or(self.batches.len());
-        let mut before_join = newest_join;
+        self.join = self.find_join(wire);
+        let mut before_join = match self.join {
+            Some(seq) => usize::try_from(seq - self.first).unwrap_or(usize::MAX),
+            None => self.batches.len(),
+        };
         while let Some(front) = self.batches.front() {
             let too_old = before_join > 0 && self.last_us - front.dts_us > wire.lag_us;
             if !too_old && self.bytes <= wire.max_bytes {
@@ -250,6 +307,22 @@ impl State {
             self.first += 1;
             before_join = before_join.saturating_sub(1);
         }
+        self.join = self.join.filter(|seq| *seq >= self.first);
+    }
+
+    /// Number of the batch at which a viewer begins, as the ring has it.
+    fn find_join(&self, wire: &Wire) -> Option<u64> {
+        let newest = |kind| {
+            let mut batches = self.batches.iter().rev();
+            batches.find(|batch| batch.join.as_ref().is_some_and(|join| join.kind == kind))
+        };
+        let whole = newest(JoinKind::Whole);
+        let whole_us = whole.map(|batch| batch.dts_us);
+        let keep_us = wire.stream.ring.keeps_us();
+        let is_heard = begins_with_sound(whole_us, self.is_silent, self.last_us, keep_us);
+        let sound = is_heard.then(|| newest(JoinKind::Sound)).flatten();
+        let chosen = sound.or(whole);
+        chosen.map(|batch| batch.seq)
     }
 }
 

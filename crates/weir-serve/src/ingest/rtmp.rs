@@ -58,7 +58,7 @@ impl RtmpPublishing {
             publisher,
             depacketizer: Depacketizer::default(),
             events: Vec::new(),
-            intake: Intake::default(),
+            intake: Intake::of_messages(),
         })
     }
 

@@ -406,9 +406,7 @@ fn a_gop_that_grows_or_never_ends_is_cut_within_the_target() {
 
 #[test]
 fn promises_of_part_and_target_hold_when_pictures_get_slower_or_faster() {
-    for later_us in [
-        16_666, 20_000, 41_708, 66_666, 100_000, 250_000, 500_000, 1_000_000,
-    ] {
+    for later_us in [16_666, 41_708, 250_000, 1_000_000] {
         for (part_us, has_audio) in [200_000, 333_000]
             .into_iter()
             .flat_map(|us| [(us, false), (us, true)])
@@ -429,10 +427,10 @@ fn promises_of_part_and_target_hold_when_pictures_get_slower_or_faster() {
                 frames_per_gop: 10_000,
                 ..source
             };
-            watched.push_all(later.frames(10_000_000, 40_000_000));
+            watched.push_all(later.frames(10_000_000, 24_000_000));
             let now = (watched.last().target_s, watched.last().part_target_s);
             assert_eq!(now, promised, "{later_us} us a picture, sound: {has_audio}");
-            assert!(watched.last().open.msn >= 15, "{}", watched.last().open.msn);
+            assert!(watched.last().open.msn >= 9, "{}", watched.last().open.msn);
             assert_eq!(watched.last().discontinuity_sequence, 0);
         }
     }
@@ -447,16 +445,16 @@ fn a_still_picture_with_sound_and_pictures_that_go_on_break_no_rule() {
         (Container::Ts, 7_000_000),
     ] {
         let mut watched = Watched::new(container, Some(200_000), tracks(320));
-        let source = Source {
-            frames_per_gop: 10_000,
-            ..USUAL
-        };
-        let until_us = 20_000_000 + still_us;
-        let mut frames = source.frames(0, until_us);
+        let mut frames = USUAL.frames(0, 20_000_000 + still_us);
         frames.retain(|frame| {
             frame.track == TrackKind::Audio
                 || !(6_000_000..6_000_000 + still_us).contains(&frame.dts_us)
         });
+        for frame in &mut frames {
+            if frame.track == TrackKind::Video && frame.dts_us > 4_500_000 {
+                frame.kind = FrameKind::Inter;
+            }
+        }
         let last_us = frames.iter().map(|frame| frame.dts_us).max().unwrap();
         watched.push_all(frames);
         assert!(

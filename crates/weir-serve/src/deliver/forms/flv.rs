@@ -34,8 +34,10 @@ impl Form for Flv {
         }
     }
 
-    fn writer(&self, _: &Format, _: &Tracks) -> Box<dyn Writer> {
-        Box::<FlvWriter>::default()
+    fn writer(&self, _: &Format, tracks: &Tracks) -> Box<dyn Writer> {
+        Box::new(FlvWriter {
+            tags: TagWriter::new(tracks),
+        })
     }
 
     fn skipped(&self, _: &Format, lost: &Lost, out: &mut Vec<u8>) {
@@ -43,7 +45,6 @@ impl Form for Flv {
     }
 }
 
-#[derive(Default)]
 struct FlvWriter {
     tags: TagWriter,
 }

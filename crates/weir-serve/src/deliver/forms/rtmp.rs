@@ -32,9 +32,9 @@ impl Form for Rtmp {
         &ABOUT
     }
 
-    fn writer(&self, format: &Format, _: &Tracks) -> Box<dyn Writer> {
+    fn writer(&self, format: &Format, tracks: &Tracks) -> Box<dyn Writer> {
         Box::new(RtmpWriter {
-            tags: TagWriter::default(),
+            tags: TagWriter::new(tracks),
             msid: format.channel,
         })
     }

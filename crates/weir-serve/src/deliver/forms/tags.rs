@@ -2,7 +2,7 @@
 
 use weir_media::amf::Value;
 use weir_media::flv::{self, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO};
-use weir_media::{Frame, Item, TrackKind};
+use weir_media::{Frame, Item, TrackKind, Tracks};
 
 use super::Here;
 
@@ -20,31 +20,39 @@ pub trait TagSink {
 /// Writes items as tags; one for each stream that goes out.
 pub struct TagWriter {
     head: Vec<u8>,
-}
-
-impl Default for TagWriter {
-    fn default() -> Self {
-        Self {
-            head: Vec::with_capacity(HEAD_BYTES),
-        }
-    }
+    /// Whose headers stand in what was written.
+    told: Tracks,
 }
 
 impl TagWriter {
+    /// A writer for those who were told of `tracks`.
+    pub fn new(tracks: &Tracks) -> Self {
+        Self {
+            head: Vec::with_capacity(HEAD_BYTES),
+            told: tracks.clone(),
+        }
+    }
+
     /// Metadata and codec headers: what must be known before the next frame.
     pub fn resume(&mut self, here: &Here<'_>, sink: &mut impl TagSink) {
         metadata(here, sink);
-        headers(here, sink);
+        headers(here, &Tracks::default(), sink);
     }
 
     /// An item.
     pub fn put(&mut self, item: &Item, here: &Here<'_>, sink: &mut impl TagSink) {
         match item {
-            Item::Tracks(_) => headers(here, sink),
+            // What was said of tracks that were not there, or were others, holds no longer.
+            Item::Tracks(tracks) if !tracks.is_empty() => {
+                metadata(here, sink);
+                let told = std::mem::replace(&mut self.told, Tracks::clone(here.tracks));
+                headers(here, &told, sink);
+            }
+            Item::Tracks(_) => {}
             Item::Metadata(_) => metadata(here, sink),
             Item::Frame(frame) => self.frame(frame, here, sink),
-            // Times go on, and the codecs' headers come with the new tracks.
-            Item::Discontinuity => {}
+            // Times go on, and the codecs' headers come with the new tracks: all of them.
+            Item::Discontinuity => self.told = Tracks::default(),
         }
     }
 
@@ -78,15 +86,19 @@ fn metadata(here: &Here<'_>, sink: &mut impl TagSink) {
     sink.tag(TAG_SCRIPT, 0, &body, &[]);
 }
 
-fn headers(here: &Here<'_>, sink: &mut impl TagSink) {
+/// Headers of the tracks that are not as they were `told`.
+fn headers(here: &Here<'_>, told: &Tracks, sink: &mut impl TagSink) {
     let time_ms = wire_ms(here.dts_us);
     let mut body = Vec::new();
-    if let Some(video) = &here.tracks.video {
+    if let Some(video) = &here.tracks.video
+        && told.video.as_ref() != Some(video)
+    {
         flv::write::put_video_config(&mut body, video);
         sink.tag(TAG_VIDEO, time_ms, &body, &[]);
     }
     body.clear();
     if let Some(audio) = &here.tracks.audio
+        && told.audio.as_ref() != Some(audio)
         && flv::write::put_audio_config(&mut body, audio)
     {
         sink.tag(TAG_AUDIO, time_ms, &body, &[]);

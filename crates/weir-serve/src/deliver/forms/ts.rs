@@ -41,6 +41,7 @@ impl Form for Ts {
     fn writer(&self, _: &Format, tracks: &Tracks) -> Box<dyn Writer> {
         Box::new(TsWriter {
             muxer: ts::Muxer::new(tracks).ok(),
+            tracks: tracks.clone(),
         })
     }
 }
@@ -48,10 +49,17 @@ impl Form for Ts {
 /// Nothing comes of tracks that MPEG-TS does not carry.
 struct TsWriter {
     muxer: Option<ts::Muxer>,
+    /// Those of the tables.
+    tracks: Tracks,
 }
 
 impl TsWriter {
+    /// Tables get another version only where they say something else (ISO/IEC 13818-1 §2.4.4.9).
     fn change_tracks(&mut self, tracks: &Tracks) {
+        if tracks.is_empty() || self.tracks == *tracks && self.muxer.is_some() {
+            return;
+        }
+        self.tracks = tracks.clone();
         let is_changed = self
             .muxer
             .as_mut()

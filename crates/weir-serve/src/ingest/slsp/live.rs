@@ -50,7 +50,10 @@ impl Live {
             bytes: 0,
             demuxer: LiveDemuxer::new(container),
             last_dts_us: None,
-            intake: Intake::default(),
+            intake: match container {
+                LiveContainer::Flv => Intake::of_messages(),
+                _ => Intake::default(),
+            },
             wait_limit_us: TRACKS_TIMEOUT_US.min(idle_timeout_us / 2),
             waits_since_us: None,
             is_hinted: false,

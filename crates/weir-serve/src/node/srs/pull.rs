@@ -49,7 +49,7 @@ impl Incoming {
                 place: route.place.clone(),
                 depacketizer: Depacketizer::default(),
                 events: Vec::new(),
-                intake: Intake::default(),
+                intake: Intake::of_messages(),
             };
             let begun = incoming.first_frame().await;
             if let Ok(Begun::Here) = begun {

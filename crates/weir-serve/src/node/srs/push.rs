@@ -173,7 +173,7 @@ impl Outgoing {
             tracks: Arc::default(),
             metadata: None,
             last_us: 0,
-            tags: TagWriter::default(),
+            tags: TagWriter::new(&Tracks::default()),
         }
     }
 
@@ -201,8 +201,8 @@ impl Outgoing {
             match self.cursor.read(ENTRIES_PER_READ, &mut entries) {
                 Read::Began(join) => self.begin(join),
                 Read::Items => entries.drain(..).for_each(|entry| self.put(entry.item)),
-                // Times go on, and the codecs' headers come with the new tracks.
-                Read::Broke => {}
+                // Times go on, and the codecs' headers come with the new tracks: all of them.
+                Read::Broke => self.tags = TagWriter::new(&Tracks::default()),
                 Read::Lost(lost) => self.count_lost(lost),
                 Read::Nothing => break Filled::All,
                 Read::Ended | Read::Forgotten => break Filled::Ended,
@@ -223,6 +223,7 @@ impl Outgoing {
         self.last_us = join.dts_us;
         self.tracks = join.tracks;
         self.metadata = join.metadata;
+        self.tags = TagWriter::new(&self.tracks);
         let here = Here {
             tracks: &self.tracks,
             metadata: self.metadata.as_ref(),
