@@ -25,6 +25,16 @@ pub use page::{Page, Pages};
 /// Pause after each look, so that a burst of frames is one look.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
+/// Where numbers count from, Unix microseconds: 2024-01-01. They fit into 31 bits until 2041, as some players
+/// want them.
+const NUMBER_EPOCH_US: i64 = 1_704_067_200_000_000;
+/// Microseconds for each segment number that a packager leaves to those before it. They counted by one for each
+/// segment, none of which is that short, on whichever node and however long ago: so numbers never run
+/// backwards (RFC 8216bis §6.2.2), over restarts and takeovers too, and nobody keeps them.
+const SEGMENT_NUMBER_US: i64 = 250_000;
+/// The same for discontinuities: one a second at most. All renditions of a stream have the same numbers.
+const DISCONTINUITY_NUMBER_US: i64 = 1_000_000;
+
 /// One packager of one stream, and the pages it renders. An `Arc` of it keeps it running.
 #[derive(Debug)]
 pub struct Packaging {
@@ -94,12 +104,11 @@ impl Packaging {
     }
 
     fn begin(&self, join: JoinPoint) -> bool {
-        // By the stream's clock, which goes with it: on whichever node it is packaged next, numbers go on
-        // about where they were and do not run backwards.
-        let msn = join.dts_us / self.segment_us.max(1);
-        self.packager
-            .lock()
-            .count_from(u64::try_from(msn).unwrap_or(0), 0);
+        let wall_us = self.stream.wall_at_zero_us().saturating_add(join.dts_us);
+        let msn = since_epoch(wall_us, SEGMENT_NUMBER_US);
+        let begun = since_epoch(self.stream.begun_wall_us(), DISCONTINUITY_NUMBER_US);
+        let discontinuity = begun.saturating_add(join.breaks);
+        self.packager.lock().count_from(msn, discontinuity);
         self.push([&Item::Tracks(join.tracks)])
     }
 
@@ -314,6 +323,11 @@ impl Follower {
     }
 }
 
+fn since_epoch(wall_us: i64, step_us: i64) -> u64 {
+    let steps = wall_us.saturating_sub(NUMBER_EPOCH_US) / step_us;
+    u64::try_from(steps).unwrap_or(0)
+}
+
 fn base36(number: i64) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut rest = number.unsigned_abs();
@@ -357,7 +371,7 @@ mod tests {
 
     impl House {
         fn new() -> Self {
-            let clock = Clock::manual(1_700_000_000_000_000);
+            let clock = Clock::manual(1_800_000_000_000_000);
             Self {
                 hub: Hub::new(hub_config(), clock.clone()),
                 clock,
@@ -419,9 +433,9 @@ mod tests {
         assert!(Arc::ptr_eq(&recorder, &house.hold(&stream)), "one for all");
         house.film(&mut publisher, 0, 80);
         let mut pages = recorder.pages();
-        let shown = pages.wait_for(|pages| pages.head.msn >= 3).await;
-        assert!(shown.unwrap().full.text().contains("seg-"));
-        let segment = recorder.with(|packager| packager.segment(1)).unwrap();
+        let shown = pages.wait_for(|pages| pages.full.text().matches("seg-").count() >= 3);
+        let newest = shown.await.unwrap().head.msn - 1;
+        let segment = recorder.with(|packager| packager.segment(newest)).unwrap();
         assert!(segment.parts.iter().any(|part| !part.is_empty()));
         assert_eq!(stream.all_viewers(), 0);
 
@@ -448,5 +462,73 @@ mod tests {
             .packagings
             .find(name, Container::Fmp4, Selection::Both);
         assert!(found.is_none());
+    }
+
+    /// The first number and the last, and how many discontinuities were before.
+    fn numbers(packaging: &Packaging) -> (u64, u64, u64) {
+        let text = packaging.with(|packager| packager.media_playlist(&PlaylistOptions::default()));
+        let value = |tag: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(tag));
+            line.and_then(|value| value.parse::<u64>().ok()).unwrap()
+        };
+        let first = value("#EXT-X-MEDIA-SEQUENCE:");
+        let last = first + text.matches("#EXTINF:").count() as u64 - 1;
+        (first, last, value("#EXT-X-DISCONTINUITY-SEQUENCE:"))
+    }
+
+    async fn shown(packaging: &Packaging, segments: usize) {
+        let is_there =
+            |pages: &Arc<Pages>| pages.full.text().matches("#EXTINF:").count() >= segments;
+        packaging.pages().wait_for(is_there).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn numbers_go_on_where_the_stream_is_forgotten_and_comes_back_at_another_node_or_time() {
+        let house = House::new();
+        let mut publisher = house.publish();
+        let stream = publisher.stream().clone();
+        let first = house.hold(&stream);
+        house.film(&mut publisher, 0, 250);
+        shown(&first, 4).await;
+        let before = numbers(&first);
+        assert!(before.1 < 1 << 31, "{before:?}");
+        publisher.end(weir_base::Code::ClientStopped);
+        drop(first);
+        house.clock.advance_us(2_000_000);
+        house.hub.sweep();
+        // As after a restart: nothing is known of the life before.
+        let mut publisher = house.publish();
+        let again = house.hold(publisher.stream());
+        house.film(&mut publisher, 0, 100);
+        shown(&again, 3).await;
+        let after = numbers(&again);
+        assert!(
+            after.0 > before.1 && after.2 > before.2,
+            "{before:?} {after:?}"
+        );
+        assert!(after.1 < 1 << 31, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn renditions_begun_at_different_times_number_their_discontinuities_alike() {
+        let house = House::new();
+        let mut publisher = house.publish();
+        let stream = publisher.stream().clone();
+        let first = house.hold(&stream);
+        house.film(&mut publisher, 0, 100);
+        publisher.restart();
+        house.film(&mut publisher, 100, 500);
+        shown(&first, 4).await;
+        let workshop = Workshop {
+            settings: &SETTINGS,
+            clock: &house.clock,
+            tasks: &house.tasks,
+            shutdown: &house.shutdown,
+        };
+        let later = house
+            .packagings
+            .open(workshop, &stream, Container::Ts, Selection::Both);
+        shown(&later, 4).await;
+        assert_eq!(numbers(&first).2, numbers(&later).2);
     }
 }
