@@ -34,8 +34,9 @@ export interface PlayerOptions {
   onStatus: (status: PlayerStatus) => void;
 }
 
-/** The list of live streams is read again so often while playing, ms: viewers, clock, codecs. */
-const REFRESH_MS = 5000;
+/** The list of live streams is read again so often while playing, ms: viewers, clock, codecs. Who comes is
+ *  counted on the page within two seconds. */
+const REFRESH_MS = 1500;
 /** No movement for so long is shown as loading, ms. */
 const STALL_SHOWN_MS = 800;
 /** No movement for so long and we connect anew, ms. */

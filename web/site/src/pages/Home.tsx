@@ -9,7 +9,7 @@ import { Placeholder } from "../ui/Placeholder";
 import { usePolled } from "../ui/poll";
 import { GoLive } from "./GoLive";
 
-const POLL_MS = 3000;
+const POLL_MS = 1500;
 const load = () => fetchLive();
 
 export function Home() {
