@@ -14,8 +14,8 @@ use weir_base::{Clock, Shutdown, StreamName, Tasks, ids};
 use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream};
 use weir_media::Item;
 use weir_media::hls::{
-    Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, RenditionReport,
-    Selection,
+    Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, Promises,
+    RenditionReport, Selection,
 };
 
 use crate::config::HlsConfig;
@@ -98,6 +98,10 @@ impl Packaging {
         look(&self.packager.lock())
     }
 
+    fn key(&self) -> PackagingKey {
+        (self.stream.name.clone(), self.container, self.selection)
+    }
+
     /// Whether it packages this very stream, not another of its name.
     pub fn is_of(&self, stream: &Arc<Stream>) -> bool {
         Arc::ptr_eq(&self.stream, stream)
@@ -161,7 +165,15 @@ impl Packaging {
 
 /// Which packagers run: at most one per stream, container and selection. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Packagings(Arc<Mutex<HashMap<PackagingKey, Weak<Packaging>>>>);
+pub struct Packagings(Arc<Mutex<Floor>>);
+
+#[derive(Debug, Default)]
+struct Floor {
+    running: HashMap<PackagingKey, Weak<Packaging>>,
+    /// What was promised of streams that are still there, for packagers that rested meanwhile: at most one
+    /// for each packager that a stream of the hub can have.
+    promised: HashMap<PackagingKey, (Weak<Stream>, Promises)>,
+}
 
 type PackagingKey = (StreamName, Container, Selection);
 
@@ -186,8 +198,19 @@ impl Packagings {
         container: Container,
         selection: Selection,
     ) -> Option<Arc<Packaging>> {
-        let map = self.0.lock();
-        map.get(&(name.clone(), container, selection))?.upgrade()
+        let floor = self.0.lock();
+        let key = (name.clone(), container, selection);
+        floor.running.get(&key)?.upgrade()
+    }
+
+    /// Notes what a packager has promised, for the next of its stream.
+    fn promised(&self, packaging: &Packaging) {
+        let Some(promises) = packaging.with(Packager::promises) else {
+            return;
+        };
+        let stream = Arc::downgrade(&packaging.stream);
+        let mut floor = self.0.lock();
+        floor.promised.insert(packaging.key(), (stream, promises));
     }
 
     /// The one that runs for this very stream, started if there is none.
@@ -198,13 +221,18 @@ impl Packagings {
         container: Container,
         selection: Selection,
     ) -> Arc<Packaging> {
-        let mut map = self.0.lock();
+        let mut floor = self.0.lock();
         let key = (stream.name.clone(), container, selection);
-        let running = map.get(&key).and_then(Weak::upgrade);
+        let running = floor.running.get(&key).and_then(Weak::upgrade);
         if let Some(running) = running.filter(|running| running.is_of(stream)) {
             return running;
         }
-        map.retain(|_, packaging| packaging.strong_count() > 0);
+        floor
+            .running
+            .retain(|_, packaging| packaging.strong_count() > 0);
+        floor
+            .promised
+            .retain(|_, (stream, _)| stream.strong_count() > 0);
         let (held, released) = oneshot::channel();
         let packaging = Arc::new(Packaging::new(
             stream.clone(),
@@ -214,7 +242,12 @@ impl Packagings {
             workshop.clock,
             held,
         ));
-        map.insert(key, Arc::downgrade(&packaging));
+        if let Some((promised_of, promises)) = floor.promised.get(&key)
+            && std::ptr::eq(promised_of.as_ptr(), Arc::as_ptr(stream))
+        {
+            packaging.packager.lock().keep_promises(*promises);
+        }
+        floor.running.insert(key, Arc::downgrade(&packaging));
         let follower = Follower {
             packaging: Arc::downgrade(&packaging),
             siblings: self.clone(),
@@ -222,6 +255,7 @@ impl Packagings {
             entries: Vec::new(),
             is_paused: false,
             is_over: false,
+            has_promised: false,
         };
         let run = follower.run(released, workshop.shutdown.clone());
         workshop.tasks.spawn("hls", run);
@@ -238,6 +272,7 @@ struct Follower {
     entries: Vec<Entry>,
     is_paused: bool,
     is_over: bool,
+    has_promised: bool,
 }
 
 impl Follower {
@@ -249,6 +284,10 @@ impl Follower {
             };
             if self.follow(&packaging) {
                 packaging.render(&self.reports(&packaging), self.is_over);
+                if !self.has_promised && packaging.with(Packager::has_content) {
+                    self.has_promised = true;
+                    self.siblings.promised(&packaging);
+                }
             }
             drop(packaging);
             if self.is_over {
@@ -530,5 +569,30 @@ mod tests {
             .open(workshop, &stream, Container::Ts, Selection::Both);
         shown(&later, 4).await;
         assert_eq!(numbers(&first).2, numbers(&later).2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_packager_that_rested_keeps_the_promises_of_the_one_before() {
+        let house = House::new();
+        let mut publisher = house.publish();
+        let stream = publisher.stream().clone();
+        let first = house.hold(&stream);
+        house.film(&mut publisher, 0, 100);
+        shown(&first, 3).await;
+        let promised = first.with(Packager::promises).unwrap();
+        let before = numbers(&first);
+        drop(first);
+        house.tasks.join().await;
+        // Groups of pictures are longer now than the target duration.
+        for number in 1..10 {
+            house.film(&mut publisher, number * 100, 1);
+            house.film(&mut publisher, number * 100 + 1, 24);
+            house.film(&mut publisher, number * 100 + 26, 24);
+            house.film(&mut publisher, number * 100 + 51, 24);
+        }
+        let again = house.hold(&stream);
+        shown(&again, 3).await;
+        assert_eq!(again.with(Packager::promises), Some(promised));
+        assert!(numbers(&again).1 > before.1);
     }
 }

@@ -20,6 +20,7 @@ use bytes::Bytes;
 pub use multivariant::{AudioRendition, Multivariant, Variant, multivariant_playlist};
 pub use name::{Name, Resource, parse_name};
 pub use packager::Packager;
+pub use target::Promises;
 
 use crate::Tracks;
 

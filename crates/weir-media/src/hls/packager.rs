@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::crypt::KeyRing;
 use super::lane::Lane;
 use super::name::{Name, Resource, clean_epoch};
-use super::target::Targets;
+use super::target::{Promises, Targets};
 use super::window::{Part, Window};
 use super::writer::Writer;
 use super::{Container, PackagerConfig};
@@ -35,6 +35,8 @@ pub struct Packager {
     pub(super) open: Option<Open>,
     pub(super) ended: bool,
     pub(super) tracks: Option<Arc<Tracks>>,
+    /// Those of the stream, before the selection.
+    all_tracks: Tracks,
     pub(super) init_id: u32,
     pub(super) next_init_id: u32,
     pub(super) init_is_exact: bool,
@@ -90,6 +92,7 @@ impl Packager {
             open: None,
             ended: false,
             tracks: None,
+            all_tracks: Tracks::default(),
             init_id: 0,
             next_init_id: 0,
             init_is_exact: false,
@@ -117,6 +120,13 @@ impl Packager {
         if !self.has_content() {
             self.window.next_msn = msn;
             self.window.discontinuity_sequence = discontinuity;
+        }
+    }
+
+    /// Keeps what playlists of the same address have promised before. Ignored once a segment is complete.
+    pub fn keep_promises(&mut self, promises: Promises) {
+        if !self.has_content() {
+            self.targets.resume(promises);
         }
     }
 
@@ -173,9 +183,11 @@ impl Packager {
     }
 
     fn set_tracks(&mut self, tracks: &Tracks) -> Result<bool> {
+        let before = std::mem::replace(&mut self.all_tracks, tracks.clone());
         let tracks = self.config.selection.of(tracks);
         if self.tracks.as_deref() == Some(&tracks) {
-            return Ok(false);
+            // Renditions of one stream have their discontinuities at the same places (§6.2.4).
+            return Ok(!self.all_tracks.grew_from(&before) && self.pause());
         }
         let in_place = self.grows_in_place(&tracks);
         let changed = !in_place && self.pause();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::packager::Packager;
+use super::target::Promises;
 use super::{Blocking, Head, SegmentBytes, Selection};
 use crate::Tracks;
 
@@ -97,6 +98,11 @@ impl Packager {
         } else {
             Blocking::Wait
         }
+    }
+
+    /// What its playlists have promised for good, once there is one.
+    pub fn promises(&self) -> Option<Promises> {
+        self.targets.promises()
     }
 
     /// The tracks in the rendition, after the selection.

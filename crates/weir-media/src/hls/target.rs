@@ -18,6 +18,15 @@ const PART_JITTER_US: i64 = 2_000;
 /// A part is complete from this share of PART-TARGET on, in percent (§4.4.4.9).
 const MIN_PART_PERCENT: i64 = 85;
 
+/// What the playlists of an address have promised, which holds for whoever packages it next (§6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promises {
+    /// EXT-X-TARGETDURATION in seconds.
+    pub target_s: i64,
+    /// PART-TARGET in microseconds; `None`: no parts.
+    pub part_us: Option<i64>,
+}
+
 /// What was promised, once something was.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Targets {
@@ -52,6 +61,22 @@ impl Targets {
             let frames = ((wish_us + PART_JITTER_US) / frame_us).max(1);
             (frames * frame_us + PART_JITTER_US + 999) / 1_000 * 1_000
         });
+    }
+
+    /// Begins with what was promised before. The wish for parts holds: without one there are none.
+    pub(super) const fn resume(&mut self, promises: Promises) {
+        self.promised_s = Some(promises.target_s);
+        if self.part_wish_us.is_some() {
+            self.part_us = promises.part_us;
+        }
+    }
+
+    /// What a playlist may have told.
+    pub(super) fn promises(&self) -> Option<Promises> {
+        self.promised_s.map(|target_s| Promises {
+            target_s,
+            part_us: self.part_us,
+        })
     }
 
     /// Whether a playlist may have told them.

@@ -356,6 +356,32 @@ fn a_ts_segment_without_a_keyframe_brings_the_parameter_sets() {
 }
 
 #[test]
+fn renditions_of_one_stream_have_their_discontinuities_at_the_same_places() {
+    let other = || {
+        let mut other = tracks();
+        if let Some(video) = &mut other.video {
+            video.width += 2;
+        }
+        other
+    };
+    for selection in [Selection::VideoOnly, Selection::AudioOnly] {
+        let mut packager = started(PackagerConfig {
+            selection,
+            ..config(Container::Fmp4, None)
+        });
+        push_all(&mut packager, frames(0, 5_000_000, 40_000, 2_000_000));
+        packager.push(&Item::Tracks(Arc::new(other())), 0).unwrap();
+        push_all(
+            &mut packager,
+            frames(5_000_000, 11_000_000, 40_000, 2_000_000),
+        );
+        let playlist = packager.media_playlist(&PlaylistOptions::default());
+        let marks = playlist.matches("#EXT-X-DISCONTINUITY\n").count();
+        assert_eq!(marks, 1, "{selection:?}: {playlist}");
+    }
+}
+
+#[test]
 fn the_epoch_is_cleaned_for_names() {
     let packager = Packager::new(PackagerConfig {
         epoch: "../a-b".into(),
