@@ -10,6 +10,8 @@ pub struct Follower {
     url: String,
     last: Parsed,
     versions: usize,
+    /// Number of the first segment of the first version: numbers begin anywhere.
+    first_msn: u64,
 }
 
 impl Follower {
@@ -18,6 +20,7 @@ impl Follower {
         let last = checked(url, &get(url));
         Self {
             url: url.to_owned(),
+            first_msn: last.media_sequence,
             last,
             versions: 1,
         }
@@ -26,6 +29,16 @@ impl Follower {
     /// The playlist as last seen.
     pub fn playlist(&self) -> &Parsed {
         &self.last
+    }
+
+    /// Segments that are complete, those of the first version among them.
+    pub fn complete(&self) -> u64 {
+        self.last.open.msn - self.first_msn
+    }
+
+    /// Segments that have left the playlist since the first version.
+    pub fn gone(&self) -> u64 {
+        self.last.media_sequence - self.first_msn
     }
 
     /// Versions seen.

@@ -20,7 +20,7 @@ const RECORDING_S: u64 = 60;
 /// A low-latency playlist at `id` with at least two segments, every version of it checked.
 fn follow(cluster: &Cluster, id: &str, path: &str) -> Follower {
     let mut follower = Follower::open(&cluster[id].http(path));
-    while follower.playlist().open.msn < 2 {
+    while follower.complete() < 2 {
         follower.next_version();
     }
     follower

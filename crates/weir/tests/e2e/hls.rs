@@ -12,7 +12,7 @@ use crate::kit::{need, open_options, open_server, publish};
 /// A live stream whose playlist has at least two segments.
 fn follow(server: &Server, playlist: &str) -> Follower {
     let mut follower = Follower::open(&server.http(playlist));
-    while follower.playlist().open.msn < 2 {
+    while follower.complete() < 2 {
         follower.next_version();
     }
     follower
@@ -82,7 +82,7 @@ fn a_window_slides_and_old_segments_go() {
     let mut follower = Follower::open(&server.http("live/a/ts.m3u8"));
     let first = follower.resolve(&follower.playlist().segments[0].uri);
     assert_eq!(get(&first).status, 200);
-    while follower.playlist().media_sequence < 2 {
+    while follower.gone() < 2 {
         follower.next_version();
     }
     // What has left the playlist stays for whoever still has the old one, but not for ever.
@@ -128,7 +128,7 @@ fn a_delta_update_leaves_out_what_the_client_has() {
         .start();
     let _publisher = publish(&server, &Source::H264_AAC, "live/a");
     let mut follower = Follower::open(&server.http("live/a/hls.m3u8"));
-    while follower.playlist().open.msn < 9 {
+    while follower.complete() < 9 {
         follower.next_version();
     }
     let url = format!("{}?_HLS_skip=YES", server.http("live/a/hls.m3u8"));
@@ -163,10 +163,12 @@ fn wrong_delivery_directives_get_400() {
     let url = server.http("live/a/hls.m3u8");
     let open = checked(&url, &get(&url)).open.msn;
     let far_ahead = format!("_HLS_msn={}&_HLS_part=99999", open + 1);
+    let segment = format!("_HLS_msn={}", open + 1000);
+    let part = format!("{segment}&_HLS_part=0");
     for query in [
         "_HLS_part=0",
-        "_HLS_msn=1000",
-        "_HLS_msn=1000&_HLS_part=0",
+        &segment,
+        &part,
         &far_ahead,
         "_HLS_msn=x",
         "_HLS_msn=-1",

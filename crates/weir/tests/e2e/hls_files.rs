@@ -182,7 +182,7 @@ fn encrypted_segments_decode_with_the_keys_in_the_playlist() {
         .start();
     let _publisher = publish(&server, &Source::H264_AAC, "live/a");
     let mut follower = Follower::open(&server.http("live/a/ts.m3u8"));
-    while follower.playlist().open.msn < 5 {
+    while follower.complete() < 5 {
         follower.next_version();
     }
     let segments = &follower.playlist().segments;

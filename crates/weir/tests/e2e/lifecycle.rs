@@ -78,7 +78,7 @@ fn a_publisher_that_comes_back_continues_the_playlist_with_a_discontinuity() {
     let first = publish(&server, &Source::H264_AAC, "live/a");
     assert_eq!(get(&server.http("live/a.m3u8")).status, 200);
     let mut follower = Follower::open(&server.http("live/a/hls.m3u8"));
-    while follower.playlist().open.msn < 3 {
+    while follower.complete() < 3 {
         follower.next_version();
     }
     first.signal(Signal::KILL);

@@ -146,7 +146,7 @@ fn a_session_goes_on_with_a_new_container_and_one_break() {
     let (link, url, pump, ready, mut viewer) = through_a_link(&server);
     assert_eq!(get(&server.http("live/a.m3u8")).status, 200);
     let mut follower = Follower::open(&server.http("live/a/hls.m3u8"));
-    while follower.playlist().open.msn < 1 {
+    while follower.complete() < 1 {
         follower.next_version();
     }
     link.kill();
