@@ -258,7 +258,8 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
             .into_iter()
             .map(|what| LeftOutTrack {
                 kind: what.kind.name(),
-                what: what.what.into_owned(),
+                // Without what to send instead: that is for whoever publishes.
+                what: what.what.split(';').next().unwrap_or_default().to_owned(),
             })
             .collect(),
         notes: stream.notes(),

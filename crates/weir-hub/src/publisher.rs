@@ -188,6 +188,11 @@ impl Publisher {
         let shown_us = raw.ts_us.saturating_add(raw.cts_us.into());
         if !self.has_key {
             self.has_key = raw.kind == FrameKind::Key;
+            if !self.has_key {
+                let words = "pictures, and no keyframe among them yet";
+                let refusal = Refusal::new(Code::ProtocolError, words);
+                self.unusable(Unusable::Part(Some(TrackKind::Video)), refusal);
+            }
             self.leads_to_us = self.has_key.then_some(shown_us);
             return self.has_key;
         }
@@ -253,11 +258,6 @@ impl Publisher {
         }
         let now_us = self.clock.now_us();
         self.stream.last_frame_us.store(now_us, Ordering::Release);
-        self.stream.has_played.store(true, Ordering::Release);
-        if self.stream.is_troubled.load(Ordering::Acquire) {
-            let is_well = self.stream.remarks.lock().usable(track);
-            self.stream.is_troubled.store(!is_well, Ordering::Release);
-        }
         if self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us)) {
             return Some(now_us);
         }
@@ -277,6 +277,11 @@ impl Publisher {
             self.stream.settle_at_us.store(at_us, Ordering::Release);
         }
         self.count_bytes(frame.payload.len() as u64, now_us);
+        self.stream.has_played.store(true, Ordering::Release);
+        if self.stream.is_troubled.load(Ordering::Acquire) {
+            let is_well = self.stream.remarks.lock().usable(frame.track);
+            self.stream.is_troubled.store(!is_well, Ordering::Release);
+        }
         self.append(Item::Frame(frame));
     }
 

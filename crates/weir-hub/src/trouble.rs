@@ -5,7 +5,7 @@
 //! | what is lost | while | the publisher is let go |
 //! |---|---|---|
 //! | pictures that nobody can decode | whatever else plays | after [`BROKEN_TIMEOUT_US`] |
-//! | a track that is not carried, or broken sound | anything else has played | at the idle time, with these words |
+//! | a track that is not carried, broken sound, no keyframe | anything else has played | at the idle time, with these words |
 //! | the same | nothing has ever played | after [`UNHEARD_TIMEOUT_US`] |
 
 use weir_base::Refusal;

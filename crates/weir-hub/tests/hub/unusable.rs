@@ -127,6 +127,22 @@ fn a_sound_that_is_left_out_costs_the_sound_until_it_is_all_there_is() {
 }
 
 #[test]
+fn pictures_without_a_keyframe_end_it_where_nothing_else_plays() {
+    for (has_sound, expected) in [(false, Some(Code::ProtocolError)), (true, None)] {
+        let house = House::new();
+        let mut publisher = house.publish();
+        let kicked = house.until_kicked(&mut publisher, |publisher, us| {
+            publisher.frame(frame(TrackKind::Video, us, 0, FrameKind::Inter));
+            if has_sound {
+                publisher.frame(frame(TrackKind::Audio, us, 0, FrameKind::Key));
+            }
+        });
+        assert_eq!(kicked.as_ref().map(|(_, why)| why.code), expected);
+        assert!(kicked.is_none_or(|(at_us, _)| at_us <= 2_000_000));
+    }
+}
+
+#[test]
 fn a_new_publisher_has_no_notes_of_the_last_one() {
     let house = House::new();
     let publisher = house.publish();

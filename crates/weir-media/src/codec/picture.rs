@@ -30,8 +30,9 @@ const MAX_SEI_MESSAGES: usize = 32;
 const MAX_PPS_HEAD_BYTES: usize = 16;
 /// Intra pictures in a row after which each is a place to begin: no predicted picture ever comes.
 const ALL_INTRA_RUN: u32 = 3;
-/// Pictures without a keyframe after which an unmarked intra picture is one, at first: two seconds.
-const UNMARKED_AFTER_NONE: u32 = 50;
+/// Pictures without a keyframe after which an unmarked intra picture is one, at first: a second, so that
+/// the stream is not given up meanwhile.
+const UNMARKED_AFTER_NONE: u32 = 25;
 /// The same once there was a keyframe: longer than encoders with a right mark leave between two.
 const UNMARKED_AFTER_ONE: u32 = 300;
 

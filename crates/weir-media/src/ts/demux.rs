@@ -7,19 +7,23 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::catalog::{self, CarriedStream};
 use super::psi::{ProgrammeTable, StreamEntry, read_pat, read_pmt};
-use super::{CLOCK_MASK, PACKET_BYTES, PID_PAT, SYNC_BYTE};
+use super::{CLOCK_MASK, PACKET_BYTES, PID_PAT};
 use crate::ingest::waiting::{Waiting, Waits};
 use crate::{FrameKind, LeftOut, LeftOutKind, MediaError, Result, TrackKind, Tracks};
 
 mod audio;
+mod clock;
 mod elementary;
+mod packets;
 mod section;
 
+use clock::Unwrapper;
 use elementary::{Elementary, Pes, Unit};
+use packets::{Packet, PacketReader};
 use section::SectionBuffer;
 
 /// Bytes of one PES; a 4K keyframe stays under 4 MiB.
@@ -70,8 +74,7 @@ impl Waits for TsFrame {
 /// Takes TS bytes cut anywhere; gives tracks and frames of one programme.
 #[derive(Debug, Default)]
 pub struct TsDemuxer {
-    input: BytesMut,
-    synced: bool,
+    packets: PacketReader,
     pat: SectionBuffer,
     /// Number and PID of the table of each.
     programmes: Vec<(u16, u16)>,
@@ -88,7 +91,6 @@ pub struct TsDemuxer {
     waiting: Waiting<TsFrame>,
     left_out: Vec<LeftOut>,
     lost: u64,
-    unsynced_bytes: u64,
     packets_without_tables: u32,
     failed_track: Option<TrackKind>,
 }
@@ -125,38 +127,6 @@ impl Stream {
     }
 }
 
-/// A packet's header (§2.4.3.2), as far as it matters.
-struct Packet<'a> {
-    pid: u16,
-    is_start: bool,
-    is_scrambled: bool,
-    /// `random_access_indicator`.
-    is_marked: bool,
-    counter: u8,
-    payload: &'a [u8],
-}
-
-impl<'a> Packet<'a> {
-    /// `None` without a payload, and where the packet says that it is broken.
-    fn read(packet: &'a [u8; PACKET_BYTES]) -> Option<Self> {
-        let has_field = packet[3] & 0x20 != 0;
-        let skip = match packet[3] >> 4 & 3 {
-            1 => 4,
-            3 => 5 + usize::from(packet[4]),
-            _ => return None,
-        };
-        let is_broken = packet[1] & 0x80 != 0;
-        Some(Self {
-            pid: u16::from_be_bytes([packet[1] & 0x1F, packet[2]]),
-            is_start: packet[1] & 0x40 != 0,
-            is_scrambled: packet[3] & 0xC0 != 0,
-            is_marked: has_field && packet[4] > 0 && packet[5] & 0x40 != 0,
-            counter: packet[3] & 0x0F,
-            payload: packet.get(skip..).filter(|_| !is_broken)?,
-        })
-    }
-}
-
 impl TsDemuxer {
     /// A demuxer that waits for its first packet.
     pub fn new() -> Self {
@@ -165,7 +135,7 @@ impl TsDemuxer {
 
     /// More bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.packets.push(bytes);
     }
 
     /// The next event out of what was pushed; `None`: push more. The demuxer goes on behind errors.
@@ -179,7 +149,7 @@ impl TsDemuxer {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let Some(packet) = self.next_packet() else {
+            let Some(packet) = self.packets.next() else {
                 return Ok(None);
             };
             self.packet(&packet)?;
@@ -229,7 +199,7 @@ impl TsDemuxer {
 
     /// Bytes that were in no packet; each packet found since makes up for as many as it has.
     pub const fn unsynced_bytes(&self) -> u64 {
-        self.unsynced_bytes
+        self.packets.unsynced_bytes()
     }
 
     /// Bytes pushed and not given out: unfinished PES, and frames that wait for tracks to be known.
@@ -238,35 +208,7 @@ impl TsDemuxer {
             let pes = stream.pes.as_ref().map_or(0, BytesMut::len);
             pes + stream.elementary.held_bytes()
         });
-        self.input.len() + self.waiting.bytes() + streams.sum::<usize>()
-    }
-
-    fn next_packet(&mut self) -> Option<[u8; PACKET_BYTES]> {
-        loop {
-            if self.input.first() != Some(&SYNC_BYTE) {
-                self.synced = false;
-                let skip = self.input.iter().position(|&byte| byte == SYNC_BYTE);
-                let skip = skip.unwrap_or(self.input.len());
-                self.input.advance(skip);
-                self.unsynced_bytes = self.unsynced_bytes.saturating_add(skip as u64);
-            }
-            let packet = self.input.first_chunk::<PACKET_BYTES>().copied()?;
-            // A sync byte found by search counts when another stands one packet on.
-            if !self.synced
-                && self
-                    .input
-                    .get(PACKET_BYTES)
-                    .is_some_and(|&byte| byte != SYNC_BYTE)
-            {
-                self.input.advance(1);
-                self.unsynced_bytes = self.unsynced_bytes.saturating_add(1);
-                continue;
-            }
-            self.synced = true;
-            self.unsynced_bytes = self.unsynced_bytes.saturating_sub(PACKET_BYTES as u64);
-            self.input.advance(PACKET_BYTES);
-            return Some(packet);
-        }
+        self.packets.held_bytes() + self.waiting.bytes() + streams.sum::<usize>()
     }
 
     fn packet(&mut self, packet: &[u8; PACKET_BYTES]) -> Result<()> {
@@ -593,32 +535,6 @@ fn names(left_out: &[LeftOut]) -> String {
         .map(LeftOut::to_string)
         .collect();
     names.join("; ")
-}
-
-/// Takes 33-bit times to a line without wraps.
-#[derive(Debug, Default)]
-struct Unwrapper {
-    last: Option<i64>,
-}
-
-impl Unwrapper {
-    fn unwrap(&mut self, time: u64) -> i64 {
-        let next = match self.last {
-            None => time as i64,
-            Some(last) => {
-                // The nearest of the times that look like this one.
-                let ahead = time.wrapping_sub(last as u64) & CLOCK_MASK;
-                let step = if ahead > CLOCK_MASK / 2 {
-                    ahead as i64 - (CLOCK_MASK as i64 + 1)
-                } else {
-                    ahead as i64
-                };
-                last.saturating_add(step)
-            }
-        };
-        self.last = Some(next);
-        next
-    }
 }
 
 #[cfg(test)]

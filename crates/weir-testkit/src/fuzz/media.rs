@@ -347,6 +347,25 @@ fn write_everywhere(tracks: &Tracks) {
     }
 }
 
+/// However a payload separates its units; and as LATM.
+fn pictures(payload: &Bytes) {
+    for codec in [VideoCodec::H264, VideoCodec::Hevc] {
+        for length_bytes in 1..=4 {
+            if let Ok(found) = units::separate(codec, payload.clone(), length_bytes) {
+                let found = found.payload;
+                assert_eq!(nal::valid_len(&found, nal::LENGTH_BYTES), found.len());
+                let mut judge = PictureJudge::default();
+                judge.record(codec, &found);
+                let _ = judge.judge(codec, FrameKind::Key, &found);
+            }
+        }
+    }
+    let _ = (
+        LatmReader::default().units(payload),
+        loas_frame_len(payload),
+    );
+}
+
 pub(super) fn codec_frame(data: &[u8]) {
     let mut input = Input(data);
     let which = input.u8();
@@ -367,20 +386,7 @@ pub(super) fn codec_frame(data: &[u8]) {
         avc::is_disposable(bytes),
     );
     let _ = (hevc::is_keyframe(bytes), hevc::has_slice(bytes));
-    for codec in [VideoCodec::H264, VideoCodec::Hevc] {
-        for length_bytes in 1..=4 {
-            let separated = units::separate(codec, payload.clone(), length_bytes);
-            let Ok(found) = separated.map(|found| found.payload) else {
-                continue;
-            };
-            assert_eq!(nal::valid_len(&found, nal::LENGTH_BYTES), found.len());
-            let mut judge = PictureJudge::default();
-            judge.record(codec, &found);
-            let _ = judge.judge(codec, FrameKind::Key, &found);
-        }
-    }
-    let mut latm = LatmReader::default();
-    let _ = (latm.units(bytes), latm.units(bytes), loas_frame_len(bytes));
+    pictures(&payload);
     let _ = avc::AvcConfig::from_payload(bytes).map(|config| config.build());
     let _ = hevc::HevcConfig::from_payload(bytes).map(|config| config.build());
     let _ = (

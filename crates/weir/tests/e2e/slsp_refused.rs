@@ -117,13 +117,10 @@ fn what_comes_in_the_wrong_order_is_a_protocol_error() {
 }
 
 #[test]
-fn a_codec_that_is_not_carried_is_refused_by_name() {
+fn a_picture_that_is_not_carried_is_refused_by_name() {
     need!(Ffmpeg9);
     let server = open_server();
-    for (video, audio, name) in [
-        ("libvpx", "libopus", "VP8"),
-        ("libvpx-vp9", "libvorbis", "orbis"),
-    ] {
+    for (video, audio, name) in [("libvpx", "libopus", "VP8"), ("libvpx", "libvorbis", "VP8")] {
         let webm = webm_of(video, audio);
         let (mut client, _) = Client::publishing(&address(&server, "live/a"), Container::WebM);
         let _ = client.media(&webm);
@@ -139,6 +136,23 @@ fn a_codec_that_is_not_carried_is_refused_by_name() {
         assert!(message.contains(name), "{message}");
         server.wait_gone("live/a", 2);
     }
+}
+
+#[test]
+fn a_sound_that_is_not_carried_costs_no_picture() {
+    need!(Ffmpeg9);
+    let server = open_server();
+    let webm = webm_of("libvpx-vp9", "libvorbis");
+    let (mut client, _) = Client::publishing(&address(&server, "live/a"), Container::WebM);
+    client.media(&webm).unwrap();
+    let stream = server.wait_live("live/a");
+    assert_eq!(stream["video"]["codec"], "vp9");
+    let left_out = json!([{ "kind": "audio", "what": "Vorbis audio" }]);
+    assert_eq!(
+        (&stream["audio"], &stream["left_out"]),
+        (&Value::Null, &left_out)
+    );
+    assert!(!client.inbox().is_over(), "{}", client.inbox().words());
 }
 
 /// A second of pictures and sound by these encoders.

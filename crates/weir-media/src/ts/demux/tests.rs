@@ -8,6 +8,7 @@
 //! | layer II | broadcasters | left out; the next sound of the table, if there is one |
 //! | sound that never comes | muted inputs, fixed tables | the pictures, after 1.5 s |
 //! | MPEG-2 video and layer II alone | old encoders | refused by name |
+//! | packets of 192 and 204 bytes | recorders, DVB receivers | their media |
 //! | several programmes | a whole multiplex | the first with media |
 //! | scrambled packets | pay television | left out by name |
 //! | no tables, tables of others on the PID | damaged feeds | an error in words; passed over |
@@ -17,6 +18,7 @@ use super::*;
 use crate::MediaError;
 use crate::codec::ac3::tests::{AC3, EAC3};
 use crate::codec::latm::tests::loas;
+use crate::ts::SYNC_BYTE;
 use crate::{AudioCodec, VideoCodec};
 
 const VIDEO_PID: u16 = 0x100;
@@ -410,6 +412,30 @@ fn of_several_programmes_the_first_with_media_is_taken() {
             .iter()
             .any(|what| what.contains("programme 3"))
     );
+}
+
+#[test]
+fn packets_may_have_a_time_in_front_or_error_correction_behind() {
+    let mut sender = Sender::of(&[(0x1B, VIDEO_PID, &[])]);
+    for at in 0..20 {
+        sender.picture(at * 40, at == 0);
+    }
+    let wrap = |before: usize, behind: usize| -> Vec<u8> {
+        let wrapped = sender
+            .out
+            .chunks(PACKET_BYTES)
+            .flat_map(|packet| [vec![0x12; before], packet.to_vec(), vec![0x34; behind]].concat());
+        wrapped.collect()
+    };
+    for (what, before, behind) in [("M2TS", 4, 0), ("Reed-Solomon", 0, 16)] {
+        let wrapped = Sender {
+            out: wrap(before, behind),
+            ..Sender::default()
+        };
+        let received = receive(&wrapped);
+        assert_eq!(received.pictures().len(), 19, "{what}");
+        assert_eq!(received.errors, [], "{what}");
+    }
 }
 
 #[test]
