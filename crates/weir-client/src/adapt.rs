@@ -176,22 +176,23 @@ impl Queue {
     /// Goes on at the newest keyframe that waits, or at the next one that comes.
     fn shorten(&mut self, keep_ms: i64) {
         let Some(key) = self.waiting.iter().rposition(is_key) else {
-            if self.leave_out_pictures_from(0) > 0 {
-                self.group = Group::Broken;
-            }
-            return;
+            // The newest group is on its way already: what waits is its end.
+            let end = self.waiting.iter().position(is_picture);
+            return self.break_off(end.unwrap_or(0), 0, keep_ms);
         };
         self.begin_at(key, false);
         // The keyframe may stand elsewhere now.
-        let Some(key) = self.waiting.iter().rposition(is_key) else {
-            return;
-        };
-        let waits_ms = self
-            .waiting
-            .get(key)
-            .map_or(0, |queued| self.newest_ms - queued.at_ms);
+        if let Some(key) = self.waiting.iter().rposition(is_key) {
+            self.break_off(key, key + 1, keep_ms);
+        }
+    }
+
+    /// Leaves out the pictures from `first` on, where the tag at `oldest` waits for longer than is kept.
+    fn break_off(&mut self, oldest: usize, first: usize, keep_ms: i64) {
+        let oldest = self.waiting.get(oldest);
+        let waits_ms = oldest.map_or(0, |queued| self.newest_ms - queued.at_ms);
         let is_too_much = waits_ms > keep_ms || self.bytes > MAX_WAITING_BYTES;
-        if is_too_much && self.leave_out_pictures_from(key + 1) > 0 {
+        if is_too_much && self.leave_out_pictures_from(first) > 0 {
             self.group = Group::Broken;
         }
     }
