@@ -69,20 +69,27 @@ pub fn valid_len(payload: &[u8], length_bytes: usize) -> usize {
     payload.len() - nals.data.len()
 }
 
-/// The payload with 4-byte lengths and nothing after the last whole NAL unit. Shares the input's
-/// memory where its lengths have 4 bytes already.
+/// The payload with 4-byte lengths, nothing after the last whole NAL unit, and no empty units: no
+/// container may hold those, and encoders put them between others all the same. Shares the input's
+/// memory where it is so already.
 pub fn normalise(payload: Bytes, length_bytes: usize) -> Bytes {
     let valid = valid_len(&payload, length_bytes);
-    if length_bytes == LENGTH_BYTES {
+    let whole = payload.get(..valid).unwrap_or_default();
+    if length_bytes == LENGTH_BYTES && !has_empty_unit(whole) {
         return payload.slice(..valid);
     }
-    let whole = payload.get(..valid).unwrap_or_default();
     let mut out = BytesMut::with_capacity(valid + valid / 4 + 64);
     for nal in Nals::with_length_bytes(whole, length_bytes) {
         out.put_u32(nal.len() as u32);
         out.put_slice(nal);
     }
     out.freeze()
+}
+
+/// Whether a payload with 4-byte lengths holds a unit of no bytes.
+fn has_empty_unit(payload: &[u8]) -> bool {
+    let mut nals = Nals::new(payload);
+    std::iter::from_fn(|| nals.step()).any(<[u8]>::is_empty)
 }
 
 #[cfg(test)]
@@ -107,6 +114,16 @@ mod tests {
     fn short_lengths_become_four_bytes() {
         let two = Bytes::from_static(&[0, 2, 1, 2, 0, 1, 3]);
         assert_eq!(&normalise(two, 2)[..], [0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3]);
+    }
+
+    #[test]
+    fn empty_units_are_left_out() {
+        let payload = Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(normalise(payload, 4), Bytes::from_static(&[0, 0, 0, 1, 7]));
+        assert_eq!(
+            normalise(Bytes::from_static(&[0, 0, 0, 0]), 4),
+            Bytes::new()
+        );
     }
 
     #[test]
