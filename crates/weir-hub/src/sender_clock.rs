@@ -48,11 +48,13 @@ impl SenderClock {
         now_us: i64,
     ) -> Frame {
         self.follow_restart(stream, raw.ts_us, now_us);
-        let placed = self.timeline.place(raw.track, raw.ts_us, now_us);
+        let (placed, cts_us) = self
+            .timeline
+            .place_shown(raw.track, raw.ts_us, raw.cts_us, now_us);
         let frame = Frame {
             track: raw.track,
             dts_us: placed.dts_us,
-            cts_us: raw.cts_us,
+            cts_us,
             kind: raw.kind,
             payload: raw.payload,
         };

@@ -82,6 +82,10 @@ impl Correction {
     }
 }
 
+/// Most that pictures are decoded earlier than their sender says, in µs: 16 pictures, which is all a
+/// decoder can hold, at 8 a second.
+pub const MAX_DECODE_LEAD_US: i64 = 2_000_000;
+
 /// Where a frame belongs on the stream's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed {
@@ -99,6 +103,8 @@ pub struct Timeline {
     video: Option<TrackClock>,
     audio: Option<TrackClock>,
     lead: Lead,
+    /// How much earlier than its sender says a picture is decoded.
+    decode_lead_us: i64,
 }
 
 impl Timeline {
@@ -113,7 +119,40 @@ impl Timeline {
             video: None,
             audio: None,
             lead: Lead::default(),
+            decode_lead_us: 0,
         }
+    }
+
+    /// Places a frame that is shown `cts_us` after it is decoded; gives the offset from its place.
+    ///
+    /// Senders that count pictures in the order of decoding say a negative offset of those shown
+    /// early, which MPEG-TS cannot hold (ISO/IEC 13818-1 §2.7.5) and players of FLV take for an error.
+    /// All pictures are decoded that much earlier from then on, and shown when they were to be; an offset
+    /// beyond [`MAX_DECODE_LEAD_US`] is damage and moves nothing. What is given is never negative.
+    pub fn place_shown(
+        &mut self,
+        track: TrackKind,
+        raw_us: i64,
+        cts_us: i32,
+        now_us: i64,
+    ) -> (Placed, i32) {
+        if track == TrackKind::Audio {
+            return (self.place(track, raw_us, now_us), 0);
+        }
+        let cts_us = i64::from(cts_us);
+        let more_us = -cts_us - self.decode_lead_us;
+        if more_us > 0 && -cts_us <= MAX_DECODE_LEAD_US {
+            self.decode_lead_us += more_us;
+            if let Some(clock) = &mut self.video {
+                clock.raw_us -= more_us;
+                clock.ideal_us -= more_us;
+            }
+        }
+        let placed = self.place(track, raw_us.saturating_sub(self.decode_lead_us), now_us);
+        let ideal_us = self.video.as_ref().map(|clock| clock.ideal_us);
+        let late_us = placed.dts_us - ideal_us.unwrap_or(placed.dts_us);
+        let shown_us = cts_us + self.decode_lead_us - late_us;
+        (placed, shown_us.clamp(0, i32::MAX.into()) as i32)
     }
 
     /// Places the next frame of a track: `raw_us` is its decode time as the publisher has it,
