@@ -109,6 +109,11 @@ impl BitWriter {
         }
     }
 
+    /// Pads with zeros to the next byte boundary.
+    pub(crate) const fn align(&mut self) {
+        self.used = self.used.next_multiple_of(8);
+    }
+
     /// The bytes so far; the last one is padded with zeros.
     pub(crate) fn finish(self) -> Vec<u8> {
         self.out

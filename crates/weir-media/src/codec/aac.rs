@@ -1,9 +1,13 @@
 //! AAC: AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2) and ADTS headers (§1.A.2).
 
+mod program;
+
 use bytes::Bytes;
 
 use crate::bits::{BitReader, BitWriter};
 use crate::{AudioCodec, AudioTrack, MediaError, Result};
+
+pub use program::ProgramConfig;
 
 /// Sampling rates by their 4-bit index.
 const RATES: [u32; 13] = [
@@ -17,6 +21,8 @@ const MAX_ADTS_FRAME_BYTES: usize = 8191;
 /// Highest sampling rate believed, in Hz.
 const MAX_RATE: u32 = 192_000;
 
+/// The index that says that the rate follows in 24 bits.
+const RATE_IN_WORDS: u32 = 15;
 const OBJECT_SBR: u8 = 5;
 const OBJECT_PS: u8 = 29;
 
@@ -45,6 +51,11 @@ impl AacConfig {
     /// # Errors
     /// Truncated, or with a rate that is not defined.
     pub fn parse(config: &[u8]) -> Result<Self> {
+        Self::read(config).map(|(aac, _)| aac)
+    }
+
+    /// The same with the program config element, where it has one.
+    fn read(config: &[u8]) -> Result<(Self, Option<ProgramConfig>)> {
         let mut r = BitReader::new(config, "AudioSpecificConfig");
         let first_type = read_object_type(&mut r)?;
         let core_rate = read_rate(&mut r)?;
@@ -63,15 +74,16 @@ impl AacConfig {
             aac.object_type = read_object_type(&mut r)?;
         }
         aac.channels = channels_of(channel_config);
-        if matches!(aac.object_type, 1..=4 | 6 | 7 | 17 | 19..=23) {
-            aac.read_general(&mut r)?;
+        let mut program = None;
+        if aac.is_general() {
+            program = aac.read_general(&mut r)?;
             // What follows is an extension that a decoder may not know: its damage is no error.
             let _ = aac.read_sync_extension(&mut r);
         }
         if aac.parametric_stereo && aac.channels == 1 {
             aac.channels = 2;
         }
-        Ok(aac)
+        Ok((aac, program))
     }
 
     /// What one ADTS header says, as a config.
@@ -90,12 +102,26 @@ impl AacConfig {
     /// A 2-byte AudioSpecificConfig of the core, without extensions.
     pub fn build(&self) -> Bytes {
         let mut bits = BitWriter::default();
+        self.write(&mut bits);
+        bits.finish().into()
+    }
+
+    fn write(&self, bits: &mut BitWriter) {
         bits.bits(u32::from(self.object_type), 5);
         bits.bits(u32::from(rate_index(self.core_rate)), 4);
         bits.bits(u32::from(self.channel_config), 4);
         bits.bits(u32::from(self.core_samples == 960), 1);
         bits.bits(0, 2);
-        bits.finish().into()
+    }
+
+    /// Whether `GASpecificConfig` follows, which an element tells the layout in.
+    const fn is_general(&self) -> bool {
+        matches!(self.object_type, 1..=4 | 6 | 7 | 17 | 19..=23)
+    }
+
+    /// Whether the layout was to be told by a program config element and was not.
+    pub const fn lacks_layout(&self) -> bool {
+        self.is_general() && self.channel_config == 0 && self.channels == 0
     }
 
     /// Samples per second that come out.
@@ -111,19 +137,41 @@ impl AacConfig {
         }
     }
 
-    /// The ADTS header of one access unit; `None` where ADTS has no room for its size or type.
-    pub fn adts_header(&self, payload_len: usize) -> Option<[u8; ADTS_HEADER_BYTES]> {
-        let len = payload_len.checked_add(ADTS_HEADER_BYTES)?;
-        // The two-bit profile field knows Main, LC, SSR and LTP; other cores cannot be told.
+    /// Why ADTS cannot carry it, if it cannot: its header has two bits for the object type, three for
+    /// the layout, a table of rates, and no word for short frames (§1.A.2.2).
+    ///
+    /// `program`: the element that tells the layout where no number does.
+    pub fn adts_lacks(&self, program: Option<&ProgramConfig>) -> Option<&'static str> {
+        let has_layout = matches!(self.channel_config, 1..=7) || program.is_some();
+        match self {
+            // Main, LC, SSR and LTP.
+            _ if !(1..=4).contains(&self.object_type) => Some("AAC of this object type"),
+            _ if self.core_samples != 1024 => Some("AAC in frames of 960 samples"),
+            _ if !RATES.contains(&self.core_rate) => Some("AAC of an uncommon sampling rate"),
+            _ if !has_layout => Some("AAC of this channel layout"),
+            _ => None,
+        }
+    }
+
+    /// The ADTS header of one access unit of `unit_bytes`, its program config element included; `None`
+    /// where ADTS has no room for the size ([`MAX_ADTS_FRAME_BYTES`]) or the type
+    /// ([`Self::adts_lacks`]).
+    pub fn adts_header(&self, unit_bytes: usize) -> Option<[u8; ADTS_HEADER_BYTES]> {
+        let len = unit_bytes.checked_add(ADTS_HEADER_BYTES)?;
         if len > MAX_ADTS_FRAME_BYTES || !(1..=4).contains(&self.object_type) {
             return None;
         }
+        // 0 for a layout that the unit tells itself, by an element in front.
+        let layout = match self.channel_config {
+            number @ 1..=7 => number,
+            _ => 0,
+        };
         let mut bits = BitWriter::default();
         bits.bits(0xfff1, 16);
         bits.bits(u32::from(self.object_type - 1), 2);
         bits.bits(u32::from(rate_index(self.core_rate)), 4);
         bits.bits(0, 1);
-        bits.bits(u32::from(self.adts_channels()), 3);
+        bits.bits(u32::from(layout), 3);
         bits.bits(0, 4);
         bits.bits(len as u32, 13);
         bits.bits(0x7ff, 11);
@@ -131,20 +179,8 @@ impl AacConfig {
         bits.finish().try_into().ok()
     }
 
-    /// ADTS has three bits for the channels; a layout above 7 is told by its number of channels.
-    const fn adts_channels(&self) -> u8 {
-        match self.channel_config {
-            1..=7 => self.channel_config,
-            _ => match self.channels {
-                1..=6 => self.channels,
-                8 => 7,
-                _ => 0,
-            },
-        }
-    }
-
     /// `GASpecificConfig`, §4.4.1.
-    fn read_general(&mut self, r: &mut BitReader<'_>) -> Result<()> {
+    fn read_general(&mut self, r: &mut BitReader<'_>) -> Result<Option<ProgramConfig>> {
         if r.bit()? {
             self.core_samples = 960;
         }
@@ -152,8 +188,14 @@ impl AacConfig {
             r.skip(14)?;
         }
         let extension = r.bit()?;
+        let mut program = None;
         if self.channel_config == 0 {
-            self.channels = program_channels(r)?;
+            // Gateways that made the config of ADTS headers leave the element to the units.
+            let Ok(told) = ProgramConfig::read(r) else {
+                return Ok(None);
+            };
+            self.channels = told.channels;
+            program = Some(told);
         }
         if matches!(self.object_type, 6 | 20) {
             r.skip(3)?;
@@ -166,7 +208,7 @@ impl AacConfig {
             }
             r.skip(1)?;
         }
-        Ok(())
+        Ok(program)
     }
 
     /// SBR and PS signalled behind the core, so that old decoders pass over them.
@@ -237,11 +279,13 @@ impl AdtsHeader {
     }
 }
 
-/// Reads an AudioSpecificConfig into a track.
+/// Reads an AudioSpecificConfig into a track. Rates in words that have a number are given by it:
+/// decoders know them by that alone.
 ///
 /// # Errors
 /// As [`AacConfig::parse`].
 pub fn track(config: Bytes) -> Result<AudioTrack> {
+    let config = numbered_rate(&config).map_or(config, Bytes::from);
     let aac = AacConfig::parse(&config)?;
     let object_type = match (aac.parametric_stereo, aac.sbr_rate) {
         (true, _) => OBJECT_PS,
@@ -257,6 +301,28 @@ pub fn track(config: Bytes) -> Result<AudioTrack> {
     })
 }
 
+/// The config with the number of its core's rate in place of 24 bits, where there is a number; `None`
+/// where nothing is to be done, or where what follows is aligned.
+fn numbered_rate(config: &[u8]) -> Option<Vec<u8>> {
+    let mut r = BitReader::new(config, "AudioSpecificConfig");
+    let object_type = read_object_type(&mut r).ok()?;
+    let is_in_words = r.bits(4).ok()? == RATE_IN_WORDS;
+    let rate = r.bits(24).ok().filter(|_| is_in_words)?;
+    let index = RATES.iter().position(|known| *known == rate)?;
+    let channel_config = r.bits(4).ok()?;
+    if object_type >= 31 || channel_config == 0 {
+        return None;
+    }
+    let mut bits = BitWriter::default();
+    bits.bits(object_type.into(), 5);
+    bits.bits(index as u32, 4);
+    bits.bits(channel_config, 4);
+    while let Ok(bit) = r.bit() {
+        bits.bits(bit.into(), 1);
+    }
+    Some(bits.finish())
+}
+
 fn read_object_type(r: &mut BitReader<'_>) -> Result<u8> {
     match r.byte(5)? {
         31 => Ok(32 + r.byte(6)?),
@@ -270,7 +336,7 @@ fn read_object_type(r: &mut BitReader<'_>) -> Result<u8> {
 
 fn read_rate(r: &mut BitReader<'_>) -> Result<u32> {
     let rate = match r.bits(4)? {
-        15 => r.bits(24)?,
+        RATE_IN_WORDS => r.bits(24)?,
         index => RATES.get(index as usize).copied().unwrap_or(0),
     };
     if rate == 0 || rate > MAX_RATE {
@@ -295,32 +361,26 @@ const fn channels_of(channel_config: u8) -> u8 {
         1..=6 => channel_config,
         7 | 12 | 14 => 8,
         11 => 7,
+        13 => 24,
         _ => 0,
     }
 }
 
-/// Counts the channels of a `program_config_element` (§4.4.1.1).
-fn program_channels(r: &mut BitReader<'_>) -> Result<u8> {
-    r.skip(10)?;
-    let positions = [r.bits(4)?, r.bits(4)?, r.bits(4)?];
-    let low_frequency = r.bits(2)?;
-    let associated = r.bits(3)? as usize;
-    let coupling = r.bits(4)? as usize;
-    for optional in [4, 4, 3] {
-        if r.bit()? {
-            r.skip(optional)?;
-        }
+/// The track of an access unit behind its ADTS header: the layout is in the header, or in the element
+/// that the unit begins with.
+///
+/// # Errors
+/// Where neither tells it.
+pub fn track_from_adts(frame: &[u8]) -> Result<AudioTrack> {
+    let missing = |why| MediaError::invalid("AAC frame", why);
+    let header = AdtsHeader::parse(frame).ok_or(missing("there is no ADTS header"))?;
+    if header.channel_config != 0 {
+        return track(AacConfig::from_adts(&header).build());
     }
-    let mut channels = low_frequency as u8;
-    for _ in 0..positions.iter().sum() {
-        channels += if r.bit()? { 2 } else { 1 };
-        r.skip(4)?;
-    }
-    r.skip(low_frequency as usize * 4 + associated * 4 + coupling * 5)?;
-    r.align();
-    let comment = r.bits(8)? as usize;
-    r.skip(comment * 8)?;
-    Ok(channels)
+    let unit = frame.get(header.header_len..).unwrap_or_default();
+    let program =
+        ProgramConfig::of_unit(unit).ok_or(missing("nothing tells the channel layout"))?;
+    track(program.config(&AacConfig::from_adts(&header)))
 }
 
 #[cfg(test)]
@@ -357,6 +417,16 @@ mod tests {
             bits.bits(value, count);
         }
         assert_eq!(parsed(&bits.finish()).sample_rate, 44_056);
+        // FFmpeg's decoder takes a rate in words for damage, though it has a number.
+        let mut bits = BitWriter::default();
+        for (value, count) in [(2, 5), (15, 4), (48_000, 24), (2, 4), (0, 3)] {
+            bits.bits(value, count);
+        }
+        let track = parsed(&bits.finish());
+        assert_eq!(
+            (track.sample_rate, &track.config[..2]),
+            (48_000, &[0x11, 0x90][..])
+        );
     }
 
     #[test]

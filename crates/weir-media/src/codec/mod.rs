@@ -69,11 +69,7 @@ pub fn audio_track_from_frame(codec: AudioCodec, frame: &[u8]) -> Result<AudioTr
         AudioCodec::Mp3 => mp3::track_from_frame(frame),
         AudioCodec::Ac3 | AudioCodec::Eac3 => ac3::track_from_frame(codec, frame),
         AudioCodec::Opus => opus::track(opus::OpusHead::default().build()),
-        AudioCodec::Aac => {
-            let header = aac::AdtsHeader::parse(frame)
-                .ok_or(MediaError::invalid("AAC frame", "there is no ADTS header"))?;
-            aac::track(aac::AacConfig::from_adts(&header).build())
-        }
+        AudioCodec::Aac => aac::track_from_adts(frame),
         AudioCodec::Flac => Err(MediaError::Unsupported(
             "FLAC without its header".to_owned(),
         )),

@@ -86,6 +86,36 @@ pub fn normalise(payload: Bytes, length_bytes: usize) -> Bytes {
     out.freeze()
 }
 
+/// The payload with emulation prevention in those units that `is_text` picks and that hold a start code:
+/// encoders put texts of their users into SEI as they are. Behind a length that looks like no harm, but
+/// every decoder takes what follows for another unit. Shares the input's memory where there is none.
+pub fn escape(payload: Bytes, is_text: impl Fn(&[u8]) -> bool) -> Bytes {
+    let is_open = |nal: &[u8]| is_text(nal) && nal.windows(3).any(|part| part == [0, 0, 1]);
+    if !Nals::new(&payload).any(is_open) {
+        return payload;
+    }
+    let mut out = BytesMut::with_capacity(payload.len() + 64);
+    for nal in Nals::new(&payload) {
+        let length_at = out.len();
+        out.put_u32(0);
+        let mut zeros = 0;
+        let opens = is_open(nal);
+        for &byte in nal {
+            if opens && zeros >= 2 && byte <= 3 {
+                out.put_u8(3);
+                zeros = 0;
+            }
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+            out.put_u8(byte);
+        }
+        let bytes = (out.len() - length_at - LENGTH_BYTES) as u32;
+        if let Some(length) = out.get_mut(length_at..length_at + LENGTH_BYTES) {
+            length.copy_from_slice(&bytes.to_be_bytes());
+        }
+    }
+    out.freeze()
+}
+
 /// Whether a payload with 4-byte lengths holds a unit of no bytes.
 fn has_empty_unit(payload: &[u8]) -> bool {
     let mut nals = Nals::new(payload);
@@ -123,6 +153,19 @@ mod tests {
         assert_eq!(
             normalise(Bytes::from_static(&[0, 0, 0, 0]), 4),
             Bytes::new()
+        );
+    }
+
+    #[test]
+    fn a_start_code_in_a_text_is_escaped_and_pictures_are_left_alone() {
+        let payload = [0, 0, 0, 6, 6, 5, 0, 0, 1, 7, 0, 0, 0, 4, 5, 0, 0, 1];
+        let escaped = [0, 0, 0, 7, 6, 5, 0, 0, 3, 1, 7, 0, 0, 0, 4, 5, 0, 0, 1];
+        let is_text = |nal: &[u8]| nal.first() == Some(&6);
+        let payload = Bytes::copy_from_slice(&payload);
+        assert_eq!(escape(payload.clone(), is_text), escaped[..]);
+        assert_eq!(
+            escape(payload.clone(), |_| false).as_ptr(),
+            payload.as_ptr()
         );
     }
 

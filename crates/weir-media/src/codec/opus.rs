@@ -13,6 +13,19 @@ const MAX_PACKET_SAMPLES: u32 = 5760;
 
 const MAGIC: &[u8] = b"OpusHead";
 
+/// Stream count, coupled count and channel mapping of 1 to 8 channels in the order of Vorbis, for
+/// mapping family 1 (RFC 7845 §5.1.1.2).
+pub const VORBIS_LAYOUTS: [&[u8]; 8] = [
+    &[1, 0, 0],
+    &[1, 1, 0, 1],
+    &[2, 1, 0, 2, 1],
+    &[2, 2, 0, 1, 2, 3],
+    &[3, 2, 0, 4, 1, 2, 3],
+    &[4, 2, 0, 4, 1, 2, 3, 5],
+    &[4, 3, 0, 4, 1, 2, 3, 5, 6],
+    &[5, 3, 0, 6, 1, 2, 3, 4, 5, 7],
+];
+
 /// An identification header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpusHead {

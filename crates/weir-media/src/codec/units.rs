@@ -8,6 +8,7 @@
 //! | lengths of another width | encoders whose header is a constant | lengths |
 //! | lengths that count themselves | hand-written muxers | lengths |
 //! | one length around several units with start codes between | Android's encoder output, passed on | lengths |
+//! | lengths, and start codes in a text of SEI | whoever lets users say something | the text, escaped |
 //! | up to three bytes behind the last unit | padding | the units |
 //! | lengths that do not add up | | an error: nobody knows where a unit ends |
 
@@ -41,8 +42,9 @@ pub fn separate(codec: VideoCodec, payload: Bytes, length_bytes: usize) -> Resul
                 "start codes inside of NAL units were replaced by lengths",
             ));
         }
+        let payload = nal::normalise(payload, length_bytes);
         return Ok(SeparatedUnits {
-            payload: nal::normalise(payload, length_bytes),
+            payload: nal::escape(payload, |unit| is_text(codec, unit)),
             mended: None,
         });
     }
@@ -190,6 +192,14 @@ fn is_slice(codec: VideoCodec, unit: &[u8]) -> bool {
     match codec {
         VideoCodec::Hevc => super::hevc::nal_type(unit) < 32,
         _ => (1..=5).contains(&super::avc::nal_type(unit)),
+    }
+}
+
+/// Supplemental enhancement information.
+fn is_text(codec: VideoCodec, unit: &[u8]) -> bool {
+    match codec {
+        VideoCodec::Hevc => matches!(super::hevc::nal_type(unit), 39 | 40),
+        _ => super::avc::nal_type(unit) == 6,
     }
 }
 

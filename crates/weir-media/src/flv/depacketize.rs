@@ -12,8 +12,9 @@ use super::{
     MESSAGE_AMF3_DATA, TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO, depacketize_video as video_rules,
 };
 use crate::amf::{self, Value};
+use crate::codec;
+use crate::codec::aac::{AacConfig, AdtsHeader, ProgramConfig};
 use crate::codec::picture::PictureJudge;
-use crate::codec::{self, aac};
 use crate::{
     AudioCodec, AudioTrack, FrameKind, LeftOut, MediaError, Metadata, Result, TrackKind, Tracks,
     VideoCodec, VideoTrack,
@@ -90,6 +91,8 @@ pub(super) struct VideoState {
 struct AudioState {
     track_id: Option<u8>,
     sent: Option<(AudioCodec, Bytes)>,
+    /// AAC whose units are to tell the channel layout.
+    waiting: Option<AacConfig>,
 }
 
 impl VideoState {
@@ -318,6 +321,12 @@ impl Depacketizer {
             return Ok(());
         }
         let track = codec::audio_track(codec, config.clone())?;
+        let aac = AacConfig::parse(&config).ok();
+        self.audio.waiting = aac.filter(|aac| codec == AudioCodec::Aac && aac.lacks_layout());
+        if self.audio.waiting.is_some() {
+            self.note("the channel layout of the sound is looked for in it", out);
+            return Ok(());
+        }
         self.audio.sent = Some((codec, config));
         self.set_audio(track, out);
         Ok(())
@@ -338,6 +347,14 @@ impl Depacketizer {
             .audio
             .as_ref()
             .is_some_and(|track| track.codec == codec);
+        if let Some(program) = ProgramConfig::of_unit(&payload)
+            && let Some(aac) = self.audio.waiting.take_if(|_| codec == AudioCodec::Aac)
+            && let Ok(track) = codec::audio_track(codec, program.config(&aac))
+        {
+            self.set_audio(track, out);
+            out.push(audio_event(ts_us, payload));
+            return Ok(());
+        }
         let tells_all = matches!(codec, AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3);
         if !known || tells_all {
             match codec::audio_track_from_frame(codec, &payload) {
@@ -347,7 +364,7 @@ impl Depacketizer {
                 Err(_) => {}
             }
         }
-        if codec == AudioCodec::Aac && aac::AdtsHeader::parse(&payload).is_some() {
+        if codec == AudioCodec::Aac && AdtsHeader::parse(&payload).is_some() {
             self.adts_frames(ts_us, payload, out);
         } else {
             out.push(audio_event(ts_us, payload));
@@ -360,7 +377,7 @@ impl Depacketizer {
         self.note("ADTS headers were taken off AAC frames", out);
         let mut samples = 0;
         for _ in 0..MAX_ADTS_FRAMES {
-            let Some(header) = aac::AdtsHeader::parse(&payload) else {
+            let Some(header) = AdtsHeader::parse(&payload) else {
                 break;
             };
             let mut unit = payload.split_to(header.frame_len.min(payload.len()));

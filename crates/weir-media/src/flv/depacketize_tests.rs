@@ -330,7 +330,7 @@ fn flac_takes_streaminfo_alone() {
 #[test]
 fn adts_headers_come_off_aac() {
     let mut depacketizer = Depacketizer::default();
-    let header = aac::AacConfig::parse(&[0x11, 0x90])
+    let header = AacConfig::parse(&[0x11, 0x90])
         .unwrap()
         .adts_header(2)
         .unwrap();
@@ -436,4 +436,34 @@ proptest! {
             prop_assert!(!frame.payload.is_empty());
         }
     }
+}
+
+#[test]
+fn a_layout_that_only_units_tell_is_read_from_them() {
+    use crate::codec::aac::ProgramConfig;
+    // 2.1 as FFmpeg's encoder tells it, and what a gateway leaves of that.
+    let whole = [0x11, 0x80, 0x04, 0xC4, 0x01, 0x00, 0x20, 0x00, 0x00];
+    let program = ProgramConfig::of_config(&whole).unwrap().unwrap();
+    let unit = [&program.element()[..], &[0x21, 0x10]].concat();
+    let mut depacketizer = Depacketizer::default();
+    let mut out = Vec::new();
+    let mut push = |body: &[u8]| {
+        depacketizer.push(TAG_AUDIO, 0, Bytes::copy_from_slice(body), &mut out)
+    };
+    push(&[0xAF, 0, 0x11, 0x80]).unwrap();
+    let early = push(&[0xAF, 1, 0x21, 0x10]);
+    assert_eq!(early, Err(MediaError::NoCodecHeader(TrackKind::Audio)));
+    push(&[&[0xAF, 1], &unit[..]].concat()).unwrap();
+    push(&[0xAF, 1, 0x21, 0x10]).unwrap();
+    let tracks: Vec<_> = out
+        .iter()
+        .filter_map(|event| match event {
+            Event::Tracks(tracks) => tracks.audio.clone(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tracks.len(), 1);
+    assert_eq!((tracks[0].channels, &tracks[0].config[..]), (3, &whole[..]));
+    let frames = out.iter().filter(|event| matches!(event, Event::Frame(_)));
+    assert_eq!(frames.count(), 2, "none before the layout is known");
 }

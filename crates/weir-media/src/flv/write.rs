@@ -11,6 +11,10 @@ use crate::{
 
 pub use super::{TAG_AUDIO, TAG_SCRIPT, TAG_VIDEO};
 
+/// Most bytes of a tag's or message's body: the length has 24 bits (FLV §E.4.1, RTMP §5.3.1). Other
+/// containers hold larger frames.
+pub const MAX_BODY_BYTES: usize = (1 << 24) - 1;
+
 /// Enhanced RTMP packet types.
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
@@ -106,10 +110,10 @@ pub fn on_metadata_body(tracks: &Tracks, metadata: Option<&Metadata>) -> Vec<u8>
 
 /// A whole FLV tag: 11-byte header, body = `head` then `payload`, 4-byte back pointer.
 ///
-/// The body must be under 16 MiB, as all that weir takes in is.
+/// The body must have at most [`MAX_BODY_BYTES`].
 pub fn put_tag(out: &mut Vec<u8>, tag_type: u8, ts_ms: u32, head: &[u8], payload: &[u8]) {
     let size = head.len() + payload.len();
-    debug_assert!(size < super::read::MAX_TAG_BYTES);
+    debug_assert!(size <= MAX_BODY_BYTES);
     let [_, size_bytes @ ..] = (size as u32).to_be_bytes();
     let [ts_high, ts_low @ ..] = ts_ms.to_be_bytes();
     out.reserve(size + 15);

@@ -26,6 +26,13 @@ pub(super) enum NalRole {
     Other,
 }
 
+impl NalRole {
+    /// VPS, SPS or PPS.
+    pub(super) const fn is_parameter_set(self) -> bool {
+        matches!(self, Self::Vps | Self::Sps | Self::Pps)
+    }
+}
+
 /// The role by the NAL header.
 pub(super) fn role(codec: VideoCodec, nal: &[u8]) -> NalRole {
     let Some(&header) = nal.first() else {

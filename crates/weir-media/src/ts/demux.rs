@@ -419,9 +419,11 @@ impl TsDemuxer {
         };
         let clock = &mut self.clock;
         let times = pes.times.map(|(pts, dts)| {
+            // Before its decoding a picture cannot be shown, but senders say so (§2.7.5).
             let lead = (pts.wrapping_sub(dts) & CLOCK_MASK) as i64;
+            let wrap = CLOCK_MASK as i64 + 1;
             let pts = clock.unwrap(pts);
-            (pts, pts - lead)
+            (pts, pts - if lead > wrap / 2 { lead - wrap } else { lead })
         });
         let unit = Unit {
             times,

@@ -6,9 +6,11 @@ use super::annexb::{self, NalRole, START_CODE};
 use super::packet::{Adaptation, put_packets, put_pcr_packet, put_section};
 use super::psi::{pat_section, pmt_section};
 use super::{CLOCK_MASK, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO};
-use crate::codec::aac::AacConfig;
+use crate::codec::aac::{AacConfig, ProgramConfig};
 use crate::codec::nal::Nals;
-use crate::{AudioCodec, Frame, FrameKind, Result, TrackKind, Tracks, VideoCodec};
+use crate::{
+    AudioCodec, AudioTrack, Frame, FrameKind, MediaError, Result, TrackKind, Tracks, VideoCodec,
+};
 
 /// Added to each DTS, in 90 kHz ticks (1.4 s): room for presentation before decode time zero and
 /// for the PCR to run ahead of it.
@@ -40,7 +42,7 @@ pub struct Muxer {
     parameter_sets: Vec<Bytes>,
     /// Tables came: whoever begins there needs the parameter sets with the next picture, keyframe or not.
     owes_parameter_sets: bool,
-    aac: Option<AacConfig>,
+    aac: Option<Adts>,
     pcr_pid: u16,
     pmt: Vec<u8>,
     pmt_version: u8,
@@ -62,7 +64,8 @@ struct Counters {
 }
 
 impl Muxer {
-    /// A muxer for `tracks`. `Unsupported` for codecs TS does not carry here: AV1, VP9, FLAC.
+    /// A muxer for `tracks`. `Unsupported` for codecs TS does not carry here (AV1, VP9, FLAC), AAC
+    /// that ADTS has no word for ([`AacConfig::adts_lacks`]), and Opus layouts of one's own.
     pub fn new(tracks: &Tracks) -> Result<Self> {
         let mut muxer = Self {
             tracks: Tracks::default(),
@@ -99,9 +102,7 @@ impl Muxer {
             .audio
             .as_ref()
             .filter(|audio| audio.codec == AudioCodec::Aac);
-        self.aac = aac
-            .map(|audio| AacConfig::parse(&audio.config))
-            .transpose()?;
+        self.aac = aac.map(Adts::new).transpose()?;
         self.parameter_sets = parameter_sets;
         self.pmt = pmt;
         self.tracks = tracks.clone();
@@ -119,19 +120,25 @@ impl Muxer {
         self.owes_parameter_sets = true;
     }
 
-    /// One frame as a PES. Frames of a track the tables do not know are left out.
+    /// One frame as a PES. Frames of a track the tables do not know are left out, and so is sound that
+    /// no field has room for: an AAC unit of over 8,184 bytes, or 64 KiB of anything else.
     pub fn put_frame(&mut self, frame: &Frame, out: &mut Vec<u8>) {
         let Some((pid, stream_id)) = self.route(frame.track) else {
             return;
         };
         let dts = ticks(frame.dts_us);
-        let pts = ticks(frame.pts_us());
+        // Decoded when it is shown at the latest (§2.4.3.6); the stream's clock sees to it already.
+        let pts = ticks(frame.pts_us()).max(dts);
         let mut pes = std::mem::take(&mut self.pes);
         pes.clear();
         put_pes_header(&mut pes, stream_id, pts, dts);
-        self.put_elementary(frame, &mut pes);
-        set_pes_length(&mut pes, frame.track);
+        if self.put_elementary(frame, &mut pes) && set_pes_length(&mut pes, frame.track) {
+            self.put_pes(frame, pid, &pes, dts, out);
+        }
+        self.pes = pes;
+    }
 
+    fn put_pes(&mut self, frame: &Frame, pid: u16, pes: &[u8], dts: i64, out: &mut Vec<u8>) {
         let pcr = self.pcr_before(dts, pid, out);
         let random_access = if self.tracks.video.is_some() {
             frame.is_video_key()
@@ -142,9 +149,8 @@ impl Muxer {
             TrackKind::Video => &mut self.counters.video,
             TrackKind::Audio => &mut self.counters.audio,
         };
-        put_packets(out, pid, counter, Adaptation { pcr, random_access }, &pes);
+        put_packets(out, pid, counter, Adaptation { pcr, random_access }, pes);
         self.tables_just_put = false;
-        self.pes = pes;
         if frame.track == TrackKind::Video {
             self.owes_parameter_sets = false;
             self.learn_parameter_sets(frame);
@@ -228,25 +234,56 @@ impl Muxer {
         }
     }
 
-    fn put_elementary(&self, frame: &Frame, out: &mut Vec<u8>) {
+    /// False where the form has no room for the frame.
+    fn put_elementary(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {
         if let (TrackKind::Video, Some(video)) = (frame.track, &self.tracks.video) {
             let is_owed = self.owes_parameter_sets || frame.kind == FrameKind::Key;
             let sets = is_owed.then_some(&*self.parameter_sets);
             put_annexb(video.codec, sets.unwrap_or_default(), frame, out);
-            return;
+            return true;
         }
-        match &self.tracks.audio {
-            Some(audio) if audio.codec == AudioCodec::Opus => {
-                put_opus_control(out, frame.payload.len());
-            }
-            _ => {
-                let header = self
-                    .aac
-                    .and_then(|aac| aac.adts_header(frame.payload.len()));
-                out.extend_from_slice(header.as_ref().map_or(&[], |header| header));
-            }
+        let is_opus = |audio: &AudioTrack| audio.codec == AudioCodec::Opus;
+        if let Some(aac) = &self.aac {
+            return aac.put(&frame.payload, out);
+        }
+        if self.tracks.audio.as_ref().is_some_and(is_opus) {
+            put_opus_control(out, frame.payload.len());
         }
         out.extend_from_slice(&frame.payload);
+        true
+    }
+}
+
+/// AAC as ADTS carries it.
+#[derive(Debug)]
+struct Adts {
+    aac: AacConfig,
+    /// What each unit begins with where the header has no number for the layout; empty otherwise.
+    element: Bytes,
+}
+
+impl Adts {
+    fn new(audio: &AudioTrack) -> Result<Self> {
+        let aac = AacConfig::parse(&audio.config)?;
+        let program = ProgramConfig::of_config(&audio.config)?;
+        if let Some(what) = aac.adts_lacks(program.as_ref()) {
+            return Err(MediaError::Unsupported(format!("{what} in MPEG-TS")));
+        }
+        let element = program.map(|program| program.element()).unwrap_or_default();
+        Ok(Self { aac, element })
+    }
+
+    fn put(&self, unit: &[u8], out: &mut Vec<u8>) -> bool {
+        // Some encoders say it in the config and in the units too.
+        let tells_itself = !self.element.is_empty() && ProgramConfig::of_unit(unit).is_some();
+        let element: &[u8] = if tells_itself { &[] } else { &self.element };
+        let Some(header) = self.aac.adts_header(element.len() + unit.len()) else {
+            return false;
+        };
+        out.extend_from_slice(&header);
+        out.extend_from_slice(element);
+        out.extend_from_slice(unit);
+        true
     }
 }
 
@@ -280,14 +317,17 @@ fn put_timestamp(out: &mut Vec<u8>, mark: u8, time: i64) {
     out.extend_from_slice(&((time << 1) as u16 | 1).to_be_bytes());
 }
 
-/// Video may leave the length open (0); audio has to say it where it fits.
-fn set_pes_length(pes: &mut [u8], track: TrackKind) {
-    let length = pes.len().saturating_sub(6);
-    if let (TrackKind::Audio, Ok(length), Some(field)) =
-        (track, u16::try_from(length), pes.get_mut(4..6))
-    {
-        field.copy_from_slice(&length.to_be_bytes());
+/// Video may leave the length open (0); audio has to say it. False where it does not fit.
+fn set_pes_length(pes: &mut [u8], track: TrackKind) -> bool {
+    if track == TrackKind::Video {
+        return true;
     }
+    let length = u16::try_from(pes.len().saturating_sub(6));
+    let (Ok(length), Some(field)) = (length, pes.get_mut(4..6)) else {
+        return false;
+    };
+    field.copy_from_slice(&length.to_be_bytes());
+    true
 }
 
 /// Access unit delimiter, the parameter sets before a picture that has none of its own, NAL units.

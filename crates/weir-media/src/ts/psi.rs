@@ -5,6 +5,7 @@ use super::{
     STREAM_TYPE_ADTS, STREAM_TYPE_EAC3, STREAM_TYPE_H264, STREAM_TYPE_HEVC,
     STREAM_TYPE_MPEG1_AUDIO, STREAM_TYPE_MPEG2_AUDIO, STREAM_TYPE_PRIVATE,
 };
+use crate::codec::opus::{self, OpusHead};
 use crate::{AudioCodec, AudioTrack, MediaError, Result, Tracks, VideoCodec};
 
 const TABLE_PAT: u8 = 0x00;
@@ -57,24 +58,29 @@ fn audio_stream(audio: &AudioTrack) -> Result<(u8, Vec<u8>)> {
         AudioCodec::Ac3 => (STREAM_TYPE_AC3, registration(b"AC-3")),
         AudioCodec::Eac3 => (STREAM_TYPE_EAC3, registration(b"EAC3")),
         AudioCodec::Opus => {
+            let code = opus_layout(audio).ok_or_else(|| not_in_ts("Opus of this layout"))?;
             let mut descriptors = registration(b"Opus");
-            // Extension tag 0x80, then the channel configuration code: 1 to 8 are the Vorbis
-            // mappings for that many channels.
-            let channels = if audio.channels == 0 {
-                2
-            } else {
-                audio.channels
-            };
-            if channels > 8 {
-                return Err(MediaError::Unsupported(
-                    "Opus with more than 8 channels in MPEG-TS".into(),
-                ));
-            }
-            descriptors.extend_from_slice(&[DESCRIPTOR_EXTENSION, 2, 0x80, channels]);
+            descriptors.extend_from_slice(&[DESCRIPTOR_EXTENSION, 2, 0x80, code]);
             (STREAM_TYPE_PRIVATE, descriptors)
         }
         AudioCodec::Flac => return Err(not_in_ts("flac")),
     })
+}
+
+/// The channel configuration code of Opus in TS: the number of channels where they are mapped as
+/// Vorbis has them (RFC 7845 §5.1.1.2), 0 for a pair without a meaning.
+fn opus_layout(audio: &AudioTrack) -> Option<u8> {
+    const NO_MEANING: u8 = 255;
+    let head = OpusHead::parse(&audio.config).ok()?;
+    let vorbis = opus::VORBIS_LAYOUTS
+        .get(usize::from(head.channels).checked_sub(1)?)
+        .copied();
+    match (head.family, head.channels) {
+        (0, channels) => Some(channels),
+        (1, channels) if Some(&head.mapping[..]) == vorbis => Some(channels),
+        (NO_MEANING, 2) if head.mapping[..] == [1, 1, 0, 1] => Some(0),
+        _ => None,
+    }
 }
 
 fn not_in_ts(codec: &str) -> MediaError {

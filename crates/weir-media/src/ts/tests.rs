@@ -9,6 +9,8 @@ use super::demux::{TsEvent, TsFrame};
 use super::*;
 use crate::{AudioCodec, Frame, FrameKind, TrackKind, Tracks, VideoCodec, codec};
 
+mod fields;
+
 /// 320x240, baseline.
 const SPS: [u8; 10] = [0x67, 0x42, 0xC0, 0x0D, 0xDA, 0x05, 0x07, 0xEC, 0x04, 0x40];
 const PPS: [u8; 4] = [0x68, 0xCE, 0x3C, 0x80];

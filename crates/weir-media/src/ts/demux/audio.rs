@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::TsFrame;
 use super::elementary::Unit;
-use crate::codec::aac::{AacConfig, AdtsHeader};
+use crate::codec::aac::{AacConfig, AdtsHeader, ProgramConfig};
 use crate::codec::ac3::Ac3Header;
 use crate::codec::latm::{LatmReader, loas_frame_len};
 use crate::codec::mp3::Mp3Header;
@@ -202,8 +202,19 @@ impl Sound {
     fn unpack(&mut self, what: &Found, frame: Bytes) -> Result<Vec<Bytes>> {
         match what {
             Found::Adts(header) => {
-                self.learn_aac(AacConfig::from_adts(header).build())?;
-                Ok(vec![frame.slice(header.header_len..)])
+                let unit = frame.slice(header.header_len..);
+                let aac = AacConfig::from_adts(header);
+                match (header.channel_config, ProgramConfig::of_unit(&unit)) {
+                    (0, Some(program)) => self.learn_aac(program.config(&aac))?,
+                    // The element need not stand in each unit.
+                    (0, None) if self.track.is_some() => {}
+                    (0, None) => {
+                        let why = "nothing tells the channel layout";
+                        return Err(MediaError::invalid("ADTS", why));
+                    }
+                    _ => self.learn_aac(aac.build())?,
+                }
+                Ok(vec![unit])
             }
             Found::Loas => {
                 let units = self.latm.units(&frame)?;

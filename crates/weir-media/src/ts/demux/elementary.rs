@@ -6,6 +6,7 @@ use super::TsFrame;
 use super::audio::Sound;
 use crate::codec::avc::AvcConfig;
 use crate::codec::hevc::HevcConfig;
+use crate::codec::nal::Nals;
 use crate::codec::picture::PictureJudge;
 use crate::codec::{self};
 use crate::ts::annexb::{self, NalRole};
@@ -171,21 +172,20 @@ impl Pictures {
     /// One access unit: parameter sets into the track, the rest with lengths into a frame.
     fn push(&mut self, unit: &Unit, out: &mut Vec<TsFrame>) -> Result<()> {
         let (pts, dts) = self.times(unit.times);
-        let mut sets = BytesMut::new();
-        let mut body = BytesMut::with_capacity(unit.payload.len() + 64);
-        for nal in annexb::start_coded(&unit.payload) {
-            match annexb::role(self.codec, nal) {
-                NalRole::Delimiter => {}
-                NalRole::Vps | NalRole::Sps | NalRole::Pps => put_nal(&mut sets, nal),
-                _ => put_nal(&mut body, nal),
-            }
-        }
-        if sets.is_empty() && body.is_empty() {
+        let mut nals = annexb::start_coded(&unit.payload);
+        nals.retain(|nal| annexb::role(self.codec, nal) != NalRole::Delimiter);
+        if nals.is_empty() {
             return Err(MediaError::invalid(
                 "video PES",
                 "there is no NAL unit in it",
             ));
         }
+        let is_set = |nal: &[u8]| annexb::role(self.codec, nal).is_parameter_set();
+        let mut sets = BytesMut::new();
+        for set in nals.iter().filter(|nal| is_set(nal)) {
+            put_nal(&mut sets, set);
+        }
+        let brings_sets = !sets.is_empty();
         let mut result = Ok(());
         if !sets.is_empty() && sets != self.sets {
             self.sets = sets.freeze();
@@ -193,6 +193,16 @@ impl Pictures {
             if let Some(track) = &self.track {
                 self.judge.record(self.codec, &track.config);
             }
+        }
+        // Sets that the track does not tell, such as a picture's own PPS, stay with the picture.
+        let told = match &self.track {
+            Some(track) if brings_sets => annexb::parameter_sets(self.codec, &track.config)?,
+            _ => Vec::new(),
+        };
+        let is_told = |nal: &[u8]| told.iter().any(|set| set == nal);
+        let mut body = BytesMut::with_capacity(unit.payload.len() + 64);
+        for nal in nals.iter().filter(|nal| !is_told(nal)) {
+            put_nal(&mut body, nal);
         }
         let claimed = if unit.is_marked {
             FrameKind::Key
@@ -237,8 +247,15 @@ fn put_nal(out: &mut BytesMut, nal: &[u8]) {
     out.put_slice(nal);
 }
 
-/// Makes a track of parameter sets. Half a set (a PPS alone) leaves the track as it is.
+/// Makes a track of parameter sets. Half of them (a PPS alone), and such as the track tells, leave it
+/// as it is.
 fn read_sets(codec: VideoCodec, sets: &[u8], track: &mut Option<VideoTrack>) -> Result<()> {
+    if let Some(track) = track {
+        let told = annexb::parameter_sets(codec, &track.config)?;
+        if Nals::new(sets).all(|set| told.iter().any(|told| told == set)) {
+            return Ok(());
+        }
+    }
     let config = if codec == VideoCodec::Hevc {
         HevcConfig::from_payload(sets).map(|config| config.build())
     } else {
