@@ -100,6 +100,13 @@ impl Slot {
             .ended()
             .map(|ended| ended.code_for_viewers())
     }
+
+    /// The publisher has gone on to what this form cannot carry: better an end than silence.
+    fn refusal_code(&self) -> Option<Code> {
+        let tracks = self.wire.stream.ring.tracks();
+        self.wire.format.refuses(&tracks)?;
+        Some(Code::CodecUnsupported)
+    }
 }
 
 impl Worker {
@@ -277,7 +284,8 @@ impl Worker {
         let mut over = Vec::new();
         for (_, slot) in &mut self.slots {
             slot.sync();
-            let end_code = slot.end_code();
+            let refusal_code = check.then(|| slot.refusal_code()).flatten();
+            let end_code = slot.end_code().or(refusal_code);
             let beat = if check {
                 slot.beat(wall_us)
             } else {

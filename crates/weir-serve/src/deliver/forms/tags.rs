@@ -59,7 +59,9 @@ impl TagWriter {
     fn frame(&mut self, frame: &Frame, here: &Here<'_>, sink: &mut impl TagSink) {
         self.head.clear();
         flv::write::put_frame_header(&mut self.head, here.tracks, frame);
-        if self.head.is_empty() {
+        // Behind the 24 bits of its length the next tag would be looked for inside it.
+        let body_bytes = self.head.len() + frame.payload.len();
+        if self.head.is_empty() || body_bytes > flv::write::MAX_BODY_BYTES {
             return;
         }
         let tag_type = match frame.track {

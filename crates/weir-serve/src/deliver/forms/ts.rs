@@ -3,7 +3,7 @@
 
 use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
-use weir_media::{AudioCodec, Item, Tracks, VideoCodec, ts};
+use weir_media::{Item, MediaError, Tracks, ts};
 
 use super::{About, ClockName, Form, Here, Writer};
 use crate::deliver::format::Format;
@@ -26,16 +26,8 @@ impl Form for Ts {
     }
 
     fn refuses(&self, tracks: &Tracks) -> Option<String> {
-        let video = tracks.video.as_ref().map(|track| track.codec);
-        let audio = tracks.audio.as_ref().map(|track| track.codec);
-        let codec = match (video, audio) {
-            (Some(codec @ (VideoCodec::Av1 | VideoCodec::Vp9)), _) => codec.name(),
-            (_, Some(codec @ AudioCodec::Flac)) => codec.name(),
-            _ => return None,
-        };
-        Some(format!(
-            "{codec} cannot be carried in MPEG-TS: play .flv or .m3u8"
-        ))
+        let why = ts::Muxer::new(tracks).err()?;
+        Some(format!("{}: play .flv or .m3u8", words(&why)))
     }
 
     fn writer(&self, _: &Format, tracks: &Tracks) -> Box<dyn Writer> {
@@ -43,6 +35,13 @@ impl Form for Ts {
             muxer: ts::Muxer::new(tracks).ok(),
             tracks: tracks.clone(),
         })
+    }
+}
+
+fn words(why: &MediaError) -> String {
+    match why {
+        MediaError::Unsupported(what) => format!("{what} cannot be carried"),
+        other => other.to_string(),
     }
 }
 
