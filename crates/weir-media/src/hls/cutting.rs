@@ -61,7 +61,7 @@ impl Packager {
         {
             let is_bridged = at_us - end_us <= MAX_BRIDGED_US;
             changed |= match is_bridged {
-                true => self.close_segment_at(end_us, Sound::UpToThere),
+                true => self.close_segment_at(end_us, SoundTaken::UpToThere),
                 false => self.close_segment(end_us),
             };
             if !is_bridged {
@@ -91,7 +91,7 @@ impl Packager {
             && end_us <= reach_us
         {
             self.let_stand(at_us);
-            changed |= self.close_segment_at(end_us, Sound::UpToThere);
+            changed |= self.close_segment_at(end_us, SoundTaken::UpToThere);
             self.open_segment(end_us, wall_at_zero_us);
         }
         let part_us = self.targets.part_us();
@@ -101,7 +101,7 @@ impl Packager {
         {
             let end_us = open.part_start_us + part_us;
             self.let_stand(at_us);
-            changed |= self.put_part(end_us, Sound::UpToThere);
+            changed |= self.put_part(end_us, SoundTaken::UpToThere);
         }
         changed
     }
@@ -160,7 +160,7 @@ impl Packager {
     /// Makes parts of what waits, up to `end_us`. Returns whether clients see it.
     pub(super) fn close_part(&mut self, end_us: i64) -> bool {
         let changed = self.fill_parts(end_us);
-        changed | self.put_part(end_us, Sound::All)
+        changed | self.put_part(end_us, SoundTaken::All)
     }
 
     /// Makes whole parts of the time up to `end_us` until what is left fits into one: a frame may last
@@ -175,12 +175,12 @@ impl Packager {
             && end_us - open.part_start_us > part_us
         {
             let at_us = open.part_start_us + part_us;
-            changed |= self.put_part(at_us, Sound::UpToThere);
+            changed |= self.put_part(at_us, SoundTaken::UpToThere);
         }
         changed
     }
 
-    fn put_part(&mut self, end_us: i64, sound: Sound) -> bool {
+    fn put_part(&mut self, end_us: i64, sound: SoundTaken) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
@@ -194,11 +194,11 @@ impl Packager {
             self.init_is_exact = true;
         }
         let waits = match sound {
-            Sound::All => self.writer.take(),
-            Sound::UpToThere => self.writer.take_before(self.audio.ticks(end_us)),
+            SoundTaken::All => self.writer.take(),
+            SoundTaken::UpToThere => self.writer.take_before(self.audio.ticks(end_us)),
         };
         // Time that passes without a frame is listed too, once it is known that it has.
-        let has_passed = sound == Sound::UpToThere
+        let has_passed = sound == SoundTaken::UpToThere
             || open.list_parts && !open.parts.is_empty() && end_us > open.part_start_us;
         let lane = match self.leader {
             TrackKind::Video => &self.video,
@@ -217,10 +217,10 @@ impl Packager {
     }
 
     pub(super) fn close_segment(&mut self, end_us: i64) -> bool {
-        self.close_segment_at(end_us, Sound::All)
+        self.close_segment_at(end_us, SoundTaken::All)
     }
 
-    fn close_segment_at(&mut self, end_us: i64, sound: Sound) -> bool {
+    fn close_segment_at(&mut self, end_us: i64, sound: SoundTaken) -> bool {
         self.fill_parts(end_us);
         self.put_part(end_us, sound);
         let Some(open) = self.open.take() else {
@@ -321,7 +321,7 @@ impl Packager {
 
 /// How much of the sound that waits goes into a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sound {
+enum SoundTaken {
     /// What is there: the part ends with what came last.
     All,
     /// What begins before the part's end, which is past.
