@@ -151,3 +151,83 @@ pub(crate) fn refusal_of(error: &MediaError) -> Refusal {
         _ => Refusal::new(Code::ProtocolError, error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use weir_base::{Clock, StreamName};
+    use weir_hub::hub::PublishRequest;
+    use weir_hub::{Grant, Hub, Protocol};
+    use weir_media::amf::Value;
+    use weir_media::flv::RawFrame;
+    use weir_media::{FrameKind, Metadata, Tracks};
+    use weir_testkit::builders::hub_config;
+    use weir_testkit::synthetic;
+
+    use super::*;
+
+    fn begin(hub: &Hub) -> Publisher {
+        let request = PublishRequest {
+            name: StreamName::new("", "live", "s").unwrap(),
+            protocol: Protocol::Rtmp,
+            addr: "127.0.0.1:1".parse().unwrap(),
+            grant: Grant::default(),
+        };
+        hub.publish(request).unwrap()
+    }
+
+    fn picture(ms: i64) -> Event {
+        let number = u64::try_from(ms).unwrap();
+        Event::Frame(RawFrame {
+            track: TrackKind::Video,
+            ts_us: ms * 1_000,
+            cts_us: 0,
+            kind: match ms {
+                0 => FrameKind::Key,
+                _ => FrameKind::Inter,
+            },
+            payload: synthetic::picture(number, ms == 0, 60).into(),
+        })
+    }
+
+    /// Milliseconds of pictures alone until a viewer is let in.
+    fn held_ms(mut intake: Intake, properties: &[(&'static str, Value)]) -> i64 {
+        let hub = Hub::new(hub_config(), Clock::manual(1_800_000_000_000_000));
+        let mut publisher = begin(&hub);
+        if !properties.is_empty() {
+            let mut amf0 = Vec::new();
+            Value::object(properties.iter().cloned()).encode(&mut amf0);
+            let metadata = Arc::new(Metadata { amf0: amf0.into() });
+            intake.take(&mut publisher, Event::Metadata(metadata));
+        }
+        let tracks = Tracks {
+            audio: None,
+            ..synthetic::tracks()
+        };
+        intake.take(&mut publisher, Event::Tracks(Arc::new(tracks)));
+        let mut steps = (0..).map(|step| step * 10);
+        let first = steps.find(|ms| {
+            intake.take(&mut publisher, picture(*ms));
+            publisher.stream().newest_join().is_some()
+        });
+        first.unwrap()
+    }
+
+    #[test]
+    fn sound_is_waited_for_as_its_announcement_says() {
+        let yes = || Value::Boolean(true);
+        let announced = [("hasAudio", yes()), ("videocodecid", Value::Number(7.0))];
+        let held = |properties: &[_]| held_ms(Intake::of_messages(), properties);
+        assert_eq!(held(&announced), ANNOUNCED_HOLD_US / 1_000);
+        assert_eq!(held(&[("audiocodecid", Value::Number(10.0))]), 1_000);
+        let unspoken = UNSPOKEN_HOLD_US / 1_000;
+        assert_eq!(
+            (held(&[]), held(&[("width", Value::Number(320.0))])),
+            (unspoken, unspoken)
+        );
+        assert_eq!(held(&[("hasAudio", Value::Boolean(false))]), 0);
+        // A container that knows its tracks has told them all.
+        assert_eq!(held_ms(Intake::default(), &[]), 0);
+    }
+}

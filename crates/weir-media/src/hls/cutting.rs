@@ -77,8 +77,11 @@ impl Packager {
     /// The sound is at `at_us`: what should have ended longer ago than the sound runs ahead of pictures
     /// ends now, without them. They go on where they are back, keyframe or not.
     pub(super) fn follow_sound(&mut self, at_us: i64, wall_at_zero_us: i64) -> bool {
-        let reach_us = at_us - self.sound_lead_us();
-        let limit_us = match self.targets.is_promised() || !self.pictures_pause(reach_us) {
+        let at_pictures_us = at_us - self.sound_lead_us;
+        let is_pause = self.pictures_pause(at_pictures_us);
+        // Where they come all the time, they may be late.
+        let reach_us = at_pictures_us - if is_pause { 0 } else { PAUSE_US };
+        let limit_us = match self.targets.is_promised() || !is_pause {
             true => self.targets.limit_us(),
             false => self.config.segment_us,
         };

@@ -19,10 +19,8 @@ use crate::{
     AudioTrack, Frame, FrameKind, Item, MediaError, Result, TrackKind, Tracks, codec, fmp4,
 };
 
-/// How far sound may run ahead of the pictures it belongs to, in microseconds, where it did not before.
-const INTERLEAVE_US: i64 = 500_000;
-/// The most it may where it always does, in microseconds.
-const MAX_SOUND_LEAD_US: i64 = 2_000_000;
+/// How far sound may run ahead of the pictures it belongs to, in microseconds, where it always does.
+const MAX_SOUND_LEAD_US: i64 = 3_000_000;
 /// Shortest segment target, in microseconds: below, playlists change faster than anybody asks.
 const MIN_SEGMENT_US: i64 = 500_000;
 
@@ -52,7 +50,7 @@ pub struct Packager {
     pub(super) newest_picture_us: Option<i64>,
     /// Decode time of the newest sound, and how far it was ahead of pictures when they came, at most.
     newest_sound_us: Option<i64>,
-    sound_lead_us: i64,
+    pub(super) sound_lead_us: i64,
     /// Stream time and distance of the last keyframes.
     pub(super) last_key_us: Option<i64>,
     pub(super) gop_us: i64,
@@ -336,15 +334,11 @@ impl Packager {
         self.leader = self.tracks.as_deref().map_or(TrackKind::Video, leader_of);
     }
 
-    /// How far the sound runs ahead of the pictures, in microseconds, at most.
-    pub(super) fn sound_lead_us(&self) -> i64 {
-        (self.sound_lead_us + INTERLEAVE_US).min(MAX_SOUND_LEAD_US)
-    }
-
     fn note_picture(&mut self, picture_us: i64) {
         self.newest_picture_us = Some(picture_us);
         if let Some(sound_us) = self.newest_sound_us {
-            self.sound_lead_us = self.sound_lead_us.max(sound_us - picture_us);
+            let lead_us = (sound_us - picture_us).min(MAX_SOUND_LEAD_US);
+            self.sound_lead_us = self.sound_lead_us.max(lead_us);
         }
     }
 
