@@ -230,3 +230,20 @@ impl<'de> Deserialize<'de> for Listen {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_rtmp_relays_takes_every_codec_and_its_neighbour_does_not() {
+        let config = RtmpConfig {
+            relays: vec!["10.0.0.7/32".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            ..RtmpConfig::default()
+        };
+        let takes = |ip: &str| config.takes_all(ip.parse().unwrap());
+        assert!(takes("10.0.0.7") && takes("::ffff:10.0.0.7") && takes("fd00::1"));
+        assert!(!takes("10.0.0.8") && !takes("::1"));
+        assert!(!RtmpConfig::default().takes_all("10.0.0.7".parse().unwrap()));
+    }
+}

@@ -11,7 +11,7 @@ use weir_proto::rtmp::RtmpClientEvent;
 
 use super::super::seek::Denied;
 use super::{Begun, Link, RtmpRoute, SETUP_LIMIT, SILENCE_LIMIT, sent_away, unreachable};
-use crate::intake::Intake;
+use crate::intake::{Intake, refusal_of};
 
 /// Events held until the first frame: metadata and tracks, each new.
 const MAX_HELD_EVENTS: usize = 64;
@@ -84,12 +84,16 @@ impl Incoming {
     async fn first_frame(&mut self) -> Result<Begun, Refusal> {
         let mut by = Instant::now() + SETUP_LIMIT;
         let mut has_started = false;
+        // Media that nothing can be made of: then it is not silence.
+        let mut unusable = None;
         loop {
             let Ok(next) = timeout_at(by, self.link.next()).await else {
-                return Err(if has_started {
-                    Refusal::new(Code::NotLive, "the origin sends nothing of this stream")
-                } else {
-                    unreachable("the origin did not answer in time")
+                return Err(match unusable {
+                    Some(refusal) => refusal,
+                    None if has_started => {
+                        Refusal::new(Code::NotLive, "the origin sends nothing of this stream")
+                    }
+                    None => unreachable("the origin did not answer in time"),
                 });
             };
             match next? {
@@ -116,6 +120,7 @@ impl Incoming {
                 } => {
                     if let Err(error) = self.read(message_type, timestamp_ms, body) {
                         self.intake.check(&error)?;
+                        unusable = Some(refusal_of(&error));
                     }
                     let is_frame = |event: &Event| matches!(event, Event::Frame(_));
                     if self.events.iter().any(is_frame) {
