@@ -56,6 +56,8 @@ pub struct About {
     pub has_choice: bool,
     /// Whether it is for nodes of the cluster alone.
     pub is_for_nodes: bool,
+    /// Whether frames may be left out for one viewer: each stands for itself, and nothing counts them.
+    pub can_leave_out: bool,
 }
 
 /// A play form.

@@ -18,7 +18,7 @@ use weir_testkit::synthetic;
 
 use super::catch_up::CatchUp;
 use super::format::Format;
-use super::forms::lengths::pieces;
+use super::forms::lengths::{Lengths, pieces};
 use super::forms::of_path;
 use super::forms::relay::Relay;
 use super::framing::Framing;
@@ -496,4 +496,66 @@ fn a_form_of_one_file_and_one_line_is_played_with_a_fall_and_an_end() {
     assert_eq!(lost, 75, "what it was told is what it misses");
     let (_, code) = pieces.last().unwrap();
     assert_eq!(**code, Code::Operator.number().to_be_bytes());
+}
+
+/// An open group of pictures in decode order: a keyframe that is shown behind the three
+/// that follow it, and one more.
+fn open_group(clock: &Clock, publisher: &mut Publisher, first: u64) {
+    let shown_us = [4 * FRAME_US, 0, 0, 0, FRAME_US];
+    for (at, cts_us) in shown_us.into_iter().enumerate() {
+        clock.advance_us(FRAME_US);
+        let number = first + at as u64;
+        let key = at == 0;
+        publisher.frame(RawFrame {
+            track: TrackKind::Video,
+            ts_us: number as i64 * FRAME_US,
+            cts_us: cts_us as i32,
+            kind: if key {
+                FrameKind::Key
+            } else {
+                FrameKind::Inter
+            },
+            payload: synthetic::picture(number, key, 60).into(),
+        });
+        publisher.frame(RawFrame {
+            track: TrackKind::Audio,
+            ts_us: number as i64 * FRAME_US,
+            cts_us: 0,
+            kind: FrameKind::Key,
+            payload: synthetic::picture(100 + number, false, 60).into(),
+        });
+    }
+}
+
+/// Numbers of the frames that arrived in the form of the tests.
+fn pictures_of(peer: &mut Peer) -> Vec<u64> {
+    peer.tick();
+    let mut numbers = Vec::new();
+    while let Ok(bytes) = peer.queue.try_recv() {
+        let frames = pieces(&bytes)
+            .into_iter()
+            .filter(|(letter, _)| *letter == 'F');
+        numbers.extend(frames.filter_map(|(_, body)| synthetic::number_of(body)));
+    }
+    numbers
+}
+
+#[test]
+fn pictures_that_lead_to_a_keyframe_are_left_out_for_who_joins_there_alone() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    let stream = publisher.stream().clone();
+    let format = Format::new(&Lengths);
+    open_group(&clock, &mut publisher, 0);
+    let mut early = Peer::of(format, &hub, &stream, 64);
+    pictures_of(&mut early);
+    open_group(&clock, &mut publisher, 5);
+    let whole = [5, 105, 6, 106, 7, 107, 8, 108, 9, 109];
+    assert_eq!(pictures_of(&mut early), whole, "it has what they refer to");
+    let mut late = Peer::of(format, &hub, &stream, 64);
+    assert_eq!(pictures_of(&mut late), [5, 105, 106, 107, 108, 9, 109]);
+    open_group(&clock, &mut publisher, 10);
+    let next = whole.map(|number| number + 5);
+    assert_eq!(pictures_of(&mut late), next);
+    assert_eq!(pictures_of(&mut early), next);
 }

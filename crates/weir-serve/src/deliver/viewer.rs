@@ -57,6 +57,8 @@ pub(super) struct Viewer {
     timeline: u64,
     place: Place,
     has_begun: bool,
+    /// The batch it joined at last.
+    joined: Option<u64>,
     blocked: bool,
     last_progress_us: i64,
     /// Where it stands in its wire's list of viewers.
@@ -163,6 +165,7 @@ impl Viewer {
             timeline: 0,
             place: Place::Waiting,
             has_begun: false,
+            joined: None,
             blocked: false,
             last_progress_us: now_us,
             position,
@@ -190,6 +193,7 @@ impl Viewer {
         let mut budget = limits::CATCH_UP_BYTES_PER_TURN;
         loop {
             self.find_place(window);
+            self.pass_over(window);
             let written = match &mut self.sink {
                 Sink::Socket(_) => self.write_socket(window),
                 Sink::Task(_) => self.hand_over(window),
@@ -401,6 +405,7 @@ impl Viewer {
         // A pause may have ended in the middle of a batch.
         self.hold_rest(window);
         self.seq = seq;
+        self.joined = Some(seq);
         self.frames_before = batch.frames_before;
         self.timeline = join.timeline;
     }
@@ -431,7 +436,8 @@ impl Viewer {
         if self.place == Place::Running {
             let whole = first + usize::from(self.offset > 0);
             let mut room = limits::CATCH_UP_BYTES_PER_TURN;
-            for batch in window.batches.iter().skip(whole) {
+            let wanted = |batch: &&Batch| !self.leaves_out(batch);
+            for batch in window.batches.iter().skip(whole).filter(wanted) {
                 if count == slices.len() || room == 0 {
                     break;
                 }
@@ -475,6 +481,7 @@ impl Viewer {
             self.own_at = 0;
         }
         while written > 0 {
+            self.pass_over(window);
             let Some(batch) = window.batches.get(index_of(window, self.seq)) else {
                 break;
             };
@@ -483,6 +490,23 @@ impl Viewer {
                 break;
             }
             written -= batch.bytes.len();
+            self.next_batch(window);
+        }
+    }
+
+    /// Whether the batch is of pictures that lead to the keyframe it joined at.
+    fn leaves_out(&self, batch: &Batch) -> bool {
+        batch.leads_to.is_some() && batch.leads_to == self.joined
+    }
+
+    /// Moves the place over what it is not sent.
+    fn pass_over(&mut self, window: &Window<'_>) {
+        if self.place != Place::Running || self.offset > 0 {
+            return;
+        }
+        while let Some(batch) = window.batches.get(index_of(window, self.seq))
+            && self.leaves_out(batch)
+        {
             self.next_batch(window);
         }
     }
@@ -512,6 +536,7 @@ impl Viewer {
             handed += size;
         }
         while self.place == Place::Running && handed < limits::CATCH_UP_BYTES_PER_TURN {
+            self.pass_over(window);
             let Some(batch) = window.batches.get(index_of(window, self.seq)) else {
                 break;
             };

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use weir_base::limits;
 use weir_hub::{Cursor, Entry, JoinKind, JoinPoint, Read, Start, Stream, begins_with_sound};
 use weir_media::silence::PictureWatch;
-use weir_media::{Item, Tracks};
+use weir_media::{Item, TrackKind, Tracks};
 
 use super::format::Format;
 use super::forms::ClockName;
@@ -38,6 +38,18 @@ pub struct Batch {
     pub timeline: u64,
     /// Decode time of the first frame.
     pub dts_us: i64,
+    /// Set for pictures that are shown before the keyframe of this batch: they refer to what a viewer who
+    /// joined there never had.
+    pub leads_to: Option<u64>,
+}
+
+/// Pictures may come that lead to a keyframe.
+#[derive(Debug, Clone, Copy)]
+struct Lead {
+    /// When it is shown.
+    key_pts_us: i64,
+    /// The batch that it begins.
+    batch: u64,
 }
 
 /// A place to join.
@@ -106,6 +118,7 @@ struct State {
     is_silent: bool,
     /// Number of the batch at which a viewer begins.
     join: Option<u64>,
+    lead: Option<Lead>,
     /// Where batches are put together, so that each is kept in no more bytes than it has.
     scratch: Vec<u8>,
     entries: Vec<Entry>,
@@ -140,6 +153,7 @@ impl Wire {
             pictures: PictureWatch::default(),
             is_silent: false,
             join: None,
+            lead: None,
             scratch: Vec::new(),
             entries: Vec::new(),
         };
@@ -194,6 +208,7 @@ impl State {
     fn clear(&mut self) {
         self.join = None;
         self.mux = None;
+        self.lead = None;
         self.first += self.batches.len() as u64;
         self.batches.clear();
         self.bytes = 0;
@@ -217,9 +232,14 @@ impl State {
                 self.is_silent = self.pictures.note(frame.track, frame.dts_us);
             }
             let joins = join.is_some();
-            if joins || open.bytes.len() >= limits::BATCH_BYTES {
+            let leads_to = self.leads_to(wire, &entry.item);
+            if joins || leads_to != open.leads_to || open.bytes.len() >= limits::BATCH_BYTES {
                 self.close(&mut open);
                 open.join = join;
+                open.leads_to = leads_to;
+            }
+            if joins {
+                self.lead = self.lead_of(&entry.item);
             }
             if open.is_empty() {
                 open.frames_before = self.frames;
@@ -238,6 +258,34 @@ impl State {
         }
         self.close(&mut open);
         self.scratch = open.bytes;
+    }
+
+    /// The batch of the keyframe that a picture leads to, where the form can leave it out for one viewer.
+    fn leads_to(&mut self, wire: &Wire, item: &Item) -> Option<u64> {
+        let lead = self
+            .lead
+            .filter(|_| wire.format.form.about().can_leave_out)?;
+        match item {
+            Item::Frame(frame) if frame.track == TrackKind::Video => {
+                if frame.pts_us() < lead.key_pts_us && !frame.is_video_key() {
+                    return Some(lead.batch);
+                }
+                self.lead = None;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// A keyframe that begins the batch to come.
+    fn lead_of(&self, item: &Item) -> Option<Lead> {
+        match item {
+            Item::Frame(frame) if frame.is_video_key() => Some(Lead {
+                key_pts_us: frame.pts_us(),
+                batch: self.first + self.batches.len() as u64,
+            }),
+            _ => None,
+        }
     }
 
     /// Not every form has a way to say so, but each batch names the clock behind it.
@@ -333,6 +381,7 @@ struct OpenBatch {
     join: Option<Arc<Join>>,
     frames_before: u64,
     dts_us: i64,
+    leads_to: Option<u64>,
 }
 
 impl OpenBatch {
@@ -346,6 +395,7 @@ impl OpenBatch {
             join: None,
             frames_before: 0,
             dts_us: 0,
+            leads_to: None,
         }
     }
 
@@ -369,6 +419,7 @@ impl OpenBatch {
             frames_after,
             timeline,
             dts_us: self.dts_us,
+            leads_to: self.leads_to.take(),
         })
     }
 }

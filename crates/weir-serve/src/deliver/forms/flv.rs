@@ -20,6 +20,7 @@ static ABOUT: About = About {
     protocol: Protocol::HttpFlv,
     has_choice: true,
     is_for_nodes: false,
+    can_leave_out: true,
 };
 
 impl Form for Flv {

@@ -23,6 +23,7 @@ static ABOUT: About = About {
     protocol: Protocol::Relay,
     has_choice: false,
     is_for_nodes: true,
+    can_leave_out: false,
 };
 
 impl Form for Relay {

@@ -25,6 +25,7 @@ static ABOUT: About = About {
     protocol: Protocol::Rtmp,
     has_choice: false,
     is_for_nodes: false,
+    can_leave_out: true,
 };
 
 impl Form for Rtmp {

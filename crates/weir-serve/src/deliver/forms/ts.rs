@@ -18,6 +18,7 @@ static ABOUT: About = About {
     protocol: Protocol::HttpTs,
     has_choice: true,
     is_for_nodes: false,
+    can_leave_out: false,
 };
 
 impl Form for Ts {
