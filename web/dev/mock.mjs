@@ -87,6 +87,7 @@ const server = createServer((request, response) => {
     if (flag("down")) return request.socket.destroy();
     return json(response, 200, liveList());
   }
+  if (path === "/api/v1/addresses") return json(response, 200, { rtmp: { host: null, port: 1935 }, rtmps: null });
   if (path === "/" || path.startsWith("/watch/")) return file(response, join(dist, "index.html"));
   if (path.startsWith("/assets/")) return file(response, join(dist, normalize(path)));
   if (!live || !path.startsWith("/live/")) {

@@ -13,7 +13,7 @@ use http::Request;
 use tower::ServiceExt as _;
 use weir_api::{
     AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
-    Facts, NodeProof, PoolFacts, router,
+    Facts, NodeProof, PoolFacts, PublicAddresses, router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::geo::CidrTable;
@@ -69,6 +69,7 @@ async fn main() {
         admin_token: "token".into(),
         node: "d".into(),
         version: "0",
+        addresses: PublicAddresses::default(),
         cluster: ClusterApi {
             cluster,
             name: "weir".into(),

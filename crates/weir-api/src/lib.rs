@@ -3,6 +3,7 @@
 //! Never touches media or protocols: it asks the hub and answers in JSON. The media paths of the
 //! same port are served before a request comes here.
 
+mod addresses;
 mod admin;
 mod any_site;
 mod apps;
@@ -29,6 +30,7 @@ use axum::routing::{delete, get, post};
 
 use state::State;
 
+pub use addresses::{PublicAddress, PublicAddresses};
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use dispatch::{Caller, DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
@@ -75,6 +77,10 @@ pub fn router(config: Config) -> Router {
         .route(
             "/api/v1/apps/{*app}",
             get(apps::one).options(any_site::preflight),
+        )
+        .route(
+            "/api/v1/addresses",
+            get(addresses::public).options(any_site::preflight),
         )
         .route(
             "/api/v1/versions",

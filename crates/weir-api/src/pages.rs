@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 use weir_base::http_field::accepts_coding;
-use weir_base::{Code, Refusal};
+use weir_base::{Code, Refusal, Tongue, prefer, refusal_page};
 
 use crate::refused::Refused;
 
@@ -46,14 +46,36 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     }
     let first = path.split('/').next().unwrap_or_default();
     if !PAGES.contains(&first) {
-        let refusal = Refusal::new(Code::NotFound, format!("nothing lives at /{path}"));
-        return Refused(refusal).into_response();
+        return unknown(uri.path(), &headers);
     }
     let response = match Assets::get("index.html") {
         Some(file) => answer("index.html", file.data.into_owned().into(), &headers),
         None => answer("index.html", Bytes::from_static(STUB.as_bytes()), &headers),
     };
     frameable(response, first == FRAMED_PAGE)
+}
+
+/// Nothing lives here: said to a person by a page in a language of theirs, to everybody else in JSON.
+fn unknown(path: &str, asked: &HeaderMap) -> Response {
+    let list = |name| prefer::joined(asked.get_all(name).iter().map(HeaderValue::as_bytes));
+    let varies = HeaderValue::from_static("Accept, Accept-Language");
+    let mut response = if prefer::wants_page(&list(header::ACCEPT)) {
+        let tongue = Tongue::of(&list(header::ACCEPT_LANGUAGE));
+        let page = refusal_page(Code::NotFound, path, tongue);
+        let mut response = answer("unknown.html", page.into(), &HeaderMap::new());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        let headers = response.headers_mut();
+        let never = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, never);
+        let language = HeaderValue::from_static(tongue.tag());
+        headers.insert(header::CONTENT_LANGUAGE, language);
+        frameable(response, false)
+    } else {
+        let refusal = Refusal::new(Code::NotFound, format!("nothing lives at {path}"));
+        Refused(refusal).into_response()
+    };
+    response.headers_mut().insert(header::VARY, varies);
+    response
 }
 
 /// Says who may show a page in a frame.

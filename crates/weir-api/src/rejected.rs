@@ -11,7 +11,7 @@ const MAX_WORDS_BYTES: usize = 1024;
 
 /// Puts a client error without a code into the form of a refusal. Status and other headers stay.
 pub(crate) async fn with_code(response: Response) -> Response {
-    if !response.status().is_client_error() || is_json(response.headers()) {
+    if !response.status().is_client_error() || is_ours(response.headers()) {
         return response;
     }
     let (mut head, body) = response.into_parts();
@@ -31,9 +31,11 @@ pub(crate) async fn with_code(response: Response) -> Response {
     Response::from_parts(head, body)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// The framework speaks plain text: what is JSON or a page was said by us, with its code.
+fn is_ours(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+    let kind = kind.map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.starts_with(b"application/json") || kind.starts_with(b"text/html")
 }
 
 async fn words(body: Body) -> Option<String> {

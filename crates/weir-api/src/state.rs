@@ -7,6 +7,7 @@ use weir_base::Shutdown;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 
+use crate::addresses::PublicAddresses;
 use crate::apps::AppFacts;
 use crate::autoscale::PoolFacts;
 use crate::dispatch::dispatcher::Dispatcher;
@@ -24,6 +25,8 @@ pub struct Config {
     pub node: String,
     /// The version of the binary.
     pub version: &'static str,
+    /// Where the public reaches what is no HTTP.
+    pub addresses: PublicAddresses,
     /// This node among others.
     pub cluster: ClusterApi,
     /// What the parts know that the API does not see.

@@ -71,7 +71,7 @@ pub fn accepts_coding<'a>(lines: impl IntoIterator<Item = &'a str>, coding: &str
 }
 
 /// The weight among an element's parameters, in thousandths; none for one that is no weight.
-fn weight(parameters: &str) -> u16 {
+pub(crate) fn weight(parameters: &str) -> u16 {
     let mut pairs = parameters
         .split(';')
         .filter_map(|pair| pair.split_once('='));

@@ -1,5 +1,5 @@
-//! What every room of the house leans on: clock, backoff, ids, names, nonces, URLs, limits, the code table, tasks,
-//! shutdown, and what a process costs.
+//! What every room of the house leans on: clock, backoff, ids, names, nonces, URLs, limits, the code table and its
+//! words for people, tasks, shutdown, and what a process costs.
 //!
 //! Nothing here knows media, protocols or a database, and of HTTP no more than what its fields say; no other
 //! weir crate is imported.
@@ -13,7 +13,9 @@ pub mod limits;
 pub mod log_limit;
 pub mod name;
 pub mod nonce;
+pub mod prefer;
 pub mod process;
+pub mod refusal_page;
 pub mod section;
 pub mod sign;
 pub mod tasks;
@@ -25,4 +27,6 @@ pub use codes::{Code, Refusal};
 pub use ids::ClientId;
 pub use log_limit::LogLimit;
 pub use name::StreamName;
+pub use prefer::Tongue;
+pub use refusal_page::refusal_page;
 pub use tasks::{Shutdown, Tasks};

@@ -9,6 +9,10 @@ use weir_base::{Code, Refusal};
 /// The body of every answer.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
+/// What a refusal's page may load: nothing but the style it brings.
+pub const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'";
+
 /// A body of bytes at hand.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())

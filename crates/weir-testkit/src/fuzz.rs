@@ -68,6 +68,7 @@ targets! {
     serve::http_head,
     serve::proxy_header,
     serve::signed_url,
+    serve::preferences,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

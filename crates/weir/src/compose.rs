@@ -1,6 +1,7 @@
 //! The life of the process, read from top to bottom: secrets, hub, delivery, listeners, API, demo,
 //! signals, and the ordered end.
 
+mod addresses;
 mod cluster;
 mod drain;
 mod gate;
@@ -19,7 +20,9 @@ use anyhow::Context as _;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
-use weir_api::{AppFacts, Caller, ClusterApi, Dispatcher, EdgeFacts, Facts, PoolFacts};
+use weir_api::{
+    AppFacts, Caller, ClusterApi, Dispatcher, EdgeFacts, Facts, PoolFacts, PublicAddresses,
+};
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
@@ -100,6 +103,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         gate: &gate,
         cluster,
         scaler,
+        addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
     });
     server.run(&services, api);
     write_ports(data, &addresses)?;
@@ -144,6 +148,7 @@ struct Api<'a> {
     gate: &'a Arc<Gate>,
     cluster: ClusterApi,
     scaler: Scaler,
+    addresses: PublicAddresses,
 }
 
 /// The parts that answer what the API asks.
@@ -175,6 +180,7 @@ fn api(parts: Api<'_>) -> ApiService {
         gate,
         cluster,
         scaler,
+        addresses,
     } = parts;
     let node = match config.node.name.as_str() {
         "" => services.node.settings().me.to_string(),
@@ -186,6 +192,7 @@ fn api(parts: Api<'_>) -> ApiService {
         admin_token: secrets.admin_token.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
+        addresses,
         cluster,
         facts: Arc::new(KnownParts {
             gate: gate.clone(),

@@ -8,6 +8,7 @@
 mod coworkers;
 mod dispatch;
 mod metrics;
+mod pages;
 mod rejected;
 mod seen;
 mod world;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use weir_api::{
     AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
-    Facts, NodeProof, PoolFacts, router,
+    Facts, NodeProof, PoolFacts, PublicAddress, PublicAddresses, router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::fill::Dimension;
@@ -133,6 +133,13 @@ impl World {
             admin_token: TOKEN.into(),
             node: "d1".into(),
             version: "0.1.0",
+            addresses: PublicAddresses {
+                rtmp: Some(PublicAddress {
+                    host: Some("live.example.net".into()),
+                    port: 1936,
+                }),
+                rtmps: None,
+            },
             cluster: ClusterApi {
                 cluster: cluster.clone(),
                 name: "weir".into(),

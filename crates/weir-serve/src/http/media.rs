@@ -1,7 +1,7 @@
 //! What a request for media, or for a WebSocket beside it, is answered: decided once for both heads.
 
-use http::{Method, StatusCode, header};
-use weir_base::{Code, Refusal, StreamName};
+use http::{HeaderValue, Method, StatusCode, header};
+use weir_base::{Code, Refusal, StreamName, Tongue, prefer, refusal_page};
 use weir_cluster::route::Via;
 use weir_hub::{Grant, Protocol};
 use weir_proto::relay::UPGRADE;
@@ -218,7 +218,30 @@ impl HttpServer {
         {
             return closed(&offer, refusal);
         }
-        reply::refusal(refusal, &request.target).into()
+        let mut answer = HttpResponse::from(reply::refusal(refusal, &request.target));
+        let list = |name| {
+            prefer::joined(
+                request
+                    .headers
+                    .get_all(name)
+                    .iter()
+                    .map(HeaderValue::as_bytes),
+            )
+        };
+        if answer.headers.contains_key(header::LOCATION)
+            || !prefer::wants_page(&list(header::ACCEPT))
+        {
+            return answer;
+        }
+        // A person opened the address of a stream: said in words, not in JSON.
+        let tongue = Tongue::of(&list(header::ACCEPT_LANGUAGE));
+        let page = refusal_page(refusal.code, request.path(), tongue);
+        answer.then = Then::Body(full(page));
+        answer
+            .with(header::CONTENT_TYPE, "text/html; charset=utf-8")
+            .with(header::CONTENT_LANGUAGE, tongue.tag())
+            .with(header::CONTENT_SECURITY_POLICY, reply::PAGE_POLICY)
+            .with(header::VARY, "Accept, Accept-Language")
     }
 }
 

@@ -436,6 +436,17 @@ pub(super) fn http_head() -> Vec<Vec<u8>> {
     .into()
 }
 
+pub(super) fn preferences() -> Vec<Vec<u8>> {
+    [
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+        "application/json;q=0.5, text/html;level=1 ; Q=0.75\ntext/*",
+        "fr-CH, fr;q=0.9, en;q=0.8, zh-Hant;q=0.85, *;q=0.5",
+        "/live/<b>{title}&.flv",
+    ]
+    .map(|list| list.as_bytes().to_vec())
+    .into()
+}
+
 pub(super) fn proxy_header() -> Vec<Vec<u8>> {
     let v2 = |rest: &[u8]| [&b"\r\n\r\n\0\r\nQUIT\n"[..], rest].concat();
     vec![

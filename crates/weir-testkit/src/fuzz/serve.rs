@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use http::Version;
 
 use weir_base::sign::{Action, Signed, SigningKey, Subject};
+use weir_base::{Code, Tongue, prefer, refusal_page};
 use weir_serve::front::proxy;
 use weir_serve::http::{head, route, rules};
 use weir_serve::request;
@@ -52,4 +53,17 @@ pub(super) fn signed_url(data: &[u8]) {
     let verdict = signed.verify(&keys, subject, "10.0.0.1", 1_700_000_000);
     // The corpus holds no honest signature for another secret: getting in would be a break-in.
     assert!(verdict.is_err(), "let in by {text}");
+}
+
+pub(super) fn preferences(data: &[u8]) {
+    let list = prefer::joined(data.split(|byte| *byte == b'\n'));
+    let _ = prefer::wants_page(&list);
+    // The page has as many elements whoever opened what.
+    let elements = |page: String| page.matches('<').count();
+    let tongue = Tongue::of(&list);
+    let (page, plain) = (
+        refusal_page(Code::NotFound, &list, tongue),
+        refusal_page(Code::NotFound, "", tongue),
+    );
+    assert_eq!(elements(page), elements(plain), "markup from {list:?}");
 }

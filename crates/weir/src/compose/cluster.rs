@@ -171,16 +171,10 @@ fn base(text: &str) -> String {
 fn record(config: &Config, me: &Name, addresses: &Addresses) -> anyhow::Result<NodeRecord> {
     let name = |text: &String| (!text.is_empty()).then(|| Name::new(text)).transpose();
     let boot = ids::random_bytes().context("the system gives no randomness")?;
-    let advertised = if config.node.advertise.is_empty() {
-        listening(addresses)
-    } else {
-        let all = config
-            .node
-            .advertise
-            .iter()
-            .map(config::Advertise::addresses);
-        all.collect::<Result<Vec<_>, _>>()?.concat()
-    };
+    let mut advertised = advertised(config)?;
+    if advertised.is_empty() {
+        advertised = listening(addresses);
+    }
     Ok(NodeRecord {
         id: me.clone(),
         boot: u64::from_be_bytes(boot),
@@ -194,6 +188,13 @@ fn record(config: &Config, me: &Name, addresses: &Addresses) -> anyhow::Result<N
         draining: false,
         version: env!("CARGO_PKG_VERSION").into(),
     })
+}
+
+/// The addresses that the configuration names.
+pub(super) fn advertised(config: &Config) -> anyhow::Result<Vec<Address>> {
+    let all = config.node.advertise.iter();
+    let all = all.map(config::Advertise::addresses);
+    Ok(all.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn parent(config: &Config) -> Option<String> {

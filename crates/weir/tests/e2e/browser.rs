@@ -1,10 +1,12 @@
-//! Headless Chromium opens the pages and plays. The driver is `web/e2e/watch.mjs`.
+//! Headless Chromium opens the pages, plays, and looks at them with axe. The drivers are `web/e2e/watch.mjs` and
+//! `axe.mjs`.
 
-use weir_testkit::media::Source;
+use weir_testkit::media::{self, Source};
 use weir_testkit::server::Server;
 use weir_testkit::tools::Tool;
 
-use crate::kit::{build_dir, need, open_server, publish, repository};
+use crate::drivers::drive;
+use crate::kit::{build_dir, file_of, log_of, need, open_server, publish, repository};
 
 /// Plays the live stream `live/a` over one protocol; the page has three seconds of it to play.
 fn watch(server: &Server, protocol: &str, picture: &str) {
@@ -64,4 +66,18 @@ fn a_browser_plays_ts_over_http() {
 #[test]
 fn a_browser_plays_av1_and_opus_over_hls() {
     watch_source(&Source::AV1_OPUS, "hls");
+}
+
+/// Every page in both languages, light and dark, wide and narrow, with what opens on it.
+#[test]
+fn axe_finds_nothing_on_any_page() {
+    need!(Ffmpeg, Chromium, Node);
+    let server = open_server();
+    let loops = ["-stream_loop", "-1"];
+    let (file, log) = (file_of(&Source::H264_AAC), log_of(&server, "publisher"));
+    let url = server.rtmp("live/a");
+    let _publisher = media::publish_with(Tool::Ffmpeg, &file, &url, &loops, &log);
+    server.wait_live("live/a");
+    let arguments = ["--token", server.token()];
+    drive("axe.mjs", &server.http(""), None, &arguments);
 }

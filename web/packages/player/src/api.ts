@@ -1,6 +1,7 @@
 //! What the player asks of the server: who is live, and why a stream is refused.
 
 import type { Fault, StreamInfo } from "./types";
+import type { RtmpAddress } from "./urls";
 
 export interface LiveList {
   streams: StreamInfo[];
@@ -27,6 +28,15 @@ export async function fetchLive(
   const list = body as Partial<LiveList> | null;
   if (!list || !Array.isArray(list.streams)) throw new Error("not a list of streams");
   return { streams: list.streams, server_time_ms: Number(list.server_time_ms), sent_ms, received_ms };
+}
+
+/** Where the server speaks RTMP; null where it does not. Throws where it does not say. */
+export async function fetchRtmp(signal?: AbortSignal): Promise<RtmpAddress | null> {
+  const response = await fetch("/api/v1/addresses", { headers: { accept: "application/json" }, signal: withTimeout(signal) });
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const { rtmp } = (await response.json()) as { rtmp?: Partial<RtmpAddress> | null };
+  if (typeof rtmp?.port !== "number") return null;
+  return { host: typeof rtmp.host === "string" ? rtmp.host : null, port: rtmp.port };
 }
 
 export type Probe = { live: true } | { live: false; fault: Fault };

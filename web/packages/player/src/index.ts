@@ -1,7 +1,7 @@
 //! The weir player: plays one live stream into one video element, and keeps at it. This entry has no
 //! styles, no texts and no elements; `@weir/player/element` has.
 
-export { fetchLive, type LiveList } from "./api";
+export { fetchLive, fetchRtmp, type LiveList } from "./api";
 export { ClockOffset } from "./clock";
 export { bitrate, codecName, PROTOCOL_NAME, seconds } from "./names";
 export * from "./pacing";

@@ -66,13 +66,26 @@ export function mediaUrl(origin: Origin, name: StreamName, protocol: Protocol, q
   }
 }
 
-/** RTMP on its usual port; a browser cannot play it, other players can. */
-export function rtmpUrl(origin: Origin, name: StreamName): string {
-  return `rtmp://${bracketed(origin.hostname)}/${streamPath(name)}`;
+/** Where a server speaks RTMP: the answer of `GET /api/v1/addresses`. `host` is null where any name of it will do. */
+export interface RtmpAddress {
+  host: string | null;
+  port: number;
 }
 
-export function rtmpAppUrl(origin: Origin, app: string): string {
-  return `rtmp://${bracketed(origin.hostname)}/${encodePath(app)}`;
+/** A browser cannot play it, other players can. Without an address it is the usual port. */
+export function rtmpUrl(origin: Origin, name: StreamName, address: RtmpAddress | null = null): string {
+  return `${rtmpBase(origin, address)}/${streamPath(name)}`;
+}
+
+export function rtmpAppUrl(origin: Origin, app: string, address: RtmpAddress | null = null): string {
+  return `${rtmpBase(origin, address)}/${encodePath(app)}`;
+}
+
+const RTMP_PORT = 1935;
+
+function rtmpBase(origin: Origin, address: RtmpAddress | null): string {
+  const port = address && address.port !== RTMP_PORT ? `:${address.port}` : "";
+  return `rtmp://${bracketed(address?.host ?? origin.hostname)}${port}`;
 }
 
 /** `location.hostname` keeps the brackets of an IPv6 address, other sources may not. */

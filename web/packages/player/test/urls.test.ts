@@ -1,7 +1,7 @@
 //! Addresses and watch paths.
 
 import { expect, test } from "vitest";
-import { mediaUrl, parseWatchPath, rtmpUrl, watchPath } from "../src/urls";
+import { mediaUrl, parseWatchPath, rtmpAppUrl, rtmpUrl, watchPath } from "../src/urls";
 
 const plain = { protocol: "http:", host: "example.net:8080", hostname: "example.net" };
 const secure = { protocol: "https:", host: "example.net", hostname: "example.net" };
@@ -30,4 +30,11 @@ test("a watch path needs an app and a stream", () => {
 
 test("an ipv6 host keeps its brackets", () => {
   expect(rtmpUrl({ protocol: "http:", host: "[::1]:8080", hostname: "::1" }, { app: "live", stream: "x" })).toBe("rtmp://[::1]/live/x");
+});
+
+test("RTMP is where the server says it is", () => {
+  const name = { app: "live", stream: "x" };
+  expect(rtmpUrl(plain, name, { host: null, port: 1936 })).toBe("rtmp://example.net:1936/live/x");
+  expect(rtmpUrl(plain, name, { host: "live.example.org", port: 1935 })).toBe("rtmp://live.example.org/live/x");
+  expect(rtmpAppUrl(plain, "a/b", { host: "2001:db8::1", port: 7 })).toBe("rtmp://[2001:db8::1]:7/a/b");
 });

@@ -3,12 +3,10 @@
 import { rtmpAppUrl } from "@weir/player";
 import { t } from "../i18n";
 import { Copy } from "../ui/Copy";
+import { useRtmp } from "../ui/rtmp";
 
 export function GoLive() {
-  const server = rtmpAppUrl(location, "live");
-  const ffmpeg =
-    "ffmpeg -re -stream_loop -1 -i video.mp4 -c:v libx264 -preset veryfast -tune zerolatency " +
-    `-pix_fmt yuv420p -g 60 -c:a aac -f flv "${server}/STREAM_KEY"`;
+  const rtmp = useRtmp();
   return (
     <section class="golive" aria-labelledby="golive">
       <h2 id="golive">{t("goLive")}</h2>
@@ -16,6 +14,17 @@ export function GoLive() {
         <a class="button" href="/studio">{t("goLiveHere")}</a>
         <p>{t("goLiveHereHint")}</p>
       </div>
+      {rtmp && <Encoders server={rtmpAppUrl(location, "live", rtmp)} />}
+    </section>
+  );
+}
+
+function Encoders({ server }: { server: string }) {
+  const ffmpeg =
+    "ffmpeg -re -stream_loop -1 -i video.mp4 -c:v libx264 -preset veryfast -tune zerolatency " +
+    `-pix_fmt yuv420p -g 60 -c:a aac -f flv "${server}/STREAM_KEY"`;
+  return (
+    <>
       <p>{t("goLiveIntro")}</p>
       <Copy label={t("server")} text={server} />
       <div class="ways">
@@ -34,6 +43,6 @@ export function GoLive() {
           <Copy label="ffmpeg" text={ffmpeg} />
         </div>
       </div>
-    </section>
+    </>
   );
 }

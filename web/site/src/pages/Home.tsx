@@ -51,20 +51,15 @@ function Card({ info }: { info: StreamInfo }) {
   const { video, audio } = info;
   const viewers = count(info.viewers, locale());
   return (
-    <a
-      class="card"
-      href={watchPath(info)}
-      data-stream={`${info.app}/${info.stream}`}
-      aria-label={`${t("watchStream", { name: info.stream })}, ${t("watching", { n: viewers })}`}
-    >
+    <article class="card" data-stream={`${info.app}/${info.stream}`}>
       <div class="thumb">
         <Placeholder name={info} />
         <span class="badge live">{t("live")}</span>
-        <span class="badge right"><Icon name="eye" size={15} />{viewers}</span>
+        <span class="badge right"><Icon name="eye" size={15} /><span aria-hidden="true">{viewers}</span><span class="offscreen">{t("watching", { n: viewers })}</span></span>
         <span class="badge bottom"><Icon name="clock" size={14} />{duration(info.uptime_ms)}</span>
       </div>
       <div class="about">
-        <strong>{info.stream}</strong>
+        <strong><a href={watchPath(info)}>{info.stream}</a></strong>
         <span class="app">{info.app}</span>
         <span class="chips">
           {video ? (
@@ -79,7 +74,7 @@ function Card({ info }: { info: StreamInfo }) {
           <span>{bitrate(info.bitrate_kbps)}</span>
         </span>
       </div>
-    </a>
+    </article>
   );
 }
 

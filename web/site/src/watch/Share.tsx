@@ -6,10 +6,12 @@ import { PROTOCOL_NAME } from "../format";
 import { t } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { Icon } from "../ui/icons";
+import { useRtmp } from "../ui/rtmp";
 
 export function Share({ name, query, onClose }: { name: StreamName; query: string; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => dialog.current?.showModal(), []);
+  const rtmp = useRtmp();
   const flv = mediaUrl(location, name, "flv", query);
   return (
     <dialog
@@ -30,7 +32,7 @@ export function Share({ name, query, onClose }: { name: StreamName; query: strin
         <p>{t("embedIntro")}</p>
         <Copy label={t("embed")} text={embedSnippet(location.origin + embedPath(name))} />
         <p>{t("linksIntro")}</p>
-        <Copy label="RTMP" text={rtmpUrl(location, name) + query} />
+        {rtmp && <Copy label="RTMP" text={rtmpUrl(location, name, rtmp) + query} />}
         {PROTOCOLS.map((protocol) => (
           <Copy key={protocol} label={PROTOCOL_NAME[protocol]} text={mediaUrl(location, name, protocol, query)} />
         ))}

@@ -38,7 +38,7 @@ export class Controls {
   private readonly volume: HTMLInputElement;
   private readonly live: HTMLButtonElement;
   private readonly liveWord = h("b");
-  private readonly liveTime = h("span");
+  private readonly liveTime = h("span", { "aria-hidden": "true" });
   private readonly captions: HTMLButtonElement;
   private readonly quality: HTMLButtonElement;
   private readonly qualityWord = h("span");
@@ -130,7 +130,7 @@ export class Controls {
     this.live.classList.toggle("late", this.late);
     const words: { label: TextKey; hint: TextKey } | null = latency && LATENCY_TEXT[latency.kind];
     setText(this.liveTime, latency && words ? `${t(words.label)} ${(latency.ms / 1000).toFixed(1)} s` : "");
-    setAttribute(this.live, "aria-label", t("jumpToLive"));
+    // Its name is the word on it, which stays while time passes; what a click does is told behind it.
     setAttribute(this.live, "title", words ? `${t(words.hint)}. ${t("jumpToLive")} (L)` : `${t("jumpToLive")} (L)`);
   }
 }
