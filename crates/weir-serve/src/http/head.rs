@@ -129,10 +129,18 @@ pub fn look(read: &[u8]) -> Option<First> {
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
             Misfit::HEAD_TOO_LARGE
         }
-        Err(httparse::Error::Version) => Misfit::VERSION,
+        Err(httparse::Error::Version) if names_http(read) => Misfit::VERSION,
         Err(_) => Misfit::MALFORMED,
     };
     Some(First::Misfit(misfit))
+}
+
+/// Whether the first line ends as a request line does.
+fn names_http(read: &[u8]) -> bool {
+    let mut lines = read.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let last = line.rsplit(|byte| *byte == b' ').next();
+    last.is_some_and(|word| word.starts_with(b"HTTP/"))
 }
 
 fn head_of(request: &httparse::Request<'_, '_>, bytes: usize) -> Result<Head, Misfit> {
@@ -223,6 +231,7 @@ mod tests {
             b"GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
             b"GET / HTTP/1.1\r\nA: b\x00c\r\n\r\n",
             b"GET http://[/x HTTP/1.1\r\n\r\n",
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET / HTTP/1.1\r\n\r\n",
         ] {
             assert_eq!(status(bad), 400, "{bad:?}");
         }
