@@ -358,7 +358,7 @@ fn pictures_that_go_on_behind_a_still_one_are_joined_at_its_keyframe() {
     let mut publisher = house.publish(false);
     for number in 0..200 {
         publisher.frame(sound(number));
-        if number < 4 || number > 160 {
+        if !(4..=160).contains(&number) {
             let kind = match number {
                 0 => FrameKind::Key,
                 _ => FrameKind::Inter,
