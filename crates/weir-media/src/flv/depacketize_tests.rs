@@ -447,9 +447,8 @@ fn a_layout_that_only_units_tell_is_read_from_them() {
     let unit = [&program.element()[..], &[0x21, 0x10]].concat();
     let mut depacketizer = Depacketizer::default();
     let mut out = Vec::new();
-    let mut push = |body: &[u8]| {
-        depacketizer.push(TAG_AUDIO, 0, Bytes::copy_from_slice(body), &mut out)
-    };
+    let mut push =
+        |body: &[u8]| depacketizer.push(TAG_AUDIO, 0, Bytes::copy_from_slice(body), &mut out);
     push(&[0xAF, 0, 0x11, 0x80]).unwrap();
     let early = push(&[0xAF, 1, 0x21, 0x10]);
     assert_eq!(early, Err(MediaError::NoCodecHeader(TrackKind::Audio)));
