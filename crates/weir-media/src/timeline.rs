@@ -475,5 +475,8 @@ impl Lead {
 }
 
 #[cfg(test)]
+#[path = "timeline_lead_tests.rs"]
+mod lead_tests;
+#[cfg(test)]
 #[path = "timeline_tests.rs"]
 mod tests;
