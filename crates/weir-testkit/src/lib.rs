@@ -19,6 +19,7 @@ pub mod http;
 pub mod in_process;
 pub mod link;
 pub mod media;
+pub mod oddity;
 pub mod ports;
 pub mod process;
 pub mod redis;
