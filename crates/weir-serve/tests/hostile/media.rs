@@ -79,9 +79,13 @@ fn pictures_that_all_lie_end_their_publisher_whatever_sound_plays() {
     for number in 0..50_u32 {
         let mut body = synthetic::video_body(number.into(), number % 10 == 0, 100);
         body[5..9].copy_from_slice(&0x7fff_ffff_u32.to_be_bytes());
-        publisher.send(VIDEO, number * 40, &body).unwrap();
+        // On a busy machine the verdict comes before the last of them.
+        let sent = publisher.send(VIDEO, number * 40, &body);
         let sound = synthetic::audio_body(50);
-        publisher.send(AUDIO, number * 40, &sound).unwrap();
+        let sent = sent.and_then(|()| publisher.send(AUDIO, number * 40, &sound));
+        if sent.is_err() {
+            break;
+        }
     }
     assert_eq!(publisher.until_closed(5), Some(4004));
     house.all_is_well();
