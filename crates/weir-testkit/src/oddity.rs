@@ -1,10 +1,12 @@
 //! A generator of oddities: what encoders, recorders and gateways write that is legal in their container
 //! or forgiven by everybody, each alone and in pairs, in each container that a publisher may send.
 //!
-//! A [`Draft`] is a clip that a row of a table has bent; writers of containers that
+//! A [`Draft`] is a clip that a row of the table ([`rows::ROWS`]) has bent; writers of containers that
 //! share nothing with weir's make an [`OddInput`] of it; [`exchange`] publishes it to a server in this
 //! process and takes what comes out in each form; [`judge`] has FFmpeg decode that.
 
+mod bits;
+mod choose;
 pub mod clip;
 pub mod draft;
 pub mod exchange;
@@ -12,12 +14,16 @@ pub mod flv;
 pub mod fmp4;
 pub mod judge;
 pub mod matroska;
+mod rows;
+mod sounds;
 pub mod ts;
 
 use clip::Clip;
 
+pub use choose::{OddDice, inputs};
 use draft::{Draft, Piece};
 use flv::OddTag;
+pub use rows::{LATER, ROWS};
 
 /// How a publisher sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,3 +11,4 @@ mod tap;
 
 mod delivery;
 mod edge;
+mod oddities;
