@@ -125,10 +125,8 @@ fn a_picture_before_its_decoding_time_is_told_as_such() {
         .position(|part| part == [0, 0, 1, 0xE0])
         .unwrap();
     let (pts, dts) = (at + 9, at + 14);
-    for byte in 0..5 {
-        swapped[pts + byte] = out[dts + byte];
-        swapped[dts + byte] = out[pts + byte];
-    }
+    swapped[pts..pts + 5].copy_from_slice(&out[dts..dts + 5]);
+    swapped[dts..dts + 5].copy_from_slice(&out[pts..pts + 5]);
     let first = |bytes: &[u8]| {
         let (_, frames, _) = demux(bytes);
         frames
