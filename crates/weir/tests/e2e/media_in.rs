@@ -124,7 +124,7 @@ fn by_dvb_descriptor(mut media: Vec<u8>) -> Vec<u8> {
             continue;
         }
         let registration = packet.windows(6).position(|bytes| bytes == b"\x05\x04EAC3");
-        let at = registration.expect("a registration");
+        let at = registration.unwrap();
         packet[at..at + 6].copy_from_slice(&[0x7A, 4, 0, 0, 0, 0]);
         let end = 8 + usize::from(u16::from_be_bytes([packet[6] & 0x0F, packet[7]])) - 4;
         let crc = crc(&packet[5..end]);
