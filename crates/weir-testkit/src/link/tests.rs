@@ -152,14 +152,15 @@ fn a_delay_is_added_each_way() {
         near.read_exact(&mut [0]).unwrap();
         watch.elapsed_s()
     };
-    round_trip_s();
-    let plain_s = round_trip_s();
+    // A busy machine makes some of them longer, and none shorter.
+    let mut least_s = || (0..10).map(|_| round_trip_s()).fold(f64::MAX, f64::min);
+    let plain_s = least_s();
     link.set_delay_ms(50);
-    let delayed_s = round_trip_s();
+    let delayed_s = least_s();
     assert!(plain_s < 0.05, "{plain_s} s without a delay");
     assert!((0.1..0.2).contains(&delayed_s), "{delayed_s} s with 100 ms");
     link.set_delay_ms(0);
-    assert!(round_trip_s() < 0.05, "the delay stayed");
+    assert!(least_s() < 0.05, "the delay stayed");
 }
 
 #[test]
