@@ -20,7 +20,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     let cpu_s = precise_cpu_s(pid).or_else(|| coarse_cpu_s(pid))?;
     Some(Usage {
         cpu_s,
-        rss_bytes: rss_bytes(&status)?,
+        rss_bytes: field_bytes(&status, "VmRSS:")?,
     })
 }
 
@@ -34,7 +34,7 @@ pub fn own_rss_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status");
     status
         .ok()
-        .and_then(|status| rss_bytes(&status))
+        .and_then(|status| field_bytes(&status, "VmRSS:"))
         .unwrap_or(0)
 }
 
@@ -64,10 +64,10 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
-fn rss_bytes(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// A size out of a table such as `/proc/PID/status` or `/proc/meminfo` (proc(5)), in bytes; `field` is the
+/// line's name with its colon. The kernel writes such sizes in KiB.
+pub fn field_bytes(table: &str, field: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_whitespace()
         .next()?
         .parse::<u64>()

@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use weir_base::Clock;
+use weir_base::process::field_bytes;
 use weir_client::http::WebClient;
 use weir_link::url::HttpUrl;
 
@@ -171,8 +172,8 @@ fn check_machine(report: &mut Report) {
             &format!("listen backlog: {backlog}{advice}"),
         );
     }
-    if let Some(bytes) = available_memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
-    {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    if let Some(bytes) = field_bytes(&meminfo, "MemAvailable:") {
         let is_good = bytes >= GOOD_MEMORY_BYTES;
         let advice = if is_good {
             ""
@@ -458,17 +459,6 @@ fn read_number(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-fn available_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace()
-        .next()?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -501,7 +491,7 @@ mod tests {
     #[test]
     fn memory_is_read_in_bytes() {
         assert_eq!(
-            available_memory("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"),
+            field_bytes("MemTotal: 9 kB\nMemAvailable:   2048 kB\n", "MemAvailable:"),
             Some(2 << 20)
         );
     }
