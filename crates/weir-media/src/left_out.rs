@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{MediaError, TrackKind};
+use crate::{MediaError, Result, TrackKind};
 
 /// Things named in one refusal.
 const MAX_NAMED: usize = 8;
@@ -75,8 +75,30 @@ impl fmt::Display for LeftOut {
     }
 }
 
+/// Whether a container whose header is complete is worth taking: something of it is carried, and its picture
+/// if it has one. `carried` is the kind of each track that is taken.
+///
+/// # Errors
+/// [`MediaError::Unsupported`] that names what is not carried.
+pub(crate) fn check_carried(
+    container: &str,
+    mut carried: impl Iterator<Item = TrackKind> + Clone,
+    left_out: &[LeftOut],
+) -> Result<()> {
+    let picture = left_out.iter().find(|out| out.kind == LeftOutKind::Video);
+    let has_video = carried.clone().any(|kind| kind == TrackKind::Video);
+    if let Some(picture) = picture.filter(|_| !has_video) {
+        // The header says so before anything plays, and the sender can choose another codec.
+        return Err(MediaError::Unsupported(picture.to_string()));
+    }
+    match carried.next() {
+        Some(_) => Ok(()),
+        None => Err(nothing_carried(container, left_out)),
+    }
+}
+
 /// What a container is refused with of which nothing is carried.
-pub(crate) fn nothing_carried(container: &str, left_out: &[LeftOut]) -> MediaError {
+fn nothing_carried(container: &str, left_out: &[LeftOut]) -> MediaError {
     if left_out.is_empty() {
         return MediaError::Unsupported(format!("{container} with neither video nor audio"));
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::ebml::{children, uint};
 use crate::ingest::assembler::{Codec, ns_to_us};
-use crate::left_out::nothing_carried;
+use crate::left_out::check_carried;
 use crate::{AudioCodec, LeftOut, LeftOutKind, MediaError, Result, TrackKind, VideoCodec, codec};
 
 const ID_TRACK_ENTRY: u32 = 0xAE;
@@ -84,18 +84,8 @@ pub(super) fn read_all(body: &Bytes) -> Result<ChosenEntries> {
             break;
         }
     }
-    let video = |left_out: &&LeftOut| left_out.kind == LeftOutKind::Video;
-    let has_video = chosen
-        .tracks
-        .iter()
-        .any(|track| track.codec.track() == TrackKind::Video);
-    if let Some(picture) = chosen.left_out.iter().find(video).filter(|_| !has_video) {
-        // The header says so before anything plays, and the sender can choose another codec.
-        return Err(MediaError::Unsupported(picture.to_string()));
-    }
-    if chosen.tracks.is_empty() {
-        return Err(nothing_carried("WebM", &chosen.left_out));
-    }
+    let carried = chosen.tracks.iter().map(|track| track.codec.track());
+    check_carried("WebM", carried, &chosen.left_out)?;
     Ok(chosen)
 }
 

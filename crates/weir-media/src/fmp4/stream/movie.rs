@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::read::{self, Mp4Box, boxes};
 use super::times::Times;
 use crate::ingest::assembler::Codec;
-use crate::left_out::nothing_carried;
+use crate::left_out::check_carried;
 use crate::{AudioCodec, LeftOut, LeftOutKind, MediaError, Result, TrackKind, VideoCodec};
 
 /// Tracks looked at.
@@ -79,18 +79,8 @@ pub(super) fn read(moov: &Bytes) -> Result<ChosenTracks> {
             Err(what) => chosen.left_out.push(what),
         }
     }
-    let video = |left_out: &&LeftOut| left_out.kind == LeftOutKind::Video;
-    let has_video = chosen
-        .tracks
-        .iter()
-        .any(|track| track.codec.track() == TrackKind::Video);
-    if let Some(picture) = chosen.left_out.iter().find(video).filter(|_| !has_video) {
-        // The header says so before anything plays, and the sender can choose another codec.
-        return Err(MediaError::Unsupported(picture.to_string()));
-    }
-    if chosen.tracks.is_empty() {
-        return Err(nothing_carried("MP4", &chosen.left_out));
-    }
+    let carried = chosen.tracks.iter().map(|track| track.codec.track());
+    check_carried("MP4", carried, &chosen.left_out)?;
     for trex in boxes(&mvex)?.iter().filter(|found| found.kind == *b"trex") {
         let id = read_u32(&trex.body, 4);
         if let Some(track) = chosen.tracks.iter_mut().find(|track| Some(track.id) == id) {
