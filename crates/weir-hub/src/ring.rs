@@ -312,13 +312,7 @@ impl Inner {
             self.count_break();
             return;
         }
-        let own = self.break_seq;
-        for join in self
-            .joins
-            .iter_mut()
-            .rev()
-            .take_while(|join| join.seq >= own)
-        {
+        for join in joins_since(&mut self.joins, self.break_seq) {
             if self.tracks.grew_from(&join.tracks) {
                 join.tracks = self.tracks.clone();
             }
@@ -327,13 +321,7 @@ impl Inner {
     }
 
     fn set_metadata(&mut self, metadata: Arc<Metadata>) {
-        let own = self.break_seq;
-        for join in self
-            .joins
-            .iter_mut()
-            .rev()
-            .take_while(|join| join.seq >= own)
-        {
+        for join in joins_since(&mut self.joins, self.break_seq) {
             join.metadata.get_or_insert_with(|| metadata.clone());
         }
         self.metadata = Some(metadata);
@@ -425,6 +413,12 @@ impl Inner {
             self.joins.pop_front();
         }
     }
+}
+
+/// The places to join from `seq` on, the newest first.
+fn joins_since(joins: &mut VecDeque<JoinPoint>, seq: u64) -> impl Iterator<Item = &mut JoinPoint> {
+    let joins = joins.iter_mut().rev();
+    joins.take_while(move |join| join.seq >= seq)
 }
 
 fn entry_bytes(item: &Item) -> usize {
