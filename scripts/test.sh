@@ -11,7 +11,7 @@ source scripts/env.sh
 source scripts/need.sh
 
 need_rust
-need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server libfaketime \
+need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server postgresql libfaketime \
     chromium fonts-dejavu-core fonts-noto-cjk gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
     gstreamer1.0-plugins-bad gstreamer1.0-libav
 need_web_dist

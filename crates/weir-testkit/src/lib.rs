@@ -21,6 +21,7 @@ pub mod link;
 pub mod media;
 pub mod oddity;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod server;

@@ -32,6 +32,8 @@ pub enum Tool {
     RedisServer,
     /// The library that gives a process another wall clock.
     Libfaketime,
+    /// The database server; what belongs to it lies beside it.
+    Postgres,
 }
 
 impl Tool {
@@ -50,6 +52,7 @@ impl Tool {
             Self::Wstest => ("WEIR_WSTEST", "wstest"),
             Self::RedisServer => ("WEIR_REDIS_SERVER", "redis-server"),
             Self::Libfaketime => ("WEIR_LIBFAKETIME", "libfaketime.so.1"),
+            Self::Postgres => ("WEIR_POSTGRES", "postgres"),
         }
     }
 
@@ -62,6 +65,7 @@ impl Tool {
         named.or_else(|| in_path(name)).or_else(|| match self {
             Self::Ffmpeg9 => python_ffmpeg(),
             Self::Libfaketime => libfaketime(),
+            Self::Postgres => postgres(),
             _ => None,
         })
     }
@@ -108,6 +112,13 @@ fn libfaketime() -> Option<PathBuf> {
     machines
         .filter_map(|dir| Some(dir.ok()?.path().join("faketime/libfaketime.so.1")))
         .find(|file| file.is_file())
+}
+
+/// Where Debian keeps it: a folder for each version.
+fn postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let files = versions.filter_map(|dir| Some(dir.ok()?.path().join("bin/postgres")));
+    files.filter(|file| file.is_file()).max()
 }
 
 /// The FFmpeg inside the Python package imageio-ffmpeg, where that is installed.

@@ -1,0 +1,21 @@
+//! What outlives a process: rows in SQLite or PostgreSQL, objects in a folder or an S3 store.
+//!
+//! The only crate that knows SQL or an object's path. It says what is kept and how it is found again;
+//! who may do what, and over which protocol, is decided above it.
+
+pub mod accounts;
+pub mod config;
+mod db;
+mod error;
+mod id;
+mod module;
+pub mod objects;
+mod store;
+
+pub use config::Config;
+pub use db::{Db, Engine};
+pub use error::StoreError;
+pub use id::{Id, Ids};
+pub use module::Module;
+pub use objects::Objects;
+pub use store::Store;

@@ -1,0 +1,135 @@
+//! All that is stored, opened together: the modules' databases and the classes of objects.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_base::Clock;
+
+use crate::config::{ClassConfig, Config, Place};
+use crate::db::{Db, Opening, open};
+use crate::error::StoreError;
+use crate::id::{Id, Ids};
+use crate::module::Module;
+use crate::objects::{Class, Objects};
+
+/// See the module's words. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    ids: Ids,
+    accounts: Db,
+    content: Db,
+    events: Db,
+    assets: Objects,
+    recordings: Objects,
+    logs: Objects,
+}
+
+impl Store {
+    /// Opens all of it and brings the tables up to date. `data` is the folder of whatever has no other place.
+    ///
+    /// # Errors
+    /// [`StoreError::Setting`] for settings that make no sense, [`StoreError::Away`] where a database does not
+    /// answer, [`StoreError::Full`] where there is no room.
+    pub async fn open(config: &Config, data: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let main = module(config, data, &Place::default()).await?;
+        let mut opened = Vec::with_capacity(Module::ALL.len());
+        for part in Module::ALL {
+            let place = place(config, part);
+            let db = match place.url.is_empty() {
+                true => main.clone(),
+                false => module(config, data, place).await?,
+            };
+            db.migrate(part, config.partitions).await?;
+            opened.push(db);
+        }
+        let [accounts, content, events] = <[Db; 3]>::try_from(opened)
+            .map_err(|_| StoreError::Fault("a module has no database".to_owned()))?;
+        let object = |class: Class| Objects::open(class, class_config(config, class), data);
+        Ok(Self(Arc::new(Inner {
+            ids: Ids::new(clock.clone()),
+            assets: object(Class::Assets)?,
+            recordings: object(Class::Recordings)?,
+            logs: object(Class::Logs)?,
+            accounts,
+            content,
+            events,
+            clock,
+        })))
+    }
+
+    /// The database of a module.
+    pub fn db(&self, module: Module) -> &Db {
+        match module {
+            Module::Accounts => &self.0.accounts,
+            Module::Content => &self.0.content,
+            Module::Events => &self.0.events,
+        }
+    }
+
+    /// The objects of a class.
+    pub fn objects(&self, class: Class) -> &Objects {
+        match class {
+            Class::Assets => &self.0.assets,
+            Class::Recordings => &self.0.recordings,
+            Class::Logs => &self.0.logs,
+        }
+    }
+
+    /// A new id.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn next_id(&self) -> Result<Id, StoreError> {
+        self.0.ids.next()
+    }
+
+    /// Milliseconds since 1970: the time that rows are stamped with.
+    pub fn now_ms(&self) -> i64 {
+        self.0.clock.wall_us() / 1000
+    }
+
+    /// Closes what is open, after what is being written.
+    pub async fn close(&self) {
+        for module in Module::ALL {
+            self.db(module).close().await;
+        }
+    }
+}
+
+/// Opens a module's database: at `place`, or where most of them live.
+async fn module(config: &Config, data: &Path, place: &Place) -> Result<Db, StoreError> {
+    let (url, replicas) = match place.url.is_empty() {
+        true => (&config.url, &config.replicas),
+        false => (&place.url, &place.replicas),
+    };
+    let timeout_ms = u64::try_from(config.timeout_ms).unwrap_or(0);
+    let opening = Opening {
+        url,
+        replicas,
+        data,
+        connections: config.connections,
+        timeout: Duration::from_millis(timeout_ms),
+    };
+    open(&opening).await
+}
+
+fn place(config: &Config, module: Module) -> &Place {
+    match module {
+        Module::Accounts => &config.accounts,
+        Module::Content => &config.content,
+        Module::Events => &config.events,
+    }
+}
+
+fn class_config(config: &Config, class: Class) -> &ClassConfig {
+    match class {
+        Class::Assets => &config.assets,
+        Class::Recordings => &config.recordings,
+        Class::Logs => &config.logs,
+    }
+}
