@@ -4,6 +4,7 @@
 set -euo pipefail
 
 # The versions the scripts are known to work with.
+MOTO_VERSION=5.2.5
 IMAGEIO_FFMPEG_VERSION=0.8.1
 AUTOBAHN_VERSION=25.10.1
 NODE_MAJOR=20
@@ -148,6 +149,20 @@ need_pip_ffmpeg9() {
         WEIR_FFMPEG9=$("$venv/bin/python" -c "$ask") || die 'the FFmpeg binary inside imageio-ffmpeg'
     fi
     export WEIR_FFMPEG9
+}
+
+# A server that speaks S3, for tests. Sets WEIR_MOTO_SERVER.
+need_pip_moto() {
+    local venv="$WEIR_TOOLS/moto-venv"
+    WEIR_MOTO_SERVER="$venv/bin/moto_server"
+    if ! "$WEIR_MOTO_SERVER" --help >/dev/null 2>&1; then
+        need_apt python3 python3-venv
+        say "pip install moto $MOTO_VERSION into $venv"
+        python3 -m venv --clear "$venv" || die 'a Python venv (Debian: python3-venv)'
+        "$venv/bin/pip" install --quiet --disable-pip-version-check \
+            "moto[s3]==$MOTO_VERSION" flask==3.1.2 flask-cors==6.0.1 || die "moto $MOTO_VERSION from PyPI"
+    fi
+    export WEIR_MOTO_SERVER
 }
 
 # The Autobahn WebSocket test suite, which scripts/wstest.py makes run on Python 3. Sets WEIR_WSTEST.

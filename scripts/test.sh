@@ -17,6 +17,7 @@ need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server postgresql l
 need_web_dist
 need_pip_ffmpeg9
 need_pip_wstest
+need_pip_moto
 
 # have COMMAND…: the first one found, by its full path.
 have() {

@@ -24,6 +24,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod s3;
 pub mod server;
 pub mod slsp;
 pub mod srs;

@@ -32,6 +32,8 @@ pub enum Tool {
     RedisServer,
     /// The library that gives a process another wall clock.
     Libfaketime,
+    /// A server that speaks S3.
+    MotoServer,
     /// The database server; what belongs to it lies beside it.
     Postgres,
 }
@@ -52,6 +54,7 @@ impl Tool {
             Self::Wstest => ("WEIR_WSTEST", "wstest"),
             Self::RedisServer => ("WEIR_REDIS_SERVER", "redis-server"),
             Self::Libfaketime => ("WEIR_LIBFAKETIME", "libfaketime.so.1"),
+            Self::MotoServer => ("WEIR_MOTO_SERVER", "moto_server"),
             Self::Postgres => ("WEIR_POSTGRES", "postgres"),
         }
     }

@@ -1,50 +1,104 @@
-//! Objects in a folder; in an S3 store see `s3.rs`.
+//! Objects in a folder and in an S3 store.
+
+use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use weir_store::StoreError;
+use weir_store::config::ClassConfig;
 use weir_store::objects::{Class, Key, Stored};
+use weir_store::{Objects, StoreError};
+use weir_testkit::s3::S3;
+use weir_testkit::tools::{Tool, have};
 
 use crate::common::Kit;
 
+/// Objects of a class in a folder, and in an S3 store below a prefix.
+async fn places(class: Class) -> Vec<(Objects, Box<dyn std::any::Any>)> {
+    let kit = Kit::sqlite().await;
+    let mut places: Vec<(Objects, Box<dyn std::any::Any>)> =
+        vec![(kit.store.objects(class).clone(), Box::new(kit))];
+    if have(&[Tool::MotoServer]) {
+        let server = S3::start();
+        let config = ClassConfig {
+            url: server.url("of/weir"),
+            credentials: server.credentials(),
+        };
+        let objects = Objects::open(class, &config, Path::new("/nowhere")).unwrap();
+        places.push((objects, Box::new(server)));
+    }
+    places
+}
+
 #[tokio::test]
 async fn an_object_is_whole_or_not_there() {
-    let kit = Kit::sqlite().await;
-    let objects = kit.store.objects(Class::Recordings);
-    let key = Key::new("2026/a.bin").unwrap();
-    let piece = vec![7; 3 << 20];
+    for (objects, _place) in places(Class::Recordings).await {
+        let key = Key::new("2026/a.bin").unwrap();
+        let piece = vec![7; 3 << 20];
 
-    let mut given_up = objects.upload(&key).await.unwrap();
-    given_up.write(&piece).await.unwrap();
-    given_up.abort().await.unwrap();
-    let mut dropped = objects.upload(&key).await.unwrap();
-    for _ in 0..3 {
-        dropped.write(&piece).await.unwrap();
-    }
-    drop(dropped);
-    let listed: Vec<_> = objects.list(None).try_collect().await.unwrap();
-    assert_eq!(listed, []);
+        let mut given_up = objects.upload(&key).await.unwrap();
+        given_up.write(&piece).await.unwrap();
+        given_up.abort().await.unwrap();
+        let mut dropped = objects.upload(&key).await.unwrap();
+        for _ in 0..3 {
+            dropped.write(&piece).await.unwrap();
+        }
+        drop(dropped);
+        let listed: Vec<_> = objects.list(None).try_collect().await.unwrap();
+        assert_eq!(listed, []);
 
-    let mut upload = objects.upload(&key).await.unwrap();
-    for _ in 0..5 {
-        upload.write(&piece).await.unwrap();
+        let mut upload = objects.upload(&key).await.unwrap();
+        for _ in 0..5 {
+            upload.write(&piece).await.unwrap();
+        }
+        let stored = upload.finish().await.unwrap();
+        assert_eq!(stored.bytes, 15 << 20);
+        assert_eq!(objects.get(&key, &stored).await.unwrap(), vec![7; 15 << 20]);
+        let prefix = Key::new("2026").unwrap();
+        let listed: Vec<_> = objects.list(Some(&prefix)).try_collect().await.unwrap();
+        assert_eq!(listed, [(key.clone(), 15 << 20)]);
+        assert_eq!(objects.range(&key, 1..4).await.unwrap(), vec![7; 3]);
+        objects.delete(&key).await.unwrap();
+        objects.delete(&key).await.unwrap();
+        let gone = objects.get(&key, &stored).await;
+        assert!(
+            matches!(gone, Err(StoreError::Missing("object"))),
+            "{gone:?}"
+        );
     }
-    let stored = upload.finish().await.unwrap();
-    assert_eq!(stored.bytes, 15 << 20);
-    assert_eq!(objects.get(&key, &stored).await.unwrap(), vec![7; 15 << 20]);
-    let listed: Vec<_> = objects
-        .list(Some(&Key::new("2026").unwrap()))
-        .try_collect()
-        .await
-        .unwrap();
-    assert_eq!(listed, [(key.clone(), 15 << 20)]);
-    assert_eq!(objects.range(&key, 1..4).await.unwrap(), vec![7; 3]);
-    objects.delete(&key).await.unwrap();
-    objects.delete(&key).await.unwrap();
-    let gone = objects.get(&key, &stored).await;
+}
+
+#[tokio::test]
+async fn an_empty_object_is_an_object() {
+    for (objects, _place) in places(Class::Logs).await {
+        let key = Key::new("empty").unwrap();
+        let stored = objects.upload(&key).await.unwrap().finish().await.unwrap();
+        assert_eq!(
+            (
+                stored.bytes,
+                objects.get(&key, &stored).await.unwrap().len()
+            ),
+            (0, 0)
+        );
+        let listed: Vec<_> = objects.list(None).try_collect().await.unwrap();
+        assert_eq!(listed, [(key, 0)]);
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_read_are_said_without_their_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials.toml");
+    std::fs::write(&file, "secret_access_key = hunter2").unwrap();
+    let config = ClassConfig {
+        url: "s3://bucket".into(),
+        credentials: file.to_str().unwrap().into(),
+    };
+    let refused = Objects::open(Class::Logs, &config, dir.path())
+        .unwrap_err()
+        .to_string();
     assert!(
-        matches!(gone, Err(StoreError::Missing("object"))),
-        "{gone:?}"
+        refused.contains("access_key_id") && !refused.contains("hunter2"),
+        "{refused}"
     );
 }
 
