@@ -4,7 +4,10 @@
 //! who may do what, and over which protocol, is decided above it.
 
 pub mod accounts;
+mod catalog;
+mod check;
 pub mod config;
+pub mod copy;
 mod db;
 mod error;
 mod id;
@@ -12,6 +15,7 @@ mod module;
 pub mod objects;
 mod store;
 
+pub use check::Checked;
 pub use config::Config;
 pub use db::{Db, Engine};
 pub use error::StoreError;

@@ -41,6 +41,30 @@ impl Module {
         }
     }
 
+    /// What its rows promise of each other: a query that counts those which do not keep it, and words for them.
+    pub(crate) const fn promises(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Accounts => &[
+                (
+                    "SELECT COUNT(*) FROM logins l WHERE NOT EXISTS \
+                     (SELECT 1 FROM accounts a WHERE a.user_id = l.user_id)",
+                    "logins lead to no account",
+                ),
+                (
+                    "SELECT COUNT(*) FROM session_tokens t WHERE NOT EXISTS \
+                     (SELECT 1 FROM sessions s WHERE s.user_id = t.user_id AND s.id = t.session_id)",
+                    "tokens lead to no session",
+                ),
+            ],
+            Self::Content => &[(
+                "SELECT COUNT(*) FROM channel_names n WHERE NOT EXISTS \
+                 (SELECT 1 FROM channels c WHERE c.user_id = n.user_id AND c.id = n.channel_id)",
+                "names lead to no channel",
+            )],
+            Self::Events => &[],
+        }
+    }
+
     /// Its schema's steps, oldest first. One that was released is never changed: a later one mends it.
     pub(crate) const fn steps(self) -> &'static [Step] {
         match self {

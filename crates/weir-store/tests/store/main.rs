@@ -2,5 +2,6 @@
 
 mod accounts;
 mod common;
+mod copy;
 mod objects;
 mod opening;
