@@ -25,6 +25,9 @@ pub(crate) struct LiveStream {
     bitrate_kbps: f64,
     viewers: u32,
     uptime_ms: i64,
+    /// Why nobody can watch it yet although it has a publisher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_yet_live: Option<String>,
     /// What the publisher sends and weir does not carry.
     left_out: Vec<LeftOutTrack>,
     /// The same in words, and what was put right.
@@ -136,21 +139,26 @@ pub(crate) struct Clients {
 
 /// `GET /api/v1/live`: what is on, for everybody.
 pub(crate) async fn live(Extract(state): Extract<State>) -> Json<Streams<LiveStream>> {
-    all(&state, describe)
+    let is_on = |stream: &Stream| stream.is_live() && stream.why_not_live().is_none();
+    all(&state, is_on, describe)
 }
 
 /// `GET /api/v1/streams`.
 pub(crate) async fn list(Extract(state): Extract<State>) -> Json<Streams<StreamDetail>> {
-    all(&state, detail)
+    all(&state, Stream::is_live, detail)
 }
 
-fn all<T>(state: &State, tell: impl Fn(&Stream, i64) -> T) -> Json<Streams<T>> {
+fn all<T>(
+    state: &State,
+    is_listed: impl Fn(&Stream) -> bool,
+    tell: impl Fn(&Stream, i64) -> T,
+) -> Json<Streams<T>> {
     let clock = state.hub.clock();
     let now_us = clock.now_us();
     let streams = state.hub.streams();
-    let live = streams.iter().filter(|stream| stream.is_live());
+    let listed = streams.iter().filter(|stream| is_listed(stream));
     Json(Streams {
-        streams: live.map(|stream| tell(stream, now_us)).collect(),
+        streams: listed.map(|stream| tell(stream, now_us)).collect(),
         server_time_ms: clock.wall_us() / 1000,
     })
 }
@@ -253,6 +261,7 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
         uptime_ms: stream
             .publisher()
             .map_or(0, |publisher| (now_us - publisher.since_us) / 1000),
+        not_yet_live: stream.why_not_live().map(|why| why.detail.into_owned()),
         left_out: stream
             .left_out()
             .into_iter()

@@ -262,6 +262,35 @@ impl Hub {
         }
     }
 
+    /// Waits up to `wait` for a stream that has a publisher to be of use to viewers, where what comes is not
+    /// yet ([`Stream::why_not_live`]).
+    ///
+    /// # Errors
+    /// 3002 with the reason when it is not, 5001 when too many wait already.
+    pub async fn wait_usable(&self, stream: &Stream, wait: Duration) -> Result<(), Refusal> {
+        let Err(refused) = check_usable(stream) else {
+            return Ok(());
+        };
+        if wait.is_zero() {
+            return Err(refused);
+        }
+        let _place = WaitingPlace::take(&self.0, &stream.name)?;
+        let deadline = tokio::time::sleep(wait);
+        tokio::pin!(deadline);
+        loop {
+            let changed = stream.changed();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if check_usable(stream).is_ok() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut changed => {}
+                () = &mut deadline => return check_usable(stream),
+            }
+        }
+    }
+
     /// All streams, live and lingering, by name.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
         let mut all = self.unsorted();
@@ -372,6 +401,17 @@ impl Hub {
             stream.changed.notify_waiters();
         }
     }
+}
+
+/// Whether nothing is known to be wrong with a stream that has a publisher.
+fn check_usable(stream: &Stream) -> Result<(), Refusal> {
+    let name = &stream.name;
+    let words = match stream.why_not_live() {
+        Some(why) => format!("{name} is not live yet: {}", why.detail),
+        None if stream.is_live() => return Ok(()),
+        None => format!("{name} has ended"),
+    };
+    Err(Refusal::new(Code::NotLive, words))
 }
 
 /// The refusal of a second publisher.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use weir_base::{Clock, Code, Refusal};
 use weir_media::flv::RawFrame;
-use weir_media::{Frame, FrameKind, Item, LeftOut, Metadata, TrackKind, Tracks};
+use weir_media::{Frame, FrameKind, Item, LeftOut, MediaError, Metadata, TrackKind, Tracks};
 
 use crate::ceiling::{Ceiling, Standing};
 use crate::clients::{Client, ClientGuard};
@@ -144,6 +144,9 @@ impl Publisher {
         let now_us = self.clock.now_us();
         let mut remarks = self.stream.remarks.lock();
         remarks.unusable(what, refusal, now_us);
+        if what == Unusable::BeforeKeyframe && remarks.awaits_keyframe(now_us) {
+            self.stream.last_frame_us.store(now_us, Ordering::Release);
+        }
         self.stream.is_troubled.store(true, Ordering::Release);
     }
 
@@ -175,6 +178,7 @@ impl Publisher {
         if raw.track == TrackKind::Video && !self.can_be_shown(&raw) {
             return self.dropped(1);
         }
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
         let frame = self
             .sender_clock
             .place(&self.stream, &self.clock, raw, now_us);
@@ -189,9 +193,9 @@ impl Publisher {
         if !self.has_key {
             self.has_key = raw.kind == FrameKind::Key;
             if !self.has_key {
-                let words = "pictures, and no keyframe among them yet";
+                let words = MediaError::NoKeyframe.to_string();
                 let refusal = Refusal::new(Code::ProtocolError, words);
-                self.unusable(Unusable::Part(Some(TrackKind::Video)), refusal);
+                self.unusable(Unusable::BeforeKeyframe, refusal);
             }
             self.leads_to_us = self.has_key.then_some(shown_us);
             return self.has_key;
@@ -232,6 +236,7 @@ impl Publisher {
         let Some(now_us) = self.accept(frame.track) else {
             return;
         };
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
         let fitted = {
             let mut state = self.stream.state.lock();
             if !state.is_current(self.life) {
@@ -257,10 +262,10 @@ impl Publisher {
             return None;
         }
         let now_us = self.clock.now_us();
-        self.stream.last_frame_us.store(now_us, Ordering::Release);
         if self.hold.as_ref().is_none_or(|hold| hold.is_open(now_us)) {
             return Some(now_us);
         }
+        self.stream.last_frame_us.store(now_us, Ordering::Release);
         if track == TrackKind::Video {
             self.has_key = false;
             self.rebase.mark_loss();

@@ -226,6 +226,16 @@ impl Stream {
         self.remarks.lock().left_out().to_vec()
     }
 
+    /// Why nobody can watch it yet although it has a publisher: what comes cannot be used. None where
+    /// something has played, or nothing is wrong.
+    pub fn why_not_live(&self) -> Option<Refusal> {
+        let is_early = self.is_live() && !self.has_played.load(Ordering::Acquire);
+        if !is_early || !self.is_troubled.load(Ordering::Acquire) {
+            return None;
+        }
+        self.remarks.lock().trouble().cloned()
+    }
+
     /// A new publisher: nothing is said of it yet.
     pub(crate) fn forget_remarks(&self) {
         *self.remarks.lock() = Remarks::default();
@@ -242,7 +252,7 @@ impl Stream {
         let remarks = self.remarks.lock();
         let has_played = self.has_played.load(Ordering::Acquire);
         match remarks.verdict(has_played, now_us) {
-            Some(verdict) => Some(verdict.clone()),
+            Some(verdict) => Some(verdict),
             None if is_idle => {
                 let reason = remarks.reason_of_silence(idle_us, now_us);
                 Some(reason.cloned().unwrap_or_else(|| Code::NoData.into()))

@@ -5,18 +5,26 @@
 //! | what is lost | while | the publisher is let go |
 //! |---|---|---|
 //! | pictures that nobody can decode | whatever else plays | after [`BROKEN_TIMEOUT_US`] |
-//! | a track that is not carried, broken sound, no keyframe | anything else has played | at the idle time, with these words |
+//! | a track that is not carried, broken sound | anything else has played | at the idle time, with these words |
 //! | the same | nothing has ever played | after [`UNHEARD_TIMEOUT_US`] |
+//! | pictures before a keyframe | anything else has played | at the idle time after [`KEYFRAME_TIMEOUT_US`] of them, unless sound goes on |
+//! | the same | nothing has ever played | after [`KEYFRAME_TIMEOUT_US`] |
+//!
+//! While nothing has played the stream is not live yet, and viewers who come hear why.
 
-use weir_base::Refusal;
+use weir_base::{Code, Refusal};
 use weir_media::{LeftOut, TrackKind};
 
 /// Microseconds of pictures that nobody can decode after which their publisher is let go: the sweep's own
 /// step is in the two seconds that a sender may be left in the dark.
 pub(crate) const BROKEN_TIMEOUT_US: i64 = 1_500_000;
-/// The same where nothing has played yet, and what is missing may be on its way: keyframes are two seconds
-/// apart as a rule.
+/// The same where nothing has played yet, and what is missing may be on its way: tables and headers are
+/// repeated each second or so.
 pub(crate) const UNHEARD_TIMEOUT_US: i64 = 2_000_000;
+/// Microseconds of whole pictures without a keyframe after which their publisher is let go: who came in the
+/// middle of a group of pictures has its next one by then. Encoders that nobody has set up make one in
+/// 250 pictures, which are ten seconds of 25 a second.
+pub(crate) const KEYFRAME_TIMEOUT_US: i64 = 12_000_000;
 /// Notes kept of one publisher; what comes then is the same again, or somebody who makes them up.
 const MAX_NOTES: usize = 16;
 /// Characters of one note.
@@ -27,6 +35,8 @@ const MAX_NOTE_CHARS: usize = 200;
 pub enum Unusable {
     /// Pictures that nobody can decode: the publisher is let go whatever else plays.
     Pictures,
+    /// Pictures that are whole, and no keyframe before them: one may be on its way.
+    BeforeKeyframe,
     /// Something of this track, or of all where none is named: others may play on without it.
     Part(Option<TrackKind>),
 }
@@ -37,6 +47,7 @@ pub(crate) struct Remarks {
     notes: Vec<String>,
     left_out: Vec<LeftOut>,
     pictures: Option<Trouble>,
+    before_key: Option<Trouble>,
     parts: Option<Trouble>,
 }
 
@@ -82,6 +93,7 @@ impl Remarks {
     pub(crate) fn unusable(&mut self, what: Unusable, refusal: Refusal, now_us: i64) {
         let (slot, track) = match what {
             Unusable::Pictures => (&mut self.pictures, Some(TrackKind::Video)),
+            Unusable::BeforeKeyframe => (&mut self.before_key, Some(TrackKind::Video)),
             Unusable::Part(track) => (&mut self.parts, track),
         };
         let trouble = slot.get_or_insert(Trouble {
@@ -93,37 +105,72 @@ impl Remarks {
         trouble.last_us = now_us;
     }
 
+    /// Whether pictures at `now_us` may still become something: then they are no silence.
+    pub(crate) fn awaits_keyframe(&self, now_us: i64) -> bool {
+        let since_us = self.before_key.as_ref().map(|trouble| trouble.since_us);
+        since_us.is_some_and(|since_us| now_us - since_us < KEYFRAME_TIMEOUT_US)
+    }
+
     /// A frame of the track is fine; whether nothing is wrong any more.
     pub(crate) fn usable(&mut self, track: TrackKind) -> bool {
-        for slot in [&mut self.pictures, &mut self.parts] {
+        let slots = [&mut self.pictures, &mut self.before_key, &mut self.parts];
+        let mut is_well = true;
+        for slot in slots {
             slot.take_if(|trouble| trouble.track.is_none_or(|of| of == track));
+            is_well &= slot.is_none();
         }
-        self.pictures.is_none() && self.parts.is_none()
+        is_well
     }
 
     /// Why the publisher has to go at `now_us`, if it has. `has_played`: any frame of it was fine.
-    pub(crate) fn verdict(&self, has_played: bool, now_us: i64) -> Option<&Refusal> {
+    pub(crate) fn verdict(&self, has_played: bool, now_us: i64) -> Option<Refusal> {
         let lasts = |trouble: &&Trouble, limit_us| now_us - trouble.since_us >= limit_us;
         let pictures = self.pictures.as_ref();
         let pictures = pictures.filter(|trouble| lasts(trouble, BROKEN_TIMEOUT_US));
+        let before_key = self.before_key.as_ref().filter(|_| !has_played);
+        let before_key = before_key.filter(|trouble| lasts(trouble, KEYFRAME_TIMEOUT_US));
+        let before_key = before_key.map(|trouble| no_keyframe(trouble.refusal.code));
+        // What is missing beside pictures that may begin is not all there is.
+        let limit_us = match self.before_key {
+            Some(_) => KEYFRAME_TIMEOUT_US,
+            None => UNHEARD_TIMEOUT_US,
+        };
         let parts = self.parts.as_ref().filter(|_| !has_played);
-        let parts = parts.filter(|trouble| lasts(trouble, UNHEARD_TIMEOUT_US));
-        pictures.or(parts).map(|trouble| &trouble.refusal)
+        let parts = parts.filter(|trouble| lasts(trouble, limit_us));
+        let told = |trouble: &Trouble| trouble.refusal.clone();
+        let pictures = pictures.map(told);
+        pictures.or(before_key).or_else(|| parts.map(told))
+    }
+
+    /// What is wrong now, the worst first.
+    pub(crate) fn trouble(&self) -> Option<&Refusal> {
+        let mut troubles = [&self.pictures, &self.before_key, &self.parts].into_iter();
+        troubles
+            .find_map(Option::as_ref)
+            .map(|trouble| &trouble.refusal)
     }
 
     /// What the silence of a publisher is about whose media arrives all the same: something of it did
     /// within the last `idle_us`.
     pub(crate) fn reason_of_silence(&self, idle_us: i64, now_us: i64) -> Option<&Refusal> {
-        let mut troubles = [&self.pictures, &self.parts].into_iter().flatten();
+        let troubles = [&self.pictures, &self.before_key, &self.parts];
+        let mut troubles = troubles.into_iter().flatten();
         let recent = troubles.find(|trouble| now_us - trouble.last_us < idle_us);
         recent.map(|trouble| &trouble.refusal)
     }
 }
 
+/// What a publisher is told who never sent a keyframe.
+fn no_keyframe(code: Code) -> Refusal {
+    let seconds = KEYFRAME_TIMEOUT_US / 1_000_000;
+    let words = format!(
+        "no keyframe in {seconds} s of pictures: set the encoder's keyframe interval to 2 s"
+    );
+    Refusal::new(code, words)
+}
+
 #[cfg(test)]
 mod tests {
-    use weir_base::Code;
-
     use super::*;
 
     const VIDEO: Unusable = Unusable::Part(Some(TrackKind::Video));
@@ -147,7 +194,7 @@ mod tests {
                 at * 100_000,
             );
             remarks.usable(TrackKind::Audio);
-            let verdict = code(remarks.verdict(true, at * 100_000));
+            let verdict = code(remarks.verdict(true, at * 100_000).as_ref());
             assert_eq!(verdict, (at == 15).then_some(Code::NoCodecHeader), "{at}");
         }
         assert!(remarks.usable(TrackKind::Video));
@@ -166,10 +213,34 @@ mod tests {
             remarks.unusable(what, refusal(Code::CodecUnsupported), 0);
             assert_eq!(remarks.verdict(has_played, UNHEARD_TIMEOUT_US - 1), None);
             assert_eq!(
-                code(remarks.verdict(has_played, UNHEARD_TIMEOUT_US)),
+                code(remarks.verdict(has_played, UNHEARD_TIMEOUT_US).as_ref()),
                 expected
             );
         }
+    }
+
+    #[test]
+    fn whole_pictures_are_given_time_for_a_keyframe_where_nothing_else_plays() {
+        let mut remarks = Remarks::default();
+        for at in 0..=120 {
+            let now_us = at * 100_000;
+            remarks.unusable(
+                Unusable::BeforeKeyframe,
+                refusal(Code::NoCodecHeader),
+                now_us,
+            );
+            // What is left out beside them is no reason to hurry.
+            remarks.unusable(AUDIO, refusal(Code::CodecUnsupported), now_us);
+            assert_eq!(remarks.verdict(true, now_us), None);
+            let verdict = remarks.verdict(false, now_us);
+            assert_eq!(verdict.is_some(), now_us >= KEYFRAME_TIMEOUT_US, "{now_us}");
+            assert_eq!(code(remarks.trouble()), Some(Code::NoCodecHeader));
+            assert!(verdict.is_none_or(|verdict| verdict.detail.contains("12 s")));
+        }
+        remarks.usable(TrackKind::Video);
+        assert_eq!(code(remarks.trouble()), Some(Code::CodecUnsupported));
+        assert!(remarks.usable(TrackKind::Audio));
+        assert_eq!(remarks.trouble(), None);
     }
 
     #[test]

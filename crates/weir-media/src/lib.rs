@@ -53,6 +53,10 @@ pub enum MediaError {
     /// Pictures of a container whose parameter sets come with them, and none did yet.
     #[error("no parameter sets for the video track yet")]
     NoParameterSets,
+    /// Pictures that refer to others, and nothing yet that a decoder begins with: somebody who came in the
+    /// middle of a group of pictures, whose parameter sets may come with the next one.
+    #[error("pictures, and no keyframe among them yet")]
+    NoKeyframe,
     /// Well-formed, but a codec or feature weir does not carry: nothing of this stream can be used.
     #[error("unsupported: {0}")]
     Unsupported(String),

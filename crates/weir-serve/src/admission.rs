@@ -19,6 +19,10 @@ use crate::core::Core;
 use crate::node::{Admits, LeaseShare, Node, Passed, PublishIntent, Uplink};
 use crate::request::{Asked, PlayIntent};
 
+/// How long a viewer waits for the first keyframe of a publisher who came in the middle of a group of
+/// pictures, whether it was ready to wait or not: groups of two seconds are the rule.
+const FIRST_PICTURE_WAIT: Duration = Duration::from_secs(2);
+
 /// See the module's words. Clones share it.
 #[derive(Clone)]
 pub struct Admission(Arc<Inner>);
@@ -231,12 +235,24 @@ impl Admission {
         Ok(publisher)
     }
 
-    /// The live stream of this name, pulled if it lives elsewhere.
+    /// The live stream of this name, pulled if it lives elsewhere. One that has a publisher and nothing to
+    /// show yet is waited for a moment in any case.
     ///
     /// # Errors
-    /// 3002 when it is live nowhere, 5004 with the place where this node does not pull, 5002 when who
+    /// 3002 when it is live nowhere, or not yet; 5004 with the place where this node does not pull, 5002 when who
     /// has it cannot be reached or the request goes in a circle.
     pub(crate) async fn play(
+        &self,
+        name: &StreamName,
+        intent: &PlayIntent,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let stream = self.look_for(name, intent).await?;
+        let wait = intent.wait.max(FIRST_PICTURE_WAIT);
+        self.0.core.hub.wait_usable(&stream, wait).await?;
+        Ok(stream)
+    }
+
+    async fn look_for(
         &self,
         name: &StreamName,
         intent: &PlayIntent,

@@ -92,6 +92,7 @@ impl Intake {
                 publisher.left_out(what);
                 Unusable::Part(track)
             }
+            (MediaError::NoKeyframe, _) => Unusable::BeforeKeyframe,
             (MediaError::NoParameterSets, _) => Unusable::Part(Some(TrackKind::Video)),
             (MediaError::NothingCarried(_) | MediaError::NoTables, _) => Unusable::Part(None),
             (_, Some(TrackKind::Video)) => Unusable::Pictures,
@@ -114,7 +115,9 @@ impl Intake {
     /// What cannot be gone on without: a container nobody reads, a malformed frame too many.
     pub(crate) fn check(&mut self, error: &MediaError) -> Result<(), Refusal> {
         match error {
-            MediaError::NoCodecHeader(_) | MediaError::NoParameterSets => return Ok(()),
+            MediaError::NoCodecHeader(_) | MediaError::NoParameterSets | MediaError::NoKeyframe => {
+                return Ok(());
+            }
             error if !is_frame(error) => return Ok(()),
             MediaError::Unsupported(_) => return Err(refusal_of(error)),
             _ => {}
@@ -144,7 +147,7 @@ pub(crate) fn refusal_of(error: &MediaError) -> Refusal {
             let words = format!("{what} is not carried, and nothing else comes");
             Refusal::new(Code::CodecUnsupported, words)
         }
-        MediaError::NoCodecHeader(_) | MediaError::NoParameterSets => {
+        MediaError::NoCodecHeader(_) | MediaError::NoParameterSets | MediaError::NoKeyframe => {
             Refusal::new(Code::NoCodecHeader, error.to_string())
         }
         MediaError::TooLarge { .. } => Refusal::new(Code::FrameTooLarge, error.to_string()),

@@ -1,5 +1,7 @@
 //! Publishers of whose media little or nothing can be used, in virtual time.
 
+use std::time::Duration;
+
 use weir_base::{Clock, Code, Refusal, StreamName};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Hub, Protocol, Publisher, Unusable};
@@ -127,8 +129,8 @@ fn a_sound_that_is_left_out_costs_the_sound_until_it_is_all_there_is() {
 }
 
 #[test]
-fn pictures_without_a_keyframe_end_it_where_nothing_else_plays() {
-    for (has_sound, expected) in [(false, Some(Code::ProtocolError)), (true, None)] {
+fn pictures_without_a_keyframe_are_given_time_and_end_it_where_nothing_else_plays() {
+    for has_sound in [false, true] {
         let house = House::new();
         let mut publisher = house.publish();
         let kicked = house.until_kicked(&mut publisher, |publisher, us| {
@@ -136,10 +138,88 @@ fn pictures_without_a_keyframe_end_it_where_nothing_else_plays() {
             if has_sound {
                 publisher.frame(frame(TrackKind::Audio, us, 0, FrameKind::Key));
             }
+            let why = publisher.stream().why_not_live();
+            assert_eq!(why.is_some(), !has_sound, "{us}: {why:?}");
         });
-        assert_eq!(kicked.as_ref().map(|(_, why)| why.code), expected);
-        assert!(kicked.is_none_or(|(at_us, _)| at_us <= 2_000_000));
+        if has_sound {
+            assert_eq!(kicked, None, "sound goes on alone");
+            continue;
+        }
+        let (at_us, why) = kicked.unwrap();
+        assert_eq!((at_us, why.code), (12_000_000, Code::ProtocolError));
+        assert!(why.detail.contains("keyframe interval"), "{why}");
     }
+}
+
+#[test]
+fn whoever_comes_in_the_middle_of_a_long_group_of_pictures_is_live_with_the_next() {
+    let house = House::new();
+    let mut publisher = house.publish();
+    let kicked = house.until_kicked(&mut publisher, |publisher, us| {
+        // The parameter sets come with the keyframe.
+        if us < 9_000_000 {
+            let refusal = refusal(Code::NoCodecHeader);
+            publisher.unusable(Unusable::BeforeKeyframe, refusal);
+            let why = publisher.stream().why_not_live().unwrap();
+            assert_eq!(&*why.detail, "the words");
+            assert!(publisher.stream().newest_join().is_none());
+            return;
+        }
+        let kind = match us {
+            9_000_000 => FrameKind::Key,
+            _ => FrameKind::Inter,
+        };
+        publisher.frame(frame(TrackKind::Video, us, 0, kind));
+        assert_eq!(publisher.stream().why_not_live(), None);
+        assert!(publisher.stream().newest_join().is_some());
+    });
+    assert_eq!(kicked, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_stream_that_is_not_live_yet_gets_it_with_its_keyframe_or_hears_why() {
+    let house = House::new();
+    let mut publisher = house.publish();
+    let stream = publisher.stream().clone();
+    let wait = |s| house.hub.wait_usable(&stream, Duration::from_secs(s));
+    assert_eq!(
+        wait(1).await,
+        Ok(()),
+        "nothing is wrong before the first frame"
+    );
+    publisher.frame(frame(TrackKind::Video, 0, 0, FrameKind::Inter));
+    let why = wait(1).await.unwrap_err();
+    assert_eq!(why.code, Code::NotLive);
+    assert_eq!(
+        why.detail,
+        "live/a is not live yet: pictures, and no keyframe among them yet"
+    );
+    let (waited, ()) = tokio::join!(wait(10), async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        publisher.frame(frame(TrackKind::Video, 40_000, 0, FrameKind::Key));
+    });
+    assert_eq!(waited, Ok(()));
+    drop(publisher);
+    assert_eq!(wait(0).await.unwrap_err().detail, "live/a has ended");
+}
+
+#[test]
+fn pictures_behind_the_last_sound_that_nobody_can_decode_are_silence_in_the_end() {
+    let house = House::new();
+    let mut publisher = house.publish();
+    let kicked = house.until_kicked(&mut publisher, |publisher, us| {
+        publisher.frame(frame(TrackKind::Video, us, 0, FrameKind::Inter));
+        if us < 1_000_000 {
+            publisher.frame(frame(TrackKind::Audio, us, 0, FrameKind::Key));
+        }
+    });
+    let (at_us, why) = kicked.unwrap();
+    assert!((16_000_000..18_000_000).contains(&at_us), "{at_us}");
+    assert_eq!(
+        why.code,
+        Code::ProtocolError,
+        "media arrives: it is not 4002"
+    );
 }
 
 #[test]

@@ -70,6 +70,8 @@ struct Seen {
     unreferenced: bool,
     /// It refers to a picture parameter set that never came.
     headless: bool,
+    /// A slice's header makes no sense.
+    is_broken: bool,
 }
 
 impl PictureJudge {
@@ -103,7 +105,8 @@ impl PictureJudge {
     ///
     /// # Errors
     /// No decoder can make a picture of it: it refers to a parameter set that never came
-    /// ([`MediaError::NoCodecHeader`]), or is no frame of this codec.
+    /// ([`MediaError::NoCodecHeader`]), is no frame of this codec, or comes before all keyframes and cannot be
+    /// read.
     pub fn judge(
         &mut self,
         codec: VideoCodec,
@@ -121,6 +124,11 @@ impl PictureJudge {
         }
         if seen.headless {
             return Err(MediaError::NoCodecHeader(TrackKind::Video));
+        }
+        // Before there is anything to show, what makes no sense is no reason to wait for more.
+        if seen.is_broken && !seen.exact && !self.has_key {
+            let why = "the header of a slice makes no sense";
+            return Err(MediaError::invalid("video frame", why));
         }
         let has_slices = matches!(codec, VideoCodec::H264 | VideoCodec::Hevc);
         let is_key = if has_slices {
@@ -173,7 +181,9 @@ impl PictureJudge {
                 kind if AVC_SLICES.contains(&kind) => {
                     seen.exact |= kind == AVC_IDR;
                     seen.unreferenced &= nal.first().is_some_and(|byte| byte & 0x60 == 0);
-                    let head = AvcSlice::read(nal).ok();
+                    let head = AvcSlice::read(nal);
+                    seen.is_broken |= matches!(head, Err(MediaError::Invalid { .. }));
+                    let head = head.ok();
                     // A second slice that begins at the top is of the second field, which may refer to
                     // the first one.
                     is_second_field |=
@@ -211,7 +221,10 @@ impl PictureJudge {
                             seen.add_slice(head.is_intra);
                         }
                         Ok(None) => {}
-                        Err(_) => seen.add_slice(None),
+                        Err(error) => {
+                            seen.is_broken |= matches!(error, MediaError::Invalid { .. });
+                            seen.add_slice(None);
+                        }
                     }
                 }
                 _ => {}

@@ -120,8 +120,9 @@ impl Depacketizer {
     /// # Errors
     /// Why the message led to nothing: a broken body or codec header, a frame that no decoder can use,
     /// a codec weir does not carry ([`MediaError::LeftOut`]), or a frame whose codec header did not come
-    /// yet ([`MediaError::NoCodecHeader`]). Odd metadata is never an error. The state stays usable, and
-    /// how long that is borne with is for the caller to say.
+    /// yet ([`MediaError::NoCodecHeader`], or [`MediaError::NoKeyframe`] where it may come with a keyframe).
+    /// Odd metadata is never an error. The state stays usable, and how long that is borne with is for the
+    /// caller to say.
     pub fn push(
         &mut self,
         message_type: u8,
@@ -284,11 +285,22 @@ impl Depacketizer {
         if let Some(track) = video_rules::learn(codec, current, &mut self.video, &frame.payload) {
             self.set_video(track, out);
         }
-        match self.video.judge.judge(codec, frame.kind, &frame.payload)? {
+        let has_track = self
+            .tracks
+            .video
+            .as_ref()
+            .is_some_and(|track| of_codec(&track));
+        let judged = self.video.judge.judge(codec, frame.kind, &frame.payload);
+        // What cannot be read has what is missing for a reason.
+        let judged = judged.map_err(|error| match error {
+            MediaError::Invalid { .. } if !has_track => MediaError::NoCodecHeader(TrackKind::Video),
+            error => error,
+        });
+        match judged? {
             None => self.video.keep(&frame.payload),
-            Some(_) if self.tracks.video.as_ref().filter(of_codec).is_none() => {
-                Err(MediaError::NoCodecHeader(TrackKind::Video))
-            }
+            // A keyframe has to bring its sets, or come behind them; others may wait for it.
+            Some(FrameKind::Key) if !has_track => Err(MediaError::NoCodecHeader(TrackKind::Video)),
+            Some(_) if !has_track => Err(MediaError::NoKeyframe),
             Some(kind) => {
                 self.video.early_messages = 0;
                 frame.kind = kind;

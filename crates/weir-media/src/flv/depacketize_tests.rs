@@ -104,6 +104,31 @@ fn frames_without_a_codec_header_are_an_error_each() {
 }
 
 #[test]
+fn pictures_that_may_be_of_a_group_begun_before_are_told_from_what_nobody_can_read() {
+    let mut depacketizer = Depacketizer::default();
+    let mut out = Vec::new();
+    let mut push = |units: &[&[u8]]| {
+        let body = Bytes::from(avc_frame(0x27, &nals(units)));
+        depacketizer.push(TAG_VIDEO, 0, body, &mut out)
+    };
+    // A predicted slice of the parameter set 0.
+    assert_eq!(push(&[&[0x41, 0x9A, 0x80]]), Err(MediaError::NoKeyframe));
+    let headless = Err(MediaError::NoCodecHeader(TrackKind::Video));
+    assert_eq!(
+        push(&[&[0x41, 0x80, 0x00, 0x00, 0x03, 0x00, 0x01, 0x55]]),
+        headless
+    );
+    assert_eq!(
+        push(&[&[0x65, 0x88, 0x80]]),
+        headless,
+        "a keyframe brings what it needs"
+    );
+    assert_eq!(push(&[SPS_1080P, PPS, &[0x65, 0x88, 0x80]]), Ok(()));
+    assert_eq!(push(&[&[0x41, 0x9A, 0x80]]), Ok(()));
+    assert_eq!(frames(&out).len(), 2);
+}
+
+#[test]
 fn parameter_sets_in_the_bitstream_make_up_for_a_missing_header() {
     let mut depacketizer = Depacketizer::default();
     let key = avc_frame(0x17, &nals(&[SPS_1080P, PPS, &[0x65, 1]]));

@@ -223,6 +223,10 @@ async fn with_content(
         )
         .await;
         if !matches!(waited, Ok(Ok(_))) {
+            if let Some(why) = station.stream.why_not_live() {
+                let words = format!("{} is not live yet: {}", station.stream.name, why.detail);
+                return Err(Refusal::new(Code::NotLive, words));
+            }
             return Err(Refusal::new(
                 Code::RenditionStarting,
                 "no segment is complete yet",

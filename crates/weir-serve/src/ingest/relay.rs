@@ -17,8 +17,8 @@ use crate::admission::Reserved;
 
 /// How often the other node hears that this one lives: it takes 1.1 s of silence for the end.
 const BEAT_EVERY: Duration = Duration::from_millis(300);
-/// From the answer to the stream's first word; a publisher may take a while until its first keyframe.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the answer to the stream's first word; a publisher may take 12 s until its first keyframe.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the publisher of a node that drains may take until it has begun on another.
 const HANDOVER: Duration = Duration::from_secs(3);
 /// How long last words may take.

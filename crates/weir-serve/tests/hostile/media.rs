@@ -4,7 +4,7 @@ use weir_base::Code;
 use weir_hub::Protocol;
 use weir_testkit::synthetic;
 
-use crate::clients::Rtmp;
+use crate::clients::{Rtmp, get, is_nothing};
 use crate::house::{House, Options, until};
 
 const AUDIO: u8 = 8;
@@ -69,6 +69,59 @@ fn h264_without_headers_is_ended_with_4007() {
     assert_eq!(publisher.until_closed(5), Some(4007));
     house.wait_count(Code::NoCodecHeader, Protocol::Rtmp, 1);
     house.all_is_well();
+}
+
+#[test]
+fn a_publisher_in_the_middle_of_a_long_group_is_not_live_yet_until_its_keyframe() {
+    let house = House::open(Options::default());
+    let mut publisher = Rtmp::publishing(house.rtmp, "live/long");
+    let name = weir_base::StreamName::new("", "live", "long").unwrap();
+    // A predicted slice that can be read; its parameter sets come with the keyframe.
+    let predicted = [0x27, 1, 0, 0, 0, 0, 0, 0, 3, 0x41, 0x9A, 0x80];
+    let mut at_ms = 0;
+    let mut send = |publisher: &mut Rtmp, body: &[u8]| {
+        at_ms += 40;
+        publisher.send(VIDEO, at_ms, body).unwrap();
+    };
+    send(&mut publisher, &predicted);
+    let hub = &house.services.core.hub;
+    let why = until("a reason", 5, || hub.find_live(&name).ok()?.why_not_live());
+    assert_eq!(why.detail, "pictures, and no keyframe among them yet");
+    // Two and a half seconds of them are borne with, and who does not wait hears why meanwhile.
+    let mut hasty = get(house.http, "/live/long.flv");
+    let mut patient = get(house.http, "/live/long.flv?wait=20");
+    let until_us = hub.clock().now_us() + 2_500_000;
+    until("two and a half seconds", 10, || {
+        send(&mut publisher, &predicted);
+        (hub.clock().now_us() > until_us).then_some(())
+    });
+    let answer = read_head(&mut hasty, "not live yet: pictures, and no keyframe");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(answer.contains("3002"), "{answer}");
+    send(&mut publisher, &synthetic::video_header_body());
+    for number in 0..10 {
+        let body = synthetic::video_body(number, number == 0, 100);
+        send(&mut publisher, &body);
+    }
+    read_head(&mut patient, "FLV");
+    assert!(hub.find_live(&name).unwrap().why_not_live().is_none());
+    house.all_is_well();
+}
+
+/// Reads until these words have come; gives all that has.
+fn read_head(socket: &mut std::net::TcpStream, words: &str) -> String {
+    let mut all = String::new();
+    let mut buffer = [0; 8192];
+    until("words", 5, || {
+        match std::io::Read::read(socket, &mut buffer) {
+            Ok(0) => panic!("the end of it, after {all}"),
+            Ok(read) => all.push_str(&String::from_utf8_lossy(&buffer[..read])),
+            Err(error) if is_nothing(&error) => {}
+            Err(error) => panic!("{error}"),
+        }
+        all.contains(words).then_some(())
+    });
+    all
 }
 
 #[test]

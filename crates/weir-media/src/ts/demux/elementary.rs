@@ -213,7 +213,10 @@ impl Pictures {
             return result;
         };
         if self.track.is_none() {
-            return result.and(Err(MediaError::NoParameterSets));
+            return result.and(Err(match kind {
+                FrameKind::Key => MediaError::NoParameterSets,
+                _ => MediaError::NoKeyframe,
+            }));
         }
         out.push(TsFrame {
             track: TrackKind::Video,

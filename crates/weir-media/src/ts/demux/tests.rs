@@ -480,7 +480,7 @@ fn pictures_before_their_parameter_sets_are_an_error_each() {
     }
     sender.picture(160, true).picture(200, false);
     let received = receive(&sender);
-    assert_eq!(received.errors, vec![MediaError::NoParameterSets; 4]);
+    assert_eq!(received.errors, vec![MediaError::NoKeyframe; 4]);
     assert_eq!(received.pictures().len(), 1);
     let video = received.tracks.video.unwrap();
     assert_eq!((video.codec, video.width), (VideoCodec::H264, 1920));
