@@ -44,6 +44,9 @@ pub struct Packager {
     pub(super) leader: TrackKind,
     /// The leader has come to a frame a segment may begin with.
     pub(super) started: bool,
+    /// When the keyframe is shown that pictures begin with, while pictures may come that lead to it: they
+    /// refer to what no segment has.
+    leads_to_us: Option<i64>,
     /// Waits for pictures while there is no segment that they could go into.
     pub(super) watch: Option<PictureWatch>,
     /// Decode time of the newest picture.
@@ -99,6 +102,7 @@ impl Packager {
             audio: Lane::new(fmp4::VIDEO_TIMESCALE),
             leader: TrackKind::Video,
             started: false,
+            leads_to_us: None,
             watch: None,
             newest_picture_us: None,
             newest_sound_us: None,
@@ -243,7 +247,7 @@ impl Packager {
                 self.note_picture(frame.dts_us);
                 let mut changed = false;
                 if took_over {
-                    changed = self.lead_by_video(frame.dts_us);
+                    changed = self.lead_by_video(frame);
                 }
                 Ok(changed | self.leader_frame(frame, None, wall_at_zero_us)?)
             }
@@ -284,13 +288,13 @@ impl Packager {
     ) -> Result<bool> {
         let at_us = frame.dts_us;
         let is_key = frame.kind == FrameKind::Key;
-        if !self.started && !is_key {
+        if !self.started && !is_key || self.is_leading(frame) {
             return Ok(false);
         }
         if self.keys.as_ref().is_some_and(|keys| !keys.has_key()) {
             return Err(MediaError::invalid("HLS encryption", "no key was supplied"));
         }
-        self.started = true;
+        self.start(frame);
         let mut changed = self.close_part_before(at_us);
         let before = self.lane().push(frame.clone(), samples);
         if let Some((held, duration)) = before {
@@ -304,7 +308,7 @@ impl Packager {
             if !is_key || frame.track != self.leader {
                 return Ok(changed);
             }
-            self.started = true;
+            self.start(frame);
             self.lane().push(frame.clone(), samples);
         }
         if self.open.is_none() {
@@ -322,10 +326,30 @@ impl Packager {
         Ok(changed)
     }
 
+    /// Begins with this frame, if nothing has.
+    const fn start(&mut self, frame: &Frame) {
+        if !self.started && matches!(frame.track, TrackKind::Video) {
+            self.leads_to_us = Some(frame.pts_us());
+        }
+        self.started = true;
+    }
+
+    /// Whether a picture is shown before the keyframe that pictures began with, behind which it stands.
+    fn is_leading(&mut self, frame: &Frame) -> bool {
+        let is_picture = frame.track == TrackKind::Video;
+        let Some(key_us) = self.leads_to_us.filter(|_| is_picture && self.started) else {
+            return false;
+        };
+        let leads = frame.kind != FrameKind::Key && frame.pts_us() < key_us;
+        self.leads_to_us = self.leads_to_us.filter(|_| leads);
+        leads
+    }
+
     pub(super) fn restart_lanes(&mut self) {
         self.video.reset();
         self.audio.reset();
         self.started = false;
+        self.leads_to_us = None;
         self.last_key_us = None;
         self.watch = None;
         self.newest_picture_us = None;
@@ -354,8 +378,10 @@ impl Packager {
         }
     }
 
-    /// Pictures begin anew at `at_us`, with a segment of their own.
-    fn lead_by_video(&mut self, at_us: i64) -> bool {
+    /// Pictures begin anew with `frame`, with a segment of their own.
+    fn lead_by_video(&mut self, frame: &Frame) -> bool {
+        let at_us = frame.dts_us;
+        self.leads_to_us = Some(frame.pts_us());
         let limit_us = self.targets.limit_us();
         if let Some((held, duration)) = self.audio.flush() {
             self.writer.timed(held, duration);

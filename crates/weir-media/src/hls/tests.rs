@@ -264,6 +264,40 @@ fn sound_goes_on_when_pictures_stop_and_pictures_come_back() {
     assert!(packager.head().msn >= silent + 2);
 }
 
+#[test]
+fn pictures_that_refer_to_what_no_segment_has_are_left_out() {
+    // Open groups in decode order: a keyframe, two pictures shown before it, three behind it.
+    let shown = [2, -1, -1, 0, 0, 0];
+    let pictures = |from: i64, until: i64| -> Vec<Frame> {
+        let picture = |at: i64| {
+            let in_group = at.rem_euclid(6) as usize;
+            let cts_us = (shown[in_group] + 1) * 40_000;
+            video(at * 40_000, cts_us, in_group == 0, 400)
+        };
+        (from..until).map(picture).collect()
+    };
+    for container in [Container::Fmp4, Container::Ts] {
+        let mut packager = started(config(container, None));
+        // It begins in the middle of a stream, and once more behind a break.
+        push_all(&mut packager, pictures(3, 120));
+        packager.pause();
+        push_all(&mut packager, pictures(126, 240));
+        packager.end();
+        let pieces = (0..packager.head().msn).map(|msn| packager.segment(msn).unwrap());
+        let bytes = pieces
+            .flat_map(|piece| piece.parts.concat())
+            .collect::<Vec<_>>();
+        let count = match container {
+            Container::Fmp4 => {
+                let movie = read::movie(&packager.init(0).unwrap()).unwrap();
+                read::samples(&movie, &bytes.into()).unwrap().len()
+            }
+            Container::Ts => crate::ts::tests::count_pictures(&bytes),
+        };
+        assert_eq!(count, (120 - 6 - 2) + (240 - 126 - 2), "{container:?}");
+    }
+}
+
 /// Pictures stop for seven seconds, and go on with such as refer to the last one.
 fn with_a_still(until_us: i64) -> Vec<Frame> {
     let mut all = frames(0, until_us, 40_000, 4_000_000);

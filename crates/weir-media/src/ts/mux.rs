@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::annexb::{self, NalRole, START_CODE};
-use super::packet::{Adaptation, put_packets, put_pcr_packet, put_section};
+use super::packet::{Adaptation, put_packets, put_pcr_packet, put_section, put_trailing_zero};
 use super::psi::{pat_section, pmt_section};
 use super::{CLOCK_MASK, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO};
 use crate::codec::aac::{AacConfig, ProgramConfig};
@@ -51,6 +51,8 @@ pub struct Muxer {
     last_pcr: Option<i64>,
     /// Nothing but tables since then: the next packet is to be the frame's.
     tables_just_put: bool,
+    /// The counter of pictures where those begin that somebody may have to be without.
+    lead: Option<u8>,
     /// PES under construction; kept for its memory.
     pes: Vec<u8>,
 }
@@ -78,6 +80,7 @@ impl Muxer {
             counters: Counters::default(),
             last_pcr: None,
             tables_just_put: false,
+            lead: None,
             pes: Vec::new(),
         };
         muxer.change_tracks(tracks)?;
@@ -136,6 +139,29 @@ impl Muxer {
             self.put_pes(frame, pid, &pes, dts, out);
         }
         self.pes = pes;
+    }
+
+    /// The same for a picture that may be taken out again, together with all such ones up to
+    /// [`Muxer::end_leading`].
+    pub fn put_leading(&mut self, frame: &Frame, out: &mut Vec<u8>) {
+        self.lead.get_or_insert(self.counters.video);
+        self.put_frame(frame, out);
+    }
+
+    /// No more of those pictures come: what is appended belongs to them, and makes continuity counters go on
+    /// for who has them and for who has not.
+    pub fn end_leading(&mut self, out: &mut Vec<u8>) {
+        let Some(begun) = self.lead.take() else {
+            return;
+        };
+        while self.counters.video != begun {
+            put_trailing_zero(out, PID_VIDEO, &mut self.counters.video);
+        }
+    }
+
+    /// Whether a packet without payload would have another counter than some receivers expect.
+    fn counts_differ(&self) -> bool {
+        self.lead.is_some_and(|begun| begun != self.counters.video)
     }
 
     fn put_pes(&mut self, frame: &Frame, pid: u16, pes: &[u8], dts: i64, out: &mut Vec<u8>) {
@@ -198,7 +224,8 @@ impl Muxer {
         let gap = self
             .last_pcr
             .map_or(i64::MAX, |last| now.saturating_sub(last));
-        if self.tables_just_put || pid == self.pcr_pid && gap >= PCR_INTERVAL {
+        let begins = self.tables_just_put && !(pid != self.pcr_pid && self.counts_differ());
+        if begins || pid == self.pcr_pid && gap >= PCR_INTERVAL {
             // A new segment begins with a PCR even when the frame is not on the PCR pid.
             self.last_pcr = Some(now);
             if pid == self.pcr_pid {
@@ -206,7 +233,7 @@ impl Muxer {
                 return Some(pcr(now));
             }
             put_pcr_packet(out, self.pcr_pid, self.pcr_counter(), pcr(now));
-        } else if gap >= MAX_PCR_GAP - PCR_INTERVAL {
+        } else if gap >= MAX_PCR_GAP - PCR_INTERVAL && !self.counts_differ() {
             self.last_pcr = Some(now);
             self.fill_pcr(now, gap, out);
             put_pcr_packet(out, self.pcr_pid, self.pcr_counter(), pcr(now));

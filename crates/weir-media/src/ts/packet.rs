@@ -51,6 +51,15 @@ pub(super) fn put_packets(
     }
 }
 
+/// A packet that ends what is open on `pid` with one byte of zero, which means nothing behind a NAL unit
+/// (H.264 §B.1.1, `trailing_zero_8bits`).
+pub(super) fn put_trailing_zero(out: &mut Vec<u8>, pid: u16, counter: &mut u8) {
+    let field = Adaptation::default();
+    put_header(out, pid, false, *counter, field, MAX_PAYLOAD_BYTES - 1);
+    *counter = (*counter + 1) & 0x0F;
+    out.push(0);
+}
+
 /// A section in one packet: pointer field, section, filling. Ours are always short enough.
 pub(super) fn put_section(out: &mut Vec<u8>, pid: u16, counter: &mut u8, section: &[u8]) {
     out.extend_from_slice(&[

@@ -82,6 +82,79 @@ fn demux(bytes: &[u8]) -> (Vec<Arc<Tracks>>, Vec<TsFrame>, u64) {
     (tracks, frames, demuxer.lost())
 }
 
+/// How many pictures MPEG-TS has.
+pub(crate) fn count_pictures(bytes: &[u8]) -> usize {
+    let (_, frames, _) = demux(bytes);
+    let pictures = frames
+        .iter()
+        .filter(|frame| frame.track == TrackKind::Video);
+    pictures.count()
+}
+
+#[test]
+fn pictures_may_be_taken_out_and_the_counters_go_on() {
+    for bytes in [100, 900, 4_000, 184 * 16] {
+        let mut muxer = Muxer::new(&tracks()).unwrap();
+        let (mut whole, mut without) = (Vec::new(), Vec::new());
+        let mut put = |is_left_out: bool, write: &mut dyn FnMut(&mut Muxer, &mut Vec<u8>)| {
+            let from = whole.len();
+            write(&mut muxer, &mut whole);
+            if !is_left_out {
+                without.extend_from_slice(&whole[from..]);
+            }
+        };
+        put(false, &mut |muxer, out| muxer.put_tables(out));
+        let mut all = Vec::new();
+        for at in 0..20_i64 {
+            // Pictures come so slowly that the sound has to bring the clock.
+            let at_us = at * 200_000;
+            let is_leading = (1..5).contains(&at);
+            let picture = video(at_us, 400_000, at == 0, bytes);
+            let sounds = [0, 100_000].map(|more_us| audio(at_us + more_us, 200));
+            if at == 5 {
+                put(true, &mut |muxer, out| muxer.end_leading(out));
+            }
+            put(is_leading, &mut |muxer, out| match is_leading {
+                true => muxer.put_leading(&picture, out),
+                false => muxer.put_frame(&picture, out),
+            });
+            for sound in &sounds {
+                put(false, &mut |muxer, out| muxer.put_frame(sound, out));
+            }
+            all.push((is_leading, picture.payload.clone()));
+        }
+        for (received, has_all) in [(whole, true), (without, false)] {
+            let (_, frames, lost) = demux(&received);
+            assert_eq!(lost, 0, "{bytes}");
+            let pictures = frames
+                .iter()
+                .filter(|frame| frame.track == TrackKind::Video);
+            let got: Vec<_> = pictures.map(|frame| frame.payload.clone()).collect();
+            let put = all.iter().filter(|(is_leading, _)| has_all || !is_leading);
+            let put: Vec<_> = put.map(|(_, payload)| payload.clone()).collect();
+            assert_eq!(got, put, "{bytes}, {has_all}");
+            check_counters(&received);
+        }
+    }
+}
+
+/// Each packet has the counter of the one before on its PID, and one more if it has a payload (§2.4.3.3).
+fn check_counters(bytes: &[u8]) {
+    let mut last = std::collections::HashMap::new();
+    for (at, packet) in bytes.chunks(PACKET_BYTES).enumerate() {
+        let pid = u16::from_be_bytes([packet[1] & 0x1F, packet[2]]);
+        let counter = packet[3] & 0x0F;
+        let has_payload = u8::from(packet[3] & 0x10 != 0);
+        if let Some(last) = last.insert(pid, counter) {
+            assert_eq!(
+                counter,
+                (last + has_payload) & 0x0F,
+                "packet {at} on {pid:#x}"
+            );
+        }
+    }
+}
+
 fn second_of_both(muxer: &mut Muxer, from_us: i64, out: &mut Vec<u8>) -> Vec<Frame> {
     let mut frames = Vec::new();
     for at in 0..25 {

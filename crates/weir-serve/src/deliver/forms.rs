@@ -56,7 +56,8 @@ pub struct About {
     pub has_choice: bool,
     /// Whether it is for nodes of the cluster alone.
     pub is_for_nodes: bool,
-    /// Whether frames may be left out for one viewer: each stands for itself, and nothing counts them.
+    /// Whether frames may be left out for one viewer: each stands for itself, and nothing counts them but
+    /// what [`Writer::end_leading`] puts right.
     pub can_leave_out: bool,
 }
 
@@ -107,6 +108,16 @@ pub trait Writer: Send {
 
     /// Appends `item`. A frame is of a selected track; tracks and metadata are in `here` already.
     fn put(&mut self, item: &Item, here: &Here<'_>, out: &mut Vec<u8>);
+
+    /// Appends a picture that viewers are not sent who join at the keyframe it leads to.
+    fn put_leading(&mut self, item: &Item, here: &Here<'_>, out: &mut Vec<u8>) {
+        self.put(item, here, out);
+    }
+
+    /// Appends what they are not sent either, behind the last of those pictures.
+    fn end_leading(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 
     /// What stands at every place to join, for all viewers.
     fn join(&mut self, out: &mut Vec<u8>) {

@@ -50,6 +50,17 @@ impl Mux {
         self.writer.put(item, &here, out);
     }
 
+    /// The same for a picture that viewers are not sent who join at the keyframe it leads to.
+    pub fn put_leading(&mut self, item: &Item, dts_us: i64, out: &mut Vec<u8>) {
+        let here = here(&self.tracks, self.metadata.as_ref(), dts_us);
+        self.writer.put_leading(item, &here, out);
+    }
+
+    /// What they are not sent either, behind the last of those pictures.
+    pub fn end_leading(&mut self, out: &mut Vec<u8>) {
+        self.writer.end_leading(out);
+    }
+
     /// What a viewer that starts at `dts_us` needs first, without framing.
     pub fn put_start(&mut self, clock: ClockName, dts_us: i64, out: &mut Vec<u8>) {
         let here = here(&self.tracks, self.metadata.as_ref(), dts_us);

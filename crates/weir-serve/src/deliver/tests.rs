@@ -559,3 +559,39 @@ fn pictures_that_lead_to_a_keyframe_are_left_out_for_who_joins_there_alone() {
     assert_eq!(pictures_of(&mut late), next);
     assert_eq!(pictures_of(&mut early), next);
 }
+
+#[test]
+fn in_mpeg_ts_too_and_no_counter_jumps_for_it() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    let stream = publisher.stream().clone();
+    let format = Format::new(&super::forms::ts::Ts);
+    open_group(&clock, &mut publisher, 0);
+    let mut early = Peer::of(format, &hub, &stream, 64);
+    early.tick();
+    open_group(&clock, &mut publisher, 5);
+    early.tick();
+    let mut late = Peer::of(format, &hub, &stream, 64);
+    late.tick();
+    open_group(&clock, &mut publisher, 10);
+    for (peer, expected) in [(&mut early, 12), (&mut late, 7)] {
+        peer.tick();
+        let mut demuxer = weir_media::ts::TsDemuxer::new();
+        while let Ok(bytes) = peer.queue.try_recv() {
+            demuxer.push(&bytes);
+        }
+        let mut pictures = 0;
+        let mut count = |demuxer: &mut weir_media::ts::TsDemuxer| {
+            while let Some(event) = demuxer.next().unwrap() {
+                pictures += usize::from(matches!(
+                    event,
+                    weir_media::ts::demux::TsEvent::Frame(frame) if frame.track == TrackKind::Video
+                ));
+            }
+        };
+        count(&mut demuxer);
+        demuxer.finish().unwrap();
+        count(&mut demuxer);
+        assert_eq!((pictures, demuxer.lost()), (expected, 0));
+    }
+}

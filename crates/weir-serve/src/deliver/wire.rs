@@ -52,6 +52,16 @@ struct Lead {
     batch: u64,
 }
 
+/// What an item is to the keyframe before it.
+enum Leads {
+    /// A picture that leads to the keyframe of this batch.
+    To(u64),
+    /// The first picture behind all that do.
+    NoLonger(u64),
+    /// Something else.
+    No,
+}
+
 /// A place to join.
 #[derive(Debug)]
 pub struct Join {
@@ -232,7 +242,14 @@ impl State {
                 self.is_silent = self.pictures.note(frame.track, frame.dts_us);
             }
             let joins = join.is_some();
-            let leads_to = self.leads_to(wire, &entry.item);
+            let leads_to = match self.leads_to(wire, &entry.item) {
+                Leads::To(batch) => Some(batch),
+                Leads::No => None,
+                Leads::NoLonger(batch) => {
+                    self.end_leading(batch, &mut open);
+                    None
+                }
+            };
             if joins || leads_to != open.leads_to || open.bytes.len() >= limits::BATCH_BYTES {
                 self.close(&mut open);
                 open.join = join;
@@ -248,8 +265,12 @@ impl State {
             if joins && let Some(mux) = &mut self.mux {
                 mux.put_join(&mut open.bytes);
             }
-            if let Some(mux) = &mut self.mux {
-                mux.put(&entry.item, self.last_us, &mut open.bytes);
+            match &mut self.mux {
+                Some(mux) if leads_to.is_some() => {
+                    mux.put_leading(&entry.item, self.last_us, &mut open.bytes);
+                }
+                Some(mux) => mux.put(&entry.item, self.last_us, &mut open.bytes),
+                None => {}
             }
             if matches!(entry.item, Item::Tracks(_)) {
                 self.renew_joins(framing, &open);
@@ -260,21 +281,36 @@ impl State {
         self.scratch = open.bytes;
     }
 
-    /// The batch of the keyframe that a picture leads to, where the form can leave it out for one viewer.
-    fn leads_to(&mut self, wire: &Wire, item: &Item) -> Option<u64> {
-        let lead = self
-            .lead
-            .filter(|_| wire.format.form.about().can_leave_out)?;
-        match item {
-            Item::Frame(frame) if frame.track == TrackKind::Video => {
+    /// Whether an item is a picture that leads to a keyframe, where the form can leave it out for one viewer.
+    fn leads_to(&mut self, wire: &Wire, item: &Item) -> Leads {
+        let lead = self.lead.filter(|_| wire.format.form.about().can_leave_out);
+        match (lead, item) {
+            (Some(lead), Item::Frame(frame)) if frame.track == TrackKind::Video => {
                 if frame.pts_us() < lead.key_pts_us && !frame.is_video_key() {
-                    return Some(lead.batch);
+                    return Leads::To(lead.batch);
                 }
                 self.lead = None;
-                None
+                Leads::NoLonger(lead.batch)
             }
-            _ => None,
+            _ => Leads::No,
         }
+    }
+
+    /// What belongs to the pictures that led to the keyframe of `batch`, in a batch of its own.
+    fn end_leading(&mut self, batch: u64, open: &mut OpenBatch) {
+        let mut end = Vec::new();
+        if let Some(mux) = &mut self.mux {
+            mux.end_leading(&mut end);
+        }
+        if end.is_empty() {
+            return;
+        }
+        self.close(open);
+        open.leads_to = Some(batch);
+        open.frames_before = self.frames;
+        open.dts_us = self.last_us;
+        open.bytes.extend_from_slice(&end);
+        self.close(open);
     }
 
     /// A keyframe that begins the batch to come.

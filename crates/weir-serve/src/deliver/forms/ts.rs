@@ -18,7 +18,7 @@ static ABOUT: About = About {
     protocol: Protocol::HttpTs,
     has_choice: true,
     is_for_nodes: false,
-    can_leave_out: false,
+    can_leave_out: true,
 };
 
 impl Form for Ts {
@@ -87,6 +87,19 @@ impl Writer for TsWriter {
                 }
             }
             Item::Metadata(_) | Item::Discontinuity => {}
+        }
+    }
+
+    fn put_leading(&mut self, item: &Item, here: &Here<'_>, out: &mut Vec<u8>) {
+        match (item, &mut self.muxer) {
+            (Item::Frame(frame), Some(muxer)) => muxer.put_leading(frame, out),
+            _ => self.put(item, here, out),
+        }
+    }
+
+    fn end_leading(&mut self, out: &mut Vec<u8>) {
+        if let Some(muxer) = &mut self.muxer {
+            muxer.end_leading(out);
         }
     }
 
