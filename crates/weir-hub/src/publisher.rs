@@ -125,6 +125,7 @@ impl Publisher {
     /// Something was left out or put right that people may want to know; logged and told once.
     pub fn note(&self, note: &str) {
         if self.is_current() && self.stream.remarks.lock().note(note) {
+            self.stream.count_remark();
             tracing::info!(stream = %self.stream.name, client = %self.client.id, "{note}");
         }
     }
@@ -132,8 +133,19 @@ impl Publisher {
     /// Something of the sender's is not carried; logged and told once.
     pub fn left_out(&self, what: &LeftOut) {
         if self.is_current() && self.stream.remarks.lock().leave_out(what) {
+            self.stream.count_remark();
             tracing::info!(stream = %self.stream.name, client = %self.client.id, "left out: {what}");
         }
+    }
+
+    /// What the node says of the publisher from which the stream comes: it is said here, too, in place of
+    /// what was.
+    pub fn relayed_remarks(&self, notes: Vec<String>, left_out: Vec<LeftOut>) {
+        if !self.is_current() {
+            return;
+        }
+        self.stream.remarks.lock().replace(notes, left_out);
+        self.stream.count_remark();
     }
 
     /// A frame came that cannot be used. Where that goes on, the publisher is kicked with `refusal`.

@@ -33,6 +33,8 @@ pub struct Stream {
     pub(crate) stats: Mutex<StreamStats>,
     pub(crate) sender: Mutex<Option<SenderStats>>,
     pub(crate) remarks: Mutex<Remarks>,
+    /// Counts what is said of publishers.
+    remarks_version: AtomicU64,
     /// Frames of the current publisher cannot be used: the remarks say which.
     pub(crate) is_troubled: AtomicBool,
     /// A frame of the current publisher was fine.
@@ -197,6 +199,7 @@ impl Stream {
             stats: Mutex::default(),
             sender: Mutex::default(),
             remarks: Mutex::default(),
+            remarks_version: AtomicU64::new(0),
             is_troubled: AtomicBool::new(false),
             has_played: AtomicBool::new(false),
             begun_wall_us,
@@ -226,6 +229,16 @@ impl Stream {
         self.remarks.lock().left_out().to_vec()
     }
 
+    /// One more with each change of [`Stream::notes`] and [`Stream::left_out`].
+    pub fn remarks_version(&self) -> u64 {
+        self.remarks_version.load(Ordering::Acquire)
+    }
+
+    /// To be called behind a change, so that whoever sees the number finds it.
+    pub(crate) fn count_remark(&self) {
+        self.remarks_version.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Why nobody can watch it yet although it has a publisher: what comes cannot be used. None where
     /// something has played, or nothing is wrong.
     pub fn why_not_live(&self) -> Option<Refusal> {
@@ -239,6 +252,7 @@ impl Stream {
     /// A new publisher: nothing is said of it yet.
     pub(crate) fn forget_remarks(&self) {
         *self.remarks.lock() = Remarks::default();
+        self.count_remark();
         self.is_troubled.store(false, Ordering::Release);
         self.has_played.store(false, Ordering::Release);
     }

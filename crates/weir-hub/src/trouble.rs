@@ -81,6 +81,16 @@ impl Remarks {
         is_new
     }
 
+    /// What another node says of the publisher there, in place of all that was said.
+    pub(crate) fn replace(&mut self, notes: Vec<String>, mut left_out: Vec<LeftOut>) {
+        self.notes.clear();
+        for note in notes {
+            self.note(&note);
+        }
+        left_out.truncate(MAX_NOTES);
+        self.left_out = left_out;
+    }
+
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }

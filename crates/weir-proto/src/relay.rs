@@ -15,6 +15,7 @@
 //! | 5 | discontinuity | nothing |
 //! | 6 | beat | wall_us i64 |
 //! | 7 | end | code u16, detail text16, location text16 (empty for none) |
+//! | 8 | remarks | notes: count u8 and text16 each; left out: count u8 and kind u8, PID u16, text16 each |
 //!
 //! text8 and text16 are UTF-8 behind a length of one or two bytes. Track: 0 video, 1 audio.
 //! Dependency: 0 key, 1 inter, 2 disposable.
@@ -22,7 +23,8 @@
 //! height u32, rfc6381 text8, config length u32, config.
 //! An audio track: codec u8 (0 none, 1 AAC, 2 Opus, 3 MP3, 4 AC-3, 5 E-AC-3, 6 FLAC), and unless none
 //! sample rate u32, channels u8, rfc6381 text8, config length u32, config.
-//! A newer writer may append fields to the bodies of begin, tracks, beat and end.
+//! Kind of what is left out: 0 video, 1 audio, 2 subtitles, 3 data. PID: 0xffff for none.
+//! A newer writer may append fields to the bodies of begin, tracks, beat, end and remarks.
 
 mod decoder;
 #[cfg(test)]
@@ -30,10 +32,10 @@ mod tests;
 mod write;
 
 pub use decoder::RelayDecoder;
-pub use write::{put_beat, put_begin, put_end, put_frame_head, put_item};
+pub use write::{put_beat, put_begin, put_end, put_frame_head, put_item, put_remarks};
 
 use weir_base::Code;
-use weir_media::Item;
+use weir_media::{Item, LeftOut};
 
 /// The media type of a pulled stream.
 pub const CONTENT_TYPE: &str = "application/vnd.weir.relay";
@@ -49,11 +51,19 @@ pub const MAX_NAME_BYTES: usize = 64;
 pub const MAX_DETAIL_BYTES: usize = 1024;
 /// Bytes of the place an end points to.
 pub const MAX_LOCATION_BYTES: usize = 2048;
+/// Notes, and things left out, in one record of remarks.
+pub const MAX_REMARKS: usize = 16;
+/// Bytes of a note.
+pub const MAX_NOTE_BYTES: usize = 600;
+/// Bytes of the name of what is left out.
+pub const MAX_LEFT_OUT_BYTES: usize = 200;
 /// Microseconds of any time, either way from zero: 285 years, and sums of two cannot overflow.
 pub const MAX_TIME_US: i64 = 1 << 53;
 
 /// Bytes in front of each body.
 const HEAD_BYTES: usize = 5;
+/// Stands for no PID: MPEG-TS has 13 bits of them.
+const NO_PID: u16 = u16::MAX;
 /// Bytes of a frame's body in front of the payload.
 const FRAME_FIELDS_BYTES: usize = 14;
 
@@ -90,6 +100,15 @@ impl Begin {
     }
 }
 
+/// What of the publisher's media is left out or put right: at most [`MAX_REMARKS`] of each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remarks {
+    /// In words.
+    pub notes: Vec<String>,
+    /// What is not carried.
+    pub left_out: Vec<LeftOut>,
+}
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -102,6 +121,8 @@ pub enum Record {
         /// Unix microseconds at the sender; nothing to set a clock by.
         wall_us: i64,
     },
+    /// What is said of the publisher's media from here on, in place of what was.
+    Remarks(Remarks),
     /// The last record.
     End {
         /// Why, from the code table.
@@ -177,6 +198,7 @@ enum Kind {
     Discontinuity = 5,
     Beat = 6,
     End = 7,
+    Remarks = 8,
 }
 
 impl Kind {
@@ -189,6 +211,7 @@ impl Kind {
             5 => Self::Discontinuity,
             6 => Self::Beat,
             7 => Self::End,
+            8 => Self::Remarks,
             _ => return None,
         })
     }
@@ -202,6 +225,7 @@ impl Kind {
             Self::Discontinuity => "discontinuity",
             Self::Beat => "beat",
             Self::End => "end",
+            Self::Remarks => "remarks",
         }
     }
 

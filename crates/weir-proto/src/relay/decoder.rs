@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use weir_media::{
-    AudioCodec, AudioTrack, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec,
-    VideoTrack, amf,
+    AudioCodec, AudioTrack, Frame, FrameKind, Item, LeftOut, LeftOutKind, Metadata, TrackKind,
+    Tracks, VideoCodec, VideoTrack, amf,
 };
 
 use super::{
-    Begin, HEAD_BYTES, Kind, MAX_DETAIL_BYTES, MAX_LOCATION_BYTES, MAX_NAME_BYTES, MAX_TIME_US,
-    MAX_VIA, Record, RelayError, RelayLimits, VERSION, is_codec_char,
+    Begin, HEAD_BYTES, Kind, MAX_DETAIL_BYTES, MAX_LEFT_OUT_BYTES, MAX_LOCATION_BYTES,
+    MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_REMARKS, MAX_TIME_US, MAX_VIA, NO_PID, Record, RelayError,
+    RelayLimits, Remarks, VERSION, is_codec_char,
 };
 
 /// Bytes an unfinished record is given room for at first.
@@ -199,13 +200,14 @@ impl RelayDecoder {
                 wall_us: body.time()?,
             },
             Kind::End => read_end(&mut body)?,
+            Kind::Remarks => Record::Remarks(read_remarks(&mut body)?),
         }))
     }
 }
 
 impl Kind {
     const fn is_item(self) -> bool {
-        !matches!(self, Self::Begin | Self::Beat | Self::End)
+        !matches!(self, Self::Begin | Self::Beat | Self::End | Self::Remarks)
     }
 }
 
@@ -306,6 +308,15 @@ impl<'a> Body<'a> {
     fn text16(&mut self, max_bytes: usize) -> Result<String, RelayError> {
         let bytes = self.array().map(u16::from_be_bytes)?.into();
         self.text(bytes, max_bytes, |c| !c.is_control())
+    }
+
+    /// How many remarks follow.
+    fn remark_count(&mut self) -> Result<u8, RelayError> {
+        let count = self.u8()?;
+        if usize::from(count) > MAX_REMARKS {
+            return Err(self.wrong("more remarks than anybody has"));
+        }
+        Ok(count)
     }
 
     /// The RFC 6381 string and the decoder's configuration. Both live as long as the stream: copied,
@@ -430,4 +441,28 @@ fn read_end(body: &mut Body<'_>) -> Result<Record, RelayError> {
         detail,
         location: Some(location).filter(|location| !location.is_empty()),
     })
+}
+
+fn read_remarks(body: &mut Body<'_>) -> Result<Remarks, RelayError> {
+    let mut remarks = Remarks::default();
+    for _ in 0..body.remark_count()? {
+        remarks.notes.push(body.text16(MAX_NOTE_BYTES)?);
+    }
+    for _ in 0..body.remark_count()? {
+        let kind = match body.u8()? {
+            0 => LeftOutKind::Video,
+            1 => LeftOutKind::Audio,
+            2 => LeftOutKind::Subtitles,
+            3 => LeftOutKind::Data,
+            _ => return Err(body.wrong("a kind of what is left out that is not known here")),
+        };
+        let pid = body.array().map(u16::from_be_bytes)?;
+        let what = body.text16(MAX_LEFT_OUT_BYTES)?;
+        remarks.left_out.push(LeftOut {
+            kind,
+            what: what.into(),
+            pid: Some(pid).filter(|pid| *pid != NO_PID),
+        });
+    }
+    Ok(remarks)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use weir_media::{
-    AudioCodec, AudioTrack, Frame, FrameKind, Item, Metadata, TrackKind, Tracks, VideoCodec,
-    VideoTrack,
+    AudioCodec, AudioTrack, Frame, FrameKind, Item, LeftOut, LeftOutKind, Metadata, TrackKind,
+    Tracks, VideoCodec, VideoTrack,
 };
 
 use super::*;
@@ -16,6 +16,7 @@ fn put(out: &mut Vec<u8>, record: &Record) {
         Record::Begin(begin) => put_begin(out, begin),
         Record::Item(item) => put_item(out, item),
         Record::Beat { wall_us } => put_beat(out, *wall_us),
+        Record::Remarks(remarks) => put_remarks(out, remarks),
         Record::End {
             code,
             detail,
@@ -88,6 +89,21 @@ fn end(location: Option<&str>) -> Record {
     }
 }
 
+fn remarks() -> Remarks {
+    let subtitles = LeftOut {
+        kind: LeftOutKind::Subtitles,
+        what: "DVB subtitles".into(),
+        pid: Some(0x104),
+    };
+    Remarks {
+        notes: vec!["left out: G.711 A-law audio".to_owned(), "zwölf".to_owned()],
+        left_out: vec![
+            LeftOut::of(TrackKind::Audio, "G.711 A-law audio"),
+            subtitles,
+        ],
+    }
+}
+
 /// One of everything.
 fn evening() -> Vec<Record> {
     vec![
@@ -100,6 +116,7 @@ fn evening() -> Vec<Record> {
         Record::Item(Item::Frame(picture(-5, b"picture"))),
         Record::Item(Item::Discontinuity),
         Record::Item(Item::Frame(picture(40_000, b""))),
+        Record::Remarks(remarks()),
         Record::Beat { wall_us: 5 },
         end(Some("http://node-2:8080")),
     ]
@@ -443,6 +460,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         metadata.prop_map(Record::Item),
         Just(Record::Item(Item::Discontinuity)),
         (-MAX_TIME_US..=MAX_TIME_US).prop_map(|wall_us| Record::Beat { wall_us }),
+        Just(Record::Remarks(remarks())),
     ]
 }
 
@@ -474,6 +492,36 @@ fn any_stream() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
+#[test]
+fn remarks_over_their_limits_are_cut_by_who_writes_and_refused_by_who_reads() {
+    let mut many = remarks();
+    many.notes = vec!["e\né".repeat(1000); 40];
+    many.left_out = vec![LeftOut::of(TrackKind::Video, "x".repeat(1000)); 40];
+    let mut out = Vec::new();
+    put_remarks(&mut out, &many);
+    assert!(out.len() - HEAD_BYTES <= RelayLimits::default().max_words_bytes);
+    let records = read([&out[..]]).unwrap();
+    let [Record::Remarks(read_back)] = &records[..] else {
+        panic!("{records:?}");
+    };
+    let (notes, left_out) = (&read_back.notes, &read_back.left_out);
+    assert_eq!((notes.len(), left_out.len()), (MAX_REMARKS, MAX_REMARKS));
+    assert_eq!(
+        (notes[0].len(), left_out[0].what.len()),
+        (MAX_NOTE_BYTES, 200)
+    );
+    for body in [
+        &[17_u8][..],
+        &[0, 17],
+        &[0, 1, 4, 0, 1, 0, 0],
+        &[1, 0, 1, 7, 0],
+        &[1],
+    ] {
+        let record = [&[8, 0, 0, 0, body.len() as u8][..], body].concat();
+        assert!(read([&record[..]]).is_err(), "{body:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back_in_any_pieces(
@@ -497,7 +545,7 @@ proptest! {
     #[test]
     fn any_bytes_give_records_or_an_error_the_same_in_any_pieces(
         mut bytes in prop::collection::vec(any::<u8>(), 0..300),
-        kinds in prop::collection::vec((0_u8..9, 0_u8..40), 0..8),
+        kinds in prop::collection::vec((0_u8..10, 0_u8..40), 0..8),
         size in 1_usize..50,
     ) {
         // Heads that get somewhere, strewn over the noise.

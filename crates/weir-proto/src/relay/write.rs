@@ -2,12 +2,13 @@
 //! are cut, and characters that have no place in them are left out.
 
 use weir_media::{
-    AudioCodec, AudioTrack, Frame, FrameKind, Item, TrackKind, Tracks, VideoCodec, VideoTrack,
+    AudioCodec, AudioTrack, Frame, FrameKind, Item, LeftOutKind, TrackKind, Tracks, VideoCodec,
+    VideoTrack,
 };
 
 use super::{
-    Begin, FRAME_FIELDS_BYTES, HEAD_BYTES, Kind, MAX_DETAIL_BYTES, MAX_LOCATION_BYTES,
-    MAX_NAME_BYTES, MAX_VIA,
+    Begin, FRAME_FIELDS_BYTES, HEAD_BYTES, Kind, MAX_DETAIL_BYTES, MAX_LEFT_OUT_BYTES,
+    MAX_LOCATION_BYTES, MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_REMARKS, MAX_VIA, NO_PID, Remarks,
 };
 
 /// Appends a begin.
@@ -75,6 +76,30 @@ pub fn put_end(out: &mut Vec<u8>, code: u16, detail: &str, location: Option<&str
         put_text16(out, &fit(detail, MAX_DETAIL_BYTES, |c| !c.is_control()));
         let location = location.unwrap_or_default();
         put_text16(out, &fit(location, MAX_LOCATION_BYTES, |c| !c.is_control()));
+    });
+}
+
+/// Appends remarks; those over the limit are left out.
+pub fn put_remarks(out: &mut Vec<u8>, remarks: &Remarks) {
+    put_record(out, Kind::Remarks, |out| {
+        let notes = remarks.notes.iter().take(MAX_REMARKS);
+        out.push(notes.len() as u8);
+        for note in notes {
+            put_text16(out, &fit(note, MAX_NOTE_BYTES, |c| !c.is_control()));
+        }
+        let left_out = remarks.left_out.iter().take(MAX_REMARKS);
+        out.push(left_out.len() as u8);
+        for left_out in left_out {
+            out.push(match left_out.kind {
+                LeftOutKind::Video => 0,
+                LeftOutKind::Audio => 1,
+                LeftOutKind::Subtitles => 2,
+                LeftOutKind::Data => 3,
+            });
+            out.extend_from_slice(&left_out.pid.unwrap_or(NO_PID).to_be_bytes());
+            let what = fit(&left_out.what, MAX_LEFT_OUT_BYTES, |c| !c.is_control());
+            put_text16(out, &what);
+        }
     });
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use weir_base::Code;
 use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
-use weir_media::{Item, Metadata, Tracks};
+use weir_media::{Item, LeftOut, Metadata, Tracks};
 
 use super::format::Format;
 use super::framing::Framing;
@@ -90,6 +90,11 @@ pub trait Form: Sync {
     /// microseconds.
     fn beat(&self, wall_us: i64, out: &mut Vec<u8>) {
         let _ = (wall_us, out);
+    }
+
+    /// Tells what is left out of the publisher's media or put right in it, where the form has a way to.
+    fn remarks(&self, notes: Vec<String>, left_out: Vec<LeftOut>, out: &mut Vec<u8>) {
+        let _ = (notes, left_out, out);
     }
 
     /// Says why the stream or the connection ends, where the form has a way to.

@@ -140,7 +140,8 @@ impl Peer {
         let mut beat = Vec::new();
         let Format { form, framing, .. } = window.format;
         form.beat(self.clock.wall_us(), &mut beat);
-        self.viewer.beat(&window, &framing.wrap(&beat));
+        let remarks = super::viewer::ToldRemarks::default();
+        self.viewer.beat(&window, &framing.wrap(&beat), &remarks);
         let turn = self.viewer.pump(&window, &mut 0);
         let first = self.view.first;
         self.batches.retain(|batch| batch.seq >= first);

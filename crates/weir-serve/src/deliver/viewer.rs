@@ -57,6 +57,8 @@ pub(super) struct Viewer {
     timeline: u64,
     place: Place,
     has_begun: bool,
+    /// Version of the remarks that it was told.
+    remarks: Option<u64>,
     /// The batch it joined at last.
     joined: Option<u64>,
     blocked: bool,
@@ -102,6 +104,13 @@ pub(super) enum Listened {
     Over(Code),
     /// It wants what a loop cannot do.
     Back,
+}
+
+/// What is said of the publisher, as bytes of the form; none where the form has no word for it.
+#[derive(Debug, Default)]
+pub(super) struct ToldRemarks {
+    pub(super) version: Option<u64>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// The wire as a loop holds it.
@@ -165,6 +174,7 @@ impl Viewer {
             timeline: 0,
             place: Place::Waiting,
             has_begun: false,
+            remarks: None,
             joined: None,
             blocked: false,
             last_progress_us: now_us,
@@ -228,8 +238,13 @@ impl Viewer {
     }
 
     /// Sends `beat` to a viewer to which nothing was sent for long: it would take the connection for
-    /// dead. Empty for a form without beats.
-    pub(super) fn beat(&mut self, window: &Window<'_>, beat: &[u8]) {
+    /// dead. Empty for a form without beats. Whoever has begun hears what is said of the publisher, too, where
+    /// that is news.
+    pub(super) fn beat(&mut self, window: &Window<'_>, beat: &[u8], remarks: &ToldRemarks) {
+        if self.has_begun && self.place != Place::Ending && self.remarks != remarks.version {
+            self.remarks = remarks.version;
+            self.own.extend_from_slice(&remarks.bytes);
+        }
         let is_due = window.now_us - self.last_progress_us >= BEAT_EVERY_US;
         if is_due && !self.has_own() && self.place != Place::Ending {
             self.own.extend_from_slice(beat);

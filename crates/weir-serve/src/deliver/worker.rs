@@ -15,7 +15,7 @@ use super::format::Format;
 use super::pool::{Seat, Shared};
 use super::sink::Sink;
 use super::talk::Over;
-use super::viewer::{Listened, NewViewer, Turn, Viewer, Window};
+use super::viewer::{Listened, NewViewer, ToldRemarks, Turn, Viewer, Window};
 use super::wire::{Batch, View, Wire};
 
 /// The waker's token; viewers use their index in the slab.
@@ -61,6 +61,7 @@ struct Slot {
     view: View,
     viewers: Vec<usize>,
     sent: u64,
+    remarks: ToldRemarks,
 }
 
 impl Slot {
@@ -87,11 +88,28 @@ impl Slot {
     }
 
     /// What viewers of silence are told, the same for all.
-    fn beat(&self, wall_us: i64) -> Vec<u8> {
+    fn beat(&mut self, wall_us: i64) -> Vec<u8> {
+        self.note_remarks();
         let Format { form, framing, .. } = self.wire.format;
         let mut beat = Vec::new();
         form.beat(wall_us, &mut beat);
         framing.wrap(&beat)
+    }
+
+    /// Renders anew what is said of the publisher, where that has changed.
+    fn note_remarks(&mut self) {
+        let stream = &self.wire.stream;
+        let version = stream.remarks_version();
+        if self.remarks.version == Some(version) {
+            return;
+        }
+        let Format { form, framing, .. } = self.wire.format;
+        let mut bytes = Vec::new();
+        form.remarks(stream.notes(), stream.left_out(), &mut bytes);
+        self.remarks = ToldRemarks {
+            version: Some(version),
+            bytes: framing.wrap(&bytes),
+        };
     }
 
     fn end_code(&self) -> Option<Code> {
@@ -270,6 +288,7 @@ impl Worker {
                 view,
                 viewers: Vec::new(),
                 sent: 0,
+                remarks: ToldRemarks::default(),
             })
         })
     }
@@ -316,7 +335,7 @@ impl Worker {
                     viewer.close_notice(window.format, code, Over::Connection);
                 }
                 if check {
-                    viewer.beat(&window, &beat);
+                    viewer.beat(&window, &beat, &slot.remarks);
                 }
                 // A full socket says when it has room; a task has no way to.
                 if viewer.is_blocked() && matches!(viewer.sink, Sink::Socket(_)) {

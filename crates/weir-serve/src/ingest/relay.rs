@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite> Records<S> {
         loop {
             match self.next().await? {
                 Record::Begin(begin) => return Ok(begin),
-                Record::Beat { .. } => {}
+                Record::Beat { .. } | Record::Remarks(_) => {}
                 Record::End { code, detail, .. } => return Err(ended(code, detail)),
                 Record::Item(_) => {
                     let words = "media before the stream's begin";
@@ -167,6 +167,9 @@ impl<S: AsyncRead + AsyncWrite> Records<S> {
         loop {
             match self.next_counted(ingest).await {
                 Ok(Record::Item(item)) => publisher.item(item),
+                Ok(Record::Remarks(remarks)) => {
+                    publisher.relayed_remarks(remarks.notes, remarks.left_out);
+                }
                 Ok(Record::Begin(_) | Record::Beat { .. }) => {}
                 Ok(Record::End { code, detail, .. }) => return ended(code, detail),
                 Err(refusal) => return refusal,

@@ -69,6 +69,12 @@ fn hear(pull: &mut Pull, record: Record) -> Option<PullEnd> {
                 "media before the stream's begin",
             ))),
         },
+        Record::Remarks(remarks) => {
+            if let Some(publisher) = &pull.publisher {
+                publisher.relayed_remarks(remarks.notes, remarks.left_out);
+            }
+            None
+        }
         Record::Beat { .. } => None,
         Record::End {
             code,

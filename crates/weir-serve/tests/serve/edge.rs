@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use weir_base::Code;
 use weir_hub::Protocol;
+use weir_media::{LeftOut, TrackKind};
 use weir_testkit::http::{Request, Response, get};
 use weir_testkit::wait::{Stopwatch, until};
 
@@ -441,4 +442,52 @@ fn how_soon_who_waits_has_the_first_bytes() {
         let at = |permille: usize| took_ms[(took_ms.len() - 1) * permille / 1000];
         println!("{ending}: {} ms p50, {} ms p99", at(500), at(990));
     }
+}
+
+#[test]
+fn what_is_left_out_is_said_on_every_node_that_has_the_stream() {
+    let world = World::new();
+    let origin = world.origin("o1");
+    let near = world.edge("near", &[]);
+    let below = world.edge("below", &[&near.url]);
+    let mut film = origin.publish("x");
+    let speex = LeftOut::of(TrackKind::Audio, "Speex audio");
+    film.publisher().left_out(&speex);
+    film.play(50);
+    let mut viewer = Request::get(&below.at("/live/x.flv")).open().unwrap();
+    assert_eq!(viewer.status, 200);
+    viewer.next_chunk().unwrap();
+    let said = |node: &Node| {
+        let stream = node.services.core.hub.find_live(&film.name).ok()?;
+        Some((stream.notes(), stream.left_out()))
+    };
+    let first = (
+        vec!["left out: Speex audio".to_owned()],
+        vec![speex.clone()],
+    );
+    for node in [&near, &below] {
+        until("the words of the origin", 5, || {
+            (said(node).as_ref() == Some(&first)).then_some(())
+        });
+    }
+    // What is noted later comes later.
+    film.publisher().note("padding was cut off");
+    let second = (
+        vec![first.0[0].clone(), "padding was cut off".to_owned()],
+        vec![speex],
+    );
+    for node in [&near, &below] {
+        until("the words of the origin, all of them", 5, || {
+            (said(node).as_ref() == Some(&second)).then_some(())
+        });
+    }
+    // What is handed on has its words with it, too.
+    let mut film = near.publish("y");
+    film.publisher()
+        .left_out(&LeftOut::of(TrackKind::Video, "H.263 video"));
+    film.play(50);
+    until("the words of the edge", 5, || {
+        let stream = origin.services.core.hub.find_live(&film.name).ok()?;
+        (stream.notes() == ["left out: H.263 video"]).then_some(())
+    });
 }

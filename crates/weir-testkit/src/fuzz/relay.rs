@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use weir_media::{Item, TrackKind};
 use weir_proto::relay::{
-    self, MAX_NAME_BYTES, MAX_TIME_US, MAX_VIA, Record, RelayDecoder, RelayError, RelayLimits,
+    self, MAX_NAME_BYTES, MAX_REMARKS, MAX_TIME_US, MAX_VIA, Record, RelayDecoder, RelayError,
+    RelayLimits,
 };
 
 use super::Input;
@@ -64,6 +65,9 @@ fn check(record: &Record) {
         }
         Record::Item(Item::Frame(frame)) => assert!(frame.dts_us.abs() <= MAX_TIME_US),
         Record::Beat { wall_us } => assert!(wall_us.abs() <= MAX_TIME_US),
+        Record::Remarks(remarks) => {
+            assert!(remarks.notes.len() <= MAX_REMARKS && remarks.left_out.len() <= MAX_REMARKS);
+        }
         Record::Item(_) | Record::End { .. } => {}
     }
 }
@@ -73,6 +77,7 @@ fn put(out: &mut Vec<u8>, record: &Record) {
         Record::Begin(begin) => relay::put_begin(out, begin),
         Record::Item(item) => relay::put_item(out, item),
         Record::Beat { wall_us } => relay::put_beat(out, *wall_us),
+        Record::Remarks(remarks) => relay::put_remarks(out, remarks),
         Record::End {
             code,
             detail,

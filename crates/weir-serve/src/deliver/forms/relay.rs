@@ -3,7 +3,7 @@
 use weir_base::Code;
 use weir_base::urls::StreamPath;
 use weir_hub::Protocol;
-use weir_media::{Item, Tracks};
+use weir_media::{Item, LeftOut, Tracks};
 use weir_proto::relay;
 
 use super::{About, ClockName, Form, Here, Lost, Writer};
@@ -44,6 +44,10 @@ impl Form for Relay {
 
     fn beat(&self, wall_us: i64, out: &mut Vec<u8>) {
         relay::put_beat(out, wall_us);
+    }
+
+    fn remarks(&self, notes: Vec<String>, left_out: Vec<LeftOut>, out: &mut Vec<u8>) {
+        relay::put_remarks(out, &relay::Remarks { notes, left_out });
     }
 
     fn end(&self, code: Code, out: &mut Vec<u8>) {

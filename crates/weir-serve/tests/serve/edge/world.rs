@@ -157,6 +157,11 @@ impl Node {
 }
 
 impl Film {
+    /// Who says what there is.
+    pub(crate) const fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
     /// So many pictures more, with sound, all at once.
     pub(crate) fn play(&mut self, pictures: u64) {
         for number in self.next..self.next + pictures {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weir_media::amf::Value;
-use weir_media::{Item, Metadata, flv};
+use weir_media::{Item, LeftOut, Metadata, TrackKind, flv};
 use weir_proto::relay;
 use weir_proto::rtmp::handshake::{ClientHandshake, ServerHandshake};
 use weir_proto::rtmp::message::{
@@ -297,6 +297,11 @@ pub(in crate::fuzz) fn relay() -> Vec<Vec<u8>> {
         }
     }
     out.extend([99, 0, 0, 0, 4, 1, 2, 3, 4]);
+    let remarks = relay::Remarks {
+        notes: vec!["left out: sound".into()],
+        left_out: vec![LeftOut::of(TrackKind::Audio, "sound")],
+    };
+    relay::put_remarks(&mut out, &remarks);
     relay::put_beat(&mut out, 1_800_000_000_000_000);
     relay::put_end(&mut out, 5004, "elsewhere", Some("http://n:8080"));
     let mut seeds = in_pieces(&out);
