@@ -13,6 +13,7 @@ mod coworkers;
 mod dispatch;
 mod drain;
 mod edge;
+mod embedded;
 mod families;
 mod go;
 mod health;
@@ -21,6 +22,7 @@ mod metrics;
 mod pages;
 mod refused;
 mod rejected;
+mod sdk;
 mod state;
 mod streams;
 
@@ -86,6 +88,7 @@ pub fn router(config: Config) -> Router {
             "/api/v1/versions",
             get(health::versions).options(any_site::preflight),
         )
+        .route("/sdk/{*path}", get(sdk::file).options(any_site::preflight))
         .route_layer(axum::middleware::map_response(any_site::readable));
     Router::new()
         .merge(admin)
