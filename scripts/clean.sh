@@ -6,5 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/env.sh
 
 rm -rf web/dist web/node_modules web/packages/*/node_modules web/site/node_modules \
+    web/packages/*/dist web/site/public/sdk \
     fuzz/target bench/out "$WEIR_TOOLS" "$WEIR_TARGET/web-dist.stamp"
 cargo clean

@@ -122,16 +122,16 @@ need_npm_web() {
     printf '%s\n' "$want" >"$stamp"
 }
 
-# The pages in web/dist, built again only when their sources changed: the binary embeds them, and
-# would be built again with them.
+# The packages and the pages in web/dist, built again only when their sources changed: the binary embeds
+# them, and would be built again with them.
 need_web_dist() {
     need_npm_web
     local stamp="$WEIR_TARGET/web-dist.stamp" want
-    want=$(find web \( -name node_modules -o -path web/dist \) -prune -o -type f -print0 \
+    want=$(find web LICENSE-* \( -name node_modules -o -name dist -o -path web/site/public/sdk \) -prune -o -type f -print0 \
         | sort -z | xargs -0 sha256sum | sha256sum)
     [ -f web/dist/index.html ] && [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && return
     say 'vite build: web/ → web/dist'
-    (cd web && npm run --silent build -w site -- --logLevel warn) || die 'the web pages did not build'
+    (cd web && npm run --silent build -- --logLevel warn) || die 'the web pages did not build'
     mkdir -p "$WEIR_TARGET"
     printf '%s\n' "$want" >"$stamp"
 }

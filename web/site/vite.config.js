@@ -10,6 +10,8 @@ const server = process.env["WEIR_URL"] ?? "http://127.0.0.1:8080";
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/",
+  // The packages by their sources, as tsconfig.json says; `public/sdk` has them as they are published.
+  resolve: { tsconfigPaths: true },
   build: {
     outDir: fileURLToPath(new URL("../dist", import.meta.url)),
     emptyOutDir: true,

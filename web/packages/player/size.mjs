@@ -1,4 +1,4 @@
-//! Fails if what a page loads before anything is played is heavier than it may be: `weir-player.js` and
+//! Fails if what a page loads before anything is played is heavier than it may be: `player.js` and
 //! what it imports at once, gzipped. The engines, loaded on demand, are shown only.
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const gzip = (file) => gzipSync(readFileSync(join(dist, file)), { level: 9 }).le
 const staticImports = (file) =>
   [...readFileSync(join(dist, file), "utf8").matchAll(/(?:^|[;}\n])\s*(?:import|export)\s*(?:[\w*{][^"';()]*?from\s*)?["']\.\/([^"']+)["']/g)].map((match) => match[1]);
 
-const atOnce = new Set(["weir-player.js"]);
+const atOnce = new Set(["player.js"]);
 for (const file of atOnce) for (const next of staticImports(file)) atOnce.add(next);
 let total = 0;
 for (const file of readdirSync(dist).filter((name) => name.endsWith(".js"))) {

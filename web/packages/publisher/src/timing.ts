@@ -40,7 +40,7 @@ export class SourceClock {
 /** Calls `tick` every `period_ms`, from a worker where there are any: a hidden tab's timers are slowed. */
 export function startTicker(period_ms: number, tick: () => void): () => void {
   try {
-    const worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
+    const worker = tickingWorker();
     let timer: ReturnType<typeof setInterval> | undefined;
     worker.onmessage = tick;
     // Not loaded (a content policy, a bundler): the page's own timer.
@@ -53,5 +53,18 @@ export function startTicker(period_ms: number, tick: () => void): () => void {
   } catch {
     const timer = setInterval(tick, period_ms);
     return () => clearInterval(timer);
+  }
+}
+
+/** A script of another origin may not be a worker, but a worker of the page's own may import it. */
+function tickingWorker(): Worker {
+  try {
+    return new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
+  } catch {
+    const script = `import ${JSON.stringify(new URL("./ticker.js", import.meta.url).href)};`;
+    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    const worker = new Worker(address, { type: "module" });
+    worker.addEventListener("message", () => URL.revokeObjectURL(address), { once: true });
+    return worker;
   }
 }
