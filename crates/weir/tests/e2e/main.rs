@@ -22,6 +22,7 @@ mod player;
 mod proxy;
 mod publish_slsp;
 mod restart;
+mod sdk;
 mod slsp;
 mod slsp_browser;
 mod slsp_ends;

@@ -37,6 +37,8 @@ export interface PlayerOptions {
 /** The list of live streams is read again so often while playing, ms: viewers, clock, codecs. Who comes is
  *  counted on the page within two seconds. */
 const REFRESH_MS = 1500;
+/** A list that a page of another origin may not read is not asked for again so soon, ms: browsers note each try. */
+const NO_LIST_PAUSE_MS = 60_000;
 /** No movement for so long is shown as loading, ms. */
 const STALL_SHOWN_MS = 800;
 /** No movement for so long and we connect anew, ms. */
@@ -94,6 +96,7 @@ export class Player {
   private readonly refresher: ReturnType<typeof setInterval>;
   private readonly listeners = new AbortController();
   private soundSince_ms = 0;
+  private noListUntil_ms = 0;
   /** How the present engine gets its media in pieces; null for one that gets frames. */
   private pieces: Pieces | null = null;
 
@@ -340,6 +343,7 @@ export class Player {
 
   /** From the list of live streams; null if it is not in there or there is no list. */
   private async findStream(signal: AbortSignal): Promise<StreamInfo | null> {
+    if (performance.now() < this.noListUntil_ms) return null;
     try {
       const list = await fetchLive(signal, this.options.origin);
       this.clock.add(list.sent_ms, list.received_ms, list.server_time_ms);
@@ -347,6 +351,8 @@ export class Player {
       const named = list.streams.filter((item) => item.app === app && item.stream === stream);
       return named.find((item) => item.vhost === this.options.origin.hostname) ?? named[0] ?? null;
     } catch {
+      const isElsewhere = this.options.origin.host !== location.host;
+      if (isElsewhere && !signal.aborted) this.noListUntil_ms = performance.now() + NO_LIST_PAUSE_MS;
       return null;
     }
   }
