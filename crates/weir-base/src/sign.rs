@@ -96,6 +96,21 @@ impl<'a> Signed<'a> {
         (!signed.signature.is_empty()).then_some(signed)
     }
 
+    /// The id of the key that it says signed it.
+    pub const fn key_id(&self) -> &'a str {
+        self.key_id
+    }
+
+    /// Unix seconds at which it expires; `None` for what is no time.
+    pub fn expiry_s(&self) -> Option<i64> {
+        self.expiry.parse().ok()
+    }
+
+    /// Its nonce, if it has one. Ask it of a URL that was verified.
+    pub fn nonce(&self) -> Option<&'a str> {
+        (!self.nonce.is_empty()).then_some(self.nonce)
+    }
+
     /// Its nonce, if it has one, as used by `client_ip`. Ask it of a URL that was verified.
     pub fn nonce_use(&self, client_ip: &'a str, is_repeated: bool) -> Option<NonceUse<'a>> {
         let expiry_s = self.expiry.parse().ok()?;

@@ -4,6 +4,7 @@
 //! They check more than "no panic": what is read in pieces equals what is read whole, times never
 //! go back, what is written reads back. Nothing here opens a socket.
 
+mod admit;
 mod cluster;
 mod live;
 mod media;
@@ -69,6 +70,7 @@ targets! {
     serve::proxy_header,
     serve::signed_url,
     serve::preferences,
+    admit::signed_dialects,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

@@ -1,0 +1,8 @@
+//! Who may publish and play, decided from a snapshot in memory: an edge has this and no database.
+//!
+//! Pure data and functions, the snapshot's encoding and its copy on disk, and the gatekeeper that the hub
+//! asks. No HTTP and no SQL: who composes a node brings what other nodes say.
+
+pub mod dialect;
+
+pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
