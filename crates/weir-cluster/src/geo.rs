@@ -3,11 +3,14 @@
 //! The table comes from the config and is always there; what it does not say databases may
 //! ([`maxmind`]), in the order of a [`Chain`].
 
+mod country;
 pub mod maxmind;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+
+pub use country::{Countries, Country, NoCountry};
 
 use crate::limits::CIDR_LINES;
 use crate::name::{Name, NameError};

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use maxminddb::Reader;
 use serde::Deserialize;
 
-use super::{Locality, Locator};
+use super::{Countries, Country, Locality, Locator};
 use crate::name::{Name, NameError};
 
 /// Lines of one list: there are about 5,000 subdivisions and some thousand large networks.
@@ -153,6 +153,15 @@ impl Locator for MaxMind {
             region: self.words.region(&record),
             isp: self.words.isp(&record),
         })
+    }
+}
+
+impl Countries for MaxMind {
+    fn country(&self, ip: IpAddr) -> Option<Country> {
+        let found = self.reader.lookup(ip.to_canonical()).ok()?;
+        let record = found.decode::<Record<'_>>().ok().flatten()?;
+        let country = record.country.or(record.registered_country)?;
+        Country::new(country.iso_code?).ok()
     }
 }
 
@@ -378,6 +387,18 @@ mod tests {
         for (ip, region) in cases {
             assert_eq!(at(&city, ip), (region.into(), "-".into()), "{ip}");
         }
+    }
+
+    #[test]
+    fn the_country_is_known_whatever_the_regions_are_called() {
+        let city = MaxMind::new(city(), Words::default()).unwrap();
+        let country = |ip: &str| city.country(ip.parse().unwrap()).map(Country::code);
+        assert_eq!(country("::ffff:198.51.100.9").as_deref(), Some("US"));
+        assert_eq!(country("203.0.113.200").as_deref(), Some("FR"));
+        assert_eq!(country("10.0.0.1"), None);
+        let both = vec![MaxMind::new(asn(), Words::default()).unwrap(), city];
+        let found = both.country("198.51.100.9".parse().unwrap());
+        assert_eq!(found.map(Country::code).as_deref(), Some("US"));
     }
 
     #[test]
