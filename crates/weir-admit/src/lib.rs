@@ -4,5 +4,9 @@
 //! asks. No HTTP and no SQL: who composes a node brings what other nodes say.
 
 pub mod dialect;
+pub mod rules;
+pub mod snapshot;
 
 pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
+pub use rules::{AppRules, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};
+pub use snapshot::{Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility};

@@ -71,6 +71,7 @@ targets! {
     serve::signed_url,
     serve::preferences,
     admit::signed_dialects,
+    admit::admission_snapshot,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

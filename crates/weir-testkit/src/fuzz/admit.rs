@@ -1,9 +1,11 @@
 //! What admission reads: URLs signed in any dialect.
 
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use weir_admit::dialect::Request;
-use weir_admit::{AppKey, Dialect, Keyring, Opens};
+use weir_admit::snapshot::wire;
+use weir_admit::{AppKey, Change, Dialect, Keyring, Opens, Snapshot};
 use weir_base::sign::{Action, Subject};
 use weir_serve::request;
 
@@ -53,6 +55,29 @@ pub(super) fn signed_dialects(data: &[u8]) {
     if let Ok(ring) = Keyring::new(&[], &text) {
         assert!(text.is_empty() || !ring.is_empty());
     }
+}
+
+/// The lines of a snapshot, which are packed here: gzip would keep mutations out.
+pub(super) fn admission_snapshot(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(data).expect("memory takes it");
+    for bytes in [data, &packed.finish().expect("memory takes it")] {
+        let _ = wire::read(bytes);
+    }
+    // The changes by themselves: what is taken comes back as it was.
+    let mut snapshot = Snapshot::new("s", 1);
+    let changes = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Change>(line).ok());
+    for change in changes {
+        let _ = snapshot.apply(&change);
+    }
+    let read = wire::read(&wire::whole(&snapshot)).expect("what was written is read");
+    let wire::Update::Whole(again) = read else {
+        panic!("a whole snapshot is read as a delta");
+    };
+    assert_eq!(again.counts(), snapshot.counts());
 }
 
 #[cfg(test)]

@@ -17,3 +17,23 @@ pub(in crate::fuzz) fn signed_dialects() -> Vec<Vec<u8>> {
     .map(|seed| seed.as_bytes().to_vec())
     .into()
 }
+
+pub(in crate::fuzz) fn admission_snapshot() -> Vec<Vec<u8>> {
+    let lines = r#"{"weir_admission":1,"series":"s1","to":7}
+{"app":{"name":"live","rules":{"max_kbps":5,"keys":[{"id":"k","secret":"sixteen bytes at least"}]}}}
+{"channel":{"id":"ch1","owner":"o","name":"a","visibility":"password","round":3}}
+{"key":{"hash":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","id":"k1","channel":"ch1"}}
+{"ban":{"id":"b1","target":{"network":"10.0.0.0/8"},"stops":"play","reason":"spam","until_ms":5}}
+{"ban":{"id":"b2","target":{"account":"ann"}}}
+{"ticket_keys":[{"id":"t","secret":"sixteen bytes at least"}]}
+{"channel_gone":{"id":"ch1"}}
+{"ban_gone":{"id":"b2"}}
+"#;
+    vec![
+        lines.as_bytes().to_vec(),
+        lines.replace("\"to\"", "\"from\":6,\"to\"").into_bytes(),
+        [lines, "{\"lines\":9,\"sha256\":\"00\"}\n"]
+            .concat()
+            .into_bytes(),
+    ]
+}

@@ -1,0 +1,288 @@
+//! The changes that a snapshot is made of, as the store tells them and as they go over the wire.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use weir_base::ids::hex;
+use weir_base::section::Section as _;
+use weir_base::sign::{MAX_KEYS, SigningKey};
+
+use super::Untaken;
+use super::bans::Stops;
+use crate::rules::AppRules;
+
+/// Bytes of an id, of an account's or a channel's name at most.
+const MAX_TEXT_BYTES: usize = 255;
+/// Bytes of the words of a ban, which the banned are told.
+pub const MAX_REASON_BYTES: usize = 500;
+
+/// One change. Each says all of its thing, so that it may come twice.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// An app's rules are these.
+    App {
+        /// The app, all levels.
+        name: String,
+        /// What the store says of it.
+        #[serde(deserialize_with = "known_rules")]
+        rules: Arc<AppRules>,
+    },
+    /// The store says nothing of this app any more.
+    AppGone {
+        /// The app, all levels.
+        name: String,
+    },
+    /// A channel is this.
+    Channel(Arc<Channel>),
+    /// There is no such channel any more. Its keys open nothing without it.
+    ChannelGone {
+        /// As [`Channel::id`].
+        id: String,
+    },
+    /// A stream key is this.
+    Key(StreamKey),
+    /// A stream key is forgotten; one that is taken back is told as [`StreamKey::is_revoked`] for a while.
+    KeyGone {
+        /// As [`StreamKey::digest`].
+        digest: KeyDigest,
+    },
+    /// A ban is this.
+    Ban(Arc<Ban>),
+    /// A ban is lifted.
+    BanGone {
+        /// As [`Ban::id`].
+        id: String,
+    },
+    /// Keys that sign tickets, the newest first, at most two.
+    TicketKeys(Vec<SigningKey>),
+}
+
+/// Names of changes, as they stand on the wire: what has another name is of a newer release.
+pub(super) const KINDS: [&str; 9] = [
+    "app",
+    "app_gone",
+    "channel",
+    "channel_gone",
+    "key",
+    "key_gone",
+    "ban",
+    "ban_gone",
+    "ticket_keys",
+];
+
+/// A channel, as far as admission needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// As the store has it.
+    pub id: Arc<str>,
+    /// The account that owns it.
+    pub owner: Box<str>,
+    /// The app of its stream.
+    #[serde(default = "usual_app", skip_serializing_if = "is_usual_app")]
+    pub app: Box<str>,
+    /// The name of its stream.
+    pub name: Box<str>,
+    /// Who may watch.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub visibility: Visibility,
+    /// Goes up whenever leaves to watch that were given before shall end: another password, another
+    /// visibility, a follower sent away.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub round: u32,
+    /// Kilobits per second that its publisher may send at most; where the app says less, that counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_kbps: Option<u32>,
+}
+
+/// Who may watch a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Anybody, as far as its app lets him.
+    #[default]
+    Public,
+    /// Anybody who knows its name.
+    Unlisted,
+    /// Who knows its password, and has a ticket for that.
+    Password,
+    /// Its followers, with a ticket.
+    Followers,
+    /// Whom its owner names, with a ticket.
+    Private,
+}
+
+/// A stream key of a channel. The key itself is nowhere but with its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamKey {
+    /// Of the key's text.
+    #[serde(rename = "hash")]
+    pub digest: KeyDigest,
+    /// As the store has it.
+    pub id: Box<str>,
+    /// The id of its channel.
+    pub channel: Box<str>,
+    /// Unix milliseconds at which it ends, as the old one of a rotation does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub until_ms: Option<i64>,
+    /// It was taken back.
+    #[serde(default, rename = "revoked", skip_serializing_if = "is_default")]
+    pub is_revoked: bool,
+}
+
+/// SHA-256 of a stream key. Keys are long and random, so nobody finds one by its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl KeyDigest {
+    /// Of a key's text.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+impl Serialize for KeyDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let wrong = || D::Error::custom("a digest is 64 digits of hexadecimal");
+        let mut bytes = [0; 32];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(wrong());
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let digit = |digit: &u8| char::from(*digit).to_digit(16);
+            let (high, low) = (
+                digit(high).ok_or_else(wrong)?,
+                digit(low).ok_or_else(wrong)?,
+            );
+            *byte = u8::try_from(high << 4 | low).map_err(D::Error::custom)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Somebody or something is not admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// As the store has it.
+    pub id: Box<str>,
+    /// Who or what.
+    pub target: BanTarget,
+    /// From doing what.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stops: Stops,
+    /// What the banned are told.
+    #[serde(default)]
+    pub reason: Box<str>,
+    /// Unix milliseconds at which it ends; `None`: when somebody lifts it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub until_ms: Option<i64>,
+}
+
+/// Who or what is banned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BanTarget {
+    /// A stream, as `app/stream`.
+    Stream(Box<str>),
+    /// An account: its channels, and what it watches with a ticket.
+    Account(Box<str>),
+    /// A network, or one address.
+    Network(IpNet),
+}
+
+impl Channel {
+    /// Its stream, as `app/stream`.
+    pub fn path(&self) -> String {
+        [&*self.app, "/", &*self.name].concat()
+    }
+}
+
+impl Visibility {
+    /// Whether watching needs a ticket.
+    pub const fn needs_ticket(self) -> bool {
+        matches!(self, Self::Password | Self::Followers | Self::Private)
+    }
+}
+
+impl Change {
+    /// Whether its texts are texts of sensible length. The store asks this before it keeps something.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check(&self) -> Result<(), Untaken> {
+        let text = |what: &'static str, text: &str| {
+            let is_text = !text.is_empty()
+                && text.len() <= MAX_TEXT_BYTES
+                && !text.chars().any(char::is_control);
+            if is_text {
+                Ok(())
+            } else {
+                Err(Untaken::Senseless(what))
+            }
+        };
+        match self {
+            Self::App { name, .. } | Self::AppGone { name } => text("an app's name", name),
+            Self::Channel(channel) => {
+                text("a channel's id", &channel.id)?;
+                text("a channel's owner", &channel.owner)?;
+                text("a channel's app", &channel.app)?;
+                text("a channel's name", &channel.name)
+            }
+            Self::ChannelGone { id } => text("a channel's id", id),
+            Self::Key(key) => {
+                text("a key's id", &key.id)?;
+                text("a key's channel", &key.channel)
+            }
+            Self::KeyGone { .. } => Ok(()),
+            Self::Ban(ban) => {
+                text("a ban's id", &ban.id)?;
+                if ban.reason.len() > MAX_REASON_BYTES || ban.reason.chars().any(char::is_control) {
+                    return Err(Untaken::Senseless("a ban's reason"));
+                }
+                match &ban.target {
+                    // Vhost, app and stream are 255 bytes each at most.
+                    BanTarget::Stream(path) if path.len() <= 3 * MAX_TEXT_BYTES => Ok(()),
+                    BanTarget::Stream(_) => Err(Untaken::Senseless("a banned stream")),
+                    BanTarget::Account(account) => text("a banned account", account),
+                    BanTarget::Network(_) => Ok(()),
+                }
+            }
+            Self::BanGone { id } => text("a ban's id", id),
+            Self::TicketKeys(keys) if keys.len() <= MAX_KEYS => Ok(()),
+            Self::TicketKeys(_) => Err(Untaken::Senseless("more than two ticket keys")),
+        }
+    }
+}
+
+/// Rules of an app without what a newer release has: an older node goes by those it knows.
+fn known_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<AppRules>, D::Error> {
+    let mut rules = serde_json::Map::deserialize(deserializer)?;
+    let mut known = Vec::new();
+    AppRules::keys("", &mut known);
+    rules.retain(|name, _| known.iter().any(|key| key.name == *name));
+    let rules = serde_json::from_value(rules.into()).map_err(D::Error::custom)?;
+    Ok(Arc::new(rules))
+}
+
+fn usual_app() -> Box<str> {
+    "live".into()
+}
+
+fn is_usual_app(app: &str) -> bool {
+    app == "live"
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
