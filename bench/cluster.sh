@@ -236,7 +236,8 @@ section_cluster-dispatch() {
         return 0
     fi
     start_regions || return 1
-    start_node dispatcher-1 '["dispatcher"]' east
+    # All questions come from one address here.
+    start_node dispatcher-1 '["dispatcher"]' east api.asks_per_minute=0
     nodes_ready || return 1
     local from to
     from=$(cpu_ns "${node_pid[dispatcher-1]}")

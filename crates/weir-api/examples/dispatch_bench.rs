@@ -12,8 +12,8 @@ use axum::body::Body;
 use http::Request;
 use tower::ServiceExt as _;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
-    Facts, NodeProof, PoolFacts, PublicAddresses, router,
+    ApiConfig, AppFacts, ClientIp, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher,
+    EdgeFacts, Facts, NoAccounts, NodeProof, PoolFacts, PublicAddresses, router,
 };
 use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::geo::CidrTable;
@@ -66,7 +66,15 @@ async fn main() {
     let router = router(Config {
         hub: Hub::new(hub_config(), clock.clone()),
         shutdown: Shutdown::new(),
+        // All questions of this bench come from a handful of addresses.
+        api: ApiConfig {
+            asks_per_minute: 0,
+            ..ApiConfig::default()
+        },
         admin_token: "token".into(),
+        identify: Arc::new(NoAccounts),
+        has_admin_door: false,
+        cors_origins: Vec::new(),
         node: "d".into(),
         version: "0",
         addresses: PublicAddresses::default(),
@@ -90,7 +98,7 @@ async fn main() {
                 r#"{{"app":"live","stream":"s{stream}","protocols":["http-flv","hls"],"query":"key=abcdef"}}"#
             );
             let request = Request::post("/api/v1/dispatch/play")
-                .extension(Caller(IpAddr::V4(Ipv4Addr::new(10, a % 250, b, c))))
+                .extension(ClientIp(IpAddr::V4(Ipv4Addr::new(10, a % 250, b, c))))
                 .body(Body::from(body))
                 .unwrap();
             let answered = router.clone().oneshot(request).await.unwrap();

@@ -1,15 +1,24 @@
 //! What pages of other sites may ask and read: the places of the dispatcher, the facts of apps, the versions.
 
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use utoipa_axum::router::OpenApiRouter;
 use weir_base::http_field::granted_fields;
 
+use crate::state::State;
+
 /// Seconds after which a browser asks again whether it may ask.
-const PREFLIGHT_S: &str = "86400";
+pub(crate) const PREFLIGHT_S: &str = "86400";
 /// What may be sent where a browser does not say what it wants to.
 const HEADERS: &str = "Content-Type, Authorization";
 /// What scripts may read beside what they always may.
 const EXPOSED: &str = "Date, Location, Retry-After";
+
+/// Lets pages of any site read the answers of `routes`.
+pub(crate) fn open(routes: OpenApiRouter<State>) -> OpenApiRouter<State> {
+    routes.route_layer(map_response(readable))
+}
 
 /// A browser asks whether it may read.
 pub(crate) async fn preflight(asked: HeaderMap) -> Response {

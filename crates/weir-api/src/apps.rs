@@ -1,13 +1,21 @@
 //! Apps as JSON: what a page must know before it publishes or plays.
 
 use axum::Json;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
+use crate::any_site;
+use crate::asked::PathParts;
 use crate::state::State;
 
 /// What anybody may know of an app.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "app": "live", "publish": "key", "play": "open", "max_kbps": null, "keyframe_ms": 2000, "encoders": [],
+}))]
 pub struct AppFacts {
     /// Its name.
     pub app: String,
@@ -24,7 +32,7 @@ pub struct AppFacts {
 }
 
 /// One line of the list of hand-tested devices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EncoderRule {
     /// Glob over user agent, platform, model and GPU.
@@ -39,7 +47,7 @@ pub struct EncoderRule {
 }
 
 /// Hardware or software.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Prefer {
     /// The device's own encoder.
@@ -51,7 +59,20 @@ pub enum Prefer {
     Auto,
 }
 
-/// `GET /api/v1/apps/{app}`.
-pub(crate) async fn one(Extract(state): Extract<State>, Path(app): Path<String>) -> Json<AppFacts> {
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    any_site::open(
+        OpenApiRouter::new()
+            .routes(routes!(app).map(|methods| methods.options(any_site::preflight))),
+    )
+}
+
+/// What a page must know before it publishes or plays
+///
+/// The same is said of an app that nobody has set up. Pages of every site may ask.
+#[utoipa::path(get, path = "/api/v1/apps/{*app}", tag = "places",
+    params(("app" = String, Path, description = "All levels of the app", example = "live")),
+    responses((status = 200, description = "The app", body = AppFacts)),
+)]
+async fn app(Extract(state): Extract<State>, PathParts(app): PathParts<String>) -> Json<AppFacts> {
     Json(state.facts.app(&app))
 }

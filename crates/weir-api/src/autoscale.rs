@@ -3,22 +3,28 @@
 //! Open like `/metrics`, and says no more than it: an autoscaler that had to prove itself would have to
 //! hold the admin token, with which it could do everything else too.
 
-use axum::extract::{Path, State as Extract};
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderValue, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use weir_base::{Code, Refusal};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use weir_base::Code;
 use weir_cluster::scale::Decision;
 
+use crate::asked::PathParts;
 use crate::families::Gauges;
-use crate::refused::Refused;
+use crate::guard::at_admin_door;
+use crate::refused::{NotThere, Refused};
+use crate::schemas::PoolDecisionSchema;
 use crate::state::State;
 
 /// What is known of a pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PoolFacts {
     /// Its name.
     pub pool: String,
@@ -28,6 +34,7 @@ pub struct PoolFacts {
     pub region: Option<String>,
     /// How many nodes it should have, has, and why.
     #[serde(flatten)]
+    #[schema(value_type = PoolDecisionSchema)]
     pub decision: Decision,
     /// Never fewer.
     pub min: u32,
@@ -39,27 +46,40 @@ pub struct PoolFacts {
     pub leader: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// All of them.
+#[derive(Debug, Serialize, ToSchema)]
 struct Pools {
+    /// In the order of the configuration.
     pools: Vec<PoolFacts>,
 }
 
-/// `GET /api/v1/autoscale` and `GET /api/v1/autoscale/{pool}`.
-pub(crate) fn routes() -> Router<State> {
-    Router::new()
-        .route("/api/v1/autoscale", get(list))
-        .route("/api/v1/autoscale/{pool}", get(one))
+/// Where operators have a listener of their own, autoscalers ask there, as who reads the metrics does.
+pub(crate) fn routes(state: &State) -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(pools))
+        .routes(routes!(pool))
+        .route_layer(from_fn_with_state(state.clone(), at_admin_door))
 }
 
-async fn list(Extract(state): Extract<State>) -> Response {
+/// How many nodes each pool should have
+#[utoipa::path(get, path = "/api/v1/autoscale", tag = "cluster", responses(
+    (status = 200, description = "The pools", body = Pools),
+    NotThere,
+))]
+async fn pools(Extract(state): Extract<State>) -> Response {
     fresh(Json(Pools {
         pools: state.facts.pools(),
     }))
 }
 
-async fn one(
+/// How many nodes a pool should have
+#[utoipa::path(get, path = "/api/v1/autoscale/{pool}", tag = "cluster",
+    params(("pool" = String, Path, description = "The pool's name", example = "edges")),
+    responses((status = 200, description = "The pool", body = PoolFacts), NotThere),
+)]
+async fn pool(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
+    PathParts(name): PathParts<String>,
 ) -> Result<Response, Refused> {
     let found = state
         .facts
@@ -67,10 +87,10 @@ async fn one(
         .into_iter()
         .find(|facts| facts.pool == name);
     let missing = || {
-        Refused(Refusal::new(
+        Refused::new(
             Code::NotFound,
             format!("there is no pool {name:?} in scale.pools"),
-        ))
+        )
     };
     found.map(|facts| fresh(Json(facts))).ok_or_else(missing)
 }

@@ -3,16 +3,21 @@
 use std::collections::BinaryHeap;
 
 use axum::Json;
-use axum::extract::{Query, State as Extract};
+use axum::extract::State as Extract;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use weir_cluster::fill::{Cost, Dimension, worst};
 use weir_cluster::member::Status;
 use weir_cluster::record::{Address, Capacity, Load, Roles};
 use weir_cluster::view::{Health, Node, View};
 use weir_cluster::{LeaseKey, Name};
 
+use crate::asked::QueryParts;
 use crate::families::{Counters, Gauges};
+use crate::schemas::{NodeAddressSchema, NodeCapacitySchema, NodeLoadSchema, StandingSchema};
 use crate::state::State;
 
 /// Streams in one answer; `after` asks for the next ones.
@@ -20,58 +25,105 @@ const STREAMS_LISTED: usize = 500;
 /// Carriers named of one stream: more than a page can draw.
 const CARRIERS_LISTED: usize = 100;
 
-/// The whole answer.
-#[derive(Debug, Serialize)]
-pub(crate) struct Seen {
+/// The cluster, as one node sees it.
+#[derive(Debug, Serialize, ToSchema)]
+struct Seen {
+    /// The id of the node that answers.
+    #[schema(value_type = String)]
     me: Name,
+    /// The cluster's name.
     cluster: String,
+    /// How this node stands in it.
+    #[schema(value_type = StandingSchema)]
     status: Status,
+    /// All nodes, by id.
     nodes: Vec<SeenNode>,
+    /// Streams by name, some hundred at a time.
     streams: Vec<SeenStream>,
+    /// How many there are.
     streams_total: usize,
     /// Ask again with `?after=` this for more streams.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, nullable = false, required = false)]
     next: Option<LeaseKey>,
 }
 
-#[derive(Debug, Serialize)]
+/// A node, as it describes itself and is seen.
+#[derive(Debug, Serialize, ToSchema)]
 struct SeenNode {
+    #[schema(value_type = String)]
     id: Name,
+    /// `origin`, `edge`, `dispatcher`, `chat`, `worker`, `api`.
+    #[schema(value_type = Vec<String>)]
     roles: Roles,
+    #[schema(value_type = Option<String>)]
     region: Option<Name>,
+    #[schema(value_type = Option<String>)]
     isp: Option<Name>,
     version: String,
+    /// The node above it, as a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
     parent: Option<String>,
+    /// It takes no new work.
     draining: bool,
+    /// `alive` or `late`.
     health: &'static str,
+    #[schema(value_type = Vec<NodeAddressSchema>)]
     addresses: Vec<Address>,
+    #[schema(value_type = NodeCapacitySchema)]
     capacity: Capacity,
+    #[schema(value_type = NodeLoadSchema)]
     load: Load,
+    /// How full it is, in thousandths.
     fullness_permille: u64,
+    /// Of what: `bandwidth`, `cpu` or `connections`.
+    #[schema(value_type = String)]
     fullness_of: Dimension,
+    /// Streams whose lease it holds.
     owns: usize,
+    /// Streams it has, and can serve.
     carries: usize,
 }
 
-#[derive(Debug, Serialize)]
+/// A stream somewhere in the cluster.
+#[derive(Debug, Serialize, ToSchema)]
 struct SeenStream {
+    #[schema(value_type = String, example = "live/demo")]
     key: LeaseKey,
+    /// The node that holds its lease.
+    #[schema(value_type = String)]
     owner: Name,
+    /// Which claim of the lease it is.
     epoch: u64,
     since_ms: i64,
+    /// Nodes that have it; the first hundred.
+    #[schema(value_type = Vec<String>)]
     carriers: Vec<Name>,
 }
 
-/// The query.
-#[derive(Debug, Default, Deserialize)]
+/// Which streams.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
-pub(crate) struct Page {
+struct StreamsAfter {
+    /// `next` of the answer before.
+    #[param(required = false)]
     after: String,
 }
 
-/// `GET /api/v1/cluster`.
-pub(crate) async fn seen(Extract(state): Extract<State>, Query(page): Query<Page>) -> Json<Seen> {
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(cluster))
+}
+
+/// Nodes, streams, and how this node stands among them
+#[utoipa::path(get, path = "/api/v1/cluster", tag = "cluster", params(StreamsAfter), responses(
+    (status = 200, description = "The cluster as this node sees it", body = Seen),
+))]
+async fn cluster(
+    Extract(state): Extract<State>,
+    QueryParts(page): QueryParts<StreamsAfter>,
+) -> Json<Seen> {
     let cluster = &state.cluster;
     Json(cluster.cluster.with(|member, now_us| {
         let view = member.view();

@@ -10,21 +10,66 @@ use axum::Extension;
 use axum::extract::{RawQuery, State as Extract};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
-use weir_base::{Code, Refusal};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use weir_base::Code;
 use weir_cluster::coworker::{self, DEFAULT_VHOST, Origin, Query};
 use weir_cluster::record::Scope;
 use weir_cluster::{NodeRecord, Scheme};
 
-use crate::dispatch::Caller;
 use crate::manager::{self, host_and_port};
 use crate::refused::Refused;
-use crate::state::State;
+use crate::state::{ClientIp, State};
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(get_coworker, post_coworker))
+}
+
+/// Where a stream is, for an origin of SRS
+///
+/// SRS's own question and answer. Its body is not read.
+#[utoipa::path(post, path = "/api/v1/clusters", tag = "srs",
+    params(
+        ("app" = String, Query, description = "All levels of the app", example = "live"),
+        ("stream" = String, Query, description = "The stream's name", example = "livestream"),
+        ("vhost" = Option<String>, Query, description = "Nothing, or `__defaultVhost__`, for the default one"),
+        ("ip" = Option<String>, Query, description = "The host of the client's tcUrl"),
+        ("coworker" = Option<String>, Query, description = "How the asker calls this node"),
+    ),
+    responses((status = 200, description = "Where it is; `origin` is null where nobody has it", body = Object)),
+)]
+async fn post_coworker(
+    state: Extract<State>,
+    query: RawQuery,
+    client: Option<Extension<ClientIp>>,
+) -> Result<Response, Refused> {
+    answer(state, query, client).await
+}
+
+/// The same, for people with a browser
+#[utoipa::path(get, path = "/api/v1/clusters", tag = "srs",
+    params(
+        ("app" = String, Query, description = "All levels of the app", example = "live"),
+        ("stream" = String, Query, description = "The stream's name", example = "livestream"),
+        ("vhost" = Option<String>, Query, description = "Nothing, or `__defaultVhost__`, for the default one"),
+        ("ip" = Option<String>, Query, description = "The host of the client's tcUrl"),
+        ("coworker" = Option<String>, Query, description = "How the asker calls this node"),
+    ),
+    responses((status = 200, description = "Where it is; `origin` is null where nobody has it", body = Object)),
+)]
+async fn get_coworker(
+    state: Extract<State>,
+    query: RawQuery,
+    client: Option<Extension<ClientIp>>,
+) -> Result<Response, Refused> {
+    answer(state, query, client).await
+}
 
 /// Answers a coworker.
-pub(crate) async fn answer(
+async fn answer(
     Extract(state): Extract<State>,
     RawQuery(query): RawQuery,
-    caller: Option<Extension<Caller>>,
+    caller: Option<Extension<ClientIp>>,
 ) -> Result<Response, Refused> {
     let query = query.unwrap_or_default();
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
@@ -33,9 +78,9 @@ pub(crate) async fn answer(
     let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
     let query = Query::from_pairs(pairs).ok_or_else(|| {
         let words = "a coworker names app and stream";
-        Refused(Refusal::new(Code::ProtocolError, words))
+        Refused::new(Code::ProtocolError, words)
     })?;
-    let caller = caller.map(|Extension(Caller(ip))| ip);
+    let caller = caller.map(|Extension(ClientIp(ip))| ip);
     let origin = find(&state, &query, caller);
     let mut response = coworker::answer(&query, origin.as_ref()).into_response();
     let json = HeaderValue::from_static("application/json");

@@ -12,10 +12,13 @@ use std::net::IpAddr;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 use weir_base::{Code, Refusal};
 use weir_cluster::Name;
 use weir_cluster::Role;
@@ -28,35 +31,62 @@ pub(crate) use dispatcher::{NoRoom, Outcome, Place, another};
 pub(crate) use form::Form;
 pub(crate) use request::{CheckedRequest, DispatchRequest, MAX_BYTES, known_vhost};
 
-use crate::admin;
-use crate::refused::Refused;
-use crate::state::State;
-
-/// The client's address as the listener understands it (trusted proxies are believed): to be put into
-/// each request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller(pub IpAddr);
+use crate::any_site;
+use crate::asked::{PathParts, read_json};
+use crate::caller::Caller;
+use crate::refused::{NotThere, Problem, Refused};
+use crate::rights::Right;
+use crate::state::{ClientIp, State};
 
 /// What is answered.
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, ToSchema)]
+struct Places {
+    /// Where to go, best first.
     places: Vec<Place>,
+    /// Where the client is thought to be.
     whereabouts: Where,
 }
 
 /// Where the client is thought to be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Where {
+    #[schema(value_type = Option<String>)]
     region: Option<Name>,
+    #[schema(value_type = Option<String>)]
     isp: Option<Name>,
 }
 
-/// `POST /api/v1/dispatch/{purpose}`.
-pub(crate) async fn ask(
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    any_site::open(
+        OpenApiRouter::new()
+            .routes(routes!(dispatch).map(|methods| methods.options(any_site::preflight_post))),
+    )
+}
+
+/// Where to publish, play or chat
+///
+/// Anybody may ask for himself, from any site, with any content type. Who asks for another `ip` has the right
+/// `cluster.read`.
+#[utoipa::path(post, path = "/api/v1/dispatch/{purpose}", tag = "places",
+    params(("purpose" = String, Path, description = "`publish`, `play` or `chat`", example = "play",
+        pattern = "^(publish|play|chat)$")),
+    request_body = DispatchRequest,
+    responses(
+        (status = 200, description = "Places, best first", body = Places),
+        (status = 401, description = "`ip` is another address than the client's", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "The credentials do not allow it, or the app is none of the operator's",
+            body = Problem, content_type = "application/problem+json"),
+        NotThere,
+        (status = 503, description = "All nodes are full; `next_best` may be tried later", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn dispatch(
     Extract(state): Extract<State>,
-    Path(purpose): Path<String>,
-    caller: Option<Extension<Caller>>,
-    headers: HeaderMap,
+    PathParts(purpose): PathParts<String>,
+    client: Option<Extension<ClientIp>>,
+    caller: Result<Option<Caller>, Refused>,
     body: Bytes,
 ) -> Response {
     let purpose = match purpose.as_str() {
@@ -65,10 +95,11 @@ pub(crate) async fn ask(
         "chat" => Purpose::Chat,
         _ => {
             let words = "places are given for publish, play and chat";
-            return Refused(Refusal::new(Code::NotFound, words)).into_response();
+            return Refused::new(Code::NotFound, words).into_response();
         }
     };
-    let wanted = match wanted(&state, purpose, caller, &headers, &body) {
+    let client = client.map(|Extension(ClientIp(ip))| ip);
+    let wanted = match wanted(&state, purpose, client, caller, &body) {
         Ok(wanted) => wanted,
         Err(refusal) => {
             state.dispatcher().count(purpose, Outcome::Refused);
@@ -81,7 +112,7 @@ pub(crate) async fn ask(
                 region: wanted.whereabouts.region,
                 isp: wanted.whereabouts.isp,
             };
-            let mut response = axum::Json(Answer {
+            let mut response = axum::Json(Places {
                 places,
                 whereabouts,
             })
@@ -102,27 +133,20 @@ pub(crate) fn decide(state: &State, wanted: &CheckedRequest) -> Result<Vec<Place
 /// 5001, and whom to try later.
 pub(crate) fn full(state: &State, no_room: NoRoom) -> Response {
     let NoRoom { refusal, next_best } = no_room;
-    let mut body = serde_json::to_value(&refusal).unwrap_or_default();
-    if let (Some(place), Some(object)) = (next_best, body.as_object_mut()) {
-        let place = serde_json::to_value(place).unwrap_or_default();
-        object.insert("next_best".to_owned(), place);
-    }
-    let seconds = state.dispatcher().rules().good_for_ms.max(0) / 1000 + 1;
-    let mut response = refused(state, refusal);
-    *response.body_mut() = body.to_string().into();
-    let headers = response.headers_mut();
-    // The refusal alone was shorter.
-    headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    let place = next_best.and_then(|place| serde_json::to_value(place).ok());
+    let good_for_ms = state.dispatcher().rules().good_for_ms;
+    let after_ms = u64::try_from(good_for_ms).unwrap_or(0) + 1;
+    let full = Refused::from(refusal).next_best(place);
+    refused(state, full.retry_after_ms(after_ms))
 }
 
 /// Counted and logged once, here.
-pub(crate) fn refused(state: &State, refusal: Refusal) -> Response {
-    state.hub.counters().code(refusal.code, Protocol::Api);
-    let code = refusal.code.number();
-    tracing::info!(code, "refused a place: {}", refusal.detail);
-    Refused(refusal).into_response()
+pub(crate) fn refused(state: &State, refused: impl Into<Refused>) -> Response {
+    let refused = refused.into();
+    state.hub.counters().code(refused.code(), Protocol::Api);
+    let code = refused.code().number();
+    tracing::info!(code, "refused a place: {}", refused.detail());
+    refused.into_response()
 }
 
 pub(crate) fn no_store(response: &mut Response) {
@@ -145,18 +169,20 @@ fn check_role(state: &State) -> Result<(), Refusal> {
 fn wanted(
     state: &State,
     purpose: Purpose,
-    caller: Option<Extension<Caller>>,
-    headers: &HeaderMap,
+    client: Option<IpAddr>,
+    caller: Result<Option<Caller>, Refused>,
     body: &[u8],
-) -> Result<CheckedRequest, Refusal> {
+) -> Result<CheckedRequest, Refused> {
     check_role(state)?;
-    let request = DispatchRequest::read(body)?;
-    let caller = caller.map(|Extension(Caller(ip))| ip);
-    if request.ip.is_some() && request.ip != caller && !admin::is_admin(state, headers) {
-        let words = "ip is another address than yours: that takes the admin token";
-        return Err(Refusal::new(Code::AuthMissing, words));
+    let request = read_json::<DispatchRequest>(body)?;
+    if request.ip.is_some() && request.ip != client {
+        let caller = caller?.ok_or_else(|| {
+            let words = "ip is another address than yours: that takes the admin token";
+            Refused::new(Code::SignedOut, words)
+        })?;
+        caller.require(Right::ClusterRead)?;
     }
-    resolve(state, request, purpose, caller)
+    Ok(resolve(state, request, purpose, client)?)
 }
 
 /// Checks a request and finds out where its client is.
@@ -164,11 +190,11 @@ pub(crate) fn resolve(
     state: &State,
     request: DispatchRequest,
     purpose: Purpose,
-    caller: Option<IpAddr>,
+    client: Option<IpAddr>,
 ) -> Result<CheckedRequest, Refusal> {
     let dispatcher = state.dispatcher();
     let mut wanted = request.check(purpose, &dispatcher.rules().vhosts)?;
-    wanted.ip = wanted.ip.or(caller);
+    wanted.ip = wanted.ip.or(client);
     wanted.whereabouts = dispatcher.locate(wanted.whereabouts, wanted.ip);
     Ok(wanted)
 }

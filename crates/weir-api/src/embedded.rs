@@ -33,14 +33,14 @@ pub(crate) enum Caching {
 }
 
 /// Bytes with a name that says what they are.
-pub(crate) struct Document {
+pub(crate) struct EmbeddedFile {
     path: String,
     bytes: Bytes,
     /// Hexadecimal; none where the bytes were made for this answer.
     hash: Option<String>,
 }
 
-impl Document {
+impl EmbeddedFile {
     /// A file of the front-end build.
     pub(crate) fn embedded(path: &str) -> Option<Self> {
         let file = Assets::get(path)?;

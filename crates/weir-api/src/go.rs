@@ -4,28 +4,40 @@
 //! A WebSocket cannot follow a redirect, so there is no such form for WS-FLV and SLSP: their clients
 //! ask the dispatcher.
 
-use axum::Extension;
-use axum::extract::{Path, RawQuery, State as Extract};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State as Extract};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use weir_base::http_field::host_name;
 use weir_base::{Code, Refusal};
 use weir_cluster::Role;
 use weir_cluster::place::Purpose;
 
-use crate::dispatch::{self, Caller, DispatchRequest, Form, Outcome};
-use crate::state::State;
+use crate::any_site;
+use crate::dispatch::{self, DispatchRequest, Form, Outcome};
+use crate::state::{ClientIp, State};
 
 /// Forms that a player can be redirected to.
 const FORMS: [Form; 3] = [Form::HttpFlv, Form::Hls, Form::HttpTs];
 
+/// No part of the API: players follow it.
+pub(crate) fn routes() -> Router<State> {
+    let methods = get(redirect).options(any_site::preflight);
+    Router::new()
+        .route("/go/{*path}", methods)
+        .layer(DefaultBodyLimit::max(dispatch::MAX_BYTES))
+        .route_layer(map_response(any_site::readable))
+}
+
 /// `GET` and `HEAD /go/{app}/{stream}{ending}`.
-pub(crate) async fn redirect(
+async fn redirect(
     Extract(state): Extract<State>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     uri: Uri,
-    caller: Option<Extension<Caller>>,
+    caller: Option<Extension<ClientIp>>,
     headers: HeaderMap,
 ) -> Response {
     let cluster = &state.cluster.cluster;
@@ -51,7 +63,7 @@ pub(crate) async fn redirect(
         host.to_str().ok()
     });
     let wanted = request(&path, &query, host, &state).and_then(|request| {
-        let caller = caller.map(|Extension(Caller(ip))| ip);
+        let caller = caller.map(|Extension(ClientIp(ip))| ip);
         dispatch::resolve(&state, request, Purpose::Play, caller)
     });
     let wanted = match wanted {
@@ -64,7 +76,7 @@ pub(crate) async fn redirect(
     match dispatch::decide(&state, &wanted) {
         Ok(places) => match places.first() {
             Some(place) => found(&place.url),
-            None => dispatch::refused(&state, Code::Overloaded.into()),
+            None => dispatch::refused(&state, Code::Overloaded),
         },
         Err(no_room) => dispatch::full(&state, no_room),
     }

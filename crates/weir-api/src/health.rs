@@ -3,10 +3,36 @@
 use axum::Json;
 use axum::extract::State as Extract;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 use weir_cluster::member::Status;
 
+use crate::any_site;
 use crate::state::State;
+
+/// The version, in the envelope that SRS users know.
+#[derive(Debug, Serialize, ToSchema)]
+struct Versions {
+    /// 0: SRS's word for success.
+    code: u16,
+    /// The node.
+    server: String,
+    /// What it is.
+    data: Version,
+}
+
+/// What runs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "name": "weir", "major": 0, "minor": 1, "revision": 0, "version": "0.1.0" }))]
+struct Version {
+    name: &'static str,
+    major: u32,
+    minor: u32,
+    revision: u32,
+    version: &'static str,
+}
 
 /// The process answers.
 pub(crate) async fn live() -> &'static str {
@@ -31,18 +57,36 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String
     (status, text)
 }
 
-/// The version, also in the envelope that SRS users know.
-pub(crate) async fn versions(Extract(state): Extract<State>) -> Json<Value> {
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    any_site::open(
+        OpenApiRouter::new()
+            .routes(routes!(versions).map(|methods| methods.options(any_site::preflight))),
+    )
+}
+
+/// Name and version
+///
+/// In the envelope that users of SRS know. Pages of every site may ask.
+#[utoipa::path(get, path = "/api/v1/versions", tag = "about", responses(
+    (status = 200, description = "What runs here", body = Versions),
+))]
+async fn versions(Extract(state): Extract<State>) -> Json<Versions> {
     let mut numbers = state
         .version
         .split(['.', '-', '+'])
         .map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
-    Json(json!({
-        "code": 0,
-        "server": state.node,
-        "data": { "name": "weir", "major": next(), "minor": next(), "revision": next(), "version": state.version },
-    }))
+    Json(Versions {
+        code: 0,
+        server: state.node.clone(),
+        data: Version {
+            name: "weir",
+            major: next(),
+            minor: next(),
+            revision: next(),
+            version: state.version,
+        },
+    })
 }
 
 /// How this node stands in the cluster, in lines for people; none when all is well.

@@ -2,13 +2,20 @@
 //!
 //! Never touches media or protocols: it asks the hub and answers in JSON. The media paths of the
 //! same port are served before a request comes here.
+//!
+//! A resource has a file with its handlers and a function `routes`, which [`operations`] gathers. Each handler
+//! describes itself (`#[utoipa::path]`); how requests are read is in `asked`, who asks in `caller`, how a refusal
+//! looks in `refused`.
 
 mod addresses;
-mod admin;
 mod any_site;
 mod apps;
+mod asked;
 mod autoscale;
+mod caller;
 mod cluster;
+mod config;
+mod cors;
 mod coworkers;
 mod dispatch;
 mod drain;
@@ -16,95 +23,83 @@ mod edge;
 mod embedded;
 mod families;
 mod go;
+mod guard;
 mod health;
+mod idempotent;
+mod limiter;
 mod manager;
 mod metrics;
+mod openapi;
 mod pages;
 mod refused;
 mod rejected;
+mod rights;
+mod same_site;
+mod schemas;
 mod sdk;
 mod state;
 mod streams;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
 
+use guard::{at_admin_door, guarded};
+use limiter::{RateClass, limited};
+use openapi::Document;
 use state::State;
 
 pub use addresses::{PublicAddress, PublicAddresses};
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
-pub use dispatch::{Caller, DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
+pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKIE};
+pub use config::ApiConfig;
+pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use metrics::METRIC_NAMES;
-pub use state::{ClusterApi, Config, Facts, NodeProof};
+pub use rights::{AccountRole, DoorOf, Right, Rights};
+pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
+
+/// Bytes of a request's body, where a resource says nothing else.
+const MAX_BODY_BYTES: usize = dispatch::MAX_BYTES;
 
 /// Everything that is not media.
 pub fn router(config: Config) -> Router {
     let state = State::new(config);
-    let admin = Router::new()
-        .route("/api/v1/streams", get(streams::list))
-        .route("/api/v1/streams/{*name}", get(streams::one))
-        .route("/api/v1/clients", get(streams::clients))
-        .route("/api/v1/clients/{id}", delete(streams::kick))
-        .route("/api/v1/cluster", get(cluster::seen))
-        .route_layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            admin::require_token,
-        ));
-    // Servers that are not weir say where streams are, and ask.
-    let parts = Router::new()
-        .route("/api/v1/streams/report", post(manager::report))
-        .route("/api/v1/streams/locate", get(manager::locate))
-        .route("/api/v1/drain", get(drain::look).post(drain::begin))
-        .route_layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            manager::require_part,
-        ))
-        .layer(DefaultBodyLimit::max(dispatch::MAX_BYTES));
-    let places = Router::new()
-        .route(
-            "/api/v1/dispatch/{purpose}",
-            post(dispatch::ask).options(any_site::preflight_post),
-        )
-        .route(
-            "/go/{*path}",
-            get(go::redirect).options(any_site::preflight),
-        )
-        .layer(DefaultBodyLimit::max(dispatch::MAX_BYTES))
-        .route_layer(axum::middleware::map_response(any_site::readable));
-    // Publishers on other sites' pages ask these too; what is live here is not for any page to know.
-    let public = Router::new()
-        .route(
-            "/api/v1/apps/{*app}",
-            get(apps::one).options(any_site::preflight),
-        )
-        .route(
-            "/api/v1/addresses",
-            get(addresses::public).options(any_site::preflight),
-        )
-        .route(
-            "/api/v1/versions",
-            get(health::versions).options(any_site::preflight),
-        )
-        .route("/sdk/{*path}", get(sdk::file).options(any_site::preflight))
-        .route_layer(axum::middleware::map_response(any_site::readable));
-    Router::new()
-        .merge(admin)
-        .merge(parts)
-        .merge(places)
-        .merge(autoscale::routes())
-        .merge(public)
-        .route(
-            weir_cluster::coworker::PATH,
-            get(coworkers::answer).post(coworkers::answer),
-        )
-        .route("/api/v1/live", get(streams::live))
+    let (api, described) = operations(&state).split_for_parts();
+    state.describe(Document::new(&described, state.version));
+    let for_operators = Router::new()
+        .route("/metrics", get(metrics::scrape))
+        .route_layer(from_fn_with_state(state.clone(), at_admin_door));
+    api.merge(for_operators)
+        .merge(go::routes())
+        .merge(sdk::routes())
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::scrape))
         .fallback(pages::page)
-        .layer(axum::middleware::map_response(rejected::with_code))
+        .layer(map_response(rejected::with_code))
+        .layer(from_fn_with_state(state.clone(), cors::listed))
         .with_state(state)
+}
+
+/// The API: every operation that its document describes, behind the door that it takes.
+pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
+    let by_method = |routes| limited(routes, state, None);
+    OpenApiRouter::default()
+        .merge(guarded(streams::routes(), state, Right::StreamsRead))
+        .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
+        .merge(guarded(cluster::routes(), state, Right::ClusterRead))
+        .merge(guarded(manager::routes(), state, Right::StreamsReport))
+        .merge(guarded(drain::routes(), state, Right::NodeDrain))
+        .merge(limited(dispatch::routes(), state, Some(RateClass::Ask)))
+        .merge(limited(coworkers::routes(), state, Some(RateClass::Ask)))
+        .merge(by_method(autoscale::routes(state)))
+        .merge(by_method(apps::routes()))
+        .merge(by_method(addresses::routes()))
+        .merge(by_method(health::routes()))
+        .merge(by_method(streams::public_routes()))
+        .merge(by_method(openapi::routes()))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

@@ -5,40 +5,55 @@
 //! known to all and kept in the registry until it ends: who reports goes on doing so, to any of them.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, Request, State as Extract};
-use axum::middleware::Next;
+use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
-use http::header;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use weir_base::urls::SplitUrl;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::record::{Scope, StreamRecord};
 use weir_cluster::report::{Reported, StreamReport};
 use weir_cluster::{LeaseKey, Name, NodeRecord, Scheme, Whereabouts};
 
-use crate::admin;
+use crate::asked::{JsonBody, QueryParts};
 use crate::dispatch::known_vhost;
-use crate::refused::Refused;
+use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 
 /// How long a report is good when it does not say, milliseconds.
 const DEFAULT_TTL_MS: i64 = 30_000;
 
 /// The body of a report.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Report {
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "app": "live", "stream": "demo", "ip": "192.0.2.7", "port": 1935 }))]
+struct Report {
+    /// All levels of the app.
     app: String,
+    /// The stream's name.
     stream: String,
+    /// A virtual host; empty for the default one.
     #[serde(default)]
     vhost: String,
     /// The server: an address or a host's name.
     ip: String,
     port: u16,
+    /// What is spoken there.
     #[serde(default = "rtmp")]
     protocol: String,
+    /// How long this is good, milliseconds. 0 ends it.
     #[serde(default = "default_ttl_ms")]
+    ttl_ms: i64,
+}
+
+/// A report was taken.
+#[derive(Debug, Serialize, ToSchema)]
+struct Taken {
+    /// 0.
+    code: u16,
+    /// How long it is good.
     ttl_ms: i64,
 }
 
@@ -50,29 +65,26 @@ const fn default_ttl_ms() -> i64 {
     DEFAULT_TTL_MS
 }
 
-/// Lets the operator through, and nodes of the cluster.
-pub(crate) async fn require_part(
-    Extract(state): Extract<State>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let proof = request.headers().get(header::AUTHORIZATION);
-    let proof = proof.and_then(|value| value.to_str().ok());
-    let target = request.uri().path_and_query().map(|target| target.as_str());
-    if target.is_some_and(|target| state.cluster.proof.is_node(target, proof)) {
-        return next.run(request).await;
-    }
-    admin::require_token(Extract(state), request, next).await
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(report))
+        .routes(routes!(locate))
 }
 
-/// `POST /api/v1/streams/report`.
-pub(crate) async fn report(
+/// Say where a stream is on a server of another make
+///
+/// All nodes then know it until it ends: whoever reports goes on doing so, to any of them.
+#[utoipa::path(post, path = "/api/v1/streams/report", tag = "cluster", request_body = Report, responses(
+    (status = 200, description = "All nodes know it", body = Taken),
+    (status = 404, description = "It cannot be a stream's name", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 429, description = "Too many reports, or too many requests", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn report(
     Extract(state): Extract<State>,
-    body: Bytes,
-) -> Result<Json<Value>, Refused> {
-    let wrong = |words: String| Refused(Refusal::new(Code::ProtocolError, words));
-    let report: Report =
-        serde_json::from_slice(&body).map_err(|error| wrong(format!("the body: {error}")))?;
+    JsonBody(report): JsonBody<Report>,
+) -> Result<Json<Taken>, Refused> {
     let (_, key) = name(&state, &report.vhost, &report.app, &report.stream)?;
     let ttl_ms = report.ttl_ms;
     let report = StreamReport {
@@ -84,21 +96,27 @@ pub(crate) async fn report(
     };
     let cluster = &state.cluster.cluster;
     cluster.with(|member, now_us| member.report(report, now_us))?;
-    Ok(Json(json!({ "code": 0, "ttl_ms": ttl_ms })))
+    Ok(Json(Taken { code: 0, ttl_ms }))
 }
 
 /// Which stream.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Which {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// All levels of the app.
     app: String,
+    /// The stream's name.
     stream: String,
+    /// A virtual host; empty for the default one.
     #[serde(default)]
+    #[param(required = false)]
     vhost: String,
 }
 
 /// Where it is.
-#[derive(Debug, Serialize)]
-pub(crate) struct Located {
+#[derive(Debug, Serialize, ToSchema)]
+struct Located {
+    /// 0.
     code: u16,
     vhost: String,
     app: String,
@@ -106,6 +124,7 @@ pub(crate) struct Located {
     /// Who says so: `registry`, `here` or `report`.
     source: &'static str,
     /// The weir node that has it.
+    #[schema(value_type = Option<String>)]
     node: Option<Name>,
     ip: String,
     port: u16,
@@ -116,10 +135,14 @@ pub(crate) struct Located {
     since_ms: Option<i64>,
 }
 
-/// `GET /api/v1/streams/locate`.
-pub(crate) async fn locate(
+/// Ask where a stream is
+#[utoipa::path(get, path = "/api/v1/streams/locate", tag = "cluster", params(Which), responses(
+    (status = 200, description = "Where it is", body = Located),
+    NotThere,
+))]
+async fn locate(
     Extract(state): Extract<State>,
-    Query(which): Query<Which>,
+    QueryParts(which): QueryParts<Which>,
 ) -> Result<Response, Refused> {
     let (name, key) = name(&state, &which.vhost, &which.app, &which.stream)?;
     let located = |source, host, port, protocol| Located {
@@ -160,7 +183,7 @@ pub(crate) async fn locate(
         return Ok(Json(located("report", host, port, protocol)).into_response());
     }
     let words = format!("nobody has {name}, as far as this node knows");
-    Err(Refused(Refusal::new(Code::NotLive, words)))
+    Err(Refused::new(Code::NotLive, words))
 }
 
 /// Where a stream was last said to be, on a server that is not weir.

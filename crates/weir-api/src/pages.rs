@@ -1,12 +1,15 @@
 //! The pages. Without a front-end build there is a stub that says how to get one, so that `cargo build`
 //! needs no Node.
 
+use axum::extract::{Request, State as Extract};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use weir_base::{Code, Refusal, Tongue, prefer, refusal_page};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use weir_base::{Code, Tongue, prefer, refusal_page};
 
-use crate::embedded::{Caching, Document};
+use crate::embedded::{Caching, EmbeddedFile};
+use crate::guard::is_elsewhere;
 use crate::refused::Refused;
+use crate::state::State;
 
 /// Pages may load their own scripts and talk to streams anywhere, and nothing else.
 const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; connect-src *; \
@@ -14,27 +17,35 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src '
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
 const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
-const PAGES: &[&str] = &["", "watch", "embed", "studio", "cluster"];
+const PAGES: &[&str] = &["", "watch", "embed", "studio", "docs", "cluster"];
+/// Those that are for operators.
+const OPERATORS_PAGES: &[&str] = &["cluster", "console"];
+/// Below it programs ask, and are answered as programs whatever they accept.
+const API: &str = "api";
 const STUB: &str = "<!doctype html><meta charset=utf-8><title>weir</title><h1>weir runs</h1>\
                     <p>This binary was built without its pages. Build them with <code>make web</code> and build again.</p>\
                     <p>Streams play all the same: <code>/{app}/{stream}.flv</code>, <code>.m3u8</code>, <code>.ts</code>.</p>";
 
 /// Any path that is neither media nor API.
-pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    if method != Method::GET && method != Method::HEAD {
-        return Refused::from(Code::NotFound).into_response();
-    }
-    let path = uri.path().trim_start_matches('/');
-    if let Some(file) = Document::embedded(path) {
-        return frameable(file.answer(caching(path), &headers), false);
-    }
+pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    let whole_path = request.uri().path();
+    let path = whole_path.trim_start_matches('/');
     let first = path.split('/').next().unwrap_or_default();
-    if !PAGES.contains(&first) {
-        return unknown(uri.path(), &headers);
+    if (method != Method::GET && method != Method::HEAD) || first == API {
+        let words = format!("nothing lives at {whole_path}");
+        return Refused::new(Code::NotFound, words).into_response();
     }
-    let file = Document::embedded("index.html");
-    let file = file.unwrap_or_else(|| Document::made("index.html", STUB));
-    let response = file.answer(Caching::Asked, &headers);
+    if let Some(file) = EmbeddedFile::embedded(path) {
+        return frameable(file.answer(caching(path), headers), false);
+    }
+    let hidden = OPERATORS_PAGES.contains(&first) && is_elsewhere(&state, request.extensions());
+    if !PAGES.contains(&first) || hidden {
+        return unknown(whole_path, headers);
+    }
+    let file = EmbeddedFile::embedded("index.html");
+    let file = file.unwrap_or_else(|| EmbeddedFile::made("index.html", STUB));
+    let response = file.answer(Caching::Asked, headers);
     frameable(response, first == FRAMED_PAGE)
 }
 
@@ -45,7 +56,7 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
     let mut response = if prefer::wants_page(&list(header::ACCEPT)) {
         let tongue = Tongue::of(&list(header::ACCEPT_LANGUAGE));
         let page = refusal_page(Code::NotFound, path, tongue);
-        let page = Document::made("unknown.html", page);
+        let page = EmbeddedFile::made("unknown.html", page);
         let mut response = page.answer(Caching::Asked, &HeaderMap::new());
         *response.status_mut() = StatusCode::NOT_FOUND;
         let headers = response.headers_mut();
@@ -55,8 +66,7 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
         headers.insert(header::CONTENT_LANGUAGE, language);
         frameable(response, false)
     } else {
-        let refusal = Refusal::new(Code::NotFound, format!("nothing lives at {path}"));
-        Refused(refusal).into_response()
+        Refused::new(Code::NotFound, format!("nothing lives at {path}")).into_response()
     };
     response.headers_mut().insert(header::VARY, varies);
     response

@@ -2,9 +2,11 @@
 //! limit, a method that a path does not take) get a code, as all other refusals have one.
 
 use axum::body::{Body, to_bytes};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use weir_base::{Code, Refusal};
+use weir_base::Code;
+
+use crate::refused::Refused;
 
 /// Bytes of the framework's own words that are kept.
 const MAX_WORDS_BYTES: usize = 1024;
@@ -15,19 +17,15 @@ pub(crate) async fn with_code(response: Response) -> Response {
         return response;
     }
     let (mut head, body) = response.into_parts();
-    let code = code_of(head.status);
-    let refusal = match words(body).await {
-        Some(words) => Refusal::new(code, words),
-        None => {
-            let reason = head.status.canonical_reason().unwrap_or_default();
-            Refusal::new(code, format!("{} {reason}", head.status.as_str()))
-        }
-    };
-    let (json_head, body) = axum::Json(refusal).into_response().into_parts();
+    let status = head.status;
+    let words = words(body).await.unwrap_or_else(|| {
+        let reason = status.canonical_reason().unwrap_or_default();
+        format!("{} {reason}", status.as_str())
+    });
+    let refused = Refused::new(code_of(status), words);
+    let (problem, body) = refused.into_response_as(status).into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.extend(json_head.headers);
-    let never = HeaderValue::from_static("no-store");
-    head.headers.insert(header::CACHE_CONTROL, never);
+    head.headers.extend(problem.headers);
     Response::from_parts(head, body)
 }
 
@@ -35,7 +33,7 @@ pub(crate) async fn with_code(response: Response) -> Response {
 fn is_ours(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.map(HeaderValue::as_bytes).unwrap_or_default();
-    kind.starts_with(b"application/json") || kind.starts_with(b"text/html")
+    kind.starts_with(b"application/") || kind.starts_with(b"text/html")
 }
 
 async fn words(body: Body) -> Option<String> {
@@ -46,8 +44,11 @@ async fn words(body: Body) -> Option<String> {
 
 const fn code_of(status: StatusCode) -> Code {
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Code::FrameTooLarge,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
         StatusCode::NOT_FOUND => Code::NotFound,
-        _ => Code::ProtocolError,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::WrongMediaType,
+        StatusCode::UNPROCESSABLE_ENTITY => Code::Unprocessable,
+        _ => Code::BadRequest,
     }
 }

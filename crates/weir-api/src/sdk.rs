@@ -1,14 +1,19 @@
 //! The player and the publisher for pages of any site: `/sdk/player.js` and its like, the files of the packages
 //! as they are published. `/sdk/{release}/player.js` is one release for ever.
 
+use axum::Router;
 use axum::extract::Path;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use weir_base::{Code, Refusal};
+use weir_base::Code;
 
-use crate::embedded::{Caching, Document};
+use crate::any_site;
+use crate::embedded::{Caching, EmbeddedFile};
 use crate::refused::Refused;
+use crate::state::State;
 
 /// Pages that isolate themselves load only what says that it may be loaded.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -31,8 +36,16 @@ enum Edition<'a> {
     Superseded(&'a str),
 }
 
+/// What pages of other sites load, which may read it.
+pub(crate) fn routes() -> Router<State> {
+    let methods = get(file).options(any_site::preflight);
+    Router::new()
+        .route("/sdk/{*path}", methods)
+        .route_layer(map_response(any_site::readable))
+}
+
 /// A file of the packages.
-pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
+async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let Some((file, edition)) = find(&path) else {
         return nothing(&path);
     };
@@ -46,14 +59,14 @@ pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Respon
     response
 }
 
-fn find(path: &str) -> Option<(Document, Edition<'_>)> {
+fn find(path: &str) -> Option<(EmbeddedFile, Edition<'_>)> {
     let edition = edition(path, || {
-        let index = Document::embedded(&format!("sdk/{INDEX}"))?;
+        let index = EmbeddedFile::embedded(&format!("sdk/{INDEX}"))?;
         let index: Index = serde_json::from_slice(index.bytes()).ok()?;
         Some(index.release)
     })?;
     let (Edition::Present(name) | Edition::Fixed(name) | Edition::Superseded(name)) = edition;
-    Some((Document::embedded(&format!("sdk/{name}"))?, edition))
+    Some((EmbeddedFile::embedded(&format!("sdk/{name}"))?, edition))
 }
 
 fn edition(path: &str, release: impl FnOnce() -> Option<String>) -> Option<Edition<'_>> {
@@ -88,7 +101,7 @@ fn superseded(name: &str) -> Response {
 
 fn nothing(path: &str) -> Response {
     let words = format!("/sdk/ has no {path}; /sdk/{INDEX} names what it has");
-    Refused(Refusal::new(Code::NotFound, words)).into_response()
+    Refused::new(Code::NotFound, words).into_response()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the API is given, and what its handlers share. No handler is known here.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use weir_base::Shutdown;
@@ -10,8 +11,13 @@ use weir_hub::Hub;
 use crate::addresses::PublicAddresses;
 use crate::apps::AppFacts;
 use crate::autoscale::PoolFacts;
+use crate::caller::Identify;
+use crate::config::ApiConfig;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::edge::EdgeFacts;
+use crate::idempotent::{MemoryReplies, Replies};
+use crate::limiter::Limiter;
+use crate::openapi::Document;
 
 /// What the API works with.
 pub struct Config {
@@ -19,8 +25,17 @@ pub struct Config {
     pub hub: Hub,
     /// The two stages of the end: draining is not ready.
     pub shutdown: Shutdown,
+    /// The settings of `[api]`.
+    pub api: ApiConfig,
     /// The token of the admin API.
     pub admin_token: String,
+    /// Who knows accounts.
+    pub identify: Arc<dyn Identify>,
+    /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
+    /// [`AdminDoor`].
+    pub has_admin_door: bool,
+    /// Sites whose pages may use the API; `*` for every one.
+    pub cors_origins: Vec<String>,
     /// This node's name, in metrics.
     pub node: String,
     /// The version of the binary.
@@ -32,6 +47,15 @@ pub struct Config {
     /// What the parts know that the API does not see.
     pub facts: Arc<dyn Facts>,
 }
+
+/// The client's address as the listener understands it (trusted proxies are believed): to be put into
+/// each request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientIp(pub IpAddr);
+
+/// Stands in the extensions of a request that came by the operators' listener.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminDoor;
 
 /// What the API asks of parts it does not know: the gate, the scaler, the delivery.
 pub trait Facts: Send + Sync {
@@ -63,13 +87,16 @@ pub struct ClusterApi {
     pub proof: Arc<dyn NodeProof>,
 }
 
-/// What every handler has: the configuration, and who had this node drain.
+/// What every handler has: the configuration, and what the API itself remembers.
 #[derive(Clone)]
 pub(crate) struct State(Arc<Inner>);
 
 struct Inner {
     config: Config,
     drained_by: Mutex<Option<String>>,
+    limiter: Limiter,
+    replies: MemoryReplies,
+    document: OnceLock<Document>,
 }
 
 impl std::ops::Deref for State {
@@ -83,9 +110,32 @@ impl std::ops::Deref for State {
 impl State {
     pub(crate) fn new(config: Config) -> Self {
         Self(Arc::new(Inner {
+            limiter: Limiter::new(&config.api, config.hub.clock().clone()),
             config,
             drained_by: Mutex::default(),
+            replies: MemoryReplies::default(),
+            document: OnceLock::new(),
         }))
+    }
+
+    /// How often clients have asked.
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    /// Answers to requests that may be sent again.
+    pub(crate) fn replies(&self) -> &dyn Replies {
+        &self.0.replies
+    }
+
+    /// The API's description of itself; there from the first request on.
+    pub(crate) fn document(&self) -> Option<&Document> {
+        self.0.document.get()
+    }
+
+    /// Keeps it, once all routes are known.
+    pub(crate) fn describe(&self, document: Document) {
+        let _ = self.0.document.set(document);
     }
 
     pub(crate) fn dispatcher(&self) -> &Dispatcher {

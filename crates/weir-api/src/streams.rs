@@ -3,27 +3,36 @@
 use std::str::FromStr;
 
 use axum::Json;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use serde::Serialize;
-use weir_base::{ClientId, Code, Refusal};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use weir_base::{ClientId, Code};
 use weir_hub::{Protocol, Role, Stream};
 
-use crate::refused::Refused;
+use crate::asked::{Page, PageParams, PathParts};
+use crate::refused::{NotThere, Refused};
 use crate::state::State;
 
 /// Clients listed in one answer.
 const MAX_CLIENTS_LISTED: usize = 10_000;
 
 /// What anybody may know of a live stream.
-#[derive(Debug, Serialize)]
-pub(crate) struct LiveStream {
+#[derive(Debug, Serialize, ToSchema)]
+struct LiveStream {
+    /// Empty for the default one.
     vhost: String,
+    /// All levels of the app.
     app: String,
     stream: String,
     video: Option<Video>,
     audio: Option<Audio>,
+    /// Over the last five seconds.
     bitrate_kbps: f64,
+    /// Now; of HLS those who asked within ten seconds.
     viewers: u32,
+    /// Since this publisher came.
     uptime_ms: i64,
     /// Why nobody can watch it yet although it has a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,23 +43,30 @@ pub(crate) struct LiveStream {
     notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A track that weir does not carry.
+#[derive(Debug, Serialize, ToSchema)]
 struct LeftOutTrack {
     /// `video`, `audio`, `subtitles` or `data`.
     kind: &'static str,
     what: String,
 }
 
-#[derive(Debug, Serialize)]
+/// The pictures of a stream.
+#[derive(Debug, Serialize, ToSchema)]
 struct Video {
+    #[schema(example = "h264")]
     codec: &'static str,
+    /// The codecs string for players.
+    #[schema(example = "avc1.64001f")]
     rfc6381: String,
     width: u32,
     height: u32,
+    /// As measured.
     fps: f64,
 }
 
-#[derive(Debug, Serialize)]
+/// The sound of a stream.
+#[derive(Debug, Serialize, ToSchema)]
 struct Audio {
     codec: &'static str,
     rfc6381: String,
@@ -59,14 +75,16 @@ struct Audio {
 }
 
 /// What the operator may know besides.
-#[derive(Debug, Serialize)]
-pub(crate) struct StreamDetail {
+#[derive(Debug, Serialize, ToSchema)]
+struct StreamDetail {
     #[serde(flatten)]
     live: LiveStream,
     video_kbps: f64,
     audio_kbps: f64,
+    /// The last whole group of pictures.
     gop_ms: i64,
     gop_frames: u32,
+    #[schema(value_type = std::collections::BTreeMap<String, u32>)]
     viewers_by_protocol: std::collections::BTreeMap<&'static str, u32>,
     publisher: Option<Publisher>,
     /// What the sender says of itself.
@@ -83,14 +101,16 @@ pub(crate) struct StreamDetail {
     life: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// Who publishes a stream.
+#[derive(Debug, Serialize, ToSchema)]
 struct Publisher {
     id: String,
     protocol: &'static str,
     address: String,
 }
 
-#[derive(Debug, Serialize)]
+/// What an SLSP publisher says of itself.
+#[derive(Debug, Serialize, ToSchema)]
 struct Sender {
     fps: f64,
     kbps: f64,
@@ -99,9 +119,11 @@ struct Sender {
     encoder: String,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct ClientDetail {
+/// A publisher or a viewer.
+#[derive(Debug, Serialize, ToSchema)]
+struct ClientDetail {
     id: String,
+    /// `publisher` or `viewer`.
     role: &'static str,
     protocol: &'static str,
     stream: String,
@@ -113,60 +135,115 @@ pub(crate) struct ClientDetail {
     /// It is another node, not a person's publisher or player.
     is_node: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<Who>,
+    #[schema(nullable = false, required = false)]
+    identity: Option<KnownAs>,
 }
 
 /// Who a client is, as far as whoever admitted it knows.
-#[derive(Debug, Serialize)]
-struct Who {
+#[derive(Debug, Serialize, ToSchema)]
+struct KnownAs {
     account: String,
     device: String,
     app: String,
     session: String,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Streams<T> {
+/// Streams that are live.
+#[derive(Debug, Serialize, ToSchema)]
+struct Streams<T> {
     streams: Vec<T>,
+    /// The server's own clock, to set others by.
     server_time_ms: i64,
+    /// `after` for the next page; none where this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Clients {
+/// Publishers and viewers.
+#[derive(Debug, Serialize, ToSchema)]
+struct Clients {
     clients: Vec<ClientDetail>,
+    /// How many there are.
     total: usize,
+    /// `after` for the next page; none where this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    next: Option<String>,
 }
 
-/// `GET /api/v1/live`: what is on, for everybody.
-pub(crate) async fn live(Extract(state): Extract<State>) -> Json<Streams<LiveStream>> {
+/// A client was told to go.
+#[derive(Debug, Serialize, ToSchema)]
+struct Kicked {
+    /// 0.
+    code: u16,
+    /// Its id.
+    kicked: String,
+}
+
+pub(crate) fn public_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(live))
+}
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(clients))
+}
+
+pub(crate) fn kick_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(kick))
+}
+
+/// What is on, for everybody
+#[utoipa::path(get, path = "/api/v1/live", tag = "streams", responses(
+    (status = 200, description = "Streams that are live", body = Streams<LiveStream>),
+))]
+async fn live(Extract(state): Extract<State>) -> Json<Streams<LiveStream>> {
     let is_on = |stream: &Stream| stream.is_live() && stream.why_not_live().is_none();
-    all(&state, is_on, describe)
+    page_of(&state, &Page::whole(), is_on, describe)
 }
 
-/// `GET /api/v1/streams`.
-pub(crate) async fn list(Extract(state): Extract<State>) -> Json<Streams<StreamDetail>> {
-    all(&state, Stream::is_live, detail)
+/// Live streams in detail
+///
+/// Without `limit` all of them, by name.
+#[utoipa::path(get, path = "/api/v1/streams", tag = "streams", operation_id = "streams", params(PageParams),
+    responses((status = 200, description = "Streams that are live", body = Streams<StreamDetail>)),
+)]
+async fn list(Extract(state): Extract<State>, page: Page) -> Json<Streams<StreamDetail>> {
+    page_of(&state, &page, Stream::is_live, detail)
 }
 
-fn all<T>(
+fn page_of<T>(
     state: &State,
+    page: &Page,
     is_listed: impl Fn(&Stream) -> bool,
     tell: impl Fn(&Stream, i64) -> T,
 ) -> Json<Streams<T>> {
     let clock = state.hub.clock();
     let now_us = clock.now_us();
-    let streams = state.hub.streams();
-    let listed = streams.iter().filter(|stream| is_listed(stream));
+    let listed = state.hub.streams().into_iter();
+    let listed = listed.filter(|stream| is_listed(stream));
+    let named = listed.map(|stream| (stream.name.to_string(), stream));
+    let (streams, next) = page.cut(named.collect(), usize::MAX);
+    let streams = streams.iter();
     Json(Streams {
-        streams: listed.map(|stream| tell(stream, now_us)).collect(),
+        streams: streams.map(|(_, stream)| tell(stream, now_us)).collect(),
         server_time_ms: clock.wall_us() / 1000,
+        next,
     })
 }
 
-/// `GET /api/v1/streams/{app}/{stream}`, the app with all its levels; a vhost in front as `{vhost}:`.
-pub(crate) async fn one(
+/// One live stream in detail
+#[utoipa::path(get, path = "/api/v1/streams/{*name}", tag = "streams", operation_id = "stream",
+    params(("name" = String, Path, example = "live/demo",
+        description = "`{app}/{stream}`, the app with all its levels; a virtual host in front as `{vhost}:`")),
+    responses((status = 200, description = "The stream", body = StreamDetail), NotThere),
+)]
+async fn one(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
+    PathParts(name): PathParts<String>,
 ) -> Result<Json<StreamDetail>, Refused> {
     let now_us = state.hub.clock().now_us();
     let found = state
@@ -174,21 +251,28 @@ pub(crate) async fn one(
         .streams()
         .into_iter()
         .find(|stream| stream.is_live() && stream.name.to_string() == name);
-    let stream =
-        found.ok_or_else(|| Refused(Refusal::new(Code::NotLive, format!("{name} is not live"))))?;
+    let stream = found.ok_or_else(|| Refused::new(Code::NotLive, format!("{name} is not live")))?;
     Ok(Json(detail(&stream, now_us)))
 }
 
-/// `GET /api/v1/clients`: publishers and viewers, those of HLS among them as long as they ask.
-pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
+/// Publishers and viewers
+///
+/// Those of HLS as long as they ask. Without `limit` the first 10,000, by id.
+#[utoipa::path(get, path = "/api/v1/clients", tag = "streams", params(PageParams), responses(
+    (status = 200, description = "Clients of this node", body = Clients),
+))]
+async fn clients(Extract(state): Extract<State>, page: Page) -> Json<Clients> {
     let now_us = state.hub.clock().now_us();
     let mut all = state.hub.clients().list();
     all.append(&mut state.hub.audience().list());
     let total = all.len();
-    let clients = all
+    let named = all
         .into_iter()
-        .take(MAX_CLIENTS_LISTED)
-        .map(|client| ClientDetail {
+        .map(|client| (client.id.to_string(), client));
+    let (listed, next) = page.cut(named.collect(), MAX_CLIENTS_LISTED);
+    let clients = listed
+        .into_iter()
+        .map(|(_, client)| ClientDetail {
             id: client.id.to_string(),
             role: match client.role {
                 Role::Publisher => "publisher",
@@ -202,7 +286,7 @@ pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
             lost_frames: client.lost_frames(),
             skips: client.skips(),
             is_node: client.is_node,
-            identity: client.identity.as_deref().map(|who| Who {
+            identity: client.identity.as_deref().map(|who| KnownAs {
                 account: who.account().to_owned(),
                 device: who.device().to_owned(),
                 app: who.app().to_owned(),
@@ -210,20 +294,27 @@ pub(crate) async fn clients(Extract(state): Extract<State>) -> Json<Clients> {
             }),
         })
         .collect();
-    Json(Clients { clients, total })
+    Json(Clients {
+        clients,
+        total,
+        next,
+    })
 }
 
-/// `DELETE /api/v1/clients/{id}`: ends one client's stay with 4008. A viewer without a connection is refused
-/// with it for a while.
-pub(crate) async fn kick(
+/// End a client's stay
+///
+/// It is told 4008. A viewer of HLS is refused with it for a minute.
+#[utoipa::path(delete, path = "/api/v1/clients/{id}", tag = "streams", operation_id = "client_kick",
+    params(("id" = String, Path, description = "As the list says it")),
+    responses((status = 200, description = "It was told to go", body = Kicked), NotThere),
+)]
+async fn kick(
     Extract(state): Extract<State>,
-    Path(id): Path<String>,
-) -> Result<Json<serde_json::Value>, Refused> {
+    PathParts(id): PathParts<String>,
+) -> Result<Json<Kicked>, Refused> {
     let not_found = || {
-        Refused(Refusal::new(
-            Code::NotFound,
-            format!("no client {id}: it may have left"),
-        ))
+        let words = format!("no client {id}: it may have left");
+        Refused::new(Code::NotFound, words)
     };
     let id = ClientId::from_str(&id).map_err(|_| not_found())?;
     let (connected, audience) = (state.hub.clients(), state.hub.audience());
@@ -231,9 +322,8 @@ pub(crate) async fn kick(
     let client = client.ok_or_else(not_found)?;
     tracing::info!(client = %id, stream = %client.name, code = Code::Operator.number(), "kicked by the operator");
     client.kick(Code::Operator);
-    Ok(Json(
-        serde_json::json!({ "code": 0, "kicked": id.to_string() }),
-    ))
+    let kicked = id.to_string();
+    Ok(Json(Kicked { code: 0, kicked }))
 }
 
 fn describe(stream: &Stream, now_us: i64) -> LiveStream {

@@ -107,7 +107,7 @@ code_table! {
         "The origin does not take this publisher.", "Check the key and the name: the origin's hook said no, or somebody is live there under this name.";
 
     NotFound = 3001, "not_found", Client, http 404, ws 4404,
-        "There is no such thing here.", "Check the address: /{app}/{stream}.flv, .m3u8 or .ts.";
+        "There is no such thing here.", "Check the address: media is /{app}/{stream}.flv, .m3u8 or .ts, the API is at /docs.";
     NotLive = 3002, "not_live", Stream, http 404, ws 4404,
         "The stream is not live.", "Try again when the broadcast has begun, or add ?wait=10 to wait for it.";
     Ended = 3003, "ended", Stream, http 404, ws 4404,
@@ -152,6 +152,33 @@ code_table! {
         "Storage failed.", "Try again; the operator has been told by the metric.";
     Moved = 5004, "moved", Stream, http 302, ws 4302,
         "The stream lives on another node.", "Follow the address given.";
+
+    BadRequest = 6001, "bad_request", Client, http 400, ws 4400,
+        "The request cannot be read.", "Compare it with /docs: what is wrong stands in the detail.";
+    MethodNotAllowed = 6002, "method_not_allowed", Client, http 405, ws 4400,
+        "This address does not take this method.", "Use one of the methods in the field Allow.";
+    Conflict = 6003, "conflict", Client, http 409, ws 4409,
+        "The request does not fit what is there now.", "Read what is there, and decide again.";
+    Unprocessable = 6004, "unprocessable", Client, http 422, ws 4422,
+        "The request can be read, but a field in it makes no sense.", "Mend the fields that are named.";
+    RateLimited = 6005, "rate_limited", Client, http 429, ws 4429,
+        "Too many requests.", "Wait as long as Retry-After says.";
+    PreconditionFailed = 6006, "precondition_failed", Client, http 412, ws 4412,
+        "Somebody changed this since it was read.", "Read it again, and send its new ETag in If-Match.";
+    TooLarge = 6007, "too_large", Client, http 413, ws 4413,
+        "The body is larger than is taken here.", "Send less: the detail says how much is taken.";
+    Unavailable = 6008, "unavailable", Node, http 503, ws 4503,
+        "This cannot be answered right now.", "Try again; watching and publishing go on meanwhile.";
+    WrongMediaType = 6009, "wrong_media_type", Client, http 415, ws 4415,
+        "The body is of a type that is not read here.", "Send JSON, as Content-Type: application/json.";
+    SignedOut = 6010, "signed_out", Client, http 401, ws 4401,
+        "This takes somebody who is signed in.", "Sign in, or send a token: Authorization: Bearer TOKEN.";
+    WrongCredentials = 6011, "wrong_credentials", Client, http 401, ws 4401,
+        "The credentials are not right, or no longer.", "Sign in again, or use a current token.";
+    Forbidden = 6012, "forbidden", Client, http 403, ws 4403,
+        "These credentials do not allow this.", "Ask an administrator for the right that the detail names.";
+    CrossSite = 6013, "cross_site", Client, http 403, ws 4403,
+        "Another site's page may not do this in your name.", "Do it on this site's own pages, or send a token instead of the cookie.";
 }
 
 impl Code {
@@ -279,6 +306,7 @@ pub fn render_markdown() -> String {
         (3, "3xxx: the stream"),
         (4, "4xxx: a connection broke or was broken"),
         (5, "5xxx: the server"),
+        (6, "6xxx: the request to the API"),
     ];
     for (family, title) in families {
         let _ = write!(
@@ -308,7 +336,8 @@ pub fn render_markdown() -> String {
     }
     text.push_str(
         "\n## On the wire\n\n\
-         - HTTP: the status above and a JSON body `{\"code\":3002,\"name\":\"not_live\",\"message\":\"…\",\"detail\":\"…\",\"advice\":\"…\"}`.\n\
+         - HTTP: the status above and a JSON body `{\"code\":3002,\"name\":\"not_live\",\"message\":\"…\",\"detail\":\"…\",\"advice\":\"…\"}`. \
+         The [API](api.md#errors) sends it as `application/problem+json`, with `type`, `title` and `status` besides.\n\
          - WebSocket: the close code above; the reason is `{code} {name}`. A refused viewer's upgrade is accepted first: a browser cannot read a refused one.\n\
          - RTMP: `onStatus` of level `error` with the status code above; the info object also has `weirCode` (the number) and a \
          `description` that begins with it.\n\
@@ -350,6 +379,7 @@ mod tests {
                 &Code::Overloaded,
                 &Code::OriginUnreachable,
                 &Code::Storage,
+                &Code::Unavailable,
             ]
         );
     }

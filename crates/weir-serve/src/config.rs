@@ -67,6 +67,30 @@ section! {
         restart listen: Listen = Listen(vec![SocketAddr::from(([0, 0, 0, 0], 8080))]),
         /// The same over TLS.
         restart tls_listen: Listen = Listen(Vec::new()),
+        /// Where operators' pages, API and metrics are served, and there alone; empty: with everything else.
+        restart admin_listen: Listen = Listen(Vec::new()),
+        /// Sites whose pages may use the API.
+        restart cors_origins: Vec<String> = Vec::new(),
+    }
+}
+
+impl HttpConfig {
+    /// What only sense, not types, can refuse.
+    ///
+    /// # Errors
+    /// The origin that cannot be one.
+    pub fn check(&self) -> Result<(), Senseless> {
+        for origin in &self.cors_origins {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
+            let is_web = origin.starts_with("http://") || origin.starts_with("https://");
+            sensible(origin == "*" || (is_web && is_origin), || {
+                format!(
+                    "http.cors_origins: {origin:?} is no origin such as https://app.example, and not *"
+                )
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -134,6 +134,7 @@ impl Server {
             ingest: services.ingest.clone(),
             sockets: self.sockets.into(),
             api,
+            is_for_operators: false,
         };
         for Door { kind, socket } in self.doors {
             let DoorSocket::Tcp(listener) = socket else {
@@ -141,7 +142,7 @@ impl Server {
                 continue;
             };
             let names: &[&[u8]] = match kind {
-                DoorKind::Http | DoorKind::Https => &[b"h2", b"http/1.1"],
+                DoorKind::Http | DoorKind::Https | DoorKind::Admin => &[b"h2", b"http/1.1"],
                 DoorKind::Rtmp | DoorKind::Rtmps => &[],
             };
             let certificate = self.certificate.as_ref().filter(|_| kind.is_tls());
@@ -153,8 +154,11 @@ impl Server {
                     let accept = listen::run(core.clone(), listener, tls, Protocol::Rtmp, handle);
                     core.tasks.spawn("accept-rtmp", accept);
                 }
-                DoorKind::Http | DoorKind::Https => {
-                    let http_server = http_server.clone();
+                DoorKind::Http | DoorKind::Https | DoorKind::Admin => {
+                    let http_server = HttpServer {
+                        is_for_operators: kind == DoorKind::Admin,
+                        ..http_server.clone()
+                    };
                     let handle = move |accepted| http::serve(http_server.clone(), accepted);
                     let protocol = Protocol::HttpFlv;
                     let accept = listen::run(core.clone(), listener, tls, protocol, handle);
@@ -176,6 +180,7 @@ fn listen_addresses(config: &Config, kind: DoorKind) -> &[SocketAddr] {
         DoorKind::Rtmps => &config.rtmp.tls_listen.0,
         DoorKind::Http => &config.http.listen.0,
         DoorKind::Https => &config.http.tls_listen.0,
+        DoorKind::Admin => &config.http.admin_listen.0,
     }
 }
 

@@ -21,14 +21,15 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Dispatcher, EdgeFacts, Facts, PoolFacts, PublicAddresses,
+    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, NoAccounts, PoolFacts,
+    PublicAddresses,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
-use weir_serve::http::service::{ApiService, ClientAddr};
+use weir_serve::http::service::{ApiService, ByOperatorsDoor, ClientAddr};
 use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
@@ -189,7 +190,11 @@ fn api(parts: Api<'_>) -> ApiService {
     let router = weir_api::router(weir_api::Config {
         hub: services.core.hub.clone(),
         shutdown: services.core.shutdown.clone(),
+        api: config.api.clone(),
         admin_token: secrets.admin_token.clone(),
+        identify: Arc::new(NoAccounts),
+        has_admin_door: !config.http.admin_listen.0.is_empty(),
+        cors_origins: config.http.cors_origins.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
         addresses,
@@ -201,8 +206,12 @@ fn api(parts: Api<'_>) -> ApiService {
         }),
     });
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
-        if let Some(client) = request.extensions().get::<ClientAddr>().copied() {
-            request.extensions_mut().insert(Caller(client.0.ip()));
+        let extensions = request.extensions_mut();
+        if let Some(client) = extensions.get::<ClientAddr>().copied() {
+            extensions.insert(ClientIp(client.0.ip()));
+        }
+        if extensions.get::<ByOperatorsDoor>().is_some() {
+            extensions.insert(AdminDoor);
         }
         request.map(axum::body::Body::new)
     });
@@ -245,6 +254,9 @@ fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Confi
     }
     if let Some(port) = port(DoorKind::Https) {
         lines.push(format!("  site TLS  https://localhost:{port}/"));
+    }
+    if let Some(port) = port(DoorKind::Admin) {
+        lines.push(format!("  operators http://localhost:{port}/cluster"));
     }
     let open = config.auth.publish == crate::config::PublishAuth::Open;
     let key = (!open).then(|| secrets.stream_key("", "live", "me"));
@@ -314,7 +326,9 @@ pub(crate) fn running_at(data: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: no node runs there", path.display()))?;
     let ports: serde_json::Value = serde_json::from_str(&text)?;
-    let address = ports["http"][0].as_str().and_then(|text| text.parse().ok());
+    let first = |door: DoorKind| ports[door.name()][0].as_str()?.parse().ok();
+    // Whoever commands a node is an operator.
+    let address = first(DoorKind::Admin).or_else(|| first(DoorKind::Http));
     let mut address: SocketAddr = address.context("the node there has no HTTP listener")?;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

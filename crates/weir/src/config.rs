@@ -9,7 +9,7 @@ mod load;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use weir_api::{DispatchConfig, EncoderRule};
+use weir_api::{ApiConfig, DispatchConfig, EncoderRule};
 use weir_base::{section, sign};
 use weir_cluster::config::ClusterConfig;
 use weir_scale::config::{CapacityConfig, Scale};
@@ -51,6 +51,8 @@ section! {
         section rtmp: RtmpConfig = RtmpConfig::default(),
         /// HTTP.
         section http: HttpConfig = HttpConfig::default(),
+        /// The API.
+        section api: ApiConfig = ApiConfig::default(),
         /// The certificate.
         section tls: TlsConfig = TlsConfig::default(),
         /// Proxies in front.
@@ -198,6 +200,7 @@ impl Config {
         self.stream.check()?;
         self.deliver.check()?;
         self.hls.check()?;
+        self.http.check()?;
         self.check_auth()?;
         self.check_slsp()?;
         self.check_cluster()?;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use weir_base::Refusal;
 use weir_cluster::fill::Cost;
 use weir_cluster::geo::{Locality, Locator};
@@ -19,6 +20,7 @@ use weir_cluster::{Member, Name, Role};
 
 use super::form::Form;
 use super::request::CheckedRequest;
+use crate::schemas::WhyThereSchema;
 
 /// Places that one address may have reserved at a time: a campus behind one address is many viewers,
 /// and somebody who only asks must not make the cluster look full.
@@ -100,21 +102,28 @@ struct HandedOut {
 }
 
 /// One place, as it is answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Place {
+    /// The node's id.
+    #[schema(value_type = String)]
     node: Name,
+    /// One of those that were asked for.
     protocol: &'static str,
     /// The whole URL to publish to or to play.
     pub(crate) url: String,
     /// How long this is good.
     expires_ms: i64,
+    /// Why this one.
+    #[schema(value_type = WhyThereSchema)]
     why: Why,
     /// The same node over the other protocols asked for, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     also: Vec<Also>,
 }
 
-#[derive(Debug, Serialize)]
+/// A node over another protocol.
+#[derive(Debug, Serialize, ToSchema)]
 struct Also {
     protocol: &'static str,
     url: String,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::geo::Locality;
 use weir_cluster::limits::PLACES;
@@ -23,20 +24,32 @@ const MAX_PROTOCOLS: usize = 16;
 const DEFAULT_COUNT: usize = 3;
 
 /// The body of `POST /api/v1/dispatch/{purpose}`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "app": "live", "stream": "demo", "protocols": ["http-flv", "hls"] }))]
 pub(crate) struct DispatchRequest {
+    /// All levels of the app.
     app: String,
+    /// The stream's name.
     stream: String,
+    /// A virtual host; those that are not known mean the default one.
     vhost: String,
+    /// How, best first: `slsp`, `rtmp`, `rtmps`, `http-flv`, `ws-flv`, `http-ts`, `hls`, `chat`. Unknown ones are
+    /// passed over; none means all.
     protocols: Vec<String>,
     /// Of the client, when somebody else asks for it.
+    #[schema(value_type = Option<String>, example = "192.0.2.7")]
     pub(crate) ip: Option<IpAddr>,
     /// Its region, when it knows better.
+    #[schema(value_type = Option<String>)]
     pub(crate) region: Option<Name>,
     /// Its ISP, when it knows better.
+    #[schema(value_type = Option<String>)]
     pub(crate) isp: Option<Name>,
+    /// Nodes that were tried; at most 32.
+    #[schema(value_type = Vec<String>)]
     except: Vec<Name>,
+    /// How many places.
     count: Option<usize>,
     /// Passed on behind every URL.
     query: String,
@@ -72,14 +85,6 @@ pub(crate) struct CheckedRequest {
 }
 
 impl DispatchRequest {
-    /// Reads the JSON.
-    ///
-    /// # Errors
-    /// 4004 with what is wrong.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(body).map_err(|error| wrong(format!("the body: {error}")))
-    }
-
     /// For a URL that a player follows: one protocol, and the query as it came.
     pub(crate) fn to_play(app: &str, stream: &str, vhost: &str, form: Form, query: &str) -> Self {
         Self {
@@ -205,7 +210,9 @@ mod tests {
     use super::*;
 
     fn check(json: &str, purpose: Purpose) -> Result<CheckedRequest, Refusal> {
-        DispatchRequest::read(json.as_bytes())?.check(purpose, &["school.example".to_owned()])
+        let request: DispatchRequest =
+            serde_json::from_str(json).map_err(|_| Code::Unprocessable)?;
+        request.check(purpose, &["school.example".to_owned()])
     }
 
     #[test]
@@ -250,7 +257,6 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_in_words() {
         let code = |json| check(json, Purpose::Play).unwrap_err().code;
-        assert_eq!(code("nonsense"), Code::ProtocolError);
         assert_eq!(code(r#"{"app":"live","stream":""}"#), Code::NotFound);
         assert_eq!(code(r#"{"app":"api","stream":"x"}"#), Code::AppDisabled);
         let json = r#"{"app":"a","stream":"b","query":"x=1\r\nSet-Cookie: y"}"#;
@@ -258,7 +264,9 @@ mod tests {
         let json = r#"{"app":"a","stream":"b","protocols":["slsp"]}"#;
         assert_eq!(code(json), Code::ProtocolError);
         let json = r#"{"app":"a","stream":"b","except":["no such:key"]}"#;
-        assert_eq!(code(json), Code::ProtocolError);
+        assert_eq!(code(json), Code::Unprocessable);
+        let json = r#"{"app":"a","stream":"b","streem":"c"}"#;
+        assert_eq!(code(json), Code::Unprocessable);
     }
 
     #[test]
@@ -269,8 +277,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = DispatchRequest::read(&body);
+        fn no_field_panics(app in ".{0,40}", query in ".{0,40}", protocol in ".{0,10}") {
+            let json = serde_json::json!({ "app": app, "stream": "s", "query": query, "protocols": [protocol] });
+            let _ = check(&json.to_string(), Purpose::Play);
         }
     }
 }

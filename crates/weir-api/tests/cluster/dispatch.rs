@@ -136,7 +136,7 @@ async fn only_the_operator_asks_for_somebody_else() {
     wish["ip"] = "10.1.0.1".into();
     let answered = world.dispatch("play", "10.3.0.1", wish.clone()).await;
     assert_eq!(answered.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answered.json()["code"], Code::AuthMissing.number());
+    assert_eq!(answered.json()["code"], Code::SignedOut.number());
     // Its own address is nobody else's.
     assert_eq!(
         nodes(&world.dispatch("play", "10.1.0.1", wish.clone()).await)[0],

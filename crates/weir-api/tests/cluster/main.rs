@@ -5,6 +5,8 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+mod callers;
+mod conventions;
 mod coworkers;
 mod dispatch;
 mod metrics;

@@ -9,10 +9,11 @@ use http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use weir_api::{
-    AppFacts, Caller, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts,
-    Facts, NodeProof, PoolFacts, PublicAddress, PublicAddresses, router,
+    AccountRole, AdminDoor, ApiConfig, AppFacts, Caller, ClientIp, ClusterApi, Config, Credentials,
+    DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts, Facts, Identify, Means, NodeProof,
+    PoolFacts, PublicAddress, PublicAddresses, router,
 };
-use weir_base::{Clock, Shutdown, Tasks};
+use weir_base::{Clock, Refusal, Shutdown, Tasks};
 use weir_cluster::fill::Dimension;
 use weir_cluster::geo::CidrTable;
 use weir_cluster::lease::Unreachable;
@@ -113,7 +114,23 @@ impl World {
         Self::with_store(me, clock, store)
     }
 
+    /// The same with other settings of the API.
+    pub(crate) fn set(me: NodeRecord, set: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::real();
+        let store = Arc::new(LocalStore::new(clock.clone(), 6_000, 10_000));
+        Self::with_config(me, clock, store, set)
+    }
+
     pub(crate) fn with_store(me: NodeRecord, clock: Clock, store: Arc<dyn Store>) -> Self {
+        Self::with_config(me, clock, store, |_| ())
+    }
+
+    fn with_config(
+        me: NodeRecord,
+        clock: Clock,
+        store: Arc<dyn Store>,
+        set: impl FnOnce(&mut Config),
+    ) -> Self {
         let member = Member::new(member::MemberConfig::default(), me, clock.now_us()).unwrap();
         let tasks = Tasks::new();
         let bus = Arc::new(LocalBus::default());
@@ -127,10 +144,14 @@ impl World {
         let hub = Hub::new(hub_config(), clock);
         let shutdown = Shutdown::new();
         let dispatcher = Arc::new(Dispatcher::new(rules()));
-        let config = Config {
+        let mut config = Config {
             hub: hub.clone(),
             shutdown: shutdown.clone(),
+            api: ApiConfig::default(),
             admin_token: TOKEN.into(),
+            identify: Arc::new(Outside),
+            has_admin_door: false,
+            cors_origins: Vec::new(),
             node: "d1".into(),
             version: "0.1.0",
             addresses: PublicAddresses {
@@ -148,6 +169,7 @@ impl World {
             },
             facts: Arc::new(Outside),
         };
+        set(&mut config);
         Self {
             router: router(config),
             cluster,
@@ -225,18 +247,29 @@ impl World {
 }
 
 pub(crate) fn request(method: &str, target: &str, from: &str, body: &str) -> Request<Body> {
-    let caller: IpAddr = from.parse().unwrap();
+    let client: IpAddr = from.parse().unwrap();
     Request::builder()
         .method(method)
         .uri(target)
-        .extension(Caller(caller))
+        .extension(ClientIp(client))
         .body(Body::from(body.to_owned()))
         .unwrap()
 }
 
-pub(crate) fn with_token(mut request: Request<Body>) -> Request<Body> {
-    let value = format!("Bearer {TOKEN}").parse().unwrap();
+pub(crate) fn with_token(request: Request<Body>) -> Request<Body> {
+    with_bearer(request, TOKEN)
+}
+
+/// With another token: [`Outside`] knows the name of each role.
+pub(crate) fn with_bearer(mut request: Request<Body>, token: &str) -> Request<Body> {
+    let value = format!("Bearer {token}").parse().unwrap();
     request.headers_mut().insert(header::AUTHORIZATION, value);
+    request
+}
+
+/// As it comes by the operators' listener.
+pub(crate) fn by_admin_door(mut request: Request<Body>) -> Request<Body> {
+    request.extensions_mut().insert(AdminDoor);
     request
 }
 
@@ -275,6 +308,26 @@ impl Facts for Outside {
 
     fn edge(&self) -> EdgeFacts {
         EdgeFacts::default()
+    }
+}
+
+/// Tokens and cookies are the names of roles.
+impl Identify for Outside {
+    fn identify<'a>(
+        &'a self,
+        credentials: &'a Credentials,
+    ) -> Waiting<'a, Result<Option<Caller>, Refusal>> {
+        let (word, means) = match credentials {
+            Credentials::Cookie(word) => (word, Means::Cookie),
+            Credentials::Token(word) => (word, Means::Token),
+        };
+        let caller = AccountRole::from_name(word).map(|role| Caller {
+            account: Some(format!("id-of-{word}")),
+            name: word.clone(),
+            means,
+            rights: role.rights(),
+        });
+        Box::pin(std::future::ready(Ok(caller)))
     }
 }
 

@@ -18,6 +18,8 @@ pub enum DoorKind {
     Http,
     /// HTTP behind TLS.
     Https,
+    /// HTTP in the clear, for operators.
+    Admin,
 }
 
 /// What carries the bytes.
@@ -64,7 +66,13 @@ pub enum DoorSocket {
 
 impl DoorKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rtmp, Self::Rtmps, Self::Http, Self::Https];
+    pub const ALL: [Self; 5] = [
+        Self::Rtmp,
+        Self::Rtmps,
+        Self::Http,
+        Self::Https,
+        Self::Admin,
+    ];
 
     /// The name in files and logs.
     pub const fn name(self) -> &'static str {
@@ -73,6 +81,7 @@ impl DoorKind {
             Self::Rtmps => "rtmps",
             Self::Http => "http",
             Self::Https => "https",
+            Self::Admin => "admin",
         }
     }
 

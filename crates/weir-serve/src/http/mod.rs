@@ -36,6 +36,8 @@ pub struct HttpServer {
     pub(crate) sockets: Arc<[Arc<dyn SocketService>]>,
     /// Everything else.
     pub(crate) api: service::ApiService,
+    /// Connections come in by the operators' door.
+    pub(crate) is_for_operators: bool,
 }
 
 impl HttpServer {

@@ -29,12 +29,17 @@ use super::rules::check;
 use crate::deliver::{Playback, task};
 use crate::reply::{Body, full};
 
-/// Everything that is not media: pages and API, by the binary.
+/// Everything that is not media: pages and API, by the binary. Each request has the extension
+/// [`ClientAddr`], and one that came by the operators' door [`ByOperatorsDoor`].
 pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
 
 /// The address of the client, as a request extension for the API service.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddr(pub SocketAddr);
+
+/// Stands in the extensions of a request that came by the operators' door.
+#[derive(Debug, Clone, Copy)]
+pub struct ByOperatorsDoor;
 
 /// See the module's words. One per connection.
 #[derive(Clone)]
@@ -88,7 +93,11 @@ impl Service<Request<Incoming>> for MediaService {
         }
         match self.server.resource(request.uri().path()) {
             Resource::Other => {
-                request.extensions_mut().insert(ClientAddr(client));
+                let extensions = request.extensions_mut();
+                extensions.insert(ClientAddr(client));
+                if self.server.is_for_operators {
+                    extensions.insert(ByOperatorsDoor);
+                }
                 self.server.api.call(request)
             }
             resource => {

@@ -201,13 +201,15 @@ fn parent(config: &Config) -> Option<String> {
     Some(base(&config.cluster.parent)).filter(|parent| !parent.is_empty())
 }
 
-/// What the registry calls what is spoken at a door.
-const fn spoken(door: DoorKind) -> Scheme {
+/// What the registry calls what is spoken at a door; none for one that it does not know of.
+const fn spoken(door: DoorKind) -> Option<Scheme> {
     match door {
-        DoorKind::Rtmp => Scheme::Rtmp,
-        DoorKind::Rtmps => Scheme::Rtmps,
-        DoorKind::Http => Scheme::Http,
-        DoorKind::Https => Scheme::Https,
+        DoorKind::Rtmp => Some(Scheme::Rtmp),
+        DoorKind::Rtmps => Some(Scheme::Rtmps),
+        DoorKind::Http => Some(Scheme::Http),
+        DoorKind::Https => Some(Scheme::Https),
+        // Neither clients nor nodes have anything to do there.
+        DoorKind::Admin => None,
     }
 }
 
@@ -215,7 +217,7 @@ const fn spoken(door: DoorKind) -> Scheme {
 fn listening(addresses: &Addresses) -> Vec<Address> {
     let mut all = Vec::new();
     for door in DoorKind::ALL {
-        let Some(mut address) = addresses.first(door) else {
+        let (Some(mut address), Some(protocol)) = (addresses.first(door), spoken(door)) else {
             continue;
         };
         if address.ip().is_unspecified() {
@@ -223,7 +225,7 @@ fn listening(addresses: &Addresses) -> Vec<Address> {
         }
         for scope in [Scope::Public, Scope::Internal] {
             all.push(Address {
-                protocol: spoken(door),
+                protocol,
                 scope,
                 isp: None,
                 url: format!("{}://{address}", door.name()),

@@ -1,0 +1,12 @@
+//! How requests are read: bodies, queries and paths, pages of lists, conditions. What cannot be read is
+//! refused with a code and with the field that is wrong.
+
+mod body;
+mod etag;
+mod page;
+mod query;
+
+pub(crate) use body::{JsonBody, read_json};
+pub(crate) use etag::Etag;
+pub(crate) use page::{Page, PageParams};
+pub(crate) use query::{PathParts, QueryParts};

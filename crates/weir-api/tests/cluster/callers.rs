@@ -1,0 +1,275 @@
+//! Who may do what: each operation of the document with each kind of caller. An operation without a row, and a row
+//! without an operation, fails.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+use weir_base::Code;
+use weir_cluster::Role;
+
+use crate::world::{Answered, World, by_admin_door, record, request, with_bearer, with_token};
+
+/// Kinds of callers, in the order of the rows' columns.
+const CALLERS: [&str; 5] = ["nobody", "wrong", "viewer", "moderator", "operator"];
+
+/// One operation: how it is asked, and the statuses that the callers get.
+struct Row {
+    operation: &'static str,
+    /// A path for it, where the document's has parameters.
+    target: &'static str,
+    body: &'static str,
+    statuses: [u16; CALLERS.len()],
+}
+
+const fn row(
+    operation: &'static str,
+    target: &'static str,
+    body: &'static str,
+    statuses: [u16; CALLERS.len()],
+) -> Row {
+    Row {
+        operation,
+        target,
+        body,
+        statuses,
+    }
+}
+
+/// Anybody, also with credentials that are nobody's.
+const OPEN: [u16; 5] = [200; 5];
+/// Moderators and the operator.
+const MODERATORS: [u16; 5] = [401, 401, 403, 200, 200];
+/// The operator.
+const ADMINS: [u16; 5] = [401, 401, 403, 403, 200];
+
+const TABLE: &[Row] = &[
+    row("GET /api/v1/addresses", "/api/v1/addresses", "", OPEN),
+    row("GET /api/v1/apps/{app}", "/api/v1/apps/live", "", OPEN),
+    row("GET /api/v1/autoscale", "/api/v1/autoscale", "", OPEN),
+    row(
+        "GET /api/v1/autoscale/{pool}",
+        "/api/v1/autoscale/edges",
+        "",
+        OPEN,
+    ),
+    row("GET /api/v1/clients", "/api/v1/clients", "", MODERATORS),
+    row(
+        "DELETE /api/v1/clients/{id}",
+        "/api/v1/clients/c-1",
+        "",
+        [401, 401, 403, 404, 404],
+    ),
+    row("GET /api/v1/cluster", "/api/v1/cluster", "", ADMINS),
+    row(
+        "GET /api/v1/clusters",
+        "/api/v1/clusters?app=live&stream=a",
+        "",
+        OPEN,
+    ),
+    row(
+        "POST /api/v1/clusters",
+        "/api/v1/clusters?app=live&stream=a",
+        "",
+        OPEN,
+    ),
+    row(
+        "POST /api/v1/dispatch/{purpose}",
+        "/api/v1/dispatch/play",
+        r#"{"app":"live","stream":"a","ip":"10.9.9.9"}"#,
+        [401, 401, 403, 403, 503],
+    ),
+    row("GET /api/v1/drain", "/api/v1/drain", "", ADMINS),
+    row("POST /api/v1/drain", "/api/v1/drain", "", ADMINS),
+    row("GET /api/v1/live", "/api/v1/live", "", OPEN),
+    row("GET /api/v1/openapi.json", "/api/v1/openapi.json", "", OPEN),
+    row("GET /api/v1/streams", "/api/v1/streams", "", MODERATORS),
+    row(
+        "GET /api/v1/streams/{name}",
+        "/api/v1/streams/live/a",
+        "",
+        [401, 401, 403, 404, 404],
+    ),
+    row(
+        "GET /api/v1/streams/locate",
+        "/api/v1/streams/locate?app=live&stream=none",
+        "",
+        [401, 401, 403, 403, 404],
+    ),
+    row(
+        "POST /api/v1/streams/report",
+        "/api/v1/streams/report",
+        r#"{"app":"live","stream":"a","ip":"10.0.0.5","port":1935}"#,
+        ADMINS,
+    ),
+    row("GET /api/v1/versions", "/api/v1/versions", "", OPEN),
+];
+
+/// Every operation of the document, with what is said of it.
+async fn document(world: &World) -> BTreeMap<String, Value> {
+    let document = world.get("/api/v1/openapi.json").await.json();
+    let mut operations = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = format!("{} {path}", method.to_uppercase());
+            operations.insert(name, operation.clone());
+        }
+    }
+    operations
+}
+
+fn as_caller(row: &Row, caller: &str) -> Request<Body> {
+    let (method, _) = row.operation.split_once(' ').unwrap();
+    let asked = request(method, row.target, "10.3.0.1", row.body);
+    match caller {
+        "nobody" => asked,
+        "operator" => with_token(asked),
+        token => with_bearer(asked, token),
+    }
+}
+
+fn world() -> World {
+    World::new(record("d1", &[Role::Dispatcher], None))
+}
+
+#[tokio::test]
+async fn each_route_answers_each_kind_of_caller_as_the_table_says() {
+    let operations = document(&world()).await;
+    let known: Vec<_> = TABLE.iter().map(|row| row.operation).collect();
+    for operation in operations.keys() {
+        assert!(
+            known.contains(&operation.as_str()),
+            "no row says who may {operation}"
+        );
+    }
+    for row in TABLE {
+        let said = operations.get(row.operation);
+        let said = said.unwrap_or_else(|| panic!("the document has no {}", row.operation));
+        for (caller, want) in CALLERS.iter().zip(row.statuses) {
+            let answered = world().ask(as_caller(row, caller)).await;
+            let what = format!("{} as {caller}: {}", row.operation, answered.text);
+            assert_eq!(answered.status.as_u16(), want, "{what}");
+            let documented = said["responses"].get(want.to_string());
+            assert!(
+                documented.is_some(),
+                "{what}: the document does not say {want}"
+            );
+            if want == 401 {
+                assert_eq!(
+                    answered.header(header::WWW_AUTHENTICATE),
+                    "Bearer",
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_says_is_guarded_and_what_is_guarded_it_says() {
+    for row in TABLE {
+        let operations = document(&world()).await;
+        let says = operations[row.operation]["x-weir-right"].is_string();
+        // Somebody's own place is open, another's is not.
+        let is_open = row.statuses[0] == 200 || row.operation.contains("dispatch");
+        assert_eq!(says, !is_open, "{}", row.operation);
+    }
+}
+
+#[tokio::test]
+async fn operators_have_what_is_theirs_at_their_own_door_alone() {
+    let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
+        config.has_admin_door = true;
+    });
+    let get = |target: &str| with_token(request("GET", target, "10.3.0.1", ""));
+    for target in [
+        "/api/v1/streams",
+        "/api/v1/clients",
+        "/api/v1/cluster",
+        "/api/v1/autoscale",
+        "/api/v1/autoscale/edges",
+        "/metrics",
+        "/cluster",
+    ] {
+        let answered = world.ask(get(target)).await;
+        assert_eq!(answered.status, StatusCode::NOT_FOUND, "{target}");
+        assert_eq!(answered.json()["code"], Code::NotFound.number(), "{target}");
+        let answered = world.ask(by_admin_door(get(target))).await;
+        assert_eq!(
+            answered.status,
+            StatusCode::OK,
+            "{target}: {}",
+            answered.text
+        );
+    }
+    // Nodes and everybody else go on using the one they know.
+    for target in ["/api/v1/live", "/api/v1/drain", "/watch/live/a", "/readyz"] {
+        assert_eq!(
+            world.ask(get(target)).await.status,
+            StatusCode::OK,
+            "{target}"
+        );
+    }
+}
+
+fn with_cookie(method: &str, target: &str, role: &str, origin: Option<&str>) -> Request<Body> {
+    let mut asked = request(method, target, "10.3.0.1", "");
+    let headers = asked.headers_mut();
+    let cookie = format!("theme=dark; weir_session={role}");
+    headers.insert(header::COOKIE, cookie.parse().unwrap());
+    headers.insert(header::HOST, "live.example".parse().unwrap());
+    if let Some(origin) = origin {
+        headers.insert(header::ORIGIN, origin.parse().unwrap());
+    }
+    asked
+}
+
+#[tokio::test]
+async fn the_cookie_is_good_for_reading_and_changes_with_it_come_from_this_site() {
+    let world = world();
+    let code = |answered: &Answered| answered.json()["code"].as_u64().unwrap_or(0);
+    let read = with_cookie(
+        "GET",
+        "/api/v1/drain",
+        "admin",
+        Some("https://evil.example"),
+    );
+    assert_eq!(world.ask(read).await.status, StatusCode::OK);
+    for origin in [None, Some("https://evil.example"), Some("null")] {
+        let change = with_cookie("POST", "/api/v1/drain", "admin", origin);
+        let answered = world.ask(change).await;
+        assert_eq!(answered.status, StatusCode::FORBIDDEN, "{origin:?}");
+        assert_eq!(code(&answered), u64::from(Code::CrossSite.number()));
+        assert!(!world.shutdown.is_draining());
+    }
+    // A session that has ended is nobody's.
+    let ended = with_cookie(
+        "POST",
+        "/api/v1/drain",
+        "nobody",
+        Some("https://live.example"),
+    );
+    assert_eq!(world.ask(ended).await.status, StatusCode::UNAUTHORIZED);
+    let own = with_cookie(
+        "POST",
+        "/api/v1/drain",
+        "admin",
+        Some("https://live.example"),
+    );
+    assert_eq!(world.ask(own).await.status, StatusCode::OK);
+    assert!(world.shutdown.is_draining());
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_right_that_is_missing() {
+    let world = world();
+    let asked = with_bearer(
+        request("GET", "/api/v1/cluster", "10.3.0.1", ""),
+        "moderator",
+    );
+    let answered = world.ask(asked).await.json();
+    assert_eq!(answered["code"], Code::Forbidden.number());
+    let words = json!("this takes the right cluster.read");
+    assert_eq!(answered["detail"], words);
+}
