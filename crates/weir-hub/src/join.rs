@@ -11,7 +11,8 @@ const AUDIO_JOIN_EVERY_US: i64 = 500_000;
 pub enum JoinKind {
     /// All there is: a keyframe, or a sound where there are no pictures.
     Whole,
-    /// Sound alone, as the pictures have been silent for long. Those that come may refer to older ones.
+    /// Sound alone, as the pictures have been silent for long. Those that come may refer to older ones, which
+    /// [`crate::Ring::still_before`] has.
     Sound,
 }
 

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use weir_base::limits;
-use weir_media::{Item, Metadata, Tracks};
+use weir_media::still::StillPicture;
+use weir_media::{Frame, Item, Metadata, Tracks};
 
 use crate::join::{JoinKind, JoinRule, TrackFilter, begins_with_sound};
 use crate::position::StreamPosition;
@@ -83,6 +84,8 @@ struct Inner {
     has_settled: bool,
     /// Decode time of the newest frame.
     newest_us: i64,
+    /// What shows the newest picture, also where its keyframe is long gone.
+    still: StillPicture,
     tracks: Arc<Tracks>,
     metadata: Option<Arc<Metadata>>,
 }
@@ -134,9 +137,11 @@ impl Ring {
             Item::Frame(frame) => {
                 dts_us = frame.dts_us;
                 join = inner.rule.take(frame);
+                inner.still.note(frame);
                 inner.note_frame(join, seq, dts_us);
             }
             Item::Discontinuity => {
+                inner.still.clear();
                 inner.break_seq = seq;
                 inner.clock_id = inner.clock_id.wrapping_add(1);
                 inner.count_break();
@@ -249,6 +254,12 @@ impl Ring {
         self.inner.lock().awaited.is_some()
     }
 
+    /// What shows the picture that stands still to who begins with the sound at `at_us`
+    /// ([`JoinKind::Sound`]): decoded before that.
+    pub fn still_before(&self, at_us: i64) -> Vec<Frame> {
+        self.inner.lock().still.before(at_us)
+    }
+
     /// Microseconds of the stream that it keeps, beside the last group of pictures.
     pub const fn keeps_us(&self) -> i64 {
         self.max_us
@@ -307,6 +318,9 @@ impl Inner {
         let before = std::mem::replace(&mut self.tracks, tracks);
         if before == self.tracks {
             return;
+        }
+        if before.video != self.tracks.video {
+            self.still.clear();
         }
         if !self.tracks.grew_from(&before) {
             self.count_break();
@@ -433,7 +447,7 @@ fn entry_bytes(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use weir_media::{Frame, FrameKind, TrackKind, VideoCodec, VideoTrack};
+    use weir_media::{FrameKind, TrackKind, VideoCodec, VideoTrack};
 
     use super::*;
 

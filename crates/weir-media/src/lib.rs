@@ -13,6 +13,7 @@ pub mod hls;
 pub mod ingest;
 pub mod left_out;
 pub mod silence;
+pub mod still;
 pub mod timeline;
 pub mod ts;
 pub mod webm;

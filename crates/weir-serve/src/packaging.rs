@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use weir_base::{Clock, Shutdown, StreamName, Tasks, ids};
-use weir_hub::{Cursor, Entry, JoinPoint, Read, Start, Stream};
+use weir_hub::{Cursor, Entry, JoinKind, JoinPoint, Read, Start, Stream};
 use weir_media::Item;
 use weir_media::hls::{
     Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, Promises,
@@ -117,7 +117,13 @@ impl Packaging {
         let begun = since_epoch(self.stream.begun_wall_us(), DISCONTINUITY_NUMBER_US);
         let discontinuity = (begun % DISCONTINUITY_NUMBERS).saturating_add(join.breaks);
         self.packager.lock().count_from(msn, discontinuity);
-        self.push([&Item::Tracks(join.tracks)])
+        let changed = self.push([&Item::Tracks(join.tracks)]);
+        if join.kind != JoinKind::Sound {
+            return changed;
+        }
+        let still = self.stream.ring.still_before(join.dts_us).into_iter();
+        let still: Vec<_> = still.map(Item::Frame).collect();
+        changed | self.push(&still)
     }
 
     /// Packages items; whether a client can see a change.
@@ -598,5 +604,35 @@ mod tests {
         shown(&again, 3).await;
         assert_eq!(again.with(Packager::promises), Some(promised));
         assert!(numbers(&again).1 > before.1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_first_in_a_long_still_sees_the_picture() {
+        let house = House::new();
+        let mut publisher = house.publish();
+        house.film(&mut publisher, 0, 30);
+        for number in 30..2_000 {
+            house.clock.advance_us(FRAME_US);
+            publisher.frame(RawFrame {
+                track: TrackKind::Audio,
+                ts_us: number * FRAME_US,
+                cts_us: 0,
+                kind: FrameKind::Key,
+                payload: vec![0x21; 20].into(),
+            });
+        }
+        let packaging = house.hold(publisher.stream());
+        shown(&packaging, 2).await;
+        let (first, last, _) = numbers(&packaging);
+        let has_pictures = |msn| {
+            let segment = packaging.with(|packager| packager.segment(msn)).unwrap();
+            // The five pictures since the last keyframe are in it.
+            let bytes = segment.parts.concat();
+            (25..30).all(|number| {
+                let picture = synthetic::picture(number, number == 25, 60);
+                bytes.windows(picture.len()).any(|bytes| bytes == picture)
+            })
+        };
+        assert!((first..=last).all(has_pictures), "{first} to {last}");
     }
 }

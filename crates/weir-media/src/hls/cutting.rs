@@ -7,6 +7,7 @@
 use bytes::Bytes;
 
 use super::crypt::encrypt;
+use super::lane::Held;
 use super::packager::{Open, Packager};
 use super::window::{Part, Segment};
 use crate::silence::PAUSE_US;
@@ -96,6 +97,9 @@ impl Packager {
             self.let_stand(at_us);
             changed |= self.close_segment_at(end_us, SoundTaken::UpToThere);
             self.open_segment(end_us, wall_at_zero_us);
+            if is_pause {
+                self.show_again(end_us);
+            }
         }
         let part_us = self.targets.part_us();
         while let (Some(part_us), Some(open)) = (part_us, &self.open)
@@ -107,6 +111,27 @@ impl Packager {
             changed |= self.put_part(end_us, SoundTaken::UpToThere);
         }
         changed
+    }
+
+    /// Puts what shows the picture that stands still in front of a segment in which nothing else may: whoever
+    /// begins there sees it, and players have pictures for as long as they have sound.
+    pub(super) fn show_again(&mut self, at_us: i64) {
+        let pictures = self.still.again(at_us);
+        let Some(open) = &mut self.open else { return };
+        if pictures.is_empty() {
+            return;
+        }
+        open.part_independent = Some(true);
+        open.bytes += pictures.iter().map(|one| one.payload.len()).sum::<usize>();
+        let first = self.video.place_again(at_us, pictures.len());
+        let last = pictures.len() - 1;
+        let to_the_end = self.video.duration(self.targets.limit_us());
+        for (at, frame) in pictures.into_iter().enumerate() {
+            self.writer.arrived(&frame);
+            let dts = first + at as i64;
+            let duration = if at == last { to_the_end } else { 1 };
+            self.writer.timed(Held { frame, dts }, duration);
+        }
     }
 
     fn pictures_pause(&self, at_us: i64) -> bool {

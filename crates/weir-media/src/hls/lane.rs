@@ -73,8 +73,19 @@ impl Lane {
         let usual_us = self.last_duration_us().saturating_mul(2);
         let is_late = at_us.saturating_sub(held.frame.dts_us) <= usual_us;
         let duration_us = if is_late { usual_us } else { STILL_US };
-        let duration = to_ticks(duration_us, self.timescale);
-        Some((held, duration.clamp(1, i64::from(u32::MAX)) as u32))
+        Some((held, self.duration(duration_us)))
+    }
+
+    /// Where so many frames lie that are shown once more from `at_us` on, a tick apart: the first one.
+    pub(super) fn place_again(&mut self, at_us: i64, frames: usize) -> i64 {
+        let first = self.after_last(to_ticks(at_us, self.timescale), 1).max(0);
+        self.last = Some(first + frames as i64 - 1);
+        first
+    }
+
+    /// A duration of the stream in ticks.
+    pub(super) fn duration(&self, us: i64) -> u32 {
+        to_ticks(us, self.timescale).clamp(1, i64::from(u32::MAX)) as u32
     }
 
     /// Where the frame held ends, going by the duration frames had lately, in microseconds.

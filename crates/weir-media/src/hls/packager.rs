@@ -15,6 +15,7 @@ use super::window::{Part, Window};
 use super::writer::Writer;
 use super::{Container, PackagerConfig};
 use crate::silence::PictureWatch;
+use crate::still::StillPicture;
 use crate::{
     AudioTrack, Frame, FrameKind, Item, MediaError, Result, TrackKind, Tracks, codec, fmp4,
 };
@@ -49,6 +50,8 @@ pub struct Packager {
     leads_to_us: Option<i64>,
     /// Waits for pictures while there is no segment that they could go into.
     pub(super) watch: Option<PictureWatch>,
+    /// What shows the newest picture, for segments in which nothing comes that does.
+    pub(super) still: StillPicture,
     /// Decode time of the newest picture.
     pub(super) newest_picture_us: Option<i64>,
     /// Decode time of the newest sound, and how far it was ahead of pictures when they came, at most.
@@ -104,6 +107,7 @@ impl Packager {
             started: false,
             leads_to_us: None,
             watch: None,
+            still: StillPicture::default(),
             newest_picture_us: None,
             newest_sound_us: None,
             sound_lead_us: 0,
@@ -318,6 +322,7 @@ impl Packager {
             self.gop_us = self.last_key_us.map_or(0, |last| (at_us - last).max(0));
             self.last_key_us = Some(at_us);
         }
+        self.still.note(frame);
         self.writer.arrived(frame);
         if let Some(open) = &mut self.open {
             open.bytes += frame.payload.len();
@@ -350,6 +355,7 @@ impl Packager {
         self.audio.reset();
         self.started = false;
         self.leads_to_us = None;
+        self.still.clear();
         self.last_key_us = None;
         self.watch = None;
         self.newest_picture_us = None;

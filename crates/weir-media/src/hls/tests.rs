@@ -324,6 +324,19 @@ fn pictures_that_refer_to_a_still_one_are_there_and_so_is_all_sound() {
         let segment = packager.segment(msn).unwrap().parts.concat();
         got.extend(read::samples(&movie, &segment.into()).unwrap());
     }
+    // A still picture is shown again at each segment's head: a tick lies between what shows it.
+    let is_again = |sample: &read::ReadSample| {
+        let is_picture = sample.track == TrackKind::Video;
+        is_picture && (6_000 * 90..13_000 * 90).contains(&sample.dts)
+    };
+    let again: Vec<_> = got
+        .iter()
+        .filter(|sample| is_again(sample))
+        .cloned()
+        .collect();
+    assert_eq!(again.len() % 50, 0, "whole groups: {}", again.len());
+    assert!(again.len() >= 50, "{}", again.len());
+    got.retain(|sample| !is_again(sample));
     let of = |track| got.iter().filter(move |sample| sample.track == track);
     let put_of = |track| put.iter().filter(move |frame| frame.track == track).count();
     for track in [TrackKind::Video, TrackKind::Audio] {
@@ -340,8 +353,53 @@ fn pictures_that_refer_to_a_still_one_are_there_and_so_is_all_sound() {
             track.name()
         );
     }
+    let steps = again.iter().zip(again.iter().skip(1));
+    assert!(steps.clone().all(|(one, next)| one.dts < next.dts));
+    let is_loss = |one: &read::ReadSample, next: &read::ReadSample| {
+        next.dts - one.dts > 2 * u64::from(one.duration)
+    };
+    assert!(!steps.into_iter().any(|(one, next)| is_loss(one, next)));
     let last = of(TrackKind::Video).next_back().unwrap();
     assert!(last.dts > 19 * 90_000, "the newest picture too");
+}
+
+#[test]
+fn each_segment_of_a_long_still_shows_the_picture_to_who_comes_then() {
+    for container in [Container::Fmp4, Container::Ts] {
+        let mut packager = started(config(container, Some(200_000)));
+        let mut put = frames(0, 60_000_000, 40_000, 2_000_000);
+        // Twelve pictures behind the last keyframe the screen stands still.
+        put.retain(|frame| frame.track == TrackKind::Audio || frame.dts_us < 4_480_000);
+        push_all(&mut packager, put);
+        let text = packager.media_playlist(&PlaylistOptions::default());
+        let head = packager.head().msn;
+        assert!(head > 20, "{head}");
+        for msn in head - 6..head {
+            let bytes = packager.segment(msn).unwrap().parts.concat();
+            let pictures = match container {
+                Container::Ts => crate::ts::tests::count_pictures(&bytes),
+                Container::Fmp4 => {
+                    let movie = read::movie(&packager.init(0).unwrap()).unwrap();
+                    let samples = read::samples(&movie, &bytes.into()).unwrap();
+                    let first = &samples[0];
+                    let is_key = (first.track, first.kind) == (TrackKind::Video, FrameKind::Key);
+                    assert!(is_key, "{msn}: {first:?}");
+                    let is_picture = |sample: &&read::ReadSample| sample.track == TrackKind::Video;
+                    // Pictures are there for as long as sound is.
+                    let newest = samples.iter().rfind(|sample| is_picture(sample)).unwrap();
+                    let sound = samples.iter().rfind(|sample| !is_picture(sample)).unwrap();
+                    let end_s = (newest.dts + u64::from(newest.duration)) as f64 / 90e3;
+                    assert!(end_s >= sound.dts as f64 / 44_100.0, "{msn}");
+                    samples.iter().filter(is_picture).count()
+                }
+            };
+            assert_eq!(pictures, 12, "{msn}, {container:?}");
+            if container == Container::Fmp4 {
+                let part = format!("part-e1-{msn}-0.m4s\",INDEPENDENT=YES");
+                assert!(msn + 3 < head || text.contains(&part), "{msn}: {text}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub struct About {
     /// Whether frames may be left out for one viewer: each stands for itself, and nothing counts them but
     /// what [`Writer::end_leading`] puts right.
     pub can_leave_out: bool,
+    /// Whether frames may be put in for one viewer.
+    pub can_put_in: bool,
 }
 
 /// A play form.

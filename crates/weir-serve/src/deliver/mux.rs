@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weir_hub::Stream;
 use weir_media::{Item, Metadata, Tracks};
 
 use super::format::Format;
@@ -28,6 +29,20 @@ impl Mux {
             metadata,
             is_broken: false,
         }
+    }
+
+    /// What shows the picture that stands still to a viewer who begins with sound at `dts_us`, framing included:
+    /// made for it alone. Empty for a form that has no place for it.
+    pub fn still(format: Format, stream: &Stream, dts_us: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        if format.form.about().can_put_in {
+            let mut mux = Self::new(format, &stream.ring.tracks(), None);
+            for frame in stream.ring.still_before(dts_us) {
+                let dts_us = frame.dts_us;
+                mux.put(&Item::Frame(frame), dts_us, &mut out);
+            }
+        }
+        format.framing.wrap(&out)
     }
 
     /// Appends `item` to `out`, without framing. `dts_us` is the decode time of the last frame.

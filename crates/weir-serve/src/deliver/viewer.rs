@@ -7,11 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use weir_base::{Clock, Code, limits};
-use weir_hub::{ClientGuard, Stream, StreamPosition};
+use weir_hub::{ClientGuard, JoinKind, Stream, StreamPosition};
 
 use super::catch_up::CatchUp;
 use super::format::Format;
 use super::forms::Lost;
+use super::mux::Mux;
 use super::pool::Seat;
 use super::sink::Sink;
 use super::talk::{Ask, Detached, Over, Parting, Talk};
@@ -415,6 +416,10 @@ impl Viewer {
             false => words.start,
         };
         self.own.extend_from_slice(&headers);
+        if join.kind == JoinKind::Sound {
+            self.own
+                .extend_from_slice(&Mux::still(window.format, window.stream, batch.dts_us));
+        }
         self.has_begun = true;
         self.place = Place::Running;
         // A pause may have ended in the middle of a batch.

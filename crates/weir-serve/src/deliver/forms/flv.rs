@@ -21,6 +21,7 @@ static ABOUT: About = About {
     has_choice: true,
     is_for_nodes: false,
     can_leave_out: true,
+    can_put_in: true,
 };
 
 impl Form for Flv {

@@ -24,6 +24,7 @@ static ABOUT: About = About {
     has_choice: true,
     is_for_nodes: false,
     can_leave_out: true,
+    can_put_in: true,
 };
 
 impl Form for Lengths {

@@ -24,6 +24,7 @@ static ABOUT: About = About {
     has_choice: false,
     is_for_nodes: true,
     can_leave_out: false,
+    can_put_in: true,
 };
 
 impl Form for Relay {

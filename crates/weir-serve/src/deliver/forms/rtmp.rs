@@ -26,6 +26,7 @@ static ABOUT: About = About {
     has_choice: false,
     is_for_nodes: false,
     can_leave_out: true,
+    can_put_in: true,
 };
 
 impl Form for Rtmp {

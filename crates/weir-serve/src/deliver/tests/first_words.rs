@@ -96,18 +96,8 @@ fn who_comes_to_a_still_picture_begins_with_it() {
     film(&clock, &mut publisher, 0, 3);
     let mut before = Peer::of(Format::new(&Lengths), &hub, &stream, 1024);
     before.tick();
-    let quiet = |publisher: &mut Publisher, number: i64| {
-        clock.advance_us(FRAME_US);
-        publisher.frame(RawFrame {
-            track: TrackKind::Audio,
-            ts_us: number * FRAME_US,
-            cts_us: 0,
-            kind: FrameKind::Key,
-            payload: vec![0x21; SOUND_BYTES].into(),
-        });
-    };
     for number in 3..200 {
-        quiet(&mut publisher, number);
+        sound_alone(&clock, &mut publisher, number);
         before.tick();
     }
     film(&clock, &mut publisher, 201, 3);
@@ -122,4 +112,54 @@ fn who_comes_to_a_still_picture_begins_with_it() {
         let pictures = pictures.filter_map(|(_, body)| synthetic::number_of(body));
         assert_eq!(pictures.collect::<Vec<_>>(), [0, 1, 2, 201, 202, 203]);
     }
+}
+
+/// A sound, and no picture with it.
+fn sound_alone(clock: &Clock, publisher: &mut Publisher, number: i64) {
+    clock.advance_us(FRAME_US);
+    publisher.frame(RawFrame {
+        track: TrackKind::Audio,
+        ts_us: number * FRAME_US,
+        cts_us: 0,
+        kind: FrameKind::Key,
+        payload: vec![0x21; SOUND_BYTES].into(),
+    });
+}
+
+#[test]
+fn who_comes_to_a_picture_that_stands_still_for_longer_than_the_ring_keeps_sees_it() {
+    let (hub, clock) = house();
+    let mut publisher = publish(&hub);
+    let stream = publisher.stream().clone();
+    film(&clock, &mut publisher, 0, 3);
+    let mut before = Peer::of(Format::new(&Lengths), &hub, &stream, 1024);
+    assert_eq!(pictures_of(&mut before), [0, 1, 2]);
+    for number in 3..2_000 {
+        sound_alone(&clock, &mut publisher, number);
+        pictures_of(&mut before);
+    }
+    assert!(stream.ring.oldest_join().unwrap().dts_us > 60_000_000);
+    let mut now = Peer::of(Format::new(&Lengths), &hub, &stream, 1024);
+    let seen = |peer: &mut Peer| -> Vec<u64> {
+        let numbers = pictures_of(peer).into_iter();
+        // Sounds look like other numbers.
+        numbers.filter(|number| *number < 10_000).collect()
+    };
+    assert_eq!(seen(&mut now), [0, 1, 2]);
+    // What goes on refers to the last of them.
+    clock.advance_us(FRAME_US);
+    publisher.frame(RawFrame {
+        track: TrackKind::Video,
+        ts_us: 2_000 * FRAME_US,
+        cts_us: 0,
+        kind: FrameKind::Inter,
+        payload: synthetic::picture(2_000, false, 60).into(),
+    });
+    for peer in [&mut now, &mut before] {
+        assert_eq!(seen(peer), [2_000]);
+    }
+    // MPEG-TS has no place for it: there is sound.
+    let mut ts = Peer::of(Format::new(&Ts), &hub, &stream, 1024);
+    ts.tick();
+    assert!(ts.queue.try_recv().is_ok());
 }
