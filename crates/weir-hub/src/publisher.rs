@@ -138,6 +138,14 @@ impl Publisher {
         }
     }
 
+    /// A track that was announced, or might have come, will not: viewers who wait for it do so no longer.
+    pub fn await_no_more(&self, track: TrackKind) {
+        let is_over = self.is_current() && self.stream.ring.await_no_more(track);
+        if is_over {
+            self.stream.changed.notify_waiters();
+        }
+    }
+
     /// What the node says of the publisher from which the stream comes: it is said here, too, in place of
     /// what was.
     pub fn relayed_remarks(&self, notes: Vec<String>, left_out: Vec<LeftOut>) {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use weir_base::limits;
 use weir_media::still::StillPicture;
-use weir_media::{Frame, Item, Metadata, Tracks};
+use weir_media::{Frame, Item, Metadata, TrackKind, Tracks};
 
 use crate::join::{JoinKind, JoinRule, TrackFilter, begins_with_sound};
 use crate::position::StreamPosition;
@@ -242,6 +242,21 @@ impl Ring {
         inner.check_awaited();
     }
 
+    /// This track will not come: nobody waits for it. Whether that ends the wait.
+    pub(crate) fn await_no_more(&self, track: TrackKind) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(awaited) = &mut inner.awaited else {
+            return false;
+        };
+        match track {
+            TrackKind::Video => awaited.tracks.video = false,
+            TrackKind::Audio => awaited.tracks.audio = false,
+        }
+        inner.check_awaited();
+        inner.has_settled |= inner.has_frames && inner.awaited.is_none();
+        inner.awaited.is_none()
+    }
+
     /// Waits no longer for tracks. Whether it did.
     pub(crate) fn settle(&self) -> bool {
         let mut inner = self.inner.lock();
@@ -447,7 +462,7 @@ fn entry_bytes(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use weir_media::{FrameKind, TrackKind, VideoCodec, VideoTrack};
+    use weir_media::{FrameKind, VideoCodec, VideoTrack};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use weir_base::{Code, Refusal};
 use weir_hub::{Publisher, TrackFilter, Unusable};
 use weir_media::flv::{Announced, Event};
-use weir_media::{MediaError, TrackKind};
+use weir_media::{LeftOut, LeftOutKind, MediaError, TrackKind};
 
 /// Malformed frames in a row after which a publisher is let go at once: fewer are judged by the clock.
 const MALFORMED_IN_A_ROW: u32 = 100;
@@ -21,6 +21,9 @@ pub(crate) struct Intake {
     /// The container does not tell its tracks before the first frame.
     tells_late: bool,
     has_begun: bool,
+    /// Tracks that come and are not carried.
+    without_video: bool,
+    without_audio: bool,
 }
 
 impl Intake {
@@ -39,13 +42,15 @@ impl Intake {
         }
         let Announced { video, audio } = announced;
         let filter = TrackFilter {
-            video: video.unwrap_or(true),
-            audio: audio.unwrap_or(true),
+            video: video.unwrap_or(true) && !self.without_video,
+            audio: audio.unwrap_or(true) && !self.without_audio,
         };
         let tracks = publisher.stream().ring.tracks();
-        let is_missing = |announced, is_known: bool| announced == Some(true) && !is_known;
-        let hold_us = match is_missing(video, tracks.video.is_some())
-            || is_missing(audio, tracks.audio.is_some())
+        let is_missing = |is_wanted, announced: Option<bool>, is_known: bool| {
+            is_wanted && announced == Some(true) && !is_known
+        };
+        let hold_us = match is_missing(filter.video, video, tracks.video.is_some())
+            || is_missing(filter.audio, audio, tracks.audio.is_some())
         {
             true => ANNOUNCED_HOLD_US,
             false => UNSPOKEN_HOLD_US,
@@ -69,9 +74,22 @@ impl Intake {
                 self.malformed = 0;
                 publisher.frame(frame);
             }
-            Event::LeftOut(what) => publisher.left_out(&what),
+            Event::LeftOut(what) => self.leave_out(publisher, &what),
             Event::Note(note) => publisher.note(note),
             Event::EndOfSequence => {}
+        }
+    }
+
+    /// Something is not carried: it is told of, and not waited for.
+    fn leave_out(&mut self, publisher: &Publisher, what: &LeftOut) {
+        publisher.left_out(what);
+        let (track, is_without) = match what.kind {
+            LeftOutKind::Video => (TrackKind::Video, &mut self.without_video),
+            LeftOutKind::Audio => (TrackKind::Audio, &mut self.without_audio),
+            LeftOutKind::Subtitles | LeftOutKind::Data => return,
+        };
+        if !std::mem::replace(is_without, true) {
+            publisher.await_no_more(track);
         }
     }
 
@@ -89,7 +107,7 @@ impl Intake {
         self.check(error)?;
         let what = match (error, track) {
             (MediaError::LeftOut(what), _) => {
-                publisher.left_out(what);
+                self.leave_out(publisher, what);
                 Unusable::Part(track)
             }
             (MediaError::NoKeyframe, _) => Unusable::BeforeKeyframe,
@@ -232,5 +250,38 @@ mod tests {
         assert_eq!(held(&[("hasAudio", Value::Boolean(false))]), 0);
         // A container that knows its tracks has told them all.
         assert_eq!(held_ms(Intake::default(), &[]), 0);
+    }
+
+    #[test]
+    fn a_sound_that_is_not_carried_is_not_waited_for() {
+        let hub = Hub::new(hub_config(), Clock::manual(1_800_000_000_000_000));
+        let mut publisher = begin(&hub);
+        let mut intake = Intake::of_messages();
+        let announce = |intake: &mut Intake, publisher: &mut Publisher| {
+            let mut amf0 = Vec::new();
+            Value::object([("hasAudio", Value::Boolean(true))]).encode(&mut amf0);
+            let metadata = Arc::new(Metadata { amf0: amf0.into() });
+            intake.take(publisher, Event::Metadata(metadata));
+        };
+        announce(&mut intake, &mut publisher);
+        let tracks = Tracks {
+            audio: None,
+            ..synthetic::tracks()
+        };
+        intake.take(&mut publisher, Event::Tracks(Arc::new(tracks)));
+        intake.take(&mut publisher, picture(0));
+        assert!(
+            publisher.stream().newest_join().is_none(),
+            "it is announced"
+        );
+        let speex = MediaError::LeftOut(LeftOut::of(TrackKind::Audio, "Speex audio"));
+        let audio = Some(TrackKind::Audio);
+        intake.skip(&publisher, audio, &speex).unwrap();
+        assert!(publisher.stream().newest_join().is_some());
+        // Who says so once more is believed no more.
+        publisher.restart();
+        announce(&mut intake, &mut publisher);
+        intake.take(&mut publisher, picture(0));
+        assert!(publisher.stream().newest_join().is_some());
     }
 }

@@ -23,7 +23,7 @@ use clip::Clip;
 pub use choose::{OddDice, inputs};
 use draft::{Draft, Piece};
 use flv::OddTag;
-pub use rows::{LATER, ROWS};
+pub use rows::ROWS;
 
 /// How a publisher sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,6 +102,8 @@ pub struct Oddity {
     pub mute: bool,
     /// Times in it are not what the clip had.
     pub loose_times: bool,
+    /// Media time that is sent before viewers come who begin with the first picture, in microseconds.
+    pub head_us: i64,
 }
 
 /// One publish.
@@ -122,6 +124,8 @@ pub struct OddInput {
     pub mute: bool,
     /// Times are not compared.
     pub loose_times: bool,
+    /// Media time that is sent before viewers come, in microseconds.
+    pub head_us: i64,
 }
 
 impl OddInput {

@@ -167,6 +167,17 @@ const PICTURES: &[Recipe] = &[
         "testsrc2=s=160x128:r=25",
         "{} -bf 0 -tune zerolatency",
     ),
+    recipe("h264-one-group", SCENE, "{} -bf 0 -g 250"),
+    recipe(
+        "h264-growing-groups",
+        SCENE,
+        "{} -bf 0 -g 250 -force_key_frames 0,0.64,1.6",
+    ),
+    recipe(
+        "h264-open-groups",
+        SCENE,
+        "{} -preset veryfast -bf 2 -b_strategy 0 -x264-params open-gop=1",
+    ),
     recipe(
         "h264-interlaced",
         SCENE,

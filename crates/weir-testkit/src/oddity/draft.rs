@@ -38,6 +38,8 @@ pub struct Draft {
     pub change_outside: bool,
     /// FourCC headers where FLV has older ones.
     pub enhanced: bool,
+    /// Messages that come between those of the media, over and over: type and body.
+    pub chatter: &'static [Chatter],
     /// Where the sender's times begin, in microseconds.
     pub start_us: i64,
     /// MP4's own.
@@ -47,6 +49,9 @@ pub struct Draft {
     /// MPEG-TS's own.
     pub ts: TsShape,
 }
+
+/// A message that is no media: its type, and what writes its body.
+pub type Chatter = (u8, fn() -> Vec<u8>);
 
 /// How MP4 is written.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +102,7 @@ impl Draft {
             sets_inside: false,
             change_outside: true,
             enhanced: false,
+            chatter: &[],
             start_us: 0,
             mp4: Mp4Shape {
                 timescales: (90_000, 48_000),

@@ -16,8 +16,6 @@ use crate::http::{Request, get};
 use crate::slsp::{Client, Inbox};
 use crate::wait::{Stopwatch, until};
 
-/// Media time that is sent before viewers come, within the first group of pictures.
-const HEAD_US: i64 = 600_000;
 /// Seconds for what has to come.
 const PATIENCE_S: u64 = 15;
 const READ_TIMEOUT: Duration = Duration::from_millis(10);
@@ -104,7 +102,10 @@ pub fn exchange(input: &OddInput, places: Places) -> Outcome {
                 .collect()
         }
     };
-    let head = parts.iter().take_while(|part| part.0 < HEAD_US).count();
+    let head = parts
+        .iter()
+        .take_while(|part| part.0 < input.head_us)
+        .count();
     let (head, rest) = parts.split_at(head);
     sender.send(head)?;
     let http = format!("http://{}/{path}", places.http);

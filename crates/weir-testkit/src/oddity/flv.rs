@@ -1,10 +1,11 @@
 //! FLV tags, which are RTMP's messages too (Adobe FLV 10.1 annex E, Enhanced RTMP v2).
 
+use weir_media::amf::Value;
 use weir_media::flv::tag::{audio_fourcc, video_fourcc};
 use weir_media::{AudioCodec, VideoCodec};
 
 use super::clip::{Pictures, Sound, Unit};
-use super::draft::{Draft, Piece};
+use super::draft::{Chatter, Draft, Piece};
 
 const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
@@ -12,12 +13,67 @@ const VIDEO: u8 = 9;
 /// A tag, or a message.
 #[derive(Debug, Clone)]
 pub struct OddTag {
-    /// 8 or 9.
+    /// 8 or 9; of chatter anything.
     pub kind: u8,
     /// Decode time in milliseconds, wrapping.
     pub ts_ms: u32,
     /// Behind the header.
     pub body: Vec<u8>,
+}
+
+/// Media messages between two of the chatter.
+const CHATTER_EVERY: usize = 5;
+
+/// Commands that nobody knows, that come out of order, and that are said again (RTMP §7.2).
+pub(super) static COMMANDS: [Chatter; 7] = [
+    (20, || {
+        words(&[Value::string("onFoo"), Value::Number(0.0), Value::Null])
+    }),
+    (20, || command("releaseStream", Value::string("again"))),
+    (20, || command("FCPublish", Value::string("again"))),
+    (20, || command("getStreamLength", Value::string("again"))),
+    (20, || command("receiveVideo", Value::Boolean(false))),
+    (17, || {
+        [&[0][..], &command("_checkbw", Value::Null)].concat()
+    }),
+    // An acknowledgement, which belongs on another stream.
+    (3, || vec![0, 0, 1, 0]),
+];
+
+/// Data beside `onMetaData`, and some that makes no sense.
+pub(super) static DATA: [Chatter; 4] = [
+    (18, || {
+        words(&[Value::string("onTextData"), Value::string("text")])
+    }),
+    (18, || {
+        words(&[
+            Value::string("onCuePoint"),
+            Value::object([("name", Value::string("x"))]),
+        ])
+    }),
+    (18, || vec![2, 0, 200, b'x']),
+    (18, || {
+        words(&[
+            Value::string("@setDataFrame"),
+            Value::string("onFI"),
+            Value::Null,
+        ])
+    }),
+];
+
+fn command(name: &'static str, argument: Value) -> Vec<u8> {
+    words(&[
+        Value::string(name),
+        Value::Number(9.0),
+        Value::Null,
+        argument,
+    ])
+}
+
+fn words(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    values.iter().for_each(|value| value.encode(&mut out));
+    out
 }
 
 /// The tags of a draft with the media time of each.
@@ -54,6 +110,29 @@ pub fn tags(draft: &Draft) -> Vec<(i64, OddTag)> {
             out.push((at_us, tag(AUDIO, at_us, body)));
         }
     });
+    with_chatter(draft, out)
+}
+
+fn with_chatter(draft: &Draft, tags: Vec<(i64, OddTag)>) -> Vec<(i64, OddTag)> {
+    let mut chatter = draft.chatter.iter().cycle();
+    let mut out = Vec::new();
+    for (number, (at_us, tag)) in tags.into_iter().enumerate() {
+        let ts_ms = tag.ts_ms;
+        out.push((at_us, tag));
+        if number % CHATTER_EVERY == 0
+            && let Some((kind, body)) = chatter.next()
+        {
+            let body = body();
+            out.push((
+                at_us,
+                OddTag {
+                    kind: *kind,
+                    ts_ms,
+                    body,
+                },
+            ));
+        }
+    }
     out
 }
 

@@ -1,12 +1,16 @@
-//! The table of oddities. A row that cannot be tried yet stands in [`LATER`]: moving it up
-//! is all it takes to have it tried.
+//! The table of oddities.
 
 use weir_media::{TrackKind, VideoCodec};
 
 use super::bits::{Bits, escaped};
 use super::clip::{Pictures, Unit};
 use super::draft::Draft;
-use super::{About, Carrier, Needs, Oddity, sounds};
+use super::{About, Carrier, Needs, Oddity, flv, sounds};
+
+/// Within the first group of pictures of all clips.
+const HEAD_US: i64 = 600_000;
+/// Sound that is announced and does not come is waited for for so long at most, and somewhat longer.
+const LATE_HEAD_US: i64 = 1_700_000;
 
 /// A row about nothing.
 pub(super) const PLAIN: Oddity = Oddity {
@@ -20,6 +24,7 @@ pub(super) const PLAIN: Oddity = Oddity {
     not_in_ts: false,
     mute: false,
     loose_times: false,
+    head_us: HEAD_US,
 };
 
 const fn pictures(name: &'static str) -> Oddity {
@@ -77,6 +82,15 @@ const fn times(name: &'static str, carriers: &'static [Carrier], bend: fn(&mut D
     }
 }
 
+/// In one group of pictures, so that whoever comes late begins with the first one.
+const fn late(row: Oddity) -> Oddity {
+    Oddity {
+        pictures: Some("h264-one-group"),
+        head_us: LATE_HEAD_US,
+        ..row
+    }
+}
+
 const fn container(
     name: &'static str,
     carriers: &'static [Carrier],
@@ -112,6 +126,8 @@ pub const ROWS: &[Oddity] = &[
     pictures("h264-slices"),
     pictures("h264-interlaced"),
     pictures("h264-444"),
+    pictures("h264-growing-groups"),
+    pictures("h264-open-groups"),
     pictures("hevc"),
     pictures("hevc-b"),
     Oddity {
@@ -452,6 +468,25 @@ pub const ROWS: &[Oddity] = &[
     container("start codes of three bytes", &[Carrier::Ts], |draft| {
         draft.ts.short_codes = true;
     }),
+    late(Oddity {
+        mute: true,
+        ..times("sound that never comes", Carrier::ALL, |draft| {
+            draft.sound().units.clear();
+        })
+    }),
+    late(times(
+        "sound that comes after a second",
+        Carrier::ALL,
+        |draft| {
+            draft.sound().units.retain(|unit| unit.dts_us > 1_000_000);
+        },
+    )),
+    container("commands between the media", &[Carrier::Rtmp], |draft| {
+        draft.chatter = &flv::COMMANDS;
+    }),
+    container("data between the media", Carrier::TAGS, |draft| {
+        draft.chatter = &flv::DATA;
+    }),
     lengths("every picture marked a keyframe", |draft| {
         draft.mark = Some(true);
     }),
@@ -487,24 +522,6 @@ pub const ROWS: &[Oddity] = &[
         sound: Some("eac3-5.1"),
         ..container("E-AC-3 and more as DVB tells it", &[Carrier::Ts], |draft| {
             draft.ts.dvb = true;
-        })
-    },
-];
-
-/// Oddities that wait: viewers of these begin later than the exchange sends them media to begin with.
-pub const LATER: &[Oddity] = &[
-    Oddity {
-        about: About::Times,
-        sound: Some("aac"),
-        ..times("sound that never comes", Carrier::ALL, |draft| {
-            draft.sound().units.clear();
-        })
-    },
-    Oddity {
-        about: About::Times,
-        sound: Some("aac"),
-        ..times("sound that comes after a second", Carrier::ALL, |draft| {
-            draft.sound().units.retain(|unit| unit.dts_us > 1_000_000);
         })
     },
 ];
