@@ -340,13 +340,27 @@ fn play_refusal(url: &RtmpUrl, options: ClientOptions) -> Option<u16> {
 #[test]
 fn a_publisher_of_a_dead_origin_is_back_before_its_lease_ends_and_its_viewers_too() {
     need!(RedisServer);
+    back_at_another("is dead", |cluster| cluster.kill("o1"));
+}
+
+#[test]
+fn so_is_one_of_an_origin_that_stands_still_and_keeps_its_port_open() {
+    need!(RedisServer);
+    let mut cluster = back_at_another("stands still", |cluster| cluster.pause("o1"));
+    cluster.resume("o1");
+    cluster["o1"].wait_gone(NAME, 20);
+    cluster.kill("o1");
+}
+
+/// The publisher of an origin that fails comes back at the other one, and so do its viewers.
+fn back_at_another(how: &str, fail: impl FnOnce(&mut Cluster)) -> Cluster {
     let mut cluster = cluster(vec![Node::origin("o1"), Node::origin("o2")]);
     let [publisher, viewer] = [(); 2].map(|()| SrsNode::start());
     publisher.publish_numbers(NAME);
     publisher.push(NAME, &cluster["o1"].rtmp(NAME));
     cluster.wait_owner("o2", NAME);
     cluster["o1"].wait_live(NAME);
-    cluster.kill("o1");
+    fail(&mut cluster);
     let watch = Stopwatch::start();
     // The edge of its viewers asks before the publisher is there, and is not sent to the dead one.
     viewer.pull(NAME, &cluster["o2"].rtmp(NAME));
@@ -354,10 +368,19 @@ fn a_publisher_of_a_dead_origin_is_back_before_its_lease_ends_and_its_viewers_to
     until("it is live again", SOONER_THAN_A_TERM_S, || {
         cluster["o2"].stream(NAME).map(drop)
     });
-    measured("back at another origin", watch.elapsed_s() * 1e3, "ms");
+    measured(
+        &format!("an origin {how}: back at another"),
+        watch.elapsed_s() * 1e3,
+        "ms",
+    );
     until("its viewers have it", SOONER_THAN_A_TERM_S, || {
         (!viewer.store().numbers(NAME).is_empty()).then_some(())
     });
-    measured("its viewers too", watch.elapsed_s() * 1e3, "ms");
+    measured(
+        &format!("an origin {how}: its viewers too"),
+        watch.elapsed_s() * 1e3,
+        "ms",
+    );
     assert_eq!(cluster.wait_owner("o2", NAME).0, "o2");
+    cluster
 }
