@@ -1,8 +1,10 @@
 //! A viewer whose publisher goes away and comes back. Prints one line of JSON: how long after the server has
-//! the stream again the viewer paints a picture of it.
+//! the stream again the viewer paints a new picture of it.
 //!
-//! node e2e/return.mjs --base URL --stream NAME --ffmpeg PATH --file FLV --rtmp URL [--away 8]
+//! node e2e/return.mjs --base URL --stream NAME --ffmpeg PATH --file FLV --again FLV --rtmp URL [--away 8]
 //!                     [--protocol wsflv] [--screenshot FILE] [--browser PATH]
+//!
+//! What comes again has pictures of another size, so that nobody takes what was before for new.
 
 import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -15,6 +17,7 @@ const { values: args } = parseArgs({
     stream: { type: "string" },
     ffmpeg: { type: "string" },
     file: { type: "string" },
+    again: { type: "string" },
     rtmp: { type: "string" },
     away: { type: "string", default: "8" },
     protocol: { type: "string", default: "wsflv" },
@@ -26,7 +29,7 @@ const ASK_MS = 20;
 const LIMIT_MS = 20_000;
 
 await inBrowser(args, async (context, result) => {
-  let publisher = publish();
+  let publisher = publish(args.file);
   try {
     await until("live", isLive);
     const viewer = context.pages()[0] ?? (await context.newPage());
@@ -40,10 +43,10 @@ await inBrowser(args, async (context, result) => {
     await until("gone", async () => !(await isLive()));
     await sleep(Number(args.away) * 1000);
     result.state_away = await viewer.evaluate(() => document.querySelector("weir-player").status.state);
-    publisher = publish();
+    publisher = publish(args.again);
     await until("live again", isLive);
     const from_ms = Date.now();
-    const painted_ms = await viewer.evaluate(pictureAfter, from_ms);
+    const painted_ms = await viewer.evaluate(newPicture);
     result.back_ms = Math.round(painted_ms - from_ms);
     const stats = await viewer.evaluate(() => document.querySelector("weir-player").stats);
     Object.assign(result, { protocol: stats.protocol, reconnects: stats.reconnects });
@@ -53,8 +56,8 @@ await inBrowser(args, async (context, result) => {
   }
 });
 
-function publish() {
-  const input = ["-hide_banner", "-nostdin", "-v", "error", "-stream_loop", "-1", "-re", "-i", args.file];
+function publish(file) {
+  const input = ["-hide_banner", "-nostdin", "-v", "error", "-stream_loop", "-1", "-re", "-i", file];
   return spawn(args.ffmpeg, [...input, "-c", "copy", "-f", "flv", args.rtmp], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
@@ -71,24 +74,25 @@ async function until(what, isSo) {
   }
 }
 
-/** In the viewer: when the newest picture was painted, of whichever element the player has. */
+/** In the viewer: when a picture of another size was painted first, by whichever element the player has. */
 function notePictures() {
-  window.weirPaintedAt = 0;
+  window.weirNewAt = 0;
+  const { videoWidth } = weirVideo();
   let known = null;
   setInterval(() => {
     const video = weirVideo();
     if (!video || video === known) return;
     known = video;
-    const note = () => {
-      window.weirPaintedAt = Date.now();
-      video.requestVideoFrameCallback(note);
+    const note = (_now_ms, { width }) => {
+      if (width !== videoWidth) window.weirNewAt ||= Date.now();
+      else video.requestVideoFrameCallback(note);
     };
     video.requestVideoFrameCallback(note);
   }, 10);
 }
 
-/** In the viewer: when the first picture after this moment was painted, Unix ms. */
-async function pictureAfter(from_ms) {
-  while (window.weirPaintedAt < from_ms) await new Promise((done) => setTimeout(done, 10));
-  return window.weirPaintedAt;
+/** In the viewer: waits for it; Unix ms. */
+async function newPicture() {
+  while (window.weirNewAt === 0) await new Promise((done) => setTimeout(done, 10));
+  return window.weirNewAt;
 }

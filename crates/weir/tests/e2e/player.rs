@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use weir_testkit::ffprobe;
 use weir_testkit::link::Link;
-use weir_testkit::media;
+use weir_testkit::media::{self, Source};
 use weir_testkit::server::Server;
 use weir_testkit::tools::Tool;
 
 use crate::drivers::{drive, number, screenshot};
-use crate::kit::{build_dir, log_of, need, open_server};
+use crate::kit::{build_dir, file_of, log_of, need, open_server};
 
 /// Two megabits a second, thirty pictures a second, a keyframe each two seconds: what people send.
 fn usual() -> PathBuf {
@@ -77,15 +77,18 @@ fn a_viewer_of_low_latency_hls_is_back_at_the_edge_after_a_narrow_link() {
     narrow("hls");
 }
 
-/// The publisher is away for longer than the linger and the pauses between two questions.
+/// The publisher is away for longer than the linger and the pauses between two questions. What it sends then has
+/// another size, so that the driver knows new pictures from old ones.
 fn away(server: &Server, protocol: &str) {
     let (file, rtmp) = (usual().display().to_string(), server.rtmp("live/a"));
+    let again = file_of(&Source::H264_AAC).display().to_string();
     let ffmpeg = Tool::Ffmpeg.path().unwrap().display().to_string();
     let shot = screenshot(&format!("return-{protocol}"));
     let arguments = [
         ["--protocol", protocol],
         ["--ffmpeg", &ffmpeg],
         ["--file", &file],
+        ["--again", &again],
         ["--rtmp", &rtmp],
         ["--screenshot", &shot],
     ];
@@ -112,6 +115,12 @@ fn a_publisher_who_comes_back_is_seen_over_http_flv_at_once() {
 fn a_publisher_who_comes_back_is_seen_over_ws_flv_at_once() {
     need!(Chromium, Node, Ffmpeg);
     away(&open_server(), "wsflv");
+}
+
+#[test]
+fn a_publisher_who_comes_back_is_seen_over_low_latency_hls_at_once() {
+    need!(Chromium, Node, Ffmpeg);
+    away(&open_server(), "hls");
 }
 
 /// Shows R70.

@@ -41,6 +41,8 @@ const REFRESH_MS = 1500;
 const NO_LIST_PAUSE_MS = 60_000;
 /** No movement for so long is shown as loading, ms. */
 const STALL_SHOWN_MS = 800;
+/** A picture that stands for so long may have nobody behind it any more: the server is asked, as often as this, ms. */
+const GONE_ASK_MS = 1000;
 /** No movement for so long and we connect anew, ms. */
 const STALL_RECONNECT_MS = 8000;
 /** From starting an engine to the first movement, ms; segments take longer to come than frames. */
@@ -97,6 +99,9 @@ export class Player {
   private readonly listeners = new AbortController();
   private soundSince_ms = 0;
   private noListUntil_ms = 0;
+  private goneAskedAt_ms = 0;
+  /** What the playlist ended with when the stream went away. */
+  private wentAfter: { protocol: Protocol; newest: number } | null = null;
   /** How the present engine gets its media in pieces; null for one that gets frames. */
   private pieces: Pieces | null = null;
 
@@ -404,6 +409,8 @@ export class Player {
     this.update({ state: "loading", protocol, fault: null });
     this.watcher.starting();
     const config = this.pacing();
+    const after = this.wentAfter?.protocol === protocol ? this.wentAfter.newest : null;
+    this.wentAfter = null;
     this.engineName = this.failures.engineFor(protocol, info);
     try {
       const begin = await loadEngine(this.engineName);
@@ -415,6 +422,7 @@ export class Player {
         protocol,
         info,
         startBehind_ms: config.startBehind_ms,
+        after,
         onPieces: (pieces) => void (stale() || this.setPieces(pieces)),
         serverNow_ms: () => this.clock.serverTime(Date.now()),
         onFail: (kind, message) => void (stale() || this.broke(kind, message)),
@@ -527,8 +535,32 @@ export class Player {
     // An engine that recovers loads the element anew, which pauses it.
     if (video.paused && video.readyState >= 2 && !document.hidden) void this.startPlayback();
     if (still_ms > STALL_SHOWN_MS) this.update({ state: "loading" });
+    if (hasMoved && still_ms > GONE_ASK_MS && !document.hidden) void this.askIfGone(performance.now());
     const limit_ms = hasMoved ? STALL_RECONNECT_MS : START_LIMIT_MS[this.status.protocol ?? "hls"];
     if (still_ms > limit_ms && !document.hidden) this.failOver("network", `no movement for ${Math.round(still_ms)} ms`);
+  }
+
+  /**
+   * A playlist goes on being served for a while after its publisher has gone, and is then asked for by the
+   * clock. Who knows that nobody publishes has the server hold a request instead, and sees the return at once.
+   */
+  private async askIfGone(now_ms: number): Promise<void> {
+    if (now_ms - this.goneAskedAt_ms < GONE_ASK_MS) return;
+    this.goneAskedAt_ms = now_ms;
+    const { attempt } = this;
+    const { signal } = this.listeners;
+    const info = await this.findStream(signal);
+    if (info !== null || attempt !== this.attempt) return;
+    const fault = await this.whyNot(signal);
+    if (attempt !== this.attempt || this.destroyed || this.status.state === "playing" || !fault || !isNotNow(fault)) return;
+    const newest = this.engine?.newest?.() ?? null;
+    const { protocol } = this.status;
+    if (newest !== null && protocol) this.wentAfter = { protocol, newest };
+    this.reconnects++;
+    this.attempt++;
+    this.abort = new AbortController();
+    this.stopEngine();
+    this.rest(fault);
   }
 
   private async refresh(): Promise<void> {

@@ -12,6 +12,8 @@ export interface EngineContext {
   info: StreamInfo | null;
   /** How far behind the newest frame to begin, ms. */
   startBehind_ms: number;
+  /** The newest segment before the stream went away: playing begins behind it. null: at the edge. */
+  after: number | null;
   /** How the playlist brings its media; told with each version of it. */
   onPieces: (pieces: Pieces) => void;
   /** Our clock moved to the server's, or null while unknown. */
@@ -37,6 +39,8 @@ export interface Engine {
   end_s?(): number | null;
   /** The newest keyframe not after this position. */
   keyframe_s?(notAfter_s: number): number | null;
+  /** The number of the newest segment that a playlist has named. */
+  newest?(): number | null;
   /** Renditions, where there are several. */
   levels?(): Level[];
   /** By `Level.id`; null leaves the choice to the engine. */

@@ -1,6 +1,8 @@
 //! LL-HLS and HLS-TS by the light build of hls.js (no subtitles, no DRM, no alternate audio).
 
+import type { LevelDetails } from "hls.js";
 import Hls, { ErrorTypes, Events } from "hls.js/light";
+import { probeMedia } from "../api";
 import type { Latency } from "../types";
 import { trueLatency, type Engine, type EngineContext } from "./engine";
 import { piecesOf } from "./pieces";
@@ -16,6 +18,9 @@ const LIVE_LOAD = {
   timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
   errorRetry: { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2000 },
 };
+
+/** After a publisher's return its first part is waited for so long, ms: then what is there has to do. */
+const RETURN_LIMIT_MS = 4000;
 
 export function startHls(context: EngineContext): Engine {
   const lowLatency = context.protocol === "hls";
@@ -34,6 +39,9 @@ export function startHls(context: EngineContext): Engine {
   const pieces: { seconds: number; bytes: number }[] = [];
   let recovered = false;
   let stopped = false;
+  let newest: number | null = null;
+  let { after } = context;
+  const waiting = new AbortController();
 
   hls.on(Events.ERROR, (_event, data) => {
     if (stopped || !data.fatal) return;
@@ -53,17 +61,25 @@ export function startHls(context: EngineContext): Engine {
   });
 
   hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
-    if (details.live) context.onPieces(piecesOf(details, lowLatency));
+    newest = details.lastPartSn;
+    if (!details.live) return;
+    context.onPieces(piecesOf(details, lowLatency));
+    const new_s = after === null ? null : startAfter(details, after);
+    after = null;
+    if (new_s !== null) hls.startLoad(new_s);
   });
 
   hls.attachMedia(context.video);
-  hls.loadSource(context.url);
+  const load = () => void (stopped || hls.loadSource(context.url));
+  if (after === null || !lowLatency) load();
+  else void untilListed(context.url, after + 1, waiting.signal).finally(load);
 
   return {
     name: `hls.js ${Hls.version}`,
     needsCatchUp: true,
     stop() {
       stopped = true;
+      waiting.abort();
       hls.destroy();
     },
     bitrate_kbps() {
@@ -77,6 +93,7 @@ export function startHls(context: EngineContext): Engine {
       return hls.latency > 0 ? { kind: "edge", ms: hls.latency * 1000 } : null;
     },
     liveEdge_s: () => hls.liveSyncPosition ?? null,
+    newest: () => newest,
     levels: () =>
       hls.levels.map((level, id) => ({
         id,
@@ -90,6 +107,24 @@ export function startHls(context: EngineContext): Engine {
       hls.nextLevel = id ?? -1;
     },
   };
+}
+
+/**
+ * Where the first segment after `after` begins, seconds; null where all that is listed is older. The playlist
+ * that a publisher has come back to still has what was before, which the usual distance from its end would show
+ * once more.
+ */
+function startAfter({ partList, fragments }: LevelDetails, after: number): number | null {
+  const part = partList?.find(({ fragment }) => fragment.sn > after);
+  return part?.start ?? fragments.find(({ sn }) => sn > after)?.start ?? null;
+}
+
+/** Has the server hold a request for the playlist until it has the first part of this segment, or refuses. */
+async function untilListed(url: string, segment: number, signal: AbortSignal): Promise<void> {
+  const playlist = new URL(url.replace(/\.m3u8(?=\?|$)/, "/hls.m3u8"));
+  playlist.searchParams.set("_HLS_msn", `${segment}`);
+  playlist.searchParams.set("_HLS_part", "0");
+  await probeMedia(playlist.href, signal, RETURN_LIMIT_MS);
 }
 
 function sum<K extends string>(items: Record<K, number>[], key: K): number {
