@@ -99,14 +99,16 @@ export interface Pieces {
 }
 
 /** Pieces come as evenly as they are cut: what is more than this above the target can go. */
-const EVEN: Partial<PacingConfig> = { highFactor: 1.1, highMargin_ms: 100, lowPart: 0.5, calm_ms: 5000 };
+const EVEN: Partial<PacingConfig> = { highFactor: 1.1, highMargin_ms: 100, calm_ms: 5000 };
+/** Less than this share of a piece ahead when the next one comes is too little. */
+const LOW_PIECE = 0.65;
 
 /** The preset for media that comes in pieces: at least what the playlist asks for is held. */
 export function inPieces(preset: PacingConfig, { piece_ms, spare_ms }: Pieces): PacingConfig {
   const target_ms = Math.max(spare_ms, preset.target_ms);
   return {
     ...preset,
-    ...(target_ms > preset.target_ms ? EVEN : {}),
+    ...(spare_ms < preset.target_ms ? {} : { ...EVEN, lowPart: (piece_ms * LOW_PIECE) / target_ms }),
     piece_ms,
     target_ms,
     limit_ms: Math.max(preset.limit_ms, target_ms * 2),
@@ -122,6 +124,9 @@ export interface CatchUpState {
   ahead_ms: number;
   /** The least `ahead_ms` of the last `window_ms`; -1 in the first second of playing and after jumps. */
   spare_ms: number;
+  /** What is ahead when the next piece comes, so that one late piece tells nothing: the best of the last three.
+   *  `ahead_ms` where media comes frame by frame, Infinity before it is known. */
+  trough_ms: number;
   /** The present playback rate. */
   rate: number;
   /** Configured, or grown by stalls. */
@@ -178,10 +183,11 @@ export const catchUp: CatchUp = (state) => {
   return { act: "rate", rate: step?.rate ?? (rate > 1 ? rate : 1) };
 };
 
-/** Less is ahead than should be: from `lowPart` of the target until half as much again is there. */
-function isLow({ ahead_ms, rate, target_ms, config }: CatchUpState): boolean {
+/** Less is ahead than should be: from `lowPart` of the target until half as much again is there. Not judged by the
+ *  moment: each piece takes the buffer across both marks and back. */
+function isLow({ trough_ms, rate, target_ms, config }: CatchUpState): boolean {
   const low_ms = target_ms * config.lowPart;
-  return rate <= 1 && ahead_ms < (rate < 1 ? low_ms * LOW_ENOUGH : low_ms);
+  return rate <= 1 && trough_ms < (rate < 1 ? low_ms * LOW_ENOUGH : low_ms);
 }
 const LOW_ENOUGH = 1.5;
 
@@ -270,6 +276,11 @@ const HOLD_LIMIT_MS = 4000;
 /** At the start the picture stands at most so long for what there should be behind it, ms. */
 const START_HOLD_MS = 1500;
 
+/** Pieces in a row before which little was ahead. */
+const TROUGHS = 3;
+/** Samples come by the tick, so that the oldest one is not quite as old as the window is long. */
+const MOST_OF_WINDOW = 0.9;
+
 /** Keeps the history that `catchUp` judges by; one for each connection's worth of playing. */
 export class Pacer {
   readonly target: Target;
@@ -340,6 +351,7 @@ export class Pacer {
       now_ms,
       ahead_ms,
       spare_ms: enough ? Math.min(...this.samples.map((sample) => sample.ahead_ms)) : -1,
+      trough_ms: this.trough_ms(now_ms, ahead_ms),
       rate: this.rate === 0 ? 1 : this.rate,
       target_ms: this.target.at(now_ms),
       sinceRate_ms: now_ms - this.rateAt_ms,
@@ -349,6 +361,19 @@ export class Pacer {
       config: this.config,
     };
     return this.record(now_ms, this.decide(state));
+  }
+
+  private trough_ms(now_ms: number, ahead_ms: number): number {
+    const { piece_ms, window_ms } = this.config;
+    if (piece_ms === 0) return ahead_ms;
+    // Of long pieces the window has fewer.
+    if (now_ms - this.samples[0]!.at_ms < Math.min(TROUGHS * piece_ms, window_ms * MOST_OF_WINDOW)) return Infinity;
+    const leasts = Array.from({ length: TROUGHS }, (_, back) => {
+      const until_ms = now_ms - back * piece_ms;
+      const piece = this.samples.filter(({ at_ms }) => at_ms <= until_ms && at_ms > until_ms - piece_ms);
+      return piece.length === 0 ? -Infinity : Math.min(...piece.map((sample) => sample.ahead_ms));
+    });
+    return Math.max(...leasts);
   }
 
   /** Whether this was a moment ago, and no jump came since. */
