@@ -7,6 +7,7 @@ set -euo pipefail
 MOTO_VERSION=5.2.5
 IMAGEIO_FFMPEG_VERSION=0.8.1
 AUTOBAHN_VERSION=25.10.1
+SCHEMATHESIS_VERSION=4.32.5
 NODE_MAJOR=20
 version_of() {
     case $1 in
@@ -187,4 +188,18 @@ need_pip_wstest() {
     printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$here/scripts/wstest.py" >"$WEIR_WSTEST"
     chmod +x "$WEIR_WSTEST"
     export WEIR_WSTEST
+}
+
+# What tries an HTTP API by its OpenAPI document. Sets WEIR_SCHEMATHESIS.
+need_pip_schemathesis() {
+    local venv="$WEIR_TOOLS/schemathesis-venv"
+    WEIR_SCHEMATHESIS="$venv/bin/schemathesis"
+    if [[ "$("$WEIR_SCHEMATHESIS" --version 2>/dev/null)" != *" $SCHEMATHESIS_VERSION" ]]; then
+        need_apt python3 python3-venv
+        say "pip install schemathesis $SCHEMATHESIS_VERSION into $venv"
+        python3 -m venv --clear "$venv" || die 'a Python venv (Debian: python3-venv)'
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION" \
+            || die "schemathesis $SCHEMATHESIS_VERSION from PyPI"
+    fi
+    export WEIR_SCHEMATHESIS
 }

@@ -18,6 +18,7 @@ need_web_dist
 need_pip_ffmpeg9
 need_pip_wstest
 need_pip_moto
+need_pip_schemathesis
 
 # have COMMAND…: the first one found, by its full path.
 have() {
@@ -62,6 +63,7 @@ part 'tidy' cargo xtask tidy
 # Apart, so that the seconds of a part are what its tests take.
 part 'build' cargo test --locked --no-run "${scope[@]}"
 part 'nginx-conf' scripts/nginx-check.sh
+part 'schemathesis' scripts/schemathesis.sh
 part 'web-types' in_web npm run --silent check
 part 'web-units' in_web npm run --silent test
 # A browser on a shaped link is judged by what it does in time: nothing else may run beside it.

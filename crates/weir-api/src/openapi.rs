@@ -114,11 +114,18 @@ fn finished(routes: &OpenApi, version: &str) -> Value {
     }
     let components = &mut document["components"];
     components["securitySchemes"] = schemes();
-    for (_, name, words) in REFUSALS {
-        components["responses"][name] = json!({
-            "description": words,
-            "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
-        });
+    for (status, name, words) in REFUSALS {
+        components["responses"][name] = match status {
+            // The listener refuses these, for media as for the API.
+            414 | 431 => json!({
+                "description": words,
+                "content": { "application/json": { "schema": { "type": "object" } } },
+            }),
+            _ => json!({
+                "description": words,
+                "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            }),
+        };
     }
     for (name, schema) in [
         ("Problem", Problem::schema()),
@@ -132,7 +139,7 @@ fn finished(routes: &OpenApi, version: &str) -> Value {
 }
 
 /// What every refusal of a status means; an operation's own words go before these.
-const REFUSALS: [(u16, &str, &str); 9] = [
+const REFUSALS: [(u16, &str, &str); 11] = [
     (400, "BadRequest", "The request cannot be read"),
     (401, "SignedOut", "No credentials, or wrong ones"),
     (
@@ -151,6 +158,11 @@ const REFUSALS: [(u16, &str, &str); 9] = [
         "A request with the same Idempotency-Key is being answered",
     ),
     (413, "TooLarge", "The body is too large"),
+    (
+        414,
+        "AddressTooLong",
+        "The address is longer than 8 KiB; said before it is known what is asked, as plain JSON",
+    ),
     (415, "WrongMediaType", "The body is no JSON"),
     (
         422,
@@ -161,6 +173,11 @@ const REFUSALS: [(u16, &str, &str); 9] = [
         429,
         "RateLimited",
         "Too many requests: Retry-After says when",
+    ),
+    (
+        431,
+        "HeadTooLarge",
+        "More or longer headers than are read here; said before it is known what is asked, as plain JSON",
     ),
 ];
 
@@ -193,6 +210,7 @@ fn finish(method: &str, operation: &mut Value) {
         409 => keyed,
         413 | 422 => body || keyed,
         415 => body,
+        414 | 431 => asks,
         _ => true,
     };
     let Some(responses) = operation["responses"].as_object_mut() else {

@@ -238,14 +238,16 @@ fn who_may_not_ask_or_asks_nonsense_is_told_so_and_counted() {
     let code = |told: Told| (told.status, told.json["code"].as_u64().unwrap_or(0));
     assert_eq!(
         code(post(d, "api/v1/dispatch/play", "", &wish)),
-        (401, 1001)
+        (401, 6010)
     );
     let wish = json!({ "app": "live", "stream": "x" });
     assert_eq!(code(post(d, "api/v1/dispatch/play", "", &wish)), (200, 0));
     let nonsense =
         json!({ "app": "live", "stream": "x", "protocols": ["carrier pigeon"], "count": "many" });
+    assert_eq!(ask(d, "play", &nonsense).json["code"], 6004);
+    let nonsense = json!({ "app": "live", "stream": "x", "protocols": ["carrier pigeon"] });
     assert_eq!(ask(d, "play", &nonsense).json["code"], 4004);
-    assert_eq!(asked(d, "play", "refused"), 2.0);
+    assert_eq!(asked(d, "play", "refused"), 3.0);
     assert_eq!(asked(d, "play", "placed"), 1.0);
     // Who is no dispatcher names one.
     let told = post(&cluster["a"], "api/v1/dispatch/play", "", &wish);

@@ -15,11 +15,11 @@ fn the_admin_api_wants_its_token() {
     let server = open_server();
     for path in ["streams", "clients", "streams/live/a"] {
         let url = server.http(&format!("api/v1/{path}"));
-        assert_eq!(get(&url).refusal(), (401, 1001), "{path}");
+        assert_eq!(get(&url).refusal(), (401, 6010), "{path}");
         let wrong = Request::get(&url)
             .header("Authorization", "Bearer wrong")
             .send();
-        assert_eq!(wrong.refusal(), (403, 1004), "{path}");
+        assert_eq!(wrong.refusal(), (401, 6011), "{path}");
     }
     assert_eq!(server.api("GET", "streams").status, 200);
     assert_eq!(get(&server.http("api/v1/live")).status, 200);
@@ -34,6 +34,40 @@ fn the_admin_api_wants_its_token() {
         ),
         (200, 200)
     );
+}
+
+#[test]
+fn operators_may_have_a_listener_of_their_own() {
+    let server = Options::new(&binary())
+        .set(&["http.admin_listen=127.0.0.1:0"])
+        .start();
+    let bearer = format!("Bearer {}", server.token());
+    let ask = |door: &str, path: &str| {
+        let url = format!("http://{}/{path}", server.address(door));
+        let asked = Request::get(&url).header("Authorization", &bearer);
+        asked.send().status
+    };
+    for path in ["api/v1/streams", "api/v1/cluster", "metrics", "cluster"] {
+        assert_eq!(
+            (ask("http", path), ask("admin", path)),
+            (404, 200),
+            "{path}"
+        );
+    }
+    for path in ["api/v1/live", "api/v1/openapi.json", "readyz"] {
+        assert_eq!(
+            (ask("http", path), ask("admin", path)),
+            (200, 200),
+            "{path}"
+        );
+    }
+    // The node's own command finds it there.
+    let drained = std::process::Command::new(binary())
+        .args(["drain", "--data"])
+        .arg(server.data())
+        .output()
+        .unwrap();
+    assert!(drained.status.success(), "{drained:?}");
 }
 
 /// Shows R50.
