@@ -5,3 +5,4 @@ mod common;
 mod copy;
 mod objects;
 mod opening;
+mod sessions;

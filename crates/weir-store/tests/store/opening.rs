@@ -11,10 +11,10 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
     for kit in kits().await {
         let new = NewAccount {
             name: "ann",
-            email: "",
+            skeleton: "ann",
             logins: &[Login::Name("ann")],
-            password_hash: "",
             role: "viewer",
+            ..NewAccount::default()
         };
         let made = kit.store.accounts().create(&new).await.unwrap();
         kit.store.close().await;
