@@ -1,0 +1,122 @@
+//! Tokens for chat: short-lived and signed, so that a gateway knows who comes without asking anybody.
+//!
+//! JSON Web Tokens (RFC 7519) with Ed25519 signatures (RFC 8037); the public key is a JWK set (RFC 7517).
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use weir_base::ids;
+use weir_store::accounts::Account;
+
+use crate::error::AccountError;
+use crate::service::AccountService;
+
+/// What the tokens are for: a token for something else is no chat token.
+const AUDIENCE: &str = "chat";
+/// Bytes of the digest that names a key.
+const KEY_ID_BYTES: usize = 8;
+const MINUTE_MS: i64 = 60_000;
+
+/// A token, and until when it is good.
+#[derive(Debug, Clone)]
+pub struct ChatToken {
+    /// What is shown to a gateway.
+    pub token: String,
+    /// Milliseconds since 1970.
+    pub expires_ms: i64,
+}
+
+/// Signs them.
+pub struct ChatSigner {
+    pair: Ed25519KeyPair,
+    id: String,
+}
+
+impl AccountService {
+    /// A token that says who an account is and what it may do in chat.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn chat_token(&self, account: &Account) -> Result<ChatToken, AccountError> {
+        let now_ms = self.now_ms();
+        let expires_ms = now_ms + i64::from(self.config().chat_minutes) * MINUTE_MS;
+        let random = ids::random_bytes::<12>()
+            .map_err(|error| AccountError::Fault(format!("no randomness: {error}")))?;
+        let shown = match account.display_name.as_str() {
+            "" => &account.name,
+            display_name => display_name,
+        };
+        let claims = json!({
+            "iss": if self.config().site_url.is_empty() { "weir" } else { &self.config().site_url },
+            "aud": AUDIENCE,
+            "sub": account.user_id,
+            "name": account.name,
+            "display_name": shown,
+            "role": account.role,
+            "jti": URL_SAFE_NO_PAD.encode(random),
+            "iat": now_ms.div_euclid(1000),
+            "exp": expires_ms.div_euclid(1000),
+        });
+        let token = self.0.chat.sign(&claims);
+        Ok(ChatToken { token, expires_ms })
+    }
+
+    /// The keys by which gateways verify such tokens, as a JWK set.
+    pub fn chat_keys(&self) -> Value {
+        self.0.chat.keys()
+    }
+}
+
+impl ChatSigner {
+    pub(crate) fn new(seed: &[u8; 32]) -> Result<Self, AccountError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed)
+            .map_err(|error| AccountError::Fault(format!("no key for chat tokens: {error}")))?;
+        let digest = Sha256::digest(pair.public_key().as_ref());
+        let id = ids::hex(digest.get(..KEY_ID_BYTES).unwrap_or_default());
+        Ok(Self { pair, id })
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.id });
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&head), part(claims));
+        let signature = self.pair.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    fn keys(&self) -> Value {
+        let public = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
+        json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.id, "x": public,
+        }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key and the public key of RFC 8037, appendix A, and its example of a signature (A.4).
+    #[test]
+    fn the_key_and_the_signature_are_those_of_the_rfc() {
+        let seed = URL_SAFE_NO_PAD
+            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+            .unwrap();
+        let signer = ChatSigner::new(seed.as_slice().try_into().unwrap()).unwrap();
+        let keys = signer.keys();
+        assert_eq!(
+            keys["keys"][0]["x"],
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
+        let signed = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature = URL_SAFE_NO_PAD.encode(signer.pair.sign(signed.as_bytes()).as_ref());
+        assert_eq!(
+            signature,
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
+        let token = signer.sign(&json!({ "sub": "ann" }));
+        assert_eq!(token.split('.').count(), 3);
+    }
+}
