@@ -22,6 +22,8 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod staff;
+#[cfg(test)]
+mod stories;
 mod token;
 mod totp;
 

@@ -223,6 +223,26 @@ fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// What a program with this secret shows at a time.
+#[cfg(test)]
+pub(crate) fn code_of(secret: &str, at_ms: i64) -> String {
+    let value = |c: u8| {
+        if c.is_ascii_digit() {
+            c - b'2' + 26
+        } else {
+            c - b'A'
+        }
+    };
+    let bits: Vec<_> = secret
+        .bytes()
+        .flat_map(|c| (0..5).rev().map(move |bit| value(c) >> bit & 1))
+        .collect();
+    let bytes = bits
+        .chunks_exact(8)
+        .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit));
+    digits(&bytes.collect::<Vec<u8>>(), at_ms / 1000 / STEP_S)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
