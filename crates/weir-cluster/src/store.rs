@@ -49,6 +49,17 @@ pub trait Store: Send + Sync {
     }
 }
 
+/// Nonces that all nodes remember: each admits one client.
+pub trait NonceStore: Send + Sync {
+    /// Notes that `id` was used by `by`, for `ttl_ms`. Answers who used it before; `None` when nobody has.
+    fn claim_nonce(
+        &self,
+        id: String,
+        by: String,
+        ttl_ms: i64,
+    ) -> Waiting<'_, Result<Option<String>, Unreachable>>;
+}
+
 /// Messages between nodes: each to all, the sender included, or to one. May lose, delay, double.
 pub trait Bus: Send + Sync {
     /// Sends a message, to one node or to all.

@@ -11,6 +11,7 @@
 //! | `weir:{c}:nodes` | nodes with a record, scored by when it ends | while there are any | as nodes |
 //! | `weir:{c}:report:STREAM` | `port protocol ip` of a stream that is not weir's | as it was reported | 100,000 |
 //! | `weir:{c}:reports` | streams that are reported, scored by when that ends | while there are any | as reports |
+//! | `weir:{c}:nonce:KEY NONCE` | who used a nonce of a signed URL | until the URL expires | as signed |
 //!
 //! Channels: `weir:{c}:bus` for all nodes, `weir:{c}:bus:ID` for one. Nothing is ever scanned.
 
@@ -35,7 +36,7 @@ use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
 use crate::report::StreamReport;
-use crate::store::{Bus, BusEvent, Everything, Store, Waiting};
+use crate::store::{Bus, BusEvent, Everything, NonceStore, Store, Waiting};
 use crate::table::{Held, LeaseReply, Op};
 use connect::{ANSWER_MS, CONNECT_MS, Connector, within};
 use link::Link;
@@ -224,6 +225,26 @@ impl Inner {
         Ok(())
     }
 
+    async fn claim_nonce(
+        &self,
+        id: &str,
+        by: &str,
+        ttl_ms: i64,
+    ) -> Result<Option<String>, Unreachable> {
+        let key = self.key(&format!("nonce:{id}"));
+        let mut set = cmd("SET");
+        set.arg(&key).arg(by).arg("NX").arg("PX").arg(ttl_ms);
+        let is_new: Option<String> = self.link.query(What::Nonces, &set).await?;
+        if is_new.is_some() {
+            return Ok(None);
+        }
+        let mut get = cmd("GET");
+        get.arg(&key);
+        let by: Option<String> = self.link.query(What::Nonces, &get).await?;
+        // It may have expired between the two: then it was used, and nobody knows by whom.
+        Ok(Some(by.unwrap_or_default()))
+    }
+
     async fn everything(&self) -> Result<Everything, Unreachable> {
         let nodes = self.pages("nodes", "node", NODES, |_, json, _| {
             NodeRecord::from_json(json.as_bytes()).ok()
@@ -398,6 +419,17 @@ impl Store for Redis {
 
     fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
         Box::pin(self.0.reports())
+    }
+}
+
+impl NonceStore for Redis {
+    fn claim_nonce(
+        &self,
+        id: String,
+        by: String,
+        ttl_ms: i64,
+    ) -> Waiting<'_, Result<Option<String>, Unreachable>> {
+        Box::pin(async move { self.0.claim_nonce(&id, &by, ttl_ms.max(1)).await })
     }
 }
 

@@ -13,6 +13,7 @@ mod commands;
 mod faults;
 mod forms;
 mod nodes;
+mod nonces;
 mod report;
 mod server;
 mod story;
