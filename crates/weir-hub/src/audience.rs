@@ -270,6 +270,9 @@ impl Visitor<'_> {
             addr: self.addr,
             is_node: false,
             identity: self.identity.cloned(),
+            // Who asks for each piece is judged with each.
+            right: None,
+            wishes: None,
         };
         Client::new(new, now_us)
     }

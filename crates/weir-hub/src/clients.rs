@@ -1,7 +1,8 @@
 //! Everybody connected to this node: who they are and how it goes, for the API and the kick.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -10,6 +11,8 @@ use tokio::sync::Notify;
 use weir_base::{ClientId, Code, Refusal, StreamName, limits};
 
 use crate::identity::Identity;
+use crate::right::Right;
+use crate::wishes::Wishes;
 
 /// How a client talks to this node. Bounded: used as a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +88,10 @@ pub struct NewClient {
     pub is_node: bool,
     /// Who it is, where that is known.
     pub identity: Option<Arc<Identity>>,
+    /// What admitted it; `None` for who is not judged again.
+    pub right: Option<Right>,
+    /// What a publisher's address chose.
+    pub wishes: Option<Arc<Wishes>>,
 }
 
 /// One publisher or viewer. About 300 bytes; shared by its owner, the table and the API.
@@ -106,6 +113,10 @@ pub struct Client {
     pub is_node: bool,
     /// Who it is, where that is known.
     pub identity: Option<Arc<Identity>>,
+    /// What admitted it; `None` for who is not judged again.
+    pub right: Option<Right>,
+    /// What a publisher's address chose.
+    pub wishes: Option<Arc<Wishes>>,
     bytes: AtomicU64,
     lost_frames: AtomicU64,
     skips: AtomicU32,
@@ -124,6 +135,8 @@ impl Client {
             since_us: now_us,
             is_node: new.is_node,
             identity: new.identity,
+            right: new.right,
+            wishes: new.wishes,
             bytes: AtomicU64::new(0),
             lost_frames: AtomicU64::new(0),
             skips: AtomicU32::new(0),
@@ -180,6 +193,12 @@ impl Client {
         self.kicked.get()
     }
 
+    /// When its right ends by itself, for the table of those.
+    fn ends(&self) -> Option<(i64, ClientId)> {
+        let until_ms = self.right.as_ref()?.until_ms()?;
+        Some((until_ms, self.id))
+    }
+
     /// Resolves when it is kicked.
     pub async fn wait_kicked(&self) -> Code {
         loop {
@@ -194,8 +213,13 @@ impl Client {
 
 /// The table of clients with a connection. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Clients {
-    map: Arc<Mutex<HashMap<ClientId, Arc<Client>>>>,
+pub struct Clients(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    all: BTreeMap<ClientId, Arc<Client>>,
+    /// Those whose right ends by itself, by when it does.
+    ending: BTreeSet<(i64, ClientId)>,
 }
 
 impl Clients {
@@ -205,15 +229,16 @@ impl Clients {
     /// 2006 when the table is full.
     pub fn enter(&self, new: NewClient, now_us: i64) -> Result<ClientGuard, Refusal> {
         let client = Arc::new(Client::new(new, now_us));
-        let mut map = self.map.lock();
-        if map.len() >= limits::CLIENTS {
+        let mut table = self.0.lock();
+        if table.all.len() >= limits::CLIENTS {
             return Err(Refusal::new(
                 Code::QuotaViewers,
                 "this node's table of clients is full",
             ));
         }
-        map.insert(client.id, client.clone());
-        drop(map);
+        table.ending.extend(client.ends());
+        table.all.insert(client.id, client.clone());
+        drop(table);
         Ok(ClientGuard {
             client,
             table: self.clone(),
@@ -222,24 +247,45 @@ impl Clients {
 
     /// The client of this id.
     pub fn find(&self, id: ClientId) -> Option<Arc<Client>> {
-        self.map.lock().get(&id).cloned()
+        self.0.lock().all.get(&id).cloned()
     }
 
     /// Everybody, by id.
     pub fn list(&self) -> Vec<Arc<Client>> {
-        let mut all: Vec<_> = self.map.lock().values().cloned().collect();
-        all.sort_unstable_by_key(|client| client.id);
-        all
+        self.0.lock().all.values().cloned().collect()
+    }
+
+    /// Some of them, by id: at most `most`, those behind `after` (all for `None`).
+    pub fn page(&self, after: Option<ClientId>, most: usize) -> Vec<Arc<Client>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let table = self.0.lock();
+        let rest = table.all.range((from, Bound::Unbounded));
+        rest.take(most).map(|(_, client)| client.clone()).collect()
+    }
+
+    /// Those whose right has ended by itself at `now_ms` (Unix milliseconds), at most `most`. Each is told of
+    /// once.
+    pub fn take_ended(&self, now_ms: i64, most: usize) -> Vec<Arc<Client>> {
+        let mut table = self.0.lock();
+        let mut ended = Vec::new();
+        while ended.len() < most
+            && let Some((until_ms, id)) = table.ending.first().copied()
+            && until_ms <= now_ms
+        {
+            table.ending.pop_first();
+            ended.extend(table.all.get(&id).cloned());
+        }
+        ended
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.map.lock().len()
+        self.0.lock().all.len()
     }
 
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
-        self.map.lock().is_empty()
+        self.0.lock().all.is_empty()
     }
 }
 
@@ -260,7 +306,11 @@ impl std::ops::Deref for ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        self.table.map.lock().remove(&self.client.id);
+        let mut table = self.table.0.lock();
+        table.all.remove(&self.client.id);
+        if let Some(ends) = self.client.ends() {
+            table.ending.remove(&ends);
+        }
     }
 }
 
@@ -268,18 +318,60 @@ impl Drop for ClientGuard {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_client_leaves_with_its_guard_and_hears_the_kick() {
-        let clients = Clients::default();
-        let new = NewClient {
+    fn viewer(right: Option<Right>) -> NewClient {
+        NewClient {
             role: Role::Viewer,
             protocol: Protocol::HttpFlv,
             name: StreamName::new("", "live", "a").unwrap(),
             addr: "127.0.0.1:1".parse().unwrap(),
             is_node: false,
             identity: None,
+            right,
+            wishes: None,
+        }
+    }
+
+    #[test]
+    fn clients_whose_right_has_ended_are_told_of_once_and_those_who_left_never() {
+        let clients = Clients::default();
+        let until = |until_ms| Some(Right::new((), until_ms));
+        let enter = |right| clients.enter(viewer(right), 0).unwrap();
+        let late = enter(until(Some(200)));
+        let early = enter(until(Some(100)));
+        let gone = enter(until(Some(50)));
+        let _endless = (enter(until(None)), enter(None));
+        drop(gone);
+        let ended = |now_ms, most| -> Vec<_> {
+            let ended = clients.take_ended(now_ms, most).into_iter();
+            ended.map(|client| client.id).collect()
         };
-        let guard = clients.enter(new, 0).unwrap();
+        assert_eq!(ended(99, 9), []);
+        assert_eq!(ended(250, 1), [early.id]);
+        assert_eq!(ended(250, 9), [late.id]);
+        assert_eq!(ended(i64::MAX, 9), []);
+    }
+
+    #[test]
+    fn the_table_is_read_in_pages() {
+        let clients = Clients::default();
+        let guards: Vec<_> = (0..5)
+            .map(|_| clients.enter(viewer(None), 0).unwrap())
+            .collect();
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = clients.page(after, 2);
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            seen.extend(page.iter().map(|client| client.id));
+        }
+        let ids: Vec<_> = guards.iter().map(|guard| guard.id).collect();
+        assert_eq!(seen, ids);
+    }
+
+    #[tokio::test]
+    async fn a_client_leaves_with_its_guard_and_hears_the_kick() {
+        let clients = Clients::default();
+        let guard = clients.enter(viewer(None), 0).unwrap();
         let found = clients.find(guard.id).unwrap();
         found.kick(Code::Operator);
         found.kick(Code::TooSlow);

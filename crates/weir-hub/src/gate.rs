@@ -10,6 +10,8 @@ use weir_base::{Refusal, StreamName};
 
 use crate::clients::Protocol;
 use crate::identity::Identity;
+use crate::right::Right;
+use crate::wishes::Wishes;
 
 /// One question at the door.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,8 @@ pub struct Admission<'a> {
     pub protocol: Protocol,
     /// It comes from a page of another site, which may ask in the name of the person who opened it.
     pub is_cross_site: bool,
+    /// The page that embeds the player, as far as the client says: `Referer`, `Origin` or RTMP's `pageUrl`.
+    pub page: Option<&'a str>,
 }
 
 impl Admission<'_> {
@@ -55,6 +59,10 @@ pub struct Grant {
     pub is_node: bool,
     /// Who it is, where that is known.
     pub identity: Option<Arc<Identity>>,
+    /// What admitted it; `None` for who is not judged again.
+    pub right: Option<Right>,
+    /// What a publisher's address chooses.
+    pub wishes: Option<Arc<Wishes>>,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

@@ -162,6 +162,8 @@ impl Hub {
             addr: request.addr,
             is_node: request.grant.is_node,
             identity: request.grant.identity.clone(),
+            right: request.grant.right.clone(),
+            wishes: request.grant.wishes.clone(),
         };
         let client = self.0.clients.enter(new, now_us)?;
         let mut state = stream.state.lock();

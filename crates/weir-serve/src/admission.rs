@@ -92,6 +92,7 @@ impl Admission {
             ip: asked.ip,
             protocol: asked.protocol,
             is_cross_site: asked.is_cross_site,
+            page: asked.page,
         };
         let grant = self.grant(admission, &Via::default()).await?;
         Ok((name, grant))

@@ -31,6 +31,8 @@ pub struct Asked<'a> {
     pub protocol: Protocol,
     /// It comes from a page of another site.
     pub is_cross_site: bool,
+    /// The page that embeds the player, as far as the client says.
+    pub page: Option<&'a str>,
 }
 
 impl Asked<'_> {
@@ -90,6 +92,13 @@ impl PlayIntent {
 pub fn lines(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter();
     values.filter_map(|value| value.to_str().ok())
+}
+
+/// The page that embeds the player, as a browser says: the whole of its address, or its site alone.
+pub fn page(headers: &HeaderMap) -> Option<&str> {
+    let named = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let page = named(http::header::REFERER).or_else(|| named(http::header::ORIGIN));
+    page.filter(|page| !page.is_empty())
 }
 
 /// Whether an SLSP address is asked to play: `?play`, with any value.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_base::{Code, Refusal, limits};
-use weir_hub::{ClientGuard, Identity, NewClient, Role, Stream, StreamPosition};
+use weir_hub::{ClientGuard, Grant, NewClient, Role, Stream, StreamPosition};
 
 use super::format::Format;
 use super::pool::Pool;
@@ -27,7 +27,7 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// Enters a viewer at `address` that will have `stream` in `format`; `identity` where it is known.
+    /// Enters a viewer at `address` that will have `stream` in `format`, by leave of `grant`.
     ///
     /// # Errors
     /// 3006 when the stream's codecs cannot go out in this form, 5001 when the table is full.
@@ -36,7 +36,7 @@ impl Playback {
         stream: Arc<Stream>,
         format: Format,
         address: SocketAddr,
-        identity: Option<Arc<Identity>>,
+        grant: Grant,
     ) -> Result<Self, Refusal> {
         if let Some(why) = format.refuses(&stream.ring.tracks()) {
             return Err(Refusal::new(Code::CodecUnsupported, why));
@@ -47,7 +47,9 @@ impl Playback {
             name: stream.name.clone(),
             addr: address,
             is_node: format.form.about().is_for_nodes,
-            identity,
+            identity: grant.identity,
+            right: grant.right,
+            wishes: None,
         };
         let now_us = pool.hub().clock().now_us();
         let client = pool.hub().clients().enter(new, now_us)?;

@@ -102,6 +102,8 @@ impl Peer {
             addr,
             is_node: true,
             identity: None,
+            right: None,
+            wishes: None,
         };
         let client = hub.clients().enter(new, 0);
         let viewer = NewViewer {

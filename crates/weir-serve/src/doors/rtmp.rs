@@ -266,7 +266,7 @@ impl RtmpConnection {
         }
     }
 
-    fn asked<'a>(&self, target: &'a Target, action: Action) -> Asked<'a> {
+    fn asked<'a>(&'a self, target: &'a Target, action: Action) -> Asked<'a> {
         Asked {
             action,
             host: Some(target.vhost.as_deref().unwrap_or(&target.host)),
@@ -276,6 +276,7 @@ impl RtmpConnection {
             ip: self.client.ip(),
             protocol: Protocol::Rtmp,
             is_cross_site: false,
+            page: Some(self.session.peer().page_url.as_str()).filter(|page| !page.is_empty()),
         }
     }
 

@@ -10,10 +10,33 @@ use weir_hub::{Grant, Protocol, Visitor};
 use weir_link::proof;
 
 use crate::admission::Admission;
-use crate::request::{Asked, PlayIntent, parameter, wait_of};
+use crate::request::{self, Asked, PlayIntent, parameter, wait_of};
 
 /// Query parameters that go on into the playlist's URIs: what admits the viewer.
-const CARRIED: &[&str] = &["e", "a", "k", "n", "ip", "s", "key", "vhost", "domain"];
+const CARRIED: &[&str] = &[
+    "e",
+    "a",
+    "k",
+    "n",
+    "ip",
+    "s",
+    "key",
+    "vhost",
+    "domain",
+    "ticket",
+    "password",
+    "token",
+    "txSecret",
+    "txTime",
+    "auth_key",
+    "t",
+    "signature",
+    "accesskey",
+    "expire",
+    "nonce",
+    "public",
+    "vdoid",
+];
 
 /// A request for something of HLS.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +103,7 @@ impl HlsRequest<'_> {
             ip: self.client.ip(),
             protocol: Protocol::Hls,
             is_cross_site: false,
+            page: request::page(headers),
         };
         let (name, grant) = admission.admit_again(&asked).await?;
         let who = Who::Viewer(grant);

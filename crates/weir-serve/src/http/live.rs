@@ -10,7 +10,7 @@ use super::request::HttpRequest;
 use crate::admission::Admission;
 use crate::core::Core;
 use crate::deliver::{Form, Format, Playback};
-use crate::request::{Asked, PlayIntent, tracks_of, wait_of};
+use crate::request::{Asked, PlayIntent, page, tracks_of, wait_of};
 
 /// A request for an endless stream.
 #[derive(Clone, Copy)]
@@ -36,18 +36,18 @@ impl LiveRequest<'_> {
         core: &Core,
         admission: &Admission,
     ) -> Result<Playback, Refusal> {
-        let (name, intent, identity) = if self.form.about().is_for_nodes {
+        let (name, intent, grant) = if self.form.about().is_for_nodes {
             let (name, intent) = self.admit_node(core, admission)?;
-            (name, intent, None)
+            (name, intent, Grant::default())
         } else {
             let (name, grant) = self.admit(admission).await?;
-            (name, self.play_intent(), grant.identity)
+            (name, self.play_intent(), grant)
         };
         let stream = admission.play(&name, &intent).await?;
         let format = Format::new(self.form)
             .framed(self.request.framing())
             .select(tracks_of(&self.request.query));
-        let playback = Playback::new(&core.pool, stream, format, self.request.client, identity)?;
+        let playback = Playback::new(&core.pool, stream, format, self.request.client, grant)?;
         Ok(playback.after(self.after()))
     }
 
@@ -68,6 +68,7 @@ impl LiveRequest<'_> {
             ip: self.request.client.ip(),
             protocol: self.protocol(),
             is_cross_site: false,
+            page: page(&self.request.headers),
         };
         admission.admit(&asked).await
     }

@@ -65,6 +65,7 @@ impl SlspRequest {
             ip: self.client.ip(),
             protocol: Protocol::Slsp,
             is_cross_site: self.is_cross_site(),
+            page: self.origin.as_deref(),
         }
     }
 

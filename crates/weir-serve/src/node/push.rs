@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use weir_base::{Backoff, BackoffPlan, Code, Dice, Refusal};
-use weir_hub::{Client, Stream, StreamPosition};
+use weir_hub::{Client, Grant, Stream, StreamPosition};
 use weir_proto::relay::{Record, RelayDecoder, RelayLimits};
 
 use super::origins::PublishIntent;
@@ -201,7 +201,7 @@ impl Pushing {
     async fn feed_weir(&self, io: TokioIo<Upgraded>, confirmed: &Confirmed) -> PushEnd {
         let pool = &self.node.core().pool;
         let format = Format::new(&Relay);
-        let playback = Playback::new(pool, self.stream.clone(), format, NOWHERE, None);
+        let playback = Playback::new(pool, self.stream.clone(), format, NOWHERE, Grant::default());
         let after = (*confirmed.lock()).map(|newest| newest.earlier_by(ON_ITS_WAY_US));
         let batches = playback.and_then(|playback| playback.after(after).over_task(Vec::new()));
         let batches = match batches {

@@ -11,7 +11,7 @@ use weir_base::sign::{Action, mac_hex};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
-use weir_hub::{Admission, Grant, Identity, Protocol};
+use weir_hub::{Admission, Grant, Identity, Protocol, Right};
 use weir_link::node::NodeRequest;
 
 use super::Node;
@@ -39,6 +39,9 @@ pub(crate) struct Admits {
     /// Account, device, program and session; a node of an older release says nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<[String; 4]>,
+    /// Unix milliseconds at which what admits it ends, where its client shall go then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_ms: Option<i64>,
 }
 
 impl From<Grant> for Admits {
@@ -47,6 +50,7 @@ impl From<Grant> for Admits {
             takeover: grant.takeover,
             by_query: grant.by_query,
             max_kbps: grant.max_kbps,
+            until_ms: grant.right.and_then(|right| right.until_ms()),
             identity: grant.identity.map(|who| {
                 [who.account(), who.device(), who.app(), who.session()].map(str::to_owned)
             }),
@@ -122,6 +126,8 @@ impl Node {
             by_query: admits.by_query,
             max_kbps: admits.max_kbps,
             identity,
+            // What it was admitted by the origin knows; when that ends, and who is banned, is known here too.
+            right: Some(Right::new((), admits.until_ms)),
             ..Grant::default()
         })
     }
@@ -136,6 +142,7 @@ fn target(admission: &Admission<'_>, via: &Via) -> String {
         ("ip", &admission.ip.to_string()),
         ("protocol", admission.protocol.name()),
         ("cross_site", cross_site),
+        ("page", admission.page.unwrap_or_default()),
         ("query", &query.finish()),
         ("via", &via.to_string()),
     ];
@@ -149,6 +156,7 @@ pub(crate) struct Passed {
     ip: IpAddr,
     protocol: Protocol,
     is_cross_site: bool,
+    page: Option<String>,
     query: Vec<(String, String)>,
     via: Via,
 }
@@ -185,6 +193,9 @@ impl Passed {
             ip: ip.ok_or_else(wrong)?,
             protocol: protocol.ok_or_else(wrong)?,
             is_cross_site: parameter("cross_site") == Some("1"),
+            page: parameter("page")
+                .filter(|page| !page.is_empty())
+                .map(str::to_owned),
             query: request::query(parameter("query")),
             via: Via::parse(parameter("via").unwrap_or_default())?,
         }))
@@ -199,6 +210,7 @@ impl Passed {
             ip: self.ip,
             protocol: self.protocol,
             is_cross_site: self.is_cross_site,
+            page: self.page.as_deref(),
         }
     }
 

@@ -124,6 +124,8 @@ impl House {
             addr,
             is_node: false,
             identity: None,
+            right: None,
+            wishes: None,
         };
         let client = self.hub.clients().enter(new, 0);
         let viewer = NewViewer {

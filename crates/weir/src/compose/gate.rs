@@ -220,6 +220,7 @@ mod tests {
             ip,
             protocol: Protocol::Rtmp,
             is_cross_site: false,
+            page: None,
         };
         gate.decide(&admission)
             .map_err(|refusal| refusal.code.number())
@@ -251,6 +252,7 @@ mod tests {
             ip: "10.0.0.1".parse().unwrap(),
             protocol: Protocol::Slsp,
             is_cross_site,
+            page: None,
         };
         assert!(gate.decide(&admission(&[], false)).is_ok());
         let refusal = gate.decide(&admission(&[], true)).unwrap_err();

@@ -91,7 +91,7 @@ impl RtmpConnection {
             return Err(refusal);
         }
         let format = Format::new(&Rtmp).on_channel(msid);
-        Playback::new(&core.pool, stream, format, self.client, grant.identity)
+        Playback::new(&core.pool, stream, format, self.client, grant)
     }
 
     /// Who plays one stream and does nothing else goes to a delivery loop with its socket; others get their
