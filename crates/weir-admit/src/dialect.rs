@@ -226,40 +226,68 @@ impl Keyring {
     /// # Errors
     /// The first key that cannot be used.
     pub fn new(keys: &[AppKey], jwks: &str) -> Result<Self, BadKey> {
-        let mut ring = Self::default();
         if keys.len() > MAX_APP_KEYS {
             return Err(BadKey {
                 id: String::new(),
                 words: format!("an app has at most {MAX_APP_KEYS} keys"),
             });
         }
-        for key in keys {
-            key.check()?;
-            match key.dialect {
-                Dialect::Native => {
-                    let native = SigningKey {
-                        id: key.id.clone(),
-                        secret: key.secret.clone(),
-                    };
-                    ring.native.push((native, key.opens));
-                }
-                Dialect::JwtHs256 => {
-                    let hs256 = JwtKey::hs256(&key.id, key.secret.as_bytes());
-                    ring.jwt.push((hs256, key.opens));
-                }
-                Dialect::JwtEs256 => {
-                    let es256 = JwtKey::es256(&key.id, &key.public_key)?;
-                    ring.jwt.push((es256, key.opens));
-                }
-                _ => ring.vendors.push(key.clone()),
-            }
-        }
-        if !jwks.is_empty() {
-            let set = jwt::read_set(jwks)?;
-            ring.jwt
-                .extend(set.into_iter().map(|key| (key, Opens::Signed)));
-        }
+        let mut ring = Self::default();
+        keys.iter().try_for_each(|key| ring.add(key))?;
+        ring.add_set(jwks)?;
         Ok(ring)
+    }
+
+    /// The same without those that cannot be used, which the log names: what comes from another node was
+    /// checked there, by its release.
+    pub fn of_good(keys: &[AppKey], jwks: &str) -> Self {
+        let mut ring = Self::default();
+        let added = keys.iter().take(MAX_APP_KEYS).map(|key| ring.add(key));
+        let mut bad: Vec<_> = added.filter_map(Result::err).collect();
+        bad.extend(ring.add_set(jwks).err());
+        for error in bad {
+            tracing::warn!(%error, "a key is left out");
+        }
+        ring
+    }
+
+    fn add(&mut self, key: &AppKey) -> Result<(), BadKey> {
+        key.check()?;
+        match key.dialect {
+            Dialect::Native => {
+                let native = SigningKey {
+                    id: key.id.clone(),
+                    secret: key.secret.clone(),
+                };
+                self.native.push((native, key.opens));
+            }
+            Dialect::JwtHs256 => {
+                let hs256 = JwtKey::hs256(&key.id, key.secret.as_bytes());
+                self.jwt.push((hs256, key.opens));
+            }
+            Dialect::JwtEs256 => {
+                let es256 = JwtKey::es256(&key.id, &key.public_key)?;
+                self.jwt.push((es256, key.opens));
+            }
+            _ => self.vendors.push(key.clone()),
+        }
+        Ok(())
+    }
+
+    fn add_set(&mut self, jwks: &str) -> Result<(), BadKey> {
+        if !jwks.is_empty() {
+            let set = jwt::read_set(jwks)?.into_iter();
+            self.jwt.extend(set.map(|key| (key, Opens::Signed)));
+        }
+        Ok(())
+    }
+
+    /// Whether a key of this form and id is in it still.
+    pub fn knows(&self, id: &str) -> bool {
+        let native = self.native.iter().map(|(key, _)| key.id.as_str());
+        let vendors = self.vendors.iter().map(|key| key.id.as_str());
+        let jwt = self.jwt.iter().map(|(key, _)| key.id());
+        native.chain(vendors).chain(jwt).any(|known| known == id)
     }
 
     /// Whether no key is in it.

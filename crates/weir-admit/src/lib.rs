@@ -3,10 +3,26 @@
 //! Pure data and functions, the snapshot's encoding and its copy on disk, and the gatekeeper that the hub
 //! asks. No HTTP and no SQL: who composes a node brings what other nodes say.
 
+mod acts;
+pub mod book;
+pub mod consult;
 pub mod dialect;
+mod gate;
+mod leave;
+mod nonces;
+mod place;
 pub mod rules;
 pub mod snapshot;
+pub mod ticket;
+pub mod usage;
+mod watch;
+pub mod wishes;
 
+pub use acts::Acts;
+pub use book::{FileRules, Rulebook};
 pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
+pub use gate::{Gate, GateParts};
 pub use rules::{AppRules, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};
 pub use snapshot::{Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility};
+pub use usage::Surroundings;
+pub use watch::watch;

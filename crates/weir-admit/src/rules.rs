@@ -10,6 +10,7 @@ use weir_base::section::{Senseless, sensible};
 use weir_base::sign::{MAX_KEYS, SigningKey};
 use weir_cluster::geo::Country;
 
+use crate::acts::Acts;
 use crate::dialect::{AppKey, Keyring};
 
 /// A secret somebody cannot guess, bytes.
@@ -98,6 +99,8 @@ section! {
         reload max_out_kbps: Option<u32> = None,
         /// Who gives way first when a node is full.
         reload priority: Option<Priority> = None,
+        /// Whether an api node is asked too about those who publish, play, or both.
+        reload ask: Option<Acts> = None,
         /// What counts when nobody can be asked about a client in time.
         reload when_away: Option<WhenAway> = None,
     }
@@ -275,6 +278,7 @@ impl AppRules {
             max_in_kbps: self.max_in_kbps.or(under.max_in_kbps),
             max_out_kbps: self.max_out_kbps.or(under.max_out_kbps),
             priority: self.priority.or(under.priority),
+            ask: self.ask.or(under.ask),
             when_away: self.when_away.or(under.when_away),
         }
     }

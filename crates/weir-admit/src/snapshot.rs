@@ -17,9 +17,9 @@ use std::sync::Arc;
 use weir_base::sign::{MAX_KEYS, SigningKey};
 
 use bans::Bans;
-pub use bans::Stops;
 pub use change::{Ban, BanTarget, Change, Channel, KeyDigest, StreamKey, Visibility};
 
+use crate::acts::Acts;
 use crate::rules::AppRules;
 
 /// Apps in one snapshot: each has rules of its own, some hundred bytes.
@@ -114,17 +114,22 @@ impl Snapshot {
     ///
     /// # Errors
     /// When it does not begin here: then nothing has changed. When it is too much or senseless: then this
-    /// snapshot is between two versions, and is to be replaced by a whole one.
+    /// snapshot stands nowhere, and is to be replaced by a whole one.
     pub fn take(&mut self, delta: &Delta) -> Result<(), Untaken> {
         let here = self.position.as_mut().ok_or(Untaken::Gap)?;
         if here.series != delta.series || here.version != delta.from || delta.to < delta.from {
             return Err(Untaken::Gap);
         }
         here.version = delta.to;
-        for change in &delta.changes {
-            self.apply(change)?;
+        let taken = delta
+            .changes
+            .iter()
+            .try_for_each(|change| self.apply(change));
+        if taken.is_err() {
+            // It is no version any more, and nobody should take it for one.
+            self.position = None;
         }
-        Ok(())
+        taken
     }
 
     /// Takes one change, whatever the version.
@@ -226,12 +231,12 @@ impl Snapshot {
     }
 
     /// The ban that keeps somebody from doing something at `now_ms`.
-    pub fn ban(&self, target: &BanTarget, stops: Stops, now_ms: i64) -> Option<&Arc<Ban>> {
+    pub fn ban(&self, target: &BanTarget, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
         self.bans.of(target, stops, now_ms)
     }
 
     /// The same for an address, whichever banned network it is in.
-    pub fn ban_of_ip(&self, ip: IpAddr, stops: Stops, now_ms: i64) -> Option<&Arc<Ban>> {
+    pub fn ban_of_ip(&self, ip: IpAddr, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
         self.bans.of_ip(ip, stops, now_ms)
     }
 

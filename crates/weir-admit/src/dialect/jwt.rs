@@ -60,6 +60,10 @@ impl JwtKey {
         })
     }
 
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     fn of_set(jwk: &Jwk) -> Option<Self> {
         let AlgorithmParameters::EllipticCurve(parameters) = &jwk.algorithm else {
             return None;

@@ -6,38 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
-use weir_base::sign::Action;
 
 use super::{Ban, BanTarget};
-
-/// What a ban keeps from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stops {
-    /// Publishing alone.
-    Publish,
-    /// Playing alone.
-    Play,
-    /// Whatever it is.
-    #[default]
-    Both,
-}
-
-impl From<Action> for Stops {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Publish => Self::Publish,
-            Action::Play => Self::Play,
-        }
-    }
-}
-
-impl Stops {
-    fn hits(self, asked: Self) -> bool {
-        self == Self::Both || asked == Self::Both || self == asked
-    }
-}
+use crate::acts::Acts;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bans {
@@ -92,7 +63,7 @@ impl Bans {
         }
     }
 
-    pub(super) fn of(&self, target: &BanTarget, stops: Stops, now_ms: i64) -> Option<&Arc<Ban>> {
+    pub(super) fn of(&self, target: &BanTarget, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
         if self.by_target.is_empty() {
             return None;
         }
@@ -102,7 +73,7 @@ impl Bans {
         self.by_target.get(target)?.iter().find(hits)
     }
 
-    pub(super) fn of_ip(&self, ip: IpAddr, stops: Stops, now_ms: i64) -> Option<&Arc<Ban>> {
+    pub(super) fn of_ip(&self, ip: IpAddr, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
         self.prefixes.keys().rev().find_map(|length| {
             let net = IpNet::new(wide(ip), *length).ok()?.trunc();
             self.of(&BanTarget::Network(net), stops, now_ms)

@@ -11,7 +11,7 @@ use weir_base::section::Section as _;
 use weir_base::sign::{MAX_KEYS, SigningKey};
 
 use super::Untaken;
-use super::bans::Stops;
+use crate::acts::Acts;
 use crate::rules::AppRules;
 
 /// Bytes of an id, of an account's or a channel's name at most.
@@ -180,7 +180,7 @@ pub struct Ban {
     pub target: BanTarget,
     /// From doing what.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub stops: Stops,
+    pub stops: Acts,
     /// What the banned are told.
     #[serde(default)]
     pub reason: Box<str>,

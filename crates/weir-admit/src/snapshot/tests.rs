@@ -34,7 +34,7 @@ fn key(text: &str, channel: u32) -> Change {
     })
 }
 
-fn ban(id: u32, target: BanTarget, stops: Stops, until_ms: Option<i64>) -> Change {
+fn ban(id: u32, target: BanTarget, stops: Acts, until_ms: Option<i64>) -> Change {
     Change::Ban(Arc::new(Ban {
         id: format!("ban{id}").into(),
         target,
@@ -90,46 +90,41 @@ fn a_channel_that_is_renamed_is_found_under_its_new_name_alone() {
 #[test]
 fn a_ban_hits_what_it_names_until_it_ends() {
     let snapshot = of(&[
-        ban(1, net("10.1.0.0/16"), Stops::Both, None),
-        ban(2, net("10.1.2.3/32"), Stops::Play, Some(1_000)),
-        ban(3, net("2001:db8::/32"), Stops::Publish, None),
-        ban(
-            4,
-            BanTarget::Account("ann".into()),
-            Stops::Play,
-            Some(1_000),
-        ),
-        ban(5, BanTarget::Stream("live/x".into()), Stops::Publish, None),
+        ban(1, net("10.1.0.0/16"), Acts::Both, None),
+        ban(2, net("10.1.2.3/32"), Acts::Play, Some(1_000)),
+        ban(3, net("2001:db8::/32"), Acts::Publish, None),
+        ban(4, BanTarget::Account("ann".into()), Acts::Play, Some(1_000)),
+        ban(5, BanTarget::Stream("live/x".into()), Acts::Publish, None),
     ]);
     let ip = |ip: &str, stops, now_ms| {
         let found = snapshot.ban_of_ip(ip.parse().unwrap(), stops, now_ms);
         found.map(|ban| ban.id.to_string())
     };
     let found = |id: &str| Some(id.to_owned());
-    assert_eq!(ip("10.1.2.3", Stops::Play, 999), found("ban2"));
-    assert_eq!(ip("10.1.2.3", Stops::Play, 1_000), found("ban1"));
-    assert_eq!(ip("::ffff:10.1.2.3", Stops::Publish, 0), found("ban1"));
-    assert_eq!(ip("10.2.2.3", Stops::Play, 0), None);
-    assert_eq!(ip("2001:db8::9", Stops::Publish, 0), found("ban3"));
-    assert_eq!(ip("2001:db8::9", Stops::Play, 0), None);
+    assert_eq!(ip("10.1.2.3", Acts::Play, 999), found("ban2"));
+    assert_eq!(ip("10.1.2.3", Acts::Play, 1_000), found("ban1"));
+    assert_eq!(ip("::ffff:10.1.2.3", Acts::Publish, 0), found("ban1"));
+    assert_eq!(ip("10.2.2.3", Acts::Play, 0), None);
+    assert_eq!(ip("2001:db8::9", Acts::Publish, 0), found("ban3"));
+    assert_eq!(ip("2001:db8::9", Acts::Play, 0), None);
     let ann = BanTarget::Account("ann".into());
-    assert!(snapshot.ban(&ann, Stops::Play, 999).is_some());
-    assert!(snapshot.ban(&ann, Stops::Play, 1_000).is_none());
-    assert!(snapshot.ban(&ann, Stops::Publish, 0).is_none());
+    assert!(snapshot.ban(&ann, Acts::Play, 999).is_some());
+    assert!(snapshot.ban(&ann, Acts::Play, 1_000).is_none());
+    assert!(snapshot.ban(&ann, Acts::Publish, 0).is_none());
 }
 
 #[test]
 fn a_lifted_ban_hits_nobody_and_one_of_two_stays() {
     let mut snapshot = of(&[
-        ban(1, net("10.0.0.0/8"), Stops::Both, None),
-        ban(2, net("10.0.0.0/8"), Stops::Both, None),
+        ban(1, net("10.0.0.0/8"), Acts::Both, None),
+        ban(2, net("10.0.0.0/8"), Acts::Both, None),
     ]);
     let ip = "10.0.0.1".parse().unwrap();
     for left in ["ban2", "ban1"] {
         snapshot
             .apply(&Change::BanGone { id: left.into() })
             .unwrap();
-        let hit = snapshot.ban_of_ip(ip, Stops::Both, 0).is_some();
+        let hit = snapshot.ban_of_ip(ip, Acts::Both, 0).is_some();
         assert_eq!(hit, left == "ban2");
     }
     assert_eq!(snapshot.counts().bans, 0);
@@ -170,7 +165,7 @@ fn what_is_senseless_is_not_taken() {
         channel(1, ""),
         channel(1, "a\nb"),
         channel(1, &"x".repeat(256)),
-        ban(1, BanTarget::Account("".into()), Stops::Both, None),
+        ban(1, BanTarget::Account("".into()), Acts::Both, None),
         Change::TicketKeys(vec![
             SigningKey {
                 id: "k".into(),
@@ -383,9 +378,9 @@ fn any_change() -> impl Strategy<Value = Change> {
         name.clone().prop_map(|text| Change::KeyGone {
             digest: KeyDigest::of(text)
         }),
-        (id.clone(), network).prop_map(|(id, network)| ban(id, net(network), Stops::Both, Some(5))),
+        (id.clone(), network).prop_map(|(id, network)| ban(id, net(network), Acts::Both, Some(5))),
         (id.clone(), name.clone())
-            .prop_map(|(id, name)| { ban(id, BanTarget::Stream(name.into()), Stops::Play, None) }),
+            .prop_map(|(id, name)| { ban(id, BanTarget::Stream(name.into()), Acts::Play, None) }),
         id.clone().prop_map(|id| Change::BanGone {
             id: format!("ban{id}")
         }),
@@ -429,7 +424,7 @@ proptest! {
 
     #[test]
     fn no_bytes_break_the_reader(hurts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
-        let mut bytes = wire::whole(&of(&[channel(1, "a"), key("k", 1), ban(1, net("10.0.0.0/8"), Stops::Both, None)]));
+        let mut bytes = wire::whole(&of(&[channel(1, "a"), key("k", 1), ban(1, net("10.0.0.0/8"), Acts::Both, None)]));
         for (at, byte) in hurts {
             let at = at.index(bytes.len());
             bytes[at] = byte;

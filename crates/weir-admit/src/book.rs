@@ -1,0 +1,226 @@
+//! The rulebook: what the configuration says and what the snapshot says, joined for each app, so that a decision
+//! looks things up and works nothing out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use tokio::sync::watch;
+use weir_base::sign::SigningKey;
+
+use crate::dialect::{AppKey, Dialect, Keyring, Opens};
+use crate::rules::{AppRules, Auth, PlayAuth, PublishAuth};
+use crate::snapshot::{Change, Delta, Position, Snapshot, Untaken};
+
+/// The part of the configuration that admission goes by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FileRules {
+    /// What counts where an app says nothing: `[auth]`.
+    pub auth: Auth,
+    /// Settings of one app, by its name: `[apps.NAME]`.
+    pub apps: BTreeMap<String, AppRules>,
+    /// `stream.takeover`.
+    pub takeover: bool,
+}
+
+/// An app as decisions see it: what the store, the file and `[auth]` say of it, in this order.
+#[derive(Debug)]
+pub struct App {
+    /// Of store and file together.
+    pub rules: AppRules,
+    /// Who may publish.
+    pub publish: PublishAuth,
+    /// Who may play.
+    pub play: PlayAuth,
+    /// Whether a live name may be taken over.
+    pub takeover: bool,
+    /// Its own keys, or those of `[auth]` where it has none.
+    pub keyring: Keyring,
+}
+
+/// Configuration and snapshot, joined for each app. One for a node; who decides looks, who hears of changes takes them.
+#[derive(Debug)]
+pub struct Rulebook {
+    book: RwLock<Book>,
+    /// Goes up when somebody who was admitted may be so no more.
+    tightened: watch::Sender<u64>,
+}
+
+/// What a decision looks at.
+#[derive(Debug)]
+pub(crate) struct Book {
+    file: FileRules,
+    pub(crate) snapshot: Snapshot,
+    apps: HashMap<Box<str>, Arc<App>>,
+    /// For all apps of which nothing is said.
+    other: Arc<App>,
+}
+
+impl Rulebook {
+    /// Of the configuration alone.
+    pub fn new(file: FileRules) -> Self {
+        let other = Arc::new(App::new(&AppRules::default(), &file));
+        let mut book = Book {
+            file,
+            snapshot: Snapshot::default(),
+            apps: HashMap::new(),
+            other,
+        };
+        book.join_all();
+        Self {
+            book: RwLock::new(book),
+            tightened: watch::Sender::new(0),
+        }
+    }
+
+    /// Another configuration, for whoever comes from now on and, as far as bans and rules go, for who is here.
+    pub fn reconfigure(&self, file: FileRules) {
+        let mut book = self.book.write();
+        if book.file == file {
+            return;
+        }
+        book.other = Arc::new(App::new(&AppRules::default(), &file));
+        book.file = file;
+        book.join_all();
+        drop(book);
+        self.tighten();
+    }
+
+    /// Another snapshot, all of it.
+    pub fn install(&self, snapshot: Snapshot) {
+        let mut book = self.book.write();
+        let old = std::mem::replace(&mut book.snapshot, snapshot);
+        book.join_all();
+        drop(book);
+        // Freed while nobody waits for the book.
+        drop(old);
+        self.tighten();
+    }
+
+    /// What changed in the snapshot.
+    ///
+    /// # Errors
+    /// When it does not fit: a whole snapshot is needed then.
+    pub fn take(&self, delta: &Delta) -> Result<(), Untaken> {
+        let mut book = self.book.write();
+        let tightens = delta.changes.iter().any(|change| book.tightens(change));
+        let taken = book.snapshot.take(delta);
+        for change in &delta.changes {
+            if let Change::App { name, .. } | Change::AppGone { name } = change {
+                book.join(name);
+            }
+        }
+        drop(book);
+        if tightens {
+            self.tighten();
+        }
+        taken
+    }
+
+    /// Where the snapshot stands; `None` before there is one.
+    pub fn position(&self) -> Option<Position> {
+        self.book.read().snapshot.position().cloned()
+    }
+
+    /// Told when somebody who was admitted may be so no more: then clients are judged again.
+    pub fn tightened(&self) -> watch::Receiver<u64> {
+        self.tightened.subscribe()
+    }
+
+    /// The app of this name.
+    pub fn app(&self, name: &str) -> Arc<App> {
+        self.read().app(name).clone()
+    }
+
+    /// Keys that sign tickets, the newest first.
+    pub fn ticket_keys(&self) -> Vec<SigningKey> {
+        self.read().snapshot.ticket_keys().to_vec()
+    }
+
+    /// To look at, for no longer than a decision takes.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read()
+    }
+
+    fn tighten(&self) {
+        self.tightened.send_modify(|count| *count += 1);
+    }
+}
+
+impl Book {
+    pub(crate) fn app(&self, name: &str) -> &Arc<App> {
+        self.apps.get(name).unwrap_or(&self.other)
+    }
+
+    fn join_all(&mut self) {
+        let of_store = self.snapshot.apps().map(|(name, _)| Box::from(name));
+        let of_file = self.file.apps.keys().map(|name| name.as_str().into());
+        let names: std::collections::BTreeSet<Box<str>> = of_store.chain(of_file).collect();
+        self.apps.clear();
+        for name in names {
+            self.join(&name);
+        }
+    }
+
+    fn join(&mut self, name: &str) {
+        let (of_store, of_file) = (self.snapshot.app(name), self.file.apps.get(name));
+        let rules = match (of_store, of_file) {
+            (Some(of_store), Some(of_file)) => of_store.over(of_file),
+            (Some(of_store), None) => AppRules::clone(of_store),
+            (None, Some(of_file)) => of_file.clone(),
+            (None, None) => {
+                self.apps.remove(name);
+                return;
+            }
+        };
+        let app = Arc::new(App::new(&rules, &self.file));
+        self.apps.insert(name.into(), app);
+    }
+
+    /// Whether a change may take away what somebody was admitted by.
+    fn tightens(&self, change: &Change) -> bool {
+        match change {
+            Change::App { .. } | Change::AppGone { .. } => true,
+            Change::Ban(_) | Change::ChannelGone { .. } | Change::TicketKeys(_) => true,
+            Change::BanGone { .. } => false,
+            Change::Channel(channel) => {
+                let old = self.snapshot.channel_by_id(&channel.id);
+                let is_same = old.is_some_and(|old| {
+                    let facts = |of: &crate::snapshot::Channel| {
+                        (of.path(), of.owner.clone(), of.visibility, of.round)
+                    };
+                    facts(old) == facts(channel)
+                });
+                // A new one may stand where somebody plays or publishes without it.
+                !is_same
+            }
+            Change::Key(key) => self.snapshot.key(&key.digest).is_some(),
+            Change::KeyGone { digest } => self.snapshot.key(digest).is_some(),
+        }
+    }
+}
+
+impl App {
+    fn new(rules: &AppRules, file: &FileRules) -> Self {
+        let has_keys = !rules.keys.is_empty() || !rules.jwks.is_empty();
+        let keyring = if has_keys {
+            Keyring::of_good(&rules.keys, &rules.jwks)
+        } else {
+            let keys = file.auth.keys.iter().map(|key| AppKey {
+                dialect: Dialect::Native,
+                id: key.id.clone(),
+                secret: key.secret.clone(),
+                public_key: String::new(),
+                opens: Opens::Signed,
+            });
+            Keyring::of_good(&keys.collect::<Vec<_>>(), "")
+        };
+        Self {
+            publish: rules.publish.unwrap_or(file.auth.publish),
+            play: rules.play.unwrap_or(file.auth.play),
+            takeover: rules.takeover.unwrap_or(file.takeover),
+            rules: rules.clone(),
+            keyring,
+        }
+    }
+}
