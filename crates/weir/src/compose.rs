@@ -34,7 +34,7 @@ use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
 
-pub(crate) use gate::Gate;
+use gate::Entrance;
 pub(crate) use secrets::{Secrets, shared_stream_key_secret};
 
 /// The clip of the demo stream: made by `scripts/make-demo.sh`.
@@ -73,7 +73,6 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let certificate = server.certificate();
 
     let hub = Hub::new(config.hub(), Clock::real());
-    let gate = Arc::new(Gate::new(&config, &secrets, hub.clock().clone()));
     let core = Core::start(hub, config.deliver.clone(), config.serve())
         .context("cannot start the delivery loops")?;
     let Core {
@@ -83,9 +82,10 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         ..
     } = core.clone();
     let joined = cluster::join(&config, &addresses, &core)?;
-    let services = Services::new(core, joined.node.clone(), gate.clone());
-    let load = cluster::report_load(joined.cluster.clone(), services.clone());
-    tasks.spawn("load", load);
+    let entrance = Arc::new(Entrance::open(&config, &secrets, &hub, &joined)?);
+    entrance.watch(&tasks, &shutdown);
+    let services = Services::new(core, joined.node.clone(), entrance.gate().clone());
+    cluster::report_load(&joined, &services);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));
     let scaler = scale::start(
         &config,
@@ -101,7 +101,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         config: &config,
         secrets: &secrets,
         services: &services,
-        gate: &gate,
+        entrance: &entrance,
         cluster,
         scaler,
         addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
@@ -118,7 +118,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         running: reload::Running {
             config,
             core: services.core.clone(),
-            gate,
+            entrance,
             dispatcher,
             certificate,
         },
@@ -146,7 +146,7 @@ struct Api<'a> {
     config: &'a Config,
     secrets: &'a Secrets,
     services: &'a Services,
-    gate: &'a Arc<Gate>,
+    entrance: &'a Arc<Entrance>,
     cluster: ClusterApi,
     scaler: Scaler,
     addresses: PublicAddresses,
@@ -154,14 +154,14 @@ struct Api<'a> {
 
 /// The parts that answer what the API asks.
 struct KnownParts {
-    gate: Arc<Gate>,
+    entrance: Arc<Entrance>,
     scaler: Scaler,
     services: Services,
 }
 
 impl Facts for KnownParts {
     fn app(&self, app: &str) -> AppFacts {
-        self.gate.facts(app)
+        self.entrance.facts(app)
     }
 
     fn pools(&self) -> Vec<PoolFacts> {
@@ -178,7 +178,7 @@ fn api(parts: Api<'_>) -> ApiService {
         config,
         secrets,
         services,
-        gate,
+        entrance,
         cluster,
         scaler,
         addresses,
@@ -200,7 +200,7 @@ fn api(parts: Api<'_>) -> ApiService {
         addresses,
         cluster,
         facts: Arc::new(KnownParts {
-            gate: gate.clone(),
+            entrance: entrance.clone(),
             scaler,
             services: services.clone(),
         }),
@@ -258,7 +258,7 @@ fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Confi
     if let Some(port) = port(DoorKind::Admin) {
         lines.push(format!("  operators http://localhost:{port}/cluster"));
     }
-    let open = config.auth.publish == crate::config::PublishAuth::Open;
+    let open = config.auth.publish == weir_admit::PublishAuth::Open;
     let key = (!open).then(|| secrets.stream_key("", "live", "me"));
     if let Some(port) = port(DoorKind::Http) {
         let key = key.as_ref().map(|key| format!("&key={key}"));

@@ -9,8 +9,9 @@ mod load;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use weir_admit::{AppRules, Auth, PlayAuth};
 use weir_api::{ApiConfig, DispatchConfig, EncoderRule};
-use weir_base::{section, sign};
+use weir_base::section;
 use weir_cluster::config::ClusterConfig;
 use weir_scale::config::{CapacityConfig, Scale};
 use weir_serve::config::{
@@ -27,8 +28,6 @@ pub(crate) const SAMPLE: &str = include_str!("../../../deploy/weir.toml");
 
 /// Rules about encoders: every publisher's page reads them all.
 const MAX_ENCODER_RULES: usize = 500;
-/// A secret somebody cannot guess.
-const MIN_SECRET_BYTES: usize = 16;
 
 section! {
     /// The whole file.
@@ -70,7 +69,7 @@ section! {
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
         /// Settings of one app, by name.
-        reload apps: BTreeMap<String, App> = BTreeMap::new(),
+        reload apps: BTreeMap<String, AppRules> = BTreeMap::new(),
     }
 }
 
@@ -117,38 +116,6 @@ pub(crate) enum LogFormat {
 }
 
 section! {
-    /// Who may publish and play.
-    pub(crate) Auth {
-        /// Who may publish.
-        reload publish: PublishAuth = PublishAuth::Key,
-        /// Who may play.
-        reload play: PlayAuth = PlayAuth::Open,
-        /// Keys that sign URLs.
-        reload keys: Vec<sign::SigningKey> = Vec::new(),
-    }
-}
-
-/// Who may publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum PublishAuth {
-    /// Whoever has the stream key or a signed URL.
-    Key,
-    /// Anybody.
-    Open,
-}
-
-/// Who may play.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum PlayAuth {
-    /// Anybody.
-    Open,
-    /// Whoever has a signed URL.
-    Signed,
-}
-
-section! {
     /// The admin API.
     pub(crate) Admin {
         /// The token of the admin API; made at the first start when empty.
@@ -166,32 +133,6 @@ section! {
         /// Hardware or software encoder, by device.
         reload encoders: Vec<EncoderRule> = Vec::new(),
     }
-}
-
-section! {
-    /// One app's own settings.
-    pub(crate) App {
-        /// As `stream.takeover`.
-        reload takeover: Option<bool> = None,
-        /// As `auth.publish`.
-        reload publish: Option<PublishAuth> = None,
-        /// As `auth.play`.
-        reload play: Option<PlayAuth> = None,
-        /// Kilobits per second that a publisher may send at most.
-        reload max_kbps: Option<u32> = None,
-        /// Who checks keys and signatures.
-        reload tokens: Option<Tokens> = None,
-    }
-}
-
-/// Who checks the tokens of an app's clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Tokens {
-    /// The node they come to.
-    Edge,
-    /// An origin: an edge passes them on.
-    Origin,
 }
 
 impl Config {
@@ -234,35 +175,25 @@ impl Config {
     }
 
     fn check_auth(&self) -> anyhow::Result<()> {
-        for (at, key) in self.auth.keys.iter().enumerate() {
-            anyhow::ensure!(
-                key.secret.len() >= MIN_SECRET_BYTES,
-                "auth.keys: the secret of {:?} is shorter than {MIN_SECRET_BYTES} bytes",
-                key.id
-            );
-            let twice = self
-                .auth
-                .keys
-                .iter()
-                .skip(at + 1)
-                .any(|other| other.id == key.id);
-            anyhow::ensure!(!twice, "auth.keys: two keys have the id {:?}", key.id);
-        }
+        self.auth.check()?;
+        let is_for_all = self.auth.play == PlayAuth::Signed;
         anyhow::ensure!(
-            self.auth.keys.len() <= sign::MAX_KEYS,
-            "auth.keys holds more than {} keys",
-            sign::MAX_KEYS
-        );
-        let signs = self.auth.play == PlayAuth::Signed
-            || self
-                .apps
-                .values()
-                .any(|app| app.play == Some(PlayAuth::Signed));
-        anyhow::ensure!(
-            !signs || !self.auth.keys.is_empty(),
+            !is_for_all || !self.auth.keys.is_empty(),
             "play is signed but auth.keys is empty: nobody could play"
         );
+        for (name, app) in &self.apps {
+            app.check(name, &self.auth)?;
+        }
         Ok(())
+    }
+
+    /// What admission goes by where no store says more.
+    pub(crate) fn admission(&self) -> weir_admit::FileRules {
+        weir_admit::FileRules {
+            auth: self.auth.clone(),
+            apps: self.apps.clone(),
+            takeover: self.stream.takeover,
+        }
     }
 
     fn check_slsp(&self) -> anyhow::Result<()> {
@@ -281,12 +212,6 @@ impl Config {
             self.slsp.encoders.len() <= MAX_ENCODER_RULES,
             "slsp.encoders has more than {MAX_ENCODER_RULES} rules"
         );
-        for (name, app) in &self.apps {
-            anyhow::ensure!(
-                app.max_kbps != Some(0),
-                "apps.{name}.max_kbps is 0: leave it out for no limit"
-            );
-        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{Address, Load, NodeRecord, Scheme, Scope};
 use weir_cluster::redis::Redis;
 use weir_cluster::run::Cluster;
-use weir_cluster::store::{Bus, Store};
+use weir_cluster::store::{Bus, NonceStore, Store};
 use weir_cluster::{Member, Name, member, route};
 use weir_hub::Hub;
 use weir_scale::{Authorize, Pending};
@@ -35,6 +35,8 @@ const NODE_TTL_MS: i64 = 10_000;
 pub(super) struct Joined {
     pub(super) cluster: Cluster,
     pub(super) node: Node,
+    /// Where nonces are remembered for all nodes, where there is a registry.
+    pub(super) nonces: Option<Arc<dyn NonceStore>>,
 }
 
 /// Joins; a node alone is a cluster of one.
@@ -50,7 +52,7 @@ pub(super) fn join(config: &Config, addresses: &Addresses, core: &Core) -> anyho
         },
         ..member::MemberConfig::default()
     };
-    let (store, bus) = registry(config, member.lease.ttl_ms, &clock)?;
+    let Registry { store, bus, nonces } = registry(config, member.lease.ttl_ms, &clock)?;
     let member =
         Member::new(member, record, clock.now_us()).context("this node cannot be described")?;
     let stopping = core.shutdown.clone();
@@ -58,7 +60,11 @@ pub(super) fn join(config: &Config, addresses: &Addresses, core: &Core) -> anyho
     let (cluster, events) = Cluster::start(member, store.clone(), bus, clock, &core.tasks, stop);
     let settings = settings(config, me, own)?;
     let node = Node::start(core.clone(), settings, cluster.clone(), store, events);
-    Ok(Joined { cluster, node })
+    Ok(Joined {
+        cluster,
+        node,
+        nonces,
+    })
 }
 
 /// What the API knows of it.
@@ -124,19 +130,31 @@ fn identity(config: &Config) -> anyhow::Result<Name> {
     Name::new(&fitting).map_err(|error| anyhow::anyhow!("node.id: {text:?}: {error}"))
 }
 
-fn registry(
-    config: &Config,
-    ttl_ms: i64,
-    clock: &Clock,
-) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Bus>)> {
+/// What all nodes of a cluster share.
+struct Registry {
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    nonces: Option<Arc<dyn NonceStore>>,
+}
+
+fn registry(config: &Config, ttl_ms: i64, clock: &Clock) -> anyhow::Result<Registry> {
     let url = &config.cluster.redis;
     if url.is_empty() || config.cluster.mode == Mode::Static {
         let store = LocalStore::new(clock.clone(), ttl_ms, NODE_TTL_MS);
-        return Ok((Arc::new(store), Arc::new(LocalBus::default())));
+        return Ok(Registry {
+            store: Arc::new(store),
+            bus: Arc::new(LocalBus::default()),
+            nonces: None,
+        });
     }
     let name = Name::new(&config.cluster.name)?;
     let redis = Redis::new(url, &name, ttl_ms, NODE_TTL_MS, clock.clone())?;
-    Ok((Arc::new(redis.clone()), Arc::new(redis)))
+    let redis = Arc::new(redis);
+    Ok(Registry {
+        store: redis.clone(),
+        bus: redis.clone(),
+        nonces: Some(redis),
+    })
 }
 
 fn settings(config: &Config, me: Name, own: Vec<String>) -> anyhow::Result<Settings> {
@@ -263,7 +281,12 @@ fn own_authorities(advertised: &[Address], addresses: &Addresses) -> Vec<String>
 }
 
 /// Says every two seconds what this node bears.
-pub(super) async fn report_load(cluster: Cluster, services: Services) {
+pub(super) fn report_load(joined: &Joined, services: &Services) {
+    let load = keep_reporting(joined.cluster.clone(), services.clone());
+    services.core.tasks.spawn("load", load);
+}
+
+async fn keep_reporting(cluster: Cluster, services: Services) {
     let hub = services.core.hub.clone();
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let mut every = tokio::time::interval(LOAD_EVERY);

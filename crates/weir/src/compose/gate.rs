@@ -1,318 +1,201 @@
-//! Admission on one node: stream keys and signed URLs, from the configuration alone.
+//! Who decides on this node: the gate of `weir-admit` with what this node knows of itself and of its cluster.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use weir_admit::{Gate, GateParts, PlayAuth, PublishAuth, Rulebook, Surroundings};
 use weir_api::AppFacts;
-use weir_base::nonce::Nonces;
-use weir_base::sign::{self, Action, Signed, Subject};
-use weir_base::{Clock, Code, Refusal};
+use weir_base::{Clock, Shutdown, Tasks};
 use weir_cluster::Role;
-use weir_hub::gate::Answer;
-use weir_hub::{Admission, Gatekeeper, Grant, Protocol};
+use weir_cluster::fill::{self, Cost};
+use weir_cluster::geo::{Countries, Country};
+use weir_cluster::run::Cluster;
+use weir_cluster::view::View;
+use weir_hub::Hub;
 
+use super::cluster::Joined;
 use super::secrets::Secrets;
-use crate::config::{App, Auth, Config, PlayAuth, PublishAuth, Slsp, Tokens};
+use crate::config::{Config, Slsp};
 
-/// Decides by the configuration's rules: the gatekeeper the hub asks.
-pub(crate) struct Gate {
-    clock: Clock,
-    secrets: Secrets,
-    /// Tokens that edges pass on are checked here.
-    is_origin: bool,
-    nonces: Nonces,
-    rules: ArcSwap<Rules>,
+/// Microseconds for which what was read out of the cluster's view is good: as often as loads come, twice over.
+const GOOD_US: i64 = 1_000_000;
+
+/// The gate, and what else anybody may know of an app.
+pub(super) struct Entrance {
+    gate: Arc<Gate>,
+    slsp: ArcSwap<Slsp>,
 }
 
-struct Rules {
-    auth: Auth,
-    takeover: bool,
-    slsp: Slsp,
-    apps: BTreeMap<String, App>,
-}
+impl Entrance {
+    /// Of a node that has joined its cluster.
+    ///
+    /// # Errors
+    /// Which database of places cannot be read.
+    pub(super) fn open(
+        config: &Config,
+        secrets: &Secrets,
+        hub: &Hub,
+        joined: &Joined,
+    ) -> anyhow::Result<Self> {
+        let around = Around {
+            cluster: joined.cluster.clone(),
+            clock: hub.clock().clone(),
+            countries: config.countries()?,
+            seen: Mutex::default(),
+        };
+        let parts = GateParts {
+            around: Arc::new(around),
+            nonces: joined.nonces.clone(),
+            ..parts(config, secrets, hub)
+        };
+        Ok(Self::of(parts, config))
+    }
 
-impl Rules {
-    fn new(config: &Config) -> Self {
+    /// Of a node that knows of no other.
+    #[cfg(test)]
+    pub(super) fn alone(config: &Config, secrets: &Secrets, hub: &Hub) -> Self {
+        Self::of(parts(config, secrets, hub), config)
+    }
+
+    fn of(parts: GateParts, config: &Config) -> Self {
         Self {
-            auth: config.auth.clone(),
-            takeover: config.stream.takeover,
-            slsp: config.slsp.clone(),
-            apps: config.apps.clone(),
+            gate: Arc::new(Gate::new(parts)),
+            slsp: ArcSwap::from_pointee(config.slsp.clone()),
         }
     }
 
-    fn app(&self, name: &str) -> App {
-        self.apps.get(name).cloned().unwrap_or_default()
+    /// The gatekeeper.
+    pub(super) const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
-    fn publish(&self, app: &App) -> PublishAuth {
-        app.publish.unwrap_or(self.auth.publish)
-    }
-
-    fn play(&self, app: &App) -> PlayAuth {
-        app.play.unwrap_or(self.auth.play)
-    }
-}
-
-impl Gate {
-    /// With the rules of `config`.
-    pub(crate) fn new(config: &Config, secrets: &Secrets, clock: Clock) -> Self {
-        Self {
-            clock,
-            secrets: secrets.clone(),
-            is_origin: config.roles().is_ok_and(|roles| roles.has(Role::Origin)),
-            nonces: Nonces::default(),
-            rules: ArcSwap::from_pointee(Rules::new(config)),
-        }
+    /// Has clients judged again, until the end.
+    pub(super) fn watch(&self, tasks: &Tasks, shutdown: &Shutdown) {
+        let stopping = shutdown.clone();
+        let until = async move { stopping.stopping().await };
+        tasks.spawn("admission", weir_admit::watch(self.gate.clone(), until));
     }
 
     /// New rules, for whoever comes from now on.
-    pub(crate) fn reconfigure(&self, config: &Config) {
-        self.rules.store(Rules::new(config).into());
+    pub(super) fn reconfigure(&self, config: &Config) {
+        self.gate.rulebook().reconfigure(config.admission());
+        self.slsp.store(Arc::new(config.slsp.clone()));
     }
 
     /// What anybody may know of an app: enough to publish to it or play from it rightly.
-    pub(crate) fn facts(&self, name: &str) -> AppFacts {
-        let rules = self.rules.load();
-        let app = rules.app(name);
+    pub(super) fn facts(&self, name: &str) -> AppFacts {
+        let (app, slsp) = (self.gate.rulebook().app(name), self.slsp.load());
         AppFacts {
             app: name.to_owned(),
-            publish: match rules.publish(&app) {
+            publish: match app.publish {
                 PublishAuth::Key => "key",
                 PublishAuth::Open => "open",
             },
-            play: match rules.play(&app) {
+            play: match app.play {
                 PlayAuth::Open => "open",
                 PlayAuth::Signed => "signed",
             },
-            max_kbps: app.max_kbps,
-            keyframe_ms: rules.slsp.keyframe_ms,
-            encoders: rules.slsp.encoders.clone(),
+            max_kbps: app.rules.max_kbps,
+            keyframe_ms: slsp.keyframe_ms,
+            encoders: slsp.encoders.clone(),
         }
     }
+}
 
-    fn decide(&self, admission: &Admission<'_>) -> Result<Grant, Refusal> {
-        let rules = self.rules.load();
-        let app = rules.app(admission.name.app());
-        let takeover = app.takeover.unwrap_or(rules.takeover);
-        let open = match admission.action {
-            // Open is for whoever is there, not for any page somebody there happens to look at.
-            Action::Publish => rules.publish(&app) == PublishAuth::Open && !admission.is_cross_site,
-            Action::Play => rules.play(&app) == PlayAuth::Open,
-        };
-        if app.tokens == Some(Tokens::Origin) && !self.is_origin {
-            return Ok(Grant {
-                ask_origin: true,
-                ..Grant::default()
+fn parts(config: &Config, secrets: &Secrets, hub: &Hub) -> GateParts {
+    GateParts {
+        hub: hub.clone(),
+        rulebook: Arc::new(Rulebook::new(config.admission())),
+        stream_key_secret: secrets.stream_key_secret().to_owned(),
+        is_origin: config.roles().is_ok_and(|roles| roles.has(Role::Origin)),
+        around: Arc::new(weir_admit::usage::Alone),
+        nonces: None,
+        consult: None,
+    }
+}
+
+/// What the cluster's view says, read once a second however many are admitted.
+struct Around {
+    cluster: Cluster,
+    clock: Clock,
+    countries: Box<dyn Countries>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    at_us: Option<i64>,
+    full_permille: u64,
+    sharing_nodes: u32,
+    streams: HashMap<Box<str>, u32>,
+}
+
+impl Around {
+    fn with<T>(&self, ask: impl FnOnce(&Seen) -> T) -> T {
+        let now_us = self.clock.now_us();
+        let mut seen = self.seen.lock();
+        if seen.at_us.is_none_or(|at_us| now_us - at_us >= GOOD_US) {
+            *seen = self.cluster.with(|member, _| {
+                let record = member.record();
+                let (full_permille, _) =
+                    fill::worst(&record.load, &record.capacity, Cost::default());
+                Seen {
+                    at_us: Some(now_us),
+                    full_permille,
+                    sharing_nodes: sharing_nodes(member.view()),
+                    streams: streams(member.view()),
+                }
             });
         }
-        if !open {
-            self.check(admission, &rules.auth)?;
-        }
-        Ok(Grant {
-            takeover,
-            by_query: !open,
-            max_kbps: app.max_kbps,
-            ..Grant::default()
-        })
-    }
-
-    fn check(&self, admission: &Admission<'_>, auth: &Auth) -> Result<(), Refusal> {
-        let name = admission.name;
-        let query = admission
-            .query
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        if let Some(signed) = Signed::from_query(query) {
-            let subject = Subject {
-                action: admission.action,
-                vhost: name.vhost(),
-                app: name.app(),
-                stream: name.stream(),
-            };
-            return self.check_signed(&signed, subject, admission, auth);
-        }
-        match (admission.action, admission.parameter("key")) {
-            (Action::Publish, Some(given)) => {
-                let right = self
-                    .secrets
-                    .stream_key(name.vhost(), name.app(), name.stream());
-                if sign::same_secret(given, &right) {
-                    Ok(())
-                } else {
-                    Err(Refusal::new(
-                        Code::AuthBadSignature,
-                        format!("the stream key is not that of {name}"),
-                    ))
-                }
-            }
-            (Action::Publish, None) if admission.is_cross_site => Err(Refusal::new(
-                Code::AuthMissing,
-                "a page of another site needs ?key=… or a signed URL, also where publishing is open",
-            )),
-            (Action::Publish, None) => Err(Refusal::new(
-                Code::AuthMissing,
-                "publishing needs ?key=… or a signed URL",
-            )),
-            (Action::Play, _) => Err(Refusal::new(
-                Code::AuthMissing,
-                "playing needs a signed URL",
-            )),
-        }
+        ask(&seen)
     }
 }
 
-impl Gate {
-    /// A right signature, whose nonce was not used before. A viewer of HLS sends its URL's query with
-    /// each request, so it may use its nonce again.
-    fn check_signed(
-        &self,
-        signed: &Signed<'_>,
-        subject: Subject<'_>,
-        admission: &Admission<'_>,
-        auth: &Auth,
-    ) -> Result<(), Refusal> {
-        let ip = admission.ip.to_canonical().to_string();
-        let now_s = self.clock.wall_s();
-        signed.verify(&auth.keys, subject, &ip, now_s)?;
-        let is_repeated = admission.protocol == Protocol::Hls;
-        match signed.nonce_use(&ip, is_repeated) {
-            Some(claim) => self.nonces.claim(claim, now_s),
-            None => Ok(()),
+/// Edges serve viewers; where there are none, origins do.
+fn sharing_nodes(view: &View) -> u32 {
+    let count = |role| {
+        view.with_role(role, None, None)
+            .filter(|node| node.takes_work())
+            .count()
+    };
+    let nodes = match count(Role::Edge) {
+        0 => count(Role::Origin),
+        edges => edges,
+    };
+    u32::try_from(nodes.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Owned streams of each app.
+fn streams(view: &View) -> HashMap<Box<str>, u32> {
+    let mut streams: HashMap<Box<str>, u32> = HashMap::new();
+    for stream in view.nodes().flat_map(|node| node.owns()) {
+        // `vhost:app/stream`, as a stream's name is written.
+        let key = stream.key.as_str();
+        let path = key.split_once(':').map_or(key, |(_, path)| path);
+        if let Some((app, _)) = path.rsplit_once('/') {
+            *streams.entry(app.into()).or_default() += 1;
         }
     }
+    streams
 }
 
-impl Gatekeeper for Gate {
-    fn admit<'a>(&'a self, admission: Admission<'a>) -> Answer<'a> {
-        // Everything it needs is in memory: no wait.
-        let decision = self.decide(&admission);
-        Box::pin(std::future::ready(decision))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use weir_base::StreamName;
-
-    use super::*;
-
-    fn gate(set: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Gate, Secrets) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        set(&mut config);
-        let secrets = Secrets::open(dir.path(), &config).unwrap();
-        let gate = Gate::new(&config, &secrets, Clock::manual(1_000_000_000));
-        (dir, gate, secrets)
+impl Surroundings for Around {
+    fn full_permille(&self) -> u64 {
+        self.with(|seen| seen.full_permille)
     }
 
-    fn ask(gate: &Gate, action: Action, app: &str, query: &[(&str, &str)]) -> Result<Grant, u16> {
-        let name = StreamName::new("", app, "x").unwrap();
-        let query: Vec<_> = query
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
-        let ip = "10.0.0.1".parse().unwrap();
-        let admission = Admission {
-            action,
-            name: &name,
-            query: &query,
-            ip,
-            protocol: Protocol::Rtmp,
-            is_cross_site: false,
-            page: None,
-        };
-        gate.decide(&admission)
-            .map_err(|refusal| refusal.code.number())
+    fn streams_of(&self, app: &str) -> Option<u32> {
+        self.with(|seen| Some(seen.streams.get(app).copied().unwrap_or(0)))
     }
 
-    #[test]
-    fn publishing_needs_the_key_of_this_very_stream() {
-        let (_dir, gate, secrets) = gate(|_| {});
-        let right = secrets.stream_key("", "live", "x");
-        let other = secrets.stream_key("", "live", "y");
-        assert!(ask(&gate, Action::Publish, "live", &[("key", &right)]).is_ok());
-        assert_eq!(
-            ask(&gate, Action::Publish, "live", &[("key", &other)]),
-            Err(1004)
-        );
-        assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
-        assert!(ask(&gate, Action::Play, "live", &[]).is_ok());
+    fn sharing_nodes(&self) -> u32 {
+        self.with(|seen| seen.sharing_nodes)
     }
 
-    #[test]
-    fn a_page_of_another_site_needs_the_key_where_publishing_is_open() {
-        let (_dir, gate, secrets) = gate(|config| config.auth.publish = PublishAuth::Open);
-        let name = StreamName::new("", "live", "x").unwrap();
-        let right = [("key".to_owned(), secrets.stream_key("", "live", "x"))];
-        let admission = |query, is_cross_site| Admission {
-            action: Action::Publish,
-            name: &name,
-            query,
-            ip: "10.0.0.1".parse().unwrap(),
-            protocol: Protocol::Slsp,
-            is_cross_site,
-            page: None,
-        };
-        assert!(gate.decide(&admission(&[], false)).is_ok());
-        let refusal = gate.decide(&admission(&[], true)).unwrap_err();
-        assert_eq!(refusal.code, Code::AuthMissing);
-        assert!(gate.decide(&admission(&right, true)).is_ok());
-    }
-
-    #[test]
-    fn an_app_may_have_rules_of_its_own() {
-        let (_dir, gate, _) = gate(|config| {
-            let own = App {
-                publish: Some(PublishAuth::Open),
-                takeover: Some(true),
-                ..App::default()
-            };
-            config.apps.insert("party".into(), own);
-        });
-        assert_eq!(
-            ask(&gate, Action::Publish, "party", &[]),
-            Ok(Grant {
-                takeover: true,
-                by_query: false,
-                ..Grant::default()
-            })
-        );
-        assert_eq!(ask(&gate, Action::Publish, "live", &[]), Err(1001));
-    }
-
-    #[test]
-    fn a_signed_url_publishes_and_plays() {
-        let key = sign::SigningKey {
-            id: "k1".into(),
-            secret: "sixteen bytes at least".into(),
-        };
-        let (_dir, gate, _) = gate(|config| {
-            config.auth.play = PlayAuth::Signed;
-            config.auth.keys = vec![key.clone()];
-        });
-        let subject = Subject {
-            action: Action::Play,
-            vhost: "",
-            app: "live",
-            stream: "x",
-        };
-        let query = sign::sign(&key, subject, 2_000, "", "");
-        let pairs: Vec<_> = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect();
-        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
-        assert_eq!(ask(&gate, Action::Publish, "live", &pairs), Err(1007));
-        assert_eq!(ask(&gate, Action::Play, "live", &[]), Err(1001));
-        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
-
-        let query = sign::sign(&key, subject, 2_000, "once", "");
-        let pairs: Vec<_> = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect();
-        assert!(ask(&gate, Action::Play, "live", &pairs).is_ok());
-        assert_eq!(ask(&gate, Action::Play, "live", &pairs), Err(1005));
+    fn country(&self, ip: IpAddr) -> Option<Country> {
+        self.countries.country(ip)
     }
 }

@@ -8,14 +8,14 @@ use weir_base::section::Section as _;
 use weir_serve::Core;
 use weir_serve::front::tls::{Certificate, Renewal};
 
-use super::gate::Gate;
+use super::gate::Entrance;
 use crate::config::{Config, Sources, load};
 
 /// What runs, and with which settings.
 pub(super) struct Running {
     pub(super) config: Config,
     pub(super) core: Core,
-    pub(super) gate: Arc<Gate>,
+    pub(super) entrance: Arc<Entrance>,
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) certificate: Option<Arc<Certificate>>,
 }
@@ -67,7 +67,7 @@ impl Running {
         self.core.hub.reconfigure(config.hub());
         self.core.pool.reconfigure(&config.deliver);
         self.core.config.store(Arc::new(config.serve()));
-        self.gate.reconfigure(&config);
+        self.entrance.reconfigure(&config);
         self.dispatcher.set_rules(prepared.rules);
         self.config = config;
         prepared.restarts
@@ -88,11 +88,11 @@ mod tests {
         let config = Config::default();
         let secrets = Secrets::open(data, &config).unwrap();
         let clock = Clock::manual(1_000_000_000);
-        let hub = Hub::new(config.hub(), clock.clone());
+        let hub = Hub::new(config.hub(), clock);
         let rules = config.dispatch_rules().unwrap();
         Running {
-            core: Core::start(hub, config.deliver.clone(), config.serve()).unwrap(),
-            gate: Arc::new(Gate::new(&config, &secrets, clock)),
+            core: Core::start(hub.clone(), config.deliver.clone(), config.serve()).unwrap(),
+            entrance: Arc::new(Entrance::alone(&config, &secrets, &hub)),
             dispatcher: Arc::new(Dispatcher::new(rules)),
             certificate: None,
             config,
@@ -121,13 +121,13 @@ mod tests {
         assert_eq!(running.config, before);
         assert_eq!(**running.core.config.load(), before.serve());
         assert_eq!(running.core.hub.idle_timeout_us(), 5_000_000);
-        assert_eq!(running.gate.facts("live").publish, "key");
+        assert_eq!(running.entrance.facts("live").publish, "key");
 
         std::fs::write(&networks, "10.0.0.0/8 cn telecom").unwrap();
         assert_eq!(running.reload(&sources).unwrap(), ["deliver.loops"]);
         assert_eq!(running.core.config.load().cache.max_bytes, 7);
         assert_eq!(running.core.hub.idle_timeout_us(), 77_000);
-        assert_eq!(running.gate.facts("live").publish, "open");
+        assert_eq!(running.entrance.facts("live").publish, "open");
         assert_eq!(running.config.deliver.loops, 0);
         assert_eq!(running.reload(&sources).unwrap(), ["deliver.loops"]);
         running.core.shutdown.stop();

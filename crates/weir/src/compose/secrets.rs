@@ -76,6 +76,11 @@ impl Secrets {
         sign::stream_key(self.stream_key_secret.as_bytes(), vhost, app, stream)
     }
 
+    /// From which all stream keys are derived.
+    pub(crate) fn stream_key_secret(&self) -> &str {
+        &self.stream_key_secret
+    }
+
     fn replace(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");
         let _ = std::fs::remove_file(&beside);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use weir_api::{DispatchConfig, DispatchRules};
-use weir_cluster::geo::maxmind::MaxMind;
-use weir_cluster::geo::{Chain, CidrTable, Locator};
+use weir_cluster::geo::maxmind::{MaxMind, Words};
+use weir_cluster::geo::{Chain, CidrTable, Countries, Locator};
 
 /// The largest file that is read, bytes: the databases on sale have some hundred million.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -17,6 +17,17 @@ impl super::Config {
     /// Which file or line cannot be read.
     pub(crate) fn dispatch_rules(&self) -> anyhow::Result<DispatchRules> {
         rules(&self.dispatch, &self.node.vhosts)
+    }
+    /// Who knows in which country an address is: the databases of `dispatch.maxmind`.
+    ///
+    /// # Errors
+    /// Which file cannot be read.
+    pub(crate) fn countries(&self) -> anyhow::Result<Box<dyn Countries>> {
+        let databases = self.dispatch.maxmind.iter().map(|path| {
+            let about = || format!("dispatch.maxmind: {}", path.display());
+            MaxMind::new(read(path).with_context(about)?, Words::default()).with_context(about)
+        });
+        Ok(Box::new(databases.collect::<anyhow::Result<Vec<_>>>()?))
     }
 }
 
