@@ -145,6 +145,8 @@ code_table! {
         "The peer was too slow and was let go.", "Check the network; choose a lower rendition.";
     BitrateExceeded = 4011, "bitrate_exceeded", Client, http 429, ws 4429,
         "The stream is above the bitrate that the app allows.", "Lower the encoder's bitrate and connect again.";
+    HeartbeatMissed = 4012, "heartbeat_missed", Client, http 403, ws 1001,
+        "The app that answers for this stream was not heard of in time.", "Send the session's heartbeat more often than the app's heartbeat_ms.";
 
     Overloaded = 5001, "overloaded", Node, http 503, ws 4503,
         "This node is full.", "Try the named node, or again later.";

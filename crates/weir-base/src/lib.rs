@@ -19,6 +19,7 @@ pub mod refusal_page;
 pub mod section;
 pub mod sign;
 pub mod tasks;
+pub mod time_text;
 pub mod urls;
 
 pub use backoff::{Backoff, BackoffPlan, Dice};
@@ -30,3 +31,4 @@ pub use name::StreamName;
 pub use prefer::Tongue;
 pub use refusal_page::refusal_page;
 pub use tasks::{Shutdown, Tasks};
+pub use time_text::rfc3339;
