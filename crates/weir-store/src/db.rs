@@ -4,6 +4,7 @@
 
 mod engine;
 mod open;
+mod rows;
 mod schema;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::module::Module;
 
 pub use engine::Engine;
 pub(crate) use open::{Opening, open};
+pub(crate) use rows::{list, placeholders};
 pub(crate) use schema::migrate;
 
 /// A transaction that writes: dropped without `commit`, nothing of it happened.

@@ -6,10 +6,14 @@
 pub mod accounts;
 mod catalog;
 mod check;
+pub mod audit;
+pub mod broadcasts;
 pub mod config;
 pub mod copy;
 mod db;
 mod error;
+pub mod events;
+pub mod hooks;
 mod id;
 mod module;
 pub mod objects;
