@@ -1,7 +1,9 @@
 //! TCP and TLS connections to other servers: nodes, RTMP servers of other makes, and whatever a client
 //! connects to. What is spoken over them is not known here.
 
+use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -58,6 +60,14 @@ pub enum DialError {
         port: u16,
         /// What the system said.
         source: io::Error,
+    },
+    /// The name stands for addresses that this process may not connect to.
+    #[error("{host} is at {address}, where nothing may be sent to from here")]
+    Forbidden {
+        /// Name or address.
+        host: String,
+        /// Where it is.
+        address: IpAddr,
     },
     /// Nothing for a certificate to be about.
     #[error("{host} is no name TLS knows")]
@@ -115,6 +125,50 @@ pub struct Dialer {
     takes_any_certificate: bool,
 }
 
+/// Which addresses may be connected to, asked with what a name was resolved to: the name may stand for another
+/// address a moment later.
+#[derive(Clone)]
+pub struct AddressGuard(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl AddressGuard {
+    /// Lets through what `allows`.
+    pub fn new(allows: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(allows))
+    }
+
+    /// Those of a host's addresses that may be connected to.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+        let found = lookup_host((host, port)).await;
+        let found = found.map_err(|source| DialError::Connect {
+            host: host.to_owned(),
+            port,
+            source,
+        })?;
+        let mut forbidden = None;
+        let mut allowed = Vec::new();
+        for address in found {
+            if (self.0)(address.ip()) {
+                allowed.push(address);
+            } else {
+                forbidden = Some(address.ip());
+            }
+        }
+        match forbidden {
+            Some(address) if allowed.is_empty() => Err(DialError::Forbidden {
+                host: host.to_owned(),
+                address,
+            }),
+            _ => Ok(allowed),
+        }
+    }
+}
+
+impl fmt::Debug for AddressGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressGuard")
+    }
+}
+
 impl Dialer {
     /// For the nodes of a cluster: 4 s to connect, and a node that is gone without a word is noticed
     /// after 5 s, whether there is anything to send to it or not.
@@ -149,7 +203,21 @@ impl Dialer {
     /// # Errors
     /// When the server cannot be reached, or does not prove its name, within the time.
     pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, DialError> {
-        match timeout(self.timeout, self.open(host, port, tls)).await {
+        self.connect_where(host, port, tls, None).await
+    }
+
+    /// Opens a connection to an address that `guard` lets through.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and [`DialError::Forbidden`].
+    pub async fn connect_where(
+        &self,
+        host: &str,
+        port: u16,
+        tls: bool,
+        guard: Option<&AddressGuard>,
+    ) -> Result<Connection, DialError> {
+        match timeout(self.timeout, self.open(host, port, tls, guard)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(DialError::Silent {
                 host: host.to_owned(),
@@ -159,13 +227,23 @@ impl Dialer {
         }
     }
 
-    async fn open(&self, host: &str, port: u16, tls: bool) -> Result<Connection, DialError> {
+    async fn open(
+        &self,
+        host: &str,
+        port: u16,
+        tls: bool,
+        guard: Option<&AddressGuard>,
+    ) -> Result<Connection, DialError> {
         let refused = |source| DialError::Connect {
             host: host.to_owned(),
             port,
             source,
         };
-        let socket = TcpStream::connect((host, port)).await.map_err(refused)?;
+        let connected = match guard {
+            Some(guard) => TcpStream::connect(&*guard.resolve(host, port).await?).await,
+            None => TcpStream::connect((host, port)).await,
+        };
+        let socket = connected.map_err(refused)?;
         socket.set_nodelay(true).map_err(refused)?;
         if self.is_watched {
             watch(&socket).map_err(refused)?;
@@ -330,6 +408,25 @@ mod tests {
         assert_eq!(noticed_after, Duration::from_secs(5));
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_let_through_is_not_connected_to_under_any_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let guard = AddressGuard::new(|address| !address.to_canonical().is_loopback());
+        for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1"] {
+            let dialer = Dialer::over_weak_networks();
+            let outcome = dialer.connect_where(host, port, false, Some(&guard)).await;
+            let Err(error) = outcome else {
+                panic!("connected to {host}");
+            };
+            assert!(matches!(error, DialError::Forbidden { .. }), "{error}");
+        }
+        let open = AddressGuard::new(|_| true);
+        let dialer = Dialer::over_weak_networks();
+        let opened = dialer.connect_where("127.0.0.1", port, false, Some(&open));
+        assert!(opened.await.is_ok());
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use weir_base::{Clock, Shutdown, Tasks};
 
-use crate::dial::{DialError, Dialer};
+use crate::dial::{AddressGuard, DialError, Dialer};
 use crate::url::HttpUrl;
 use idle::IdleConnections;
 
@@ -149,6 +149,7 @@ pub struct WholeAnswer {
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     dialer: Dialer,
+    guard: Option<AddressGuard>,
     clock: Clock,
     tasks: Tasks,
     shutdown: Shutdown,
@@ -160,10 +161,21 @@ impl HttpClient {
     pub fn new(dialer: Dialer, clock: Clock, tasks: Tasks, shutdown: Shutdown) -> Self {
         Self {
             dialer,
+            guard: None,
             clock,
             tasks,
             shutdown,
             idle: Arc::default(),
+        }
+    }
+
+    /// The same, connecting only to addresses that `guard` lets through; with connections of its own.
+    #[must_use]
+    pub fn guarded(self, guard: AddressGuard) -> Self {
+        Self {
+            guard: Some(guard),
+            idle: Arc::default(),
+            ..self
         }
     }
 
@@ -226,7 +238,11 @@ impl HttpClient {
     }
 
     async fn connect(&self, url: &HttpUrl) -> Result<Sender, HttpError> {
-        let socket = self.dialer.connect(&url.host, url.port, url.tls).await?;
+        let guard = self.guard.as_ref();
+        let socket = self
+            .dialer
+            .connect_where(&url.host, url.port, url.tls, guard)
+            .await?;
         let shaken = http1::handshake(TokioIo::new(socket)).await;
         let (sender, connection) = shaken.map_err(HttpError::Broken)?;
         let shutdown = self.shutdown.clone();

@@ -81,6 +81,24 @@ impl NodeClient {
         answer.map_err(|error| unreachable(base, &error))
     }
 
+    /// Sends JSON over a kept connection where there is one, and gives the answer whole, whatever its status.
+    /// The proof is over the target alone, so a target that changes something has a digest of the body in it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn post(
+        &self,
+        request: NodeRequest<'_>,
+        json: String,
+        limits: BodyLimits,
+    ) -> Result<WholeAnswer, Refusal> {
+        let base = request.base;
+        let url = url_of(base, request.target)?;
+        let request = self.signed(request, &url)?.json(json);
+        let answer = self.http.fetch(&request, limits).await;
+        answer.map_err(|error| unreachable(base, &error))
+    }
+
     /// The connections.
     pub const fn http(&self) -> &HttpClient {
         &self.http
