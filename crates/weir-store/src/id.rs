@@ -82,6 +82,11 @@ impl Id {
     }
 }
 
+/// What all ids that count are less than.
+pub(crate) fn upper(before: Option<Id>) -> String {
+    before.map_or_else(|| "g".to_owned(), |id| id.to_string())
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)

@@ -4,10 +4,14 @@
 //! who may do what, and over which protocol, is decided above it.
 
 pub mod accounts;
-mod catalog;
-mod check;
+pub mod apps;
 pub mod audit;
+pub mod bans;
 pub mod broadcasts;
+mod catalog;
+pub mod changes;
+pub mod channels;
+mod check;
 pub mod config;
 pub mod copy;
 mod db;
@@ -15,6 +19,7 @@ mod error;
 pub mod events;
 pub mod hooks;
 mod id;
+mod mark;
 mod module;
 pub mod objects;
 mod store;

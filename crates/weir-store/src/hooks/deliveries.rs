@@ -203,7 +203,11 @@ impl Hooks<'_> {
         let rows = sqlx::query_as::<_, (String, String)>(
             "SELECT DISTINCT user_id, endpoint_id FROM deliveries WHERE done_ms = 0 AND next_ms <= $1",
         );
-        let rows = rows.bind(self.store.now_ms()).fetch_all(self.db.fresh()).await?.into_iter();
+        let rows = rows
+            .bind(self.store.now_ms())
+            .fetch_all(self.db.fresh())
+            .await?
+            .into_iter();
         rows.map(|(user_id, id)| Ok((user_id, Id::stored(&id)?)))
             .collect()
     }

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod audit;
+mod channels;
 mod common;
 mod copy;
 mod events;
 mod hooks;
+mod moderation;
 mod objects;
 mod opening;
 mod sessions;

@@ -1,0 +1,275 @@
+//! The order in which content changes, and what it looks like now, for whoever keeps a copy in memory: the
+//! admission snapshot, whole and as what changed since.
+//!
+//! Each thing has one row with the number of its newest change, so a reader that was away for long reads each
+//! thing once. What a thing is now may be newer than its number says: then it comes again under a newer one.
+
+use sqlx::FromRow;
+
+use crate::apps::App;
+use crate::bans::Ban;
+use crate::channels::{Channel, StreamKey};
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::id::Id;
+use crate::module::Module;
+use crate::store::Store;
+
+/// What something is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// An app is this.
+    App(App),
+    /// There is no app of this name any more.
+    AppGone(String),
+    /// A channel is this.
+    Channel(Box<Channel>),
+    /// There is no channel of this id any more, and none of its keys opens anything.
+    ChannelGone(Id),
+    /// A stream key is this; one that was revoked stays for a while.
+    Key(StreamKey),
+    /// There is no stream key of this hash any more.
+    KeyGone(String),
+    /// A ban is this.
+    Ban(Ban),
+    /// The ban of this id is lifted.
+    BanGone(Id),
+}
+
+/// Where a copy stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Which life of the database numbers the changes: another one after it was restored from a backup.
+    pub series: String,
+    /// The newest change that is in the copy.
+    pub seq: i64,
+}
+
+/// What changed between two positions.
+#[derive(Debug, Clone)]
+pub struct ContentDelta {
+    /// Where it leads to.
+    pub to: Position,
+    /// In order.
+    pub changes: Vec<Changed>,
+    /// Whether there is more behind it.
+    pub has_more: bool,
+}
+
+/// Where a reader of all of it stands: which kind, and behind which of it.
+#[derive(Debug, Clone, Default)]
+pub struct Whole {
+    kind: usize,
+    user_id: String,
+    id: String,
+    is_over: bool,
+}
+
+#[derive(FromRow)]
+struct ChangeRow {
+    kind: String,
+    id: String,
+    user_id: String,
+    seq: i64,
+}
+
+#[derive(FromRow)]
+struct ClockRow {
+    series: String,
+    seq: i64,
+}
+
+impl Store {
+    /// For whoever keeps a copy of channels, keys, apps and bans.
+    pub fn content_changes(&self) -> ContentChanges<'_> {
+        ContentChanges {
+            store: self,
+            db: self.db(Module::Content),
+        }
+    }
+}
+
+/// Reads what changed, some at a time, and all there is for whoever begins.
+#[derive(Debug, Clone, Copy)]
+pub struct ContentChanges<'a> {
+    store: &'a Store,
+    db: &'a Db,
+}
+
+impl ContentChanges<'_> {
+    /// Where the database stands: to be asked before all of it is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn position(&self) -> Result<Position, StoreError> {
+        const SQL: &str = "SELECT series, seq FROM content_clock WHERE one = 1";
+        let told = sqlx::query_as::<_, ClockRow>(SQL);
+        let told = told.fetch_one(self.db.fresh()).await?;
+        if !told.series.is_empty() {
+            return Ok(told.into());
+        }
+        sqlx::query("UPDATE content_clock SET series = $1 WHERE one = 1 AND series = ''")
+            .bind(self.store.next_id()?.to_string())
+            .execute(self.db.write())
+            .await?;
+        let told = sqlx::query_as::<_, ClockRow>(SQL);
+        Ok(told.fetch_one(self.db.fresh()).await?.into())
+    }
+
+    /// At most `limit` things that changed after `since`.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] where `since` is of another life of the database: read all of it then.
+    pub async fn since(&self, since: &Position, limit: u32) -> Result<ContentDelta, StoreError> {
+        let now = self.position().await?;
+        if now.series != since.series || since.seq > now.seq {
+            return Err(StoreError::Changed("the database"));
+        }
+        let rows = sqlx::query_as::<_, ChangeRow>(
+            "SELECT kind, id, user_id, seq FROM content_changes WHERE seq > $1 AND seq <= $2 \
+             ORDER BY seq LIMIT $3",
+        )
+        .bind(since.seq)
+        .bind(now.seq)
+        .bind(i64::from(limit));
+        let rows = rows.fetch_all(self.db.fresh()).await?;
+        let has_more = u32::try_from(rows.len()).is_ok_and(|read| read >= limit);
+        let mut to = now;
+        if has_more && let Some(last) = rows.last() {
+            to.seq = last.seq;
+        }
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in rows {
+            changes.push(self.now(row).await?);
+        }
+        Ok(ContentDelta {
+            to,
+            changes,
+            has_more,
+        })
+    }
+
+    /// The next of all there is, at most `limit`; none when all was read. Apps come first, then channels, keys
+    /// and bans.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn next(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {
+        while !whole.is_over {
+            let found = match whole.kind {
+                0 => self.apps_behind(whole, limit).await?,
+                1 => self.channels_behind(whole, limit).await?,
+                2 => self.keys_behind(whole, limit).await?,
+                _ => self.bans_behind(whole, limit).await?,
+            };
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            whole.is_over = whole.kind == 3;
+            *whole = Whole {
+                kind: whole.kind + 1,
+                is_over: whole.is_over,
+                ..Whole::default()
+            };
+        }
+        Ok(Vec::new())
+    }
+
+    async fn now(&self, row: ChangeRow) -> Result<Changed, StoreError> {
+        let user_id = || Id::stored(&row.user_id);
+        Ok(match row.kind.as_str() {
+            "app" => match gone(self.store.apps().by_name(&row.id).await)? {
+                Some(app) => Changed::App(app),
+                None => Changed::AppGone(row.id),
+            },
+            "channel" => {
+                let id = Id::stored(&row.id)?;
+                match gone(self.store.channels().by_id(user_id()?, id).await)? {
+                    Some(channel) => Changed::Channel(Box::new(channel)),
+                    None => Changed::ChannelGone(id),
+                }
+            }
+            "key" => {
+                let channels = self.store.channels();
+                match gone(channels.key_by_hash(user_id()?, &row.id).await)? {
+                    Some(key) => Changed::Key(key),
+                    None => Changed::KeyGone(row.id),
+                }
+            }
+            "ban" => {
+                let id = Id::stored(&row.id)?;
+                match gone(self.store.bans().by_id(id).await)? {
+                    Some(ban) if ban.lifted_ms == 0 => Changed::Ban(ban),
+                    _ => Changed::BanGone(id),
+                }
+            }
+            other => {
+                let words = format!("a kind in a row of changes: {other:?}");
+                return Err(StoreError::Damaged(words));
+            }
+        })
+    }
+
+    async fn apps_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {
+        let apps = self.store.apps().list(&whole.id, limit).await?;
+        if let Some(last) = apps.last() {
+            last.name.clone_into(&mut whole.id);
+        }
+        Ok(apps.into_iter().map(Changed::App).collect())
+    }
+
+    async fn channels_behind(
+        &self,
+        whole: &mut Whole,
+        limit: u32,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let channels = self.store.channels();
+        let found = channels.all(&whole.user_id, &whole.id, limit).await?;
+        if let Some(last) = found.last() {
+            whole.user_id = last.user_id.to_string();
+            whole.id = last.id.to_string();
+        }
+        let boxed = |channel| Changed::Channel(Box::new(channel));
+        Ok(found.into_iter().map(boxed).collect())
+    }
+
+    async fn keys_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {
+        let channels = self.store.channels();
+        let keys = channels.all_keys(&whole.user_id, &whole.id, limit).await?;
+        if let Some(last) = keys.last() {
+            whole.user_id = last.user_id.to_string();
+            whole.id.clone_from(&last.key_hash);
+        }
+        Ok(keys.into_iter().map(Changed::Key).collect())
+    }
+
+    async fn bans_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {
+        let bans = self
+            .store
+            .bans()
+            .everywhere_behind(&whole.id, limit)
+            .await?;
+        if let Some(last) = bans.last() {
+            whole.id = last.id.to_string();
+        }
+        Ok(bans.into_iter().map(Changed::Ban).collect())
+    }
+}
+
+/// What is not there is `None`.
+fn gone<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl From<ClockRow> for Position {
+    fn from(row: ClockRow) -> Self {
+        Self {
+            series: row.series,
+            seq: row.seq,
+        }
+    }
+}
