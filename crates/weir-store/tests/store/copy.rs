@@ -14,10 +14,12 @@ use crate::common::{Kit, kits};
 async fn sign_up(store: &Store, name: &str) -> Result<(), StoreError> {
     let new = NewAccount {
         name,
+        skeleton: name,
         email: "a@example.net",
         logins: &[Login::Name(name)],
         password_hash: "$argon2id$\u{e4}\u{4e2d}",
         role: "viewer",
+        ..NewAccount::default()
     };
     store.accounts().create(&new).await.map(|_| ())
 }
