@@ -187,7 +187,8 @@ impl Events<'_> {
     /// [`StoreError::Away`].
     pub async fn head(&self) -> Result<i64, StoreError> {
         let head = sqlx::query_scalar("SELECT seq FROM event_head WHERE one = 1");
-        Ok(head.fetch_one(self.db.fresh()).await?)
+        let head = head.fetch_optional(self.db.fresh()).await?;
+        Ok(head.unwrap_or(0))
     }
 
     /// Forgets some of the events from before `at_ms`, oldest first: call it again while it says that there

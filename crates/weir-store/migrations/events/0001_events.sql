@@ -40,12 +40,11 @@ CREATE TABLE recorders (
     seen_ms BIGINT NOT NULL
 );
 
--- The number of the latest event: whoever writes events holds this row until they are there.
+-- The number of the latest event, in one row: whoever writes events holds it until they are there.
 CREATE TABLE event_head (
     one BIGINT NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL
 );
-INSERT INTO event_head (one, seq) VALUES (1, 0);
 
 -- The log that everybody reads in the same order.
 CREATE TABLE events (
@@ -80,12 +79,11 @@ CREATE TABLE hook_endpoints (
     PRIMARY KEY (user_id, id)
 ) /* by user_id */;
 
--- The latest event that deliveries were made of.
+-- The latest event that deliveries were made of, in one row.
 CREATE TABLE hook_head (
     one BIGINT NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL
 );
-INSERT INTO hook_head (one, seq) VALUES (1, 0);
 
 -- What endpoints are told, and how it went.
 CREATE TABLE deliveries (

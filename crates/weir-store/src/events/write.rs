@@ -17,10 +17,12 @@ pub(super) async fn record(db: &Db, facts: &[Fact]) -> Result<i64, StoreError> {
     }
     let mut writing = db.begin().await?;
     // Others who write wait here until these events are there.
-    let head: i64 =
-        sqlx::query_scalar("UPDATE event_head SET seq = seq WHERE one = 1 RETURNING seq")
-            .fetch_one(&mut *writing)
-            .await?;
+    let head: i64 = sqlx::query_scalar(
+        "INSERT INTO event_head (one, seq) VALUES (1, 0) \
+         ON CONFLICT (one) DO UPDATE SET seq = event_head.seq RETURNING seq",
+    )
+    .fetch_one(&mut *writing)
+    .await?;
     let told = already_logged(&mut writing, facts).await?;
     let begun = begin(&mut writing, facts).await?;
     let ended = end(&mut writing, facts).await?;

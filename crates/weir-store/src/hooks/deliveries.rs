@@ -151,10 +151,12 @@ impl Hooks<'_> {
         make: impl Fn(&LoggedEvent) -> Vec<NewDelivery>,
     ) -> Result<usize, StoreError> {
         let mut writing = self.db.begin().await?;
-        let done: i64 =
-            sqlx::query_scalar("UPDATE hook_head SET seq = seq WHERE one = 1 RETURNING seq")
-                .fetch_one(&mut *writing)
-                .await?;
+        let done: i64 = sqlx::query_scalar(
+            "INSERT INTO hook_head (one, seq) VALUES (1, 0) \
+             ON CONFLICT (one) DO UPDATE SET seq = hook_head.seq RETURNING seq",
+        )
+        .fetch_one(&mut *writing)
+        .await?;
         let events = self.store.events().after(done, limit).await?;
         let Some(last) = events.last() else {
             return Ok(0);

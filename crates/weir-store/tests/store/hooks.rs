@@ -1,4 +1,8 @@
 //! Hooks in rows: an event becomes one delivery for each who wants it, and waits in its stream's order.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and stops"
+)]
 
 use weir_store::events::Fact;
 use weir_store::hooks::{Attempt, DeliveryState, Endpoint, EndpointFields, NewDelivery, Outcome};
