@@ -16,6 +16,7 @@ pub struct Request {
     path: String,
     headers: Vec<(String, String)>,
     preface: Vec<u8>,
+    body: Vec<u8>,
 }
 
 impl Request {
@@ -31,6 +32,7 @@ impl Request {
             path: format!("/{path}"),
             headers: Vec::new(),
             preface: Vec::new(),
+            body: Vec::new(),
         }
     }
 
@@ -53,6 +55,15 @@ impl Request {
     pub fn preface(mut self, bytes: &[u8]) -> Self {
         self.preface = bytes.to_vec();
         self
+    }
+
+    /// JSON in its body.
+    #[must_use]
+    pub fn json(mut self, body: &serde_json::Value) -> Self {
+        self.body = body.to_string().into_bytes();
+        let length = self.body.len().to_string();
+        self.header("Content-Type", "application/json")
+            .header("Content-Length", &length)
     }
 
     /// Sends it and reads the whole answer.
@@ -105,6 +116,7 @@ impl Request {
             write!(request, "Connection: close\r\n")?;
         }
         request.extend_from_slice(b"\r\n");
+        request.extend_from_slice(&self.body);
         socket.write_all(&request)?;
         Answer::read(BufReader::new(socket))
     }

@@ -23,6 +23,7 @@ pub mod oddity;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod receiver;
 pub mod redis;
 pub mod s3;
 pub mod server;

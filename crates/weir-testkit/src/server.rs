@@ -252,15 +252,22 @@ impl Server {
 
     /// Ends it and starts it anew in the same data directory.
     #[must_use]
-    pub fn restart(self, settings: &[&str]) -> Self {
-        let Self {
-            mut process,
-            binary,
-            data,
-            ..
-        } = self;
-        process.signal(Signal::INT);
-        process.succeed(PATIENCE_S);
+    pub fn restart(mut self, settings: &[&str]) -> Self {
+        self.process.signal(Signal::INT);
+        self.process.succeed(PATIENCE_S);
+        self.begin_anew(settings)
+    }
+
+    /// Kills it and starts it anew in the same data directory.
+    #[must_use]
+    pub fn restart_killed(mut self, settings: &[&str]) -> Self {
+        self.process.signal(Signal::KILL);
+        self.process.wait(PATIENCE_S);
+        self.begin_anew(settings)
+    }
+
+    fn begin_anew(self, settings: &[&str]) -> Self {
+        let Self { binary, data, .. } = self;
         let options = Options {
             data,
             ..Options::new(&binary)
