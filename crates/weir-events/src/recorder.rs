@@ -1,0 +1,269 @@
+//! Writes down what nodes report, on a node that has the store: broadcasts and the log in one transaction.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::json;
+use weir_base::{Code, limits};
+use weir_store::broadcasts::{Broadcast, Life};
+use weir_store::events::{BATCH_FACTS, Ending, Fact, NewBroadcast, NewEvent};
+use weir_store::{Id, Store, StoreError};
+
+use crate::desk::{Desk, DeskAnswer, DeskError};
+use crate::log::Log;
+use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
+
+/// The type of event with which a broadcast begins.
+const STARTED: &str = "stream.started";
+/// The type of event with which it ends.
+const ENDED: &str = "stream.ended";
+
+/// Whose a stream is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The channel's owner.
+    pub user_id: String,
+    /// The channel.
+    pub channel_id: String,
+}
+
+/// Knows whose streams are.
+pub trait Owners: Send + Sync + 'static {
+    /// The owner of `stream` in `app`, if it is a channel's. `stream` is its whole name.
+    fn owner<'a>(
+        &'a self,
+        app: &'a str,
+        stream: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<Owner>> + Send + 'a>>;
+}
+
+/// Where no stream is a channel's.
+#[derive(Debug, Clone, Copy)]
+pub struct NoOwners;
+
+impl Owners for NoOwners {
+    fn owner<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<Owner>> + Send + 'a>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// See the module's words. Clones share it.
+#[derive(Clone)]
+pub struct Recorder {
+    store: Store,
+    log: Log,
+    owners: Arc<dyn Owners>,
+    /// The node that it runs on.
+    me: Arc<str>,
+}
+
+impl Recorder {
+    /// On the node `me`; `log` is told of what is new.
+    pub fn new(store: Store, log: Log, owners: Arc<dyn Owners>, me: &str) -> Self {
+        Self {
+            store,
+            log,
+            owners,
+            me: me.into(),
+        }
+    }
+
+    /// Takes the report of `node`.
+    ///
+    /// # Errors
+    /// As the store: nothing is lost, the node sends it again.
+    pub async fn take(&self, node: &str, report: &Report) -> Result<Reply, StoreError> {
+        for told in report.told.chunks(BATCH_FACTS) {
+            let mut facts = Vec::with_capacity(told.len());
+            for one in told {
+                facts.push(self.fact(node, one).await);
+            }
+            self.store.events().record(&facts).await?;
+            self.log.poke();
+        }
+        let now_ms = self.store.now_ms();
+        let broadcasts = self.store.broadcasts();
+        let before = broadcasts.seen(node, &report.boot, now_ms).await?;
+        // What an earlier life of the node saw is told first, so that its own words for an end count.
+        let is_new = before.is_none_or(|before| before.boot != report.boot);
+        if report.is_all && (is_new || report.living.is_some()) {
+            self.end_all(node, Life::Others(&report.boot)).await?;
+        }
+        let over = match &report.living {
+            Some(living) => self.compare(node, &report.boot, living).await?,
+            None => Vec::new(),
+        };
+        let orders = broadcasts.orders(node).await?.into_iter();
+        let orders = orders.map(|(session, cause)| Order {
+            session,
+            cause: u16::try_from(cause).unwrap_or(0),
+        });
+        Ok(Reply {
+            over,
+            orders: orders.collect(),
+        })
+    }
+
+    /// Ends all broadcasts of some lives of a node, which is gone.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn end_all(&self, node: &str, life: Life<'_>) -> Result<(), StoreError> {
+        let batch = u32::try_from(BATCH_FACTS).unwrap_or(u32::MAX);
+        loop {
+            let living = self.store.broadcasts().living(node, life, batch).await?;
+            if living.is_empty() {
+                return Ok(());
+            }
+            self.end(&living, Code::OriginUnreachable).await?;
+        }
+    }
+
+    /// What a node says lives there against what lives here. Says which are over here, and ends those that
+    /// are over there.
+    async fn compare(&self, node: &str, boot: &str, living: &[Id]) -> Result<Vec<Id>, StoreError> {
+        let most = u32::try_from(limits::STREAMS * 2).unwrap_or(u32::MAX);
+        let here = self
+            .store
+            .broadcasts()
+            .living(node, Life::This(boot), most)
+            .await?;
+        let there: HashSet<Id> = living.iter().copied().collect();
+        let known: HashSet<Id> = here.iter().map(|one| one.id).collect();
+        let lost: Vec<Broadcast> = here
+            .into_iter()
+            .filter(|one| !there.contains(&one.id))
+            .collect();
+        for some in lost.chunks(BATCH_FACTS) {
+            self.end(some, Code::Ended).await?;
+        }
+        let over = living.iter().filter(|id| !known.contains(id));
+        Ok(over.copied().collect())
+    }
+
+    /// Ends broadcasts that nobody tells the end of.
+    async fn end(&self, broadcasts: &[Broadcast], cause: Code) -> Result<(), StoreError> {
+        let now_ms = self.store.now_ms();
+        let mut facts = Vec::with_capacity(broadcasts.len());
+        for one in broadcasts {
+            let ending = Ending {
+                id: one.id,
+                ended_ms: now_ms,
+                cause: i64::from(cause.number()),
+                viewers_max: one.viewers_max,
+                bytes_in: one.bytes_in,
+                bytes_out: one.bytes_out,
+            };
+            let event = NewEvent {
+                id: self.store.next_id()?,
+                kind: ENDED.to_owned(),
+                app: one.app.clone(),
+                stream: one.stream.clone(),
+                session: Some(one.id),
+                cause: i64::from(cause.number()),
+                data: json!({ "node": one.node, "duration_ms": now_ms - one.started_ms })
+                    .to_string(),
+                at_ms: now_ms,
+            };
+            facts.push(Fact::Ended(ending, event));
+        }
+        self.store.events().record(&facts).await?;
+        self.log.poke();
+        Ok(())
+    }
+
+    async fn fact(&self, node: &str, told: &Told) -> Fact {
+        match told {
+            Told::Began(began) => {
+                let owner = self.owners.owner(&began.app, &began.stream).await;
+                began_fact(node, began, owner.unwrap_or_default())
+            }
+            Told::Ended(ended) => ended_fact(node, ended),
+        }
+    }
+}
+
+fn began_fact(node: &str, told: &ToldBegin, owner: Owner) -> Fact {
+    let mut data = json!({ "node": node, "protocol": told.protocol, "address": told.address });
+    if !owner.channel_id.is_empty() {
+        data["channel"] = owner.channel_id.as_str().into();
+    }
+    let broadcast = NewBroadcast {
+        user_id: owner.user_id,
+        id: told.session,
+        channel_id: owner.channel_id,
+        app: told.app.clone(),
+        stream: told.stream.clone(),
+        node: node.to_owned(),
+        boot: told.boot.clone(),
+        protocol: told.protocol.clone(),
+        address: told.address.clone(),
+        key_id: String::new(),
+        started_ms: told.at_ms,
+        heartbeat_ms: told.heartbeat_ms,
+    };
+    let event = NewEvent {
+        id: told.event,
+        kind: STARTED.to_owned(),
+        app: told.app.clone(),
+        stream: told.stream.clone(),
+        session: Some(told.session),
+        cause: 0,
+        data: data.to_string(),
+        at_ms: told.at_ms,
+    };
+    Fact::Began(broadcast, event)
+}
+
+fn ended_fact(node: &str, told: &ToldEnd) -> Fact {
+    let cause = i64::from(told.cause);
+    let ending = Ending {
+        id: told.session,
+        ended_ms: told.at_ms,
+        cause,
+        viewers_max: told.viewers_max,
+        bytes_in: told.bytes_in,
+        bytes_out: told.bytes_out,
+    };
+    let data = json!({
+        "node": node,
+        "protocol": told.protocol,
+        "address": told.address,
+        "duration_ms": told.at_ms - told.started_ms,
+        "viewers_max": told.viewers_max,
+        "bytes_in": told.bytes_in,
+        "bytes_out": told.bytes_out,
+    });
+    let event = NewEvent {
+        id: told.event,
+        kind: ENDED.to_owned(),
+        app: told.app.clone(),
+        stream: told.stream.clone(),
+        session: Some(told.session),
+        cause,
+        data: data.to_string(),
+        at_ms: told.at_ms,
+    };
+    Fact::Ended(ending, event)
+}
+
+impl Desk for Recorder {
+    fn take<'a>(&'a self, report: &'a Report) -> DeskAnswer<'a> {
+        Box::pin(async move {
+            let taken = Self::take(self, &self.me, report).await;
+            taken.map_err(|error| DeskError::Refused(error.to_string()))
+        })
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recorder({})", self.me)
+    }
+}

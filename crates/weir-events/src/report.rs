@@ -1,0 +1,113 @@
+//! What one node tells another of its broadcasts, and what it is told: JSON over HTTP between nodes.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use weir_base::ids::hex;
+use weir_store::Id;
+
+/// Where an api node takes reports.
+pub const PATH: &str = "/api/v1/nodes/report";
+/// Bytes of a report: 500 facts of some 600 bytes, and the ids of all streams that a node may hold.
+pub const MAX_REPORT_BYTES: usize = 2 * 1024 * 1024;
+
+/// Something that happened to a broadcast. Told until it is acknowledged: the same again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Told {
+    /// It begins.
+    Began(ToldBegin),
+    /// It is over.
+    Ended(ToldEnd),
+}
+
+/// A broadcast that begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldBegin {
+    /// Id of the event.
+    pub event: Id,
+    /// Id of the broadcast.
+    pub session: Id,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Which life of the node it belongs to.
+    pub boot: String,
+    /// Of which app.
+    pub app: String,
+    /// The stream's whole name.
+    pub stream: String,
+    /// How it is published.
+    pub protocol: String,
+    /// From where.
+    pub address: String,
+    /// The app has to be heard of so often, milliseconds; 0: it need not.
+    pub heartbeat_ms: i64,
+}
+
+/// A broadcast that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldEnd {
+    /// Id of the event.
+    pub event: Id,
+    /// Id of the broadcast.
+    pub session: Id,
+    /// When it began, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Of which app.
+    pub app: String,
+    /// The stream's whole name.
+    pub stream: String,
+    /// How it was published.
+    pub protocol: String,
+    /// From where.
+    pub address: String,
+    /// A code of the registry.
+    pub cause: u16,
+    /// Most viewers at once.
+    pub viewers_max: i64,
+    /// Bytes from the publisher.
+    pub bytes_in: i64,
+    /// Bytes to viewers.
+    pub bytes_out: i64,
+}
+
+/// What a node tells: some times a second while something happens, else once a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Which life of the node speaks.
+    pub boot: String,
+    /// The next facts, in their order.
+    pub told: Vec<Told>,
+    /// Nothing else waits to be told.
+    pub is_all: bool,
+    /// At times, and with nothing left to tell: which of its broadcasts live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub living: Option<Vec<Id>>,
+}
+
+/// What it is told: that its facts are written down, and what to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Of those that live, the ones that are over here: they begin anew.
+    #[serde(default)]
+    pub over: Vec<Id>,
+    /// Broadcasts to be ended.
+    #[serde(default)]
+    pub orders: Vec<Order>,
+}
+
+/// A broadcast to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Which.
+    pub session: Id,
+    /// With which code of the registry.
+    pub cause: u16,
+}
+
+/// Path and query of a report with this body: the asker's proof is over them, so over the body too.
+pub fn target(body: &[u8]) -> String {
+    format!("{PATH}?sha256={}", hex(&Sha256::digest(body)))
+}
