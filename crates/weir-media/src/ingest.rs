@@ -229,6 +229,24 @@ impl LiveDemuxer {
         }
     }
 
+    /// No more bytes will come: [`next`](Self::next) gives what waited for more, such as the picture whose PES
+    /// the next one would have ended.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), about what waited.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.lie.is_some() || self.has_failed() {
+            return Ok(());
+        }
+        match &mut self.inner {
+            Inner::Ts(ts) => ts.demuxer.finish(),
+            Inner::Flv(_) | Inner::Fmp4(_) | Inner::WebM(_) => {
+                self.wait_no_longer();
+                Ok(())
+            }
+        }
+    }
+
     /// The track whose frame the last error was about, where that is known.
     pub const fn failed_track(&self) -> Option<TrackKind> {
         match &self.inner {

@@ -238,3 +238,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_picture_whose_end_nothing_tells_comes_out_at_the_end() {
+    let mut muxer = crate::ts::Muxer::new(&crate::ts::tests::tracks()).unwrap();
+    let mut bytes = Vec::new();
+    muxer.put_tables(&mut bytes);
+    for at in 0..3 {
+        let picture = crate::ts::tests::video(at * 40_000, 0, at == 0, 400);
+        muxer.put_frame(&picture, &mut bytes);
+        muxer.put_frame(&crate::ts::tests::audio(at * 40_000, 100), &mut bytes);
+    }
+    let mut demuxer = LiveDemuxer::new(LiveContainer::Ts);
+    demuxer.push(&bytes);
+    let pictures = |demuxer: &mut LiveDemuxer| {
+        let events = std::iter::from_fn(|| demuxer.next().unwrap());
+        let is_picture =
+            |event: &Event| matches!(event, Event::Frame(raw) if raw.track == TrackKind::Video);
+        events.filter(is_picture).count()
+    };
+    assert_eq!(pictures(&mut demuxer), 2);
+    demuxer.finish().unwrap();
+    assert_eq!(pictures(&mut demuxer), 1);
+}

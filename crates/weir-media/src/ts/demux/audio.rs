@@ -319,11 +319,13 @@ fn ac3_frame(data: &[u8], track: Option<&AudioTrack>) -> Option<(usize, Found)> 
     (len > 0).then_some((len, Found::Whole(codec)))
 }
 
-/// The track of an Opus stream by its channel configuration code: 1 to 8 are Vorbis's layouts, 0 is two
-/// channels that are no pair. Others are taken for stereo.
+/// The track of an Opus stream by its channel configuration code (the draft of ETSI's "Opus in MPEG-2 TS",
+/// table 4-3): 1 to 8 are Vorbis's layouts, 0 is two channels without a meaning in one coupled stream, 0x80 the
+/// same in a stream each. Others are taken for stereo.
 fn opus_track(code: Option<u8>) -> Option<AudioTrack> {
     let (channels, family, mapping): (u8, u8, &[u8]) = match code {
-        Some(0) => (2, 255, &[2, 0, 0, 1]),
+        Some(0) => (2, 255, &[1, 1, 0, 1]),
+        Some(0x80) => (2, 255, &[2, 0, 0, 1]),
         Some(1) => (1, 0, &[]),
         Some(3) => (3, 1, &[2, 1, 0, 2, 1]),
         Some(4) => (4, 1, &[2, 2, 0, 1, 2, 3]),

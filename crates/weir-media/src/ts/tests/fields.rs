@@ -116,6 +116,21 @@ fn opus_layouts_have_a_code_or_are_refused() {
 }
 
 #[test]
+fn opus_of_two_channels_without_a_meaning_reads_back_as_written() {
+    let head = OpusHead {
+        channels: 2,
+        family: 255,
+        mapping: Bytes::from_static(&[1, 1, 0, 1]),
+        ..OpusHead::default()
+    };
+    let tracks = sound(AudioCodec::Opus, &head.build());
+    let (told, ..) = demux(&muxed(&tracks, &[audio(0, 40), audio(20_000, 40)]));
+    let config = &told[0].audio.as_ref().unwrap().config;
+    let read_back = OpusHead::parse(config).unwrap();
+    assert_eq!((read_back.family, read_back.mapping), (255, head.mapping));
+}
+
+#[test]
 fn a_picture_before_its_decoding_time_is_told_as_such() {
     let out = muxed(&tracks(), &[video(0, 40_000, true, 50), audio(0, 9)]);
     let mut swapped = out.clone();

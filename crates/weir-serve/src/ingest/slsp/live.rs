@@ -95,6 +95,10 @@ impl Live {
         self.bytes += data.len() as u64;
         self.demuxer.push(data);
         self.end_wait();
+        self.publish_all()
+    }
+
+    fn publish_all(&mut self) -> Result<(), Refusal> {
         loop {
             match self.demuxer.next() {
                 Ok(None) => return Ok(()),
@@ -106,6 +110,15 @@ impl Live {
                     self.intake.skip(&self.publisher, track, &error)?;
                 }
             }
+        }
+    }
+
+    /// No more of this container comes: what waited for more is published, as far as it can be read.
+    fn finish(&mut self) {
+        let finished = self.demuxer.finish();
+        let finished = finished.map_err(|error| refusal_of(&error));
+        if let Err(refusal) = finished.and(self.publish_all()) {
+            tracing::debug!(stream = %self.publisher.stream().name, "the end of a container: {refusal}");
         }
     }
 
@@ -125,6 +138,7 @@ impl Live {
 
     /// What comes next is a new container, from its first byte.
     pub(super) fn restart(&mut self, container: LiveContainer) {
+        self.finish();
         self.last_dts_us = self.demuxer.last_dts_us().or(self.last_dts_us);
         self.demuxer = LiveDemuxer::new(container);
         self.publisher.restart();
@@ -151,7 +165,8 @@ impl Live {
         });
     }
 
-    pub(super) fn end(self: Box<Self>, code: Code) {
+    pub(super) fn end(mut self: Box<Self>, code: Code) {
+        self.finish();
         self.publisher.end(code);
     }
 }
