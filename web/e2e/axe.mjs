@@ -10,7 +10,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
-import { inBrowser, screenshot, sleep } from "./kit.mjs";
+import { inBrowser, screenshot, sleep, streamPath } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -29,7 +29,7 @@ const MORE_RULES = { "label-content-name-mismatch": { enabled: true }, "target-s
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 390, height: 844 };
 const TIMEOUT_MS = 15_000;
-const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
+const path = streamPath(args);
 
 /** Name, address, and what is done there before axe looks. */
 const PAGES = [

@@ -1,11 +1,9 @@
 //! What the drivers of the studio share: a browser with fake devices, going live, finding a player's
 //! picture.
 
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -97,28 +95,9 @@ export async function screenshot(page, file) {
   await page.screenshot({ path: file });
 }
 
-/** The caller's link over standard input and output, reached at `--via`, or one of our own, of the program `--link`. */
-export async function openLink(args) {
-  let [input, output, prefix, base, child] = [process.stdin, process.stdout, "link ", args.via, null];
-  if (args.link) {
-    child = spawn(args.link, ["127.0.0.1:0", new URL(args.base).host], { stdio: ["pipe", "pipe", "inherit"] });
-    [input, output, prefix] = [child.stdout, child.stdin, ""];
-  } else if (!base) throw new Error("usage: --via URL or --link PROGRAM");
-  const lines = createInterface({ input })[Symbol.asyncIterator]();
-  if (child) base = `http://127.0.0.1:${(await lines.next()).value}`;
-  const say = (order) => output.write(`${prefix}${order}\n`);
-  return {
-    base,
-    say,
-    async stats() {
-      say("stats");
-      return JSON.parse((await lines.next()).value);
-    },
-    close() {
-      if (child) child.stdin.end();
-      else process.stdin.destroy();
-    },
-  };
+/** `{app}/{stream}` of the arguments, each level percent-encoded. */
+export function streamPath({ app, stream }) {
+  return [...app.split("/"), stream].map(encodeURIComponent).join("/");
 }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));

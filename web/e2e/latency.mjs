@@ -9,7 +9,7 @@
 //! for the sound.
 
 import { parseArgs } from "node:util";
-import { endLive, goLive, inBrowser, percentile, screenshot, sleep } from "./kit.mjs";
+import { endLive, goLive, inBrowser, percentile, screenshot, sleep, streamPath } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -33,8 +33,7 @@ await inBrowser(args, async (context, result) => {
   const studio = context.pages()[0] ?? (await context.newPage());
   await studio.addInitScript(clockCamera, { ...CLOCK, mute: args.mute });
   await goLive(studio, args.base, { app: args.app, stream: args.stream, settings: { preset: args.preset } });
-  const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-  const url = new URL(`/embed/${path}`, args.base);
+  const url = new URL(`/embed/${streamPath(args)}`, args.base);
   url.searchParams.set("protocol", args.protocol);
   url.searchParams.set("muted", "1");
   url.searchParams.set("autoplay", "1");

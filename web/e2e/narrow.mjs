@@ -5,67 +5,54 @@
 //!                     [--wait 15] [--protocol wsflv] [--latency auto] [--screenshot FILE] [--browser PATH]
 //!                     [--samples]
 //!
-//! The stream is live already and wants more than --kbps. The link is as for shaped.mjs.
+//! The stream is live already and wants more than --kbps. The link is that of link.mjs.
 
 import { parseArgs } from "node:util";
-import { inBrowser, openLink, percentile, screenshot, sleep } from "./kit.mjs";
+import { percentile, screenshot, sleep, streamPath } from "./kit.mjs";
+import { LINK_OPTIONS, overLink, SAMPLE_MS } from "./link.mjs";
 
 const { values: args } = parseArgs({
   options: {
-    base: { type: "string" },
-    via: { type: "string" },
-    link: { type: "string" },
-    app: { type: "string", default: "live" },
+    ...LINK_OPTIONS,
     stream: { type: "string" },
     kbps: { type: "string", default: "1200" },
     seconds: { type: "string", default: "12" },
     wait: { type: "string", default: "15" },
-    protocol: { type: "string", default: "wsflv" },
     latency: { type: "string", default: "auto" },
-    screenshot: { type: "string" },
-    browser: { type: "string" },
-    samples: { type: "boolean", default: false },
   },
 });
-const SAMPLE_MS = 100;
 /** Playing before the link gets narrow, ms. */
 const BEFORE_MS = 8000;
 /** Back is who is no further behind than before and this, for a second, ms. */
 const SLACK_MS = 400;
 const CALM_MS = 1000;
 
-await inBrowser(args, async (context, result) => {
-  const link = await openLink(args);
-  try {
-    link.say("delay 20");
-    const viewer = context.pages()[0] ?? (await context.newPage());
-    const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-    const query = new URLSearchParams({ protocol: args.protocol, latency: args.latency, muted: "1", autoplay: "1" });
-    await viewer.goto(new URL(`/embed/${path}?${query}`, link.base).href, { waitUntil: "domcontentloaded" });
-    await viewer.waitForFunction(() => weirVideo()?.currentTime > 0.5, null, { timeout: 30000 });
-    await viewer.evaluate(watchLatency, SAMPLE_MS);
-    await sleep(BEFORE_MS);
-    const narrow_ms = Date.now();
-    link.say(`rate down ${args.kbps}`);
-    await sleep(Number(args.seconds) * 1000);
-    const wide_ms = Date.now();
-    link.say("rate down off");
-    await sleep(Number(args.wait) * 1000);
-    const samples = await viewer.evaluate(() => window.weirSamples);
-    await screenshot(viewer, args.screenshot);
-    const before = samples.filter(({ at_ms }) => at_ms < narrow_ms && at_ms > narrow_ms - BEFORE_MS / 2).map(({ latency_ms }) => latency_ms);
-    result.before_ms = percentile(before, 0.5);
-    const after = samples.filter(({ at_ms }) => at_ms >= wide_ms);
-    const isBack = ({ latency_ms }) => latency_ms !== null && latency_ms <= result.before_ms + SLACK_MS;
-    const back = after.find((sample, at) => after.slice(at, at + CALM_MS / SAMPLE_MS).every(isBack));
-    result.back_s = back ? (back.at_ms - wide_ms) / 1000 : null;
-    result.worst_ms = Math.max(...samples.map(({ latency_ms }) => latency_ms ?? 0));
-    const last = samples.at(-1);
-    Object.assign(result, { stalls: last.stalls, reconnects: last.reconnects, after_ms: last.latency_ms, target_ms: last.target_ms, protocol: last.protocol });
-    if (args.samples) result.samples = samples.map((sample) => ({ ...sample, at_ms: sample.at_ms - narrow_ms }));
-  } finally {
-    link.close();
-  }
+await overLink(args, async (link, context, result) => {
+  link.say("delay 20");
+  const viewer = context.pages()[0] ?? (await context.newPage());
+  const query = new URLSearchParams({ protocol: args.protocol, latency: args.latency, muted: "1", autoplay: "1" });
+  await viewer.goto(new URL(`/embed/${streamPath(args)}?${query}`, link.base).href, { waitUntil: "domcontentloaded" });
+  await viewer.waitForFunction(() => weirVideo()?.currentTime > 0.5, null, { timeout: 30000 });
+  await viewer.evaluate(watchLatency, SAMPLE_MS);
+  await sleep(BEFORE_MS);
+  const narrow_ms = Date.now();
+  link.say(`rate down ${args.kbps}`);
+  await sleep(Number(args.seconds) * 1000);
+  const wide_ms = Date.now();
+  link.say("rate down off");
+  await sleep(Number(args.wait) * 1000);
+  const samples = await viewer.evaluate(() => window.weirSamples);
+  await screenshot(viewer, args.screenshot);
+  const before = samples.filter(({ at_ms }) => at_ms < narrow_ms && at_ms > narrow_ms - BEFORE_MS / 2).map(({ latency_ms }) => latency_ms);
+  result.before_ms = percentile(before, 0.5);
+  const after = samples.filter(({ at_ms }) => at_ms >= wide_ms);
+  const isBack = ({ latency_ms }) => latency_ms !== null && latency_ms <= result.before_ms + SLACK_MS;
+  const back = after.find((sample, at) => after.slice(at, at + CALM_MS / SAMPLE_MS).every(isBack));
+  result.back_s = back ? (back.at_ms - wide_ms) / 1000 : null;
+  result.worst_ms = Math.max(...samples.map(({ latency_ms }) => latency_ms ?? 0));
+  const last = samples.at(-1);
+  Object.assign(result, { stalls: last.stalls, reconnects: last.reconnects, after_ms: last.latency_ms, target_ms: last.target_ms, protocol: last.protocol });
+  if (args.samples) result.samples = samples.map((sample) => ({ ...sample, at_ms: sample.at_ms - narrow_ms }));
 });
 
 /** In the viewer: notes the player's numbers. */

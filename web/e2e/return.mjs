@@ -8,7 +8,7 @@
 
 import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
-import { inBrowser, screenshot, sleep } from "./kit.mjs";
+import { inBrowser, screenshot, sleep, streamPath } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -33,9 +33,8 @@ await inBrowser(args, async (context, result) => {
   try {
     await until("live", isLive);
     const viewer = context.pages()[0] ?? (await context.newPage());
-    const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
     const query = new URLSearchParams({ protocol: args.protocol, muted: "1", autoplay: "1" });
-    await viewer.goto(new URL(`/embed/${path}?${query}`, args.base).href, { waitUntil: "domcontentloaded" });
+    await viewer.goto(new URL(`/embed/${streamPath(args)}?${query}`, args.base).href, { waitUntil: "domcontentloaded" });
     await viewer.waitForFunction(() => weirVideo()?.currentTime > 1, null, { timeout: 30000 });
     await viewer.evaluate(notePictures);
     await sleep(1000);

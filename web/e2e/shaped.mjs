@@ -6,33 +6,24 @@
 //!                     [--via URL | --link PROGRAM] [--camera-file MJPEG] [--preset 360p]
 //!                     [--max_kbps 4500] [--protocol wsflv] [--screenshot FILE] [--browser PATH] [--samples]
 //!
-//! A phase is orders, then seconds. The link is either the caller's, reached at --via: orders are
-//! printed as lines that begin with "link ", and answers to "stats" are read from standard input; or
-//! a program of its own (`cargo run -p weir-testkit --example link` builds it).
+//! A phase is orders, then seconds. The link is that of link.mjs.
 
 import { parseArgs } from "node:util";
-import { endLive, goLive, inBrowser, openLink, screenshot, sleep } from "./kit.mjs";
+import { endLive, goLive, screenshot, sleep, streamPath } from "./kit.mjs";
+import { LINK_OPTIONS, overLink, SAMPLE_MS } from "./link.mjs";
 
 const { values: args } = parseArgs({
   options: {
-    base: { type: "string" },
-    via: { type: "string" },
-    link: { type: "string" },
-    app: { type: "string", default: "live" },
+    ...LINK_OPTIONS,
     stream: { type: "string", default: "shaped" },
     plan: { type: "string", default: "delay 50,rate 3000:10;rate 1000:10;rate 400:10;rate 3000:10" },
     "camera-file": { type: "string" },
     preset: { type: "string", default: "360p" },
     max_kbps: { type: "string", default: "4500" },
-    protocol: { type: "string", default: "wsflv" },
-    screenshot: { type: "string" },
-    browser: { type: "string" },
-    samples: { type: "boolean", default: false },
   },
 });
 /** The viewer stalls when its time stands still for longer than this, ms. */
 const STALL_MS = 300;
-const SAMPLE_MS = 100;
 /** A queue counts as gone below this, ms. */
 const QUEUE_MS = 1000;
 
@@ -41,31 +32,25 @@ const phases = args.plan.split(";").map((text) => {
   return { orders: text.slice(0, at).split(",").map((order) => order.trim()), seconds: Number(text.slice(at + 1)) };
 });
 const camera = args["camera-file"] ? [`--use-file-for-fake-video-capture=${args["camera-file"]}`] : [];
-await inBrowser(args, run, camera);
+await overLink(args, run, camera);
 
-async function run(context, result) {
-  const link = await openLink(args);
-  try {
-    const studio = context.pages()[0] ?? (await context.newPage());
-    for (const order of phases[0].orders) link.say(order);
-    await goLive(studio, link.base, { app: args.app, stream: args.stream, settings: { preset: args.preset } });
-    await studio.evaluate((max_kbps) => window.weirStudio.publisher.setLimits({ max_kbps }), Number(args.max_kbps));
-    const viewer = await context.newPage();
-    const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-    // Two seconds to catch up with: a viewer right at the edge would show each change of the delay.
-    await viewer.goto(new URL(`/watch/${path}?protocol=${args.protocol}&latency=normal`, args.base).href, { waitUntil: "domcontentloaded" });
-    await viewer.evaluate(watchTime, STALL_MS);
-    await viewer.waitForFunction(() => window.weirSeen.at_s > 2, null, { timeout: 30000 });
-    await studio.evaluate(recordStats, SAMPLE_MS);
-    await follow(link);
-    const samples = await studio.evaluate(() => window.weirSamples);
-    const seen = await viewer.evaluate(() => window.weirSeen);
-    summarise(result, samples, seen);
-    await screenshot(studio, args.screenshot);
-    await endLive(studio);
-  } finally {
-    link.close();
-  }
+async function run(link, context, result) {
+  const studio = context.pages()[0] ?? (await context.newPage());
+  for (const order of phases[0].orders) link.say(order);
+  await goLive(studio, link.base, { app: args.app, stream: args.stream, settings: { preset: args.preset } });
+  await studio.evaluate((max_kbps) => window.weirStudio.publisher.setLimits({ max_kbps }), Number(args.max_kbps));
+  const viewer = await context.newPage();
+  // Two seconds to catch up with: a viewer right at the edge would show each change of the delay.
+  await viewer.goto(new URL(`/watch/${streamPath(args)}?protocol=${args.protocol}&latency=normal`, args.base).href, { waitUntil: "domcontentloaded" });
+  await viewer.evaluate(watchTime, STALL_MS);
+  await viewer.waitForFunction(() => window.weirSeen.at_s > 2, null, { timeout: 30000 });
+  await studio.evaluate(recordStats, SAMPLE_MS);
+  await follow(link);
+  const samples = await studio.evaluate(() => window.weirSamples);
+  const seen = await viewer.evaluate(() => window.weirSeen);
+  summarise(result, samples, seen);
+  await screenshot(studio, args.screenshot);
+  await endLive(studio);
 }
 
 /** Gives the link its orders in time, and notes what passed. */

@@ -15,7 +15,7 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { FIND_VIDEO, inBrowser, screenshot } from "./kit.mjs";
+import { FIND_VIDEO, inBrowser, screenshot, streamPath } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -132,8 +132,7 @@ async function goLive(page, result) {
 /** A second tab, as a viewer opens it. */
 async function watch(context, protocol, result) {
   const page = await context.newPage();
-  const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-  await page.goto(new URL(`/watch/${path}?protocol=${protocol}`, args.base).href, { waitUntil: "domcontentloaded" });
+  await page.goto(new URL(`/watch/${streamPath(args)}?protocol=${protocol}`, args.base).href, { waitUntil: "domcontentloaded" });
   const opened_ms = Date.now();
   const look = () =>
     page.evaluate(

@@ -9,7 +9,7 @@
 //! rate changes, and the percentiles of the latency the player shows.
 
 import { parseArgs } from "node:util";
-import { inBrowser, percentile, screenshot } from "./kit.mjs";
+import { inBrowser, percentile, screenshot, streamPath } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -45,8 +45,7 @@ async function checkList(page) {
 }
 
 async function checkWatch(page, result) {
-  const path = [...args.app.split("/"), args.stream].map(encodeURIComponent).join("/");
-  const url = new URL(`/watch/${path}?protocol=${args.protocol}`, args.base);
+  const url = new URL(`/watch/${streamPath(args)}?protocol=${args.protocol}`, args.base);
   if (args.latency) url.searchParams.set("latency", args.latency);
   await page.goto(url.href, { waitUntil: "domcontentloaded" });
   const opened_ms = Date.now();

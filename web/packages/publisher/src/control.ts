@@ -29,7 +29,8 @@ export interface ControlNumbers {
   fullShare: number;
   /** From here every other picture is dropped before it is encoded, ms. */
   halve_ms: number;
-  /** From here what waits is dropped to the next keyframe, ms. */
+  /** From here what waits is dropped to the next keyframe, ms: a jump of a second is seen once, a queue of two is
+   *  two seconds more behind for all who watch, and a stall. */
   drop_ms: number;
   /** At least this between two such drops, ms: keyframes are dear. */
   dropPause_ms: number;
@@ -98,7 +99,7 @@ export const CONTROL: ControlNumbers = {
   collapse: 0.7,
   fullShare: 0.93,
   halve_ms: 1000,
-  drop_ms: 2000,
+  drop_ms: 1200,
   dropPause_ms: 3000,
   share: 0.85,
   drain_ms: 2000,

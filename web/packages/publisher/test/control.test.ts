@@ -35,6 +35,16 @@ test("after each drop the queue is under a second again within five, and stays",
   }
 });
 
+test("a link that falls to 400 kbit/s makes a queue of little more than a second, and not for long", () => {
+  const [from_ms, to_ms] = [20_000, 30_000];
+  const worst = results.map(([name, { samples }]) => {
+    const queues = samples.filter(({ at_ms }) => at_ms >= from_ms && at_ms < to_ms).map(({ queue_ms }) => queue_ms);
+    expect(Math.max(...queues), name).toBeLessThan(1350);
+    return queues.filter((queue_ms) => queue_ms > 1000).length * CONTROL.interval_ms;
+  });
+  expect(worst.reduce((sum, each) => sum + each, 0) / worst.length).toBeLessThan(300);
+});
+
 test("the link is used by seven tenths", () => {
   for (const [name, { use }] of results) expect(use, name).toBeGreaterThan(0.7);
   const mean = results.reduce((sum, [, { use }]) => sum + use, 0) / results.length;
