@@ -10,7 +10,6 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = join(root, "site/public/sdk");
-const PACKAGES = ["player", "publisher"];
 /** Characters of the hash that a release is called by. */
 const HASH_LENGTH = 8;
 
@@ -18,13 +17,15 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const files = new Map();
 const versions = new Set();
-for (const name of PACKAGES) {
+for (const name of readdirSync(join(root, "packages"))) {
   const dist = join(root, "packages", name, "dist");
   versions.add(JSON.parse(readFileSync(join(dist, "../package.json"), "utf8")).version);
   for (const file of readdirSync(dist).filter((each) => /\.(js|txt)$/.test(each))) {
-    if (files.has(file)) throw new Error(`two packages have a file ${file}`);
-    files.set(file, readFileSync(join(dist, file)));
-    copyFileSync(join(dist, file), join(out, file));
+    // Each package has licences of its own to name.
+    const served = file.endsWith(".txt") ? `${name}-${file}` : file;
+    if (files.has(served)) throw new Error(`two packages have a file ${served}`);
+    files.set(served, readFileSync(join(dist, file)));
+    copyFileSync(join(dist, file), join(out, served));
   }
 }
 if (versions.size !== 1) throw new Error(`the packages are of different versions: ${[...versions].join(", ")}`);
