@@ -7,6 +7,7 @@ mod acts;
 pub mod book;
 pub mod consult;
 pub mod dialect;
+pub mod follow;
 mod gate;
 mod leave;
 mod nonces;
