@@ -5,7 +5,7 @@
 
 set -euo pipefail
 
-cluster_sections=(cluster-reach cluster-hops cluster-cold cluster-egress cluster-cpu cluster-dispatch cluster-redis cluster-failover)
+cluster_sections=(cluster-reach cluster-hops cluster-cold cluster-egress cluster-cpu cluster-dispatch cluster-admission cluster-redis cluster-failover)
 
 if [[ $mode == full ]]; then
     reach_runs=30 hop_seconds=40 cold_joins=100 hot_joins=100 edge_viewers=1000 hls_clients=100
@@ -219,6 +219,18 @@ section_cluster-cpu() {
     stop "$alone_publisher"
     stop "$alone_pid"
     stop_cluster
+}
+
+section_cluster-admission() {
+    say "admissions from a snapshot …"
+    local example
+    example=$(dirname "$WEIR")/examples/admission_bench
+    if [[ ! -x $example ]]; then
+        (cd "$root" && cargo build --release --quiet --package weir-admit --example admission_bench)
+        example=${CARGO_TARGET_DIR:-$root/target}/release/examples/admission_bench
+    fi
+    "$example" | sed -E 's/^([0-9]+) admissions per CPU-second by stream key, ([0-9]+) by signature; ([0-9]+) channels and keys: ([0-9]+) bytes sent, read in ([0-9]+) ms, ([0-9]+) bytes held$/{"by_key_per_cpu_s":\1,"by_signature_per_cpu_s":\2,"keys":\3,"sent_bytes":\4,"read_ms":\5,"held_bytes":\6}/' |
+        keep cluster-admission
 }
 
 section_cluster-dispatch() {

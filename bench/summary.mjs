@@ -148,6 +148,12 @@ const decisions = results["cluster-dispatch"];
 if (decisions) bar(`decisions for each CPU-second, ${decisions.nodes} nodes, ${decisions.streams} streams`, decisions.answers_per_cpu_s, "20000", decisions.answers_per_cpu_s >= 20000);
 const dispatch = results["cluster-dispatch-http"];
 if (dispatch) bar("the same over HTTP, 6 nodes", number(dispatch.answers_per_cpu_s, 0), "");
+const admission = results["cluster-admission"];
+if (admission) {
+  const rates = [admission.by_key_per_cpu_s, admission.by_signature_per_cpu_s];
+  bar("admissions for each CPU-second by stream key, by signature", rates.join(", "), "200000", Math.min(...rates) >= 200000);
+  bar(`a snapshot of ${admission.keys} keys: sent, read, held`, `${number(admission.sent_bytes / 1e6, 1)} MB, ${admission.read_ms} ms, ${number(admission.held_bytes / 1e6, 1)} MB`, "1000 ms, 64 MB", admission.read_ms < 1000 && admission.held_bytes < 64e6);
+}
 const redisAt = named(/^cluster-redis-\d+$/).length > 0 && Object.keys(results).map((name) => /^cluster-redis-(\d+)$/.exec(name)).filter(Boolean).map(([name, nodes]) => [Number(nodes), results[name]]).sort(([a], [b]) => a - b);
 if (redisAt) {
   const each = redisAt.map(([nodes, { sent_per_s }]) => sent_per_s / nodes);

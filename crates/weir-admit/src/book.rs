@@ -1,7 +1,7 @@
 //! The rulebook: what the configuration says and what the snapshot says, joined for each app, so that a decision
 //! looks things up and works nothing out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -60,13 +60,13 @@ impl Rulebook {
     /// Of the configuration alone.
     pub fn new(file: FileRules) -> Self {
         let other = Arc::new(App::new(&AppRules::default(), &file));
-        let mut book = Book {
+        let snapshot = Snapshot::default();
+        let book = Book {
+            apps: join_all(&snapshot, &file),
             file,
-            snapshot: Snapshot::default(),
-            apps: HashMap::new(),
+            snapshot,
             other,
         };
-        book.join_all();
         Self {
             book: RwLock::new(book),
             tightened: watch::Sender::new(0),
@@ -80,20 +80,28 @@ impl Rulebook {
             return;
         }
         book.other = Arc::new(App::new(&AppRules::default(), &file));
+        book.apps = join_all(&book.snapshot, &file);
         book.file = file;
-        book.join_all();
         drop(book);
         self.tighten();
     }
 
     /// Another snapshot, all of it.
     pub fn install(&self, snapshot: Snapshot) {
-        let mut book = self.book.write();
-        let old = std::mem::replace(&mut book.snapshot, snapshot);
-        book.join_all();
-        drop(book);
-        // Freed while nobody waits for the book.
-        drop(old);
+        loop {
+            // Joined aside: keys of ten thousand apps take a moment to read, and nobody is decided on meanwhile.
+            let file = self.book.read().file.clone();
+            let apps = join_all(&snapshot, &file);
+            let mut book = self.book.write();
+            if book.file == file {
+                let old_apps = std::mem::replace(&mut book.apps, apps);
+                let old = std::mem::replace(&mut book.snapshot, snapshot);
+                drop(book);
+                // Freed while nobody waits for the book.
+                drop((old, old_apps));
+                break;
+            }
+        }
         self.tighten();
     }
 
@@ -152,29 +160,11 @@ impl Book {
         self.apps.get(name).unwrap_or(&self.other)
     }
 
-    fn join_all(&mut self) {
-        let of_store = self.snapshot.apps().map(|(name, _)| Box::from(name));
-        let of_file = self.file.apps.keys().map(|name| name.as_str().into());
-        let names: std::collections::BTreeSet<Box<str>> = of_store.chain(of_file).collect();
-        self.apps.clear();
-        for name in names {
-            self.join(&name);
-        }
-    }
-
     fn join(&mut self, name: &str) {
-        let (of_store, of_file) = (self.snapshot.app(name), self.file.apps.get(name));
-        let rules = match (of_store, of_file) {
-            (Some(of_store), Some(of_file)) => of_store.over(of_file),
-            (Some(of_store), None) => AppRules::clone(of_store),
-            (None, Some(of_file)) => of_file.clone(),
-            (None, None) => {
-                self.apps.remove(name);
-                return;
-            }
+        match join(&self.snapshot, &self.file, name) {
+            Some(app) => self.apps.insert(name.into(), Arc::new(app)),
+            None => self.apps.remove(name),
         };
-        let app = Arc::new(App::new(&rules, &self.file));
-        self.apps.insert(name.into(), app);
     }
 
     /// Whether a change may take away what somebody was admitted by.
@@ -198,6 +188,24 @@ impl Book {
             Change::KeyGone { digest } => self.snapshot.key(digest).is_some(),
         }
     }
+}
+
+/// All apps of which something is said.
+fn join_all(snapshot: &Snapshot, file: &FileRules) -> HashMap<Box<str>, Arc<App>> {
+    let of_store = snapshot.apps().map(|(name, _)| name);
+    let names = of_store.chain(file.apps.keys().map(String::as_str));
+    let names: BTreeSet<&str> = names.collect();
+    let join = |name| Some((Box::from(name), Arc::new(join(snapshot, file, name)?)));
+    names.into_iter().filter_map(join).collect()
+}
+
+fn join(snapshot: &Snapshot, file: &FileRules, name: &str) -> Option<App> {
+    let rules = match (snapshot.app(name), file.apps.get(name)) {
+        (Some(of_store), Some(of_file)) => of_store.over(of_file),
+        (Some(of_store), None) => AppRules::clone(of_store),
+        (None, of_file) => of_file?.clone(),
+    };
+    Some(App::new(&rules, file))
 }
 
 impl App {

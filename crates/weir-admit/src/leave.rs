@@ -116,7 +116,7 @@ impl Sources<'_> {
                 .ok_or_else(wrong)?;
             check_key(key, self.now_ms)?;
             return Ok(Leave {
-                until_ms: key.until_ms,
+                until_ms: key.until_ms(),
                 account: channel.owner.clone(),
                 ..Leave::by(By::StreamKey(digest))
             });
@@ -239,7 +239,7 @@ impl Sources<'_> {
                 let key = self.book.snapshot.key(digest);
                 let of = self.channel.map(|channel| &*channel.id);
                 match key.filter(|key| Some(&*key.channel) == of) {
-                    Some(key) if !key.is_revoked => Ok(()),
+                    Some(key) if !key.is_revoked() => Ok(()),
                     _ => gone("the stream key was taken back"),
                 }
             }
@@ -261,10 +261,10 @@ impl Sources<'_> {
 }
 
 fn check_key(key: &KeyEntry, now_ms: i64) -> Result<(), Refusal> {
-    if key.is_revoked {
+    if key.is_revoked() {
         return Err(Code::AuthRevoked.into());
     }
-    if key.until_ms.is_some_and(|until_ms| now_ms >= until_ms) {
+    if key.until_ms().is_some_and(|until_ms| now_ms >= until_ms) {
         let words = "the stream key was replaced, and its time is over: use the new one";
         return Err(Refusal::new(Code::AuthRevoked, words));
     }

@@ -60,10 +60,26 @@ pub struct KeyEntry {
     pub id: Box<str>,
     /// The id of its channel.
     pub channel: Arc<str>,
+    /// Unix milliseconds at which it ends, as the old one of a rotation does; [`ENDLESS`] and [`REVOKED`] stand
+    /// for what is no time. There may be a million of them.
+    ends_ms: i64,
+}
+
+/// Where a key's end would stand: it has none.
+const ENDLESS: i64 = i64::MAX;
+/// Where a key's end would stand: it was taken back.
+const REVOKED: i64 = i64::MIN;
+
+impl KeyEntry {
     /// Unix milliseconds at which it ends, as the old one of a rotation does.
-    pub until_ms: Option<i64>,
-    /// It was taken back.
-    pub is_revoked: bool,
+    pub fn until_ms(&self) -> Option<i64> {
+        (self.ends_ms != ENDLESS && !self.is_revoked()).then_some(self.ends_ms)
+    }
+
+    /// Whether it was taken back.
+    pub const fn is_revoked(&self) -> bool {
+        self.ends_ms == REVOKED
+    }
 }
 
 /// A change that cannot be taken.
@@ -165,8 +181,12 @@ impl Snapshot {
                     // One text for all keys of a channel.
                     channel: known
                         .map_or_else(|| key.channel.as_ref().into(), |(id, _)| id.clone()),
-                    until_ms: key.until_ms,
-                    is_revoked: key.is_revoked,
+                    ends_ms: match key.until_ms {
+                        _ if key.is_revoked => REVOKED,
+                        // What ended at the beginning of time has ended all the same a moment later.
+                        Some(until_ms) => until_ms.clamp(REVOKED + 1, ENDLESS - 1),
+                        None => ENDLESS,
+                    },
                 };
                 self.keys.insert(key.digest, entry);
             }
@@ -265,8 +285,8 @@ impl Snapshot {
                 digest: *digest,
                 id: entry.id.clone(),
                 channel: entry.channel.as_ref().into(),
-                until_ms: entry.until_ms,
-                is_revoked: entry.is_revoked,
+                until_ms: entry.until_ms(),
+                is_revoked: entry.is_revoked(),
             })
         });
         let bans = self.bans.all().cloned().map(Change::Ban);

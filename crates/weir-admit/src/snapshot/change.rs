@@ -1,6 +1,6 @@
 //! The changes that a snapshot is made of, as the store tells them and as they go over the wire.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ipnet::IpNet;
 use serde::de::Error as _;
@@ -16,6 +16,8 @@ use crate::rules::AppRules;
 
 /// Bytes of an id, of an account's or a channel's name at most.
 const MAX_TEXT_BYTES: usize = 255;
+/// The app of a channel that says no other.
+const USUAL_APP: &str = "live";
 /// Bytes of the words of a ban, which the banned are told.
 pub const MAX_REASON_BYTES: usize = 500;
 
@@ -83,7 +85,7 @@ pub struct Channel {
     pub owner: Box<str>,
     /// The app of its stream.
     #[serde(default = "usual_app", skip_serializing_if = "is_usual_app")]
-    pub app: Box<str>,
+    pub app: Arc<str>,
     /// The name of its stream.
     pub name: Box<str>,
     /// Who may watch.
@@ -275,12 +277,14 @@ fn known_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<AppRule
     Ok(Arc::new(rules))
 }
 
-fn usual_app() -> Box<str> {
-    "live".into()
+/// One text for all: most channels are of this app.
+fn usual_app() -> Arc<str> {
+    static USUAL: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(USUAL_APP));
+    USUAL.clone()
 }
 
 fn is_usual_app(app: &str) -> bool {
-    app == "live"
+    app == USUAL_APP
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

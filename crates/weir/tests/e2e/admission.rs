@@ -1,10 +1,13 @@
 //! Who may publish, and what a publisher that may not is told.
 
 use weir_testkit::flv::FlvViewer;
-use weir_testkit::http::get;
+use weir_testkit::http::{Request, get};
 use weir_testkit::media::{self, Source};
-use weir_testkit::process::Process;
+use weir_testkit::process::{Process, Signal};
 use weir_testkit::server::{Options, Server};
+use weir_testkit::wait::until;
+use weir_testkit::watcher::Watcher;
+use weir_testkit::ws::WsClient;
 
 use crate::kit::{
     begin, begin_at, binary, file_of, log_of, need, open_options, open_server, publish,
@@ -115,4 +118,50 @@ fn a_signed_url_is_needed_where_play_is_signed() {
         "{:?}",
         forged.refusal()
     );
+}
+
+/// Shows R46.
+#[test]
+fn an_app_that_is_switched_off_is_empty_within_five_seconds_over_every_protocol() {
+    need!(Ffmpeg);
+    let open = "[auth]\npublish = \"open\"\n";
+    let server = Options::new(&binary()).file(open).start();
+    let mut publisher = publish(&server, &Source::H264_AAC, "live/a");
+    let _other = publish(&server, &Source::H264_AAC, "school/a");
+    let _flv = Watcher::open(&server.http("live/a.flv"));
+    let _ws = WsClient::connect(&server.ws("live/a.flv"));
+    let _ts = Request::get(&server.http("live/a.ts")).open().unwrap();
+    let tool = Source::H264_AAC.ffmpeg();
+    let file = server.data().join("played.flv");
+    let mut rtmp = media::record(tool, &server.rtmp("live/a"), &[], "120", &file);
+    let staying = Watcher::open(&server.http("school/a.flv"));
+    for protocol in ["http-flv", "ws-flv", "http-ts", "rtmp"] {
+        server.wait_client("viewer", protocol);
+    }
+    assert_eq!(get(&server.http("live/a.m3u8")).status, 200);
+    assert_eq!(clients_of(&server, "live/a"), 5);
+
+    let off = format!("{open}[apps.live]\ndisabled = true\n");
+    std::fs::write(server.data().join("weir.toml"), off).unwrap();
+    server.signal(Signal::HUP);
+    until("the app is off", PATIENCE_S, || {
+        (get(&server.http("live/a.m3u8")).refusal() == (403, 2002)).then_some(())
+    });
+    until("everybody of the app is gone", 5, || {
+        (clients_of(&server, "live/a") == 0).then_some(())
+    });
+    server.wait_for_log("code=2002");
+    publisher.wait(PATIENCE_S);
+    rtmp.wait(PATIENCE_S);
+    staying.wait_pictures(10);
+    assert!(server.stream("school/a").is_some());
+}
+
+/// Connections that publish or watch a stream.
+fn clients_of(server: &Server, stream: &str) -> usize {
+    let listed = server.api("GET", "clients").json();
+    let clients = listed["clients"].as_array().into_iter().flatten();
+    let stays =
+        |client: &&serde_json::Value| client["stream"] == stream && client["protocol"] != "hls";
+    clients.filter(stays).count()
 }
