@@ -287,6 +287,33 @@ pub fn has_frame(payload: &[u8]) -> bool {
         .any(|obu| matches!(obu.kind, OBU_FRAME_HEADER | OBU_FRAME))
 }
 
+/// Whether a frame of these OBUs is shown.
+pub fn is_shown(payload: &[u8]) -> bool {
+    let mut reduced = false;
+    for obu in Obus::new(payload).take(MAX_OBUS) {
+        match (obu.kind, obu.body.first()) {
+            (OBU_SEQUENCE_HEADER, _) => {
+                reduced = SequenceHeader::parse(obu.body).is_ok_and(|header| header.reduced);
+            }
+            // show_existing_frame; or behind two bits of frame_type show_frame (§5.9.2).
+            (OBU_FRAME_HEADER | OBU_FRAME, Some(first)) if reduced || first & 0x90 != 0 => {
+                return true;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Appends one OBU with its size, unless it is a temporal delimiter. What is no OBU is left out.
+pub fn put_unit(out: &mut BytesMut, unit: &[u8]) {
+    if let Some(obu) = Obus::new(unit).next()
+        && obu.kind != OBU_TEMPORAL_DELIMITER
+    {
+        put_sized(out, &obu);
+    }
+}
+
 /// The temporal unit as weir keeps it: no temporal delimiters, every OBU with its size, nothing
 /// after the last whole OBU. Copies only where it has to.
 pub fn normalise(payload: Bytes) -> Bytes {

@@ -97,6 +97,7 @@ fn carried(entry: &StreamEntry, is_blu_ray: bool) -> Option<CarriedStream> {
                 b"AC-3" | b"EAC3" => Carried::Audio(Framing::Ac3),
                 b"Opus" => Carried::Audio(Framing::Opus(entry.opus_channels)),
                 b"HEVC" => Carried::Video(VideoCodec::Hevc),
+                b"AV01" => Carried::Video(VideoCodec::Av1),
                 _ if entry.stream_type != PRIVATE_DATA => return None,
                 // DVB's AC-3 and enhanced AC-3, and ATSC's descriptors of the same.
                 _ if entry.has_any(&[0x6A, 0x7A, 0x81, 0xCC]) => Carried::Audio(Framing::Ac3),
@@ -148,7 +149,6 @@ fn by_registration(entry: &StreamEntry) -> Option<Named> {
         b"AC-4" => (Audio, "AC-4 audio"),
         b"mlpa" => (Audio, "Dolby TrueHD audio"),
         b"AVSA" => (Audio, "AVS audio"),
-        b"AV01" => (Video, "AV1 video"),
         b"VP09" | b"vp09" => (Video, "VP9 video"),
         b"VC-1" => (Video, "VC-1 video"),
         b"VVC " => (Video, "VVC video"),
@@ -368,9 +368,9 @@ mod tests {
                 "KLV metadata, PID 0x104",
             ),
             (
-                entry(0x06, Some(b"AV01"), &[]),
+                entry(0x06, Some(b"VP09"), &[]),
                 Video,
-                "AV1 video, PID 0x104",
+                "VP9 video, PID 0x104",
             ),
             (
                 entry(0x06, Some(b"XYZ1"), &[]),

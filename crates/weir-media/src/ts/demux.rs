@@ -16,6 +16,7 @@ use crate::ingest::waiting::{Waiting, Waits};
 use crate::{FrameKind, LeftOut, LeftOutKind, MediaError, Result, TrackKind, Tracks};
 
 mod audio;
+mod av1;
 mod clock;
 mod elementary;
 mod packets;

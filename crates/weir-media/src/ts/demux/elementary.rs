@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::TsFrame;
 use super::audio::Sound;
+use super::av1::Av1Pictures;
 use crate::codec::avc::AvcConfig;
 use crate::codec::hevc::HevcConfig;
 use crate::codec::nal::Nals;
@@ -92,12 +93,14 @@ pub(super) struct Unit {
 #[derive(Debug)]
 pub(super) enum Elementary {
     Video(Pictures),
+    Av1(Box<Av1Pictures>),
     Audio(Sound),
 }
 
 impl Elementary {
     pub(super) fn new(carried: CarriedStream) -> Self {
         match carried {
+            CarriedStream::Video(VideoCodec::Av1) => Self::Av1(Box::default()),
             CarriedStream::Video(codec) => Self::Video(Pictures::new(codec)),
             CarriedStream::Audio(framing) => Self::Audio(Sound::new(framing)),
         }
@@ -105,7 +108,7 @@ impl Elementary {
 
     pub(super) const fn kind(&self) -> TrackKind {
         match self {
-            Self::Video(_) => TrackKind::Video,
+            Self::Video(_) | Self::Av1(_) => TrackKind::Video,
             Self::Audio(_) => TrackKind::Audio,
         }
     }
@@ -114,6 +117,7 @@ impl Elementary {
     pub(super) fn held_bytes(&self) -> usize {
         match self {
             Self::Video(pictures) => pictures.sets.len(),
+            Self::Av1(pictures) => pictures.held_bytes(),
             Self::Audio(sound) => sound.held_bytes(),
         }
     }
@@ -121,6 +125,7 @@ impl Elementary {
     pub(super) const fn is_known(&self) -> bool {
         match self {
             Self::Video(pictures) => pictures.track.is_some(),
+            Self::Av1(pictures) => pictures.track().is_some(),
             Self::Audio(sound) => sound.track().is_some(),
         }
     }
@@ -128,6 +133,7 @@ impl Elementary {
     pub(super) fn add_to(&self, tracks: &mut Tracks) {
         match self {
             Self::Video(pictures) => tracks.video.clone_from(&pictures.track),
+            Self::Av1(pictures) => tracks.video = pictures.track().cloned(),
             Self::Audio(sound) => tracks.audio = sound.track().cloned(),
         }
     }
@@ -140,6 +146,7 @@ impl Elementary {
     pub(super) fn push(&mut self, unit: Unit, out: &mut Vec<TsFrame>) -> Result<()> {
         match self {
             Self::Video(pictures) => pictures.push(&unit, out),
+            Self::Av1(pictures) => pictures.push(&unit, out),
             Self::Audio(sound) => sound.push(unit, out),
         }
     }

@@ -526,3 +526,68 @@ fn a_pes_without_a_time_comes_one_step_later() {
     assert_eq!(ms(received.pictures()), [0, 20, 40]);
     assert_eq!(ms(received.sounds()), [0, 21]);
 }
+
+/// OBUs as MPEG-TS has them: behind start codes, escaped.
+fn escaped(obus: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for obu in obus {
+        out.extend([0, 0, 1]);
+        let mut zeros = 0;
+        for &byte in *obu {
+            if zeros >= 2 && byte <= 3 {
+                out.push(3);
+                zeros = 0;
+            }
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+            out.push(byte);
+        }
+    }
+    out
+}
+
+#[test]
+fn av1_is_carried_as_its_mapping_says() {
+    let key = crate::codec::av1::tests::KEY;
+    let whole: Vec<&[u8]> = crate::codec::av1::Obus::new(key)
+        .map(|obu| obu.whole)
+        .collect();
+    // A frame that is not shown, with zeros to be escaped and at its end; then one that is.
+    let hidden: &[u8] = &[0x32, 7, 0x20, 0, 0, 1, 0, 0, 0];
+    let shown: &[u8] = &[0x32, 2, 0x30, 0x11];
+    let unsized_one: &[u8] = &[0x30, 0x30, 0x11];
+    let mut sender = Sender::of(&[(0x06, VIDEO_PID, b"\x05\x04AV01\x80\x04\x81\x00\x0c\x00")]);
+    sender
+        .marked_pes(VIDEO_PID, Some(0), true, &escaped(&whole))
+        .pes(VIDEO_PID, Some(40), &escaped(&[&[0x12, 0], hidden]))
+        .pes(VIDEO_PID, Some(40), &escaped(&[shown]))
+        .pes(VIDEO_PID, Some(80), &escaped(&[unsized_one]))
+        .pes(VIDEO_PID, Some(120), &[&[0x12, 0][..], shown].concat())
+        .pes(VIDEO_PID, Some(160), &escaped(&[shown]));
+    let received = receive(&sender);
+    assert_eq!((received.errors, received.left_out), (vec![], vec![]));
+    let video = received.tracks.video.clone().unwrap();
+    assert_eq!(video.codec, VideoCodec::Av1);
+    let track = crate::codec::av1::config_from_payload(key).unwrap();
+    assert_eq!(video.config, track);
+    let pictures: Vec<_> = received
+        .frames
+        .iter()
+        .map(|frame| {
+            (
+                frame.kind,
+                frame.dts_90k / 90 - 10_000,
+                frame.payload.to_vec(),
+            )
+        })
+        .collect();
+    let inter = FrameKind::Inter;
+    assert_eq!(
+        pictures,
+        [
+            (FrameKind::Key, 0, key[2..].to_vec()),
+            (inter, 40, [hidden, shown].concat()),
+            (inter, 80, shown.to_vec()),
+            (inter, 120, shown.to_vec()),
+        ]
+    );
+}
