@@ -52,6 +52,8 @@ const PAGES = [
   ["cluster-sign-in", "/cluster", (page) => page.locator("#cl-token").waitFor()],
   ["cluster", "/cluster", signsIn],
   ["cluster-node", "/cluster", (page) => signsIn(page).then(() => page.locator("[data-node]").first().click()).then(() => page.locator(".cl-detail").waitFor())],
+  ["docs", "/docs", (page) => page.locator(".do-entry").first().waitFor()],
+  ["docs-open", "/docs#dispatch", (page) => page.locator(".do-entry[open] .do-fields").first().waitFor()],
   ["unknown", "/nothing", (page) => page.locator("h1").waitFor()],
   ["unknown-watch", "/watch/", (page) => page.locator("h1").waitFor()],
   ["unknown-stream", "/live/nobody.flv", (page) => page.locator("h1").waitFor()],

@@ -16,7 +16,7 @@ use crate::asked::{Etag, read_json};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
-/// Bytes of a name of who drains: more is cut.
+/// Characters of a name of who drains, and of an order: more is cut.
 const MAX_BY_CHARS: usize = 64;
 
 /// Who asks, as far as it says; a person need say nothing.
@@ -26,6 +26,8 @@ const MAX_BY_CHARS: usize = 64;
 struct DrainOrder {
     /// Who asks.
     by: Option<String>,
+    /// Which order of theirs this is, for the log.
+    order: Option<String>,
     /// The life of the node that is meant: a node that was restarted since is not.
     boot: Option<u64>,
 }
@@ -81,7 +83,9 @@ async fn begin(
         return Ok((StatusCode::CONFLICT, Json(progress(&state))).into_response());
     }
     if !state.shutdown.is_draining() {
-        let by = order.by.map(|by| by.chars().take(MAX_BY_CHARS).collect());
+        let short = |words: String| words.chars().take(MAX_BY_CHARS).collect::<String>();
+        let (by, order) = (order.by.map(short), order.order.map(short));
+        tracing::info!(?by, ?order, "told to drain");
         *state.drained_by().lock() = by;
     }
     state.shutdown.drain();

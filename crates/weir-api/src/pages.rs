@@ -14,6 +14,11 @@ use crate::state::State;
 /// Pages may load their own scripts and talk to streams anywhere, and nothing else.
 const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; connect-src *; \
                       img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; base-uri 'self'; frame-ancestors ";
+/// Pages without a player need nothing inline, and speak with this server alone.
+const STRICT_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; \
+                             base-uri 'self'; frame-ancestors ";
+/// They.
+const PLAIN_PAGES: &[&str] = &["docs"];
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
 const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
@@ -37,7 +42,7 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
         return Refused::new(Code::NotFound, words).into_response();
     }
     if let Some(file) = EmbeddedFile::embedded(path) {
-        return frameable(file.answer(caching(path), headers), false);
+        return frameable(file.answer(caching(path), headers), POLICY, false);
     }
     let hidden = OPERATORS_PAGES.contains(&first) && is_elsewhere(&state, request.extensions());
     if !PAGES.contains(&first) || hidden {
@@ -46,7 +51,12 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
     let file = EmbeddedFile::embedded("index.html");
     let file = file.unwrap_or_else(|| EmbeddedFile::made("index.html", STUB));
     let response = file.answer(Caching::Asked, headers);
-    frameable(response, first == FRAMED_PAGE)
+    let policy = if PLAIN_PAGES.contains(&first) {
+        STRICT_POLICY
+    } else {
+        POLICY
+    };
+    frameable(response, policy, first == FRAMED_PAGE)
 }
 
 /// Nothing lives here: said to a person by a page in a language of theirs, to everybody else in JSON.
@@ -64,7 +74,7 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
         headers.insert(header::CACHE_CONTROL, never);
         let language = HeaderValue::from_static(tongue.tag());
         headers.insert(header::CONTENT_LANGUAGE, language);
-        frameable(response, false)
+        frameable(response, POLICY, false)
     } else {
         Refused::new(Code::NotFound, format!("nothing lives at {path}")).into_response()
     };
@@ -73,9 +83,9 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
 }
 
 /// Says who may show a page in a frame.
-fn frameable(mut response: Response, anywhere: bool) -> Response {
+fn frameable(mut response: Response, policy: &str, anywhere: bool) -> Response {
     let ancestors = if anywhere { "*" } else { "'self'" };
-    if let Ok(policy) = HeaderValue::from_str(&format!("{POLICY}{ancestors}")) {
+    if let Ok(policy) = HeaderValue::from_str(&format!("{policy}{ancestors}")) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

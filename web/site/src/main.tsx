@@ -27,6 +27,7 @@ function App() {
 
 const studio = () => import("./pages/Studio").then((page) => page.Studio);
 const cluster = () => import("./pages/Cluster").then((page) => page.Cluster);
+const docs = () => import("./pages/Docs").then((page) => page.Docs);
 
 function Page() {
   const name = parseWatchPath(location.pathname);
@@ -34,6 +35,7 @@ function Page() {
   const path = location.pathname.replace(/\/$/, "");
   if (path === "/studio") return <Lazy load={studio} />;
   if (path === "/cluster") return <Lazy load={cluster} />;
+  if (path === "/docs") return <Lazy load={docs} />;
   return location.pathname === "/" || location.pathname === "/index.html" ? <Home /> : <NotFound />;
 }
 

@@ -49,6 +49,19 @@ async fn an_unknown_address_is_a_page_for_people_and_json_for_programs() {
 }
 
 #[tokio::test]
+async fn the_page_of_the_api_runs_nothing_inline() {
+    let world = World::new(record("d1", &[Role::Dispatcher], None));
+    let answered = open(&world, "/docs", BROWSER, "en").await;
+    assert_eq!(answered.status, StatusCode::OK);
+    let policy = answered.header(header::CONTENT_SECURITY_POLICY);
+    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    assert!(
+        !policy.contains("unsafe") && !policy.contains('*'),
+        "{policy}"
+    );
+}
+
+#[tokio::test]
 async fn where_rtmp_is_reached_is_told_to_every_page() {
     let world = World::new(record("d1", &[Role::Dispatcher], None));
     let answered = world.get("/api/v1/addresses").await;

@@ -117,6 +117,17 @@ async fn what_is_wrong_is_said_field_by_field() {
 }
 
 #[tokio::test]
+async fn what_nodes_say_to_each_other_is_known() {
+    // As `weir-scale` says it.
+    let world = World::new(record("d1", &[Role::Dispatcher], None));
+    let body = r#"{"by":"scaler","order":"o-1","boot":7}"#;
+    let asked = request("POST", "/api/v1/drain", "10.3.0.1", body);
+    let answered = world.ask(with_token(asked)).await;
+    assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+    assert_eq!(answered.json()["by"], "scaler");
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_json_is_refused_by_its_type() {
     let world = World::new(record("d1", &[Role::Dispatcher], None));
     let body = "app=live&stream=a&ip=10.0.0.5&port=1935";
