@@ -33,7 +33,7 @@ pub(crate) enum Try {
 pub(crate) enum Of {
     /// An account, or what was written for one.
     Login(String),
-    /// A network.
+    /// An address, of IPv6 its first 64 bits alone.
     Network(IpAddr),
 }
 

@@ -7,7 +7,7 @@ use weir_base::section::{Senseless, in_range, sensible};
 use crate::rights::AccountRole;
 
 section! {
-    /// Accounts.
+    /// Who may have an account, and how hard it is to guess into one.
     pub AccountsConfig {
         /// Who may make an account: `open`, `invite` or `closed`.
         restart sign_up: SignUpRule = SignUpRule::Open,
@@ -33,7 +33,7 @@ section! {
 }
 
 section! {
-    /// Mail.
+    /// How links to prove an address and to reset a password are sent.
     pub MailConfig {
         /// `smtp://USER:PASSWORD@HOST:587?tls=required`, or `smtps://…:465`. Empty: what would be sent is logged.
         restart url: String = String::new(),

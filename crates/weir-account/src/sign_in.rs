@@ -16,7 +16,7 @@ use crate::sessions::{SessionKind, SignedIn};
 pub struct Credentials<'a> {
     /// A name or an address.
     pub login: &'a str,
-    /// The password.
+    /// As it was typed: spaces count.
     pub password: &'a str,
     /// A code of the second factor, or one that stands in for it; empty for none.
     pub code: &'a str,

@@ -39,7 +39,7 @@ pub struct Offered {
 /// A second factor that is there from now on.
 #[derive(Debug, Clone)]
 pub struct Enrolled {
-    /// The account.
+    /// As it is with the second factor.
     pub account: Account,
     /// Codes that stand in for it, each once; said this once.
     pub recovery_codes: Vec<String>,

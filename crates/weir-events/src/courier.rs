@@ -23,7 +23,7 @@ const AGAIN: BackoffPlan = BackoffPlan {
     steady: Duration::ZERO,
 };
 
-/// See the module's words.
+/// Carries what a node saw to an api node, in order, until that says it has it.
 pub struct Courier {
     witness: Witness,
     desk: Arc<dyn Desk>,

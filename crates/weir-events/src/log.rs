@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// An event as it is kept and sent.
 #[derive(Debug)]
 pub struct LogEntry {
-    /// The event.
+    /// As the database has it.
     pub event: LoggedEvent,
     /// As [`render`] writes it.
     pub json: String,

@@ -25,7 +25,7 @@ const ENDED: &str = "stream.ended";
 pub struct Owner {
     /// The channel's owner.
     pub user_id: String,
-    /// The channel.
+    /// As the store has it.
     pub channel_id: String,
 }
 

@@ -11,7 +11,7 @@ const MAX_TOLD: usize = 50_000;
 /// Bytes of the file that are read at the start: what that many facts take.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// See the module's words.
+/// A file of lines, bounded, that outlives the process.
 #[derive(Debug)]
 pub(crate) struct Spool {
     waiting: VecDeque<Told>,

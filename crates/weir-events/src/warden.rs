@@ -24,7 +24,7 @@ const PRUNE_EVERY_US: i64 = 60_000_000;
 /// How long events are kept, milliseconds: 30 days.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
 
-/// See the module's words.
+/// Ends broadcasts that nobody vouches for, and drops what is too old.
 pub struct Warden {
     store: Store,
     recorder: Recorder,

@@ -87,7 +87,7 @@ pub struct Account {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct AccountRow {
     user_id: String,
     name: String,
     email: String,
@@ -106,7 +106,7 @@ struct Row {
     version: i64,
 }
 
-/// The columns of [`Row`].
+/// The columns of [`AccountRow`].
 macro_rules! columns {
     () => {
         "a.user_id, a.name, a.email, a.email_verified_ms, a.password_hash, a.role, a.state, a.state_reason, \
@@ -198,7 +198,7 @@ impl Accounts<'_> {
             columns!(),
             " FROM accounts a WHERE a.user_id = $1"
         );
-        let row = sqlx::query_as::<_, Row>(SQL).bind(user_id.to_string());
+        let row = sqlx::query_as::<_, AccountRow>(SQL).bind(user_id.to_string());
         found(row.fetch_optional(self.db.fresh()).await?)
     }
 
@@ -212,7 +212,7 @@ impl Accounts<'_> {
             columns!(),
             " FROM logins l JOIN accounts a ON a.user_id = l.user_id WHERE l.login = $1"
         );
-        let row = sqlx::query_as::<_, Row>(SQL).bind(login.to_owned());
+        let row = sqlx::query_as::<_, AccountRow>(SQL).bind(login.to_owned());
         found(row.fetch_optional(self.db.fresh()).await?)
     }
 
@@ -226,7 +226,7 @@ impl Accounts<'_> {
             columns!(),
             " FROM accounts a WHERE a.role = $1 ORDER BY a.user_id LIMIT 1"
         );
-        let row = sqlx::query_as::<_, Row>(SQL).bind(role.to_owned());
+        let row = sqlx::query_as::<_, AccountRow>(SQL).bind(role.to_owned());
         found(row.fetch_optional(self.db.fresh()).await?)
     }
 
@@ -303,7 +303,7 @@ impl Accounts<'_> {
             " FROM accounts a WHERE a.user_id > $1 ORDER BY a.user_id LIMIT $2"
         );
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows = sqlx::query_as::<_, Row>(SQL)
+        let rows = sqlx::query_as::<_, AccountRow>(SQL)
             .bind(after)
             .bind(i64::from(limit));
         let rows = rows.fetch_all(self.db.lagging()).await?;
@@ -331,7 +331,7 @@ impl Accounts<'_> {
         struct Found {
             login: String,
             #[sqlx(flatten)]
-            account: Row,
+            account: AccountRow,
         }
         let rows = sqlx::query_as::<_, Found>(SQL)
             .bind(start.to_owned())
@@ -401,14 +401,14 @@ impl Login<'_> {
     }
 }
 
-fn found(row: Option<Row>) -> Result<Account, StoreError> {
+fn found(row: Option<AccountRow>) -> Result<Account, StoreError> {
     row.ok_or(StoreError::Missing("account"))?.try_into()
 }
 
-impl TryFrom<Row> for Account {
+impl TryFrom<AccountRow> for Account {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: AccountRow) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: Id::stored(&row.user_id)?,
             name: row.name,

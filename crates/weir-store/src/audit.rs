@@ -30,7 +30,7 @@ pub struct Act<'a> {
 /// A row of `audit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its id.
+    /// Sorts by time: a list goes on behind it.
     pub id: Id,
     /// Account, or empty where it has none.
     pub actor: String,
@@ -62,7 +62,7 @@ pub struct AuditFilter<'a> {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct AuditRow {
     id: String,
     actor: String,
     name: String,
@@ -142,7 +142,7 @@ impl Audit<'_> {
             }
         }
         sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", given.len() + 1));
-        let mut query = sqlx::query_as::<_, Row>(AssertSqlSafe(sql));
+        let mut query = sqlx::query_as::<_, AuditRow>(AssertSqlSafe(sql));
         for value in given {
             query = query.bind(value);
         }
@@ -151,10 +151,10 @@ impl Audit<'_> {
     }
 }
 
-impl TryFrom<Row> for AuditEntry {
+impl TryFrom<AuditRow> for AuditEntry {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: AuditRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: Id::stored(&row.id)?,
             actor: row.actor,

@@ -73,7 +73,7 @@ pub struct BroadcastFilter<'a> {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct BroadcastRow {
     user_id: String,
     id: String,
     channel_id: String,
@@ -93,7 +93,7 @@ struct Row {
     bytes_out: i64,
 }
 
-/// The columns of [`Row`].
+/// The columns of [`BroadcastRow`].
 macro_rules! columns {
     () => {
         "b.user_id, b.id, b.channel_id, b.app, b.stream, b.node, b.boot, b.protocol, b.address, b.started_ms, \
@@ -127,7 +127,7 @@ impl Broadcasts<'_> {
             columns!(),
             " FROM broadcast_owners o JOIN broadcasts b ON b.user_id = o.user_id AND b.id = o.id WHERE o.id = $1"
         );
-        let row = sqlx::query_as::<_, Row>(SQL).bind(id.to_string());
+        let row = sqlx::query_as::<_, BroadcastRow>(SQL).bind(id.to_string());
         let row = row.fetch_optional(self.db.fresh()).await?;
         row.ok_or(StoreError::Missing("broadcast"))?.try_into()
     }
@@ -165,7 +165,7 @@ impl Broadcasts<'_> {
             None => {}
         }
         sql.push_str(&format!(" ORDER BY b.id DESC LIMIT ${}", given.len() + 1));
-        let mut query = sqlx::query_as::<_, Row>(AssertSqlSafe(sql));
+        let mut query = sqlx::query_as::<_, BroadcastRow>(AssertSqlSafe(sql));
         for value in given {
             query = query.bind(value);
         }
@@ -302,7 +302,7 @@ impl Broadcasts<'_> {
             Life::This(boot) => (OF, boot),
             Life::Others(boot) => (BUT, boot),
         };
-        let rows = sqlx::query_as::<_, Row>(sql)
+        let rows = sqlx::query_as::<_, BroadcastRow>(sql)
             .bind(node.to_owned())
             .bind(boot.to_owned())
             .bind(i64::from(limit));
@@ -320,10 +320,10 @@ pub enum Life<'a> {
     Others(&'a str),
 }
 
-impl TryFrom<Row> for Broadcast {
+impl TryFrom<BroadcastRow> for Broadcast {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: BroadcastRow) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: row.user_id,
             id: Id::stored(&row.id)?,

@@ -23,7 +23,7 @@ const PRUNE_EVENTS: i64 = 2_000;
 pub struct LoggedEvent {
     /// Its number: without gaps.
     pub seq: i64,
-    /// Its id.
+    /// The same wherever it is told, so that nobody takes it twice.
     pub id: Id,
     /// Such as `stream.started`.
     pub kind: String,
@@ -130,7 +130,7 @@ impl Fact {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct EventRow {
     seq: i64,
     id: String,
     r#type: String,
@@ -172,7 +172,7 @@ impl Events<'_> {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn after(&self, after: i64, limit: u32) -> Result<Vec<LoggedEvent>, StoreError> {
-        let rows = sqlx::query_as::<_, Row>(
+        let rows = sqlx::query_as::<_, EventRow>(
             "SELECT seq, id, type, app, stream, session, cause, data, at_ms FROM events \
              WHERE seq > $1 ORDER BY seq LIMIT $2",
         );
@@ -221,10 +221,10 @@ impl Events<'_> {
     }
 }
 
-impl TryFrom<Row> for LoggedEvent {
+impl TryFrom<EventRow> for LoggedEvent {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let session = match row.session.as_str() {
             "" => None,
             id => Some(Id::stored(id)?),

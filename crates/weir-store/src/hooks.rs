@@ -23,7 +23,7 @@ pub const MAX_ENDPOINTS: usize = 10_000;
 pub struct Endpoint {
     /// Whose it is; empty for the operator's.
     pub user_id: String,
-    /// Its id.
+    /// In addresses of the API and in deliveries.
     pub id: Id,
     /// Of this app's streams alone; empty for all.
     pub app: String,
@@ -63,7 +63,7 @@ pub struct EndpointFields<'a> {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct HookRow {
     user_id: String,
     id: String,
     app: String,
@@ -78,7 +78,7 @@ struct Row {
     version: i64,
 }
 
-/// The columns of [`Row`].
+/// The columns of [`HookRow`].
 macro_rules! columns {
     () => {
         "user_id, id, app, url, secret, old_secret, old_until_ms, types, dialect, state, created_ms, version"
@@ -150,7 +150,7 @@ impl Hooks<'_> {
             columns!(),
             " FROM hook_endpoints WHERE user_id = $1 AND id = $2"
         );
-        let row = sqlx::query_as::<_, Row>(SQL)
+        let row = sqlx::query_as::<_, HookRow>(SQL)
             .bind(user_id.to_owned())
             .bind(id.to_string());
         let row = row.fetch_optional(self.db.fresh()).await?;
@@ -173,7 +173,7 @@ impl Hooks<'_> {
             " FROM hook_endpoints WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"
         );
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows = sqlx::query_as::<_, Row>(SQL)
+        let rows = sqlx::query_as::<_, HookRow>(SQL)
             .bind(user_id.to_owned())
             .bind(after)
             .bind(i64::from(limit));
@@ -192,7 +192,7 @@ impl Hooks<'_> {
             " FROM hook_endpoints WHERE state = 'active' ORDER BY id LIMIT $1"
         );
         let most = i64::try_from(MAX_ENDPOINTS).unwrap_or(i64::MAX);
-        let rows = sqlx::query_as::<_, Row>(SQL).bind(most);
+        let rows = sqlx::query_as::<_, HookRow>(SQL).bind(most);
         let rows = rows.fetch_all(self.db.fresh()).await?;
         rows.into_iter().map(Endpoint::try_from).collect()
     }
@@ -320,10 +320,10 @@ impl Hooks<'_> {
     }
 }
 
-impl TryFrom<Row> for Endpoint {
+impl TryFrom<HookRow> for Endpoint {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: HookRow) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: row.user_id,
             id: Id::stored(&row.id)?,

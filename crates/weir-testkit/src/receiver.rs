@@ -17,7 +17,7 @@ pub struct Heard {
     pub target: String,
     /// Names in small letters.
     pub headers: BTreeMap<String, String>,
-    /// The body.
+    /// As it came, to check its signature.
     pub body: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl Heard {
 
 /// What is answered.
 #[derive(Debug, Clone)]
-pub enum Said {
+pub enum Reply {
     /// A status and a body.
     Status(u16, &'static str),
     /// A redirect to there.
@@ -49,7 +49,7 @@ pub struct Receiver {
     shared: Arc<Shared>,
 }
 
-type Answerer = Box<dyn Fn(&Heard) -> Said + Send + Sync>;
+type Answerer = Box<dyn Fn(&Heard) -> Reply + Send + Sync>;
 
 struct Shared {
     answer: Answerer,
@@ -63,7 +63,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Where there is no port.
-    pub fn start(answer: impl Fn(&Heard) -> Said + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Heard) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
@@ -140,9 +140,9 @@ fn serve(socket: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         shared.heard.lock().unwrap().push(heard);
         shared.more.notify_all();
         let (status, location, body) = match said {
-            Said::Status(status, body) => (status, String::new(), body),
-            Said::Redirect(to) => (302, format!("location: {to}\r\n"), ""),
-            Said::Nothing => {
+            Reply::Status(status, body) => (status, String::new(), body),
+            Reply::Redirect(to) => (302, format!("location: {to}\r\n"), ""),
+            Reply::Nothing => {
                 let heard = shared.heard.lock().unwrap();
                 let is_open = |_: &mut Vec<Heard>| !shared.is_over.load(Ordering::Acquire);
                 drop(shared.more.wait_while(heard, is_open));
@@ -152,7 +152,7 @@ fn serve(socket: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         let length = body.len();
         write!(
             writer,
-            "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n{location}\r\n{body}"
+            "HTTP/1.1 {status} Reply\r\ncontent-length: {length}\r\n{location}\r\n{body}"
         )?;
     }
     Ok(())

@@ -13,10 +13,10 @@ use weir_base::{Clock, Shutdown, Tasks};
 use weir_hook::{Config, Dispatcher, Secret, Sender};
 use weir_link::dial::Dialer;
 use weir_link::http::HttpClient;
+use weir_store::Store;
 use weir_store::events::{Fact, LoggedEvent, NewEvent};
 use weir_store::hooks::{Delivery, DeliveryState, Endpoint, EndpointFields};
-use weir_store::{Config as StoreConfig, Store};
-use weir_testkit::receiver::{Heard, Receiver, Said};
+use weir_testkit::receiver::{Heard, Receiver, Reply};
 
 /// 14 November 2023, in microseconds.
 const BEGIN_US: i64 = 1_700_000_000_000_000;
@@ -42,7 +42,7 @@ impl Kit {
         config.check().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(BEGIN_US);
-        let store = Store::open(&StoreConfig::default(), dir.path(), clock.clone())
+        let store = Store::open(&weir_store::Config::default(), dir.path(), clock.clone())
             .await
             .unwrap();
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
@@ -159,7 +159,7 @@ fn is_signed(heard: &Heard, secret: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_told_once_signed_with_the_secret_and_while_it_rotates_with_both() {
-    let receiver = Receiver::start(|_| Said::Status(200, "ok"));
+    let receiver = Receiver::start(|_| Reply::Status(200, "ok"));
     let kit = Kit::start(|_| {}).await;
     let hook = kit.hook(&receiver.url("/hook?a=b"), "standard").await;
     kit.log("stream.started", &["live/a"]).await;
@@ -196,8 +196,8 @@ async fn a_stream_keeps_its_order_through_failures_and_the_others_go_on() {
         let is_slow = heard.json()["data"]["stream"] == "live/a";
         let count = || failed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         match is_slow && count() < 2 {
-            true => Said::Status(500, "not now"),
-            false => Said::Status(204, ""),
+            true => Reply::Status(500, "not now"),
+            false => Reply::Status(204, ""),
         }
     });
     let kit = Kit::start(|_| {}).await;
@@ -240,8 +240,8 @@ async fn what_nobody_takes_for_a_day_is_a_dead_letter_that_can_be_sent_again() {
     let well = is_well.clone();
     let receiver = Receiver::start(
         move |_| match well.load(std::sync::atomic::Ordering::SeqCst) {
-            true => Said::Status(200, ""),
-            false => Said::Status(503, "ill"),
+            true => Reply::Status(200, ""),
+            false => Reply::Status(503, "ill"),
         },
     );
     let kit = Kit::start(|_| {}).await;
@@ -265,8 +265,8 @@ async fn what_nobody_takes_for_a_day_is_a_dead_letter_that_can_be_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_says_nothing_delays_no_other() {
-    let mute = Receiver::start(|_| Said::Nothing);
-    let quick = Receiver::start(|_| Said::Status(200, ""));
+    let mute = Receiver::start(|_| Reply::Nothing);
+    let quick = Receiver::start(|_| Reply::Status(200, ""));
     let kit = Kit::start(|config| config.timeout_ms = 60_000).await;
     kit.hook(&mute.url("/"), "standard").await;
     kit.hook(&quick.url("/"), "standard").await;
@@ -282,7 +282,7 @@ async fn a_receiver_that_says_nothing_delays_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_hook_reaches_an_internal_address_by_name_number_or_redirect() {
-    let inside = Receiver::start(|_| Said::Status(200, "secret"));
+    let inside = Receiver::start(|_| Reply::Status(200, "secret"));
     let port = inside.url("/").rsplit(':').next().unwrap().to_owned();
     let kit = Kit::start(|config| config.allow.clear()).await;
     for host in [
@@ -303,7 +303,7 @@ async fn no_hook_reaches_an_internal_address_by_name_number_or_redirect() {
     kit.stop().await;
 
     let target = inside.url("/inside");
-    let outside = Receiver::start(move |_| Said::Redirect(target.clone()));
+    let outside = Receiver::start(move |_| Reply::Redirect(target.clone()));
     let kit = Kit::start(|_| {}).await;
     let hook = kit.hook(&outside.url("/"), "standard").await;
     kit.log("stream.started", &["live/a"]).await;
@@ -320,8 +320,8 @@ async fn no_hook_reaches_an_internal_address_by_name_number_or_redirect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receivers_written_for_other_servers_hear_what_they_know_and_nothing_else() {
-    let srs = Receiver::start(|_| Said::Status(200, "0"));
-    let tencent = Receiver::start(|_| Said::Status(200, r#"{"code":0}"#));
+    let srs = Receiver::start(|_| Reply::Status(200, "0"));
+    let tencent = Receiver::start(|_| Reply::Status(200, r#"{"code":0}"#));
     let kit = Kit::start(|_| {}).await;
     let srs_hook = kit.hook(&srs.url("/srs"), "srs").await;
     kit.hook(&tencent.url("/tencent"), "tencent").await;

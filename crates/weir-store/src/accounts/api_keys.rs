@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Account, Accounts, Row, columns};
+use super::{Account, AccountRow, Accounts, columns};
 use crate::error::StoreError;
 use crate::id::Id;
 
@@ -26,7 +26,7 @@ pub struct NewApiKey<'a> {
 /// A key that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id.
+    /// Named in lists and in the audit log; no secret.
     pub id: Id,
     /// What its owner calls it.
     pub label: String,
@@ -45,14 +45,14 @@ pub struct ApiKey {
 /// Whose key it is, and which.
 #[derive(Debug, Clone)]
 pub struct KeyHolder {
-    /// The key.
+    /// As its owner sees it, without the secret.
     pub key: ApiKey,
     /// Whose.
     pub account: Account,
 }
 
 #[derive(FromRow)]
-struct KeyRow {
+struct ApiKeyRow {
     id: String,
     label: String,
     scopes: String,
@@ -62,7 +62,7 @@ struct KeyRow {
     used_address: String,
 }
 
-/// The columns of [`KeyRow`].
+/// The columns of [`ApiKeyRow`].
 macro_rules! key_columns {
     () => {
         "k.id, k.label, k.scopes, k.created_ms AS key_created_ms, k.expires_ms, k.used_ms, k.used_address"
@@ -126,7 +126,7 @@ impl Accounts<'_> {
             key_columns!(),
             " FROM api_keys k WHERE k.user_id = $1 ORDER BY k.id LIMIT $2"
         );
-        let rows = sqlx::query_as::<_, KeyRow>(SQL)
+        let rows = sqlx::query_as::<_, ApiKeyRow>(SQL)
             .bind(user_id.to_string())
             .bind(i64::from(limit))
             .fetch_all(self.db.fresh())
@@ -152,9 +152,9 @@ impl Accounts<'_> {
         #[derive(FromRow)]
         struct Held {
             #[sqlx(flatten)]
-            key: KeyRow,
+            key: ApiKeyRow,
             #[sqlx(flatten)]
-            account: Row,
+            account: AccountRow,
         }
         let row = sqlx::query_as::<_, Held>(SQL)
             .bind(key_hash.to_owned())
@@ -215,10 +215,10 @@ impl Accounts<'_> {
     }
 }
 
-impl TryFrom<KeyRow> for ApiKey {
+impl TryFrom<ApiKeyRow> for ApiKey {
     type Error = StoreError;
 
-    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+    fn try_from(row: ApiKeyRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: Id::stored(&row.id)?,
             label: row.label,

@@ -25,7 +25,7 @@ pub struct NewInvite<'a> {
 /// An invite that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
-    /// Its id.
+    /// By which staff takes it back; no secret.
     pub id: Id,
     /// What those may do who come by it.
     pub role: String,

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Account, Accounts, Row, columns};
+use super::{Account, AccountRow, Accounts, columns};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::Id;
@@ -55,7 +55,7 @@ pub struct NewSession<'a> {
 pub struct Session {
     /// Whose.
     pub user_id: Id,
-    /// Its id.
+    /// By which its owner ends it; no secret.
     pub id: Id,
     /// `cookie` or `token`.
     pub kind: String,
@@ -78,7 +78,7 @@ pub struct Signed {
     pub kind: TokenKind,
     /// When it was made; for a spent one, when it was used. Milliseconds since 1970.
     pub made_ms: i64,
-    /// Its session.
+    /// Which it opens, or has opened.
     pub session: Session,
     /// Whose.
     pub account: Account,
@@ -127,7 +127,7 @@ struct SignedRow {
     used_ms: i64,
     session_expires_ms: i64,
     #[sqlx(flatten)]
-    account: Row,
+    account: AccountRow,
 }
 
 impl Accounts<'_> {

@@ -52,7 +52,7 @@ pub struct StreamKey {
 }
 
 #[derive(FromRow)]
-struct KeyRow {
+struct StreamKeyRow {
     user_id: String,
     channel_id: String,
     id: String,
@@ -66,7 +66,7 @@ struct KeyRow {
     used_address: String,
 }
 
-/// The columns of [`KeyRow`].
+/// The columns of [`StreamKeyRow`].
 macro_rules! columns {
     () => {
         "user_id, channel_id, id, key_hash, label, replaces, created_ms, expires_ms, revoked_ms, used_ms, \
@@ -196,7 +196,7 @@ impl Channels<'_> {
             columns!(),
             " FROM stream_keys WHERE user_id = $1 AND channel_id = $2 ORDER BY id DESC LIMIT $3"
         );
-        let rows = sqlx::query_as::<_, KeyRow>(SQL)
+        let rows = sqlx::query_as::<_, StreamKeyRow>(SQL)
             .bind(channel.user_id.to_string())
             .bind(channel.id.to_string())
             .bind(LISTED_KEYS);
@@ -215,7 +215,7 @@ impl Channels<'_> {
             columns!(),
             " FROM stream_keys WHERE user_id = $1 AND key_hash = $2"
         );
-        let row = sqlx::query_as::<_, KeyRow>(SQL)
+        let row = sqlx::query_as::<_, StreamKeyRow>(SQL)
             .bind(user_id.to_string())
             .bind(key_hash.to_owned());
         of_row(row.fetch_optional(self.db.fresh()).await?)
@@ -233,7 +233,7 @@ impl Channels<'_> {
             columns!(),
             " FROM stream_keys WHERE (user_id, key_hash) > ($1, $2) ORDER BY user_id, key_hash LIMIT $3"
         );
-        let rows = sqlx::query_as::<_, KeyRow>(SQL)
+        let rows = sqlx::query_as::<_, StreamKeyRow>(SQL)
             .bind(user_id.to_owned())
             .bind(key_hash.to_owned())
             .bind(i64::from(limit));
@@ -314,7 +314,7 @@ async fn key_by_id(
         columns!(),
         " FROM stream_keys WHERE user_id = $1 AND channel_id = $2 AND id = $3"
     );
-    let row = sqlx::query_as::<_, KeyRow>(SQL)
+    let row = sqlx::query_as::<_, StreamKeyRow>(SQL)
         .bind(channel.user_id.to_string())
         .bind(channel.id.to_string())
         .bind(id.to_string());
@@ -338,14 +338,14 @@ async fn end_key(
     Ok(())
 }
 
-fn of_row(row: Option<KeyRow>) -> Result<StreamKey, StoreError> {
+fn of_row(row: Option<StreamKeyRow>) -> Result<StreamKey, StoreError> {
     row.ok_or(StoreError::Missing("stream key"))?.try_into()
 }
 
-impl TryFrom<KeyRow> for StreamKey {
+impl TryFrom<StreamKeyRow> for StreamKey {
     type Error = StoreError;
 
-    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+    fn try_from(row: StreamKeyRow) -> Result<Self, StoreError> {
         let replaces = match row.replaces.is_empty() {
             true => None,
             false => Some(Id::stored(&row.replaces)?),

@@ -115,7 +115,7 @@ pub enum Outcome {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct DeliveryRow {
     user_id: String,
     id: String,
     endpoint_id: String,
@@ -132,7 +132,7 @@ struct Row {
     words: String,
 }
 
-/// The columns of [`Row`].
+/// The columns of [`DeliveryRow`].
 macro_rules! columns {
     () => {
         "user_id, id, endpoint_id, seq, stream, type, event, state, tries, next_ms, made_ms, done_ms, status, words"
@@ -232,7 +232,7 @@ impl Hooks<'_> {
              GROUP BY stream) ORDER BY next_ms, seq LIMIT $3"
         );
         let (user_id, id) = endpoint;
-        let rows = sqlx::query_as::<_, Row>(SQL)
+        let rows = sqlx::query_as::<_, DeliveryRow>(SQL)
             .bind(user_id.to_owned())
             .bind(id.to_string())
             .bind(i64::from(limit));
@@ -285,7 +285,7 @@ impl Hooks<'_> {
              ORDER BY id DESC LIMIT $5"
         );
         let (user_id, id) = endpoint;
-        let rows = sqlx::query_as::<_, Row>(SQL)
+        let rows = sqlx::query_as::<_, DeliveryRow>(SQL)
             .bind(user_id.to_owned())
             .bind(id.to_string())
             .bind(before.map_or_else(|| "~".to_owned(), |id| id.to_string()))
@@ -345,10 +345,10 @@ impl Hooks<'_> {
     }
 }
 
-impl TryFrom<Row> for Delivery {
+impl TryFrom<DeliveryRow> for Delivery {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
         let state = DeliveryState::from_name(&row.state)
             .ok_or_else(|| StoreError::Damaged(format!("a delivery's state: {:?}", row.state)))?;
         Ok(Self {
