@@ -2,7 +2,7 @@
 //! Shows R36, R68 and R71.
 
 import { describe, expect, test } from "vitest";
-import { Lateness, piecesOf } from "../src/engines/pieces";
+import { piecesOf } from "../src/engines/pieces";
 import { Backoff, catchUp, DEFAULTS, inPieces, Pacer, PRESETS, Target, type CatchUp, type CatchUpState, type PacingConfig } from "../src/pacing";
 
 const TICK_MS = 100;
@@ -307,26 +307,6 @@ describe("media in pieces", () => {
   const pieces = piecesOf({ partHoldBack: 1, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true);
   const hls = inPieces(auto, pieces);
 
-  test("what each piece takes to come is its least, and not told before there are some", () => {
-    const lateness = new Lateness();
-    for (let piece = 1; piece <= 30; piece++) {
-      lateness.listed(piece, piece * 1000);
-      expect(lateness.least_ms).toBe(piece <= 5 ? 0 : 210);
-      lateness.buffered(piece - 0.01, piece * 1000 + 200 + (piece % 4 === 1 ? 10 : 90));
-    }
-    expect(piecesOf({ partHoldBack: 1, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true, 210).spare_ms).toBe(456);
-    expect(piecesOf({ partHoldBack: 1, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true, 2000).spare_ms).toBe(300);
-  });
-
-  test("sound that ends earlier than its pictures is late, as both are needed", () => {
-    const lateness = new Lateness();
-    for (let piece = 1; piece <= 10; piece++) {
-      lateness.listed(piece, piece * 1000);
-      lateness.buffered(piece - 0.3, piece * 1000 + 100);
-    }
-    expect(lateness.least_ms).toBeCloseTo(400);
-  });
-
   test("what is held is what the playlist asks for", () => {
     expect(pieces).toEqual({ piece_ms: 334, spare_ms: 666 });
     expect(piecesOf({ partHoldBack: 0, holdBack: 6, partTarget: 0, targetduration: 2 }, true)).toEqual({ piece_ms: 2000, spare_ms: 4000 });
@@ -350,28 +330,18 @@ describe("media in pieces", () => {
   function watch({ late_ms, jitter_ms, drift = 0, seed = 1 }: { late_ms: number; jitter_ms: number; drift?: number; seed?: number }) {
     const [piece_ms, hold_ms] = [1000 / 3, 1002];
     const random = noise(seed);
-    const lateness = new Lateness();
-    const config = () => inPieces(auto, piecesOf({ partHoldBack: 1.002, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true, lateness.least_ms));
-    const pacer = new Pacer(config());
-    let [known_ms, listed, end_ms, position_ms, rate] = [config().target_ms, 9, 3000, 3000 - hold_ms, 1];
+    const pacer = new Pacer(inPieces(auto, piecesOf({ partHoldBack: hold_ms / 1000, holdBack: 6, partTarget: 0.334, targetduration: 2 }, true)));
+    let [listed, end_ms, position_ms, rate] = [9, 3000, 3000 - hold_ms, 1];
     let [stalled, stalls, changes, held] = [false, 0, 0, 0];
     const arrivals: { end_ms: number; at_ms: number }[] = [];
     const latency: number[] = [];
     for (let now_ms = 3000 + TICK_MS; now_ms < 603_000; now_ms += TICK_MS) {
       while ((listed + 1) * piece_ms <= now_ms) {
         listed++;
-        lateness.listed((listed * piece_ms) / 1000, listed * piece_ms);
         const before_ms = arrivals.at(-1)?.at_ms ?? 0;
         arrivals.push({ end_ms: listed * piece_ms, at_ms: Math.max(before_ms, listed * piece_ms + late_ms + random() * jitter_ms) });
       }
-      while (arrivals[0] && arrivals[0].at_ms <= now_ms) {
-        const arrival = arrivals.shift()!;
-        end_ms = arrival.end_ms;
-        lateness.buffered(end_ms / 1000, arrival.at_ms);
-      }
-      const target_ms = config().target_ms;
-      if (Math.abs(target_ms - known_ms) >= 50) pacer.configure(config());
-      if (Math.abs(target_ms - known_ms) >= 50) known_ms = target_ms;
+      while (arrivals[0] && arrivals[0].at_ms <= now_ms) end_ms = arrivals.shift()!.end_ms;
       const real = rate === 0 || held >= HELD_TICKS ? rate : 1;
       const wanted_ms = position_ms + TICK_MS * real * (1 + drift);
       position_ms = Math.min(end_ms, wanted_ms);

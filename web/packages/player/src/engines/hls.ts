@@ -4,8 +4,8 @@ import type { LevelDetails } from "hls.js";
 import Hls, { ErrorTypes, Events } from "hls.js/light";
 import { probeMedia } from "../api";
 import type { Latency } from "../types";
-import { bufferedEnd, trueLatency, type Engine, type EngineContext } from "./engine";
-import { Lateness, piecesOf } from "./pieces";
+import { trueLatency, type Engine, type EngineContext } from "./engine";
+import { piecesOf } from "./pieces";
 
 const BACK_BUFFER_S = 15;
 /** The bitrate is that of the last so many seconds of media. */
@@ -37,7 +37,6 @@ export function startHls(context: EngineContext): Engine {
   // want the distance from the edge too, and that is the server's word (HOLD-BACK, PART-HOLD-BACK).
   hls.config.liveMaxLatencyDurationCount = lowLatency ? 4 : 8;
   const pieces: { seconds: number; bytes: number }[] = [];
-  const lateness = new Lateness();
   let recovered = false;
   let stopped = false;
   let newest: number | null = null;
@@ -55,8 +54,6 @@ export function startHls(context: EngineContext): Engine {
     context.onFail(data.type === ErrorTypes.NETWORK_ERROR ? "network" : "media", message);
   });
   hls.on(Events.FRAG_BUFFERED, (_event, data) => {
-    const end_s = bufferedEnd(context.video);
-    if (end_s !== null) lateness.buffered(end_s, performance.now());
     const piece = data.part ?? data.frag;
     if (!(piece.duration > 0) || data.stats.total <= 0) return;
     pieces.push({ seconds: piece.duration, bytes: data.stats.total });
@@ -66,8 +63,7 @@ export function startHls(context: EngineContext): Engine {
   hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
     newest = details.lastPartSn;
     if (!details.live) return;
-    lateness.listed(details.edge, performance.now());
-    context.onPieces(piecesOf(details, lowLatency, lateness.least_ms));
+    context.onPieces(piecesOf(details, lowLatency));
     const new_s = after === null ? null : startAfter(details, after);
     after = null;
     if (new_s !== null) hls.startLoad(new_s);
