@@ -1,8 +1,11 @@
 //! What the address of a publisher chooses of what is made from its stream. The hub keeps it with the publisher;
 //! it is heeded by whoever records, packages and transcodes.
 
-/// See each field. What is `None` is as the app has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// See each field. What is `None` is as the app has it. Nodes tell it each other as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Wishes {
     /// Whether it is recorded, and as what.
     pub record: Option<RecordWish>,
@@ -19,7 +22,8 @@ pub struct Wishes {
 }
 
 /// Whether a stream is recorded, and as what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RecordWish {
     /// In these forms: none for no recording.
     pub forms: Vec<RecordForm>,
@@ -28,7 +32,8 @@ pub struct RecordWish {
 }
 
 /// What a recording is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordForm {
     /// As the app has it.
     Usual,

@@ -199,6 +199,7 @@ impl Admission {
             key,
             name: name.clone(),
             takeover: grant.takeover,
+            wishes: grant.wishes.clone(),
             via: via.clone(),
         };
         if !node.is_origin() && !node.is_edge() {

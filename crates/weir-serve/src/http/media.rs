@@ -1,5 +1,7 @@
 //! What a request for media, or for a WebSocket beside it, is answered: decided once for both heads.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, StatusCode, header};
 use weir_base::{Code, Refusal, StreamName, Tongue, prefer, refusal_page};
 use weir_cluster::route::Via;
@@ -162,9 +164,17 @@ impl HttpServer {
         let via = Via::parse(request.parameter("via").unwrap_or_default())?;
         let over = request.parameter("over");
         let over = over.and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
+        let wishes = request.parameter("wishes").map(serde_json::from_str);
+        let wishes = wishes.transpose().map_err(|_| {
+            Refusal::new(
+                Code::ProtocolError,
+                "wishes is not what a publisher may choose",
+            )
+        })?;
         let grant = Grant {
             takeover: request.parameter("takeover") == Some("1"),
             is_node: true,
+            wishes: wishes.map(Arc::new),
             ..Grant::default()
         };
         let source = (Protocol::Relay, &via);

@@ -1,6 +1,7 @@
 //! Where a publisher's stream may live: which origins may hold it, in which order, and when one may
 //! take it over from another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir_base::urls::SplitUrl;
@@ -9,7 +10,7 @@ use weir_cluster::place::Purpose;
 use weir_cluster::record::Scope;
 use weir_cluster::route::Via;
 use weir_cluster::{LeaseKey, Name, Scheme, View, Whereabouts};
-use weir_hub::Publisher;
+use weir_hub::{Publisher, Wishes};
 
 use super::leases::LeaseShare;
 use super::push::Pushing;
@@ -40,6 +41,8 @@ pub(crate) struct PublishIntent {
     pub(crate) key: LeaseKey,
     /// Its publisher may take names over.
     pub(crate) takeover: bool,
+    /// What its publisher's address chose: the node that owns the stream has to know.
+    pub(crate) wishes: Option<Arc<Wishes>>,
     /// Nodes it comes through.
     pub(crate) via: Via,
 }

@@ -11,7 +11,7 @@ use weir_base::sign::{Action, mac_hex};
 use weir_base::{Code, Refusal, StreamName};
 use weir_cluster::LeaseKey;
 use weir_cluster::route::Via;
-use weir_hub::{Admission, Grant, Identity, Protocol, Right};
+use weir_hub::{Admission, Grant, Identity, Protocol, Right, Wishes};
 use weir_link::node::NodeRequest;
 
 use super::Node;
@@ -42,6 +42,9 @@ pub(crate) struct Admits {
     /// Unix milliseconds at which what admits it ends, where its client shall go then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until_ms: Option<i64>,
+    /// What a publisher's address chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wishes: Option<Wishes>,
 }
 
 impl From<Grant> for Admits {
@@ -50,6 +53,7 @@ impl From<Grant> for Admits {
             takeover: grant.takeover,
             by_query: grant.by_query,
             max_kbps: grant.max_kbps,
+            wishes: grant.wishes.map(Arc::unwrap_or_clone),
             until_ms: grant.right.and_then(|right| right.until_ms()),
             identity: grant.identity.map(|who| {
                 [who.account(), who.device(), who.app(), who.session()].map(str::to_owned)
@@ -80,6 +84,7 @@ impl Node {
             name: admission.name.clone(),
             key: LeaseKey::of(admission.name)?,
             takeover: false,
+            wishes: None,
             via: via.clone(),
         };
         let mut last = Refusal::new(Code::OriginUnreachable, "no origin is known");
@@ -128,6 +133,7 @@ impl Node {
             identity,
             // What it was admitted by the origin knows; when that ends, and who is banned, is known here too.
             right: Some(Right::new((), admits.until_ms)),
+            wishes: admits.wishes.map(Arc::new),
             ..Grant::default()
         })
     }

@@ -58,8 +58,11 @@ impl Uplink {
             String::new()
         };
         let takeover = if intent.takeover { "1" } else { "" };
+        let wishes = intent.wishes.as_deref().map(serde_json::to_string);
+        let wishes = wishes.and_then(Result::ok).unwrap_or_default();
         let pairs = [
-            ("via", via.as_str()),
+            ("wishes", wishes.as_str()),
+            ("via", &via),
             ("over", &over),
             ("takeover", takeover),
         ];

@@ -3,12 +3,13 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use weir_base::Code;
-use weir_hub::Protocol;
+use weir_hub::{Grant, Protocol, RecordForm, RecordWish, Wishes};
 use weir_media::{LeftOut, TrackKind};
 use weir_testkit::http::{Request, Response, get};
 use weir_testkit::wait::{Stopwatch, until};
@@ -288,6 +289,35 @@ fn a_stream_that_moves_is_asked_of_its_new_owner() {
     assert_eq!(get(&edge.at(&segment)).status, 200);
     let never = get(&edge.at("/live/x/seg-elsewhen-3.m4s"));
     assert_eq!(never.refusal(), (404, 3001));
+}
+
+/// Shows R45.
+#[test]
+fn what_an_address_chooses_is_known_to_the_node_that_owns_the_stream() {
+    let world = World::new();
+    let origin = world.origin("o1");
+    let edge = world.edge("e1", &[]);
+    let wishes = Arc::new(Wishes {
+        record: Some(RecordWish {
+            forms: vec![RecordForm::Mp4, RecordForm::Hls],
+            file_s: Some(1_800),
+        }),
+        ladder: Some(vec!["720p".into()]),
+        dvr_s: Some(0),
+        ..Wishes::default()
+    });
+    let grant = Grant {
+        wishes: Some(wishes.clone()),
+        ..Grant::default()
+    };
+    let mut film = edge.publish_by("x", &grant);
+    film.play(50);
+    let hub = &origin.services.core.hub;
+    let known = until("the origin has it", 10, || {
+        let publisher = hub.find_live(&film.name).ok()?.publisher()?;
+        hub.clients().find(publisher.id)?.wishes.clone()
+    });
+    assert_eq!(known, wishes);
 }
 
 #[test]

@@ -124,13 +124,18 @@ impl Node {
 
     /// Begins a stream.
     pub(crate) fn publish(&self, name: &str) -> Film {
+        self.publish_by(name, &Grant::default())
+    }
+
+    /// Begins a stream of a publisher with this grant.
+    pub(crate) fn publish_by(&self, name: &str, grant: &Grant) -> Film {
         let name = StreamName::new("", "live", name).unwrap();
         let publisher = until("the name is free", 20, || {
             let request = PublishRequest {
                 name: name.clone(),
                 protocol: Protocol::Rtmp,
                 addr: "127.0.0.1:1".parse().unwrap(),
-                grant: Grant::default(),
+                grant: grant.clone(),
             };
             self.handle
                 .block_on(self.services.admission.publish(request))
