@@ -144,9 +144,11 @@ fn an_app_that_is_switched_off_is_empty_within_five_seconds_over_every_protocol(
     let off = format!("{open}[apps.live]\ndisabled = true\n");
     std::fs::write(server.data().join("weir.toml"), off).unwrap();
     server.signal(Signal::HUP);
-    until("the app is off", PATIENCE_S, || {
-        (get(&server.http("live/a.m3u8")).refusal() == (403, 2002)).then_some(())
+    let refused = until("the app is off", PATIENCE_S, || {
+        let answer = get(&server.http("live/a.m3u8"));
+        (answer.status != 200).then_some(answer)
     });
+    assert_eq!(refused.refusal(), (403, 2002));
     until("everybody of the app is gone", 5, || {
         (clients_of(&server, "live/a") == 0).then_some(())
     });
