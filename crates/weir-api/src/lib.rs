@@ -37,6 +37,7 @@ mod rights;
 mod same_site;
 mod schemas;
 mod sdk;
+mod srs;
 mod state;
 mod streams;
 
@@ -90,6 +91,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .merge(guarded(streams::routes(), state, Right::StreamsRead))
         .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
+        .merge(guarded(srs::routes(), state, Right::StreamsRead))
         .merge(guarded(cluster::routes(), state, Right::ClusterRead))
         .merge(guarded(manager::routes(), state, Right::StreamsReport))
         .merge(guarded(drain::routes(), state, Right::NodeDrain))

@@ -36,6 +36,7 @@ struct LiveStream {
     uptime_ms: i64,
     /// Why nobody can watch it yet although it has a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
     not_yet_live: Option<String>,
     /// What the publisher sends and weir does not carry.
     left_out: Vec<LeftOutTrack>,

@@ -29,8 +29,9 @@ test("bodies are shown field by field, those inside too", () => {
   expect(named("pool").answers[0]!.fields.map((field) => field.name)).toEqual(expect.arrayContaining(["desired", "pool"]));
 });
 
-test("every code is there to lead to", () => {
-  expect(api.codes.map((row) => row.code)).toEqual(expect.arrayContaining([1001, 3002, 6004]));
+test("the table of codes is read", () => {
+  const row = { code: 4001, name: "client_stopped", fault: "client", status: null, message: "The client stopped.", advice: "Nothing." };
+  expect(readDocument({ "x-weir-codes": [row, { code: "x" }] }).codes).toMatchObject([{ code: 4001, status: null }]);
 });
 
 test("what has all the words is found", () => {

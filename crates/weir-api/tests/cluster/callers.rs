@@ -103,6 +103,9 @@ const TABLE: &[Row] = &[
         r#"{"app":"live","stream":"a","ip":"10.0.0.5","port":1935}"#,
         ADMINS,
     ),
+    row("GET /api/v1/clients/", "/api/v1/clients/", "", MODERATORS),
+    row("GET /api/v1/streams/", "/api/v1/streams/", "", MODERATORS),
+    row("GET /api/v1/summaries", "/api/v1/summaries", "", MODERATORS),
     row("GET /api/v1/versions", "/api/v1/versions", "", OPEN),
 ];
 

@@ -29,6 +29,13 @@ async fn the_document_is_the_one_in_the_repository() {
     let mut document = document().await;
     // The version changes with each release, the API need not.
     document["info"]["version"] = "1".into();
+    // The table of codes has a page of its own, docs/ref/errors.md.
+    assert!(
+        document["x-weir-codes"]
+            .as_array()
+            .is_some_and(|codes| codes.len() > 20)
+    );
+    document["x-weir-codes"] = Value::Array(Vec::new());
     let rendered = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
     if std::env::var_os("WEIR_BLESS").is_some() {
         std::fs::write(GOLDEN, &rendered).unwrap();

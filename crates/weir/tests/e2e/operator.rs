@@ -4,7 +4,7 @@ use weir_testkit::flv::FlvViewer;
 use weir_testkit::http::{Request, get};
 use weir_testkit::media::Source;
 use weir_testkit::process::Signal;
-use weir_testkit::server::Options;
+use weir_testkit::server::{Options, Server};
 use weir_testkit::ws::{Message, WsClient};
 
 use crate::kit::{begin, binary, need, open_server, publish};
@@ -111,6 +111,36 @@ fn the_api_knows_what_a_stream_is_made_of() {
             .starts_with("127.0.0.1:")
     );
     assert!(stream["bitrate_kbps"].as_f64().unwrap() > 50.0, "{stream}");
+    told_as_srs_tells_it(&server);
+}
+
+/// The same in the shape that tools made for SRS read.
+fn told_as_srs_tells_it(server: &Server) {
+    let streams = server.api("GET", "streams/").json();
+    assert_eq!(streams["code"], 0);
+    let stream = &streams["streams"][0];
+    assert_eq!(
+        (&stream["name"], &stream["app"], &stream["url"]),
+        (&"a".into(), &"live".into(), &"/live/a".into())
+    );
+    assert_eq!(stream["vhost"], "__defaultVhost__");
+    assert_eq!(stream["video"]["codec"], "H264");
+    assert!(
+        stream["kbps"]["recv_30s"].as_u64().unwrap() > 50,
+        "{stream}"
+    );
+    let clients = server.api("GET", "clients/").json();
+    let publisher = &clients["clients"][0];
+    assert_eq!(publisher["type"], "rtmp-publish");
+    assert_eq!(
+        (&publisher["id"], true),
+        (&stream["publish"]["cid"], publisher["publish"] == true)
+    );
+    let none = server.api("GET", "clients/?start=1").json();
+    assert_eq!(none["clients"].as_array().map(Vec::len), Some(0));
+    let summary = server.api("GET", "summaries").json();
+    assert_eq!(summary["data"]["system"]["conn_srs"], 1);
+    assert!(summary["data"]["self"]["mem_kbyte"].as_u64().unwrap() > 1_000);
 }
 
 #[test]
