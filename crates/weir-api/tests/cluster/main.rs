@@ -9,6 +9,7 @@ mod callers;
 mod conventions;
 mod coworkers;
 mod dispatch;
+mod early;
 mod metrics;
 mod pages;
 mod rejected;
