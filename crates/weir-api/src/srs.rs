@@ -28,8 +28,8 @@ struct Slice {
     /// How many to leave out.
     #[param(required = false)]
     start: usize,
-    /// How many at most.
-    #[param(required = false, maximum = 1000)]
+    /// How many at most: 10 when nobody says, and never more than 1,000.
+    #[param(required = false)]
     count: usize,
 }
 
