@@ -17,6 +17,8 @@ use crate::dialect::{AppKey, Keyring};
 const MIN_SECRET_BYTES: usize = 16;
 /// Networks in one list of an app: each is compared with each client.
 const MAX_NETWORKS: usize = 256;
+/// How often an app may be asked to be heard of: more seldom than nodes look, at least each hour.
+const HEARTBEATS_MS: std::ops::RangeInclusive<u32> = 2_000..=3_600_000;
 /// Sites or countries in one list of an app; there are some 250 countries.
 const MAX_LISTED: usize = 256;
 /// Bytes of a host name (RFC 1035 §2.3.4).
@@ -67,6 +69,8 @@ section! {
         reload play: Option<PlayAuth> = None,
         /// Kilobits per second that a publisher may send at most.
         reload max_kbps: Option<u32> = None,
+        /// How often the app has to send the heartbeat of each of its sessions, milliseconds.
+        reload heartbeat_ms: Option<u32> = None,
         /// Who checks keys and signatures.
         reload tokens: Option<Tokens> = None,
         /// The app takes nobody (2002).
@@ -205,6 +209,13 @@ impl AppRules {
                 return Err(about(key, " is 0: leave it out for no limit".into()));
             }
         }
+        if self
+            .heartbeat_ms
+            .is_some_and(|ms| !HEARTBEATS_MS.contains(&ms))
+        {
+            let words = " is not between 2000 and 3600000".into();
+            return Err(about("heartbeat_ms", words));
+        }
         Keyring::new(&self.keys, &self.jwks)
             .map_err(|error| about("keys", format!(": {error}")))?;
         let has_keys = !self.keys.is_empty() || !self.jwks.is_empty() || !auth.keys.is_empty();
@@ -262,6 +273,7 @@ impl AppRules {
             publish: self.publish.or(under.publish),
             play: self.play.or(under.play),
             max_kbps: self.max_kbps.or(under.max_kbps),
+            heartbeat_ms: self.heartbeat_ms.or(under.heartbeat_ms),
             tokens: self.tokens.or(under.tokens),
             disabled: self.disabled.or(under.disabled),
             keys: keys.keys.clone(),

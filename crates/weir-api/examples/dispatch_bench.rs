@@ -84,6 +84,7 @@ async fn main() {
             dispatcher: Arc::new(dispatcher),
             proof: Arc::new(Outside),
         },
+        happenings: None,
         facts: Arc::new(Outside),
     });
     let (mut best, mut placed) = (0, 0_u64);
@@ -208,7 +209,7 @@ impl Facts for Outside {
 }
 
 impl NodeProof for Outside {
-    fn is_node(&self, _: &str, _: Option<&str>) -> bool {
-        false
+    fn node(&self, _: &str, _: Option<&str>) -> Option<String> {
+        None
     }
 }

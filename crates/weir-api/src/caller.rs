@@ -92,14 +92,12 @@ impl Caller {
     }
 
     /// Another node of the cluster.
-    fn node() -> Self {
+    fn node(id: String) -> Self {
         Self {
             account: None,
-            name: "node".to_owned(),
+            name: id,
             means: Means::Node,
-            rights: [Right::StreamsReport, Right::NodeDrain]
-                .into_iter()
-                .collect(),
+            rights: Right::OF_NODES.into_iter().collect(),
         }
     }
 
@@ -133,8 +131,8 @@ pub(crate) async fn identify(state: &State, head: &Parts) -> Result<Option<Calle
     };
     let value = value.to_str().ok();
     let target = head.uri.path_and_query().map(|target| target.as_str());
-    if target.is_some_and(|target| state.cluster.proof.is_node(target, value)) {
-        return Ok(Some(Caller::node()));
+    if let Some(id) = target.and_then(|target| state.cluster.proof.node(target, value)) {
+        return Ok(Some(Caller::node(id)));
     }
     if let Some(token) = value.and_then(token) {
         if same_secret(&token, &state.admin_token) {

@@ -21,9 +21,6 @@ use crate::rights::{DoorOf, Right};
 use crate::same_site;
 use crate::state::{AdminDoor, State};
 
-/// Rights that nodes of the cluster have.
-const NODES_MAY: [Right; 2] = [Right::StreamsReport, Right::NodeDrain];
-
 #[derive(Clone)]
 struct Guard {
     state: State,
@@ -37,7 +34,7 @@ pub(crate) fn guarded(
     right: Right,
 ) -> OpenApiRouter<State> {
     let schemes = [TOKEN_SCHEME, SESSION_SCHEME].into_iter();
-    let node = NODES_MAY.contains(&right).then_some(NODE_SCHEME);
+    let node = Right::OF_NODES.contains(&right).then_some(NODE_SCHEME);
     let security: Vec<_> = schemes
         .chain(node)
         .map(|scheme| SecurityRequirement::new(scheme, [right.name()]))

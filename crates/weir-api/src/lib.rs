@@ -11,7 +11,9 @@ mod addresses;
 mod any_site;
 mod apps;
 mod asked;
+mod audit;
 mod autoscale;
+mod broadcasts;
 mod caller;
 mod cluster;
 mod config;
@@ -21,14 +23,18 @@ mod dispatch;
 mod drain;
 mod edge;
 mod embedded;
+mod events;
 mod families;
 mod go;
 mod guard;
+mod happenings;
 mod health;
+mod hooks;
 mod idempotent;
 mod limiter;
 mod manager;
 mod metrics;
+mod node_reports;
 mod openapi;
 mod pages;
 mod refused;
@@ -59,6 +65,7 @@ pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKI
 pub use config::ApiConfig;
 pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
+pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
 pub use rights::{AccountRole, DoorOf, Right, Rights};
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
@@ -95,6 +102,16 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(cluster::routes(), state, Right::ClusterRead))
         .merge(guarded(manager::routes(), state, Right::StreamsReport))
         .merge(guarded(drain::routes(), state, Right::NodeDrain))
+        .merge(guarded(node_reports::routes(), state, Right::EventsReport))
+        .merge(guarded(events::routes(), state, Right::EventsRead))
+        .merge(guarded(broadcasts::routes(), state, Right::EventsRead))
+        .merge(guarded(
+            broadcasts::heartbeat_routes(),
+            state,
+            Right::SessionsKeep,
+        ))
+        .merge(guarded(hooks::routes(), state, Right::HooksManage))
+        .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(limited(dispatch::routes(), state, Some(RateClass::Ask)))
         .merge(limited(coworkers::routes(), state, Some(RateClass::Ask)))
         .merge(by_method(autoscale::routes(state)))

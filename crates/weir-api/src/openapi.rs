@@ -186,9 +186,10 @@ const ABOUT: &str = "Streams, who publishes and watches them, and the nodes that
     `limit` and `after`, which is what the page before called `next`. A POST with an `Idempotency-Key` is done once. \
     `RateLimit-Policy` and `RateLimit` tell how often one may ask.";
 
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("about", "What this server is"),
     ("streams", "What is live, and who is there"),
+    ("events", "What happened, and who is told of it"),
     ("places", "Where to publish and play"),
     ("cluster", "Nodes, and servers of other makes"),
     ("srs", "In the shape that users of SRS know"),

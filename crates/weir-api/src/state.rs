@@ -15,6 +15,7 @@ use crate::caller::Identify;
 use crate::config::ApiConfig;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::edge::EdgeFacts;
+use crate::happenings::Happenings;
 use crate::idempotent::{MemoryReplies, Replies};
 use crate::limiter::Limiter;
 use crate::openapi::Document;
@@ -44,6 +45,8 @@ pub struct Config {
     pub addresses: PublicAddresses,
     /// This node among others.
     pub cluster: ClusterApi,
+    /// What happened, on a node that has the store.
+    pub happenings: Option<Happenings>,
     /// What the parts know that the API does not see.
     pub facts: Arc<dyn Facts>,
 }
@@ -71,8 +74,8 @@ pub trait Facts: Send + Sync {
 
 /// Tells nodes of the cluster from everybody else.
 pub trait NodeProof: Send + Sync {
-    /// Whether this value of `Authorization` proves that a node asks for this path and query.
-    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool;
+    /// The id of the node that this value of `Authorization` proves to ask for this path and query.
+    fn node(&self, target: &str, authorization: Option<&str>) -> Option<String>;
 }
 
 /// What the API knows of the cluster.

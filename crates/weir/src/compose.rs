@@ -5,6 +5,7 @@ mod addresses;
 mod cluster;
 mod drain;
 mod gate;
+mod happenings;
 mod reload;
 mod scale;
 mod secrets;
@@ -21,16 +22,18 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{
-    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, NoAccounts, PoolFacts,
-    PublicAddresses,
+    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings,
+    NoAccounts, PoolFacts, PublicAddresses,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
+use weir_cluster::Role;
 use weir_hub::Hub;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ClientAddr};
 use weir_serve::{Core, Server, Services};
+use weir_store::Store;
 
 use crate::config::{Config, Sources};
 
@@ -73,6 +76,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let certificate = server.certificate();
 
     let hub = Hub::new(config.hub(), Clock::real());
+    let store = open_store(&config, data, hub.clock()).await?;
     let core = Core::start(hub, config.deliver.clone(), config.serve())
         .context("cannot start the delivery loops")?;
     let Core {
@@ -97,7 +101,16 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     )?;
     weir_scale::end_with_parent(&tasks, &shutdown);
     let cluster = cluster::api(&config, &joined, &dispatcher);
+    let happenings = happenings::start(&happenings::Parts {
+        config: &config,
+        data,
+        core: &services.core,
+        joined: &joined,
+        entrance: &entrance,
+        store: store.clone(),
+    })?;
     let api = api(Api {
+        happenings,
         config: &config,
         secrets: &secrets,
         services: &services,
@@ -126,8 +139,20 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     };
     signals::until_told_to_stop(reload, &shutdown).await;
     end(&hub, &tasks, &shutdown).await;
+    if let Some(store) = store {
+        store.close().await;
+    }
     let _ = std::fs::remove_file(data.join(PORTS_FILE));
     Ok(())
+}
+
+/// The store, on nodes that have one.
+async fn open_store(config: &Config, data: &Path, clock: &Clock) -> anyhow::Result<Option<Store>> {
+    if !config.roles()?.has(Role::Api) {
+        return Ok(None);
+    }
+    let opened = Store::open(&config.store, data, clock.clone()).await;
+    opened.map(Some).context("cannot open the store")
 }
 
 /// Says goodbye to whoever is left, and waits for the tasks.
@@ -143,6 +168,7 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
 
 /// What the API is made of.
 struct Api<'a> {
+    happenings: Option<Happenings>,
     config: &'a Config,
     secrets: &'a Secrets,
     services: &'a Services,
@@ -175,6 +201,7 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
+        happenings,
         config,
         secrets,
         services,
@@ -199,6 +226,7 @@ fn api(parts: Api<'_>) -> ApiService {
         version: env!("CARGO_PKG_VERSION"),
         addresses,
         cluster,
+        happenings,
         facts: Arc::new(KnownParts {
             entrance: entrance.clone(),
             scaler,

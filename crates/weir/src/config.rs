@@ -60,6 +60,8 @@ section! {
         section auth: Auth = Auth::default(),
         /// The admin API.
         section admin: Admin = Admin::default(),
+        /// Where rows and objects live.
+        section store: weir_store::Config = weir_store::Config::default(),
         /// Live streams.
         section stream: weir_hub::Config = weir_hub::Config::default(),
         /// Delivery to viewers.
@@ -68,6 +70,8 @@ section! {
         section hls: HlsConfig = HlsConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
+        /// Webhooks.
+        section hooks: weir_hook::Config = weir_hook::Config::default(),
         /// Settings of one app, by name.
         reload apps: BTreeMap<String, AppRules> = BTreeMap::new(),
     }
@@ -146,7 +150,9 @@ impl Config {
         self.check_slsp()?;
         self.check_cluster()?;
         self.dispatch.check()?;
+        self.store.check()?;
         self.scale.check(!self.cluster.redis.is_empty())?;
+        self.hooks.check()?;
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
         let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(

@@ -43,6 +43,9 @@ const OPEN: [u16; 5] = [200; 5];
 const MODERATORS: [u16; 5] = [401, 401, 403, 200, 200];
 /// The operator.
 const ADMINS: [u16; 5] = [401, 401, 403, 403, 200];
+/// The same where what they ask for is in a store that this node does not have.
+const MODERATORS_STORE: [u16; 5] = [401, 401, 403, 503, 503];
+const ADMINS_STORE: [u16; 5] = [401, 401, 403, 403, 503];
 
 const TABLE: &[Row] = &[
     row("GET /api/v1/addresses", "/api/v1/addresses", "", OPEN),
@@ -106,6 +109,75 @@ const TABLE: &[Row] = &[
     row("GET /api/v1/clients/", "/api/v1/clients/", "", MODERATORS),
     row("GET /api/v1/streams/", "/api/v1/streams/", "", MODERATORS),
     row("GET /api/v1/summaries", "/api/v1/summaries", "", MODERATORS),
+    row("GET /api/v1/audit", "/api/v1/audit", "", ADMINS_STORE),
+    row(
+        "GET /api/v1/broadcasts",
+        "/api/v1/broadcasts",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/broadcasts/{id}",
+        "/api/v1/broadcasts/019f0000-0000-7000-8000-000000000000",
+        "",
+        MODERATORS_STORE,
+    ),
+    row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
+    row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),
+    row(
+        "POST /api/v1/hooks",
+        "/api/v1/hooks",
+        r#"{"url":"https://example.net/"}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "GET /api/v1/hooks/{id}",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "PATCH /api/v1/hooks/{id}",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000",
+        r#"{"state":"paused"}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/hooks/{id}",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/hooks/{id}/secret",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000/secret",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "GET /api/v1/hooks/{id}/deliveries",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000/deliveries",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/hooks/{id}/deliveries/{delivery}/again",
+        "/api/v1/hooks/019f0000-0000-7000-8000-000000000000/deliveries/019f0000-0000-7000-8000-000000000000/again",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/nodes/report",
+        "/api/v1/nodes/report?sha256=0",
+        r#"{}"#,
+        [401, 401, 403, 403, 403],
+    ),
+    row(
+        "POST /api/v1/sessions/{id}/heartbeat",
+        "/api/v1/sessions/019f0000-0000-7000-8000-000000000000/heartbeat",
+        "",
+        MODERATORS_STORE,
+    ),
     row("GET /api/v1/versions", "/api/v1/versions", "", OPEN),
 ];
 

@@ -81,8 +81,9 @@ pub(super) fn api(config: &Config, joined: &Joined, dispatcher: &Arc<Dispatcher>
 struct Proof(Node);
 
 impl NodeProof for Proof {
-    fn is_node(&self, target: &str, authorization: Option<&str>) -> bool {
-        self.0.asker(target, authorization).is_ok()
+    fn node(&self, target: &str, authorization: Option<&str>) -> Option<String> {
+        let asker = self.0.asker(target, authorization).ok()?;
+        Some(asker.to_string())
     }
 }
 

@@ -103,6 +103,12 @@ impl Entrance {
             encoders: slsp.encoders.clone(),
         }
     }
+
+    /// How often the app has to be heard of for each of its streams, milliseconds; 0: it need not.
+    pub(super) fn heartbeat_ms(&self, name: &str) -> i64 {
+        let heartbeat_ms = self.gate.rulebook().app(name).rules.heartbeat_ms;
+        heartbeat_ms.map_or(0, i64::from)
+    }
 }
 
 fn parts(config: &Config, secrets: &Secrets, hub: &Hub) -> GateParts {

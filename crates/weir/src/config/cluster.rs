@@ -57,7 +57,7 @@ impl Advertise {
 
 /// All roles a node alone needs.
 pub(super) fn default_roles() -> Vec<String> {
-    [Role::Origin, Role::Edge, Role::Dispatcher]
+    [Role::Origin, Role::Edge, Role::Dispatcher, Role::Api]
         .map(|role| role.name().to_owned())
         .to_vec()
 }

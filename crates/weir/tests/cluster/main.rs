@@ -15,6 +15,7 @@ mod clock;
 mod codecs;
 mod dispatch;
 mod drain;
+mod events;
 mod faults;
 mod hls;
 mod lists;

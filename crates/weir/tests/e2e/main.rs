@@ -10,6 +10,7 @@ mod admission;
 mod browser;
 mod drain;
 mod drivers;
+mod events;
 mod gstreamer;
 mod hls;
 mod hls_files;

@@ -1,0 +1,165 @@
+//! What happened: who sees it on this node, who carries it, and, where there is a store, who writes it down,
+//! who reads it, and who tells others.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use weir_api::Happenings;
+use weir_cluster::record::Scope;
+use weir_cluster::run::Cluster;
+use weir_cluster::{Name, Role, Scheme};
+use weir_events::{
+    Courier, Desk, FindDesks, Log, Owner, Owners, Recorder, RemoteDesk, Warden, Witness, render,
+};
+use weir_hook::{Dispatcher, Sender};
+use weir_link::dial::Dialer;
+use weir_link::http::HttpClient;
+use weir_link::node::NodeClient;
+use weir_serve::Core;
+use weir_store::Store;
+
+use super::cluster::Joined;
+use super::gate::Entrance;
+use crate::config::Config;
+
+/// What waits to be told, in the data folder.
+const SPOOL_FILE: &str = "spool/told.jsonl";
+
+/// What it is made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) data: &'a Path,
+    pub(super) core: &'a Core,
+    pub(super) joined: &'a Joined,
+    pub(super) entrance: &'a Arc<Entrance>,
+    /// None on a node that opens no database.
+    pub(super) store: Option<Store>,
+}
+
+/// Starts all of it. None on a node without a store.
+pub(super) fn start(parts: &Parts<'_>) -> anyhow::Result<Option<Happenings>> {
+    let happenings = parts
+        .store
+        .clone()
+        .map(|store| write_and_tell(parts, store));
+    if parts.config.roles()?.has(Role::Origin) {
+        let own = happenings.as_ref();
+        let own = own.map(|own| Arc::new(own.recorder.clone()) as Arc<dyn Desk>);
+        let is_alone = parts.joined.node.settings().is_alone;
+        // Alone and without a store nobody ever asks what happened.
+        let remote = || (!is_alone).then(|| Arc::new(remote_desk(parts)) as Arc<dyn Desk>);
+        if let Some(desk) = own.or_else(remote) {
+            see_and_carry(parts, desk)?;
+        }
+    }
+    Ok(happenings)
+}
+
+/// On a node that owns streams.
+fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
+    let (core, entrance) = (parts.core, parts.entrance.clone());
+    let (tasks, shutdown) = (&core.tasks, &core.shutdown);
+    let spool = parts.data.join(SPOOL_FILE);
+    let heartbeat_ms = move |app: &str| entrance.heartbeat_ms(app);
+    let witness = Witness::new(core.hub.clone(), spool, heartbeat_ms)
+        .context("the system gives no randomness")?;
+    tasks.spawn("witness", witness.clone().run(shutdown.clone()));
+    tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
+    Ok(())
+}
+
+/// On a node with a store.
+fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
+    let Core {
+        hub,
+        tasks,
+        shutdown,
+        ..
+    } = parts.core;
+    let me = parts.joined.node.settings().me.to_string();
+    let log = Log::new(store.clone());
+    tasks.spawn("log", log.clone().run(shutdown.clone()));
+    let owners = Arc::new(ChannelOwners(store.clone()));
+    let recorder = Recorder::new(store.clone(), log.clone(), owners, &me);
+    let cluster = parts.joined.cluster.clone();
+    let own = me.clone();
+    let is_member = move |node: &str| node == own || is_member(&cluster, node);
+    let clock = hub.clock().clone();
+    let warden = Warden::new(store.clone(), recorder.clone(), clock.clone(), is_member);
+    tasks.spawn("warden", warden.run(shutdown.clone()));
+
+    let hooks = &parts.config.hooks;
+    let client = client(parts, Dialer::over_weak_networks());
+    let dispatcher = Dispatcher::new(
+        store.clone(),
+        Sender::new(client, clock, hooks),
+        hooks.clone(),
+        &me,
+        render,
+        (tasks.clone(), shutdown.clone()),
+    );
+    tasks.spawn("hooks", dispatcher.clone().run(log.head()));
+    Happenings {
+        store,
+        log,
+        recorder,
+        dispatcher,
+    }
+}
+
+fn client(parts: &Parts<'_>, dialer: Dialer) -> HttpClient {
+    let core = parts.core;
+    let clock = core.hub.clock().clone();
+    HttpClient::new(dialer, clock, core.tasks.clone(), core.shutdown.clone())
+}
+
+fn remote_desk(parts: &Parts<'_>) -> RemoteDesk {
+    let settings = parts.joined.node.settings();
+    let http = client(parts, Dialer::to_nodes());
+    let node = NodeClient::new(http, settings.me.as_str(), settings.secret.clone());
+    let cluster = parts.joined.cluster.clone();
+    let find: FindDesks = Box::new(move || desks(&cluster));
+    RemoteDesk::new(node, find)
+}
+
+/// Where api nodes are reached by other nodes.
+fn desks(cluster: &Cluster) -> Vec<String> {
+    let http = [Scheme::Http, Scheme::Https];
+    cluster.with(|member, _| {
+        let nodes = member.view().with_role(Role::Api, None, None);
+        let records = nodes.filter_map(|node| node.record.as_ref());
+        let urls = records.filter_map(|record| {
+            let address = record.address(&http, Scope::Internal, None)?;
+            Some(address.url.clone())
+        });
+        urls.collect()
+    })
+}
+
+fn is_member(cluster: &Cluster, node: &str) -> bool {
+    Name::new(node).is_ok_and(|name| cluster.with(|member, _| member.view().find(&name).is_some()))
+}
+
+/// A stream is a channel's by its name.
+struct ChannelOwners(Store);
+
+impl Owners for ChannelOwners {
+    fn owner<'a>(
+        &'a self,
+        app: &'a str,
+        stream: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<Owner>> + Send + 'a>> {
+        Box::pin(async move {
+            // With a virtual host before it the name is another's.
+            let name = stream.strip_prefix(app)?.strip_prefix('/')?;
+            let channel = self.0.channels().by_name(name).await.ok()?;
+            (channel.app == app).then(|| Owner {
+                user_id: channel.user_id.to_string(),
+                channel_id: channel.id.to_string(),
+            })
+        })
+    }
+}
