@@ -42,7 +42,7 @@ struct AuditAsked {
     after: Option<String>,
 }
 
-/// An act.
+/// What somebody with a right did.
 #[derive(Debug, Serialize, ToSchema)]
 struct ActSeen {
     id: String,

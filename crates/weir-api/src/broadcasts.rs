@@ -44,7 +44,7 @@ struct BroadcastsAsked {
     after: Option<String>,
 }
 
-/// A broadcast.
+/// One publish, from its beginning to its end.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BroadcastSeen {
     /// The session of its events.

@@ -67,7 +67,7 @@ struct EventsAsked {
 /// Something that happened.
 #[derive(Debug, Serialize, ToSchema)]
 struct EventSeen {
-    /// Its id.
+    /// The same for all readers, and in hooks.
     id: String,
     /// Such as `stream.started` or `stream.ended`.
     r#type: String,

@@ -74,7 +74,7 @@ struct HookChange {
     state: Option<String>,
 }
 
-/// A hook.
+/// Who is told of what.
 #[derive(Debug, Serialize, ToSchema)]
 struct HookSeen {
     id: String,
@@ -123,7 +123,7 @@ struct DeliverySeen {
     status: Option<i64>,
     /// Of the last answer, or why there is none.
     words: String,
-    /// The event.
+    /// As the log shows it.
     event: Value,
 }
 

@@ -27,13 +27,11 @@ use weir_api::{
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
-use weir_cluster::Role;
 use weir_hub::Hub;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ClientAddr};
 use weir_serve::{Core, Server, Services};
-use weir_store::Store;
 
 use crate::config::{Config, Sources};
 
@@ -76,7 +74,6 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let certificate = server.certificate();
 
     let hub = Hub::new(config.hub(), Clock::real());
-    let store = open_store(&config, data, hub.clock()).await?;
     let core = Core::start(hub, config.deliver.clone(), config.serve())
         .context("cannot start the delivery loops")?;
     let Core {
@@ -100,31 +97,22 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         &services.core,
     )?;
     weir_scale::end_with_parent(&tasks, &shutdown);
-    let cluster = cluster::api(&config, &joined, &dispatcher);
-    let happenings = happenings::start(&happenings::Parts {
-        config: &config,
-        data,
-        core: &services.core,
-        joined: &joined,
-        entrance: &entrance,
-        store: store.clone(),
-    })?;
-    let api = api(Api {
-        happenings,
+    let core = &services.core;
+    let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
+    let asked = Api {
+        happenings: happenings.clone(),
         config: &config,
         secrets: &secrets,
         services: &services,
         entrance: &entrance,
-        cluster,
+        cluster: cluster::api(&config, &joined, &dispatcher),
         scaler,
         addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
-    });
-    server.run(&services, api);
+    };
+    server.run(&services, api(asked));
     write_ports(data, &addresses)?;
     announce(&addresses, &secrets, demo, &config);
-    if demo {
-        start_demo(&tasks, &shutdown, &secrets, &addresses);
-    }
+    start_demo(demo, &tasks, &shutdown, &secrets, &addresses);
 
     let reload = signals::Reload {
         sources,
@@ -139,20 +127,9 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     };
     signals::until_told_to_stop(reload, &shutdown).await;
     end(&hub, &tasks, &shutdown).await;
-    if let Some(store) = store {
-        store.close().await;
-    }
+    happenings::close(happenings).await;
     let _ = std::fs::remove_file(data.join(PORTS_FILE));
     Ok(())
-}
-
-/// The store, on nodes that have one.
-async fn open_store(config: &Config, data: &Path, clock: &Clock) -> anyhow::Result<Option<Store>> {
-    if !config.roles()?.has(Role::Api) {
-        return Ok(None);
-    }
-    let opened = Store::open(&config.store, data, clock.clone()).await;
-    opened.map(Some).context("cannot open the store")
 }
 
 /// Says goodbye to whoever is left, and waits for the tasks.
@@ -316,7 +293,16 @@ fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Confi
 }
 
 /// The demo is a publisher like any other: our own, over RTMP, with its stream key.
-fn start_demo(tasks: &Tasks, shutdown: &Shutdown, secrets: &Secrets, addresses: &Addresses) {
+fn start_demo(
+    is_wanted: bool,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+    secrets: &Secrets,
+    addresses: &Addresses,
+) {
+    if !is_wanted {
+        return;
+    }
     let Some(address) = addresses.first(DoorKind::Rtmp) else {
         tracing::warn!("no demo stream: rtmp.listen is empty");
         return;

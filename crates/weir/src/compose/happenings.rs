@@ -29,33 +29,58 @@ use crate::config::Config;
 const SPOOL_FILE: &str = "spool/told.jsonl";
 
 /// What it is made of.
-pub(super) struct Parts<'a> {
-    pub(super) config: &'a Config,
-    pub(super) data: &'a Path,
-    pub(super) core: &'a Core,
-    pub(super) joined: &'a Joined,
-    pub(super) entrance: &'a Arc<Entrance>,
-    /// None on a node that opens no database.
-    pub(super) store: Option<Store>,
+struct Parts<'a> {
+    config: &'a Config,
+    data: &'a Path,
+    core: &'a Core,
+    joined: &'a Joined,
+    entrance: &'a Arc<Entrance>,
 }
 
-/// Starts all of it. None on a node without a store.
-pub(super) fn start(parts: &Parts<'_>) -> anyhow::Result<Option<Happenings>> {
-    let happenings = parts
-        .store
-        .clone()
-        .map(|store| write_and_tell(parts, store));
-    if parts.config.roles()?.has(Role::Origin) {
+/// Starts all of it, on a node with the role api with a store. None on others.
+pub(super) async fn start(
+    config: &Config,
+    data: &Path,
+    joined: &Joined,
+    entrance: &Arc<Entrance>,
+    core: &Core,
+) -> anyhow::Result<Option<Happenings>> {
+    let parts = Parts {
+        config,
+        data,
+        core,
+        joined,
+        entrance,
+    };
+    let roles = config.roles()?;
+    let happenings = match roles.has(Role::Api) {
+        true => {
+            let opened = Store::open(&config.store, data, core.hub.clock().clone()).await;
+            Some(write_and_tell(
+                &parts,
+                opened.context("cannot open the store")?,
+            ))
+        }
+        false => None,
+    };
+    if roles.has(Role::Origin) {
         let own = happenings.as_ref();
         let own = own.map(|own| Arc::new(own.recorder.clone()) as Arc<dyn Desk>);
-        let is_alone = parts.joined.node.settings().is_alone;
+        let is_alone = joined.node.settings().is_alone;
         // Alone and without a store nobody ever asks what happened.
-        let remote = || (!is_alone).then(|| Arc::new(remote_desk(parts)) as Arc<dyn Desk>);
+        let remote = || (!is_alone).then(|| Arc::new(remote_desk(&parts)) as Arc<dyn Desk>);
         if let Some(desk) = own.or_else(remote) {
-            see_and_carry(parts, desk)?;
+            see_and_carry(&parts, desk)?;
         }
     }
     Ok(happenings)
+}
+
+/// When all who write have ended.
+pub(super) async fn close(happenings: Option<Happenings>) {
+    if let Some(happenings) = happenings {
+        happenings.store.close().await;
+    }
 }
 
 /// On a node that owns streams.

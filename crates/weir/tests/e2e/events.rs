@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_testkit::http::{Request, Response};
 use weir_testkit::media::Source;
 use weir_testkit::process::Signal;
-use weir_testkit::receiver::{Receiver, Said};
+use weir_testkit::receiver::{Receiver, Reply};
 use weir_testkit::server::Server;
 use weir_testkit::wait::Stopwatch;
 
@@ -33,7 +33,7 @@ fn events(server: &Server, after: &str) -> (Vec<Value>, String) {
 #[test]
 fn a_broadcast_is_in_the_log_and_a_receiver_is_told_signed() {
     need!(Ffmpeg);
-    let receiver = Receiver::start(|_| Said::Status(204, ""));
+    let receiver = Receiver::start(|_| Reply::Status(204, ""));
     let server = open_options()
         .set(&["hooks.allow=[\"127.0.0.0/8\"]"])
         .start();
