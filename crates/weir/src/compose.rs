@@ -70,8 +70,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let secrets = Secrets::open(data, &config)?;
     // Everything that can fail for the operator's reasons fails here, before anything runs.
     let server = Server::bind(&config.serve())?;
-    let addresses = server.addresses();
-    let certificate = server.certificate();
+    let (addresses, certificate) = (server.addresses(), server.certificate());
 
     let hub = Hub::new(config.hub(), Clock::real());
     let core = Core::start(hub, config.deliver.clone(), config.serve())
