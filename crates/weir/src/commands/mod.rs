@@ -10,6 +10,7 @@ pub(crate) mod play;
 pub(crate) mod probe;
 pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod store;
 
 use std::error::Error;
 use std::future::Future;
