@@ -8,7 +8,6 @@ use weir_store::accounts::{Account, Session, TokenKind};
 use crate::error::AccountError;
 use crate::rights::{AccountRole, Right, Rights};
 use crate::service::AccountService;
-use crate::sessions::SessionKind;
 use crate::sign_in::must_be_active;
 use crate::token;
 
@@ -97,9 +96,7 @@ impl AccountService {
             TokenKind::Cookie => shown == Shown::Cookie,
             TokenKind::Access => shown == Shown::Access,
             // A cookie that was just replaced is good for some seconds yet.
-            TokenKind::Spent => {
-                shown == Shown::Cookie && signed.session.kind == SessionKind::Cookie.name()
-            }
+            TokenKind::Spent => shown == Shown::Cookie,
             TokenKind::Refresh => false,
         };
         if !is_good {

@@ -108,9 +108,22 @@ rights! {
     StreamsReport = "streams.report", from Admin, at Public;
     /// Empty a node; nodes may.
     NodeDrain = "node.drain", from Admin, at Public;
+    /// Tell what happens to streams of a node; nodes may.
+    EventsReport = "events.report", from Admin, at Public;
+    /// Read what happened to every stream.
+    EventsRead = "events.read", from Moderator, at Public;
+    /// Send the heartbeat of one's own broadcasts, or of all where one may read what happened to them.
+    SessionsKeep = "sessions.keep", from Broadcaster, at Public;
+    /// Say who is told of what happens, and look at what was delivered.
+    HooksManage = "hooks.manage", from Admin, at Public;
+    /// Read who did what.
+    AuditRead = "audit.read", from Admin, at Admin;
 }
 
 impl Right {
+    /// What nodes of the cluster may.
+    pub const OF_NODES: [Self; 3] = [Self::StreamsReport, Self::NodeDrain, Self::EventsReport];
+
     /// The right of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|right| right.name() == name)

@@ -23,8 +23,10 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub enum SessionKind {
     /// By a cookie.
     Cookie,
-    /// By a token.
+    /// By a token, which another one renews.
     Token,
+    /// By either.
+    Both,
 }
 
 /// Somebody who has just signed in, or renewed it.
@@ -34,20 +36,28 @@ pub struct SignedIn {
     pub account: Account,
     /// Where.
     pub session: Session,
-    /// What is shown from now on.
-    pub token: String,
-    /// Until when, milliseconds since 1970.
+    /// What a browser shows from now on; none where it is a program's session.
+    pub cookie: Option<String>,
+    /// What a program shows from now on.
+    pub token: Option<ProgramToken>,
+}
+
+/// What a program shows, and what renews it.
+#[derive(Debug, Clone)]
+pub struct ProgramToken {
+    /// Sent with each request.
+    pub access: String,
+    /// Until when that is good, milliseconds since 1970.
     pub expires_ms: i64,
-    /// What renews it; none for a cookie.
-    pub refresh: Option<String>,
+    /// Sent to renew it, once.
+    pub refresh: String,
 }
 
 /// Tokens of a session, and what is stored of them.
 struct Fresh {
-    token: String,
-    refresh: Option<String>,
+    cookie: Option<String>,
+    token: Option<ProgramToken>,
     stored: Vec<NewToken>,
-    expires_ms: i64,
 }
 
 impl AccountService {
@@ -65,8 +75,8 @@ impl AccountService {
             TokenKind::Refresh => SessionKind::Token,
             TokenKind::Cookie => SessionKind::Cookie,
             TokenKind::Spent => {
-                let is_stolen = signed.session.kind == SessionKind::Token.name()
-                    && self.now_ms() - signed.made_ms > STALE_MS;
+                let is_stolen =
+                    shown.starts_with(token::REFRESH) && self.now_ms() - signed.made_ms > STALE_MS;
                 if is_stolen {
                     let (user_id, id) = (signed.account.user_id, signed.session.id);
                     tracing::warn!(target: "audit", account = %user_id, address = %client.address,
@@ -80,6 +90,7 @@ impl AccountService {
         must_be_active(&signed.account)?;
         let fresh = self.fresh(kind)?;
         let session = Session {
+            address: client.address.to_string(),
             used_ms: self.now_ms(),
             expires_ms: self.session_end_ms(),
             ..signed.session
@@ -90,9 +101,9 @@ impl AccountService {
             shown: &hash,
             kind: signed.kind,
             expires_ms: session.expires_ms,
-            known_until_ms: match kind {
-                SessionKind::Cookie => self.now_ms() + OLD_COOKIE_MS,
-                SessionKind::Token => session.expires_ms,
+            known_until_ms: match signed.kind {
+                TokenKind::Cookie => self.now_ms() + OLD_COOKIE_MS,
+                _ => session.expires_ms,
             },
             tokens: &fresh.stored,
         };
@@ -156,41 +167,42 @@ impl AccountService {
     }
 
     fn fresh(&self, kind: SessionKind) -> Result<Fresh, AccountError> {
-        let end_ms = self.session_end_ms();
-        if kind == SessionKind::Cookie {
-            let (token, hash) = token::make(token::COOKIE)?;
-            let stored = NewToken {
+        let mut fresh = Fresh {
+            cookie: None,
+            token: None,
+            stored: Vec::new(),
+        };
+        if kind != SessionKind::Token {
+            let (cookie, hash) = token::make(token::COOKIE)?;
+            fresh.stored.push(NewToken {
                 hash,
                 kind: TokenKind::Cookie,
                 // Until its session ends, which each use puts off.
                 expires_ms: i64::MAX,
-            };
-            return Ok(Fresh {
-                token,
-                refresh: None,
-                stored: vec![stored],
-                expires_ms: end_ms,
+            });
+            fresh.cookie = Some(cookie);
+        }
+        if kind != SessionKind::Cookie {
+            let expires_ms = self.now_ms() + i64::from(self.0.config.access_minutes) * MINUTE_MS;
+            let (access, access_hash) = token::make(token::ACCESS)?;
+            let (refresh, refresh_hash) = token::make(token::REFRESH)?;
+            fresh.stored.push(NewToken {
+                hash: access_hash,
+                kind: TokenKind::Access,
+                expires_ms,
+            });
+            fresh.stored.push(NewToken {
+                hash: refresh_hash,
+                kind: TokenKind::Refresh,
+                expires_ms: self.session_end_ms(),
+            });
+            fresh.token = Some(ProgramToken {
+                access,
+                expires_ms,
+                refresh,
             });
         }
-        let expires_ms = self.now_ms() + i64::from(self.0.config.access_minutes) * MINUTE_MS;
-        let (token, access_hash) = token::make(token::ACCESS)?;
-        let (refresh, refresh_hash) = token::make(token::REFRESH)?;
-        let access = NewToken {
-            hash: access_hash,
-            kind: TokenKind::Access,
-            expires_ms,
-        };
-        let renewing = NewToken {
-            hash: refresh_hash,
-            kind: TokenKind::Refresh,
-            expires_ms: end_ms,
-        };
-        Ok(Fresh {
-            token,
-            refresh: Some(refresh),
-            stored: vec![access, renewing],
-            expires_ms,
-        })
+        Ok(fresh)
     }
 }
 
@@ -199,6 +211,7 @@ impl SessionKind {
         match self {
             Self::Cookie => "cookie",
             Self::Token => "token",
+            Self::Both => "both",
         }
     }
 }
@@ -208,9 +221,8 @@ impl Fresh {
         SignedIn {
             account,
             session,
+            cookie: self.cookie,
             token: self.token,
-            expires_ms: self.expires_ms,
-            refresh: self.refresh,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::sessions::{SessionKind, SignedIn};
 
 /// What somebody shows who signs in.
 #[derive(Debug, Clone, Copy)]
-pub struct Credentials<'a> {
+pub struct PasswordProof<'a> {
     /// A name or an address.
     pub login: &'a str,
     /// As it was typed: spaces count.
@@ -30,7 +30,7 @@ impl AccountService {
     /// [`AccountError::TooOften`], [`AccountError::Busy`].
     pub async fn sign_in(
         &self,
-        shown: Credentials<'_>,
+        shown: PasswordProof<'_>,
         kind: SessionKind,
         client: &Client,
     ) -> Result<SignedIn, AccountError> {

@@ -1,4 +1,5 @@
 //! What people do with their accounts, told against a real store and a mail server that takes letters.
+// long because: each story needs the same site, its clock and its mail server.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -25,6 +26,25 @@ const PASSWORD: &str = "correct horse";
 struct Letters {
     taken: Arc<Mutex<Vec<String>>>,
     came: Arc<Notify>,
+}
+
+/// Somebody who signed in with a program.
+#[derive(Debug)]
+struct In {
+    session: weir_store::accounts::Session,
+    token: String,
+    refresh: String,
+}
+
+impl From<SignedIn> for In {
+    fn from(signed_in: SignedIn) -> Self {
+        let token = signed_in.token.unwrap();
+        Self {
+            session: signed_in.session,
+            token: token.access,
+            refresh: token.refresh,
+        }
+    }
 }
 
 struct Site {
@@ -174,20 +194,22 @@ impl Site {
         self.service.prove_email(&token).await.unwrap()
     }
 
-    async fn sign_in(
-        &self,
-        login: &str,
-        password: &str,
-        code: &str,
-    ) -> Result<SignedIn, AccountError> {
-        let shown = Credentials {
+    async fn sign_in(&self, login: &str, password: &str, code: &str) -> Result<In, AccountError> {
+        let shown = PasswordProof {
             login,
             password,
             code,
         };
-        self.service
-            .sign_in(shown, SessionKind::Token, &client(1))
-            .await
+        let signed_in = self
+            .service
+            .sign_in(shown, SessionKind::Both, &client(1))
+            .await?;
+        assert!(signed_in.cookie.is_some());
+        Ok(signed_in.into())
+    }
+
+    async fn refresh(&self, shown: &str, host: u8) -> Result<In, AccountError> {
+        Ok(self.service.refresh(shown, &client(host)).await?.into())
     }
 
     async fn who(&self, token: &str) -> Option<String> {
@@ -272,30 +294,25 @@ async fn a_refresh_token_that_comes_twice_ends_its_session() {
     let site = Site::new(|_| {}).await;
     site.proved("ann").await;
     let first = site.sign_in("ann", PASSWORD, "").await.unwrap();
-    let shown = first.refresh.unwrap();
+    let shown = first.refresh;
     site.clock.advance_us(3600 * SECOND_US);
     assert_eq!(site.who(&first.token).await, None);
-    let second = site.service.refresh(&shown, &client(1)).await.unwrap();
+    let second = site.refresh(&shown, 1).await.unwrap();
     assert_eq!(site.who(&second.token).await.as_deref(), Some("ann"));
     // An answer that got lost: refused, and nothing else.
     assert!(matches!(
-        site.service.refresh(&shown, &client(1)).await,
+        site.refresh(&shown, 1).await,
         Err(AccountError::Stale(_))
     ));
     assert!(site.who(&second.token).await.is_some());
     site.clock.advance_us(11 * SECOND_US);
     assert!(matches!(
-        site.service.refresh(&shown, &client(2)).await,
+        site.refresh(&shown, 2).await,
         Err(AccountError::Stale(_))
     ));
     assert_eq!(site.who(&second.token).await, None);
-    let refresh = second.refresh.unwrap();
-    assert!(site.service.refresh(&refresh, &client(1)).await.is_err());
-    for wrong in ["", "wr_", &second.token] {
-        assert!(
-            site.service.refresh(wrong, &client(1)).await.is_err(),
-            "{wrong}"
-        );
+    for wrong in ["", "wr_", &second.token, &second.refresh] {
+        assert!(site.refresh(wrong, 1).await.is_err(), "{wrong}");
     }
 }
 
@@ -303,16 +320,18 @@ async fn a_refresh_token_that_comes_twice_ends_its_session() {
 async fn a_cookie_is_renewed_put_off_by_use_and_no_bearer_token() {
     let site = Site::new(|config| config.session_hours = 1).await;
     site.proved("ann").await;
-    let shown = Credentials {
+    let shown = PasswordProof {
         login: "ann",
         password: PASSWORD,
         code: "",
     };
-    let first = site
+    let signed_in = site
         .service
         .sign_in(shown, SessionKind::Cookie, &client(1))
         .await
         .unwrap();
+    assert!(signed_in.token.is_none());
+    let first = signed_in.cookie.unwrap();
     let known = async |cookie: &str| {
         site.service
             .by_cookie(cookie, None)
@@ -320,23 +339,20 @@ async fn a_cookie_is_renewed_put_off_by_use_and_no_bearer_token() {
             .unwrap()
             .is_some()
     };
-    assert!(known(&first.token).await);
-    assert_eq!(site.who(&first.token).await, None);
+    assert!(known(&first).await);
+    assert_eq!(site.who(&first).await, None);
     // Each use puts the end off by an hour.
     for _ in 0..3 {
         site.clock.advance_us(3000 * SECOND_US);
-        assert!(known(&first.token).await);
+        assert!(known(&first).await);
     }
-    let second = site
-        .service
-        .refresh(&first.token, &client(1))
-        .await
-        .unwrap();
-    assert!(second.refresh.is_none() && known(&first.token).await && known(&second.token).await);
+    let renewed = site.service.refresh(&first, &client(1)).await.unwrap();
+    let second = renewed.cookie.unwrap();
+    assert!(renewed.token.is_none() && known(&first).await && known(&second).await);
     site.clock.advance_us(61 * SECOND_US);
-    assert!(!known(&first.token).await && known(&second.token).await);
+    assert!(!known(&first).await && known(&second).await);
     site.clock.advance_us(3600 * SECOND_US);
-    assert!(!known(&second.token).await);
+    assert!(!known(&second).await);
 }
 
 #[tokio::test]

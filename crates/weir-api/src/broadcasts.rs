@@ -14,8 +14,8 @@ use crate::asked::{PathParts, QueryParts};
 use crate::caller::Caller;
 use crate::happenings::{id, store_refused};
 use crate::refused::{NotThere, Problem, Refused};
-use crate::rights::Right;
 use crate::state::State;
+use weir_account::Right;
 
 /// Broadcasts in one answer, where nobody says.
 const DEFAULT_BROADCASTS: u32 = 50;
@@ -193,7 +193,8 @@ async fn heartbeat(
     if !caller.rights.has(Right::EventsRead) {
         // Another's broadcast is as good as none.
         let row = store.broadcasts().by_id(id).await.map_err(store_refused)?;
-        if caller.account.as_deref() != Some(row.user_id.as_str()) {
+        let own = caller.account.map(|id| id.to_string());
+        if own.as_deref() != Some(row.user_id.as_str()) {
             return Err(Refused::new(
                 Code::NotFound,
                 "there is no such live broadcast",

@@ -10,11 +10,12 @@ use weir_base::sign::same_secret;
 use weir_base::{Code, Refusal};
 use weir_cluster::store::Waiting;
 use weir_hub::Protocol;
+use weir_store::Id;
 
 use crate::refused::Refused;
-use crate::rights::{AccountRole, Right, Rights};
 use crate::same_site;
 use crate::state::State;
+use weir_account::{AccountRole, Right, Rights};
 
 /// The cookie that a browser signs in with.
 pub const SESSION_COOKIE: &str = "weir_session";
@@ -25,7 +26,9 @@ const MAX_TOKEN_BYTES: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The account's id; none for the operator's token and for nodes.
-    pub account: Option<String>,
+    pub account: Option<Id>,
+    /// The session that it is known by; none for all else.
+    pub session: Option<Id>,
     /// What to call whoever it is: in the audit log, in limits.
     pub name: String,
     /// How it is known.
@@ -85,6 +88,7 @@ impl Caller {
     pub(crate) fn operator() -> Self {
         Self {
             account: None,
+            session: None,
             name: "operator".to_owned(),
             means: Means::AdminToken,
             rights: AccountRole::Admin.rights(),
@@ -95,6 +99,7 @@ impl Caller {
     fn node(id: String) -> Self {
         Self {
             account: None,
+            session: None,
             name: id,
             means: Means::Node,
             rights: Right::OF_NODES.into_iter().collect(),
@@ -168,7 +173,7 @@ fn token(value: &str) -> Option<String> {
 }
 
 /// The session's cookie among all that a browser sends.
-fn cookie(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines
         .filter_map(|line| line.to_str().ok())

@@ -35,8 +35,8 @@ use crate::any_site;
 use crate::asked::{PathParts, read_json};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
-use crate::rights::Right;
 use crate::state::{ClientIp, State};
+use weir_account::Right;
 
 /// What is answered.
 #[derive(Debug, Serialize, ToSchema)]

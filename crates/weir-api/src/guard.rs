@@ -17,9 +17,9 @@ use crate::idempotent;
 use crate::limiter::{self, RateClass, Who};
 use crate::openapi::{NODE_SCHEME, RIGHT, SESSION_SCHEME, TOKEN_SCHEME, operations};
 use crate::refused::Refused;
-use crate::rights::{DoorOf, Right};
 use crate::same_site;
 use crate::state::{AdminDoor, State};
+use weir_account::{DoorOf, Right};
 
 #[derive(Clone)]
 struct Guard {

@@ -541,8 +541,9 @@ async fn write_down(
         Value::Null => String::new(),
         value => value.to_string(),
     };
+    let actor = caller.account.map(|id| id.to_string()).unwrap_or_default();
     let act = Act {
-        actor: caller.account.as_deref().unwrap_or_default(),
+        actor: &actor,
         name: &caller.name,
         action: acted.action,
         object: &acted.object.to_string(),

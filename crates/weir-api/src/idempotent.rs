@@ -181,7 +181,10 @@ async fn answer_once(
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
     let key = key(&head.headers)?;
-    let whose = caller.account.as_deref().unwrap_or(&caller.name);
+    let whose = match caller.account {
+        Some(id) => id.to_string(),
+        None => caller.name.clone(),
+    };
     let key = format!("{whose}\n{}\n{key}", head.uri.path());
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| {
         let words = format!("at most {MAX_BODY_BYTES} bytes are taken with an Idempotency-Key");

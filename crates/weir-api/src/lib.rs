@@ -7,6 +7,7 @@
 //! describes itself (`#[utoipa::path]`); how requests are read is in `asked`, who asks in `caller`, how a refusal
 //! looks in `refused`.
 
+mod accounts;
 mod addresses;
 mod any_site;
 mod apps;
@@ -39,7 +40,6 @@ mod openapi;
 mod pages;
 mod refused;
 mod rejected;
-mod rights;
 mod same_site;
 mod schemas;
 mod sdk;
@@ -67,8 +67,8 @@ pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
-pub use rights::{AccountRole, DoorOf, Right, Rights};
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
+pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
 /// Bytes of a request's body, where a resource says nothing else.
 const MAX_BODY_BYTES: usize = dispatch::MAX_BYTES;
@@ -120,5 +120,6 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(health::routes()))
         .merge(by_method(streams::public_routes()))
         .merge(by_method(openapi::routes()))
+        .merge(accounts::operations(state))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

@@ -18,8 +18,8 @@ use weir_base::Code;
 use crate::asked::Etag;
 use crate::caller::SESSION_COOKIE;
 use crate::refused::{FieldError, MEDIA_TYPE, Problem, Refused};
-use crate::rights::{AccountRole, DoorOf, Right};
 use crate::state::State;
+use weir_account::{AccountRole, DoorOf, Right};
 
 /// A bearer token: of a session, an API key, or the operator's.
 pub(crate) const TOKEN_SCHEME: &str = "token";
@@ -186,8 +186,9 @@ const ABOUT: &str = "Streams, who publishes and watches them, and the nodes that
     `limit` and `after`, which is what the page before called `next`. A POST with an `Idempotency-Key` is done once. \
     `RateLimit-Policy` and `RateLimit` tell how often one may ask.";
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("about", "What this server is"),
+    ("accounts", "Who somebody is, and what they may do"),
     ("streams", "What is live, and who is there"),
     ("events", "What happened, and who is told of it"),
     ("places", "Where to publish and play"),

@@ -17,7 +17,18 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// 6013.
 pub(crate) fn check(caller: &Caller, head: &Parts) -> Result<(), Refused> {
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method);
-    if reads || caller.means != Means::Cookie || is_own(head) {
+    if reads || caller.means != Means::Cookie {
+        return Ok(());
+    }
+    must_be_own(head)
+}
+
+/// Refuses what does not come from a page of this site.
+///
+/// # Errors
+/// 6013.
+pub(crate) fn must_be_own(head: &Parts) -> Result<(), Refused> {
+    if is_own(head) {
         return Ok(());
     }
     let words =
@@ -67,7 +78,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::rights::AccountRole;
+    use weir_account::AccountRole;
 
     fn asks(means: Means, method: Method, fields: &[(&str, &str)]) -> Result<(), Code> {
         let mut request = Request::builder().method(method).uri("/api/v1/x");
@@ -75,7 +86,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let caller = Caller {
-            account: Some("a".into()),
+            account: None,
+            session: None,
             name: "a".into(),
             means,
             rights: AccountRole::Viewer.rights(),

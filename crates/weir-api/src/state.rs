@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use weir_account::AccountService;
 use weir_base::Shutdown;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
@@ -32,6 +33,8 @@ pub struct Config {
     pub admin_token: String,
     /// Who knows accounts.
     pub identify: Arc<dyn Identify>,
+    /// The accounts, where this node keeps them.
+    pub accounts: Option<AccountService>,
     /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
     /// [`AdminDoor`].
     pub has_admin_door: bool,

@@ -183,6 +183,10 @@ code_table! {
         "These credentials do not allow this.", "Ask an administrator for the right that the detail names.";
     CrossSite = 6013, "cross_site", Client, http 403, ws 4403,
         "Another site's page may not do this in your name.", "Do it on this site's own pages, or send a token instead of the cookie.";
+    SecondFactor = 6020, "second_factor", Client, http 401, ws 4401,
+        "A code of the second factor is needed.", "Send the same again with the code that the program shows now.";
+    Suspended = 6021, "suspended", Client, http 403, ws 4403,
+        "This account is suspended.", "The detail says why; write to those who run the site.";
 }
 
 impl Code {

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod cluster;
+mod control;
 mod drain;
 mod gate;
 mod happenings;
@@ -22,8 +23,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{
-    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings,
-    NoAccounts, PoolFacts, PublicAddresses,
+    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings, PoolFacts,
+    PublicAddresses,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
@@ -35,6 +36,7 @@ use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
 
+use control::Control;
 use gate::Entrance;
 pub(crate) use secrets::{Secrets, shared_stream_key_secret};
 
@@ -98,19 +100,25 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
+    let store = happenings
+        .as_ref()
+        .map(|happenings| happenings.store.clone());
+    let control = Control::start(&config, &secrets, store, core)?;
     let asked = Api {
         happenings: happenings.clone(),
         config: &config,
         secrets: &secrets,
         services: &services,
         entrance: &entrance,
+        control: &control,
         cluster: cluster::api(&config, &joined, &dispatcher),
         scaler,
         addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
     };
     server.run(&services, api(asked));
     write_ports(data, &addresses)?;
-    announce(&addresses, &secrets, demo, &config);
+    let link = control.first_admin_link(&addresses).await;
+    announce(&addresses, &secrets, demo, &config, link.as_deref());
     start_demo(demo, &tasks, &shutdown, &secrets, &addresses);
 
     let reload = signals::Reload {
@@ -149,6 +157,7 @@ struct Api<'a> {
     secrets: &'a Secrets,
     services: &'a Services,
     entrance: &'a Arc<Entrance>,
+    control: &'a Control,
     cluster: ClusterApi,
     scaler: Scaler,
     addresses: PublicAddresses,
@@ -182,6 +191,7 @@ fn api(parts: Api<'_>) -> ApiService {
         secrets,
         services,
         entrance,
+        control,
         cluster,
         scaler,
         addresses,
@@ -195,7 +205,8 @@ fn api(parts: Api<'_>) -> ApiService {
         shutdown: services.core.shutdown.clone(),
         api: config.api.clone(),
         admin_token: secrets.admin_token.clone(),
-        identify: Arc::new(NoAccounts),
+        identify: control.identify(),
+        accounts: control.accounts(),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,
@@ -245,7 +256,13 @@ fn write_ports(data: &Path, addresses: &Addresses) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Config) {
+fn announce(
+    addresses: &Addresses,
+    secrets: &Secrets,
+    demo: bool,
+    config: &Config,
+    admin_link: Option<&str>,
+) {
     let port = |door| addresses.first(door).map(|address| address.port());
     let mut lines = Vec::new();
     if let Some(port) = port(DoorKind::Http) {
@@ -278,6 +295,11 @@ fn announce(addresses: &Addresses, secrets: &Secrets, demo: bool, config: &Confi
         ));
         lines.push(format!(
             "  ffmpeg    ffmpeg -re -i FILE -c:v libx264 -preset veryfast -b:v 2000k -g 60 -c:a aac -f flv \"rtmp://localhost:{port}/live/{key}\""
+        ));
+    }
+    if let Some(link) = admin_link {
+        lines.push(format!(
+            "  sign in   {link}   (once, within a day: then set a password)"
         ));
     }
     lines.push(format!(

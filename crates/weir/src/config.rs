@@ -9,6 +9,7 @@ mod load;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use weir_account::{AccountsConfig, MailConfig};
 use weir_admit::{AppRules, Auth, PlayAuth};
 use weir_api::{ApiConfig, DispatchConfig, EncoderRule};
 use weir_base::section;
@@ -62,6 +63,10 @@ section! {
         section admin: Admin = Admin::default(),
         /// Where rows and objects live.
         section store: weir_store::Config = weir_store::Config::default(),
+        /// Accounts.
+        section accounts: AccountsConfig = AccountsConfig::default(),
+        /// Mail.
+        section mail: MailConfig = MailConfig::default(),
         /// Live streams.
         section stream: weir_hub::Config = weir_hub::Config::default(),
         /// Delivery to viewers.
@@ -151,6 +156,8 @@ impl Config {
         self.check_cluster()?;
         self.dispatch.check()?;
         self.store.check()?;
+        self.accounts.check()?;
+        self.mail.check(&self.accounts)?;
         self.scale.check(!self.cluster.redis.is_empty())?;
         self.hooks.check()?;
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());

@@ -46,6 +46,32 @@ impl Page {
         }
     }
 
+    /// How many there are on it; `default` when nobody says.
+    pub(crate) fn limit(&self, default: u32) -> u32 {
+        let limit = self.limit.and_then(|limit| u32::try_from(limit).ok());
+        limit.unwrap_or(default)
+    }
+
+    /// What it is behind of: the key of the last thing on the page before.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// This page of things that were read in order from behind `after`, one more than `limit` if there are, and
+    /// `next`.
+    pub(crate) fn full<T>(
+        &self,
+        mut things: Vec<(String, T)>,
+        limit: u32,
+    ) -> (Vec<(String, T)>, Option<String>) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = things.len() > limit;
+        things.truncate(limit);
+        let last = things.last().filter(|_| more);
+        let next = last.map(|(key, _)| URL_SAFE_NO_PAD.encode(key));
+        (things, next)
+    }
+
     /// This page of things that are known by a key each, sorted by it, and `next` where there is more. `default` is
     /// how many there are on it when nobody says.
     pub(crate) fn cut<T>(

@@ -150,6 +150,7 @@ impl World {
             api: ApiConfig::default(),
             admin_token: TOKEN.into(),
             identify: Arc::new(Outside),
+            accounts: None,
             has_admin_door: false,
             cors_origins: Vec::new(),
             node: "d1".into(),
@@ -323,7 +324,8 @@ impl Identify for Outside {
             Credentials::Token(word) => (word, Means::Token),
         };
         let caller = AccountRole::from_name(word).map(|role| Caller {
-            account: Some(format!("id-of-{word}")),
+            account: None,
+            session: None,
             name: word.clone(),
             means,
             rights: role.rights(),

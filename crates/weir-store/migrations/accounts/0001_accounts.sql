@@ -45,7 +45,7 @@ CREATE TABLE name_skeletons (
 CREATE TABLE sessions (
     user_id    TEXT NOT NULL,
     id         TEXT NOT NULL,
-    kind       TEXT NOT NULL,                   -- cookie or token
+    kind       TEXT NOT NULL,                   -- cookie, token or both
     agent      TEXT NOT NULL,                   -- what the client says it is
     address    TEXT NOT NULL,                   -- from where it was last used
     created_ms BIGINT NOT NULL,

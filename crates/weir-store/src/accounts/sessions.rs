@@ -36,7 +36,7 @@ pub struct NewToken {
 pub struct NewSession<'a> {
     /// Whose.
     pub user_id: Id,
-    /// `cookie` or `token`.
+    /// `cookie`, `token` or `both`.
     pub kind: &'a str,
     /// What the client says it is.
     pub agent: &'a str,
@@ -57,7 +57,7 @@ pub struct Session {
     pub user_id: Id,
     /// By which its owner ends it; no secret.
     pub id: Id,
-    /// `cookie` or `token`.
+    /// `cookie`, `token` or `both`.
     pub kind: String,
     /// What the client says it is.
     pub agent: String,
@@ -250,13 +250,15 @@ impl Accounts<'_> {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        sqlx::query(
-            "DELETE FROM session_tokens WHERE user_id = $1 AND session_id = $2 AND kind = 'access'",
-        )
-        .bind(user_id.to_string())
-        .bind(session_id.to_string())
-        .execute(&mut *writing)
-        .await?;
+        if renewal.kind == TokenKind::Refresh {
+            sqlx::query(
+                "DELETE FROM session_tokens WHERE user_id = $1 AND session_id = $2 AND kind = 'access'",
+            )
+            .bind(user_id.to_string())
+            .bind(session_id.to_string())
+            .execute(&mut *writing)
+            .await?;
+        }
         self.put_tokens(&mut writing, user_id, session_id, renewal.tokens)
             .await?;
         writing.commit().await?;

@@ -20,6 +20,10 @@ pub(crate) struct Secrets {
     pub(crate) admin_token: String,
     /// From which all stream keys are derived. Changing it revokes them all.
     stream_key_secret: String,
+    /// From which all that signs and seals for accounts is derived, where the cluster has no secret. Changing it
+    /// takes second factors away.
+    #[serde(default)]
+    account_secret: String,
 }
 
 /// From which all nodes of a cluster derive the same stream keys.
@@ -45,6 +49,11 @@ impl Secrets {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
+        if secrets.account_secret.is_empty() {
+            // Made by a version that had none.
+            secrets.account_secret = random()?;
+            secrets.replace(&path)?;
+        }
         if !config.cluster.secret.is_empty() {
             // One key opens a stream on all nodes; kept, so that `weir key` needs no configuration.
             let shared = shared_stream_key_secret(&config.cluster.secret);
@@ -81,6 +90,14 @@ impl Secrets {
         &self.stream_key_secret
     }
 
+    /// What signs and seals for accounts: the same on all nodes of a cluster that has a secret.
+    pub(crate) fn account_secret(&self, cluster_secret: &str) -> String {
+        match cluster_secret {
+            "" => self.account_secret.clone(),
+            shared => sign::mac_hex(shared, "accounts"),
+        }
+    }
+
     fn replace(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");
         let _ = std::fs::remove_file(&beside);
@@ -89,14 +106,10 @@ impl Secrets {
     }
 
     fn make(path: &Path) -> anyhow::Result<Self> {
-        let random = || {
-            ids::random_bytes::<16>()
-                .map(|bytes| ids::hex(&bytes))
-                .context("the system gives no randomness")
-        };
         let secrets = Self {
             admin_token: random()?,
             stream_key_secret: random()?,
+            account_secret: random()?,
         };
         secrets.write(path)?;
         Ok(secrets)
@@ -112,6 +125,12 @@ impl Secrets {
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+fn random() -> anyhow::Result<String> {
+    ids::random_bytes::<16>()
+        .map(|bytes| ids::hex(&bytes))
+        .context("the system gives no randomness")
 }
 
 #[cfg(test)]
