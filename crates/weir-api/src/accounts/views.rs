@@ -87,7 +87,7 @@ pub(crate) struct ApiKeyView {
     used_address: String,
 }
 
-/// An invite.
+/// What lets others sign up, its code left out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct InviteView {
     id: String,
