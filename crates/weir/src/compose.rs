@@ -77,12 +77,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let hub = Hub::new(config.hub(), Clock::real());
     let core = Core::start(hub, config.deliver.clone(), config.serve())
         .context("cannot start the delivery loops")?;
-    let Core {
-        hub,
-        tasks,
-        shutdown,
-        ..
-    } = core.clone();
+    let (hub, tasks, shutdown) = (core.hub.clone(), core.tasks.clone(), core.shutdown.clone());
     let joined = cluster::join(&config, &addresses, &core)?;
     let entrance = Arc::new(Entrance::open(&config, &secrets, &hub, &joined)?);
     entrance.watch(&tasks, &shutdown);
@@ -100,10 +95,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
-    let store = happenings
-        .as_ref()
-        .map(|happenings| happenings.store.clone());
-    let control = Control::start(&config, &secrets, store, core)?;
+    let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let asked = Api {
         happenings: happenings.clone(),
         config: &config,

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use weir_account::{AccountService, Parts, RootSecret};
-use weir_api::{Identify, NoAccounts};
+use weir_api::{Happenings, Identify, NoAccounts};
 use weir_serve::Core;
 use weir_serve::front::{Addresses, DoorKind};
-use weir_store::Store;
 
 use super::secrets::Secrets;
 use crate::config::Config;
@@ -20,10 +19,10 @@ impl Control {
     pub(super) fn start(
         config: &Config,
         secrets: &Secrets,
-        store: Option<Store>,
+        happenings: Option<&Happenings>,
         core: &Core,
     ) -> anyhow::Result<Self> {
-        let Some(store) = store else {
+        let Some(store) = happenings.map(|happenings| happenings.store.clone()) else {
             return Ok(Self::default());
         };
         let accounts = AccountService::start(Parts {
