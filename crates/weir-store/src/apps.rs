@@ -187,7 +187,7 @@ impl Apps<'_> {
     /// [`StoreError::Bound`] where there are as many as may be.
     pub async fn set_category(&self, category: &Category) -> Result<(), StoreError> {
         let set = sqlx::query(
-            "INSERT INTO categories (name, title, title_zh, place) SELECT $1, $2, $3, $4 FROM content_clock \
+            "INSERT INTO categories (name, title, title_zh, place) SELECT $1, $2, $3, $4 \
              WHERE (SELECT COUNT(*) FROM categories WHERE name <> $1) < $5 \
              ON CONFLICT (name) DO UPDATE SET title = excluded.title, title_zh = excluded.title_zh, \
              place = excluded.place",

@@ -102,18 +102,30 @@ impl ContentChanges<'_> {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn position(&self) -> Result<Position, StoreError> {
-        const SQL: &str = "SELECT series, seq FROM content_clock WHERE one = 1";
-        let told = sqlx::query_as::<_, ClockRow>(SQL);
-        let told = told.fetch_one(self.db.fresh()).await?;
-        if !told.series.is_empty() {
-            return Ok(told.into());
+        if let Some(told) = self.told().await? {
+            return Ok(told);
         }
-        sqlx::query("UPDATE content_clock SET series = $1 WHERE one = 1 AND series = ''")
-            .bind(self.store.next_id()?.to_string())
-            .execute(self.db.write())
-            .await?;
-        let told = sqlx::query_as::<_, ClockRow>(SQL);
-        Ok(told.fetch_one(self.db.fresh()).await?.into())
+        sqlx::query(
+            "INSERT INTO content_clock (one, seq, series) VALUES (1, 0, $1) \
+             ON CONFLICT (one) DO UPDATE SET series = excluded.series WHERE content_clock.series = ''",
+        )
+        .bind(self.store.next_id()?.to_string())
+        .execute(self.db.write())
+        .await?;
+        self.told()
+            .await?
+            .ok_or(StoreError::Missing("number of the newest change"))
+    }
+
+    /// Where it stands, once it has said of which life it is.
+    async fn told(&self) -> Result<Option<Position>, StoreError> {
+        let row = sqlx::query_as::<_, ClockRow>(
+            "SELECT series, seq FROM content_clock WHERE one = 1 AND series <> ''",
+        );
+        Ok(row
+            .fetch_optional(self.db.fresh())
+            .await?
+            .map(Position::from))
     }
 
     /// At most `limit` things that changed after `since`.

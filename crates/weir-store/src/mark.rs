@@ -25,9 +25,12 @@ pub(crate) async fn mark(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let (kind, id, user_id) = thing.parts();
-    sqlx::query("UPDATE content_clock SET seq = seq + 1 WHERE one = 1")
-        .execute(&mut **writing)
-        .await?;
+    sqlx::query(
+        "INSERT INTO content_clock (one, seq, series) VALUES (1, 1, '') \
+         ON CONFLICT (one) DO UPDATE SET seq = content_clock.seq + 1",
+    )
+    .execute(&mut **writing)
+    .await?;
     sqlx::query(
         "INSERT INTO content_changes (kind, id, user_id, seq, at_ms) \
          SELECT $1, $2, $3, seq, $4 FROM content_clock WHERE one = 1 \

@@ -200,10 +200,9 @@ CREATE TABLE content_changes (
     PRIMARY KEY (kind, id)
 );
 
--- One row: the number of the newest change.
+-- The number of the newest change: one row, or none before the first.
 CREATE TABLE content_clock (
     one    BIGINT NOT NULL PRIMARY KEY,
     seq    BIGINT NOT NULL,
     series TEXT NOT NULL                        -- which life of the database numbers them; '': not yet told
 );
-INSERT INTO content_clock (one, seq, series) VALUES (1, 0, '');

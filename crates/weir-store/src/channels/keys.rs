@@ -264,7 +264,7 @@ impl Channels<'_> {
         let made = sqlx::query(
             "INSERT INTO stream_keys (user_id, channel_id, id, key_hash, label, replaces, created_ms, expires_ms, \
              revoked_ms, used_ms, used_address) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, 0, 0, 0, '' FROM content_clock WHERE \
+             SELECT $1, $2, $3, $4, $5, $6, $7, 0, 0, 0, '' WHERE \
              (SELECT COUNT(*) FROM stream_keys WHERE user_id = $1 AND channel_id = $2 AND revoked_ms = 0 \
              AND expires_ms = 0) < $8",
         )

@@ -9,6 +9,7 @@ use weir_store::apps::{AppTerms, Category};
 use weir_store::bans::{NewBan, SubjectKind};
 use weir_store::changes::{Changed, Position, Whole};
 use weir_store::channels::NewStreamKey;
+use weir_store::copy::Writers;
 use weir_store::{Id, StoreError};
 
 use crate::channels::channel;
@@ -250,5 +251,24 @@ async fn numbers_of_changes_made_at_once_have_no_gaps_behind_a_reader() {
         let mut made = names.clone();
         made.sort();
         assert_eq!(listed, made);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_moved_goes_on_with_its_numbers() {
+    for kit in kits().await {
+        let user_id = kit.store.next_id().unwrap();
+        channel(&kit, user_id, "ann", "Ann").await;
+        let here = kit.store.content_changes().position().await.unwrap();
+        let other = Kit::sqlite().await;
+        kit.store
+            .copy_to(&other.store, Writers::GoOn, |_| {})
+            .await
+            .unwrap();
+        let there = other.store.content_changes().position().await.unwrap();
+        assert_eq!(there, here);
+        let bob = channel(&other, user_id, "bob", "Bob").await;
+        let (_, told) = since(&other, here).await;
+        assert_eq!(told, [Changed::Channel(Box::new(bob))]);
     }
 }
