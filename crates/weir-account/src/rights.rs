@@ -94,6 +94,12 @@ rights! {
     ChatJoin = "chat.join", from Viewer, at Public;
     /// Make channels, and run one's own.
     ChannelsOwn = "channels.own", from Broadcaster, at Public;
+    /// Follow channels, and be counted by them.
+    ChannelsFollow = "channels.follow", from Viewer, at Public;
+    /// Look after everybody's channels as after one's own.
+    ChannelsModerate = "channels.moderate", from Moderator, at Public;
+    /// Ban, and decide appeals.
+    BansManage = "bans.manage", from Moderator, at Public;
     /// See every live stream in detail, and who publishes and watches.
     StreamsRead = "streams.read", from Moderator, at Admin;
     /// End a client's stay.

@@ -74,6 +74,7 @@ async fn main() {
         admin_token: "token".into(),
         identify: Arc::new(NoAccounts),
         accounts: None,
+        store: None,
         has_admin_door: false,
         cors_origins: Vec::new(),
         node: "d".into(),

@@ -9,13 +9,16 @@
 
 mod accounts;
 mod addresses;
+mod admission_feed;
 mod any_site;
 mod apps;
 mod asked;
 mod audit;
 mod autoscale;
+mod bans;
 mod broadcasts;
 mod caller;
+mod channels;
 mod cluster;
 mod config;
 mod cors;
@@ -45,6 +48,7 @@ mod schemas;
 mod sdk;
 mod srs;
 mod state;
+mod stored;
 mod streams;
 
 use axum::Router;
@@ -59,6 +63,7 @@ use openapi::Document;
 use state::State;
 
 pub use addresses::{PublicAddress, PublicAddresses};
+pub use admission_feed::AdmissionSource;
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKIE};
@@ -121,5 +126,21 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(streams::public_routes()))
         .merge(by_method(openapi::routes()))
         .merge(accounts::operations(state))
+        .merge(by_method(channels::public_routes()))
+        .merge(by_method(channels::schedule::public_routes()))
+        .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(channels::keys::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(
+            channels::schedule::routes(),
+            state,
+            Right::ChannelsOwn,
+        ))
+        .merge(guarded(
+            channels::follows::routes(),
+            state,
+            Right::ChannelsFollow,
+        ))
+        .merge(guarded(bans::own_routes(), state, Right::AccountOwn))
+        .merge(guarded(bans::routes(), state, Right::BansManage))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

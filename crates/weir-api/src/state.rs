@@ -8,6 +8,7 @@ use weir_account::AccountService;
 use weir_base::Shutdown;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
+use weir_store::Store;
 
 use crate::addresses::PublicAddresses;
 use crate::apps::AppFacts;
@@ -35,6 +36,8 @@ pub struct Config {
     pub identify: Arc<dyn Identify>,
     /// The accounts, where this node keeps them.
     pub accounts: Option<AccountService>,
+    /// What outlives the process, where this node opens it.
+    pub store: Option<Store>,
     /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
     /// [`AdminDoor`].
     pub has_admin_door: bool,

@@ -2,6 +2,7 @@
 //! signals, and the ordered end.
 
 mod addresses;
+mod admission;
 mod cluster;
 mod control;
 mod drain;
@@ -95,6 +96,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
+    admission::follow(data, &entrance, happenings.as_ref(), core)?;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let asked = Api {
         happenings: happenings.clone(),
@@ -199,6 +201,9 @@ fn api(parts: Api<'_>) -> ApiService {
         admin_token: secrets.admin_token.clone(),
         identify: control.identify(),
         accounts: control.accounts(),
+        store: happenings
+            .as_ref()
+            .map(|happenings| happenings.store.clone()),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,

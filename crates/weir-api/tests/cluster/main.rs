@@ -7,6 +7,7 @@
 
 mod accounts;
 mod callers;
+mod channels;
 mod conventions;
 mod coworkers;
 mod dispatch;

@@ -151,6 +151,7 @@ impl World {
             admin_token: TOKEN.into(),
             identify: Arc::new(Outside),
             accounts: None,
+            store: None,
             has_admin_door: false,
             cors_origins: Vec::new(),
             node: "d1".into(),

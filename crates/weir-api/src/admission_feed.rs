@@ -1,0 +1,230 @@
+//! What the store says of apps, channels, stream keys and bans, told to admission: all of it at first, and then
+//! what changed. While the database is away admission goes by what it knows.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use weir_admit::follow::{Fetched, Source};
+use weir_admit::snapshot::journal::{Answer, Journal};
+use weir_admit::snapshot::{Position, Untaken};
+use weir_admit::{
+    Acts, AppRules, Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility,
+};
+use weir_base::Clock;
+use weir_store::changes::{self, Changed, Whole};
+use weir_store::{Store, StoreError, bans, channels};
+
+/// Microseconds for which an answer of the store is good: many nodes ask, and the store is asked twice a second.
+const GOOD_US: i64 = 500_000;
+/// Things read at once.
+const FEED_BATCH: u32 = 1_000;
+
+/// What admission is told, kept up to date from the store for whoever asks: this node and others.
+#[derive(Debug)]
+pub struct AdmissionSource {
+    store: Store,
+    clock: Clock,
+    kept: Mutex<Newest>,
+}
+
+#[derive(Debug, Default)]
+struct Newest {
+    journal: Option<Arc<Journal>>,
+    asked_us: Option<i64>,
+}
+
+/// Why the store's word could not be had.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    /// It does not answer, or is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is more than a snapshot may hold.
+    #[error(transparent)]
+    Untaken(#[from] Untaken),
+}
+
+impl AdmissionSource {
+    /// Of this store, which is asked by this clock.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// What is known, as new as the store's last answer. One asks the store, and others wait for what it says.
+    async fn journal(&self) -> Result<Arc<Journal>, Unread> {
+        let mut kept = self.kept.lock().await;
+        let now_us = self.clock.now_us();
+        let is_good = kept.asked_us.is_some_and(|at_us| now_us - at_us < GOOD_US);
+        if let Some(journal) = kept.journal.as_ref().filter(|_| is_good) {
+            return Ok(journal.clone());
+        }
+        if let Some(journal) = &kept.journal
+            && self.bring(journal).await?
+        {
+            let journal = journal.clone();
+            kept.asked_us = Some(now_us);
+            return Ok(journal);
+        }
+        let journal = Arc::new(Journal::new(whole(&self.store).await?));
+        kept.journal = Some(journal.clone());
+        kept.asked_us = Some(now_us);
+        Ok(journal)
+    }
+
+    /// Brings what is known to where the store is; whether that was possible.
+    async fn bring(&self, journal: &Journal) -> Result<bool, StoreError> {
+        while let Some(here) = journal.position() {
+            let since = changes::Position {
+                series: here.series.to_string(),
+                seq: i64::try_from(here.version).unwrap_or(i64::MAX),
+            };
+            let delta = match self.store.content_changes().since(&since, FEED_BATCH).await {
+                Ok(delta) => delta,
+                Err(StoreError::Changed(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            if delta.to.seq == since.seq {
+                return Ok(true);
+            }
+            let news = delta.changes.into_iter().filter_map(told).collect();
+            if journal.push(news, version(delta.to.seq)).is_err() {
+                return Ok(false);
+            }
+            if !delta.has_more {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Source for AdmissionSource {
+    fn fetch(&self, since: Option<Position>) -> Fetched<'_> {
+        Box::pin(async move {
+            let journal = self.journal().await.map_err(|error| error.to_string())?;
+            // All of a large site takes a moment to write down.
+            let made = tokio::task::spawn_blocking(move || journal.answer(since.as_ref()));
+            match made.await.map_err(|error| error.to_string())? {
+                Answer::Nothing => Ok(None),
+                Answer::Bytes(bytes) => Ok(Some(bytes.to_vec())),
+            }
+        })
+    }
+}
+
+/// All there is.
+async fn whole(store: &Store) -> Result<Snapshot, Unread> {
+    let reader = store.content_changes();
+    let at = reader.position().await?;
+    let mut snapshot = Snapshot::new(&at.series, version(at.seq));
+    let mut behind = Whole::default();
+    loop {
+        let next = reader.next(&mut behind, FEED_BATCH).await?;
+        if next.is_empty() {
+            return Ok(snapshot);
+        }
+        for change in next.into_iter().filter_map(told) {
+            snapshot.apply(&change)?;
+        }
+    }
+}
+
+fn version(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+/// A change of the store as admission takes it; none for what it has nothing to do with, and for what it cannot
+/// read: that is said in the log, and nobody else suffers for it.
+fn told(changed: Changed) -> Option<Change> {
+    let told = match changed {
+        Changed::App(app) => Change::App {
+            rules: rules(&app.name, &app.rules)?,
+            name: app.name,
+        },
+        Changed::AppGone(name) => Change::AppGone { name },
+        Changed::Channel(channel) => Change::Channel(Arc::new(of_channel(&channel))),
+        Changed::ChannelGone(id) => Change::ChannelGone { id: id.to_string() },
+        Changed::Key(key) => Change::Key(StreamKey {
+            digest: digest(&key.key_hash)?,
+            id: key.id.to_string().into(),
+            channel: key.channel_id.to_string().into(),
+            until_ms: (key.expires_ms != 0).then_some(key.expires_ms),
+            is_revoked: key.revoked_ms != 0,
+        }),
+        Changed::KeyGone(hash) => Change::KeyGone {
+            digest: digest(&hash)?,
+        },
+        Changed::Ban(ban) => Change::Ban(Arc::new(of_ban(&ban)?)),
+        Changed::BanGone(id) => Change::BanGone { id: id.to_string() },
+    };
+    match told.check() {
+        Ok(()) => Some(told),
+        Err(error) => {
+            tracing::error!("a row that admission cannot go by: {error}");
+            None
+        }
+    }
+}
+
+fn of_channel(channel: &channels::Channel) -> Channel {
+    Channel {
+        id: channel.id.to_string().into(),
+        owner: channel.user_id.to_string().into(),
+        app: channel.app.as_str().into(),
+        name: channel.name.as_str().into(),
+        visibility: match channel.visibility {
+            channels::Visibility::Public => Visibility::Public,
+            channels::Visibility::Unlisted => Visibility::Unlisted,
+            channels::Visibility::Password => Visibility::Password,
+            channels::Visibility::Followers => Visibility::Followers,
+            channels::Visibility::Private => Visibility::Private,
+        },
+        round: u32::try_from(channel.play_round).unwrap_or(u32::MAX),
+        max_kbps: None,
+    }
+}
+
+/// Bans on one channel keep nobody from a stream: they are for what happens beside it.
+fn of_ban(ban: &bans::Ban) -> Option<Ban> {
+    if ban.channel_id.is_some() {
+        return None;
+    }
+    let target = match ban.kind {
+        bans::SubjectKind::Account => BanTarget::Account(ban.subject.as_str().into()),
+        bans::SubjectKind::Stream => BanTarget::Stream(ban.subject.as_str().into()),
+        bans::SubjectKind::Network => BanTarget::Network(
+            ban.subject
+                .parse()
+                .inspect_err(|error| tracing::error!("ban {}: {error}", ban.id))
+                .ok()?,
+        ),
+    };
+    Some(Ban {
+        id: ban.id.to_string().into(),
+        target,
+        stops: match ban.stops.as_str() {
+            "publish" => Acts::Publish,
+            "play" => Acts::Play,
+            _ => Acts::Both,
+        },
+        reason: ban.reason.as_str().into(),
+        until_ms: (ban.expires_ms != 0).then_some(ban.expires_ms),
+    })
+}
+
+fn rules(app: &str, text: &str) -> Option<Arc<AppRules>> {
+    serde_json::from_str(text)
+        .map(Arc::new)
+        .inspect_err(|error| tracing::error!("the rules of {app:?} cannot be read: {error}"))
+        .ok()
+}
+
+fn digest(hash: &str) -> Option<KeyDigest> {
+    serde_json::from_value(hash.into())
+        .inspect_err(|error| tracing::error!("the hash of a stream key: {error}"))
+        .ok()
+}

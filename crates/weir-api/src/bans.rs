@@ -1,0 +1,407 @@
+//! `/api/v1/bans` and `/api/v1/appeals`: who or what may not, everywhere, and what they say against it.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use weir_admit::BanTarget;
+use weir_base::Code;
+use weir_store::Store;
+use weir_store::bans::{Appeal, Ban, NewBan, SubjectKind};
+
+use crate::asked::{JsonBody, Page, PageParams, PathParts};
+use crate::caller::Caller;
+use crate::refused::{NotThere, Problem, Refused};
+use crate::state::State;
+use crate::stored::{StoreAway, behind, id_of, user_of};
+
+/// Bans or appeals on one page, when nobody says.
+const PAGE: u32 = 50;
+/// Bytes of a reason, of an appeal and of its answer.
+const MAX_WORDS_BYTES: usize = weir_admit::snapshot::change::MAX_REASON_BYTES;
+/// Bans that one account is told of.
+const OWN: u32 = 20;
+
+/// A ban to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "account": "eve", "stops": "publish", "reason": "Somebody else's film" }))]
+struct BanWish {
+    /// An account, by its name. One of `account`, `stream` and `network` is said.
+    #[serde(default)]
+    #[schema(nullable = false, required = false)]
+    account: Option<String>,
+    /// A stream, as `app/name`.
+    #[serde(default)]
+    #[schema(nullable = false, required = false)]
+    stream: Option<String>,
+    /// An address or a network, as `192.0.2.0/24`.
+    #[serde(default)]
+    #[schema(nullable = false, required = false)]
+    network: Option<String>,
+    /// `publish`, `play` or `both`.
+    #[serde(default = "both")]
+    stops: String,
+    /// What the banned are told.
+    #[schema(max_length = 500)]
+    reason: String,
+    /// When it ends, milliseconds since 1970; left out: when somebody lifts it.
+    #[serde(default)]
+    #[schema(nullable = false, required = false)]
+    expires_ms: Option<i64>,
+}
+
+/// Who or what may not, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ban)]
+struct BanShown {
+    id: String,
+    /// `account`, `network` or `stream`.
+    kind: &'static str,
+    /// An account's id, a network, or `app/name`.
+    subject: String,
+    /// `publish`, `play` or `both`.
+    stops: String,
+    /// What the banned are told.
+    reason: String,
+    created_ms: i64,
+    expires_ms: Option<i64>,
+    lifted_ms: Option<i64>,
+}
+
+/// Bans.
+#[derive(Debug, Serialize, ToSchema)]
+struct BanList {
+    /// The newest first.
+    items: Vec<BanShown>,
+    /// For `?after=`, where there is more.
+    next: Option<String>,
+}
+
+/// What is said against a ban.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "ban": "019f0000-0000-7000-8000-000000000000", "words": "The film is mine." }))]
+struct AppealWish {
+    /// Id of the ban.
+    ban: String,
+    #[schema(max_length = 500)]
+    words: String,
+}
+
+/// How an appeal is decided.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "granted": true, "answer": "You are right." }))]
+struct AppealDecision {
+    /// Whether the ban is lifted.
+    granted: bool,
+    /// What they are told.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    answer: String,
+}
+
+/// What somebody said against a ban, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Appeal)]
+struct AppealShown {
+    id: String,
+    /// Id of the ban.
+    ban: String,
+    /// Id of the account that appeals.
+    account: String,
+    words: String,
+    /// `open`, `granted` or `denied`.
+    state: String,
+    answer: String,
+}
+
+/// Appeals.
+#[derive(Debug, Serialize, ToSchema)]
+struct AppealList {
+    /// The oldest first.
+    items: Vec<AppealShown>,
+    /// For `?after=`, where there is more.
+    next: Option<String>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(list, ban))
+        .routes(routes!(lift))
+        .routes(routes!(appeals))
+        .routes(routes!(decide))
+}
+
+/// What the banned may ask.
+pub(crate) fn own_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(own))
+        .routes(routes!(appeal))
+}
+
+/// Bans
+#[utoipa::path(get, path = "/api/v1/bans", tag = "bans", operation_id = "ban_list", params(PageParams),
+    responses(StoreAway, (status = 200, description = "The bans, with those that ended", body = BanList)),
+)]
+async fn list(Extract(state): Extract<State>, page: Page) -> Result<Json<BanList>, Refused> {
+    let store = state.store()?;
+    let (before, limit) = (behind(&page)?, page.limit(PAGE));
+    let bans = store.bans().list(None, before, limit + 1).await?;
+    let keyed = bans.into_iter().map(|ban| (ban.id.to_string(), ban));
+    let (bans, next) = page.full(keyed.collect(), limit);
+    Ok(Json(BanList {
+        items: bans.into_iter().map(|(_, ban)| ban.into()).collect(),
+        next,
+    }))
+}
+
+/// Ban an account, a stream or a network
+///
+/// Who publishes or plays is ended within seconds where the app ends rights that end.
+#[utoipa::path(post, path = "/api/v1/bans", tag = "bans", operation_id = "ban",
+    request_body = BanWish,
+    responses(StoreAway, (status = 201, description = "The ban", body = BanShown)),
+)]
+async fn ban(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    JsonBody(wish): JsonBody<BanWish>,
+) -> Result<(StatusCode, Json<BanShown>), Refused> {
+    let store = state.store()?;
+    let wrong = |field, words: &str| Refused::field(Code::Unprocessable, field, words);
+    if !["publish", "play", "both"].contains(&wish.stops.as_str()) {
+        return Err(wrong("stops", "a ban stops publish, play or both"));
+    }
+    words("reason", &wish.reason)?;
+    let expires_ms = wish.expires_ms.unwrap_or(0);
+    if wish.expires_ms.is_some_and(|at_ms| at_ms <= store.now_ms()) {
+        return Err(wrong("expires_ms", "this is in the past"));
+    }
+    let (kind, subject) = wish.subject(store).await?;
+    let by_user = user_of(&caller)
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    let new = NewBan {
+        channel: None,
+        kind,
+        subject: &subject,
+        stops: &wish.stops,
+        reason: &wish.reason,
+        by_user: &by_user,
+        expires_ms,
+    };
+    let made = store.bans().create(&new).await?;
+    tracing::info!(by = caller.name, kind = kind.name(), subject, "banned");
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Lift a ban
+#[utoipa::path(delete, path = "/api/v1/bans/{id}", tag = "bans", operation_id = "ban_lift",
+    params(("id" = String, Path, description = "The ban")),
+    responses(StoreAway, (status = 204, description = "It is lifted"), NotThere),
+)]
+async fn lift(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    PathParts(id): PathParts<String>,
+) -> Result<StatusCode, Refused> {
+    let store = state.store()?;
+    let ban = store.bans().by_id(id_of(&id)?).await?;
+    let by_user = user_of(&caller)
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    store.bans().lift(ban.id, &by_user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bans on my account
+#[utoipa::path(get, path = "/api/v1/me/bans", tag = "bans", operation_id = "ban_own",
+    responses(StoreAway, (status = 200, description = "Those that stand", body = BanList)),
+)]
+async fn own(Extract(state): Extract<State>, caller: Caller) -> Result<Json<BanList>, Refused> {
+    let store = state.store()?;
+    let account = account_of(&caller)?.to_string();
+    let bans = store.bans();
+    let bans = bans.against(SubjectKind::Account, &account, OWN);
+    Ok(Json(BanList {
+        items: bans.await?.into_iter().map(BanShown::from).collect(),
+        next: None,
+    }))
+}
+
+/// Appeal against a ban on my account
+///
+/// Once for each ban.
+#[utoipa::path(post, path = "/api/v1/me/appeals", tag = "bans", operation_id = "appeal",
+    request_body = AppealWish,
+    responses(
+        StoreAway,
+        (status = 201, description = "It is heard", body = AppealShown),
+        NotThere,
+        (status = 409, description = "It was made before",
+            body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn appeal(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    JsonBody(wish): JsonBody<AppealWish>,
+) -> Result<(StatusCode, Json<AppealShown>), Refused> {
+    let store = state.store()?;
+    let account = account_of(&caller)?;
+    words("words", &wish.words)?;
+    let ban = store.bans().by_id(id_of(&wish.ban)?).await?;
+    // Somebody else's ban is not there.
+    if ban.kind != SubjectKind::Account || ban.subject != account.to_string() {
+        return Err(weir_store::StoreError::Missing("ban").into());
+    }
+    let made = store.bans().appeal(account, &ban, &wish.words).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Appeals that nobody decided
+#[utoipa::path(get, path = "/api/v1/appeals", tag = "bans", operation_id = "appeal_list", params(PageParams),
+    responses(StoreAway, (status = 200, description = "The appeals", body = AppealList)),
+)]
+async fn appeals(Extract(state): Extract<State>, page: Page) -> Result<Json<AppealList>, Refused> {
+    let store = state.store()?;
+    let (after, limit) = (behind(&page)?, page.limit(PAGE));
+    let open = store.bans().open_appeals(None, after, limit + 1).await?;
+    let keyed = open.into_iter().map(|one| (one.id.to_string(), one));
+    let (open, next) = page.full(keyed.collect(), limit);
+    Ok(Json(AppealList {
+        items: open.into_iter().map(|(_, one)| one.into()).collect(),
+        next,
+    }))
+}
+
+/// Decide an appeal
+#[utoipa::path(post, path = "/api/v1/bans/{ban}/appeals/{id}", tag = "bans", operation_id = "appeal_decide",
+    params(
+        ("ban" = String, Path, description = "The ban"),
+        ("id" = String, Path, description = "The appeal"),
+    ),
+    request_body = AppealDecision,
+    responses(StoreAway, (status = 200, description = "It is decided", body = AppealShown), NotThere),
+)]
+async fn decide(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    PathParts((ban, id)): PathParts<(String, String)>,
+    JsonBody(decision): JsonBody<AppealDecision>,
+) -> Result<Json<AppealShown>, Refused> {
+    let store = state.store()?;
+    if !decision.answer.is_empty() {
+        words("answer", &decision.answer)?;
+    }
+    let ban = store.bans().by_id(id_of(&ban)?).await?;
+    let by_user = user_of(&caller)
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    let decided = store
+        .bans()
+        .decide(
+            &ban,
+            id_of(&id)?,
+            decision.granted,
+            &decision.answer,
+            &by_user,
+        )
+        .await?;
+    Ok(Json(decided.into()))
+}
+
+fn account_of(caller: &Caller) -> Result<weir_store::Id, Refused> {
+    let words = "this takes an account: the operator's token has none";
+    user_of(caller).ok_or_else(|| Refused::new(Code::Forbidden, words))
+}
+
+fn words(field: &str, text: &str) -> Result<(), Refused> {
+    if text.trim().is_empty() || text.len() > MAX_WORDS_BYTES || text.chars().any(char::is_control)
+    {
+        let words = format!("this is one line of at most {MAX_WORDS_BYTES} bytes");
+        return Err(Refused::field(Code::Unprocessable, field, words));
+    }
+    Ok(())
+}
+
+fn both() -> String {
+    "both".to_owned()
+}
+
+impl BanWish {
+    /// Whom or what it is to hit, as admission compares it.
+    async fn subject(&self, store: &Store) -> Result<(SubjectKind, String), Refused> {
+        let wrong = |field, words: &str| Refused::field(Code::Unprocessable, field, words);
+        match (&self.account, &self.stream, &self.network) {
+            (Some(name), None, None) => {
+                let login = weir_account::name::folded_login(name);
+                match store.accounts().by_login(&login).await {
+                    Ok(account) => Ok((SubjectKind::Account, account.user_id.to_string())),
+                    Err(weir_store::StoreError::Missing(_)) => {
+                        Err(wrong("account", "there is no such account"))
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+            (None, Some(stream), None) => {
+                let parts = stream.rsplit_once('/');
+                let name = parts.map(|(app, name)| weir_base::StreamName::new("", app, name));
+                match name {
+                    Some(Ok(_)) => Ok((SubjectKind::Stream, stream.clone())),
+                    _ => Err(wrong("stream", "this is no stream: write app/name")),
+                }
+            }
+            (None, None, Some(network)) => {
+                let target: Result<BanTarget, _> =
+                    serde_json::from_value(serde_json::json!({ "network": network }));
+                let address = network.parse::<std::net::IpAddr>();
+                match (target, address) {
+                    (Ok(_), _) => Ok((SubjectKind::Network, network.clone())),
+                    (_, Ok(std::net::IpAddr::V4(ip))) => {
+                        Ok((SubjectKind::Network, format!("{ip}/32")))
+                    }
+                    (_, Ok(std::net::IpAddr::V6(ip))) => {
+                        Ok((SubjectKind::Network, format!("{ip}/128")))
+                    }
+                    _ => Err(wrong("network", "this is no address and no network")),
+                }
+            }
+            _ => Err(wrong("body", "say one of account, stream and network")),
+        }
+    }
+}
+
+impl From<Ban> for BanShown {
+    fn from(ban: Ban) -> Self {
+        let when = |ms: i64| (ms != 0).then_some(ms);
+        Self {
+            id: ban.id.to_string(),
+            kind: ban.kind.name(),
+            subject: ban.subject,
+            stops: ban.stops,
+            reason: ban.reason,
+            created_ms: ban.created_ms,
+            expires_ms: when(ban.expires_ms),
+            lifted_ms: when(ban.lifted_ms),
+        }
+    }
+}
+
+impl From<Appeal> for AppealShown {
+    fn from(appeal: Appeal) -> Self {
+        Self {
+            id: appeal.id.to_string(),
+            ban: appeal.ban_id.to_string(),
+            account: appeal.user_id.to_string(),
+            words: appeal.words,
+            state: appeal.state,
+            answer: appeal.answer,
+        }
+    }
+}

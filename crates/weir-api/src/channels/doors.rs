@@ -1,0 +1,94 @@
+//! Who may do what with one channel: the one place that is asked, by its own routes and by those of what belongs
+//! to it. A channel that somebody may not know of is not there for them.
+
+use weir_base::Code;
+use weir_store::channels::{Channel, MemberRole, Visibility};
+use weir_store::{Id, Store};
+
+use crate::caller::Caller;
+use crate::refused::Refused;
+use crate::stored::user_of;
+use weir_account::Right;
+
+/// What somebody wants with a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Read what is said about it.
+    See,
+    /// Change what is said about it, its schedule and its keys.
+    Edit,
+    /// Take it away.
+    Own,
+}
+
+/// The channel of this name, for somebody who wants this with it.
+///
+/// # Errors
+/// 3001 where it is not there for them, 6012 where they may see it and no more.
+pub(super) async fn open(
+    store: &Store,
+    caller: Option<&Caller>,
+    name: &str,
+    wish: Wish,
+) -> Result<Channel, Refused> {
+    let channel = store.channels().by_name(name).await?;
+    let standing = standing(store, caller, &channel).await?;
+    if standing < Standing::Member && channel.visibility == Visibility::Private {
+        return Err(weir_store::StoreError::Missing("channel").into());
+    }
+    let least = match wish {
+        Wish::See => Standing::Stranger,
+        Wish::Edit => Standing::Editor,
+        Wish::Own => Standing::Owner,
+    };
+    if standing < least {
+        let words = "this is somebody else's channel";
+        return Err(Refused::new(Code::Forbidden, words));
+    }
+    Ok(channel)
+}
+
+/// The account that asks.
+///
+/// # Errors
+/// 6012 for the operator's token and for nodes, which have none.
+pub(super) fn account_of(caller: &Caller) -> Result<Id, Refused> {
+    user_of(caller).ok_or_else(|| {
+        let words = "this takes an account: the operator's token has none";
+        Refused::new(Code::Forbidden, words)
+    })
+}
+
+/// How somebody stands to a channel, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Stranger,
+    Member,
+    Editor,
+    Owner,
+}
+
+async fn standing(
+    store: &Store,
+    caller: Option<&Caller>,
+    channel: &Channel,
+) -> Result<Standing, Refused> {
+    let Some(caller) = caller else {
+        return Ok(Standing::Stranger);
+    };
+    if caller.rights.has(Right::ChannelsModerate) {
+        return Ok(Standing::Owner);
+    }
+    let Some(account) = user_of(caller) else {
+        return Ok(Standing::Stranger);
+    };
+    if account == channel.user_id {
+        return Ok(Standing::Owner);
+    }
+    let role = store.channels().role_in(channel, account).await?;
+    Ok(match role {
+        None => Standing::Stranger,
+        Some(MemberRole::Moderator) => Standing::Member,
+        Some(MemberRole::Editor) => Standing::Editor,
+    })
+}

@@ -1,0 +1,115 @@
+//! Following a channel: `/api/v1/channels/{name}/follow`, and what somebody follows.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::doors::{Wish, account_of, open};
+use super::{ChannelShown, known_live};
+use crate::asked::{Page, PageParams, PathParts};
+use crate::caller::Caller;
+use crate::refused::{NotThere, Problem, Refused};
+use crate::state::State;
+use crate::stored::{StoreAway, behind};
+
+/// Channels on one page of what somebody follows.
+const PAGE: u32 = 50;
+
+/// What somebody follows.
+#[derive(Debug, Serialize, ToSchema)]
+struct Following {
+    /// What was followed last comes first.
+    items: Vec<ChannelShown>,
+    /// For `?after=`, where there is more.
+    next: Option<String>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(follow, leave))
+        .routes(routes!(following))
+}
+
+/// Follow a channel
+///
+/// Once more is no harm.
+#[utoipa::path(put, path = "/api/v1/channels/{name}/follow", tag = "channels", operation_id = "follow",
+    params(("name" = String, Path, description = "The channel")),
+    responses(
+        StoreAway,
+        (status = 204, description = "It is followed"),
+        NotThere,
+        (status = 409, description = "They follow as many as may be",
+            body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn follow(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    PathParts(name): PathParts<String>,
+) -> Result<StatusCode, Refused> {
+    let store = state.store()?;
+    let channel = open(store, Some(&caller), &name, Wish::See).await?;
+    store
+        .channels()
+        .follow(account_of(&caller)?, &channel)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Follow a channel no more
+#[utoipa::path(delete, path = "/api/v1/channels/{name}/follow", tag = "channels", operation_id = "unfollow",
+    params(("name" = String, Path, description = "The channel")),
+    responses(StoreAway, (status = 204, description = "It is not followed"), NotThere),
+)]
+async fn leave(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    PathParts(name): PathParts<String>,
+) -> Result<StatusCode, Refused> {
+    let store = state.store()?;
+    let channel = open(store, Some(&caller), &name, Wish::See).await?;
+    store
+        .channels()
+        .unfollow(account_of(&caller)?, &channel)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What I follow
+#[utoipa::path(get, path = "/api/v1/me/following", tag = "channels", operation_id = "following",
+    params(PageParams),
+    responses(StoreAway, (status = 200, description = "The channels", body = Following)),
+)]
+async fn following(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    page: Page,
+) -> Result<Json<Following>, Refused> {
+    let store = state.store()?;
+    let account = account_of(&caller)?;
+    let (before, limit) = (behind(&page)?, page.limit(PAGE));
+    let follows = store.channels().follows(account, before, limit + 1).await?;
+    let keyed = follows.into_iter();
+    let keyed = keyed.map(|follow| (follow.id.to_string(), follow));
+    let (follows, next) = page.full(keyed.collect(), limit);
+    let live = known_live(&state);
+    let mut items = Vec::with_capacity(follows.len());
+    for (_, follow) in follows {
+        match store
+            .channels()
+            .by_id(follow.owner_id, follow.channel_id)
+            .await
+        {
+            Ok(channel) => items.push(ChannelShown::new(channel, &live)),
+            // It went while this list was read.
+            Err(weir_store::StoreError::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Json(Following { items, next }))
+}
