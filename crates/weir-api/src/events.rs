@@ -179,7 +179,7 @@ fn reader(log: &Log, headers: &HeaderMap, asked: &EventsAsked) -> Result<Reader,
         part.as_ref()
             .is_some_and(|text| text.len() > MAX_PART_BYTES)
     };
-    if parts.iter().any(|part| is_long(part)) {
+    if parts.iter().any(is_long) {
         let words = format!("a part of it is longer than {MAX_PART_BYTES} bytes");
         return Err(Refused::field(Code::BadRequest, "query", words));
     }

@@ -84,7 +84,7 @@ struct ListedKey {
 
 /// The keys of a channel.
 #[derive(Debug, Serialize, ToSchema)]
-struct KeyList {
+struct StreamKeyList {
     /// The newest first.
     items: Vec<ListedKey>,
 }
@@ -101,17 +101,17 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 /// With those that ended within a month, and where each was last used from.
 #[utoipa::path(get, path = "/api/v1/channels/{name}/keys", tag = "channels", operation_id = "key_list",
     params(("name" = String, Path, description = "The channel")),
-    responses(StoreAway, (status = 200, description = "The keys", body = KeyList), NotThere),
+    responses(StoreAway, (status = 200, description = "The keys", body = StreamKeyList), NotThere),
 )]
 async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
     PathParts(name): PathParts<String>,
-) -> Result<Json<KeyList>, Refused> {
+) -> Result<Json<StreamKeyList>, Refused> {
     let store = state.store()?;
     let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
     let keys = store.channels().keys(&channel).await?;
-    Ok(Json(KeyList {
+    Ok(Json(StreamKeyList {
         items: keys.into_iter().map(ListedKey::from).collect(),
     }))
 }

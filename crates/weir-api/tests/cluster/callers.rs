@@ -1,5 +1,6 @@
 //! Who may do what: each operation of the document with each kind of caller. An operation without a row, and a row
 //! without an operation, fails.
+// long because: one table has every route, and a row says who may.
 
 use std::collections::BTreeMap;
 
