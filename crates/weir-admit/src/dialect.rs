@@ -306,7 +306,7 @@ impl Keyring {
     pub fn verify<'a>(&'a self, request: &Request<'a>) -> Option<Result<Proof<'a>, Refusal>> {
         let action = request.subject.action;
         let checks = [
-            native::verify(&self.native, request),
+            native::verify(&self.native, !self.is_empty(), request),
             tencent::verify(self.vendors(Dialect::Tencent, action), request),
             alibaba::verify(self.vendors(Dialect::Alibaba, action), request),
             kingsoft::verify_simple(self.vendors(Dialect::Kingsoft, action), request),

@@ -5,14 +5,16 @@ use weir_base::sign::{Signed, SigningKey};
 
 use super::{Opens, Proof, Request, opens, wrong_action};
 
-/// Checks `s` and what it covers; `None` where the query has none or no key could have signed it.
+/// Checks `s` and what it covers; `None` where the query has none, or the app's keys are all of `other_forms`,
+/// in which `s` may mean something else.
 pub(super) fn verify<'a>(
     keys: &'a [(SigningKey, Opens)],
+    other_forms: bool,
     request: &Request<'a>,
 ) -> Option<Result<Proof<'a>, Refusal>> {
     let query = request.query.iter();
     let signed = Signed::from_query(query.map(|(name, value)| (name.as_str(), value.as_str())))?;
-    (!keys.is_empty()).then(|| check(&signed, keys, request))
+    (!keys.is_empty() || !other_forms).then(|| check(&signed, keys, request))
 }
 
 fn check<'a>(
