@@ -110,15 +110,16 @@ impl Dispatcher {
 
     async fn turn(&self, has_events: bool, prunes: bool) -> Result<(), StoreError> {
         let inner = &self.0;
-        let endpoints = inner.store.hooks().active().await?;
         if has_events {
-            let make = |event: &LoggedEvent| deliveries(&endpoints, event, inner.render);
+            let make = |endpoints: &[Endpoint], event: &LoggedEvent| {
+                deliveries(endpoints, event, inner.render)
+            };
             let whole = usize::try_from(EVENTS_AT_ONCE).unwrap_or(usize::MAX);
             while inner.store.hooks().fan_out(EVENTS_AT_ONCE, make).await? >= whole {}
         }
         let awaited = inner.store.hooks().awaited().await?;
         let awaited: HashSet<Id> = awaited.into_iter().map(|(_, id)| id).collect();
-        for endpoint in endpoints {
+        for endpoint in inner.store.hooks().active().await? {
             if awaited.contains(&endpoint.id) {
                 self.wake(endpoint).await?;
             }

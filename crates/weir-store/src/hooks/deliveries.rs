@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::Hooks;
+use super::{Endpoint, Hooks};
 use crate::db::placeholders;
 use crate::error::StoreError;
 use crate::events::LoggedEvent;
@@ -148,7 +148,7 @@ impl Hooks<'_> {
     pub async fn fan_out(
         &self,
         limit: u32,
-        make: impl Fn(&LoggedEvent) -> Vec<NewDelivery>,
+        make: impl Fn(&[Endpoint], &LoggedEvent) -> Vec<NewDelivery>,
     ) -> Result<usize, StoreError> {
         let mut writing = self.db.begin().await?;
         let done: i64 = sqlx::query_scalar(
@@ -161,7 +161,10 @@ impl Hooks<'_> {
         let Some(last) = events.last() else {
             return Ok(0);
         };
-        let new: Vec<NewDelivery> = events.iter().flat_map(make).collect();
+        // Read behind the events: a hook that was there before one of them is among them.
+        let endpoints = self.active().await?;
+        let made = events.iter().flat_map(|event| make(&endpoints, event));
+        let new: Vec<NewDelivery> = made.collect();
         for rows in new.chunks(INSERT_ROWS) {
             let sql = format!(
                 "INSERT INTO deliveries (user_id, id, endpoint_id, seq, stream, type, event, state, tries, next_ms, \

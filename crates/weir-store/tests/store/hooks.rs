@@ -30,7 +30,7 @@ async fn log(store: &Store, streams: &[&str]) {
 }
 
 async fn fan_out(store: &Store, endpoint: &Endpoint) -> usize {
-    let make = |event: &weir_store::events::LoggedEvent| {
+    let make = |_: &[Endpoint], event: &weir_store::events::LoggedEvent| {
         vec![NewDelivery {
             user_id: endpoint.user_id.clone(),
             endpoint_id: endpoint.id,

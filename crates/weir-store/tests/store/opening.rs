@@ -1,4 +1,4 @@
-//! Opening what is there already, what is newer, and what makes no sense.
+//! Opening what is there already, what is newer, and what makes no sense. Shows R9.
 
 use weir_base::Clock;
 use weir_store::accounts::{Login, NewAccount};
@@ -25,6 +25,7 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
     }
 }
 
+/// Shows R29.
 #[tokio::test]
 async fn each_module_may_have_a_database_of_its_own() {
     let kit = Kit::sqlite().await;
