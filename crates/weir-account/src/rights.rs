@@ -116,6 +116,8 @@ rights! {
     NodeDrain = "node.drain", from Admin, at Public;
     /// Tell what happens to streams of a node; nodes may.
     EventsReport = "events.report", from Admin, at Public;
+    /// Read what admission goes by; nodes may.
+    AdmissionRead = "admission.read", from Admin, at Public;
     /// Read what happened to every stream.
     EventsRead = "events.read", from Moderator, at Public;
     /// Send the heartbeat of one's own broadcasts, or of all where one may read what happened to them.
@@ -128,7 +130,12 @@ rights! {
 
 impl Right {
     /// What nodes of the cluster may.
-    pub const OF_NODES: [Self; 3] = [Self::StreamsReport, Self::NodeDrain, Self::EventsReport];
+    pub const OF_NODES: [Self; 4] = [
+        Self::StreamsReport,
+        Self::NodeDrain,
+        Self::EventsReport,
+        Self::AdmissionRead,
+    ];
 
     /// The right of this name.
     pub fn from_name(name: &str) -> Option<Self> {

@@ -75,6 +75,7 @@ async fn main() {
         identify: Arc::new(NoAccounts),
         accounts: None,
         store: None,
+        admission: None,
         has_admin_door: false,
         cors_origins: Vec::new(),
         node: "d".into(),

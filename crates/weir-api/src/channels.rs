@@ -4,6 +4,7 @@
 mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
+pub(crate) mod own;
 pub(crate) mod schedule;
 
 use std::collections::HashMap;

@@ -38,6 +38,7 @@ mod idempotent;
 mod limiter;
 mod manager;
 mod metrics;
+mod node_admission;
 mod node_reports;
 mod openapi;
 mod pages;
@@ -108,6 +109,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(manager::routes(), state, Right::StreamsReport))
         .merge(guarded(drain::routes(), state, Right::NodeDrain))
         .merge(guarded(node_reports::routes(), state, Right::EventsReport))
+        .merge(guarded(
+            node_admission::routes(),
+            state,
+            Right::AdmissionRead,
+        ))
         .merge(guarded(events::routes(), state, Right::EventsRead))
         .merge(guarded(broadcasts::routes(), state, Right::EventsRead))
         .merge(guarded(
@@ -129,6 +135,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::keys::routes(), state, Right::ChannelsOwn))
         .merge(guarded(
             channels::schedule::routes(),

@@ -18,11 +18,13 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src '
 const STRICT_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; \
                              base-uri 'self'; frame-ancestors ";
 /// They.
-const PLAIN_PAGES: &[&str] = &["docs"];
+const PLAIN_PAGES: &[&str] = &["docs", "account"];
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
 const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
-const PAGES: &[&str] = &["", "watch", "embed", "studio", "docs", "cluster"];
+const PAGES: &[&str] = &[
+    "", "watch", "embed", "studio", "docs", "cluster", "account", "c",
+];
 /// Those that are for operators.
 const OPERATORS_PAGES: &[&str] = &["cluster", "console"];
 /// Below it programs ask, and are answered as programs whatever they accept.

@@ -11,6 +11,7 @@ use weir_hub::Hub;
 use weir_store::Store;
 
 use crate::addresses::PublicAddresses;
+use crate::admission_feed::AdmissionSource;
 use crate::apps::AppFacts;
 use crate::autoscale::PoolFacts;
 use crate::caller::Identify;
@@ -38,6 +39,8 @@ pub struct Config {
     pub accounts: Option<AccountService>,
     /// What outlives the process, where this node opens it.
     pub store: Option<Store>,
+    /// What admission is to know, for nodes without a store.
+    pub admission: Option<Arc<AdmissionSource>>,
     /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
     /// [`AdminDoor`].
     pub has_admin_door: bool,

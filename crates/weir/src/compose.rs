@@ -24,8 +24,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_api::{
-    AdminDoor, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings, PoolFacts,
-    PublicAddresses,
+    AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
+    Happenings, PoolFacts, PublicAddresses,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
@@ -96,10 +96,11 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
-    admission::follow(data, &entrance, happenings.as_ref(), core)?;
+    let admission = admission::follow(data, &entrance, &joined, happenings.as_ref(), core)?;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let asked = Api {
         happenings: happenings.clone(),
+        admission,
         config: &config,
         secrets: &secrets,
         services: &services,
@@ -147,6 +148,7 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
 /// What the API is made of.
 struct Api<'a> {
     happenings: Option<Happenings>,
+    admission: Option<Arc<AdmissionSource>>,
     config: &'a Config,
     secrets: &'a Secrets,
     services: &'a Services,
@@ -181,6 +183,7 @@ impl Facts for KnownParts {
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
         happenings,
+        admission,
         config,
         secrets,
         services,
@@ -204,6 +207,7 @@ fn api(parts: Api<'_>) -> ApiService {
         store: happenings
             .as_ref()
             .map(|happenings| happenings.store.clone()),
+        admission,
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,

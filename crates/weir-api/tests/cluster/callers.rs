@@ -294,6 +294,18 @@ const TABLE: &[Row] = &[
         [401, 401, 403, 503, 503],
     ),
     row(
+        "GET /api/v1/nodes/admission",
+        "/api/v1/nodes/admission",
+        "",
+        [401, 401, 403, 403, 503],
+    ),
+    row(
+        "GET /api/v1/me/channels",
+        "/api/v1/me/channels",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
         "GET /api/v1/me/following",
         "/api/v1/me/following",
         "",

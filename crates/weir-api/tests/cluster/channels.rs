@@ -156,6 +156,25 @@ async fn a_channel_is_made_found_changed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn my_channels_are_mine_alone_and_all_of_mine() {
+    let site = Site::new().await;
+    for (who, name) in [("ann", "first"), ("bob", "other"), ("ann", "second")] {
+        site.channel(who, name).await;
+    }
+    let hidden = json!({ "visibility": "unlisted" });
+    let second = "/api/v1/channels/second";
+    let changed = site.ask("ann", "PATCH", second, &hidden).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let mine = "/api/v1/me/channels?limit=1";
+    let page = site.ask("ann", "GET", mine, &Value::Null).await.json();
+    assert_eq!(page["items"][0]["name"], "first");
+    let behind = format!("{mine}&after={}", page["next"].as_str().unwrap());
+    let rest = site.ask("ann", "GET", &behind, &Value::Null).await.json();
+    assert_eq!(rest["items"][0]["name"], "second");
+    assert_eq!(rest["next"], Value::Null);
+}
+
+#[tokio::test]
 async fn what_is_somebody_elses_stays_theirs_on_each_route() {
     let site = Site::new().await;
     site.channel("ann", "ann").await;
@@ -200,6 +219,12 @@ async fn what_is_somebody_elses_stays_theirs_on_each_route() {
             "/api/v1/channels/ann/follow",
             Value::Null,
             [401, 204, 204, 204, 204],
+        ),
+        (
+            "GET",
+            "/api/v1/me/channels",
+            Value::Null,
+            [401, 200, 403, 200, 200],
         ),
         (
             "GET",

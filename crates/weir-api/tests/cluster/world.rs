@@ -152,6 +152,7 @@ impl World {
             identify: Arc::new(Outside),
             accounts: None,
             store: None,
+            admission: None,
             has_admin_door: false,
             cors_origins: Vec::new(),
             node: "d1".into(),

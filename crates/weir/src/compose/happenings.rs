@@ -117,7 +117,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     tasks.spawn("warden", warden.run(shutdown.clone()));
 
     let hooks = &parts.config.hooks;
-    let client = client(parts, Dialer::over_weak_networks());
+    let client = client(parts.core, Dialer::over_weak_networks());
     let dispatcher = Dispatcher::new(
         store.clone(),
         Sender::new(client, clock, hooks),
@@ -135,23 +135,26 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     }
 }
 
-fn client(parts: &Parts<'_>, dialer: Dialer) -> HttpClient {
-    let core = parts.core;
+fn client(core: &Core, dialer: Dialer) -> HttpClient {
     let clock = core.hub.clock().clone();
     HttpClient::new(dialer, clock, core.tasks.clone(), core.shutdown.clone())
 }
 
 fn remote_desk(parts: &Parts<'_>) -> RemoteDesk {
-    let settings = parts.joined.node.settings();
-    let http = client(parts, Dialer::to_nodes());
-    let node = NodeClient::new(http, settings.me.as_str(), settings.secret.clone());
     let cluster = parts.joined.cluster.clone();
-    let find: FindDesks = Box::new(move || desks(&cluster));
-    RemoteDesk::new(node, find)
+    let find: FindDesks = Box::new(move || api_nodes(&cluster));
+    RemoteDesk::new(node_client(parts.joined, parts.core), find)
+}
+
+/// Asks other nodes in this one's name.
+pub(super) fn node_client(joined: &Joined, core: &Core) -> NodeClient {
+    let settings = joined.node.settings();
+    let http = client(core, Dialer::to_nodes());
+    NodeClient::new(http, settings.me.as_str(), settings.secret.clone())
 }
 
 /// Where api nodes are reached by other nodes.
-fn desks(cluster: &Cluster) -> Vec<String> {
+pub(super) fn api_nodes(cluster: &Cluster) -> Vec<String> {
     let http = [Scheme::Http, Scheme::Https];
     cluster.with(|member, _| {
         let nodes = member.view().with_role(Role::Api, None, None);

@@ -11,6 +11,7 @@
 
 mod kit;
 
+mod channels;
 mod clock;
 mod codecs;
 mod dispatch;
