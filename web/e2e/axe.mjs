@@ -31,6 +31,14 @@ const NARROW = { width: 390, height: 844 };
 const TIMEOUT_MS = 15_000;
 const path = streamPath(args);
 
+const CHANNEL = { name: args.stream, stream: path, title: "A channel", description: "What it is about.", followers: 3, live: false };
+/** What the API says to somebody who is signed in. */
+const ACCOUNT = {
+  "**/api/v1/me": { id: "1", name: "ann", email: "ann@example.net", email_verified: false, role: "broadcaster", has_password: true },
+  "**/api/v1/me/channels": { items: [CHANNEL], next: null },
+  [`**/api/v1/channels/${args.stream}/keys`]: { items: [{ id: "1", label: "", created_ms: 1_700_000_000_000 }] },
+};
+
 /** Name, address, and what is done there before axe looks. */
 const PAGES = [
   ["home", "/", (page) => page.locator(`[data-stream="${args.app}/${args.stream}"]`).waitFor()],
@@ -52,6 +60,13 @@ const PAGES = [
   ["cluster-sign-in", "/cluster", (page) => page.locator("#cl-token").waitFor()],
   ["cluster", "/cluster", signsIn],
   ["cluster-node", "/cluster", (page) => signsIn(page).then(() => page.locator("[data-node]").first().click()).then(() => page.locator(".cl-detail").waitFor())],
+  ["sign-in", "/account", (page) => page.locator("input[name=login]").first().waitFor()],
+  ["sign-up", "/account/sign-up", (page) => page.locator("input[name=email]").waitFor()],
+  ["sign-in-refused", "/account/sign-in", refused],
+  ["account", "/account", (page) => page.locator(".ac-channel li").waitFor(), ACCOUNT],
+  ["link-used", "/account/link#token=x", (page) => page.locator('[role="alert"]').waitFor()],
+  ["channel", `/c/${args.stream}`, (page) => page.locator("#ac-about").waitFor(), { [`**/api/v1/channels/${args.stream}`]: CHANNEL }],
+  ["channel-none", "/c/nobody-has-this", (page) => page.locator("main .message").waitFor()],
   ["docs", "/docs", (page) => page.locator(".do-entry").first().waitFor()],
   ["docs-open", "/docs#dispatch", (page) => page.locator(".do-entry[open] .do-fields").first().waitFor()],
   ["unknown", "/nothing", (page) => page.locator("h1").waitFor()],
@@ -92,6 +107,13 @@ await inBrowser(args, async (context, result) => {
   }
   if (result.found.length > 0) throw new Error(`axe finds ${result.found.length} things`);
 });
+
+async function refused(page) {
+  await page.locator("input[name=login]").first().fill("nobody");
+  await page.locator("input[name=password]").fill("not the password");
+  await page.locator("form button.button").first().click();
+  await page.locator(".ac-words:not(:empty)").waitFor();
+}
 
 async function look(page, name, result) {
   await page.evaluate(AXE);

@@ -7,6 +7,7 @@ const en = {
   home: "weir, to the list of live streams",
   language: "Language",
   skip: "Skip to content",
+  account: "Account",
 
   liveNow: "Live now",
   live: "LIVE",
@@ -62,6 +63,7 @@ const zh: Texts = {
   home: "weir，返回直播列表",
   language: "语言",
   skip: "跳到正文",
+  account: "账号",
 
   liveNow: "正在直播",
   live: "直播",

@@ -27,6 +27,8 @@ function App() {
 
 const studio = () => import("./pages/Studio").then((page) => page.Studio);
 const cluster = () => import("./pages/Cluster").then((page) => page.Cluster);
+const account = () => import("./pages/Account").then((page) => page.Account);
+const channel = () => import("./pages/Channel").then((page) => page.Channel);
 const docs = () => import("./pages/Docs").then((page) => page.Docs);
 
 function Page() {
@@ -35,6 +37,8 @@ function Page() {
   const path = location.pathname.replace(/\/$/, "");
   if (path === "/studio") return <Lazy load={studio} />;
   if (path === "/cluster") return <Lazy load={cluster} />;
+  if (path === "/account" || path.startsWith("/account/")) return <Lazy load={account} />;
+  if (/^\/c\/[^/]+$/.test(path)) return <Lazy load={channel} />;
   if (path === "/docs") return <Lazy load={docs} />;
   return location.pathname === "/" || location.pathname === "/index.html" ? <Home /> : <NotFound />;
 }

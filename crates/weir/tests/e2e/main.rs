@@ -6,6 +6,7 @@
 
 mod kit;
 
+mod accounts;
 mod admission;
 mod browser;
 mod drain;

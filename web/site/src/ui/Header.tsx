@@ -13,6 +13,7 @@ export function Header() {
         <span>weir</span>
       </a>
       <span class="tagline">{t("tagline")}</span>
+      <a class="plain account-link" href="/account">{t("account")}</a>
       <button
         class="plain language"
         type="button"

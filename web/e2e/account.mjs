@@ -1,0 +1,111 @@
+//! A stranger becomes a broadcaster: signs up, makes a channel and a stream key, sends with it from the studio, and
+//! is watched and followed by another stranger on the channel's page. With --link an operator comes by the link
+//! that the server printed, sets a password and signs in with it. Prints one line of JSON; the exit code is not 0
+//! if anything failed.
+//!
+//! node e2e/account.mjs --base URL [--name ann] [--link URL] [--lang en|zh] [--phone] [--screenshots FOLDER] [--browser PATH]
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { endLive, inBrowser, screenshot } from "./kit.mjs";
+
+const { values: args } = parseArgs({
+  options: {
+    base: { type: "string" },
+    name: { type: "string", default: "ann" },
+    // Every driver is given one; here the channel is the stream.
+    stream: { type: "string" },
+    link: { type: "string" },
+    lang: { type: "string", default: "en" },
+    phone: { type: "boolean", default: false },
+    screenshots: { type: "string" },
+    browser: { type: "string" },
+  },
+});
+const TIMEOUT_MS = 30_000;
+/** Playback must get this far, seconds. */
+const ADVANCE_S = 2;
+const PASSWORD = "a sentence that nobody guesses";
+
+async function opened(context, path) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT_MS);
+  if (args.phone) await page.setViewportSize({ width: 390, height: 844 });
+  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
+  await page.goto(new URL(path, args.base).href, { waitUntil: "domcontentloaded" });
+  return page;
+}
+
+const shot = (page, name) => (args.screenshots ? screenshot(page, join(args.screenshots, `${name}.png`)) : null);
+
+async function signUp(page, name) {
+  await page.locator("input[name=name]").fill(name);
+  await page.locator("input[name=email]").fill(`a${Date.now()}@example.net`);
+  await page.locator("input[name=password]").fill(PASSWORD);
+  await shot(page, `sign-up-${args.lang}`);
+  await page.locator("form button.button").click();
+  await page.locator("#ac-channels").waitFor();
+}
+
+/** Makes a channel and a key; gives where the studio is opened with it. */
+async function makeChannel(page, name) {
+  await page.locator(".ac-pair input[name=name]").fill(name);
+  await page.locator(".ac-pair input[name=title]").fill("Ann plays chess");
+  await page.locator("form:has(.ac-pair) button.button").click();
+  const channel = page.locator(`[data-channel="${name}"]`);
+  await channel.locator("form button.button").click();
+  await channel.locator(".ac-fresh").waitFor();
+  await shot(page, `account-${args.lang}`);
+  return channel.locator(".ac-fresh a.button").getAttribute("href");
+}
+
+async function goLive(page) {
+  await page.locator('[data-source="pattern"]').first().click();
+  await page.waitForFunction(() => document.getElementById("preview")?.videoWidth > 0);
+  // The button takes no click in the page's first moments.
+  await page.waitForFunction(() => performance.now() > 1500);
+  await page.locator('[data-action="go"]:not(.waits)').click();
+  await page.waitForFunction(() => document.documentElement.dataset.studioState === "live");
+}
+
+async function plays(page) {
+  await page.waitForFunction((enough) => (window.weirVideo()?.currentTime ?? 0) > enough, ADVANCE_S);
+}
+
+await inBrowser(args, async (context, result) => {
+  if (args.link) {
+    const operator = await opened(context, args.link);
+    await operator.locator("input[name=new_password]").fill(PASSWORD);
+    await shot(operator, `first-password-${args.lang}`);
+    await operator.locator("form:has(input[name=new_password]) button.button").click();
+    await operator.locator("section.ac-card [role=status]").first().waitFor();
+    result.operator = await operator.locator("h1").textContent();
+    await operator.locator(".heading button.plain").click();
+    await operator.waitForURL(new URL("/", args.base).href);
+    await operator.goto(new URL("/account", args.base).href);
+    await operator.locator("input[name=login]").first().fill(result.operator);
+    await operator.locator("input[name=password]").fill(PASSWORD);
+    await operator.locator("form button.button").first().click();
+    await operator.locator("#ac-channels").waitFor();
+    await operator.locator(".heading button.plain").click();
+    await operator.waitForURL(new URL("/", args.base).href);
+  }
+  const ann = await opened(context, "/account/sign-up");
+  await signUp(ann, args.name);
+  const studio = await opened(context, await makeChannel(ann, args.name));
+  await goLive(studio);
+  result.live = true;
+
+  // Somebody else, in the same browser: Ann signs out first.
+  await ann.locator(".heading button.plain").click();
+  await ann.waitForURL(new URL("/", args.base).href);
+  const bob = await opened(context, "/account/sign-up");
+  await signUp(bob, `${args.name}-friend`);
+  await bob.goto(new URL(`/c/${args.name}`, args.base).href);
+  await plays(bob);
+  await bob.locator(".heading button.button").click();
+  await bob.locator('.heading [role="status"]').waitFor();
+  await shot(bob, `channel-${args.lang}`);
+  result.watched = true;
+  await endLive(studio);
+});

@@ -1,0 +1,118 @@
+//! One's own account: who one is, the password, the channels and their keys.
+
+import { rtmpAppUrl } from "@weir/player";
+import { useEffect, useState } from "preact/hooks";
+import { locale } from "../i18n";
+import { Copy } from "../ui/Copy";
+import { useRtmp } from "../ui/rtmp";
+import { makeChannel, makeKey, ownChannels, revokeKey, setPassword, signOut, streamKeys, type Account, type Channel, type StreamKey } from "./api";
+import { Field, Form } from "./Form";
+import { a, type AccountKey } from "./strings";
+
+export function Mine({ account }: { account: Account }) {
+  const [channels, setChannels] = useState<Channel[] | null>(null);
+  useEffect(() => {
+    ownChannels().then(setChannels, () => setChannels([]));
+  }, []);
+  const make = async (values: Record<string, string>) => {
+    const made = await makeChannel(values["name"] ?? "", values["title"] ?? "");
+    setChannels([...(channels ?? []), made]);
+  };
+  return (
+    <>
+      <div class="heading">
+        <h1>{account.name}</h1>
+        <span class="ac-role">{a(`role_${account.role}` as AccountKey)}</span>
+        <button type="button" class="plain" onClick={() => void signOut().finally(() => location.assign("/"))}>{a("signOut")}</button>
+      </div>
+      <p class="ac-mail">{account.email}{account.email && !account.email_verified && ` · ${a("notProved")}`}</p>
+      <Password account={account} />
+      <section class="ac-card" aria-labelledby="ac-channels">
+        <h2 id="ac-channels">{a("channels")}</h2>
+        {channels === null && <p role="status">{a("loading")}</p>}
+        {channels?.length === 0 && <p>{a("noChannels")}</p>}
+        {channels?.map((channel) => <Own key={channel.name} channel={channel} />)}
+        <Form button={a("makeChannel")} send={make}>
+          {(wrong) => (
+            <div class="ac-pair">
+              <Field name="name" label={a("channelName")} hint={a("nameHint")} wrong={wrong["name"]} />
+              <Field name="title" label={a("channelTitle")} required={false} wrong={wrong["title"]} />
+            </div>
+          )}
+        </Form>
+      </section>
+    </>
+  );
+}
+
+function Password({ account }: { account: Account }) {
+  const [set, setSet] = useState(false);
+  const send = async (values: Record<string, string>) => {
+    await setPassword(values["new_password"] ?? "", values["password"] ?? "");
+    setSet(true);
+  };
+  const form = (
+    <Form button={a(account.has_password ? "changePassword" : "setPassword")} send={send}>
+      {(wrong) => (
+        <>
+          {account.has_password && <Field name="password" type="password" label={a("oldPassword")} autocomplete="current-password" wrong={wrong["password"]} />}
+          <Field name="new_password" type="password" label={a("newPassword")} hint={a("passwordHint")} autocomplete="new-password" wrong={wrong["new_password"]} />
+        </>
+      )}
+    </Form>
+  );
+  if (set) return <section class="ac-card"><p role="status">{a("passwordSet")}</p></section>;
+  if (!account.has_password) return <section class="ac-card"><h2>{a("setPassword")}</h2><p>{a("needsPassword")}</p>{form}</section>;
+  return <details class="ac-card"><summary>{a("changePassword")}</summary>{form}</details>;
+}
+
+function Own({ channel }: { channel: Channel }) {
+  const [keys, setKeys] = useState<StreamKey[]>([]);
+  const [fresh, setFresh] = useState<string | null>(null);
+  const rtmp = useRtmp();
+  const load = () => streamKeys(channel.name).then(setKeys, () => setKeys([]));
+  useEffect(() => void load(), [channel.name]);
+  const make = async () => {
+    setFresh((await makeKey(channel.name, "")).key);
+    await load();
+  };
+  const slash = channel.stream.lastIndexOf("/");
+  const [app, stream] = [channel.stream.slice(0, slash), channel.stream.slice(slash + 1)];
+  return (
+    <article class="ac-channel" data-channel={channel.name}>
+      <h3><a href={`/c/${encodeURIComponent(channel.name)}`}>{channel.title || channel.name}</a></h3>
+      <p class="ac-mail">{channel.name} · {channel.live ? a("isLive") : a("notLive")} · {a("followers", { n: channel.followers })}</p>
+      <h4>{a("keys")}</h4>
+      <ul>
+        {keys.map((key) => <KeyLine key={key.id} channel={channel.name} line={key} changed={load} />)}
+      </ul>
+      {fresh && (
+        <div class="ac-fresh" role="status">
+          <p>{a("keyOnce")}</p>
+          {rtmp && <Copy label={a("server")} text={rtmpAppUrl(location, app, rtmp)} />}
+          <Copy label={a("streamKey")} text={`${stream}?key=${fresh}`} />
+          <p><a class="button small" href={`/studio?stream=${encodeURIComponent(stream)}&key=${fresh}`}>{a("goLiveStudio")}</a></p>
+        </div>
+      )}
+      <Form button={a("newKey")} send={make}>{() => null}</Form>
+    </article>
+  );
+}
+
+function KeyLine({ channel, line, changed }: { channel: string; line: StreamKey; changed: () => Promise<void> }) {
+  const when = new Date(line.created_ms).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
+  if (line.revoked_ms) return <li>{a("keyMade", { when })} · {a("keyRevoked")}</li>;
+  return (
+    <li>
+      {a("keyMade", { when })}
+      <button
+        type="button"
+        class="plain"
+        aria-label={a("revokeNamed", { when })}
+        onClick={() => void revokeKey(channel, line.id).then(changed)}
+      >
+        {a("revoke")}
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,92 @@
+//! `/c/{name}`: a channel's page. What is live plays; what is said about it is below.
+
+import { parseWatchPath } from "@weir/player";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { channel as read, follow, Refused, type Channel as Shown } from "../account/api";
+import { a } from "../account/strings";
+import { count } from "../format";
+import { locale } from "../i18n";
+import { LivePlayer } from "../watch/LivePlayer";
+import { readPlayerQuery } from "../watch/query";
+import "../css/account.css";
+
+/** Between two looks whether it is live. */
+const POLL_MS = 5_000;
+
+type State = { kind: "loading" } | { kind: "none" } | { kind: "down" } | { kind: "shown"; channel: Shown };
+
+export function Channel() {
+  const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  const [state, setState] = useState<State>({ kind: "loading" });
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let gone = false;
+    const load = async () => {
+      const next = await look(name);
+      if (gone) return;
+      // What was seen stays while the server is away.
+      setState((before) => (next.kind === "down" && before.kind === "shown" ? before : next));
+      if (next.kind !== "none") timer = setTimeout(() => void load(), POLL_MS);
+    };
+    void load();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [name]);
+  useEffect(() => {
+    document.title = `${state.kind === "shown" ? state.channel.title || name : name} · weir`;
+  });
+  return (
+    <main id="main" class="page watch channel">
+      {state.kind === "loading" && <p role="status">{a("loading")}</p>}
+      {state.kind === "none" && <section class="message"><h1>{a("noChannel")}</h1></section>}
+      {state.kind === "down" && <section class="message" role="alert"><h1>{a("down")}</h1></section>}
+      {state.kind === "shown" && <Seen channel={state.channel} />}
+    </main>
+  );
+}
+
+async function look(name: string): Promise<State> {
+  try {
+    return { kind: "shown", channel: await read(name) };
+  } catch (error) {
+    return { kind: error instanceof Refused && error.status === 404 ? "none" : "down" };
+  }
+}
+
+function Seen({ channel }: { channel: Shown }) {
+  const stream = parseWatchPath(`/watch/${channel.stream.split("/").map(encodeURIComponent).join("/")}`);
+  const query = useMemo(() => readPlayerQuery(location.search), []);
+  return (
+    <>
+      <div class="heading">
+        <h1>{channel.title || channel.name}</h1>
+        <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
+        <Follow name={channel.name} />
+      </div>
+      {channel.live && stream && <LivePlayer name={stream} query={query} keep onStatus={() => {}} />}
+      <p class="ac-mail">{channel.name} · {a("followers", { n: count(channel.followers, locale()) })}</p>
+      <section class="ac-card" aria-labelledby="ac-about">
+        <h2 id="ac-about">{a("about")}</h2>
+        <p class="ac-about">{channel.description || a("nothingSaid")}</p>
+      </section>
+    </>
+  );
+}
+
+function Follow({ name }: { name: string }) {
+  const [state, setState] = useState<"no" | "asking" | "yes">("no");
+  const ask = async () => {
+    setState("asking");
+    try {
+      await follow(name);
+      setState("yes");
+    } catch (error) {
+      setState("no");
+      if (error instanceof Refused && error.status === 401) location.assign("/account/sign-in");
+    }
+  };
+  if (state === "yes") return <span role="status">{a("following")}</span>;
+  return <button type="button" class="button small" disabled={state === "asking"} onClick={() => void ask()}>{a("follow")}</button>;
+}
