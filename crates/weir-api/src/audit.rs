@@ -11,7 +11,6 @@ use weir_base::{Code, rfc3339};
 use weir_store::audit::{AuditEntry, AuditFilter};
 
 use crate::asked::QueryParts;
-use crate::happenings::store_refused;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
@@ -121,7 +120,7 @@ async fn list(
     };
     let store = &state.happenings()?.store;
     let rows = store.audit().list(filter, before, limit + 1).await;
-    let mut rows = rows.map_err(store_refused)?;
+    let mut rows = rows?;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > most;
     rows.truncate(most);

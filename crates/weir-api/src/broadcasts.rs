@@ -12,9 +12,9 @@ use weir_store::broadcasts::{Broadcast, BroadcastFilter};
 
 use crate::asked::{PathParts, QueryParts};
 use crate::caller::Caller;
-use crate::happenings::{id, store_refused};
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
+use crate::stored::id_of;
 use weir_account::Right;
 
 /// Broadcasts in one answer, where nobody says.
@@ -146,7 +146,7 @@ async fn list(
     };
     let store = &state.happenings()?.store;
     let rows = store.broadcasts().list(filter, before, limit + 1).await;
-    let mut rows = rows.map_err(store_refused)?;
+    let mut rows = rows?;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > most;
     rows.truncate(most);
@@ -170,8 +170,8 @@ async fn one(
     PathParts(text): PathParts<String>,
 ) -> Result<Json<BroadcastSeen>, Refused> {
     let store = &state.happenings()?.store;
-    let row = store.broadcasts().by_id(id(&text)?).await;
-    Ok(Json(row.map_err(store_refused)?.into()))
+    let row = store.broadcasts().by_id(id_of(&text)?).await;
+    Ok(Json(row?.into()))
 }
 
 /// Say that the app is there
@@ -188,11 +188,11 @@ async fn heartbeat(
     caller: Caller,
     PathParts(text): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
-    let id = id(&text)?;
+    let id = id_of(&text)?;
     let store = &state.happenings()?.store;
     if !caller.rights.has(Right::EventsRead) {
         // Another's broadcast is as good as none.
-        let row = store.broadcasts().by_id(id).await.map_err(store_refused)?;
+        let row = store.broadcasts().by_id(id).await?;
         let own = caller.account.map(|id| id.to_string());
         if own.as_deref() != Some(row.user_id.as_str()) {
             return Err(Refused::new(
@@ -202,6 +202,6 @@ async fn heartbeat(
         }
     }
     let heard = store.broadcasts().heard(id, store.now_ms()).await;
-    heard.map_err(store_refused)?;
+    heard?;
     Ok(StatusCode::NO_CONTENT)
 }

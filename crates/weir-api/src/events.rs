@@ -19,7 +19,6 @@ use weir_base::{Code, Shutdown};
 use weir_events::{EventPage, EventWant, Log, WaitPlace};
 
 use crate::asked::QueryParts;
-use crate::happenings::store_refused;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
@@ -162,7 +161,7 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Result<EventPage, Refused> {
         let page = self.log.read(self.after, &self.want, self.limit).await;
-        let page = page.map_err(store_refused)?;
+        let page = page?;
         self.after = page.next;
         Ok(page)
     }

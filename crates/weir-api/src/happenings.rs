@@ -3,7 +3,7 @@
 use weir_base::Code;
 use weir_events::{Log, Recorder};
 use weir_hook::Dispatcher;
-use weir_store::{Id, Store, StoreError};
+use weir_store::Store;
 
 use crate::refused::Refused;
 use crate::state::State;
@@ -32,36 +32,4 @@ impl State {
             Refused::new(Code::Unavailable, words)
         })
     }
-}
-
-/// What the store says, as an answer.
-pub(crate) fn store_refused(error: StoreError) -> Refused {
-    let words = error.to_string();
-    match error {
-        StoreError::Taken(_) => Refused::new(Code::Conflict, words),
-        StoreError::Missing(_) => Refused::new(Code::NotFound, words),
-        StoreError::Changed(_) => Refused::new(Code::PreconditionFailed, words),
-        StoreError::Bound(_) => Refused::new(Code::Conflict, words),
-        // Where the database is, and what it said, is the operator's to read.
-        error if error.is_passing() => {
-            tracing::warn!("{error}");
-            Refused::new(Code::Unavailable, "the store does not answer now")
-        }
-        error => {
-            tracing::error!("{error}");
-            Refused::new(
-                Code::Storage,
-                "the store failed: the operator's log says how",
-            )
-        }
-    }
-}
-
-/// An id out of a path or a query.
-///
-/// # Errors
-/// 3001: what is no id is nobody's.
-pub(crate) fn id(text: &str) -> Result<Id, Refused> {
-    text.parse()
-        .map_err(|_| Refused::new(Code::NotFound, "there is nothing with this id"))
 }

@@ -17,9 +17,9 @@ use weir_store::hooks::{Delivery, DeliveryState, Endpoint, EndpointFields};
 
 use crate::asked::{Etag, JsonBody, PathParts, QueryParts};
 use crate::caller::Caller;
-use crate::happenings::{id, store_refused};
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::{ClientIp, State};
+use crate::stored::id_of;
 
 /// Whose hooks these are: the operator's.
 const OPERATOR: &str = "";
@@ -222,7 +222,7 @@ async fn list(
     let (limit, after) = part(asked.limit, asked.after.as_deref())?;
     let store = &state.happenings()?.store;
     let rows = store.hooks().list(OPERATOR, after, limit + 1).await;
-    let (rows, next) = cut(rows.map_err(store_refused)?, limit, |row| row.id);
+    let (rows, next) = cut(rows?, limit, |row| row.id);
     let items = rows.into_iter().map(HookSeen::from).collect();
     Ok(Json(HooksSeen { items, next }))
 }
@@ -268,7 +268,7 @@ async fn create(
         .hooks()
         .create(OPERATOR, fields, &secret.reveal())
         .await;
-    let made = made.map_err(store_refused)?;
+    let made = made?;
     let act = Acted {
         action: "hook.create",
         object: made.id,
@@ -352,7 +352,7 @@ async fn change(
     let happenings = state.happenings()?;
     let hooks = happenings.store.hooks();
     let new = hooks.change((OPERATOR, old.id), old.version, fields).await;
-    let new = new.map_err(store_refused)?;
+    let new = new?;
     happenings.dispatcher.poke();
     let act = Acted {
         action: "hook.change",
@@ -383,10 +383,7 @@ async fn remove(
 ) -> Result<StatusCode, Refused> {
     let old = find(&state, &text).await?;
     let hooks = state.happenings()?.store.hooks();
-    hooks
-        .remove(OPERATOR, old.id)
-        .await
-        .map_err(store_refused)?;
+    hooks.remove(OPERATOR, old.id).await?;
     let act = Acted {
         action: "hook.remove",
         object: old.id,
@@ -420,8 +417,7 @@ async fn rotate(
     let rotated = store
         .hooks()
         .rotate((OPERATOR, old.id), &secret.reveal(), until_ms)
-        .await
-        .map_err(store_refused)?;
+        .await?;
     let act = Acted {
         action: "hook.rotate",
         object: old.id,
@@ -459,7 +455,7 @@ async fn deliveries(
     let hooks = state.happenings()?.store.hooks();
     let key = (OPERATOR, hook.id);
     let rows = hooks.deliveries(key, wanted, before, limit + 1).await;
-    let (rows, next) = cut(rows.map_err(store_refused)?, limit, |row| row.id);
+    let (rows, next) = cut(rows?, limit, |row| row.id);
     let items = rows.into_iter().map(DeliverySeen::from).collect();
     Ok(Json(DeliveriesSeen { items, next }))
 }
@@ -485,11 +481,11 @@ async fn again(
     from: Option<axum::Extension<ClientIp>>,
     PathParts((hook, delivery)): PathParts<(String, String)>,
 ) -> Result<StatusCode, Refused> {
-    let (hook, delivery) = (id(&hook)?, id(&delivery)?);
+    let (hook, delivery) = (id_of(&hook)?, id_of(&delivery)?);
     let happenings = state.happenings()?;
     let hooks = happenings.store.hooks();
     let sent = hooks.again((OPERATOR, hook), delivery).await;
-    sent.map_err(store_refused)?;
+    sent?;
     happenings.dispatcher.poke();
     let act = Acted {
         action: "hook.again",
@@ -503,7 +499,7 @@ async fn again(
 
 async fn find(state: &State, text: &str) -> Result<Endpoint, Refused> {
     let hooks = state.happenings()?.store.hooks();
-    hooks.one(OPERATOR, id(text)?).await.map_err(store_refused)
+    Ok(hooks.one(OPERATOR, id_of(text)?).await?)
 }
 
 fn check(fields: &HookFields<'_>) -> Result<(), Refused> {
@@ -552,7 +548,7 @@ async fn write_down(
         address: &from.map(|from| from.0.0.to_string()).unwrap_or_default(),
     };
     let written = state.happenings()?.store.audit().write(&act).await;
-    written.map(|_| ()).map_err(store_refused)
+    Ok(written.map(|_| ())?)
 }
 
 fn part(limit: Option<u32>, after: Option<&str>) -> Result<(u32, Option<Id>), Refused> {

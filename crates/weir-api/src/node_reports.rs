@@ -11,7 +11,6 @@ use weir_events::{Report, target};
 
 use crate::asked::read_json;
 use crate::caller::{Caller, Means};
-use crate::happenings::store_refused;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
@@ -53,5 +52,5 @@ async fn report(
     let report: Report = read_json(&body)?;
     let recorder = &state.happenings()?.recorder;
     let reply = recorder.take(&caller.name, &report).await;
-    Ok(Json(reply.map_err(store_refused)?))
+    Ok(Json(reply?))
 }

@@ -33,16 +33,11 @@ impl State {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
+        let words = error.to_string();
         match error {
-            StoreError::Taken(what) => Self::new(Code::Conflict, format!("{what} is taken")),
-            StoreError::Missing(what) => {
-                Self::new(Code::NotFound, format!("there is no such {what}"))
-            }
-            StoreError::Changed(what) => {
-                let words = format!("{what} was changed by somebody else meanwhile");
-                Self::new(Code::PreconditionFailed, words)
-            }
-            StoreError::Bound(words) => Self::new(Code::Conflict, words),
+            StoreError::Taken(_) | StoreError::Bound(_) => Self::new(Code::Conflict, words),
+            StoreError::Missing(_) => Self::new(Code::NotFound, words),
+            StoreError::Changed(_) => Self::new(Code::PreconditionFailed, words),
             passing if passing.is_passing() => {
                 tracing::warn!("the store does not do it now: {passing}");
                 Self::from(Code::Unavailable).retry_after_ms(AGAIN_MS)
