@@ -110,6 +110,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         scaler,
         addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
     };
+    let watched = signals::Signals::watch()?;
     server.run(&services, api(asked));
     write_ports(data, &addresses)?;
     let link = control.first_admin_link(&addresses).await;
@@ -127,7 +128,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         },
         services,
     };
-    signals::until_told_to_stop(reload, &shutdown).await;
+    signals::until_told_to_stop(watched, reload, &shutdown).await;
     end(&hub, &tasks, &shutdown).await;
     happenings::close(happenings).await;
     let _ = std::fs::remove_file(data.join(PORTS_FILE));

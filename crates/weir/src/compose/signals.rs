@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_base::Shutdown;
 use weir_serve::Services;
 
@@ -13,6 +14,14 @@ use crate::config::Sources;
 /// How often a draining node looks whether everybody has left.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The signals a server answers. Until they are watched each of them ends the process, as the system has it:
+/// right for one that still starts, and wrong from the moment on that others can see its ports.
+pub(super) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
 /// What a reload needs.
 pub(super) struct Reload {
     pub(super) sources: Sources,
@@ -20,24 +29,31 @@ pub(super) struct Reload {
     pub(super) services: Services,
 }
 
+impl Signals {
+    /// What comes from here on is kept until somebody looks.
+    pub(super) fn watch() -> anyhow::Result<Self> {
+        let watched = |kind| signal(kind).context("signals cannot be watched");
+        Ok(Self {
+            hangup: watched(SignalKind::hangup())?,
+            terminate: watched(SignalKind::terminate())?,
+            interrupt: watched(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Serves signals until the process is to stop. On return the drain has begun and is over.
-pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) {
-    let streams = (
-        signal(SignalKind::hangup()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = streams else {
-        tracing::error!("signals cannot be watched: stop the process with SIGKILL");
-        return std::future::pending().await;
-    };
+pub(super) async fn until_told_to_stop(
+    mut signals: Signals,
+    mut reload: Reload,
+    shutdown: &Shutdown,
+) {
     let mut drain = None;
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
-            _ = hangup.recv() => reload.run(),
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => {
+            _ = signals.hangup.recv() => reload.run(),
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => {
                 tracing::info!("interrupted: stopping");
                 shutdown.drain();
                 return;
@@ -63,8 +79,8 @@ pub(super) async fn until_told_to_stop(mut reload: Reload, shutdown: &Shutdown) 
     );
     while !drain.is_over() {
         tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
             _ = look.tick() => drain.go_on(),
         }
     }
