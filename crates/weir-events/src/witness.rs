@@ -157,8 +157,6 @@ impl Witness {
         for order in &reply.orders {
             obey(&state, order);
         }
-        drop(state);
-        self.0.fresh.notify_one();
     }
 
     /// A report was not taken: what is to be told outlives this process.

@@ -1,9 +1,11 @@
 //! From a publisher's first byte to the log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use weir_base::Code;
+use weir_events::{Desk, DeskAnswer, Reply, Report};
 use weir_store::broadcasts::BroadcastFilter;
 
 use crate::common::{Door, Origin, Writer};
@@ -111,4 +113,38 @@ async fn a_node_that_stops_in_order_ends_what_is_live_there() {
     let events = writer.store.events().after(0, 9).await.unwrap();
     let last = events.last().map(|event| event.cause);
     assert_eq!((events.len(), last), (2, Some(4009)));
+}
+
+/// Says yes to whatever comes, and counts.
+#[derive(Default)]
+struct Tally {
+    reports: AtomicUsize,
+    facts: AtomicUsize,
+}
+
+impl Desk for Tally {
+    fn take<'a>(&'a self, report: &'a Report) -> DeskAnswer<'a> {
+        self.reports.fetch_add(1, Ordering::Relaxed);
+        self.facts.fetch_add(report.told.len(), Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(Reply::default())))
+    }
+}
+
+/// Each report costs its receiver some queries: one a second is a sign of life, more is noise.
+#[tokio::test]
+async fn a_node_where_nothing_happens_reports_once_a_second() {
+    const SECONDS: u64 = 20;
+    let writer = Writer::start().await;
+    let origin = Origin::new(&writer, 0);
+    let publisher = origin.publish("show", false);
+    tokio::time::pause();
+    let tally = Arc::new(Tally::default());
+    origin.run(&writer, tally.clone());
+    tokio::time::sleep(Duration::from_secs(SECONDS)).await;
+    let reports = tally.reports.load(Ordering::Relaxed) as u64;
+    assert!((SECONDS - 2..=SECONDS + 3).contains(&reports), "{reports}");
+    assert_eq!(tally.facts.load(Ordering::Relaxed), 1);
+    drop(publisher);
+    tokio::time::resume();
+    writer.stop().await;
 }
