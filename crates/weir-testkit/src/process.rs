@@ -58,6 +58,22 @@ impl Process {
         self.child.id()
     }
 
+    /// How often its threads have gone to sleep by themselves since they began.
+    pub fn sleeps(&self) -> u64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks =
+            std::fs::read_dir(tasks).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let of_one = |task: std::io::Result<std::fs::DirEntry>| {
+            // A thread may end meanwhile.
+            let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line?.trim().parse::<u64>().ok()
+        };
+        tasks.filter_map(of_one).sum()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);

@@ -245,6 +245,11 @@ impl Server {
         self.process.signal(signal);
     }
 
+    /// How often its threads have gone to sleep by themselves.
+    pub fn sleeps(&self) -> u64 {
+        self.process.sleeps()
+    }
+
     /// Waits for its end.
     pub fn wait_exit(&mut self, within_s: u64) -> ExitStatus {
         self.process.wait(within_s)

@@ -22,9 +22,14 @@ impl Packager {
         }
     }
 
-    /// Whether anything is listed. Before, there is no playlist worth answering with.
+    /// Whether anything is listed that a player can begin with and go on from. Before, there is no playlist
+    /// worth answering with: one that promises parts and lists none has players wait for a whole segment, as
+    /// hls.js does, with nothing to play meanwhile.
     pub fn has_content(&self) -> bool {
-        !self.window.listed.is_empty()
+        let is_complete = self.ended || self.targets.part_us().is_none();
+        let listed = &self.window.listed;
+        !listed.is_empty()
+            && (is_complete || self.head().parts > 0 || listed.iter().any(|old| old.list_parts))
     }
 
     /// Init segment `id`.

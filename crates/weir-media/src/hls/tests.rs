@@ -52,6 +52,30 @@ fn push_all(packager: &mut Packager, frames: Vec<Frame>) {
     }
 }
 
+/// A player that reads a list of parts without a part in it waits for a whole segment.
+#[test]
+fn the_first_playlist_lists_a_part_where_it_promises_them() {
+    for (part_us, least_us) in [(None, 2_000_000), (Some(200_000), 2_200_000)] {
+        let mut packager = started(config(Container::Fmp4, part_us));
+        let mut shown_us = None;
+        for frame in frames(0, 3_000_000, 40_000, 2_000_000) {
+            let now_us = frame.dts_us;
+            let changed = packager.push(&Item::Frame(frame), 0).unwrap();
+            if shown_us.is_none() && packager.has_content() {
+                assert!(changed, "nobody is told at {now_us}");
+                shown_us = Some(now_us);
+                let text = packager.media_playlist(&PlaylistOptions::default());
+                assert_eq!(text.contains("#EXT-X-PART:"), part_us.is_some(), "{text}");
+            }
+        }
+        let shown_us = shown_us.unwrap();
+        assert!(
+            (least_us..=least_us + 80_000).contains(&shown_us),
+            "{shown_us}"
+        );
+    }
+}
+
 #[test]
 fn segments_start_with_a_keyframe_and_miss_no_frame() {
     let mut packager = started(config(Container::Fmp4, Some(200_000)));

@@ -266,11 +266,7 @@ fn a_stream_that_is_over_ends_for_its_viewers_after_a_while() {
     viewer.wait_pictures(25);
     srs.stop_numbers(NAME);
     viewer.wait_end();
-    assert!(
-        srs.plays() <= PLAYS_OF_A_SEARCH,
-        "{} plays",
-        srs.plays()
-    );
+    assert!(srs.plays() <= PLAYS_OF_A_SEARCH, "{} plays", srs.plays());
     cluster.assert_nothing_left();
 }
 

@@ -23,6 +23,7 @@ mod operator;
 mod player;
 mod proxy;
 mod publish_slsp;
+mod rest;
 mod restart;
 mod sdk;
 mod slsp;
