@@ -34,7 +34,21 @@ pub enum Changed {
     Ban(Ban),
     /// The ban of this id is lifted.
     BanGone(Id),
+    /// Somebody had leave to watch a channel, and has not since then.
+    LeaveGone {
+        /// Of which channel.
+        channel_id: Id,
+        /// Who.
+        account: Id,
+        /// When it ended, milliseconds since 1970.
+        at_ms: i64,
+    },
 }
+
+/// Milliseconds for which it is known that somebody's leave to watch ended: longer than what was given out is good.
+const LEAVES_KEPT_MS: i64 = 24 * 3_600_000;
+/// Milliseconds for which it is known of a thing that it is gone. Whoever was away for longer reads all of it.
+pub const GONE_KEPT_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Where a copy stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +70,9 @@ pub struct ContentDelta {
     pub has_more: bool,
 }
 
+/// The last of the kinds in [`Whole`].
+const LAST_KIND: usize = 4;
+
 /// Where a reader of all of it stands: which kind, and behind which of it.
 #[derive(Debug, Clone, Default)]
 pub struct Whole {
@@ -71,6 +88,7 @@ struct ChangeRow {
     id: String,
     user_id: String,
     seq: i64,
+    at_ms: i64,
 }
 
 #[derive(FromRow)]
@@ -138,7 +156,7 @@ impl ContentChanges<'_> {
             return Err(StoreError::Changed("the database"));
         }
         let rows = sqlx::query_as::<_, ChangeRow>(
-            "SELECT kind, id, user_id, seq FROM content_changes WHERE seq > $1 AND seq <= $2 \
+            "SELECT kind, id, user_id, seq, at_ms FROM content_changes WHERE seq > $1 AND seq <= $2 \
              ORDER BY seq LIMIT $3",
         )
         .bind(since.seq)
@@ -161,8 +179,44 @@ impl ContentChanges<'_> {
         })
     }
 
-    /// The next of all there is, at most `limit`; none when all was read. Apps come first, then channels, keys
-    /// and bans.
+    /// Forgets what went more than [`GONE_KEPT_MS`] ago, and leaves to watch that nobody can have any more; how
+    /// many rows that was.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn forget(&self) -> Result<u64, StoreError> {
+        let now_ms = self.store.now_ms();
+        let forgotten = sqlx::query(
+            "DELETE FROM content_changes WHERE (kind = 'leave' AND at_ms < $1) OR (at_ms < $2 AND ( \
+             (kind = 'app' AND NOT EXISTS (SELECT 1 FROM apps a WHERE a.name = content_changes.id)) OR \
+             (kind = 'channel' AND NOT EXISTS (SELECT 1 FROM channels c \
+             WHERE c.user_id = content_changes.user_id AND c.id = content_changes.id)) OR \
+             (kind = 'key' AND NOT EXISTS (SELECT 1 FROM stream_keys k \
+             WHERE k.user_id = content_changes.user_id AND k.key_hash = content_changes.id)) OR \
+             (kind = 'ban' AND NOT EXISTS (SELECT 1 FROM bans b \
+             WHERE b.id = content_changes.id AND b.lifted_ms = 0))))",
+        )
+        .bind(now_ms - LEAVES_KEPT_MS)
+        .bind(now_ms - GONE_KEPT_MS)
+        .execute(self.db.write())
+        .await?;
+        Ok(forgotten.rows_affected())
+    }
+
+    /// Begins another life of the database, as what was restored from a backup has one: the numbers that copies
+    /// stand at may mean other changes now.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn begin_anew(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE content_clock SET series = ''")
+            .execute(self.db.write())
+            .await?;
+        Ok(())
+    }
+
+    /// The next of all there is, at most `limit`; none when all was read. Apps come first, then channels, keys,
+    /// bans and leaves that ended.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -172,12 +226,13 @@ impl ContentChanges<'_> {
                 0 => self.apps_behind(whole, limit).await?,
                 1 => self.channels_behind(whole, limit).await?,
                 2 => self.keys_behind(whole, limit).await?,
-                _ => self.bans_behind(whole, limit).await?,
+                3 => self.bans_behind(whole, limit).await?,
+                _ => self.leaves_behind(whole, limit).await?,
             };
             if !found.is_empty() {
                 return Ok(found);
             }
-            whole.is_over = whole.kind == 3;
+            whole.is_over = whole.kind == LAST_KIND;
             *whole = Whole {
                 kind: whole.kind + 1,
                 is_over: whole.is_over,
@@ -215,6 +270,7 @@ impl ContentChanges<'_> {
                     _ => Changed::BanGone(id),
                 }
             }
+            "leave" => row.leave()?,
             other => {
                 let words = format!("a kind in a row of changes: {other:?}");
                 return Err(StoreError::Damaged(words));
@@ -265,6 +321,38 @@ impl ContentChanges<'_> {
             whole.id = last.id.to_string();
         }
         Ok(bans.into_iter().map(Changed::Ban).collect())
+    }
+}
+
+impl ContentChanges<'_> {
+    async fn leaves_behind(
+        &self,
+        whole: &mut Whole,
+        limit: u32,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let rows = sqlx::query_as::<_, ChangeRow>(
+            "SELECT kind, id, user_id, seq, at_ms FROM content_changes WHERE kind = 'leave' AND id > $1 \
+             ORDER BY id LIMIT $2",
+        )
+        .bind(whole.id.clone())
+        .bind(i64::from(limit));
+        let rows = rows.fetch_all(self.db.fresh()).await?;
+        if let Some(last) = rows.last() {
+            last.id.clone_into(&mut whole.id);
+        }
+        rows.iter().map(ChangeRow::leave).collect()
+    }
+}
+
+impl ChangeRow {
+    fn leave(&self) -> Result<Changed, StoreError> {
+        let damaged = || StoreError::Damaged(format!("a leave in a row of changes: {:?}", self.id));
+        let (channel_id, account) = self.id.split_once(' ').ok_or_else(damaged)?;
+        Ok(Changed::LeaveGone {
+            channel_id: Id::stored(channel_id)?,
+            account: Id::stored(account)?,
+            at_ms: self.at_ms,
+        })
     }
 }
 

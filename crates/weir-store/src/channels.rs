@@ -380,6 +380,18 @@ impl Channels<'_> {
         self.let_followers_go(channel.id).await
     }
 
+    /// Whoever keeps a copy learns that somebody may watch a channel no more by what they have been given; the last
+    /// act of a transaction.
+    async fn leave_ended(
+        &self,
+        writing: &mut Writing,
+        channel: &Channel,
+        account: Id,
+    ) -> Result<(), StoreError> {
+        let thing = Thing::Leave(channel.id, account);
+        mark(writing, &thing, self.store.now_ms()).await
+    }
+
     /// Whoever keeps a copy of channels learns that this one changed; the last act of a transaction.
     async fn changed(&self, writing: &mut Writing, channel: &Channel) -> Result<(), StoreError> {
         let thing = Thing::Channel(channel.user_id, channel.id);

@@ -15,6 +15,8 @@ pub(crate) enum Thing {
     Key(Id, String),
     /// By its id.
     Ban(Id),
+    /// Leave to watch the channel of this id, which this account had: the row itself is all there is of it.
+    Leave(Id, Id),
 }
 
 /// Gives a thing the next number. Others who change something wait from here to the commit, so it is the last act
@@ -52,6 +54,11 @@ impl Thing {
             Self::Channel(user_id, id) => ("channel", id.to_string(), user_id.to_string()),
             Self::Key(user_id, hash) => ("key", hash.clone(), user_id.to_string()),
             Self::Ban(id) => ("ban", id.to_string(), String::new()),
+            Self::Leave(channel_id, account) => (
+                "leave",
+                format!("{channel_id} {account}"),
+                account.to_string(),
+            ),
         }
     }
 }

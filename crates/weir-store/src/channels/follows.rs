@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Channel, Channels};
+use super::{Channel, Channels, Visibility};
 use crate::error::StoreError;
 use crate::id::{Id, upper};
 
@@ -119,6 +119,9 @@ impl Channels<'_> {
             .bind(channel.id.to_string())
             .execute(&mut *writing)
             .await?;
+        if channel.visibility == Visibility::Followers {
+            self.leave_ended(&mut writing, channel, user_id).await?;
+        }
         writing.commit().await?;
         Ok(true)
     }

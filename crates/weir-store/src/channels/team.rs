@@ -112,6 +112,7 @@ impl Channels<'_> {
             return Err(StoreError::Missing("member"));
         }
         leave(&mut writing, &member.to_string(), channel).await?;
+        self.leave_ended(&mut writing, channel, member).await?;
         writing.commit().await?;
         Ok(())
     }

@@ -8,7 +8,7 @@
 use weir_store::apps::{AppTerms, Category};
 use weir_store::bans::{NewBan, SubjectKind};
 use weir_store::changes::{Changed, Position, Whole};
-use weir_store::channels::NewStreamKey;
+use weir_store::channels::{ChannelEdit, MemberRole, NewStreamKey, Visibility};
 use weir_store::copy::Writers;
 use weir_store::{Id, StoreError};
 
@@ -271,4 +271,94 @@ async fn a_store_that_moved_goes_on_with_its_numbers() {
         let (_, told) = since(&other, here).await;
         assert_eq!(told, [Changed::Channel(Box::new(bob))]);
     }
+}
+
+#[tokio::test]
+async fn whoever_has_no_leave_to_watch_any_more_is_told_of_for_a_day() {
+    for kit in kits().await {
+        let channels = kit.store.channels();
+        let ids = || kit.store.next_id().unwrap();
+        let (ann, eve, bob) = (ids(), ids(), ids());
+        let made = channel(&kit, ann, "ann", "Ann").await;
+        channels.follow(eve, &made).await.unwrap();
+        // Of a channel that everybody may watch nobody is told.
+        channels.unfollow(eve, &made).await.unwrap();
+        let edit = ChannelEdit {
+            visibility: Some(Visibility::Followers),
+            ..ChannelEdit::default()
+        };
+        let place = (made.user_id, made.id);
+        let made = channels.edit(place, made.version, &edit).await.unwrap();
+        channels.follow(eve, &made).await.unwrap();
+        channels
+            .set_member(&made, bob, MemberRole::Moderator)
+            .await
+            .unwrap();
+        let (here, _) = whole(&kit).await;
+        let at_ms = kit.store.now_ms();
+        channels.unfollow(eve, &made).await.unwrap();
+        channels.remove_member(&made, bob).await.unwrap();
+        let gone = |account| Changed::LeaveGone {
+            channel_id: made.id,
+            account,
+            at_ms,
+        };
+        let (_, told) = since(&kit, here).await;
+        assert_eq!(told, [gone(eve), gone(bob)]);
+        let leaves = |all: &[Changed]| {
+            let is_leave = |change: &&Changed| matches!(change, Changed::LeaveGone { .. });
+            all.iter().filter(is_leave).count()
+        };
+        assert_eq!(leaves(&whole(&kit).await.1), 2);
+        let changes = kit.store.content_changes();
+        assert_eq!(changes.forget().await.unwrap(), 0);
+        kit.clock.advance_us(25 * 3_600_000_000);
+        assert_eq!(changes.forget().await.unwrap(), 2);
+        assert_eq!(leaves(&whole(&kit).await.1), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_is_forgotten_after_a_week_and_what_is_there_never() {
+    for kit in kits().await {
+        let channels = kit.store.channels();
+        let user_id = kit.store.next_id().unwrap();
+        let ann = channel(&kit, user_id, "ann", "Ann").await;
+        let bob = channel(&kit, user_id, "bob", "Bob").await;
+        let new = NewStreamKey {
+            key_hash: "h1",
+            label: "",
+        };
+        channels.add_key(&bob, &new).await.unwrap();
+        channels.remove(&bob).await.unwrap();
+        let zero = Position {
+            seq: 0,
+            ..whole(&kit).await.0
+        };
+        let made = kit.store.bans().create(&ban("eve")).await.unwrap();
+        kit.store.bans().lift(made.id, "admin").await.unwrap();
+        let changes = kit.store.content_changes();
+        assert_eq!(changes.forget().await.unwrap(), 0);
+        kit.clock.advance_us(8 * 24 * 3_600_000_000);
+        // The channel, its key and the ban.
+        assert_eq!(changes.forget().await.unwrap(), 3);
+        let (_, told) = since(&kit, zero).await;
+        assert_eq!(told, [Changed::Channel(Box::new(ann))]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_restored_is_another_life() {
+    let kit = Kit::sqlite().await;
+    let user_id = kit.store.next_id().unwrap();
+    channel(&kit, user_id, "ann", "Ann").await;
+    let before = kit.store.content_changes().position().await.unwrap();
+    kit.store.content_changes().begin_anew().await.unwrap();
+    let after = kit.store.content_changes().position().await.unwrap();
+    assert_ne!(after.series, before.series);
+    let refused = kit.store.content_changes().since(&before, 10).await;
+    assert!(
+        matches!(refused, Err(StoreError::Changed(_))),
+        "{refused:?}"
+    );
 }

@@ -79,7 +79,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             anyhow::ensure!(file.exists(), "{} is not there", file.display());
             let source = open(of_file(&file)?, "the backup").await?;
             let store = open(config, "the store").await?;
-            told(&copy(&source, &store, Writers::GoOn).await?);
+            let copied = copied(&source, &store, Writers::GoOn).await?;
+            // Copies that nodes keep of what was here are of another life.
+            store.content_changes().begin_anew().await?;
+            source.close().await;
+            store.close().await;
+            told(&copied);
         }
         StoreCommand::Move { to, partitions } => {
             let store = open(config.clone(), "the store").await?;
@@ -113,6 +118,13 @@ fn of_file(file: &Path) -> anyhow::Result<Config> {
 }
 
 async fn copy(from: &Store, to: &Store, writers: Writers) -> anyhow::Result<Copied> {
+    let copied = copied(from, to, writers).await?;
+    from.close().await;
+    to.close().await;
+    Ok(copied)
+}
+
+async fn copied(from: &Store, to: &Store, writers: Writers) -> anyhow::Result<Copied> {
     let clock = Clock::real();
     let mut next_us = 0;
     let is_seen = std::io::stderr().is_terminal();
@@ -128,12 +140,9 @@ async fn copy(from: &Store, to: &Store, writers: Writers) -> anyhow::Result<Copi
             eprintln!("  {}: {} rows {what}", progress.table, progress.rows);
         }
     });
-    let copied = copied
+    copied
         .await
-        .context("the copy is not whole: run it again to go on")?;
-    from.close().await;
-    to.close().await;
-    Ok(copied)
+        .context("the copy is not whole: run it again to go on")
 }
 
 fn told(copied: &Copied) {
