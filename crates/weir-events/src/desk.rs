@@ -2,13 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
-use parking_lot::Mutex;
-use weir_link::http::BodyLimits;
-use weir_link::node::{NodeClient, NodeRequest, refusal_in};
+use weir_link::walk::{AnyNode, Unserved, WalkRequest};
 
 use crate::report::{Reply, Report, target};
 
@@ -37,48 +33,13 @@ pub trait Desk: Send + Sync + 'static {
     fn take<'a>(&'a self, report: &'a Report) -> DeskAnswer<'a>;
 }
 
-/// Says where the api nodes of a cluster are: scheme, host and port of each.
-pub type FindDesks = Box<dyn Fn() -> Vec<String> + Send + Sync>;
-
-/// Over HTTP, to one of the api nodes: the one that answered last, else the next.
-pub struct RemoteDesk {
-    client: NodeClient,
-    find: FindDesks,
-    last: Mutex<Option<Arc<str>>>,
-}
+/// Over HTTP, to one of the api nodes.
+pub struct RemoteDesk(AnyNode);
 
 impl RemoteDesk {
-    /// Reports go in the name of this `client`.
-    pub fn new(client: NodeClient, find: FindDesks) -> Self {
-        Self {
-            client,
-            find,
-            last: Mutex::default(),
-        }
-    }
-
-    async fn send(&self, base: &str, json: &str) -> Result<Reply, DeskError> {
-        let target = target(json.as_bytes());
-        let request = NodeRequest {
-            base,
-            method: Method::POST,
-            target: &target,
-            headers: HeaderMap::new(),
-            head_timeout: ANSWER_TIMEOUT,
-        };
-        let limits = BodyLimits {
-            max_bytes: MAX_REPLY_BYTES,
-            piece_timeout: ANSWER_TIMEOUT,
-        };
-        let answer = self.client.post(request, json.to_owned(), limits).await;
-        let answer = answer.map_err(|refusal| DeskError::Refused(refusal.to_string()))?;
-        if !answer.status.is_success() {
-            let refusal = refusal_in(base, answer.status, &answer.headers, &answer.body);
-            return Err(DeskError::Refused(format!("{base}: {refusal}")));
-        }
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            DeskError::Refused(format!("{base} answers what is no reply: {error}"))
-        })
+    /// Reports go to one of these `nodes`.
+    pub const fn new(nodes: AnyNode) -> Self {
+        Self(nodes)
     }
 }
 
@@ -87,21 +48,19 @@ impl Desk for RemoteDesk {
         Box::pin(async move {
             let json = serde_json::to_string(report)
                 .map_err(|error| DeskError::Refused(error.to_string()))?;
-            let mut desks = (self.find)();
-            desks.sort();
-            let last = self.last.lock().clone();
-            if let Some(at) = last.and_then(|last| desks.iter().position(|desk| **desk == *last)) {
-                desks.rotate_left(at);
-            }
-            let mut outcome = Err(DeskError::Nobody);
-            for desk in desks {
-                outcome = self.send(&desk, &json).await;
-                if outcome.is_ok() {
-                    *self.last.lock() = Some(desk.into());
-                    break;
-                }
-            }
-            outcome
+            let request = WalkRequest {
+                target: target(json.as_bytes()),
+                json,
+                timeout: ANSWER_TIMEOUT,
+                max_bytes: MAX_REPLY_BYTES,
+            };
+            let answer = self.0.ask(&request).await.map_err(|error| match error {
+                Unserved::Nobody => DeskError::Nobody,
+                Unserved::Refused(words) => DeskError::Refused(words),
+            })?;
+            serde_json::from_slice(&answer.body).map_err(|error| {
+                DeskError::Refused(format!("an api node answers what is no reply: {error}"))
+            })
         })
     }
 }

@@ -18,7 +18,7 @@ mod witness;
 mod words;
 
 pub use courier::Courier;
-pub use desk::{Desk, DeskAnswer, DeskError, FindDesks, RemoteDesk};
+pub use desk::{Desk, DeskAnswer, DeskError, RemoteDesk};
 pub use log::{EventPage, EventWant, Log, LogEntry, WaitPlace};
 pub use recorder::{NoOwners, Owner, Owners, Recorder};
 pub use report::{MAX_REPORT_BYTES, Order, PATH, Reply, Report, Told, ToldBegin, ToldEnd, target};

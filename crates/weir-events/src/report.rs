@@ -74,7 +74,6 @@ pub struct ToldEnd {
 
 /// What a node tells: some times a second while something happens, else once a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Report {
     /// Which life of the node speaks.
     pub boot: String,

@@ -9,6 +9,7 @@ pub mod node;
 pub mod proof;
 pub mod rtmp;
 pub mod url;
+pub mod walk;
 mod words;
 
 pub use words::in_words;

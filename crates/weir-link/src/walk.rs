@@ -1,0 +1,117 @@
+//! Asking any of several nodes: the one that answered last, else the next, until one does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+
+use crate::http::{BodyLimits, WholeAnswer};
+use crate::node::{NodeClient, NodeRequest, refusal_in};
+
+/// Says where the nodes are: scheme, host and port of each.
+pub type FindNodes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// What is asked of any of them.
+#[derive(Debug, Clone)]
+pub struct WalkRequest {
+    /// Path and query.
+    pub target: String,
+    /// JSON to send; empty for a GET.
+    pub json: String,
+    /// How long one node may take for the head of its answer, and between two pieces of it.
+    pub timeout: Duration,
+    /// Bytes of an answer.
+    pub max_bytes: usize,
+}
+
+/// Why none did it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unserved {
+    /// No node is known.
+    #[error("no api node is known: is one running, and cluster.secret the same there?")]
+    Nobody,
+    /// What the last one said.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Any of several nodes that do the same.
+pub struct AnyNode {
+    client: NodeClient,
+    find: FindNodes,
+    last: Mutex<Option<Arc<str>>>,
+}
+
+impl AnyNode {
+    /// Of those that `find` says, asked by `client`.
+    pub fn new(client: NodeClient, find: FindNodes) -> Self {
+        Self {
+            client,
+            find,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Asks one after the other until one answers with a status of success.
+    ///
+    /// # Errors
+    /// [`Unserved`].
+    pub async fn ask(&self, request: &WalkRequest) -> Result<WholeAnswer, Unserved> {
+        let mut outcome = Err(Unserved::Nobody);
+        for base in self.in_order() {
+            outcome = self.ask_one(&base, request).await;
+            if outcome.is_ok() {
+                *self.last.lock() = Some(base.into());
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn in_order(&self) -> Vec<String> {
+        let mut nodes = (self.find)();
+        nodes.sort();
+        nodes.dedup();
+        let last = self.last.lock().clone();
+        if let Some(at) = last.and_then(|last| nodes.iter().position(|node| **node == *last)) {
+            nodes.rotate_left(at);
+        }
+        nodes
+    }
+
+    async fn ask_one(&self, base: &str, asked: &WalkRequest) -> Result<WholeAnswer, Unserved> {
+        let request = NodeRequest {
+            base,
+            method: match asked.json.is_empty() {
+                true => Method::GET,
+                false => Method::POST,
+            },
+            target: &asked.target,
+            headers: HeaderMap::new(),
+            head_timeout: asked.timeout,
+        };
+        let limits = BodyLimits {
+            max_bytes: asked.max_bytes,
+            piece_timeout: asked.timeout,
+        };
+        let answer = match asked.json.is_empty() {
+            true => self.client.fetch(request, limits).await,
+            false => self.client.post(request, asked.json.clone(), limits).await,
+        };
+        let answer = answer.map_err(|refusal| Unserved::Refused(refusal.to_string()))?;
+        match answer.status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(answer),
+            status => {
+                let refusal = refusal_in(base, status, &answer.headers, &answer.body);
+                Err(Unserved::Refused(format!("{base}: {refusal}")))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for AnyNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnyNode")
+    }
+}
