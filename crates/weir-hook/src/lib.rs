@@ -3,6 +3,7 @@
 //! [`Dispatcher`] makes deliveries of events and sends them. What a receiver reads depends on its [`Dialect`];
 //! where it may be is said by [`guard`]. Hooks in, and who may make one, are not here.
 
+mod admission;
 mod config;
 mod dialect;
 mod dispatcher;
@@ -12,6 +13,7 @@ pub mod guard;
 mod sender;
 mod sign;
 
+pub use admission::{AdmissionAsk, AdmissionAsker, AdmissionHook, HookLeave, HookVerdict};
 pub use config::Config;
 pub use dialect::Dialect;
 pub use dispatcher::{Dispatcher, Render};

@@ -6,6 +6,8 @@ mod tencent;
 use serde_json::json;
 use weir_store::hooks::Endpoint;
 
+pub(crate) use srs::is_taken as srs_takes;
+
 use crate::event::HookEvent;
 use crate::sign::{Secret, headers_of};
 

@@ -35,7 +35,7 @@ pub(super) fn body(event: &HookEvent) -> Option<String> {
 }
 
 /// SRS takes `0`, or an object whose `code` is 0.
-pub(super) fn is_taken(body: &[u8]) -> bool {
+pub(crate) fn is_taken(body: &[u8]) -> bool {
     match serde_json::from_slice(body) {
         Ok(Value::Number(number)) => number.as_i64() == Some(0),
         Ok(Value::Object(object)) => object.get("code").and_then(Value::as_i64) == Some(0),
