@@ -172,6 +172,7 @@ impl Book {
         match change {
             Change::App { .. } | Change::AppGone { .. } => true,
             Change::Ban(_) | Change::ChannelGone { .. } | Change::TicketKeys(_) => true,
+            Change::Withdrawn(_) => true,
             Change::BanGone { .. } => false,
             Change::Channel(channel) => {
                 let old = self.snapshot.channel_by_id(&channel.id);

@@ -19,6 +19,8 @@ use crate::rules::WhenAway;
 pub const WAIT: Duration = Duration::from_millis(1_500);
 /// Microseconds for which a yes is good: an HLS viewer asks several times a second.
 const GOOD_US: i64 = 5_000_000;
+/// The same of a password: another one is another round of its channel, and another question.
+const PASSWORD_GOOD_US: i64 = 600_000_000;
 /// Answers remembered; above it all are forgotten. Some 200 bytes each.
 const MAX_REMEMBERED: usize = 20_000;
 
@@ -42,8 +44,11 @@ pub struct Question<'a> {
 /// Why somebody is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum About {
-    /// Is the `password` of the query that of the channel?
-    Password,
+    /// Is the `password` of the query that of the channel, in this round of it?
+    Password {
+        /// As the snapshot has it.
+        round: u32,
+    },
     /// The app's operator wants to be asked.
     App,
 }
@@ -55,6 +60,10 @@ pub struct Advice {
     pub account: Box<str>,
     /// Unix seconds at which the leave ends.
     pub until_s: Option<i64>,
+    /// Another name for a publisher's stream, within its app.
+    pub stream: Option<Box<str>>,
+    /// Parameters that count as if the address had them, and before those that it has.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// Why there is no yes.
@@ -115,7 +124,11 @@ impl Counsel {
                 if remembered.len() >= MAX_REMEMBERED {
                     remembered.clear();
                 }
-                remembered.insert(digest, (advice.clone(), now_us + GOOD_US));
+                let good_us = match question.about {
+                    About::Password { .. } if advice.until_s.is_none() => PASSWORD_GOOD_US,
+                    _ => GOOD_US,
+                };
+                remembered.insert(digest, (advice.clone(), now_us + good_us));
                 Ok(advice)
             }
             Err(NoAdvice::Refused(refusal)) => Err(refusal),

@@ -66,6 +66,11 @@ pub enum Opens {
     Signed,
 }
 
+impl AppKey {
+    /// Its fields, as they are written.
+    pub(crate) const FIELDS: [&str; 5] = ["dialect", "id", "secret", "public_key", "opens"];
+}
+
 /// A key of an app, as configuration and store have it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -23,6 +23,7 @@ use crate::nonces::NonceBook;
 use crate::place::{self, Suspect};
 use crate::rules::Tokens;
 use crate::usage::{self, Returning, Surroundings, Usage};
+use crate::uses::{KeyUse, KeyUses};
 use crate::wishes;
 
 /// How long the cluster's word about a nonce is waited for: the rest of an admission takes less.
@@ -39,6 +40,7 @@ pub struct Gate {
     counsel: Counsel,
     usage: Usage,
     returning: Returning,
+    key_uses: KeyUses,
 }
 
 /// What a gate is made of.
@@ -66,6 +68,8 @@ struct Basis {
     ip: IpAddr,
     account: Box<str>,
     by: By,
+    /// The name that was asked for, where the stream was given another.
+    asked: Option<StreamName>,
 }
 
 /// A decision, but for what has to be waited for.
@@ -88,12 +92,41 @@ impl Gate {
             nonces: NonceBook::new(parts.nonces),
             counsel: Counsel::new(parts.consult),
             returning: Returning::default(),
+            key_uses: KeyUses::default(),
         }
     }
 
     /// What it decides by.
     pub const fn rulebook(&self) -> &Arc<Rulebook> {
         &self.rulebook
+    }
+
+    /// Stream keys that were published with since this was last asked.
+    pub fn take_key_uses(&self) -> Vec<KeyUse> {
+        self.key_uses.take()
+    }
+
+    /// What could not be told is given again.
+    pub fn put_key_uses_back(&self, uses: Vec<KeyUse>) {
+        self.key_uses.put_back(uses);
+    }
+
+    /// Notes that a client was admitted by a stream key.
+    fn note_key(&self, asked: &Admission<'_>, leave: &Leave) {
+        let By::StreamKey(digest) = &leave.by else {
+            return;
+        };
+        let book = self.rulebook.read();
+        let Some(key) = book.snapshot.key(digest) else {
+            return;
+        };
+        self.key_uses.note(KeyUse {
+            owner: leave.account.to_string(),
+            channel: key.channel.to_string(),
+            key: key.id.to_string(),
+            at_ms: self.clock().wall_ms(),
+            address: asked.ip,
+        });
     }
 
     pub(crate) const fn hub(&self) -> &Hub {
@@ -188,7 +221,7 @@ impl Gate {
     }
 
     /// The grant with what admitted its client.
-    fn granted(asked: &Admission<'_>, decision: Decision) -> Result<Grant, Refusal> {
+    fn granted(&self, asked: &Admission<'_>, decision: Decision) -> Result<Grant, Refusal> {
         let Decision {
             mut grant,
             app,
@@ -197,6 +230,7 @@ impl Gate {
         let Some(leave) = leave else {
             return Ok(grant);
         };
+        self.note_key(asked, &leave);
         if !leave.account.is_empty() {
             let identity = Identity::new(&leave.account, "", "", "")?;
             grant.identity = Some(Arc::new(identity));
@@ -209,6 +243,7 @@ impl Gate {
                 ip: asked.ip,
                 account: leave.account,
                 by: leave.by,
+                asked: grant.name.as_ref().map(|_| asked.name.clone()),
             };
             grant.right = Some(Right::new(basis, leave.until_ms.filter(|_| ends)));
         }
@@ -233,7 +268,7 @@ impl Gate {
         {
             return Ok(Err(refusal));
         }
-        Ok(Self::granted(asked, decision))
+        Ok(self.granted(asked, decision))
     }
 
     async fn finish(&self, asked: Admission<'_>, mut decision: Decision) -> Result<Grant, Refusal> {
@@ -250,7 +285,7 @@ impl Gate {
             };
             // A password that nobody can look up is not right because of that.
             let when_away = match about {
-                About::Password => crate::rules::WhenAway::Refuse,
+                About::Password { .. } => crate::rules::WhenAway::Refuse,
                 About::App => decision.app.rules.when_away.unwrap_or_default(),
             };
             let now_us = self.clock().now_us();
@@ -261,6 +296,10 @@ impl Gate {
             let until_ms = advice.until_s.map(|until_s| until_s.saturating_mul(1_000));
             leave.until_ms = [leave.until_ms, until_ms].into_iter().flatten().min();
             self.check_account(&asked, &leave.account)?;
+            if asked.action == Action::Publish {
+                let (stream, parameters) = (advice.stream, advice.parameters);
+                self.take_advice(&asked, &mut decision.grant, stream, parameters)?;
+            }
         }
         if let Some(once) = decision
             .leave
@@ -277,7 +316,39 @@ impl Gate {
                 claimed?;
             }
         }
-        Self::granted(&asked, decision)
+        self.granted(&asked, decision)
+    }
+
+    /// What who was asked says of a publisher beyond yes: another name, more parameters.
+    fn take_advice(
+        &self,
+        asked: &Admission<'_>,
+        grant: &mut Grant,
+        stream: Option<Box<str>>,
+        parameters: Vec<(String, String)>,
+    ) -> Result<(), Refusal> {
+        if !parameters.is_empty() {
+            let all: Vec<_> = asked.query.iter().cloned().chain(parameters).collect();
+            grant.wishes = wishes::read(&all)?;
+        }
+        let Some(stream) = stream.filter(|stream| **stream != *asked.name.stream()) else {
+            return Ok(());
+        };
+        let (vhost, app) = (asked.name.vhost(), asked.name.app());
+        let name = StreamName::new(vhost, app, &stream)?;
+        let path = name.to_string();
+        let book = self.rulebook.read();
+        let owner = channel_of(&book, &name, &path).map_or("", |channel| &channel.owner);
+        let who = Suspect {
+            action: asked.action,
+            path: &path,
+            ip: asked.ip,
+            accounts: [owner, ""],
+        };
+        place::check_bans(&book, who, self.clock().wall_ms())?;
+        drop(book);
+        grant.name = Some(name);
+        Ok(())
     }
 
     /// An account that only who was asked could name.
@@ -331,10 +402,25 @@ impl Gate {
             accounts: [owner, &basis.account],
         };
         place::check_bans(&book, who, now_ms)?;
-        if app.rules.end_on_expiry != Some(true) {
+        let renamed = basis.asked.as_ref().map(|asked| (asked, asked.to_string()));
+        let channel = match &renamed {
+            Some((asked, path)) => channel_of(&book, asked, path),
+            None => channel,
+        };
+        let ends = app.rules.end_on_expiry == Some(true);
+        // Who may watch a channel is its owner's to say, whatever its app wants.
+        let is_closed = channel.is_some_and(|channel| channel.visibility.needs_ticket());
+        let is_owners = match basis.by {
+            By::Ticket { .. } | By::Password { .. } => true,
+            By::Everybody => is_closed && basis.action == Action::Play,
+            By::StreamKey(_) | By::DerivedKey | By::Signature { .. } => false,
+        };
+        if !ends && !is_owners {
             return Ok(());
         }
-        place::check_place(&app.rules, basis.action, basis.ip, &*self.around)?;
+        if ends {
+            place::check_place(&app.rules, basis.action, basis.ip, &*self.around)?;
+        }
         let sources = Sources {
             book: &book,
             app,

@@ -23,7 +23,12 @@ pub(crate) enum By {
     /// A signature by a key of the app.
     Signature { key_id: Box<str> },
     /// A ticket to the channel, of this round of it.
-    Ticket { key_id: Box<str>, round: u32 },
+    Ticket {
+        key_id: Box<str>,
+        round: u32,
+        account: Box<str>,
+        until_s: i64,
+    },
     /// The channel's password, in this round of it.
     Password { round: u32 },
 }
@@ -134,11 +139,21 @@ impl Sources<'_> {
         let closed = self
             .channel
             .filter(|channel| channel.visibility.needs_ticket());
+        let text = asked.parameter(ticket::PARAMETER);
+        let shown = self
+            .channel
+            .zip(text)
+            .map(|(channel, text)| self.ticket(channel, text));
+        // Also where everybody may: a channel may have closed a moment ago, and this node not heard of it.
+        let shown = match shown {
+            Some(Ok(leave)) => return Ok(leave),
+            shown => shown,
+        };
         if closed.is_none() && self.app.play == PlayAuth::Open {
             return Ok(Leave::by(By::Everybody));
         }
-        if let (Some(channel), Some(text)) = (self.channel, asked.parameter(ticket::PARAMETER)) {
-            return self.ticket(channel, text);
+        if let Some(refused) = shown {
+            return refused;
         }
         if let Some(signed) = self.signed(asked) {
             return signed;
@@ -151,7 +166,7 @@ impl Sources<'_> {
         if channel.visibility == Visibility::Password && has_password {
             let round = channel.round;
             return Ok(Leave {
-                about: Some(About::Password),
+                about: Some(About::Password { round }),
                 ..Leave::by(By::Password { round })
             });
         }
@@ -168,9 +183,18 @@ impl Sources<'_> {
     fn ticket(self, channel: &Channel, text: &str) -> Result<Leave, Refusal> {
         let keys = self.book.snapshot.ticket_keys();
         let ticket = ticket::verify(text, keys, channel, self.now_ms.div_euclid(1_000))?;
+        if self
+            .book
+            .snapshot
+            .is_withdrawn(&channel.id, ticket.account, ticket.until_s)
+        {
+            return Err(withdrawn());
+        }
         let by = By::Ticket {
             key_id: ticket.key_id.into(),
-            round: channel.round,
+            round: ticket.round,
+            account: ticket.account.into(),
+            until_s: ticket.until_s,
         };
         Ok(Leave {
             until_ms: Some(ticket.until_s.saturating_mul(1_000)),
@@ -247,9 +271,19 @@ impl Sources<'_> {
             By::DerivedKey => gone("the name belongs to a channel now: use its stream key"),
             By::Signature { key_id } if self.app.keyring.knows(key_id) => Ok(()),
             By::Signature { .. } => gone("the key that signed the URL is gone"),
-            By::Ticket { key_id, round: of } => {
+            By::Ticket {
+                key_id,
+                round: of,
+                account,
+                until_s,
+            } => {
+                let of_channel = self.channel.map_or("", |channel| &channel.id);
+                let snapshot = &self.book.snapshot;
+                if snapshot.is_withdrawn(of_channel, account, *until_s) {
+                    return Err(withdrawn());
+                }
                 let mut keys = self.book.snapshot.ticket_keys().iter();
-                if round == Some(*of) && keys.any(|key| key.id == **key_id) {
+                if round.is_some_and(|round| *of >= round) && keys.any(|key| key.id == **key_id) {
                     return Ok(());
                 }
                 gone("the channel was closed to earlier tickets")
@@ -258,6 +292,11 @@ impl Sources<'_> {
             By::Password { .. } => gone("the channel has another password"),
         }
     }
+}
+
+fn withdrawn() -> Refusal {
+    let words = "the leave to watch this channel was taken back: open its page again";
+    Refusal::new(Code::AuthRevoked, words)
 }
 
 fn check_key(key: &KeyEntry, now_ms: i64) -> Result<(), Refusal> {

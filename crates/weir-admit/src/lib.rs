@@ -16,6 +16,7 @@ pub mod rules;
 pub mod snapshot;
 pub mod ticket;
 pub mod usage;
+pub mod uses;
 mod watch;
 pub mod wishes;
 
@@ -23,7 +24,9 @@ pub use acts::Acts;
 pub use book::{FileRules, Rulebook};
 pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
 pub use gate::{Gate, GateParts};
-pub use rules::{AppRules, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};
-pub use snapshot::{Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility};
+pub use rules::{AppRules, AskDialect, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};
+pub use snapshot::{
+    Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility, Withdrawn,
+};
 pub use usage::Surroundings;
 pub use watch::watch;

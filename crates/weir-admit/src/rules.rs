@@ -17,6 +17,10 @@ use crate::dialect::{AppKey, Keyring};
 const MIN_SECRET_BYTES: usize = 16;
 /// Networks in one list of an app: each is compared with each client.
 const MAX_NETWORKS: usize = 256;
+/// Milliseconds that an app's server may have for an answer: less than a client is let wait.
+const ASK_TIMEOUTS_MS: std::ops::RangeInclusive<u32> = 50..=1_400;
+/// Bytes of its URL.
+const MAX_ASK_URL_BYTES: usize = 2_048;
 /// How often an app may be asked to be heard of: more seldom than nodes look, at least each hour.
 const HEARTBEATS_MS: std::ops::RangeInclusive<u32> = 2_000..=3_600_000;
 /// Sites or countries in one list of an app; there are some 250 countries.
@@ -107,6 +111,14 @@ section! {
         reload ask: Option<Acts> = None,
         /// What counts when nobody can be asked about a client in time.
         reload when_away: Option<WhenAway> = None,
+        /// Where that question goes: a server of the app's own.
+        reload ask_url: String = String::new(),
+        /// In whose words: weir's own, or SRS's.
+        reload ask_dialect: Option<AskDialect> = None,
+        /// Signs the question, as `whsec_` and base64; empty: it is not signed.
+        reload ask_secret: String = String::new(),
+        /// Milliseconds that the app's server has for its answer.
+        reload ask_timeout_ms: Option<u32> = None,
     }
 }
 
@@ -164,6 +176,17 @@ pub enum WhenAway {
     Refuse,
     /// It is admitted.
     Admit,
+}
+
+/// In whose words an app's server is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskDialect {
+    /// weir's own, signed by Standard Webhooks.
+    #[default]
+    Standard,
+    /// SRS's `on_publish` and `on_play`.
+    Srs,
 }
 
 impl Auth {
@@ -226,7 +249,33 @@ impl AppRules {
             let words = " is signed but there are no keys: nobody could play";
             return Err(about("play", words.into()));
         }
+        self.check_ask(&about)?;
         self.check_lists(&about)
+    }
+
+    fn check_ask(&self, about: &dyn Fn(&str, String) -> Senseless) -> Result<(), Senseless> {
+        let is_web = ["http://", "https://"]
+            .into_iter()
+            .any(|scheme| self.ask_url.starts_with(scheme));
+        if self.ask.is_some() != !self.ask_url.is_empty() {
+            let words = " comes with ask: which is asked about, and where";
+            return Err(about("ask_url", words.into()));
+        }
+        if !self.ask_url.is_empty() && (!is_web || self.ask_url.len() > MAX_ASK_URL_BYTES) {
+            return Err(about("ask_url", " is no http:// or https:// URL".into()));
+        }
+        if self
+            .ask_timeout_ms
+            .is_some_and(|ms| !ASK_TIMEOUTS_MS.contains(&ms))
+        {
+            let words = format!(
+                " is not between {} and {}",
+                ASK_TIMEOUTS_MS.start(),
+                ASK_TIMEOUTS_MS.end()
+            );
+            return Err(about("ask_timeout_ms", words));
+        }
+        Ok(())
     }
 
     fn check_lists(&self, about: &dyn Fn(&str, String) -> Senseless) -> Result<(), Senseless> {
@@ -268,6 +317,8 @@ impl AppRules {
         // Keys come as one set: half of another set's would let in whom this one has let go.
         let has_keys = !self.keys.is_empty() || !self.jwks.is_empty();
         let keys = if has_keys { self } else { under };
+        // And so does whom to ask: a secret is not for another one's server.
+        let asks = if self.ask.is_some() { self } else { under };
         Self {
             takeover: self.takeover.or(under.takeover),
             publish: self.publish.or(under.publish),
@@ -290,8 +341,12 @@ impl AppRules {
             max_in_kbps: self.max_in_kbps.or(under.max_in_kbps),
             max_out_kbps: self.max_out_kbps.or(under.max_out_kbps),
             priority: self.priority.or(under.priority),
-            ask: self.ask.or(under.ask),
+            ask: asks.ask,
             when_away: self.when_away.or(under.when_away),
+            ask_url: asks.ask_url.clone(),
+            ask_dialect: asks.ask_dialect,
+            ask_secret: asks.ask_secret.clone(),
+            ask_timeout_ms: asks.ask_timeout_ms,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod change;
 pub mod copy;
 pub mod journal;
 pub mod wire;
+mod withdrawals;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 use weir_base::sign::{MAX_KEYS, SigningKey};
 
 use bans::Bans;
-pub use change::{Ban, BanTarget, Change, Channel, KeyDigest, StreamKey, Visibility};
+pub use change::{Ban, BanTarget, Change, Channel, KeyDigest, StreamKey, Visibility, Withdrawn};
+use withdrawals::Withdrawals;
 
 use crate::acts::Acts;
 use crate::rules::AppRules;
@@ -30,6 +32,9 @@ pub const CHANNELS: usize = 1_000_000;
 pub const STREAM_KEYS: usize = 1_000_000;
 /// Bans in one snapshot.
 pub const BANS: usize = 200_000;
+/// Withdrawn tickets in one snapshot, of the last hours; some 150 bytes each. Where there are more, all tickets of
+/// a channel are withdrawn with the next one: who may watch gets another.
+pub const WITHDRAWALS: usize = 200_000;
 
 /// Where a snapshot stands: which store it comes from, and how many changes it has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,7 @@ pub struct Snapshot {
     keys: HashMap<KeyDigest, KeyEntry>,
     bans: Bans,
     ticket_keys: Vec<SigningKey>,
+    withdrawals: Withdrawals,
 }
 
 /// A stream key as it is kept: the digest stands beside it.
@@ -202,6 +208,9 @@ impl Snapshot {
             Change::TicketKeys(keys) => {
                 self.ticket_keys = keys.iter().take(MAX_KEYS).cloned().collect();
             }
+            Change::Withdrawn(withdrawn) => {
+                self.withdrawals.add(withdrawn, WITHDRAWALS);
+            }
         }
         Ok(())
     }
@@ -250,6 +259,11 @@ impl Snapshot {
         &self.ticket_keys
     }
 
+    /// Whether a ticket of this account that ends at `until_s` was withdrawn.
+    pub fn is_withdrawn(&self, channel: &str, account: &str, until_s: i64) -> bool {
+        self.withdrawals.has(channel, account, until_s)
+    }
+
     /// The ban that keeps somebody from doing something at `now_ms`.
     pub fn ban(&self, target: &BanTarget, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
         self.bans.of(target, stops, now_ms)
@@ -290,7 +304,9 @@ impl Snapshot {
             })
         });
         let bans = self.bans.all().cloned().map(Change::Ban);
-        tickets.chain(apps).chain(channels).chain(keys).chain(bans)
+        let withdrawn = self.withdrawals.all().map(Change::Withdrawn);
+        let things = tickets.chain(apps).chain(channels).chain(keys).chain(bans);
+        things.chain(withdrawn)
     }
 }
 

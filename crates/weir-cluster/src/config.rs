@@ -27,6 +27,8 @@ section! {
         restart origins: Vec<String> = Vec::new(),
         /// Other origins' HTTP APIs, asked for streams that are not here.
         restart coworkers: Vec<String> = Vec::new(),
+        /// Api nodes, where no registry names them: they say who may publish and play, and write down what happens.
+        restart api: Vec<String> = Vec::new(),
         /// The edge or local origin that this edge pulls from and pushes to.
         restart parent: String = String::new(),
         /// Milliseconds a pull outlives its last viewer.

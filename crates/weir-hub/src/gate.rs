@@ -63,6 +63,8 @@ pub struct Grant {
     pub right: Option<Right>,
     /// What a publisher's address chooses.
     pub wishes: Option<Arc<Wishes>>,
+    /// The name that a publisher's stream is given in place of the one it asked for.
+    pub name: Option<StreamName>,
 }
 
 /// The answer, possibly after one bounded call elsewhere.

@@ -94,7 +94,8 @@ impl Admission {
             is_cross_site: asked.is_cross_site,
             page: asked.page,
         };
-        let grant = self.grant(admission, &Via::default()).await?;
+        let mut grant = self.grant(admission, &Via::default()).await?;
+        let name = grant.name.take().unwrap_or(name);
         Ok((name, grant))
     }
 

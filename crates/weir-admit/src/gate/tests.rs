@@ -11,7 +11,7 @@ use super::*;
 use crate::book::FileRules;
 use crate::rules::{AppRules, PlayAuth, PublishAuth};
 use crate::snapshot::{
-    Ban, BanTarget, Change, Channel, Delta, KeyDigest, Snapshot, StreamKey, Visibility,
+    Ban, BanTarget, Change, Channel, Delta, KeyDigest, Snapshot, StreamKey, Visibility, Withdrawn,
 };
 use crate::ticket;
 

@@ -12,6 +12,7 @@ use weir_base::sign::{MAX_KEYS, SigningKey};
 
 use super::Untaken;
 use crate::acts::Acts;
+use crate::dialect::AppKey;
 use crate::rules::AppRules;
 
 /// Bytes of an id, of an account's or a channel's name at most.
@@ -61,10 +62,12 @@ pub enum Change {
     },
     /// Keys that sign tickets, the newest first, at most two.
     TicketKeys(Vec<SigningKey>),
+    /// Somebody may watch a channel no more by the tickets that they have.
+    Withdrawn(Withdrawn),
 }
 
 /// Names of changes, as they stand on the wire: what has another name is of a newer release.
-pub(super) const KINDS: [&str; 9] = [
+pub(super) const KINDS: [&str; 10] = [
     "app",
     "app_gone",
     "channel",
@@ -74,6 +77,7 @@ pub(super) const KINDS: [&str; 9] = [
     "ban",
     "ban_gone",
     "ticket_keys",
+    "withdrawn",
 ];
 
 /// A channel, as far as admission needs it.
@@ -98,6 +102,18 @@ pub struct Channel {
     /// Kilobits per second that its publisher may send at most; where the app says less, that counts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_kbps: Option<u32>,
+}
+
+/// Tickets of one account to one channel that count no more: it follows it no more, or helps with it no more. Those
+/// that it is given afterwards count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// As [`Channel::id`].
+    pub channel: Box<str>,
+    /// Whose tickets; empty for everybody's, where there is no room for each.
+    pub account: Box<str>,
+    /// Those that end by then, Unix seconds. Later there is nothing left to withdraw.
+    pub until_s: i64,
 }
 
 /// Who may watch a channel.
@@ -263,6 +279,13 @@ impl Change {
             Self::BanGone { id } => text("a ban's id", id),
             Self::TicketKeys(keys) if keys.len() <= MAX_KEYS => Ok(()),
             Self::TicketKeys(_) => Err(Untaken::Senseless("more than two ticket keys")),
+            Self::Withdrawn(withdrawn) => {
+                text("a withdrawn ticket's channel", &withdrawn.channel)?;
+                if withdrawn.account.is_empty() {
+                    return Ok(());
+                }
+                text("a withdrawn ticket's account", &withdrawn.account)
+            }
         }
     }
 }
@@ -273,6 +296,13 @@ fn known_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<AppRule
     let mut known = Vec::new();
     AppRules::keys("", &mut known);
     rules.retain(|name, _| known.iter().any(|key| key.name == *name));
+    if let Some(serde_json::Value::Array(keys)) = rules.get_mut("keys") {
+        for key in keys.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+            key.retain(|name, _| AppKey::FIELDS.contains(&name.as_str()));
+        }
+        // One in a form that is not known here opens nothing here.
+        keys.retain(|key| AppKey::deserialize(key).is_ok());
+    }
     let rules = serde_json::from_value(rules.into()).map_err(D::Error::custom)?;
     Ok(Arc::new(rules))
 }

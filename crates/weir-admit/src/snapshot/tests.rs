@@ -432,3 +432,15 @@ proptest! {
         let _ = wire::read(&bytes);
     }
 }
+
+#[test]
+fn rules_of_a_newer_release_count_as_far_as_they_are_known() {
+    let text = r#"{"app":{"name":"live","rules":{"max_kbps":5,"newer":{"x":1},"keys":[
+        {"id":"k1","secret":"sixteen bytes at least","newer":1},
+        {"id":"k2","secret":"sixteen bytes at least","dialect":"of-tomorrow"}]}}}"#;
+    let Change::App { rules, .. } = serde_json::from_str(text).unwrap() else {
+        panic!("it is no app");
+    };
+    let ids: Vec<&str> = rules.keys.iter().map(|key| key.id.as_str()).collect();
+    assert_eq!((rules.max_kbps, ids), (Some(5), vec!["k1"]));
+}

@@ -45,6 +45,9 @@ pub(crate) struct Admits {
     /// What a publisher's address chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wishes: Option<Wishes>,
+    /// Vhost, app and stream that a publisher is given in place of those it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<[String; 3]>,
 }
 
 impl From<Grant> for Admits {
@@ -53,6 +56,9 @@ impl From<Grant> for Admits {
             takeover: grant.takeover,
             by_query: grant.by_query,
             max_kbps: grant.max_kbps,
+            name: grant
+                .name
+                .map(|name| [name.vhost(), name.app(), name.stream()].map(str::to_owned)),
             wishes: grant.wishes.map(Arc::unwrap_or_clone),
             until_ms: grant.right.and_then(|right| right.until_ms()),
             identity: grant.identity.map(|who| {
@@ -126,7 +132,12 @@ impl Node {
             }
             None => None,
         };
+        let name = match &admits.name {
+            Some([vhost, app, stream]) => Some(StreamName::new(vhost, app, stream)?),
+            None => None,
+        };
         Ok(Grant {
+            name,
             takeover: admits.takeover,
             by_query: admits.by_query,
             max_kbps: admits.max_kbps,

@@ -105,6 +105,7 @@ impl Consult for ApiNode {
                 Some((_, word)) if word == "sesame" => Ok(Advice {
                     account: "bob".into(),
                     until_s: Some(NOW_S + 30),
+                    ..Advice::default()
                 }),
                 _ => Err(NoAdvice::Refused(Code::AuthBadSignature.into())),
             }
@@ -157,5 +158,50 @@ fn where_nobody_answers_the_apps_default_counts_and_never_for_a_password() {
             house.learn([channel(Visibility::Password, 0)]);
             assert_eq!(house.code(&play("password=sesame")), 5002, "{text}");
         }
+    }
+}
+
+/// An app's own server, which has every publisher be somebody else.
+struct Renames(&'static str);
+
+impl Consult for Renames {
+    fn ask<'a>(&'a self, _: Question<'a>) -> Advised<'a> {
+        let parameters = [("rec".to_owned(), "mp4".to_owned())];
+        Box::pin(std::future::ready(Ok(Advice {
+            stream: Some(self.0.into()),
+            parameters: parameters.into(),
+            ..Advice::default()
+        })))
+    }
+}
+
+#[test]
+fn an_apps_server_may_give_a_publisher_another_name_and_add_to_its_address() {
+    let house = |stream| {
+        let mut house = House::with(
+            |file| file.auth.publish = PublishAuth::Open,
+            |parts| parts.consult = Some(Arc::new(Renames(stream))),
+        );
+        house.learn([app(r#"{"ask":"both","end_on_expiry":true}"#)]);
+        house
+    };
+    let mut renamed = house("y");
+    let grant = renamed.ask(&publish("rec=0&shot=5")).unwrap();
+    assert_eq!(grant.name.unwrap().to_string(), "live/y");
+    let wishes = grant.wishes.unwrap();
+    assert_eq!(wishes.shot_every_s, Some(5));
+    assert_eq!(
+        wishes.record.clone().unwrap().forms.len(),
+        1,
+        "it has the last word"
+    );
+    // Players are where they asked to be.
+    assert_eq!(renamed.ask(&play("")).unwrap().name, None);
+    let sending = renamed.enter(&publish(""));
+    assert_eq!(renamed.judged(&sending), 0);
+    renamed.learn([ban(BanTarget::Stream("live/y".into()), None)]);
+    assert_eq!(renamed.code(&publish("")), 2001);
+    for wrong in ["a/../b", "", "a\u{0}"] {
+        assert_ne!(house(wrong).code(&publish("")), 0, "{wrong:?}");
     }
 }

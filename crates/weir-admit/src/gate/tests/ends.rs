@@ -153,3 +153,33 @@ async fn whoever_may_no_more_is_gone_within_three_seconds() {
     assert_eq!(code, Code::StreamBanned);
     assert!(took <= Duration::from_secs(3), "{took:?}");
 }
+
+#[test]
+fn a_channels_leaves_end_also_where_the_app_says_nothing() {
+    let mut house = House::new(|_| {});
+    let Change::Channel(first) = channel(Visibility::Followers, 1) else {
+        unreachable!()
+    };
+    house.learn([
+        Change::Channel(first.clone()),
+        Change::TicketKeys(vec![ticket_key()]),
+    ]);
+    let until_s = NOW_S + ticket::LIFETIME_S;
+    let leave = |account: &str, until_s| {
+        let text = ticket::make(&ticket_key(), &first, account, until_s).unwrap();
+        format!("ticket={text}")
+    };
+    let (bob, eve) = (leave("bob", until_s), leave("eve", until_s));
+    let (bobs, eves) = (house.enter(&play(&bob)), house.enter(&play(&eve)));
+    house.learn([Change::Withdrawn(Withdrawn {
+        channel: first.id.as_ref().into(),
+        account: "bob".into(),
+        until_s,
+    })]);
+    assert_eq!((house.judged(&bobs), house.judged(&eves)), (1006, 0));
+    assert_eq!(house.code(&play(&bob)), 1006);
+    // Whoever follows again is given another.
+    assert_eq!(house.code(&play(&leave("bob", until_s + 1))), 0);
+    house.learn([channel(Visibility::Followers, 2)]);
+    assert_eq!(house.judged(&eves), 1006);
+}
