@@ -26,6 +26,8 @@ pub(crate) enum Try {
     SignUp,
     /// Having mail sent.
     Mail,
+    /// Opening a channel by its password.
+    Watch,
 }
 
 /// Of whom.
@@ -148,6 +150,8 @@ impl Try {
         let (free, first_ms, most_ms, forgotten_ms) = match (self, of) {
             (Self::SignIn, Of::Login(_)) => (5, 1_000, MINUTE_MS, 6 * HOUR_MS),
             (Self::SignIn, Of::Network(_)) => (100, 1_000, 15 * MINUTE_MS, 6 * HOUR_MS),
+            // A school behind one address mistypes at the same moment.
+            (Self::Watch, _) => (50, 1_000, 15 * MINUTE_MS, HOUR_MS),
             (Self::SignUp, _) => (20, MINUTE_MS, HOUR_MS, 6 * HOUR_MS),
             (Self::Mail, Of::Login(_)) => (3, MINUTE_MS, 6 * HOUR_MS, 24 * HOUR_MS),
             (Self::Mail, Of::Network(_)) => (20, MINUTE_MS, HOUR_MS, 24 * HOUR_MS),

@@ -26,6 +26,7 @@ mod staff;
 mod stories;
 mod token;
 mod totp;
+mod watch_words;
 
 pub use api_keys::NewKey;
 pub use chat::{ChatSigner, ChatToken};

@@ -76,6 +76,7 @@ async fn main() {
         accounts: None,
         store: None,
         admission: None,
+        consult: None,
         has_admin_door: false,
         cors_origins: Vec::new(),
         node: "d".into(),

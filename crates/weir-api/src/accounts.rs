@@ -10,6 +10,8 @@ mod staff;
 mod tokens;
 mod views;
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use http::header;
 use http::request::Parts;
@@ -142,10 +144,18 @@ impl Identify for AccountService {
         &'a self,
         credentials: &'a Credentials,
     ) -> weir_cluster::store::Waiting<'a, Result<Option<Caller>, Refusal>> {
+        self.identify_at(credentials, None)
+    }
+
+    fn identify_at<'a>(
+        &'a self,
+        credentials: &'a Credentials,
+        address: Option<IpAddr>,
+    ) -> weir_cluster::store::Waiting<'a, Result<Option<Caller>, Refusal>> {
         Box::pin(async move {
             let found = match credentials {
-                Credentials::Cookie(cookie) => self.by_cookie(cookie, None).await,
-                Credentials::Token(token) => self.by_bearer(token, None).await,
+                Credentials::Cookie(cookie) => self.by_cookie(cookie, address).await,
+                Credentials::Token(token) => self.by_bearer(token, address).await,
             };
             let known = found.map_err(|error| {
                 let (code, words) = meaning(&error);

@@ -9,13 +9,19 @@ use weir_admit::snapshot::journal::{Answer, Journal};
 use weir_admit::snapshot::{Position, Untaken};
 use weir_admit::{
     Acts, AppRules, Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility,
+    Withdrawn, ticket,
 };
 use weir_base::Clock;
-use weir_store::changes::{self, Changed, Whole};
+use weir_base::sign::{SigningKey, mac_hex};
+use weir_store::changes::{self, Changed, GONE_KEPT_MS, Whole};
 use weir_store::{Store, StoreError, bans, channels};
 
 /// Microseconds for which an answer of the store is good: many nodes ask, and the store is asked twice a second.
 const GOOD_US: i64 = 500_000;
+/// Microseconds between two times that old changes are forgotten.
+const FORGET_EVERY_US: i64 = 3_600_000_000;
+/// Characters of the name of the key of tickets.
+const TICKET_KEY_ID_CHARS: usize = 16;
 /// Things read at once.
 const FEED_BATCH: u32 = 1_000;
 
@@ -24,6 +30,7 @@ const FEED_BATCH: u32 = 1_000;
 pub struct AdmissionSource {
     store: Store,
     clock: Clock,
+    ticket_key: SigningKey,
     kept: Mutex<Newest>,
 }
 
@@ -31,6 +38,7 @@ pub struct AdmissionSource {
 struct Newest {
     journal: Option<Arc<Journal>>,
     asked_us: Option<i64>,
+    forgot_us: Option<i64>,
 }
 
 /// Why the store's word could not be had.
@@ -45,13 +53,25 @@ enum Unread {
 }
 
 impl AdmissionSource {
-    /// Of this store, which is asked by this clock.
-    pub fn new(store: Store, clock: Clock) -> Self {
+    /// Of this store, which is asked by this clock. From `secret`, the same on all api nodes, the key of tickets is
+    /// derived.
+    pub fn new(store: Store, clock: Clock, secret: &str) -> Self {
+        let named = mac_hex(secret, "the name of the key of tickets");
+        let ticket_key = SigningKey {
+            id: named.chars().take(TICKET_KEY_ID_CHARS).collect(),
+            secret: mac_hex(secret, "the key of tickets"),
+        };
         Self {
             store,
             clock,
+            ticket_key,
             kept: Mutex::default(),
         }
+    }
+
+    /// What signs tickets.
+    pub(crate) const fn ticket_key(&self) -> &SigningKey {
+        &self.ticket_key
     }
 
     /// What is known, as new as the store's last answer. One asks the store, and others wait for what it says.
@@ -62,6 +82,12 @@ impl AdmissionSource {
         if let Some(journal) = kept.journal.as_ref().filter(|_| is_good) {
             return Ok(journal.clone());
         }
+        self.forget(&mut kept, now_us).await;
+        // What went long ago is forgotten: who has not asked since then would not hear of it.
+        let is_late = |at_us: i64| now_us - at_us >= GONE_KEPT_MS * 1_000 / 2;
+        if kept.asked_us.is_some_and(is_late) {
+            kept.journal = None;
+        }
         if let Some(journal) = &kept.journal
             && self.bring(journal).await?
         {
@@ -69,17 +95,55 @@ impl AdmissionSource {
             kept.asked_us = Some(now_us);
             return Ok(journal);
         }
-        let journal = Arc::new(Journal::new(whole(&self.store).await?));
+        let journal = Arc::new(Journal::new(self.whole().await?));
         kept.journal = Some(journal.clone());
         kept.asked_us = Some(now_us);
         Ok(journal)
     }
 
+    /// Has the store forget what nobody has to hear of any more.
+    async fn forget(&self, kept: &mut Newest, now_us: i64) {
+        if kept
+            .forgot_us
+            .is_some_and(|at_us| now_us - at_us < FORGET_EVERY_US)
+        {
+            return;
+        }
+        kept.forgot_us = Some(now_us);
+        if let Err(error) = self.store.content_changes().forget().await {
+            tracing::warn!(%error, "old changes cannot be forgotten now");
+        }
+    }
+
+    /// All there is.
+    async fn whole(&self) -> Result<Snapshot, Unread> {
+        let reader = self.store.content_changes();
+        let at = reader.position().await?;
+        let mut snapshot = Snapshot::new(&self.series(&at.series), version(at.seq));
+        snapshot.apply(&Change::TicketKeys(vec![self.ticket_key.clone()]))?;
+        let mut behind = Whole::default();
+        loop {
+            let next = reader.next(&mut behind, FEED_BATCH).await?;
+            if next.is_empty() {
+                return Ok(snapshot);
+            }
+            for change in next.into_iter().filter_map(told) {
+                snapshot.apply(&change)?;
+            }
+        }
+    }
+
+    /// A node that knows another key of tickets reads all of it: the key is no row of the store.
+    fn series(&self, of_store: &str) -> String {
+        format!("{of_store}.{}", self.ticket_key.id)
+    }
+
     /// Brings what is known to where the store is; whether that was possible.
     async fn bring(&self, journal: &Journal) -> Result<bool, StoreError> {
         while let Some(here) = journal.position() {
+            let series = here.series.split_once('.').map_or("", |(series, _)| series);
             let since = changes::Position {
-                series: here.series.to_string(),
+                series: series.to_owned(),
                 seq: i64::try_from(here.version).unwrap_or(i64::MAX),
             };
             let delta = match self.store.content_changes().since(&since, FEED_BATCH).await {
@@ -116,23 +180,6 @@ impl Source for AdmissionSource {
     }
 }
 
-/// All there is.
-async fn whole(store: &Store) -> Result<Snapshot, Unread> {
-    let reader = store.content_changes();
-    let at = reader.position().await?;
-    let mut snapshot = Snapshot::new(&at.series, version(at.seq));
-    let mut behind = Whole::default();
-    loop {
-        let next = reader.next(&mut behind, FEED_BATCH).await?;
-        if next.is_empty() {
-            return Ok(snapshot);
-        }
-        for change in next.into_iter().filter_map(told) {
-            snapshot.apply(&change)?;
-        }
-    }
-}
-
 fn version(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
 }
@@ -160,6 +207,15 @@ fn told(changed: Changed) -> Option<Change> {
         },
         Changed::Ban(ban) => Change::Ban(Arc::new(of_ban(&ban)?)),
         Changed::BanGone(id) => Change::BanGone { id: id.to_string() },
+        Changed::LeaveGone {
+            channel_id,
+            account,
+            at_ms,
+        } => Change::Withdrawn(Withdrawn {
+            channel: channel_id.to_string().into(),
+            account: account.to_string().into(),
+            until_s: at_ms.div_euclid(1_000) + ticket::LIFETIME_S,
+        }),
     };
     match told.check() {
         Ok(()) => Some(told),
@@ -170,7 +226,7 @@ fn told(changed: Changed) -> Option<Change> {
     }
 }
 
-fn of_channel(channel: &channels::Channel) -> Channel {
+pub(crate) fn of_channel(channel: &channels::Channel) -> Channel {
     Channel {
         id: channel.id.to_string().into(),
         owner: channel.user_id.to_string().into(),

@@ -2,11 +2,13 @@
 //! refused with a code and with the field that is wrong.
 
 mod body;
+mod client;
 mod etag;
 mod page;
 mod query;
 
 pub(crate) use body::{JsonBody, read_json};
+pub(crate) use client::Client;
 pub(crate) use etag::Etag;
 pub(crate) use page::{Page, PageParams};
 pub(crate) use query::{PathParts, QueryParts};

@@ -1,6 +1,8 @@
 //! Who asks: by the operator's token, by a node's proof, by the token or the cookie of an account. Who an
 //! account's word belongs to is asked of [`Identify`]; what may be done with it stands in `rights`.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +16,7 @@ use weir_store::Id;
 
 use crate::refused::Refused;
 use crate::same_site;
-use crate::state::State;
+use crate::state::{ClientIp, State};
 use weir_account::{AccountRole, Right, Rights};
 
 /// The cookie that a browser signs in with.
@@ -71,6 +73,19 @@ pub trait Identify: Send + Sync {
         &'a self,
         credentials: &'a Credentials,
     ) -> Waiting<'a, Result<Option<Caller>, Refusal>>;
+
+    /// The same for credentials that come from `address`, which is kept with what they were last used for.
+    ///
+    /// # Errors
+    /// As [`Self::identify`].
+    fn identify_at<'a>(
+        &'a self,
+        credentials: &'a Credentials,
+        address: Option<IpAddr>,
+    ) -> Waiting<'a, Result<Option<Caller>, Refusal>> {
+        let _ = address;
+        self.identify(credentials)
+    }
 }
 
 /// A node without accounts: nobody is known but the operator and other nodes.
@@ -124,15 +139,14 @@ impl Caller {
 /// # Errors
 /// 6011 for a token that is nobody's; what [`Identify`] refuses.
 pub(crate) async fn identify(state: &State, head: &Parts) -> Result<Option<Caller>, Refused> {
+    let address = head.extensions.get::<ClientIp>().map(|ip| ip.0);
     let authorization = head.headers.get(header::AUTHORIZATION);
     let Some(value) = authorization else {
         let Some(cookie) = cookie(&head.headers) else {
             return Ok(None);
         };
-        return Ok(state
-            .identify
-            .identify(&Credentials::Cookie(cookie))
-            .await?);
+        let shown = Credentials::Cookie(cookie);
+        return Ok(state.identify.identify_at(&shown, address).await?);
     };
     let value = value.to_str().ok();
     let target = head.uri.path_and_query().map(|target| target.as_str());
@@ -143,7 +157,8 @@ pub(crate) async fn identify(state: &State, head: &Parts) -> Result<Option<Calle
         if same_secret(&token, &state.admin_token) {
             return Ok(Some(Caller::operator()));
         }
-        let known = state.identify.identify(&Credentials::Token(token)).await?;
+        let shown = Credentials::Token(token);
+        let known = state.identify.identify_at(&shown, address).await?;
         if known.is_some() {
             return Ok(known);
         }

@@ -6,6 +6,7 @@ pub(crate) mod follows;
 pub(crate) mod keys;
 pub(crate) mod own;
 pub(crate) mod schedule;
+pub(crate) mod tickets;
 
 use std::collections::HashMap;
 
@@ -81,9 +82,13 @@ struct ChannelChange {
     /// BCP 47, such as `en` or `zh-Hans`.
     #[schema(nullable = false, required = false)]
     language: Option<String>,
-    /// `public` or `unlisted`.
+    /// `public`, `unlisted`, `password`, `followers` or `private`. Where it changes, whoever watches by a ticket of
+    /// before is sent away.
     #[schema(nullable = false, required = false, example = "unlisted")]
     visibility: Option<String>,
+    /// Of a channel whose visibility is `password`; another one sends away who watches by the old one.
+    #[schema(nullable = false, required = false, format = Password)]
+    password: Option<String>,
 }
 
 /// A place to broadcast at, as it is told.
@@ -312,9 +317,11 @@ async fn edit(
     JsonBody(change): JsonBody<ChannelChange>,
 ) -> Result<Response, Refused> {
     let store = state.store()?;
-    let edit = change.checked()?;
+    let mut edit = change.checked()?;
     let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
     tag(&channel).admits(&asked)?;
+    let hash = change.password_hash(&state, &channel).await?;
+    edit.password_hash = hash.as_deref();
     let place = (channel.user_id, channel.id);
     let changed = store.channels().edit(place, channel.version, &edit).await?;
     let tag = tag(&changed);
@@ -434,12 +441,11 @@ impl ChannelChange {
         }
         let visibility = match self.visibility.as_deref() {
             None => None,
-            Some("public") => Some(Visibility::Public),
-            Some("unlisted") => Some(Visibility::Unlisted),
-            Some(_) => {
-                let words =
-                    "a channel is public or unlisted: leaves to watch others are not given yet";
-                return Err(Refused::field(Code::Unprocessable, "visibility", words));
+            Some(word) => {
+                let known = Visibility::ALL.into_iter().find(|one| one.name() == word);
+                let words = "a channel is public, unlisted, password, followers or private";
+                let wrong = || Refused::field(Code::Unprocessable, "visibility", words);
+                Some(known.ok_or_else(wrong)?)
             }
         };
         Ok(ChannelEdit {
@@ -450,6 +456,30 @@ impl ChannelChange {
             visibility,
             ..ChannelEdit::default()
         })
+    }
+}
+
+impl ChannelChange {
+    /// What is kept of the password, where there is another one.
+    ///
+    /// # Errors
+    /// 6004 for one that is none, and where a channel would have a password that nobody knows.
+    async fn password_hash(
+        &self,
+        state: &State,
+        channel: &Channel,
+    ) -> Result<Option<String>, Refused> {
+        let Some(word) = &self.password else {
+            let is_without = channel.password_hash.is_empty();
+            if self.visibility.as_deref() == Some(Visibility::Password.name()) && is_without {
+                let words = "a channel that takes a password needs one: send it too";
+                return Err(Refused::field(Code::Unprocessable, "password", words));
+            }
+            return Ok(None);
+        };
+        let accounts = crate::accounts::service(state)?;
+        let hash = accounts.hash_watch_word(word).await;
+        Ok(Some(hash.map_err(crate::accounts::refused)?))
     }
 }
 

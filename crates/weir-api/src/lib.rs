@@ -21,6 +21,7 @@ mod caller;
 mod channels;
 mod cluster;
 mod config;
+mod consult;
 mod cors;
 mod coworkers;
 mod dispatch;
@@ -39,6 +40,7 @@ mod limiter;
 mod manager;
 mod metrics;
 mod node_admission;
+mod node_key_uses;
 mod node_reports;
 mod openapi;
 mod pages;
@@ -69,10 +71,12 @@ pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKIE};
 pub use config::ApiConfig;
+pub use consult::{ConsultAnswer, ConsultDesk, ConsultQuestion};
 pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
+pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
@@ -114,6 +118,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::AdmissionRead,
         ))
+        .merge(guarded(node_key_uses::routes(), state, Right::EventsReport))
+        .merge(guarded(consult::routes(), state, Right::AdmissionRead))
         .merge(guarded(events::routes(), state, Right::EventsRead))
         .merge(guarded(broadcasts::routes(), state, Right::EventsRead))
         .merge(guarded(
@@ -134,6 +140,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(accounts::operations(state))
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
+        .merge(by_method(channels::tickets::routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::keys::routes(), state, Right::ChannelsOwn))

@@ -20,7 +20,6 @@ const MAX_SERIES_BYTES: usize = 64;
 
 /// What the asking node knows.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Since {
     /// The store's life that it goes by; left out by a node that knows nothing.

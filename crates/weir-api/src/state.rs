@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use weir_account::AccountService;
+use weir_admit::consult::Consult;
 use weir_base::Shutdown;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
@@ -41,6 +42,8 @@ pub struct Config {
     pub store: Option<Store>,
     /// What admission is to know, for nodes without a store.
     pub admission: Option<Arc<AdmissionSource>>,
+    /// Who answers what admission asks, for nodes without a store.
+    pub consult: Option<Arc<dyn Consult>>,
     /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
     /// [`AdminDoor`].
     pub has_admin_door: bool,

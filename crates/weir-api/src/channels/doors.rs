@@ -61,14 +61,18 @@ pub(super) fn account_of(caller: &Caller) -> Result<Id, Refused> {
 
 /// How somebody stands to a channel, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+pub(super) enum Standing {
     Stranger,
     Member,
     Editor,
     Owner,
 }
 
-async fn standing(
+/// How somebody stands to it.
+///
+/// # Errors
+/// When it cannot be told now.
+pub(super) async fn standing(
     store: &Store,
     caller: Option<&Caller>,
     channel: &Channel,

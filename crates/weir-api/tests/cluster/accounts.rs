@@ -278,6 +278,9 @@ async fn an_api_key_reads_and_does_not_change_how_its_owner_signs_in() {
         site.ask("GET /api/v1/me", key, Value::Null).await.status,
         StatusCode::OK
     );
+    let keys = site.ask("GET /api/v1/me/keys", &ann.token, Value::Null);
+    let keys = keys.await.json();
+    assert_eq!(keys["items"][0]["used_address"], "10.3.0.1", "{keys}");
     for (operation, body) in [
         (
             "POST /api/v1/me/keys",

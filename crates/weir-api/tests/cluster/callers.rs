@@ -246,6 +246,12 @@ const TABLE: &[Row] = &[
         [503, 401, 503, 503, 503],
     ),
     row(
+        "POST /api/v1/channels/{name}/ticket",
+        "/api/v1/channels/ann/ticket",
+        "{}",
+        [503, 401, 503, 503, 503],
+    ),
+    row(
         "PATCH /api/v1/channels/{name}",
         "/api/v1/channels/ann",
         r#"{"title":"Chess"}"#,
@@ -292,6 +298,19 @@ const TABLE: &[Row] = &[
         "/api/v1/channels/ann/keys/x/rotate",
         "{}",
         [401, 401, 403, 503, 503],
+    ),
+    row(
+        "POST /api/v1/nodes/consult",
+        // The digest of no body.
+        "/api/v1/nodes/consult?sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/nodes/key-uses",
+        "/api/v1/nodes/key-uses?sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "",
+        ADMINS_STORE,
     ),
     row(
         "GET /api/v1/nodes/admission",

@@ -10,17 +10,20 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use weir_account::{AccountService, AccountsConfig, MailConfig, Parts, RootSecret};
 use weir_admit::follow::{Follower, Source as _};
 use weir_admit::{Gate, GateParts, Rulebook};
 use weir_api::{AccountRole, AdmissionSource, Caller, Credentials, Identify, Means};
 use weir_base::sign::Action;
-use weir_base::{Clock, Code, Refusal, StreamName};
+use weir_base::{Clock, Code, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::Role;
 use weir_cluster::store::Waiting;
 use weir_hub::{Admission, Gatekeeper as _, Protocol};
 use weir_store::{Config, Id, Store};
 
 use crate::world::{Answered, World, record, request, with_bearer, with_token};
+
+const SECRET: &str = "a secret of this test alone";
 
 /// People by the token they show.
 #[derive(Clone)]
@@ -44,15 +47,18 @@ impl Identify for People {
 }
 
 /// A site with a store and four people.
-struct Site {
-    world: World,
-    store: Store,
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) store: Store,
     people: People,
-    dir: TempDir,
+    pub(crate) admission: Arc<AdmissionSource>,
+    /// Of the source of admission.
+    pub(crate) clock: Clock,
+    pub(crate) dir: TempDir,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&Config::default(), dir.path(), Clock::real())
             .await
@@ -65,19 +71,50 @@ impl Site {
             ("mod", person(AccountRole::Moderator)),
         ]));
         let (opened, known) = (store.clone(), people.clone());
+        let clock = Clock::manual(0);
+        let admission = Arc::new(AdmissionSource::new(store.clone(), clock.clone(), SECRET));
+        let source = admission.clone();
+        let accounts = AccountService::start(Parts {
+            store: store.clone(),
+            accounts: AccountsConfig {
+                hash_kib: 64,
+                hash_passes: 1,
+                ..AccountsConfig::default()
+            },
+            mail: MailConfig::default(),
+            root: RootSecret::new(SECRET).unwrap(),
+            clock: Clock::real(),
+            tasks: Tasks::new(),
+            shutdown: Shutdown::new(),
+        });
+        let accounts = accounts.unwrap();
         let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
             config.store = Some(opened);
             config.identify = Arc::new(known);
+            config.admission = Some(source);
+            config.accounts = Some(accounts);
         });
         Self {
             world,
             store,
+            admission,
+            clock,
             people,
             dir,
         }
     }
 
-    async fn ask(&self, who: &str, method: &str, target: &str, body: &Value) -> Answered {
+    pub(crate) fn id(&self, who: &str) -> Id {
+        self.people.0[who].0
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        who: &str,
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> Answered {
         let body = match body {
             Value::Null => String::new(),
             body => body.to_string(),
@@ -92,7 +129,7 @@ impl Site {
             .await
     }
 
-    async fn channel(&self, who: &str, name: &str) -> Value {
+    pub(crate) async fn channel(&self, who: &str, name: &str) -> Value {
         let wish = json!({ "name": name, "title": format!("{name} live") });
         let made = self.ask(who, "POST", "/api/v1/channels", &wish).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
@@ -142,7 +179,7 @@ async fn a_channel_is_made_found_changed_and_taken_away() {
     assert_eq!(list.json()["items"], json!([]));
     for (field, value) in [
         ("title", json!("")),
-        ("visibility", json!("private")),
+        ("visibility", json!("hidden")),
         ("user_id", json!("x")),
     ] {
         let change = json!({ field: value });
@@ -263,7 +300,7 @@ async fn what_is_somebody_elses_stays_theirs_on_each_route() {
 }
 
 /// What is news comes to a node that follows.
-async fn follow(source: &AdmissionSource, follower: &mut Follower, clock: &Clock) {
+pub(crate) async fn follow(source: &AdmissionSource, follower: &mut Follower, clock: &Clock) {
     clock.advance_us(1_000_000);
     if let Some(bytes) = source.fetch(follower.since()).await.unwrap() {
         follower.take(&bytes).unwrap();
@@ -306,8 +343,7 @@ async fn a_key_publishes_its_channel_until_it_is_taken_back_and_no_other() {
     let rulebook = Arc::new(Rulebook::new(weir_admit::FileRules::default()));
     let copy = site.dir.path().join("admission.snapshot");
     let mut follower = Follower::open(rulebook.clone(), &copy).unwrap();
-    let clock = Clock::manual(0);
-    let source = AdmissionSource::new(site.store.clone(), clock.clone());
+    let (source, clock) = (site.admission.clone(), site.clock.clone());
     follow(&source, &mut follower, &clock).await;
     let gate = Gate::new(GateParts {
         hub: site.world.hub.clone(),

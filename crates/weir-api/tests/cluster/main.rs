@@ -16,4 +16,5 @@ mod metrics;
 mod pages;
 mod rejected;
 mod seen;
+mod tickets;
 mod world;

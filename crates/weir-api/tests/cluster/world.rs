@@ -153,6 +153,7 @@ impl World {
             accounts: None,
             store: None,
             admission: None,
+            consult: None,
             has_admin_door: false,
             cors_origins: Vec::new(),
             node: "d1".into(),
