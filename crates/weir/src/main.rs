@@ -41,6 +41,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Check, back up, restore or move the rows of accounts, channels and events.
     Store(commands::store::Args),
+    /// Make apps, channels, keys and hooks what a file says.
+    Apply(commands::apply::Args),
     /// Have a node move its clients to the others before it is stopped.
     Drain(commands::drain::Args),
     /// Look for what would keep a server from working well here.
@@ -62,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Probe(args) => commands::with_runtime(cli.log, commands::probe::run(args)),
         Command::Bench(args) => commands::bench::run(args, cli.log),
         Command::Store(args) => commands::with_runtime(cli.log, commands::store::run(args)),
+        Command::Apply(args) => commands::with_runtime(cli.log, commands::apply::run(args)),
         Command::Drain(args) => commands::with_runtime(cli.log, commands::drain::run(args)),
         Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),
         Command::Dev(args) => commands::dev::run(args, cli.log),

@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub(crate) mod apply;
 pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod dev;

@@ -1,0 +1,81 @@
+//! `weir apply`: apps, channels, their keys and hooks are what a file says. What would change is shown first, and a
+//! second run changes nothing.
+
+mod plan;
+mod site;
+mod wanted;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::serve::DEFAULT_DATA;
+use crate::compose;
+use plan::{Step, plan};
+use site::Site;
+use wanted::Wanted;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The file, TOML: see docs/guide/apply.md.
+    file: PathBuf,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Take away apps and hooks that the file does not name. Channels are never taken away.
+    #[arg(long)]
+    prune: bool,
+    /// The site's address, such as https://live.example; by default the node that runs in --data.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// An API key of an admin; by default the admin token of --data.
+    #[arg(long, value_name = "TOKEN", env = "WEIR_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The data directory of the node.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, env = "WEIR_DATA")]
+    data: PathBuf,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(&args.file)
+        .with_context(|| format!("cannot read {}", args.file.display()))?;
+    let wanted = Wanted::read(&text).with_context(|| args.file.display().to_string())?;
+    let base = match &args.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => compose::running_at(&args.data)?,
+    };
+    let token = match &args.token {
+        Some(token) => token.clone(),
+        None => compose::admin_token(&args.data)?,
+    };
+    let site = Site::new(base, token);
+    let found = site.find(&wanted).await?;
+    let steps = plan(&wanted, &found, args.prune);
+    for step in &steps {
+        for line in &step.lines {
+            println!("{line}");
+        }
+    }
+    match (steps.is_empty(), args.dry_run) {
+        (true, _) => println!("nothing to change"),
+        (false, true) => println!("{} changes; nothing was done", steps.len()),
+        (false, false) => apply(&site, &steps).await?,
+    }
+    Ok(())
+}
+
+async fn apply(site: &Site, steps: &[Step]) -> anyhow::Result<()> {
+    for (at, step) in steps.iter().enumerate() {
+        let answer = site.act(step).await.with_context(|| {
+            format!(
+                "{at} of {} changes are made: run it again to go on",
+                steps.len()
+            )
+        })?;
+        for line in step.shown(&answer) {
+            println!("{line}");
+        }
+    }
+    println!("{} changes are made", steps.len());
+    Ok(())
+}
