@@ -4,10 +4,12 @@
 mod addresses;
 mod admission;
 mod cluster;
+mod consult;
 mod control;
 mod drain;
 mod gate;
 mod happenings;
+mod key_uses;
 mod reload;
 mod scale;
 mod secrets;
@@ -23,6 +25,7 @@ use anyhow::Context as _;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
+use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
     Happenings, PoolFacts, PublicAddresses,
@@ -96,11 +99,17 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
-    let admission = admission::follow(data, &entrance, &joined, happenings.as_ref(), core)?;
+    let root = secrets.account_secret(&config.cluster.secret);
+    let own = (happenings.as_ref(), root.as_str());
+    let admission = admission::follow(data, &entrance, &joined, own, core)?;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
+    let consult = consult::answer(&config, &entrance, happenings.as_ref(), &control, core);
+    key_uses::tell(&entrance, &joined, happenings.as_ref(), core);
+    entrance.consults(consult::asked(consult.clone(), &joined, core));
     let asked = Api {
         happenings: happenings.clone(),
         admission,
+        consult,
         config: &config,
         secrets: &secrets,
         services: &services,
@@ -150,6 +159,7 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
 struct Api<'a> {
     happenings: Option<Happenings>,
     admission: Option<Arc<AdmissionSource>>,
+    consult: Option<Arc<dyn Consult>>,
     config: &'a Config,
     secrets: &'a Secrets,
     services: &'a Services,
@@ -185,6 +195,7 @@ fn api(parts: Api<'_>) -> ApiService {
     let Api {
         happenings,
         admission,
+        consult,
         config,
         secrets,
         services,
@@ -209,6 +220,7 @@ fn api(parts: Api<'_>) -> ApiService {
             .as_ref()
             .map(|happenings| happenings.store.clone()),
         admission,
+        consult,
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use tokio::sync::Notify;
 use weir_admit::follow::{Fetched, Follower, Source};
 use weir_admit::snapshot::Position;
 use weir_api::{AdmissionSource, Happenings};
-use weir_cluster::run::Cluster;
-use weir_link::http::BodyLimits;
-use weir_link::node::{NodeClient, NodeRequest, refusal_in};
+use weir_link::walk::{AnyNode, WalkRequest};
 use weir_serve::Core;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
-use super::happenings::{api_nodes, node_client};
+use super::happenings::any_api_node;
 
 /// What this node knew when it ended, in the data folder: a restart begins with it.
 const COPY_FILE: &str = "admission.snapshot";
@@ -33,19 +31,17 @@ pub(super) fn follow(
     data: &Path,
     entrance: &Entrance,
     joined: &Joined,
-    happenings: Option<&Happenings>,
+    (happenings, secret): (Option<&Happenings>, &str),
     core: &Core,
 ) -> anyhow::Result<Option<Arc<AdmissionSource>>> {
     let clock = core.hub.clock().clone();
-    let own = happenings.map(|own| Arc::new(AdmissionSource::new(own.store.clone(), clock)));
+    let own =
+        happenings.map(|own| Arc::new(AdmissionSource::new(own.store.clone(), clock, secret)));
     let source: Arc<dyn Source> = match &own {
         Some(own) => own.clone(),
         // Alone and without a store there is nobody to ask.
         None if joined.node.settings().is_alone => return Ok(None),
-        None => Arc::new(ApiNodes {
-            client: node_client(joined, core),
-            cluster: joined.cluster.clone(),
-        }),
+        None => Arc::new(ApiNodes(any_api_node(joined, core))),
     };
     let file = data.join(COPY_FILE);
     let rulebook = entrance.gate().rulebook().clone();
@@ -59,36 +55,7 @@ pub(super) fn follow(
 }
 
 /// The api nodes of the cluster, over HTTP.
-struct ApiNodes {
-    client: NodeClient,
-    cluster: Cluster,
-}
-
-impl ApiNodes {
-    async fn ask(&self, base: &str, target: &str) -> Result<Option<Vec<u8>>, String> {
-        let request = NodeRequest {
-            base,
-            method: Method::GET,
-            target,
-            headers: HeaderMap::new(),
-            head_timeout: ANSWER_TIMEOUT,
-        };
-        let limits = BodyLimits {
-            max_bytes: MAX_SNAPSHOT_BYTES,
-            piece_timeout: ANSWER_TIMEOUT,
-        };
-        let answer = self.client.fetch(request, limits).await;
-        let answer = answer.map_err(|refusal| refusal.to_string())?;
-        match answer.status {
-            StatusCode::NO_CONTENT => Ok(None),
-            StatusCode::OK => Ok(Some(answer.body.to_vec())),
-            status => {
-                let refusal = refusal_in(base, status, &answer.headers, &answer.body);
-                Err(format!("{base}: {refusal}"))
-            }
-        }
-    }
-}
+struct ApiNodes(AnyNode);
 
 impl Source for ApiNodes {
     fn fetch(&self, since: Option<Position>) -> Fetched<'_> {
@@ -99,16 +66,18 @@ impl Source for ApiNodes {
                     format!("/api/v1/nodes/admission?series={series}&version={version}")
                 }
             };
-            let mut nodes = api_nodes(&self.cluster);
-            nodes.sort();
-            let mut outcome = Err("no api node is known".to_owned());
-            for base in nodes {
-                outcome = self.ask(&base, &target).await;
-                if outcome.is_ok() {
-                    break;
-                }
-            }
-            outcome
+            let request = WalkRequest {
+                target,
+                json: String::new(),
+                timeout: ANSWER_TIMEOUT,
+                max_bytes: MAX_SNAPSHOT_BYTES,
+            };
+            let answer = self.0.ask(&request).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            Ok(match answer.status {
+                StatusCode::NO_CONTENT => None,
+                _ => Some(answer.body.to_vec()),
+            })
         })
     }
 }

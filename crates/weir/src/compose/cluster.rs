@@ -35,6 +35,8 @@ const NODE_TTL_MS: i64 = 10_000;
 pub(super) struct Joined {
     pub(super) cluster: Cluster,
     pub(super) node: Node,
+    /// Api nodes that the configuration lists.
+    pub(super) api: Arc<[String]>,
     /// Where nonces are remembered for all nodes, where there is a registry.
     pub(super) nonces: Option<Arc<dyn NonceStore>>,
 }
@@ -64,6 +66,7 @@ pub(super) fn join(config: &Config, addresses: &Addresses, core: &Core) -> anyho
         cluster,
         node,
         nonces,
+        api: config.cluster.api.iter().map(|url| base(url)).collect(),
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use weir_admit::consult::{Advised, Consult, NoAdvice, Question};
 use weir_admit::{Gate, GateParts, PlayAuth, PublishAuth, Rulebook, Surroundings};
 use weir_api::AppFacts;
 use weir_base::{Clock, Shutdown, Tasks};
@@ -26,6 +27,7 @@ const GOOD_US: i64 = 1_000_000;
 /// The gate, and what else anybody may know of an app.
 pub(super) struct Entrance {
     gate: Arc<Gate>,
+    counsel: Arc<Counsel>,
     slsp: ArcSwap<Slsp>,
 }
 
@@ -61,9 +63,22 @@ impl Entrance {
     }
 
     fn of(parts: GateParts, config: &Config) -> Self {
+        let counsel = Arc::new(Counsel::default());
+        let parts = GateParts {
+            consult: Some(counsel.clone()),
+            ..parts
+        };
         Self {
             gate: Arc::new(Gate::new(parts)),
+            counsel,
             slsp: ArcSwap::from_pointee(config.slsp.clone()),
+        }
+    }
+
+    /// Whom the gate asks from now on, as soon as that one is there.
+    pub(super) fn consults(&self, asked: Option<Arc<dyn Consult>>) {
+        if let Some(asked) = asked {
+            let _ = self.counsel.0.set(asked);
         }
     }
 
@@ -108,6 +123,19 @@ impl Entrance {
     pub(super) fn heartbeat_ms(&self, name: &str) -> i64 {
         let heartbeat_ms = self.gate.rulebook().app(name).rules.heartbeat_ms;
         heartbeat_ms.map_or(0, i64::from)
+    }
+}
+
+/// Whoever is asked: known a moment later than the gate, which it needs.
+#[derive(Default)]
+struct Counsel(OnceLock<Arc<dyn Consult>>);
+
+impl Consult for Counsel {
+    fn ask<'a>(&'a self, question: Question<'a>) -> Advised<'a> {
+        match self.0.get() {
+            Some(asked) => asked.ask(question),
+            None => Box::pin(std::future::ready(Err(NoAdvice::Away))),
+        }
     }
 }
 

@@ -12,12 +12,13 @@ use weir_cluster::record::Scope;
 use weir_cluster::run::Cluster;
 use weir_cluster::{Name, Role, Scheme};
 use weir_events::{
-    Courier, Desk, FindDesks, Log, Owner, Owners, Recorder, RemoteDesk, Warden, Witness, render,
+    Courier, Desk, Log, Owner, Owners, Recorder, RemoteDesk, Warden, Witness, render,
 };
 use weir_hook::{Dispatcher, Sender};
 use weir_link::dial::Dialer;
 use weir_link::http::HttpClient;
 use weir_link::node::NodeClient;
+use weir_link::walk::AnyNode;
 use weir_serve::Core;
 use weir_store::Store;
 
@@ -135,26 +136,31 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     }
 }
 
-fn client(core: &Core, dialer: Dialer) -> HttpClient {
+pub(super) fn client(core: &Core, dialer: Dialer) -> HttpClient {
     let clock = core.hub.clock().clone();
     HttpClient::new(dialer, clock, core.tasks.clone(), core.shutdown.clone())
 }
 
 fn remote_desk(parts: &Parts<'_>) -> RemoteDesk {
-    let cluster = parts.joined.cluster.clone();
-    let find: FindDesks = Box::new(move || api_nodes(&cluster));
-    RemoteDesk::new(node_client(parts.joined, parts.core), find)
+    RemoteDesk::new(any_api_node(parts.joined, parts.core))
 }
 
-/// Asks other nodes in this one's name.
-pub(super) fn node_client(joined: &Joined, core: &Core) -> NodeClient {
+/// Asks any of the api nodes in this node's name: those of the cluster, and those that the configuration lists.
+pub(super) fn any_api_node(joined: &Joined, core: &Core) -> AnyNode {
     let settings = joined.node.settings();
     let http = client(core, Dialer::to_nodes());
-    NodeClient::new(http, settings.me.as_str(), settings.secret.clone())
+    let client = NodeClient::new(http, settings.me.as_str(), settings.secret.clone());
+    let (cluster, listed) = (joined.cluster.clone(), joined.api.clone());
+    let find = move || {
+        let mut nodes = api_nodes(&cluster);
+        nodes.extend(listed.iter().cloned());
+        nodes
+    };
+    AnyNode::new(client, Box::new(find))
 }
 
 /// Where api nodes are reached by other nodes.
-pub(super) fn api_nodes(cluster: &Cluster) -> Vec<String> {
+fn api_nodes(cluster: &Cluster) -> Vec<String> {
     let http = [Scheme::Http, Scheme::Https];
     cluster.with(|member, _| {
         let nodes = member.view().with_role(Role::Api, None, None);

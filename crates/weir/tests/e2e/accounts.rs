@@ -13,7 +13,13 @@ use weir_testkit::server::Options;
 
 const PASSWORD: &str = "a sentence that nobody guesses";
 
-fn ask(server: &Server, method: &str, path: &str, token: &str, body: &Value) -> Response {
+pub(crate) fn ask(
+    server: &Server,
+    method: &str,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Response {
     let mut request = Request::get(&server.http(&format!("api/v1/{path}"))).method(method);
     if !token.is_empty() {
         request = request.header("Authorization", &format!("Bearer {token}"));
@@ -22,7 +28,7 @@ fn ask(server: &Server, method: &str, path: &str, token: &str, body: &Value) -> 
 }
 
 /// Signs up and in; gives the bearer token.
-fn account(server: &Server, name: &str) -> String {
+pub(crate) fn account(server: &Server, name: &str) -> String {
     let email = format!("{name}@example.net");
     let wish = json!({ "name": name, "email": email, "password": PASSWORD });
     let made = ask(server, "POST", "accounts", "", &wish);
@@ -61,6 +67,12 @@ fn the_key_of_a_channel_publishes_until_it_is_taken_back() {
     });
     let shown = ask(&server, "GET", "channels/chess", "", &Value::Null);
     assert_eq!(shown.json()["live"], true);
+    until("its last use is known", 20, || {
+        let keys = ask(&server, "GET", "channels/chess/keys", &token, &Value::Null).json();
+        let used = &keys["items"][0];
+        let is_known = used["used_address"] == "127.0.0.1" && used["used_ms"].is_i64();
+        is_known.then_some(())
+    });
     publisher.signal(Signal::TERM);
     server.wait_gone("live/chess", 20);
 

@@ -160,7 +160,7 @@ fn an_app_that_is_switched_off_is_empty_within_five_seconds_over_every_protocol(
 }
 
 /// Connections that publish or watch a stream.
-fn clients_of(server: &Server, stream: &str) -> usize {
+pub(crate) fn clients_of(server: &Server, stream: &str) -> usize {
     let listed = server.api("GET", "clients").json();
     let clients = listed["clients"].as_array().into_iter().flatten();
     let stays =

@@ -8,6 +8,7 @@ mod kit;
 
 mod accounts;
 mod admission;
+mod apply;
 mod browser;
 mod drain;
 mod drivers;
@@ -15,6 +16,7 @@ mod events;
 mod gstreamer;
 mod hls;
 mod hls_files;
+mod leaves;
 mod lifecycle;
 mod matrix;
 mod media_in;

@@ -5,9 +5,11 @@ import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { useRtmp } from "../ui/rtmp";
-import { makeChannel, makeKey, ownChannels, revokeKey, setPassword, signOut, streamKeys, type Account, type Channel, type StreamKey } from "./api";
+import { makeChannel, makeKey, ownChannels, revokeKey, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type StreamKey } from "./api";
 import { Field, Form } from "./Form";
 import { a, type AccountKey } from "./strings";
+
+const VISIBILITIES = ["public", "unlisted", "password", "followers", "private"] as const;
 
 export function Mine({ account }: { account: Account }) {
   const [channels, setChannels] = useState<Channel[] | null>(null);
@@ -82,6 +84,7 @@ function Own({ channel }: { channel: Channel }) {
     <article class="ac-channel" data-channel={channel.name}>
       <h3><a href={`/c/${encodeURIComponent(channel.name)}`}>{channel.title || channel.name}</a></h3>
       <p class="ac-mail">{channel.name} · {channel.live ? a("isLive") : a("notLive")} · {a("followers", { n: channel.followers })}</p>
+      <Who channel={channel} />
       <h4>{a("keys")}</h4>
       <ul>
         {keys.map((key) => <KeyLine key={key.id} channel={channel.name} line={key} changed={load} />)}
@@ -96,6 +99,36 @@ function Own({ channel }: { channel: Channel }) {
       )}
       <Form button={a("newKey")} send={make}>{() => null}</Form>
     </article>
+  );
+}
+
+/** Who may watch. */
+function Who({ channel }: { channel: Channel }) {
+  const [kept, setKept] = useState(channel.visibility);
+  const [chosen, setChosen] = useState(channel.visibility);
+  const [said, setSaid] = useState("");
+  const keep = async (values: Record<string, string>) => {
+    setSaid("");
+    setKept((await setVisibility(channel.name, chosen, values["password"] ?? "")).visibility);
+    setSaid(a("kept"));
+  };
+  return (
+    <Form button={a("keep")} send={keep}>
+      {(wrong) => (
+        <>
+          <label class="ac-field">
+            {a("whoMayWatch")}
+            <select name="visibility" value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+              {VISIBILITIES.map((one) => <option key={one} value={one}>{a(`visible_${one}`)}</option>)}
+            </select>
+          </label>
+          {chosen === "password" && (
+            <Field name="password" type="password" label={a("channelPassword")} autocomplete="new-password" required={kept !== "password"} wrong={wrong["password"]} />
+          )}
+          {said && <span role="status">{said}</span>}
+        </>
+      )}
+    </Form>
   );
 }
 

@@ -17,6 +17,8 @@ export interface Channel {
   stream: string;
   title: string;
   description: string;
+  /** public, unlisted, password, followers or private */
+  visibility: string;
   followers: number;
   live: boolean;
 }
@@ -110,3 +112,10 @@ export const revokeKey = (name: string, id: string) =>
   ask<void>("DELETE", `/channels/${encodeURIComponent(name)}/keys/${encodeURIComponent(id)}`);
 
 export const follow = (name: string) => ask<void>("PUT", `/channels/${encodeURIComponent(name)}/follow`);
+
+/** Leave to watch a channel that is not for everybody: for `?ticket=`. */
+export const ticket = async (name: string, password: string) =>
+  (await ask<{ ticket: string }>("POST", `/channels/${encodeURIComponent(name)}/ticket`, password ? { password } : {})).ticket;
+
+export const setVisibility = (name: string, visibility: string, password: string) =>
+  ask<Channel>("PATCH", `/channels/${encodeURIComponent(name)}`, { visibility, ...(password && { password }) });

@@ -1,17 +1,20 @@
 //! `/c/{name}`: a channel's page. What is live plays; what is said about it is below.
 
-import { parseWatchPath } from "@weir/player";
+import { parseWatchPath, type PlayerStatus } from "@weir/player";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { channel as read, follow, Refused, type Channel as Shown } from "../account/api";
 import { a } from "../account/strings";
 import { count } from "../format";
 import { locale } from "../i18n";
+import { isClosed, Leave } from "../watch/Leave";
 import { LivePlayer } from "../watch/LivePlayer";
 import { readPlayerQuery } from "../watch/query";
 import "../css/account.css";
 
 /** Between two looks whether it is live. */
 const POLL_MS = 5_000;
+/** Codes of a ticket that counts no more. */
+const REFUSED = [1001, 1003, 1006, 2007];
 
 type State = { kind: "loading" } | { kind: "none" } | { kind: "down" } | { kind: "shown"; channel: Shown };
 
@@ -57,7 +60,17 @@ async function look(name: string): Promise<State> {
 
 function Seen({ channel }: { channel: Shown }) {
   const stream = parseWatchPath(`/watch/${channel.stream.split("/").map(encodeURIComponent).join("/")}`);
-  const query = useMemo(() => readPlayerQuery(location.search), []);
+  const asked = useMemo(() => readPlayerQuery(location.search), []);
+  const [ticket, setTicket] = useState<string | null>(null);
+  const closed = isClosed(channel);
+  const query = useMemo(() => {
+    if (!closed || !ticket) return asked;
+    return { ...asked, media: `${asked.media ? `${asked.media}&` : "?"}ticket=${encodeURIComponent(ticket)}` };
+  }, [asked, closed, ticket]);
+  const seen = (status: PlayerStatus) => {
+    // The leave was taken back, or is over: ask anew.
+    if (ticket && REFUSED.includes(status.fault?.code ?? 0)) setTicket(null);
+  };
   return (
     <>
       <div class="heading">
@@ -65,7 +78,10 @@ function Seen({ channel }: { channel: Shown }) {
         <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
         <Follow name={channel.name} />
       </div>
-      {channel.live && stream && <LivePlayer name={stream} query={query} keep onStatus={() => {}} />}
+      {channel.live && stream && closed && !ticket && <Leave channel={channel} onTicket={setTicket} />}
+      {channel.live && stream && (!closed || ticket) && (
+        <LivePlayer key={`${ticket ?? ""} ${closed}`} name={stream} query={query} keep onStatus={seen} />
+      )}
       <p class="ac-mail">{channel.name} · {a("followers", { n: count(channel.followers, locale()) })}</p>
       <section class="ac-card" aria-labelledby="ac-about">
         <h2 id="ac-about">{a("about")}</h2>

@@ -1,0 +1,47 @@
+//! Somebody opens the page of a channel that has a password: is asked for it, watches, and is asked again within
+//! seconds when the owner chooses another. Prints one line of JSON; the exit code is not 0 if anything failed.
+//!
+//! node e2e/leave.mjs --base URL --token TOKEN [--lang en|zh] [--browser PATH]
+
+import { parseArgs } from "node:util";
+import { inBrowser } from "./kit.mjs";
+
+const { values: args } = parseArgs({
+  options: {
+    base: { type: "string" },
+    stream: { type: "string" },
+    token: { type: "string" },
+    lang: { type: "string", default: "en" },
+    browser: { type: "string" },
+  },
+});
+const TIMEOUT_MS = 30_000;
+/** Within so many a running play ends, and the page sees it a moment later. */
+const ENDS_MS = 10_000;
+const WORDS = { en: "This channel has a password", zh: "这个频道有密码" };
+
+await inBrowser(args, async (context, result) => {
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT_MS);
+  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
+  await page.goto(new URL("/c/chess", args.base).href, { waitUntil: "domcontentloaded" });
+  const leave = page.locator('[data-leave="password"]');
+  await leave.waitFor();
+  const words = await leave.locator("h2").textContent();
+  if (words !== WORDS[args.lang]) throw new Error(`it says ${words}`);
+  await leave.locator("input[name=password]").fill("a wrong one");
+  await leave.locator("form button").click();
+  await leave.locator(".ac-field.wrong").waitFor();
+  await leave.locator("input[name=password]").fill("sesame");
+  await leave.locator("form button").click();
+  await page.waitForFunction(() => (window.weirVideo()?.currentTime ?? 0) > 2);
+  result.watched = true;
+  const changed = await fetch(new URL("/api/v1/channels/chess", args.base), {
+    method: "PATCH",
+    headers: { authorization: `Bearer ${args.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ password: "another" }),
+  });
+  if (!changed.ok) throw new Error(await changed.text());
+  await leave.waitFor({ timeout: ENDS_MS });
+  result.asked = true;
+});
