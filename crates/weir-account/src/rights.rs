@@ -94,6 +94,8 @@ rights! {
     ChatJoin = "chat.join", from Viewer, at Public;
     /// Make channels, and run one's own.
     ChannelsOwn = "channels.own", from Broadcaster, at Public;
+    /// Help with channels whose team one is in.
+    ChannelsHelp = "channels.help", from Viewer, at Public;
     /// Follow channels, and be counted by them.
     ChannelsFollow = "channels.follow", from Viewer, at Public;
     /// Look after everybody's channels as after one's own.
@@ -126,6 +128,12 @@ rights! {
     HooksManage = "hooks.manage", from Admin, at Public;
     /// Read who did what.
     AuditRead = "audit.read", from Admin, at Admin;
+    /// Say what each app takes, and read it.
+    AppsManage = "apps.manage", from Admin, at Admin;
+    /// Say what channels may be about.
+    CategoriesManage = "categories.manage", from Moderator, at Public;
+    /// Read the settings of a node, without its secrets.
+    SettingsRead = "settings.read", from Admin, at Admin;
 }
 
 impl Right {

@@ -103,6 +103,16 @@ impl AccountService {
         Ok(changed)
     }
 
+    /// Whether somebody of the staff may act on an account: none is the operator, who may on all.
+    ///
+    /// # Errors
+    /// [`AccountError::Forbidden`] for who stands too low.
+    pub fn may_act_on(&self, by: Option<&Account>, account: &Account) -> Result<(), AccountError> {
+        by.map_or(Ok(()), |by| {
+            may_change(by, account, &AccountChange::default())
+        })
+    }
+
     /// Makes an invite and says its code, this once.
     ///
     /// # Errors

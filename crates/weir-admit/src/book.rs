@@ -171,8 +171,11 @@ impl Book {
     fn tightens(&self, change: &Change) -> bool {
         match change {
             Change::App { .. } | Change::AppGone { .. } => true,
-            Change::Ban(_) | Change::ChannelGone { .. } | Change::TicketKeys(_) => true,
-            Change::Withdrawn(_) => true,
+            Change::Ban(_)
+            | Change::ChannelBan(_)
+            | Change::ChannelGone { .. }
+            | Change::TicketKeys(_)
+            | Change::Withdrawn(_) => true,
             Change::BanGone { .. } => false,
             Change::Channel(channel) => {
                 let old = self.snapshot.channel_by_id(&channel.id);

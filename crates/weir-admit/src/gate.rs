@@ -148,6 +148,7 @@ impl Gate {
         let owner = channel.map_or("", |channel| &channel.owner);
         let mut who = Suspect {
             action: asked.action,
+            channel: channel.map_or("", |channel| &channel.id),
             path: &path,
             ip: asked.ip,
             accounts: [owner, ""],
@@ -353,13 +354,16 @@ impl Gate {
 
     /// An account that only who was asked could name.
     fn check_account(&self, asked: &Admission<'_>, account: &str) -> Result<(), Refusal> {
+        let path = asked.name.to_string();
+        let book = self.rulebook.read();
         let who = Suspect {
             action: asked.action,
-            path: "",
+            channel: channel_of(&book, asked.name, &path).map_or("", |channel| &channel.id),
+            path: &path,
             ip: asked.ip,
             accounts: [account, ""],
         };
-        place::check_bans(&self.rulebook.read(), who, self.clock().wall_ms())
+        place::check_bans(&book, who, self.clock().wall_ms())
     }
 
     fn claim_here(&self, asked: &Admission<'_>, once: &Once) -> Result<(), Refusal> {
@@ -388,6 +392,7 @@ impl Gate {
                     Role::Publisher => Action::Publish,
                     Role::Viewer => Action::Play,
                 },
+                channel: channel.map_or("", |channel| &channel.id),
                 path: &path,
                 ip: client.addr.ip(),
                 accounts: [owner, account],
@@ -397,6 +402,7 @@ impl Gate {
         check_app(app)?;
         let who = Suspect {
             action: basis.action,
+            channel: channel.map_or("", |channel| &channel.id),
             path: &path,
             ip: basis.ip,
             accounts: [owner, &basis.account],

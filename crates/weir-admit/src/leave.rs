@@ -150,7 +150,7 @@ impl Sources<'_> {
             shown => shown,
         };
         if closed.is_none() && self.app.play == PlayAuth::Open {
-            return Ok(Leave::by(By::Everybody));
+            return Ok(self.named_by_ticket(asked));
         }
         if let Some(refused) = shown {
             return refused;
@@ -178,6 +178,16 @@ impl Sources<'_> {
             _ => "this channel is private: sign in on its page",
         };
         Err(Refusal::new(Code::AuthMissing, words))
+    }
+
+    /// Everybody may; who shows a good ticket all the same is known by name, and hit by bans of that name.
+    fn named_by_ticket(self, asked: &Admission<'_>) -> Leave {
+        let text = self.channel.zip(asked.parameter(ticket::PARAMETER));
+        let shown = text.and_then(|(channel, text)| self.ticket(channel, text).ok());
+        Leave {
+            account: shown.map(|leave| leave.account).unwrap_or_default(),
+            ..Leave::by(By::Everybody)
+        }
     }
 
     fn ticket(self, channel: &Channel, text: &str) -> Result<Leave, Refusal> {

@@ -17,6 +17,8 @@ use crate::usage::Surroundings;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suspect<'a> {
     pub(crate) action: Action,
+    /// The id of the channel whose stream it is; empty for none.
+    pub(crate) channel: &'a str,
     /// The stream, as `app/stream`, behind its vhost and a colon where it has one.
     pub(crate) path: &'a str,
     pub(crate) ip: IpAddr,
@@ -34,21 +36,22 @@ pub(crate) fn check_bans(book: &Book, who: Suspect<'_>, now_ms: i64) -> Result<(
     if snapshot.counts().bans == 0 {
         return Ok(());
     }
-    if let Some(ban) = snapshot.ban_of_ip(who.ip, acts, now_ms) {
-        return Err(told(Code::IpDenied, ban));
-    }
     let stream = BanTarget::Stream(who.path.into());
-    if let Some(ban) = snapshot.ban(&stream, acts, now_ms) {
+    if let Some(ban) = snapshot.ban("", &stream, acts, now_ms) {
         return Err(told(Code::StreamBanned, ban));
     }
-    for account in who
-        .accounts
-        .into_iter()
-        .filter(|account| !account.is_empty())
-    {
-        let account = BanTarget::Account(account.into());
-        if let Some(ban) = snapshot.ban(&account, acts, now_ms) {
-            return Err(told(Code::AccountSuspended, ban));
+    // What a channel's own moderators say counts there alone.
+    let on_channel = (!who.channel.is_empty()).then_some(who.channel);
+    for place in std::iter::once("").chain(on_channel) {
+        if let Some(ban) = snapshot.ban_of_ip(place, who.ip, acts, now_ms) {
+            return Err(told(Code::IpDenied, ban));
+        }
+        let accounts = who.accounts.into_iter();
+        for account in accounts.filter(|account| !account.is_empty()) {
+            let account = BanTarget::Account(account.into());
+            if let Some(ban) = snapshot.ban(place, &account, acts, now_ms) {
+                return Err(told(Code::AccountSuspended, ban));
+            }
         }
     }
     Ok(())

@@ -30,11 +30,14 @@ pub const APPS: usize = 10_000;
 pub const CHANNELS: usize = 1_000_000;
 /// Stream keys in one snapshot: some 200 bytes each.
 pub const STREAM_KEYS: usize = 1_000_000;
-/// Bans in one snapshot.
+/// Bans in one snapshot that count everywhere.
 pub const BANS: usize = 200_000;
 /// Withdrawn tickets in one snapshot, of the last hours; some 150 bytes each. Where there are more, all tickets of
 /// a channel are withdrawn with the next one: who may watch gets another.
 pub const WITHDRAWALS: usize = 200_000;
+/// Bans in one snapshot that are on one channel. More of them are left out and not refused: broadcasters make them,
+/// and none of them shall end admission for all.
+pub const CHANNEL_BANS: usize = 200_000;
 
 /// Where a snapshot stands: which store it comes from, and how many changes it has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,9 +203,14 @@ impl Snapshot {
                 self.keys.remove(digest);
             }
             Change::Ban(ban) => {
-                let has_room = self.bans.knows(&ban.id) || self.bans.len() < BANS;
-                room(has_room, "bans")?;
+                let everywhere = self.bans.len() - self.bans.on_channels();
+                room(self.bans.knows(&ban.id) || everywhere < BANS, "bans")?;
                 self.bans.set(ban);
+            }
+            Change::ChannelBan(ban) => {
+                if self.bans.knows(&ban.id) || self.bans.on_channels() < CHANNEL_BANS {
+                    self.bans.set(ban);
+                }
             }
             Change::BanGone { id } => self.bans.remove(id),
             Change::TicketKeys(keys) => {
@@ -264,14 +272,26 @@ impl Snapshot {
         self.withdrawals.has(channel, account, until_s)
     }
 
-    /// The ban that keeps somebody from doing something at `now_ms`.
-    pub fn ban(&self, target: &BanTarget, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
-        self.bans.of(target, stops, now_ms)
+    /// The ban that keeps somebody from doing something at `now_ms`, on the channel of this id or (empty) everywhere.
+    pub fn ban(
+        &self,
+        channel: &str,
+        target: &BanTarget,
+        stops: Acts,
+        now_ms: i64,
+    ) -> Option<&Arc<Ban>> {
+        self.bans.of(channel, target, stops, now_ms)
     }
 
     /// The same for an address, whichever banned network it is in.
-    pub fn ban_of_ip(&self, ip: IpAddr, stops: Acts, now_ms: i64) -> Option<&Arc<Ban>> {
-        self.bans.of_ip(ip, stops, now_ms)
+    pub fn ban_of_ip(
+        &self,
+        channel: &str,
+        ip: IpAddr,
+        stops: Acts,
+        now_ms: i64,
+    ) -> Option<&Arc<Ban>> {
+        self.bans.of_ip(channel, ip, stops, now_ms)
     }
 
     /// How many there are of each: apps, channels, stream keys, bans.
@@ -303,7 +323,7 @@ impl Snapshot {
                 is_revoked: entry.is_revoked(),
             })
         });
-        let bans = self.bans.all().cloned().map(Change::Ban);
+        let bans = self.bans.all().cloned().map(Change::ban);
         let withdrawn = self.withdrawals.all().map(Change::Withdrawn);
         let things = tickets.chain(apps).chain(channels).chain(keys).chain(bans);
         things.chain(withdrawn)

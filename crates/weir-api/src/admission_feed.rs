@@ -205,7 +205,7 @@ fn told(changed: Changed) -> Option<Change> {
         Changed::KeyGone(hash) => Change::KeyGone {
             digest: digest(&hash)?,
         },
-        Changed::Ban(ban) => Change::Ban(Arc::new(of_ban(&ban)?)),
+        Changed::Ban(ban) => Change::ban(Arc::new(of_ban(&ban)?)),
         Changed::BanGone(id) => Change::BanGone { id: id.to_string() },
         Changed::LeaveGone {
             channel_id,
@@ -244,11 +244,7 @@ pub(crate) fn of_channel(channel: &channels::Channel) -> Channel {
     }
 }
 
-/// Bans on one channel keep nobody from a stream: they are for what happens beside it.
 fn of_ban(ban: &bans::Ban) -> Option<Ban> {
-    if ban.channel_id.is_some() {
-        return None;
-    }
     let target = match ban.kind {
         bans::SubjectKind::Account => BanTarget::Account(ban.subject.as_str().into()),
         bans::SubjectKind::Stream => BanTarget::Stream(ban.subject.as_str().into()),
@@ -261,6 +257,10 @@ fn of_ban(ban: &bans::Ban) -> Option<Ban> {
     };
     Some(Ban {
         id: ban.id.to_string().into(),
+        channel: ban
+            .channel_id
+            .map(|id| id.to_string().into())
+            .unwrap_or_default(),
         target,
         stops: match ban.stops.as_str() {
             "publish" => Acts::Publish,

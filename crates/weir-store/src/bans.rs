@@ -10,8 +10,8 @@ use crate::mark::{Thing, mark};
 use crate::module::Module;
 use crate::store::Store;
 
-/// Bans that stand on one channel.
-const CHANNEL_BANS: i64 = 10_000;
+/// Bans that stand on one channel: each node that admits keeps all of them in memory.
+const CHANNEL_BANS: i64 = 1_000;
 
 /// Whom or what a ban hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,8 +285,8 @@ impl Bans<'_> {
         rows.into_iter().map(Ban::try_from).collect()
     }
 
-    /// At most `limit` bans that stand everywhere, behind the one of this id.
-    pub(crate) async fn everywhere_behind(
+    /// At most `limit` bans that stand, on channels and everywhere, behind the one of this id.
+    pub(crate) async fn standing_behind(
         &self,
         id: &str,
         limit: u32,
@@ -294,7 +294,7 @@ impl Bans<'_> {
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM bans WHERE channel_id = '' AND id > $1 AND lifted_ms = 0 \
+            " FROM bans WHERE id > $1 AND lifted_ms = 0 \
              AND (expires_ms = 0 OR expires_ms > $2) ORDER BY id LIMIT $3"
         );
         let rows = sqlx::query_as::<_, BanRow>(SQL)

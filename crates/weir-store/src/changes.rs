@@ -312,11 +312,7 @@ impl ContentChanges<'_> {
     }
 
     async fn bans_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {
-        let bans = self
-            .store
-            .bans()
-            .everywhere_behind(&whole.id, limit)
-            .await?;
+        let bans = self.store.bans().standing_behind(&whole.id, limit).await?;
         if let Some(last) = bans.last() {
             whole.id = last.id.to_string();
         }

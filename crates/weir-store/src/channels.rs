@@ -214,6 +214,16 @@ impl Channels<'_> {
         of_row(row.fetch_optional(self.db.fresh()).await?)
     }
 
+    /// What the channel of this id is called.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn name_of(&self, id: Id) -> Result<String, StoreError> {
+        let name = sqlx::query_scalar("SELECT name FROM channel_names WHERE channel_id = $1");
+        let name = name.bind(id.to_string()).fetch_optional(self.db.fresh());
+        name.await?.ok_or(StoreError::Missing("channel"))
+    }
+
     /// The channel of this owner and id.
     ///
     /// # Errors

@@ -201,6 +201,7 @@ fn key(text: &str, channel: &str, until_ms: Option<i64>, is_revoked: bool) -> Ch
 fn ban(target: BanTarget, until_ms: Option<i64>) -> Change {
     Change::Ban(Arc::new(Ban {
         id: "ban1".into(),
+        channel: Box::default(),
         target,
         stops: Acts::Both,
         reason: "spam in the chat".into(),

@@ -55,7 +55,10 @@ pub enum Change {
     },
     /// A ban is this.
     Ban(Arc<Ban>),
-    /// A ban is lifted.
+    /// A ban on one channel is this. A kind of its own, because a node of an earlier release would take it for one
+    /// that counts everywhere; it passes over kinds that it does not know.
+    ChannelBan(Arc<Ban>),
+    /// A ban is lifted, wherever it counted.
     BanGone {
         /// As [`Ban::id`].
         id: String,
@@ -75,6 +78,7 @@ pub(super) const KINDS: [&str; 10] = [
     "key",
     "key_gone",
     "ban",
+    "channel_ban",
     "ban_gone",
     "ticket_keys",
     "withdrawn",
@@ -194,6 +198,9 @@ impl<'de> Deserialize<'de> for KeyDigest {
 pub struct Ban {
     /// As the store has it.
     pub id: Box<str>,
+    /// The id of the channel on which alone it counts; empty: everywhere.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub channel: Box<str>,
     /// Who or what.
     pub target: BanTarget,
     /// From doing what.
@@ -234,6 +241,15 @@ impl Visibility {
 }
 
 impl Change {
+    /// What is said of a ban, wherever it counts.
+    pub fn ban(ban: Arc<Ban>) -> Self {
+        if ban.channel.is_empty() {
+            Self::Ban(ban)
+        } else {
+            Self::ChannelBan(ban)
+        }
+    }
+
     /// Whether its texts are texts of sensible length. The store asks this before it keeps something.
     ///
     /// # Errors
@@ -263,8 +279,15 @@ impl Change {
                 text("a key's channel", &key.channel)
             }
             Self::KeyGone { .. } => Ok(()),
-            Self::Ban(ban) => {
+            Self::Ban(ban) | Self::ChannelBan(ban) => {
                 text("a ban's id", &ban.id)?;
+                let is_on_channel = matches!(self, Self::ChannelBan(_));
+                if is_on_channel == ban.channel.is_empty() {
+                    return Err(Untaken::Senseless("the place of a ban"));
+                }
+                if is_on_channel {
+                    text("the channel of a ban", &ban.channel)?;
+                }
                 if ban.reason.len() > MAX_REASON_BYTES || ban.reason.chars().any(char::is_control) {
                     return Err(Untaken::Senseless("a ban's reason"));
                 }

@@ -37,10 +37,22 @@ fn key(text: &str, channel: u32) -> Change {
 fn ban(id: u32, target: BanTarget, stops: Acts, until_ms: Option<i64>) -> Change {
     Change::Ban(Arc::new(Ban {
         id: format!("ban{id}").into(),
+        channel: Box::default(),
         target,
         stops,
         reason: "spam".into(),
         until_ms,
+    }))
+}
+
+/// On the channel `ch{id}`.
+fn on_channel(id: u32, target: BanTarget) -> Change {
+    let Change::Ban(ban) = ban(id, target, Acts::Play, None) else {
+        unreachable!()
+    };
+    Change::ban(Arc::new(Ban {
+        channel: format!("ch{id}").into(),
+        ..(*ban).clone()
     }))
 }
 
@@ -97,7 +109,7 @@ fn a_ban_hits_what_it_names_until_it_ends() {
         ban(5, BanTarget::Stream("live/x".into()), Acts::Publish, None),
     ]);
     let ip = |ip: &str, stops, now_ms| {
-        let found = snapshot.ban_of_ip(ip.parse().unwrap(), stops, now_ms);
+        let found = snapshot.ban_of_ip("", ip.parse().unwrap(), stops, now_ms);
         found.map(|ban| ban.id.to_string())
     };
     let found = |id: &str| Some(id.to_owned());
@@ -108,9 +120,42 @@ fn a_ban_hits_what_it_names_until_it_ends() {
     assert_eq!(ip("2001:db8::9", Acts::Publish, 0), found("ban3"));
     assert_eq!(ip("2001:db8::9", Acts::Play, 0), None);
     let ann = BanTarget::Account("ann".into());
-    assert!(snapshot.ban(&ann, Acts::Play, 999).is_some());
-    assert!(snapshot.ban(&ann, Acts::Play, 1_000).is_none());
-    assert!(snapshot.ban(&ann, Acts::Publish, 0).is_none());
+    assert!(snapshot.ban("", &ann, Acts::Play, 999).is_some());
+    assert!(snapshot.ban("", &ann, Acts::Play, 1_000).is_none());
+    assert!(snapshot.ban("", &ann, Acts::Publish, 0).is_none());
+}
+
+#[test]
+fn a_ban_on_a_channel_hits_there_alone_and_is_lifted_like_any() {
+    let mut snapshot = of(&[
+        on_channel(1, net("10.1.0.0/16")),
+        on_channel(2, BanTarget::Account("ann".into())),
+        ban(3, net("10.2.0.0/16"), Acts::Both, None),
+    ]);
+    let ip = "10.1.0.9".parse().unwrap();
+    let ann = BanTarget::Account("ann".into());
+    for (channel, by_ip, by_name) in [
+        ("", false, false),
+        ("ch1", true, false),
+        ("ch2", false, true),
+    ] {
+        let hit = snapshot.ban_of_ip(channel, ip, Acts::Play, 0);
+        assert_eq!(hit.is_some(), by_ip, "{channel}");
+        let hit = snapshot.ban(channel, &ann, Acts::Play, 0);
+        assert_eq!(hit.is_some(), by_name, "{channel}");
+    }
+    assert!(snapshot.ban("ch2", &ann, Acts::Publish, 0).is_none());
+    for id in ["ban1", "ban2"] {
+        snapshot.apply(&Change::BanGone { id: id.into() }).unwrap();
+    }
+    assert!(snapshot.ban_of_ip("ch1", ip, Acts::Play, 0).is_none());
+    assert!(snapshot.ban("ch2", &ann, Acts::Play, 0).is_none());
+    assert_eq!(snapshot.counts().bans, 1);
+    // One that says where it counts in a way that an older node reads otherwise is none.
+    let Change::ChannelBan(placed) = on_channel(1, ann) else {
+        panic!("a ban on a channel is a change of its own kind")
+    };
+    assert!(snapshot.apply(&Change::Ban(placed)).is_err());
 }
 
 #[test]
@@ -124,7 +169,7 @@ fn a_lifted_ban_hits_nobody_and_one_of_two_stays() {
         snapshot
             .apply(&Change::BanGone { id: left.into() })
             .unwrap();
-        let hit = snapshot.ban_of_ip(ip, Acts::Both, 0).is_some();
+        let hit = snapshot.ban_of_ip("", ip, Acts::Both, 0).is_some();
         assert_eq!(hit, left == "ban2");
     }
     assert_eq!(snapshot.counts().bans, 0);
@@ -381,6 +426,8 @@ fn any_change() -> impl Strategy<Value = Change> {
         (id.clone(), network).prop_map(|(id, network)| ban(id, net(network), Acts::Both, Some(5))),
         (id.clone(), name.clone())
             .prop_map(|(id, name)| { ban(id, BanTarget::Stream(name.into()), Acts::Play, None) }),
+        (id.clone(), name.clone())
+            .prop_map(|(id, name)| on_channel(id, BanTarget::Account(name.into()))),
         id.clone().prop_map(|id| Change::BanGone {
             id: format!("ban{id}")
         }),

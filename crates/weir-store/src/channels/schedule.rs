@@ -122,6 +122,27 @@ impl Channels<'_> {
         }
     }
 
+    /// The one of this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn scheduled_one(
+        &self,
+        channel: &Channel,
+        id: Id,
+    ) -> Result<ScheduledBroadcast, StoreError> {
+        let row = sqlx::query_as::<_, ScheduledRow>(
+            "SELECT id, title, description, starts_ms, ends_ms, version FROM scheduled_broadcasts \
+             WHERE user_id = $1 AND channel_id = $2 AND id = $3",
+        )
+        .bind(channel.user_id.to_string())
+        .bind(channel.id.to_string())
+        .bind(id.to_string());
+        let row = row.fetch_optional(self.db.fresh()).await?;
+        row.ok_or(StoreError::Missing("scheduled broadcast"))?
+            .try_into()
+    }
+
     /// Takes one away.
     ///
     /// # Errors

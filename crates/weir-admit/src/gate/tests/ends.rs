@@ -115,6 +115,58 @@ fn a_ban_ends_what_it_hits_whatever_the_app_wants() {
     assert_eq!(house.judged(&sending), 2007);
 }
 
+#[test]
+fn a_ban_on_a_channel_ends_a_play_there_by_address_and_by_the_ticket_s_name() {
+    let mut house = House::new(|_| {});
+    let Change::Channel(open) = channel(Visibility::Public, 0) else {
+        unreachable!()
+    };
+    house.learn([
+        Change::Channel(open.clone()),
+        Change::TicketKeys(vec![ticket_key()]),
+        key("k", "ch1", None, false),
+    ]);
+    let text = ticket::make(&ticket_key(), &open, "bob", NOW_S + 60).unwrap();
+    let query = format!("ticket={text}");
+    let by_name = house.enter(&play(&query));
+    let by_address = house.enter(&Ask {
+        ip: "10.0.9.9",
+        ..play("")
+    });
+    let sending = house.enter(&publish("key=k"));
+    let on = |id: &str, channel: &str, target: BanTarget| {
+        Change::ban(Arc::new(Ban {
+            id: id.into(),
+            channel: channel.into(),
+            target,
+            stops: Acts::Play,
+            reason: "not here".into(),
+            until_ms: None,
+        }))
+    };
+    let bob = || BanTarget::Account("bob".into());
+    house.learn([on("elsewhere", "ch2", bob())]);
+    assert_eq!((house.judged(&by_name), house.judged(&by_address)), (0, 0));
+    house.learn([
+        on("here", "ch1", bob()),
+        on(
+            "address",
+            "ch1",
+            BanTarget::Network("10.0.9.9/32".parse().unwrap()),
+        ),
+    ]);
+    assert_eq!(
+        (house.judged(&by_name), house.judged(&by_address)),
+        (2007, 2003)
+    );
+    assert_eq!(&*by_name.kick_refusal().unwrap().detail, "not here");
+    assert_eq!(house.judged(&sending), 0);
+    assert_eq!(
+        (house.code(&play(&query)), house.code(&play(""))),
+        (2007, 0)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_may_no_more_is_gone_within_three_seconds() {
     let mut house = House::new(|_| {});
