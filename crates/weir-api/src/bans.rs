@@ -1,27 +1,29 @@
 //! `/api/v1/bans` and `/api/v1/appeals`: who or what may not, everywhere, and what they say against it.
 
+pub(crate) mod shown;
+
 use axum::Json;
 use axum::extract::State as Extract;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_admit::BanTarget;
 use weir_base::Code;
 use weir_store::Store;
-use weir_store::bans::{Appeal, Ban, NewBan, SubjectKind};
+use weir_store::bans::{NewBan, SubjectKind};
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, Page, PageParams, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::{StoreAway, behind, id_of, user_of};
+use shown::{AppealDecision, AppealList, AppealShown, BanList, BanShown, check_words, network};
 
 /// Bans or appeals on one page, when nobody says.
 const PAGE: u32 = 50;
-/// Bytes of a reason, of an appeal and of its answer.
-const MAX_WORDS_BYTES: usize = weir_admit::snapshot::change::MAX_REASON_BYTES;
 /// Bans that one account is told of.
 const OWN: u32 = 20;
 
@@ -54,33 +56,6 @@ struct BanWish {
     expires_ms: Option<i64>,
 }
 
-/// Who or what may not, and why.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Ban)]
-struct BanShown {
-    id: String,
-    /// `account`, `network` or `stream`.
-    kind: &'static str,
-    /// An account's id, a network, or `app/name`.
-    subject: String,
-    /// `publish`, `play` or `both`.
-    stops: String,
-    /// What the banned are told.
-    reason: String,
-    created_ms: i64,
-    expires_ms: Option<i64>,
-    lifted_ms: Option<i64>,
-}
-
-/// Bans.
-#[derive(Debug, Serialize, ToSchema)]
-struct BanList {
-    /// The newest first.
-    items: Vec<BanShown>,
-    /// For `?after=`, where there is more.
-    next: Option<String>,
-}
-
 /// What is said against a ban.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,43 +65,6 @@ struct AppealWish {
     ban: String,
     #[schema(max_length = 500)]
     words: String,
-}
-
-/// How an appeal is decided.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "granted": true, "answer": "You are right." }))]
-struct AppealDecision {
-    /// Whether the ban is lifted.
-    granted: bool,
-    /// What they are told.
-    #[serde(default)]
-    #[schema(max_length = 500)]
-    answer: String,
-}
-
-/// What somebody said against a ban, and what became of it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Appeal)]
-struct AppealShown {
-    id: String,
-    /// Id of the ban.
-    ban: String,
-    /// Id of the account that appeals.
-    account: String,
-    words: String,
-    /// `open`, `granted` or `denied`.
-    state: String,
-    answer: String,
-}
-
-/// Appeals.
-#[derive(Debug, Serialize, ToSchema)]
-struct AppealList {
-    /// The oldest first.
-    items: Vec<AppealShown>,
-    /// For `?after=`, where there is more.
-    next: Option<String>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -154,10 +92,8 @@ async fn list(Extract(state): Extract<State>, page: Page) -> Result<Json<BanList
     let bans = store.bans().list(None, before, limit + 1).await?;
     let keyed = bans.into_iter().map(|ban| (ban.id.to_string(), ban));
     let (bans, next) = page.full(keyed.collect(), limit);
-    Ok(Json(BanList {
-        items: bans.into_iter().map(|(_, ban)| ban.into()).collect(),
-        next,
-    }))
+    let bans = bans.into_iter().map(|(_, ban)| ban);
+    Ok(Json(BanList::new(&state, bans, next).await?))
 }
 
 /// Ban an account, a stream or a network
@@ -169,7 +105,7 @@ async fn list(Extract(state): Extract<State>, page: Page) -> Result<Json<BanList
 )]
 async fn ban(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     JsonBody(wish): JsonBody<BanWish>,
 ) -> Result<(StatusCode, Json<BanShown>), Refused> {
     let store = state.store()?;
@@ -177,15 +113,13 @@ async fn ban(
     if !["publish", "play", "both"].contains(&wish.stops.as_str()) {
         return Err(wrong("stops", "a ban stops publish, play or both"));
     }
-    words("reason", &wish.reason)?;
+    check_words("reason", &wish.reason)?;
     let expires_ms = wish.expires_ms.unwrap_or(0);
     if wish.expires_ms.is_some_and(|at_ms| at_ms <= store.now_ms()) {
         return Err(wrong("expires_ms", "this is in the past"));
     }
     let (kind, subject) = wish.subject(store).await?;
-    let by_user = user_of(&caller)
-        .map(|id| id.to_string())
-        .unwrap_or_default();
+    let by_user = actor.user();
     let new = NewBan {
         channel: None,
         kind,
@@ -196,8 +130,18 @@ async fn ban(
         expires_ms,
     };
     let made = store.bans().create(&new).await?;
-    tracing::info!(by = caller.name, kind = kind.name(), subject, "banned");
-    Ok((StatusCode::CREATED, Json(made.into())))
+    let after = json!({
+        "kind": kind.name(), "subject": subject, "stops": wish.stops, "reason": wish.reason,
+        "expires_ms": wish.expires_ms,
+    });
+    let id = made.id.to_string();
+    actor
+        .did(&state, Acted::plain("ban.create", &id).now(after))
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(BanShown::new(&state, made).await?),
+    ))
 }
 
 /// Lift a ban
@@ -207,15 +151,20 @@ async fn ban(
 )]
 async fn lift(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts(id): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
     let store = state.store()?;
     let ban = store.bans().by_id(id_of(&id)?).await?;
-    let by_user = user_of(&caller)
-        .map(|id| id.to_string())
-        .unwrap_or_default();
+    let by_user = actor.user();
     store.bans().lift(ban.id, &by_user).await?;
+    let before = json!({ "subject": ban.subject, "reason": ban.reason });
+    actor
+        .did(
+            &state,
+            Acted::plain("ban.lift", &ban.id.to_string()).was(before),
+        )
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -225,18 +174,20 @@ async fn lift(
 )]
 async fn own(Extract(state): Extract<State>, caller: Caller) -> Result<Json<BanList>, Refused> {
     let store = state.store()?;
-    let account = account_of(&caller)?.to_string();
-    let bans = store.bans();
-    let bans = bans.against(SubjectKind::Account, &account, OWN);
-    Ok(Json(BanList {
-        items: bans.await?.into_iter().map(BanShown::from).collect(),
-        next: None,
-    }))
+    let account = account_of(&caller)?;
+    let (bans, subject) = (store.bans(), account.to_string());
+    let bans = bans.against(SubjectKind::Account, &subject, OWN);
+    let mut items = Vec::new();
+    for ban in bans.await? {
+        items.push(BanShown::told(&state, ban, account).await?);
+    }
+    let next = None;
+    Ok(Json(BanList { items, next }))
 }
 
 /// Appeal against a ban on my account
 ///
-/// Once for each ban.
+/// Once for each ban, be it of the site or of one channel.
 #[utoipa::path(post, path = "/api/v1/me/appeals", tag = "bans", operation_id = "appeal",
     request_body = AppealWish,
     responses(
@@ -254,14 +205,15 @@ async fn appeal(
 ) -> Result<(StatusCode, Json<AppealShown>), Refused> {
     let store = state.store()?;
     let account = account_of(&caller)?;
-    words("words", &wish.words)?;
+    check_words("words", &wish.words)?;
     let ban = store.bans().by_id(id_of(&wish.ban)?).await?;
     // Somebody else's ban is not there.
     if ban.kind != SubjectKind::Account || ban.subject != account.to_string() {
         return Err(weir_store::StoreError::Missing("ban").into());
     }
     let made = store.bans().appeal(account, &ban, &wish.words).await?;
-    Ok((StatusCode::CREATED, Json(made.into())))
+    let shown = AppealShown::new(&state, made).await?;
+    Ok((StatusCode::CREATED, Json(shown)))
 }
 
 /// Appeals that nobody decided
@@ -274,10 +226,8 @@ async fn appeals(Extract(state): Extract<State>, page: Page) -> Result<Json<Appe
     let open = store.bans().open_appeals(None, after, limit + 1).await?;
     let keyed = open.into_iter().map(|one| (one.id.to_string(), one));
     let (open, next) = page.full(keyed.collect(), limit);
-    Ok(Json(AppealList {
-        items: open.into_iter().map(|(_, one)| one.into()).collect(),
-        next,
-    }))
+    let open = open.into_iter().map(|(_, one)| one);
+    Ok(Json(AppealList::new(&state, open, next).await?))
 }
 
 /// Decide an appeal
@@ -291,18 +241,16 @@ async fn appeals(Extract(state): Extract<State>, page: Page) -> Result<Json<Appe
 )]
 async fn decide(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts((ban, id)): PathParts<(String, String)>,
     JsonBody(decision): JsonBody<AppealDecision>,
 ) -> Result<Json<AppealShown>, Refused> {
     let store = state.store()?;
     if !decision.answer.is_empty() {
-        words("answer", &decision.answer)?;
+        check_words("answer", &decision.answer)?;
     }
     let ban = store.bans().by_id(id_of(&ban)?).await?;
-    let by_user = user_of(&caller)
-        .map(|id| id.to_string())
-        .unwrap_or_default();
+    let by_user = actor.user();
     let decided = store
         .bans()
         .decide(
@@ -313,21 +261,19 @@ async fn decide(
             &by_user,
         )
         .await?;
-    Ok(Json(decided.into()))
+    let after = json!({ "appeal": decided.id.to_string(), "granted": decision.granted, "answer": decision.answer });
+    actor
+        .did(
+            &state,
+            Acted::plain("appeal.decide", &ban.id.to_string()).now(after),
+        )
+        .await?;
+    Ok(Json(AppealShown::new(&state, decided).await?))
 }
 
 fn account_of(caller: &Caller) -> Result<weir_store::Id, Refused> {
     let words = "this takes an account: the operator's token has none";
     user_of(caller).ok_or_else(|| Refused::new(Code::Forbidden, words))
-}
-
-fn words(field: &str, text: &str) -> Result<(), Refused> {
-    if text.trim().is_empty() || text.len() > MAX_WORDS_BYTES || text.chars().any(char::is_control)
-    {
-        let words = format!("this is one line of at most {MAX_WORDS_BYTES} bytes");
-        return Err(Refused::field(Code::Unprocessable, field, words));
-    }
-    Ok(())
 }
 
 fn both() -> String {
@@ -357,51 +303,8 @@ impl BanWish {
                     _ => Err(wrong("stream", "this is no stream: write app/name")),
                 }
             }
-            (None, None, Some(network)) => {
-                let target: Result<BanTarget, _> =
-                    serde_json::from_value(serde_json::json!({ "network": network }));
-                let address = network.parse::<std::net::IpAddr>();
-                match (target, address) {
-                    (Ok(_), _) => Ok((SubjectKind::Network, network.clone())),
-                    (_, Ok(std::net::IpAddr::V4(ip))) => {
-                        Ok((SubjectKind::Network, format!("{ip}/32")))
-                    }
-                    (_, Ok(std::net::IpAddr::V6(ip))) => {
-                        Ok((SubjectKind::Network, format!("{ip}/128")))
-                    }
-                    _ => Err(wrong("network", "this is no address and no network")),
-                }
-            }
+            (None, None, Some(text)) => Ok((SubjectKind::Network, network(text)?)),
             _ => Err(wrong("body", "say one of account, stream and network")),
-        }
-    }
-}
-
-impl From<Ban> for BanShown {
-    fn from(ban: Ban) -> Self {
-        let when = |ms: i64| (ms != 0).then_some(ms);
-        Self {
-            id: ban.id.to_string(),
-            kind: ban.kind.name(),
-            subject: ban.subject,
-            stops: ban.stops,
-            reason: ban.reason,
-            created_ms: ban.created_ms,
-            expires_ms: when(ban.expires_ms),
-            lifted_ms: when(ban.lifted_ms),
-        }
-    }
-}
-
-impl From<Appeal> for AppealShown {
-    fn from(appeal: Appeal) -> Self {
-        Self {
-            id: appeal.id.to_string(),
-            ban: appeal.ban_id.to_string(),
-            account: appeal.user_id.to_string(),
-            words: appeal.words,
-            state: appeal.state,
-            answer: appeal.answer,
         }
     }
 }

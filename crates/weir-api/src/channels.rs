@@ -1,11 +1,13 @@
 //! `/api/v1/channels`: places to broadcast at. What belongs to one has a file for each kind below this one; who
 //! may do what with one is asked in `doors`.
 
+pub(crate) mod bans;
 mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
 pub(crate) mod own;
 pub(crate) mod schedule;
+pub(crate) mod team;
 pub(crate) mod tickets;
 
 use std::collections::HashMap;
@@ -15,6 +17,7 @@ use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +25,7 @@ use weir_account::{AccountError, LoginName};
 use weir_base::Code;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
@@ -221,7 +225,7 @@ async fn list(
 )]
 async fn create(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     JsonBody(wish): JsonBody<ChannelWish>,
 ) -> Result<Response, Refused> {
     let store = state.store()?;
@@ -237,9 +241,9 @@ async fn create(
         title => line("title", title, MAX_TITLE_CHARS)?.to_owned(),
     };
     let user_id = match &wish.owner {
-        None => account_of(&caller)?,
+        None => account_of(&actor.caller)?,
         Some(owner) => {
-            caller.require(Right::ChannelsModerate)?;
+            actor.caller.require(Right::ChannelsModerate)?;
             let login = weir_account::name::folded_login(owner);
             let missing =
                 |_| Refused::field(Code::Unprocessable, "owner", "there is no such account");
@@ -260,6 +264,9 @@ async fn create(
         most: CHANNELS,
     };
     let made = store.channels().create(&new).await?;
+    let act =
+        Acted::plain("channel.create", &made.name).now(json!({ "owner": user_id.to_string() }));
+    actor.did_to(&state, &made, act).await?;
     let tag = tag(&made);
     let shown = ChannelShown::new(made, &known_live(&state));
     let mut response = (StatusCode::CREATED, Json(shown)).into_response();
@@ -311,19 +318,22 @@ async fn show(
 )]
 async fn edit(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts(name): PathParts<String>,
     asked: HeaderMap,
     JsonBody(change): JsonBody<ChannelChange>,
 ) -> Result<Response, Refused> {
     let store = state.store()?;
     let mut edit = change.checked()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     tag(&channel).admits(&asked)?;
     let hash = change.password_hash(&state, &channel).await?;
     edit.password_hash = hash.as_deref();
     let place = (channel.user_id, channel.id);
     let changed = store.channels().edit(place, channel.version, &edit).await?;
+    let act = Acted::plain("channel.change", &channel.name);
+    let act = act.was(told(&channel)).now(told(&changed));
+    actor.did_to(&state, &changed, act).await?;
     let tag = tag(&changed);
     let mut response = Json(ChannelShown::new(changed, &known_live(&state))).into_response();
     tag.name(&mut response);
@@ -339,12 +349,14 @@ async fn edit(
 )]
 async fn remove(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts(name): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Own).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Own).await?;
     store.channels().remove(&channel).await?;
+    let act = Acted::plain("channel.remove", &channel.name).was(told(&channel));
+    actor.did_to(&state, &channel, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -402,6 +414,14 @@ fn known_live(state: &State) -> HashMap<String, u32> {
         }
     }
     live
+}
+
+/// A channel as the audit log has it.
+fn told(channel: &Channel) -> serde_json::Value {
+    json!({
+        "owner": channel.user_id.to_string(), "title": channel.title, "category": channel.category,
+        "language": channel.language, "visibility": channel.visibility.name(),
+    })
 }
 
 fn tag(channel: &Channel) -> Etag {

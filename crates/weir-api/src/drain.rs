@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_cluster::drain::Remaining;
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, read_json};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
@@ -70,6 +71,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 )]
 async fn begin(
     Extract(state): Extract<State>,
+    actor: Actor,
     asked: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refused> {
@@ -89,6 +91,8 @@ async fn begin(
         *state.drained_by().lock() = by;
     }
     state.shutdown.drain();
+    let node = state.node.clone();
+    actor.did(&state, Acted::plain("node.drain", &node)).await?;
     Ok(Json(progress(&state)).into_response())
 }
 

@@ -12,13 +12,12 @@ use utoipa_axum::routes;
 use weir_base::{Code, rfc3339};
 use weir_hook::{Dialect, HookFields, Secret};
 use weir_store::Id;
-use weir_store::audit::Act;
 use weir_store::hooks::{Delivery, DeliveryState, Endpoint, EndpointFields};
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, PathParts, QueryParts};
-use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
-use crate::state::{ClientIp, State};
+use crate::state::State;
 use crate::stored::id_of;
 
 /// Whose hooks these are: the operator's.
@@ -240,8 +239,7 @@ async fn list(
 )]
 async fn create(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<axum::Extension<ClientIp>>,
+    actor: Actor,
     JsonBody(new): JsonBody<NewHook>,
 ) -> Result<Response, Refused> {
     let fields = HookFields {
@@ -271,11 +269,11 @@ async fn create(
     let made = made?;
     let act = Acted {
         action: "hook.create",
-        object: made.id,
+        object: &made.id.to_string(),
         before: Value::Null,
         after: told(&made),
     };
-    write_down(&state, &caller, from, act).await?;
+    actor.did(&state, act).await?;
     let tag = tag(&made);
     let body = HookMade {
         hook: made.into(),
@@ -322,8 +320,7 @@ async fn one(
 )]
 async fn change(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<axum::Extension<ClientIp>>,
+    actor: Actor,
     headers: HeaderMap,
     PathParts(text): PathParts<String>,
     JsonBody(change): JsonBody<HookChange>,
@@ -356,11 +353,11 @@ async fn change(
     happenings.dispatcher.poke();
     let act = Acted {
         action: "hook.change",
-        object: new.id,
+        object: &new.id.to_string(),
         before: told(&old),
         after: told(&new),
     };
-    write_down(&state, &caller, from, act).await?;
+    actor.did(&state, act).await?;
     let tag = tag(&new);
     let mut response = Json(HookSeen::from(new)).into_response();
     tag.name(&mut response);
@@ -377,8 +374,7 @@ async fn change(
 )]
 async fn remove(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<axum::Extension<ClientIp>>,
+    actor: Actor,
     PathParts(text): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
     let old = find(&state, &text).await?;
@@ -386,11 +382,11 @@ async fn remove(
     hooks.remove(OPERATOR, old.id).await?;
     let act = Acted {
         action: "hook.remove",
-        object: old.id,
+        object: &old.id.to_string(),
         before: told(&old),
         after: Value::Null,
     };
-    write_down(&state, &caller, from, act).await?;
+    actor.did(&state, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -406,8 +402,7 @@ async fn remove(
 )]
 async fn rotate(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<axum::Extension<ClientIp>>,
+    actor: Actor,
     PathParts(text): PathParts<String>,
 ) -> Result<Json<HookMade>, Refused> {
     let old = find(&state, &text).await?;
@@ -420,11 +415,11 @@ async fn rotate(
         .await?;
     let act = Acted {
         action: "hook.rotate",
-        object: old.id,
+        object: &old.id.to_string(),
         before: Value::Null,
         after: Value::Null,
     };
-    write_down(&state, &caller, from, act).await?;
+    actor.did(&state, act).await?;
     Ok(Json(HookMade {
         hook: rotated.into(),
         secret: secret.reveal(),
@@ -477,8 +472,7 @@ async fn deliveries(
 )]
 async fn again(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<axum::Extension<ClientIp>>,
+    actor: Actor,
     PathParts((hook, delivery)): PathParts<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     let (hook, delivery) = (id_of(&hook)?, id_of(&delivery)?);
@@ -489,11 +483,11 @@ async fn again(
     happenings.dispatcher.poke();
     let act = Acted {
         action: "hook.again",
-        object: hook,
+        object: &hook.to_string(),
         before: Value::Null,
         after: json!({ "delivery": delivery }),
     };
-    write_down(&state, &caller, from, act).await?;
+    actor.did(&state, act).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -517,38 +511,6 @@ fn told(hook: &Endpoint) -> Value {
     json!({
         "url": hook.url, "app": hook.app, "types": hook.types, "dialect": hook.dialect, "state": hook.state,
     })
-}
-
-/// What somebody did to a hook.
-struct Acted {
-    action: &'static str,
-    object: Id,
-    before: Value,
-    after: Value,
-}
-
-async fn write_down(
-    state: &State,
-    caller: &Caller,
-    from: Option<axum::Extension<ClientIp>>,
-    acted: Acted,
-) -> Result<(), Refused> {
-    let text = |value: Value| match value {
-        Value::Null => String::new(),
-        value => value.to_string(),
-    };
-    let actor = caller.account.map(|id| id.to_string()).unwrap_or_default();
-    let act = Act {
-        actor: &actor,
-        name: &caller.name,
-        action: acted.action,
-        object: &acted.object.to_string(),
-        before: &text(acted.before),
-        after: &text(acted.after),
-        address: &from.map(|from| from.0.0.to_string()).unwrap_or_default(),
-    };
-    let written = state.happenings()?.store.audit().write(&act).await;
-    Ok(written.map(|_| ())?)
 }
 
 fn part(limit: Option<u32>, after: Option<&str>) -> Result<(u32, Option<Id>), Refused> {

@@ -8,6 +8,7 @@
 //! looks in `refused`.
 
 mod accounts;
+mod acts;
 mod addresses;
 mod admission_feed;
 mod any_site;
@@ -18,6 +19,7 @@ mod autoscale;
 mod bans;
 mod broadcasts;
 mod caller;
+mod categories;
 mod channels;
 mod cluster;
 mod config;
@@ -49,10 +51,12 @@ mod rejected;
 mod same_site;
 mod schemas;
 mod sdk;
+mod settings;
 mod srs;
 mod state;
 mod stored;
 mod streams;
+mod tenants;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -77,6 +81,7 @@ pub use edge::EdgeFacts;
 pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
+pub use settings::Setting;
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
@@ -129,6 +134,14 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         ))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
+        .merge(guarded(settings::routes(), state, Right::SettingsRead))
+        .merge(guarded(tenants::routes(), state, Right::AppsManage))
+        .merge(guarded(
+            categories::routes(),
+            state,
+            Right::CategoriesManage,
+        ))
+        .merge(by_method(categories::public_routes()))
         .merge(limited(dispatch::routes(), state, Some(RateClass::Ask)))
         .merge(limited(coworkers::routes(), state, Some(RateClass::Ask)))
         .merge(by_method(autoscale::routes(state)))
@@ -138,6 +151,14 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(streams::public_routes()))
         .merge(by_method(openapi::routes()))
         .merge(accounts::operations(state))
+        .merge(channel_operations(state))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+}
+
+/// Channels, what belongs to them, and who may not.
+fn channel_operations(state: &State) -> OpenApiRouter<State> {
+    let by_method = |routes| limited(routes, state, None);
+    OpenApiRouter::default()
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
         .merge(by_method(channels::tickets::routes()))
@@ -154,7 +175,22 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::ChannelsFollow,
         ))
+        .merge(guarded(
+            channels::follows::team_routes(),
+            state,
+            Right::ChannelsHelp,
+        ))
+        .merge(guarded(channels::team::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(
+            channels::team::help_routes(),
+            state,
+            Right::ChannelsHelp,
+        ))
+        .merge(guarded(
+            channels::bans::routes(),
+            state,
+            Right::ChannelsHelp,
+        ))
         .merge(guarded(bans::own_routes(), state, Right::AccountOwn))
         .merge(guarded(bans::routes(), state, Right::BansManage))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

@@ -2,7 +2,7 @@
 //! needs no Node.
 
 use axum::extract::{Request, State as Extract};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use weir_base::{Code, Tongue, prefer, refusal_page};
 
@@ -18,15 +18,19 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src '
 const STRICT_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; \
                              base-uri 'self'; frame-ancestors ";
 /// They.
-const PLAIN_PAGES: &[&str] = &["docs", "account"];
+const PLAIN_PAGES: &[&str] = &["docs", "account", "console"];
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
 const FRAMED_PAGE: &str = "embed";
 /// First path levels that are pages; everything else without a file is a mistake.
 const PAGES: &[&str] = &[
-    "", "watch", "embed", "studio", "docs", "cluster", "account", "c",
+    "", "watch", "embed", "studio", "docs", "console", "account", "c",
 ];
 /// Those that are for operators.
 const OPERATORS_PAGES: &[&str] = &["cluster", "console"];
+/// Where the nodes were shown before they were a part of the console.
+const OLD_NODES_PAGE: &str = "cluster";
+/// Where they are.
+const NODES_PAGE: &str = "/console/nodes";
 /// Below it programs ask, and are answered as programs whatever they accept.
 const API: &str = "api";
 const STUB: &str = "<!doctype html><meta charset=utf-8><title>weir</title><h1>weir runs</h1>\
@@ -47,6 +51,9 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
         return frameable(file.answer(caching(path), headers), POLICY, false);
     }
     let hidden = OPERATORS_PAGES.contains(&first) && is_elsewhere(&state, request.extensions());
+    if first == OLD_NODES_PAGE && !hidden {
+        return Redirect::permanent(NODES_PAGE).into_response();
+    }
     if !PAGES.contains(&first) || hidden {
         return unknown(whole_path, headers);
     }

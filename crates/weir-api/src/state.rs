@@ -23,6 +23,7 @@ use crate::happenings::Happenings;
 use crate::idempotent::{MemoryReplies, Replies};
 use crate::limiter::Limiter;
 use crate::openapi::Document;
+use crate::settings::Setting;
 
 /// What the API works with.
 pub struct Config {
@@ -82,6 +83,9 @@ pub trait Facts: Send + Sync {
 
     /// What this node fetches from others.
     fn edge(&self) -> EdgeFacts;
+
+    /// With which settings it runs, without secrets.
+    fn settings(&self) -> Vec<Setting>;
 }
 
 /// Tells nodes of the cluster from everybody else.

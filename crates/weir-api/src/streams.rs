@@ -5,12 +5,14 @@ use std::str::FromStr;
 use axum::Json;
 use axum::extract::State as Extract;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_base::{ClientId, Code};
 use weir_hub::{Protocol, Role, Stream};
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{Page, PageParams, PathParts};
 use crate::refused::{NotThere, Refused};
 use crate::state::State;
@@ -311,6 +313,7 @@ async fn clients(Extract(state): Extract<State>, page: Page) -> Json<Clients> {
 )]
 async fn kick(
     Extract(state): Extract<State>,
+    actor: Actor,
     PathParts(id): PathParts<String>,
 ) -> Result<Json<Kicked>, Refused> {
     let not_found = || {
@@ -324,6 +327,11 @@ async fn kick(
     tracing::info!(client = %id, stream = %client.name, code = Code::Operator.number(), "kicked by the operator");
     client.kick(Code::Operator);
     let kicked = id.to_string();
+    let after =
+        json!({ "stream": client.name.to_string(), "address": client.addr.ip().to_string() });
+    actor
+        .did(&state, Acted::plain("client.kick", &kicked).now(after))
+        .await?;
     Ok(Json(Kicked { code: 0, kicked }))
 }
 

@@ -22,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PoolFacts, PublicAddresses,
+    Happenings, PoolFacts, PublicAddresses, Setting,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
@@ -106,11 +107,13 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let consult = consult::answer(&config, &entrance, happenings.as_ref(), &control, core);
     key_uses::tell(&entrance, &joined, happenings.as_ref(), core);
     entrance.consults(consult::asked(consult.clone(), &joined, core));
+    let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let asked = Api {
         happenings: happenings.clone(),
         admission,
         consult,
         config: &config,
+        in_force: in_force.clone(),
         secrets: &secrets,
         services: &services,
         entrance: &entrance,
@@ -130,6 +133,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         sources,
         running: reload::Running {
             config,
+            in_force,
             core: services.core.clone(),
             entrance,
             dispatcher,
@@ -161,6 +165,8 @@ struct Api<'a> {
     admission: Option<Arc<AdmissionSource>>,
     consult: Option<Arc<dyn Consult>>,
     config: &'a Config,
+    /// The same, as reloads change it.
+    in_force: Arc<ArcSwap<Config>>,
     secrets: &'a Secrets,
     services: &'a Services,
     entrance: &'a Arc<Entrance>,
@@ -175,6 +181,7 @@ struct KnownParts {
     entrance: Arc<Entrance>,
     scaler: Scaler,
     services: Services,
+    config: Arc<ArcSwap<Config>>,
 }
 
 impl Facts for KnownParts {
@@ -189,6 +196,10 @@ impl Facts for KnownParts {
     fn edge(&self) -> EdgeFacts {
         cluster::edge_facts(&self.services)
     }
+
+    fn settings(&self) -> Vec<Setting> {
+        self.config.load().shown()
+    }
 }
 
 fn api(parts: Api<'_>) -> ApiService {
@@ -197,6 +208,7 @@ fn api(parts: Api<'_>) -> ApiService {
         admission,
         consult,
         config,
+        in_force,
         secrets,
         services,
         entrance,
@@ -232,6 +244,7 @@ fn api(parts: Api<'_>) -> ApiService {
             entrance: entrance.clone(),
             scaler,
             services: services.clone(),
+            config: in_force,
         }),
     });
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
@@ -291,7 +304,7 @@ fn announce(
         lines.push(format!("  site TLS  https://localhost:{port}/"));
     }
     if let Some(port) = port(DoorKind::Admin) {
-        lines.push(format!("  operators http://localhost:{port}/cluster"));
+        lines.push(format!("  operators http://localhost:{port}/console"));
     }
     let open = config.auth.publish == weir_admit::PublishAuth::Open;
     let key = (!open).then(|| secrets.stream_key("", "live", "me"));

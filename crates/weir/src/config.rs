@@ -5,6 +5,7 @@
 mod cluster;
 mod dispatch;
 mod load;
+mod shown;
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,12 @@
 //! Other people's accounts, for staff: found, suspended, given roles; invites and links.
 
 use axum::Json;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, State as Extract};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,10 +15,10 @@ use weir_base::Code;
 use weir_store::Id;
 use weir_store::accounts::Account;
 
-use super::views::{AccountView, InviteView, tag};
+use super::views::{AccountView, InviteView, SessionView, tag};
 use super::{AccountsAway, refused, service};
+use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, Page, PageParams, PathParts, QueryParts};
-use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 
@@ -26,6 +27,7 @@ const DEFAULT_LIMIT: u32 = 50;
 
 /// Somebody of the staff, or the operator.
 struct Staff {
+    actor: Actor,
     service: AccountService,
     /// None for the operator.
     by: Option<Account>,
@@ -66,6 +68,12 @@ struct AccountOrder {
     #[serde(default)]
     #[schema(nullable = false)]
     reason: Option<String>,
+}
+
+/// Where an account is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+struct AccountSessions {
+    items: Vec<SessionView>,
 }
 
 /// A link to sign in by.
@@ -112,6 +120,8 @@ pub(super) fn moderate_routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(look, change))
+        .routes(routes!(sessions))
+        .routes(routes!(end_session))
 }
 
 pub(super) fn manage_routes() -> OpenApiRouter<State> {
@@ -182,6 +192,7 @@ async fn look(staff: Staff, PathParts(id): PathParts<Id>) -> Result<Response, Re
     ),
 )]
 async fn change(
+    Extract(state): Extract<State>,
     staff: Staff,
     PathParts(id): PathParts<Id>,
     asked: HeaderMap,
@@ -189,6 +200,7 @@ async fn change(
 ) -> Result<Response, Refused> {
     let account = staff.service.account(id).await.map_err(refused)?;
     tag(&account).admits(&asked)?;
+    let before = told(&account);
     let change = AccountChange {
         role: order.role,
         suspended: order.suspended,
@@ -198,7 +210,11 @@ async fn change(
         .service
         .change_account(staff.by.as_ref(), account, change)
         .await;
-    Ok(view(&changed.map_err(refused)?))
+    let changed = changed.map_err(refused)?;
+    let (id, after) = (changed.user_id.to_string(), told(&changed));
+    let act = Acted::plain("account.change", &id).was(before).now(after);
+    staff.actor.did(&state, act).await?;
+    Ok(view(&changed))
 }
 
 /// Make a link to sign in by
@@ -208,9 +224,16 @@ async fn change(
     params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The link", body = LinkView), NotThere, AccountsAway),
 )]
-async fn make_link(staff: Staff, PathParts(id): PathParts<Id>) -> Result<Json<LinkView>, Refused> {
+async fn make_link(
+    Extract(state): Extract<State>,
+    staff: Staff,
+    PathParts(id): PathParts<Id>,
+) -> Result<Json<LinkView>, Refused> {
     let account = staff.service.account(id).await.map_err(refused)?;
     let link = staff.service.make_link(&account).await.map_err(refused)?;
+    let id = id.to_string();
+    let act = Acted::plain("account.link", &id);
+    staff.actor.did(&state, act).await?;
     Ok(Json(LinkView { link }))
 }
 
@@ -244,7 +267,11 @@ async fn invites(staff: Staff, page: Page) -> Result<Json<InviteList>, Refused> 
     request_body = InviteOrder,
     responses((status = 201, description = "The invite, this once", body = MadeInvite), AccountsAway),
 )]
-async fn invite(staff: Staff, JsonBody(order): JsonBody<InviteOrder>) -> Result<Response, Refused> {
+async fn invite(
+    Extract(state): Extract<State>,
+    staff: Staff,
+    JsonBody(order): JsonBody<InviteOrder>,
+) -> Result<Response, Refused> {
     let offer = InviteOffer {
         role: order.role,
         uses: order.uses,
@@ -252,6 +279,10 @@ async fn invite(staff: Staff, JsonBody(order): JsonBody<InviteOrder>) -> Result<
     };
     let made = staff.service.invite(staff.by.as_ref(), &offer).await;
     let (about, invite) = made.map_err(refused)?;
+    let id = about.id.to_string();
+    let after = json!({ "role": about.role, "uses": about.uses_left });
+    let act = Acted::plain("invite.create", &id).now(after);
+    staff.actor.did(&state, act).await?;
     let about = InviteView::from(&about);
     Ok((StatusCode::CREATED, Json(MadeInvite { about, invite })).into_response())
 }
@@ -261,22 +292,79 @@ async fn invite(staff: Staff, JsonBody(order): JsonBody<InviteOrder>) -> Result<
     params(("id" = String, Path, description = "Its id")),
     responses((status = 204, description = "Nobody comes by it any more"), NotThere, AccountsAway),
 )]
-async fn revoke_invite(staff: Staff, PathParts(id): PathParts<Id>) -> Result<StatusCode, Refused> {
+async fn revoke_invite(
+    Extract(state): Extract<State>,
+    staff: Staff,
+    PathParts(id): PathParts<Id>,
+) -> Result<StatusCode, Refused> {
     let revoked = staff.service.revoke_invite(id).await;
-    revoked.map(|()| StatusCode::NO_CONTENT).map_err(refused)
+    revoked.map_err(refused)?;
+    let id = id.to_string();
+    let act = Acted::plain("invite.revoke", &id);
+    staff.actor.did(&state, act).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where an account is signed in
+#[utoipa::path(get, path = "/api/v1/accounts/{id}/sessions", tag = "accounts", operation_id = "account_sessions",
+    params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "Its sessions", body = AccountSessions), NotThere, AccountsAway),
+)]
+async fn sessions(
+    staff: Staff,
+    PathParts(id): PathParts<Id>,
+) -> Result<Json<AccountSessions>, Refused> {
+    let account = staff.service.account(id).await.map_err(refused)?;
+    let found = staff.service.sessions(account.user_id).await;
+    let found = found.map_err(refused)?;
+    let current = staff.actor.caller.session;
+    let items = found
+        .iter()
+        .map(|session| SessionView::new(session, current));
+    Ok(Json(AccountSessions {
+        items: items.collect(),
+    }))
+}
+
+/// Sign an account out somewhere
+///
+/// Moderators reach those below them, admins everybody but themselves.
+#[utoipa::path(delete, path = "/api/v1/accounts/{id}/sessions/{session}", tag = "accounts",
+    operation_id = "account_session_end",
+    params(
+        ("id" = String, Path, description = "The account's id"),
+        ("session" = String, Path, description = "The session's id"),
+    ),
+    responses((status = 204, description = "It is signed out there"), NotThere, AccountsAway),
+)]
+async fn end_session(
+    Extract(state): Extract<State>,
+    staff: Staff,
+    PathParts((id, session)): PathParts<(Id, Id)>,
+) -> Result<StatusCode, Refused> {
+    let account = staff.service.account(id).await.map_err(refused)?;
+    let may = staff.service.may_act_on(staff.by.as_ref(), &account);
+    may.map_err(refused)?;
+    let ended = staff.service.end_session(id, session).await;
+    ended.map_err(refused)?;
+    let id = id.to_string();
+    let before = json!({ "session": session.to_string() });
+    let act = Acted::plain("account.sign_out", &id).was(before);
+    staff.actor.did(&state, act).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl FromRequestParts<State> for Staff {
     type Rejection = Refused;
 
     async fn from_request_parts(head: &mut Parts, state: &State) -> Result<Self, Refused> {
-        let caller = <Caller as FromRequestParts<State>>::from_request_parts(head, state).await?;
+        let actor = Actor::from_request_parts(head, state).await?;
         let service = service(state)?.clone();
-        let by = match caller.account {
+        let by = match actor.caller.account {
             Some(id) => Some(service.account(id).await.map_err(refused)?),
             None => None,
         };
-        Ok(Self { service, by })
+        Ok(Self { actor, service, by })
     }
 }
 
@@ -287,6 +375,11 @@ fn after(page: &Page) -> Result<Option<Id>, Refused> {
         let words = "this is not what a page before called `next`";
         Refused::field(Code::BadRequest, "after", words)
     })
+}
+
+/// An account as the audit log has it.
+fn told(account: &Account) -> Value {
+    json!({ "role": account.role, "state": account.state, "reason": account.state_reason })
 }
 
 fn view(account: &Account) -> Response {

@@ -15,6 +15,10 @@ use weir_account::Right;
 pub(super) enum Wish {
     /// Read what is said about it.
     See,
+    /// See who helps with it.
+    Help,
+    /// Ban from it, and hear who appeals.
+    Moderate,
     /// Change what is said about it, its schedule and its keys.
     Edit,
     /// Take it away.
@@ -33,15 +37,18 @@ pub(super) async fn open(
 ) -> Result<Channel, Refused> {
     let channel = store.channels().by_name(name).await?;
     let standing = standing(store, caller, &channel).await?;
-    if standing < Standing::Member && channel.visibility == Visibility::Private {
+    if standing < Standing::Moderator && channel.visibility == Visibility::Private {
         return Err(weir_store::StoreError::Missing("channel").into());
     }
-    let least = match wish {
-        Wish::See => Standing::Stranger,
-        Wish::Edit => Standing::Editor,
-        Wish::Own => Standing::Owner,
+    let may = match wish {
+        Wish::See => true,
+        Wish::Help => standing >= Standing::Moderator,
+        // Who edits a channel does not judge its viewers.
+        Wish::Moderate => matches!(standing, Standing::Moderator | Standing::Owner),
+        Wish::Edit => standing >= Standing::Editor,
+        Wish::Own => standing == Standing::Owner,
     };
-    if standing < least {
+    if !may {
         let words = "this is somebody else's channel";
         return Err(Refused::new(Code::Forbidden, words));
     }
@@ -63,7 +70,7 @@ pub(super) fn account_of(caller: &Caller) -> Result<Id, Refused> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     Stranger,
-    Member,
+    Moderator,
     Editor,
     Owner,
 }
@@ -92,7 +99,7 @@ pub(super) async fn standing(
     let role = store.channels().role_in(channel, account).await?;
     Ok(match role {
         None => Standing::Stranger,
-        Some(MemberRole::Moderator) => Standing::Member,
+        Some(MemberRole::Moderator) => Standing::Moderator,
         Some(MemberRole::Editor) => Standing::Editor,
     })
 }

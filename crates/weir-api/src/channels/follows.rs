@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::doors::{Wish, account_of, open};
 use super::{ChannelShown, known_live};
+use crate::acts::name_of;
 use crate::asked::{Page, PageParams, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
@@ -26,6 +27,30 @@ struct Following {
     items: Vec<ChannelShown>,
     /// For `?after=`, where there is more.
     next: Option<String>,
+}
+
+/// Somebody who follows.
+#[derive(Debug, Serialize, ToSchema)]
+struct FollowerShown {
+    /// Id of the account.
+    id: String,
+    /// What it is called; null where it is gone.
+    name: Option<String>,
+    since_ms: i64,
+}
+
+/// Who follows a channel.
+#[derive(Debug, Serialize, ToSchema)]
+struct FollowerList {
+    /// The newest first.
+    items: Vec<FollowerShown>,
+    /// For `?after=`, where there is more.
+    next: Option<String>,
+}
+
+/// What its owner and its editors may ask.
+pub(crate) fn team_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(followers))
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -112,4 +137,33 @@ async fn following(
         }
     }
     Ok(Json(Following { items, next }))
+}
+
+/// Who follows a channel
+#[utoipa::path(get, path = "/api/v1/channels/{name}/followers", tag = "channels", operation_id = "followers",
+    params(("name" = String, Path, description = "The channel"), PageParams),
+    responses(StoreAway, (status = 200, description = "They", body = FollowerList), NotThere),
+)]
+async fn followers(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    PathParts(name): PathParts<String>,
+    page: Page,
+) -> Result<Json<FollowerList>, Refused> {
+    let store = state.store()?;
+    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let (before, limit) = (behind(&page)?, page.limit(PAGE));
+    let found = store.channels();
+    let found = found.followers(channel.id, before, limit + 1).await?;
+    let keyed = found.into_iter().map(|one| (one.id.to_string(), one));
+    let (found, next) = page.full(keyed.collect(), limit);
+    let mut items = Vec::with_capacity(found.len());
+    for (_, one) in found {
+        items.push(FollowerShown {
+            id: one.user_id.to_string(),
+            name: name_of(&state, one.user_id).await,
+            since_ms: one.id.at_ms(),
+        });
+    }
+    Ok(Json(FollowerList { items, next }))
 }

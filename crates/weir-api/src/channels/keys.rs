@@ -12,6 +12,7 @@ use weir_base::{Code, ids};
 use weir_store::channels::{NewStreamKey, StreamKey};
 
 use super::doors::{Wish, open};
+use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
@@ -132,7 +133,7 @@ async fn list(
 )]
 async fn add(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts(name): PathParts<String>,
     JsonBody(wish): JsonBody<KeyWish>,
 ) -> Result<(StatusCode, Json<FreshKey>), Refused> {
@@ -141,13 +142,15 @@ async fn add(
         return Err(Refused::field(Code::Unprocessable, "label", words));
     }
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     let (key, key_hash) = fresh()?;
     let new = NewStreamKey {
         key_hash: &key_hash,
         label: &wish.label,
     };
     let made = store.channels().add_key(&channel, &new).await?;
+    let act = Acted::plain("key.create", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
     let stream = format!("{}/{}", channel.app, channel.name);
     Ok((StatusCode::CREATED, Json(FreshKey::new(key, &made, stream))))
 }
@@ -171,7 +174,7 @@ async fn add(
 )]
 async fn rotate(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts((name, id)): PathParts<(String, String)>,
     JsonBody(rotation): JsonBody<Rotation>,
 ) -> Result<(StatusCode, Json<FreshKey>), Refused> {
@@ -181,7 +184,7 @@ async fn rotate(
         return Err(Refused::field(Code::Unprocessable, "grace_s", words));
     }
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     let (key, key_hash) = fresh()?;
     let new = NewStreamKey {
         key_hash: &key_hash,
@@ -192,6 +195,8 @@ async fn rotate(
         .channels()
         .rotate_key(&channel, id_of(&id)?, &new, grace_ms)
         .await?;
+    let act = Acted::plain("key.rotate", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
     let stream = format!("{}/{}", channel.app, channel.name);
     Ok((StatusCode::CREATED, Json(FreshKey::new(key, &made, stream))))
 }
@@ -208,12 +213,14 @@ async fn rotate(
 )]
 async fn revoke(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts((name, id)): PathParts<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     store.channels().revoke_key(&channel, id_of(&id)?).await?;
+    let act = Acted::plain("key.revoke", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

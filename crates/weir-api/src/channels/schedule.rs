@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +13,8 @@ use weir_store::channels::{ScheduledBroadcast, Timing};
 
 use super::doors::{Wish, open};
 use super::{MAX_ABOUT_BYTES, MAX_TITLE_CHARS, line};
-use crate::asked::{JsonBody, PathParts};
+use crate::acts::{Acted, Actor};
+use crate::asked::{Etag, JsonBody, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
@@ -64,7 +66,7 @@ struct ChannelSchedule {
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(announce))
-        .routes(routes!(cancel))
+        .routes(routes!(change, cancel))
 }
 
 /// What anybody may ask.
@@ -111,15 +113,60 @@ async fn list(
 )]
 async fn announce(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts(name): PathParts<String>,
     JsonBody(wish): JsonBody<BroadcastWish>,
 ) -> Result<(StatusCode, Json<ComingBroadcast>), Refused> {
     let timing = wish.checked()?;
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     let made = store.channels().schedule(&channel, &timing).await?;
+    let act = Acted::plain("schedule.add", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Say something else of a broadcast
+#[utoipa::path(put, path = "/api/v1/channels/{name}/schedule/{id}", tag = "channels",
+    operation_id = "schedule_change",
+    params(
+        ("name" = String, Path, description = "The channel"),
+        ("id" = String, Path, description = "The broadcast"),
+        ("If-Match" = Option<String>, Header, description = "The tag of the version that is meant"),
+    ),
+    request_body = BroadcastWish,
+    responses(
+        StoreAway,
+        (status = 200, description = "It is announced so", body = ComingBroadcast),
+        NotThere,
+        (status = 412, description = "Somebody else changed it meanwhile",
+            body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn change(
+    Extract(state): Extract<State>,
+    actor: Actor,
+    PathParts((name, id)): PathParts<(String, String)>,
+    asked: HeaderMap,
+    JsonBody(wish): JsonBody<BroadcastWish>,
+) -> Result<Response, Refused> {
+    let timing = wish.checked()?;
+    let store = state.store()?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
+    let old = store
+        .channels()
+        .scheduled_one(&channel, id_of(&id)?)
+        .await?;
+    tag(&old).admits(&asked)?;
+    let channels = store.channels();
+    let changed = channels.reschedule(&channel, old.id, old.version, &timing);
+    let changed = changed.await?;
+    let act = Acted::plain("schedule.change", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
+    let tag = tag(&changed);
+    let mut response = Json(ComingBroadcast::from(changed)).into_response();
+    tag.name(&mut response);
+    Ok(response)
 }
 
 /// Take a broadcast back
@@ -133,13 +180,19 @@ async fn announce(
 )]
 async fn cancel(
     Extract(state): Extract<State>,
-    caller: Caller,
+    actor: Actor,
     PathParts((name, id)): PathParts<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     let store = state.store()?;
-    let channel = open(store, Some(&caller), &name, Wish::Edit).await?;
+    let channel = open(store, Some(&actor.caller), &name, Wish::Edit).await?;
     store.channels().unschedule(&channel, id_of(&id)?).await?;
+    let act = Acted::plain("schedule.remove", &channel.name);
+    actor.did_to(&state, &channel, act).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn tag(one: &ScheduledBroadcast) -> Etag {
+    Etag::of(format!("{} {}", one.id, one.version))
 }
 
 impl BroadcastWish {

@@ -46,6 +46,7 @@ const MODERATORS: [u16; 5] = [401, 401, 403, 200, 200];
 const ADMINS: [u16; 5] = [401, 401, 403, 403, 200];
 /// The same where what they ask for is in a store that this node does not have.
 const MODERATORS_STORE: [u16; 5] = [401, 401, 403, 503, 503];
+const HELPERS_STORE: [u16; 5] = [401, 401, 503, 503, 503];
 const ADMINS_STORE: [u16; 5] = [401, 401, 403, 403, 503];
 
 /// Anybody, on a node that keeps no accounts: what an account gets stands in `accounts.rs`.
@@ -511,6 +512,113 @@ const TABLE: &[Row] = &[
         "",
         MODERATORS_STORE,
     ),
+    // What the operator says of apps, categories and the node.
+    row("GET /api/v1/settings", "/api/v1/settings", "", ADMINS),
+    row("GET /api/v1/apps", "/api/v1/apps", "", ADMINS_STORE),
+    row(
+        "PUT /api/v1/apps/{app}",
+        "/api/v1/apps/live/x",
+        r#"{"rules":{}}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/apps/{app}",
+        "/api/v1/apps/live/x",
+        "",
+        ADMINS_STORE,
+    ),
+    row("GET /api/v1/categories", "/api/v1/categories", "", [503; 5]),
+    row(
+        "PUT /api/v1/categories/{name}",
+        "/api/v1/categories/games",
+        r#"{"title":"Games"}"#,
+        MODERATORS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/categories/{name}",
+        "/api/v1/categories/games",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/accounts/{id}/sessions",
+        "/api/v1/accounts/019f0000-0000-7000-8000-000000000000/sessions",
+        "",
+        MODERATORS_AWAY,
+    ),
+    row(
+        "DELETE /api/v1/accounts/{id}/sessions/{session}",
+        "/api/v1/accounts/019f0000-0000-7000-8000-000000000000/sessions/019f0000-0000-7000-8000-000000000001",
+        "",
+        MODERATORS_AWAY,
+    ),
+    // Whose channel it is stands in `moderation.rs`.
+    row(
+        "GET /api/v1/channels/{name}/followers",
+        "/api/v1/channels/ann/followers",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "PUT /api/v1/channels/{name}/schedule/{id}",
+        "/api/v1/channels/ann/schedule/x",
+        r#"{"title":"a","starts_ms":1}"#,
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "GET /api/v1/channels/{name}/team",
+        "/api/v1/channels/ann/team",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "PUT /api/v1/channels/{name}/team",
+        "/api/v1/channels/ann/team",
+        r#"{"account":"bob","role":"editor"}"#,
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "DELETE /api/v1/channels/{name}/team/{id}",
+        "/api/v1/channels/ann/team/x",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/me/teams",
+        "/api/v1/me/teams",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/channels/{name}/bans",
+        "/api/v1/channels/ann/bans",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "POST /api/v1/channels/{name}/bans",
+        "/api/v1/channels/ann/bans",
+        r#"{"account":"eve","reason":"x"}"#,
+        HELPERS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/channels/{name}/bans/{id}",
+        "/api/v1/channels/ann/bans/x",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/channels/{name}/appeals",
+        "/api/v1/channels/ann/appeals",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "POST /api/v1/channels/{name}/bans/{ban}/appeals/{id}",
+        "/api/v1/channels/ann/bans/x/appeals/y",
+        r#"{"granted":true}"#,
+        HELPERS_STORE,
+    ),
     row("GET /api/v1/versions", "/api/v1/versions", "", OPEN),
 ];
 
@@ -598,7 +706,8 @@ async fn operators_have_what_is_theirs_at_their_own_door_alone() {
         "/api/v1/autoscale",
         "/api/v1/autoscale/edges",
         "/metrics",
-        "/cluster",
+        "/console",
+        "/console/users",
     ] {
         let answered = world.ask(get(target)).await;
         assert_eq!(answered.status, StatusCode::NOT_FOUND, "{target}");

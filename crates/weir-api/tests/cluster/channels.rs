@@ -27,7 +27,7 @@ const SECRET: &str = "a secret of this test alone";
 
 /// People by the token they show.
 #[derive(Clone)]
-struct People(HashMap<&'static str, (Id, AccountRole)>);
+pub(crate) struct People(pub(crate) HashMap<&'static str, (Id, AccountRole)>);
 
 impl Identify for People {
     fn identify<'a>(
@@ -50,7 +50,7 @@ impl Identify for People {
 pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) store: Store,
-    people: People,
+    pub(crate) people: People,
     pub(crate) admission: Arc<AdmissionSource>,
     /// Of the source of admission.
     pub(crate) clock: Clock,
@@ -70,6 +70,11 @@ impl Site {
             ("eve", person(AccountRole::Viewer)),
             ("mod", person(AccountRole::Moderator)),
         ]));
+        Self::with(store, people, dir)
+    }
+
+    /// Of these people.
+    pub(crate) fn with(store: Store, people: People, dir: TempDir) -> Self {
         let (opened, known) = (store.clone(), people.clone());
         let clock = Clock::manual(0);
         let admission = Arc::new(AdmissionSource::new(store.clone(), clock.clone(), SECRET));

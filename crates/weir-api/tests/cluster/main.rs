@@ -13,6 +13,7 @@ mod coworkers;
 mod dispatch;
 mod early;
 mod metrics;
+mod moderation;
 mod pages;
 mod rejected;
 mod seen;

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use weir_api::{
     AccountRole, AdminDoor, ApiConfig, AppFacts, Caller, ClientIp, ClusterApi, Config, Credentials,
     DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts, Facts, Identify, Means, NodeProof,
-    PoolFacts, PublicAddress, PublicAddresses, router,
+    PoolFacts, PublicAddress, PublicAddresses, Setting, router,
 };
 use weir_base::{Clock, Refusal, Shutdown, Tasks};
 use weir_cluster::fill::Dimension;
@@ -313,6 +313,16 @@ impl Facts for Outside {
 
     fn edge(&self) -> EdgeFacts {
         EdgeFacts::default()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![Setting {
+            name: "http.listen".into(),
+            value: json!("0.0.0.0:8080"),
+            meaning: "Where HTTP is.",
+            needs_restart: true,
+            is_set: false,
+        }]
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use weir_api::{DispatchRules, Dispatcher};
 use weir_base::section::Section as _;
 use weir_serve::Core;
@@ -14,6 +15,8 @@ use crate::config::{Config, Sources, load};
 /// What runs, and with which settings.
 pub(super) struct Running {
     pub(super) config: Config,
+    /// The same, for who reads it.
+    pub(super) in_force: Arc<ArcSwap<Config>>,
     pub(super) core: Core,
     pub(super) entrance: Arc<Entrance>,
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -69,6 +72,7 @@ impl Running {
         self.core.config.store(Arc::new(config.serve()));
         self.entrance.reconfigure(&config);
         self.dispatcher.set_rules(prepared.rules);
+        self.in_force.store(Arc::new(config.clone()));
         self.config = config;
         prepared.restarts
     }
@@ -95,6 +99,7 @@ mod tests {
             entrance: Arc::new(Entrance::alone(&config, &secrets, &hub)),
             dispatcher: Arc::new(Dispatcher::new(rules)),
             certificate: None,
+            in_force: Arc::new(ArcSwap::from_pointee(config.clone())),
             config,
         }
     }

@@ -51,7 +51,7 @@ fn commands(out: &mut String, plan: &Plan, token: &str, key: &str, demo: bool) -
     };
     let (ask, near_rtmp) = (dispatcher.http_url(), near.rtmp_url().unwrap_or_default());
     let stream = if demo { "live/demo" } else { "live/me" };
-    writeln!(out, "\nLook at it\n  {ask}/cluster#token={token}\n")?;
+    writeln!(out, "\nLook at it\n  {ask}/console/nodes#token={token}\n")?;
     writeln!(
         out,
         "Publish to an edge in eu\n  {FFMPEG} \"{near_rtmp}/live/me?key={key}\""
@@ -82,7 +82,7 @@ mod tests {
         let ports: Vec<u16> = (7000..7020).collect();
         let text = text(&Plan::new(&ports, None).unwrap(), "TOKEN", "KEY", false);
         assert!(
-            text.contains("http://127.0.0.1:7000/cluster#token=TOKEN"),
+            text.contains("http://127.0.0.1:7000/console/nodes#token=TOKEN"),
             "{text}"
         );
         assert!(text.contains("/live/me?key=KEY\""), "{text}");
