@@ -26,7 +26,7 @@ function App() {
 }
 
 const studio = () => import("./pages/Studio").then((page) => page.Studio);
-const cluster = () => import("./pages/Cluster").then((page) => page.Cluster);
+const board = () => import("./pages/Console").then((page) => page.Console);
 const account = () => import("./pages/Account").then((page) => page.Account);
 const channel = () => import("./pages/Channel").then((page) => page.Channel);
 const docs = () => import("./pages/Docs").then((page) => page.Docs);
@@ -36,7 +36,7 @@ function Page() {
   if (name) return <Watch name={name} />;
   const path = location.pathname.replace(/\/$/, "");
   if (path === "/studio") return <Lazy load={studio} />;
-  if (path === "/cluster") return <Lazy load={cluster} />;
+  if (path === "/console" || path.startsWith("/console/")) return <Lazy load={board} />;
   if (path === "/account" || path.startsWith("/account/")) return <Lazy load={account} />;
   if (/^\/c\/[^/]+$/.test(path)) return <Lazy load={channel} />;
   if (path === "/docs") return <Lazy load={docs} />;

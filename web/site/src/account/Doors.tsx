@@ -7,11 +7,12 @@ import { a } from "./strings";
 
 const HOME = "/account";
 
-export function SignIn() {
+/** `home` is where somebody goes who is in. */
+export function SignIn({ home = HOME }: { home?: string }) {
   const [sent, setSent] = useState(false);
   const send = async (values: Record<string, string>) => {
     await signIn(values["login"] ?? "", values["password"] ?? "", values["code"] ?? "");
-    location.assign(HOME);
+    location.assign(home);
   };
   const forgot = async (values: Record<string, string>) => {
     await forgotten(values["login"] ?? "");

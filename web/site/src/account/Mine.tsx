@@ -5,16 +5,22 @@ import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { useRtmp } from "../ui/rtmp";
-import { makeChannel, makeKey, ownChannels, revokeKey, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type StreamKey } from "./api";
+import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, revokeKey, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type OwnBan, type StreamKey } from "./api";
+import { OwnBans } from "./Bans";
 import { Field, Form } from "./Form";
+import { Moderate } from "./Moderate";
 import { a, type AccountKey } from "./strings";
 
 const VISIBILITIES = ["public", "unlisted", "password", "followers", "private"] as const;
 
 export function Mine({ account }: { account: Account }) {
   const [channels, setChannels] = useState<Channel[] | null>(null);
+  const [bans, setBans] = useState<OwnBan[]>([]);
+  const [helped, setHelped] = useState<Channel[]>([]);
   useEffect(() => {
     ownChannels().then(setChannels, () => setChannels([]));
+    ownBans().then(setBans, () => {});
+    ownTeams().then((teams) => setHelped(teams.filter(({ role }) => role === "moderator")), () => {});
   }, []);
   const make = async (values: Record<string, string>) => {
     const made = await makeChannel(values["name"] ?? "", values["title"] ?? "");
@@ -28,6 +34,8 @@ export function Mine({ account }: { account: Account }) {
         <button type="button" class="plain" onClick={() => void signOut().finally(() => location.assign("/"))}>{a("signOut")}</button>
       </div>
       <p class="ac-mail">{account.email}{account.email && !account.email_verified && ` · ${a("notProved")}`}</p>
+      {["moderator", "admin"].includes(account.role) && <p><a href="/console">{a("console")}</a></p>}
+      <OwnBans bans={bans} />
       <Password account={account} />
       <section class="ac-card" aria-labelledby="ac-channels">
         <h2 id="ac-channels">{a("channels")}</h2>
@@ -43,6 +51,17 @@ export function Mine({ account }: { account: Account }) {
           )}
         </Form>
       </section>
+      {helped.length > 0 && (
+        <section class="ac-card" aria-labelledby="ac-teams">
+          <h2 id="ac-teams">{a("teams")}</h2>
+          {helped.map((channel) => (
+            <article key={channel.name} class="ac-channel">
+              <h3><a href={`/c/${encodeURIComponent(channel.name)}`}>{channel.title || channel.name}</a></h3>
+              <Moderate channel={channel.name} owns={false} />
+            </article>
+          ))}
+        </section>
+      )}
     </>
   );
 }
@@ -98,6 +117,7 @@ function Own({ channel }: { channel: Channel }) {
         </div>
       )}
       <Form button={a("newKey")} send={make}>{() => null}</Form>
+      <Moderate channel={channel.name} owns />
     </article>
   );
 }

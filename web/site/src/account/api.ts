@@ -31,6 +31,23 @@ export interface StreamKey {
   expires_ms?: number | null;
 }
 
+/** A ban on one's own account, with what one said against it. */
+export interface OwnBan {
+  id: string;
+  /** Null for the whole site. */
+  channel: string | null;
+  stops: string;
+  reason: string;
+  expires_ms: number | null;
+  appeal?: OwnAppeal;
+}
+
+export interface OwnAppeal {
+  words: string;
+  state: string;
+  answer: string;
+}
+
 /** What was refused, in the server's words. */
 export class Refused extends Error {
   constructor(
@@ -119,3 +136,10 @@ export const ticket = async (name: string, password: string) =>
 
 export const setVisibility = (name: string, visibility: string, password: string) =>
   ask<Channel>("PATCH", `/channels/${encodeURIComponent(name)}`, { visibility, ...(password && { password }) });
+
+export const ownBans = async () => (await ask<{ items: OwnBan[] }>("GET", "/me/bans")).items;
+
+export const appealAgainst = (ban: string, words: string) => ask<OwnAppeal>("POST", "/me/appeals", { ban, words });
+
+/** Channels that one helps with. */
+export const ownTeams = async () => (await ask<{ items: (Channel & { role: string })[] }>("GET", "/me/teams")).items;

@@ -27,9 +27,10 @@ export async function fetchPools(token: string): Promise<Pool[]> {
 
 function ask(path: string, token: string): Promise<Response> {
   return fetch(path, {
-    headers: { authorization: `Bearer ${token}` },
+    // The cookie of who is signed in, where there is no token.
+    headers: token ? { authorization: `Bearer ${token}` } : {},
     // The browser shall not ask for a password in a window of its own.
-    credentials: "omit",
+    credentials: token ? "omit" : "same-origin",
     cache: "no-store",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

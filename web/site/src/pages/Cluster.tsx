@@ -1,8 +1,7 @@
-//! The cluster live: nodes by region, who pulls from whom, streams, and what is the matter. Loaded when
-//! its page is opened.
+//! `/console/nodes`, the cluster live: nodes by region, who pulls from whom, streams, and what is the matter.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { fetchCluster, fetchPools, keepToken, takeToken, type Answer } from "../cluster/api";
+import { fetchCluster, fetchPools, type Answer } from "../cluster/api";
 import { Detail } from "../cluster/Detail";
 import { Flows } from "../cluster/Flows";
 import { History, type Metric } from "../cluster/history";
@@ -10,7 +9,6 @@ import type { ClusterState } from "../cluster/model";
 import { Nodes } from "../cluster/Nodes";
 import { clockTime } from "../cluster/numbers";
 import { Pools } from "../cluster/Pools";
-import { SignIn } from "../cluster/SignIn";
 import { Streams } from "../cluster/Streams";
 import { c } from "../cluster/strings";
 import { Totals } from "../cluster/Totals";
@@ -18,37 +16,19 @@ import { noticesOf, toneOf, type Notice } from "../cluster/words";
 import { t } from "../i18n";
 import { Icon } from "../ui/icons";
 import { usePolled } from "../ui/poll";
-import "../css/cluster.css";
 
 const POLL_MS = 1000;
 const POOLS_POLL_MS = 5000;
 
-export function Cluster() {
-  const [token, setToken] = useState(takeToken);
-  const [wrong, setWrong] = useState(false);
-  useEffect(() => {
-    document.title = `${c("title")} · weir`;
-  });
-  const leave = useCallback((denied: boolean) => {
-    keepToken(null);
-    setToken("");
-    setWrong(denied);
-  }, []);
-  if (token) return <Board key={token} token={token} onLeave={leave} />;
-  return (
-    <main id="main" class="page cluster">
-      <State state="signin" />
-      <h1>{c("title")}</h1>
-      <SignIn
-        wrong={wrong}
-        onToken={(next) => {
-          keepToken(next);
-          setWrong(false);
-          setToken(next);
-        }}
-      />
-    </main>
-  );
+interface PartProps {
+  id: string;
+  /** Empty: by the cookie. */
+  token?: string;
+  onLeave?: (denied: boolean) => void;
+}
+
+export function Cluster({ token = "", onLeave = () => {} }: PartProps) {
+  return <Board token={token} onLeave={onLeave} />;
 }
 
 /** What tests read. */
@@ -78,13 +58,12 @@ function Board({ token, onLeave }: { token: string; onLeave: (denied: boolean) =
         token={token}
         paged={after !== ""}
         onPage={setAfter}
-        onLeave={() => onLeave(false)}
       />
     );
   }
   const missing = answer?.kind === "missing";
   return (
-    <main id="main" class="page cluster" aria-busy={!failed && !missing}>
+    <div aria-busy={!failed && !missing}>
       <State state={missing ? "missing" : failed ? "down" : "loading"} />
       <h1>{c("title")}</h1>
       {missing || failed ? (
@@ -97,7 +76,7 @@ function Board({ token, onLeave }: { token: string; onLeave: (denied: boolean) =
       ) : (
         <div class="cl-skeleton" role="status" aria-label={c("loading")}>{[0, 1, 2, 3].map((key) => <div key={key} class="cl-card" />)}</div>
       )}
-    </main>
+    </div>
   );
 }
 
@@ -108,7 +87,6 @@ interface LiveProps {
   token: string;
   paged: boolean;
   onPage: (after: string) => void;
-  onLeave: () => void;
 }
 
 function Live(props: LiveProps) {
@@ -136,9 +114,9 @@ function Live(props: LiveProps) {
   const notices = noticesOf(cluster);
   const { value: pools } = usePolled(useCallback(() => fetchPools(token), [token]), POOLS_POLL_MS);
   return (
-    <main id="main" class={node ? "page cluster with-detail" : "page cluster"}>
+    <div class={node ? "cl-part with-detail" : "cl-part"}>
       <State state={stale ? "stale" : "live"} cluster={cluster} />
-      <Head cluster={cluster} notices={notices} stale={stale} at_ms={at_ms} onLeave={props.onLeave} />
+      <Head cluster={cluster} notices={notices} stale={stale} at_ms={at_ms} />
       <Totals cluster={cluster} history={history} now_ms={at_ms} />
       <Nodes cluster={cluster} history={history} now_ms={at_ms} metric={metric} chosen={chosen} onMetric={setMetric} onChoose={choose} />
       {pools && <Pools pools={pools} />}
@@ -159,7 +137,7 @@ function Live(props: LiveProps) {
       />
       <p class="shortcuts">{c("keys")}</p>
       {node && <Detail node={node} history={history} now_ms={at_ms} onClose={() => choose(null)} />}
-    </main>
+    </div>
   );
 }
 
@@ -168,18 +146,16 @@ interface HeadProps {
   notices: Notice[];
   stale: boolean;
   at_ms: number;
-  onLeave: () => void;
 }
 
-function Head({ cluster, notices, stale, at_ms, onLeave }: HeadProps) {
+function Head({ cluster, notices, stale, at_ms }: HeadProps) {
   return (
     <>
       <div class="heading">
         <i class={`cl-light ${stale ? "poor" : toneOf(notices)}`} />
         <h1>{c("title")}{cluster.name && <span class="cl-name">{cluster.name}</span>}</h1>
         <span class="cl-soft">{c("seenBy", { me: cluster.me })}</span>
-        <button type="button" class="plain cl-out" onClick={onLeave}>{c("signOut")}</button>
-      </div>
+              </div>
       <div class="cl-notices" role="status">
         {stale && <p class="cl-notice poor"><Icon name="alert" size={18} /><b>{c("stale", { time: clockTime(at_ms) })}</b></p>}
         {notices.map(({ tone, key, hint, values }) => (
