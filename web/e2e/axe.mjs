@@ -39,6 +39,57 @@ const ACCOUNT = {
   [`**/api/v1/channels/${args.stream}/keys`]: { items: [{ id: "1", label: "", created_ms: 1_700_000_000_000 }] },
 };
 
+const USER = { id: "2", name: "eve", email: "eve@example.net", role: "viewer", state: "active", state_reason: "", created_ms: 1_700_000_000_000 };
+const BAN = { id: "3", channel: null, kind: "account", subject: "2", name: "eve", stops: "both", reason: "Spam", created_ms: 1_700_000_000_000, expires_ms: null, lifted_ms: null };
+const APPEAL = { id: "4", ban: "3", reason: "Spam", name: "eve", words: "It was not me.", state: "open", answer: "" };
+const KEY = { id: "1", created_ms: 1_700_000_000_000, revoked_ms: null, used_ms: 1_700_000_000_000, used_address: "192.0.2.7" };
+const RULES = { max_streams: 20, priority: "high", keys: [{ id: "k1", dialect: "native" }] };
+const SEEN = { app: args.app, stream: args.stream, at: "2026-01-01T00:00:00Z", cause_name: "done" };
+const list = (...items) => ({ items, next: null });
+/** What the API says to an admin who is signed in. */
+const STAFF = {
+  "**/api/v1/me": { ...ACCOUNT["**/api/v1/me"], role: "admin" },
+  "**/api/v1/streams": { streams: [LIVE()] },
+  [`**/api/v1/streams/${path}`]: LIVE(),
+  "**/api/v1/clients*": { clients: [{ id: "c-1", role: "viewer", protocol: "hls", stream: `${args.app}/${args.stream}`, address: "192.0.2.7:5", uptime_ms: 5000, lost_frames: 0, is_node: false }] },
+  "**/api/v1/accounts": list(USER),
+  "**/api/v1/accounts/2": USER,
+  "**/api/v1/accounts/2/sessions": list({ id: "5", kind: "cookie", agent: "A browser", address: "192.0.2.7", used_ms: 1_700_000_000_000, current: false }),
+  "**/api/v1/bans": list(BAN),
+  "**/api/v1/appeals": list(APPEAL),
+  "**/api/v1/channels": list({ ...CHANNEL, category: "games", viewers: 2 }),
+  [`**/api/v1/channels/${args.stream}`]: { ...CHANNEL, category: "games", visibility: "public", owner: "2" },
+  [`**/api/v1/channels/${args.stream}/keys`]: list(KEY),
+  [`**/api/v1/channels/${args.stream}/team`]: list({ id: "2", name: "max", role: "moderator" }),
+  [`**/api/v1/channels/${args.stream}/bans`]: list({ ...BAN, channel: args.stream, stops: "play" }),
+  [`**/api/v1/channels/${args.stream}/appeals`]: list(APPEAL),
+  "**/api/v1/apps": list({ app: "live", rules: RULES, retention_hours: 72, recording_hours: null }),
+  "**/api/v1/categories": list({ name: "games", title: "Games", title_zh: "游戏", place: 1 }),
+  "**/api/v1/hooks": list({ id: "6", url: "https://example.net/hook", app: "", types: ["stream.started"], dialect: "standard", state: "active" }),
+  "**/api/v1/hooks/6": { id: "6", url: "https://example.net/hook", app: "", types: [], dialect: "standard", state: "active" },
+  "**/api/v1/hooks/6/deliveries": list({ id: "7", type: "stream.started", stream: args.stream, state: "dead", tries: 9, next_at: null, status: 500, words: "no" }),
+  "**/api/v1/broadcasts": list({ ...SEEN, id: "8", node: "n1", protocol: "rtmp", address: "192.0.2.7", started_at: SEEN.at, ended_at: null, viewers_max: 3 }),
+  "**/api/v1/events?*": { events: [{ ...SEEN, id: "9", type: "stream.ended" }], next: "9" },
+  "**/api/v1/audit": list({ id: "10", name: "root", action: "ban.create", object: "3", before: null, after: { reason: "Spam" }, address: "192.0.2.7", at: SEEN.at }),
+  "**/api/v1/settings": { node: "n1", version: "0", items: [{ name: "http.listen", value: "0.0.0.0:8080", meaning: "Where HTTP is.", needs_restart: true, is_set: false }] },
+  "**/api/v1/me/bans": list(),
+  "**/api/v1/me/teams": list(),
+};
+
+function LIVE() {
+  const track = { codec: "h264", rfc6381: "avc1.64001f", width: 1280, height: 720, fps: 25 };
+  return {
+    app: args.app, stream: args.stream, viewers: 1, uptime_ms: 65_000, bitrate_kbps: 900, video_kbps: 800, audio_kbps: 100, received_bytes: 1e6, sent_bytes: 2e6,
+    dropped_frames: 0, skipped_frames: 0, corrections: 0, gop_ms: 2000, video: track, audio: { codec: "aac", rfc6381: "mp4a.40.2", sample_rate: 48_000, channels: 2 },
+    publisher: { id: "c-2", protocol: "rtmp", address: "192.0.2.7:9" }, notes: [], left_out: [],
+  };
+}
+
+const row = (page) => page.locator(".co-table tbody tr, .cl-streams").first().waitFor();
+/** Parts of the console, and things in them. */
+const PARTS = ["", "/streams/" + path, "/users", "/users/2", "/bans", "/channels", `/channels/${args.stream}`, "/apps", "/apps/live", "/hooks", "/hooks/6", "/broadcasts", "/events", "/audit", "/settings"];
+const CONSOLE = PARTS.map((part) => [`console${part.replaceAll("/", "-")}`, `/console${part}`, part === "/apps/live" ? (page) => page.locator("textarea").waitFor() : row, STAFF]);
+
 /** Name, address, and what is done there before axe looks. */
 const PAGES = [
   ["home", "/", (page) => page.locator(`[data-stream="${args.app}/${args.stream}"]`).waitFor()],
@@ -57,13 +108,17 @@ const PAGES = [
   ["studio", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-action="go"]').waitFor()],
   ["studio-source", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-source="pattern"]').first().click().then(() => page.waitForFunction(() => document.getElementById("preview")?.videoWidth > 0))],
   ["studio-live", `/studio?app=${args.app}&stream=axe`, goesLive],
-  ["cluster-sign-in", "/cluster", (page) => page.locator("#cl-token").waitFor()],
-  ["cluster", "/cluster", signsIn],
-  ["cluster-node", "/cluster", (page) => signsIn(page).then(() => page.locator("[data-node]").first().click()).then(() => page.locator(".cl-detail").waitFor())],
+  ...CONSOLE,
+  ["console-sign-in", "/console", (page) => page.locator("details summary").last().click().then(() => page.locator("#cl-token").waitFor())],
+  ["console-stranger", "/console", (page) => page.locator('section[role="alert"]').waitFor(), ACCOUNT],
+  ["cluster", "/console/nodes", signsIn],
+  ["cluster-node", "/console/nodes", (page) => signsIn(page).then(() => page.locator("[data-node]").first().click()).then(() => page.locator(".cl-detail").waitFor())],
   ["sign-in", "/account", (page) => page.locator("input[name=login]").first().waitFor()],
   ["sign-up", "/account/sign-up", (page) => page.locator("input[name=email]").waitFor()],
   ["sign-in-refused", "/account/sign-in", refused],
   ["account", "/account", (page) => page.locator(".ac-channel li").waitFor(), ACCOUNT],
+  ["account-banned", "/account", (page) => page.locator("[data-ban]").first().waitFor(), { ...ACCOUNT, "**/api/v1/me/bans": list({ ...BAN, appeal: APPEAL }, { ...BAN, id: "5", channel: "ann", stops: "play" }) }],
+  ["account-moderate", "/account", (page) => page.locator(".ac-channel li").waitFor().then(() => page.locator("[data-moderate] summary").click()).then(() => page.locator("[data-appeal]").waitFor()), { ...STAFF, ...ACCOUNT }],
   ["link-used", "/account/link#token=x", (page) => page.locator('[role="alert"]').waitFor()],
   ["channel", `/c/${args.stream}`, (page) => page.locator("#ac-about").waitFor(), { [`**/api/v1/channels/${args.stream}`]: CHANNEL }],
   ["channel-none", "/c/nobody-has-this", (page) => page.locator("main .message").waitFor()],
@@ -142,6 +197,7 @@ function state(page, wanted) {
 }
 
 async function signsIn(page) {
+  await page.locator("details:has(#cl-token) > summary").click();
   await page.locator("#cl-token").fill(args.token);
   await page.locator("#cl-token").press("Enter");
   await page.waitForFunction(() => document.documentElement.dataset.clusterState === "live" && Number(document.documentElement.dataset.clusterNodes) > 0);

@@ -39,7 +39,7 @@ await inBrowser(args, async (context, result) => {
   await page.setViewportSize({ width: Number(args.width), height: Number(args.height) });
   if (args.dark) await page.emulateMedia({ colorScheme: "dark" });
   await page.addInitScript((language) => localStorage.setItem("weir.language", language), args.language);
-  await page.goto(new URL("/cluster", args.base).href, { waitUntil: "domcontentloaded" });
+  await page.goto(new URL("/console/nodes", args.base).href, { waitUntil: "domcontentloaded" });
   try {
     if (args.token) await signIn(page, args.token, timeout);
     await page.waitForFunction((state) => document.documentElement.dataset.clusterState === state, args.state, { timeout });
@@ -54,6 +54,7 @@ await inBrowser(args, async (context, result) => {
 });
 
 async function signIn(page, token, timeout) {
+  await page.locator("details:has(#cl-token) > summary").click({ timeout });
   await page.locator("#cl-token").fill(token, { timeout });
   await page.locator("#cl-token").press("Enter");
 }

@@ -10,6 +10,7 @@ mod accounts;
 mod admission;
 mod apply;
 mod browser;
+mod console;
 mod drain;
 mod drivers;
 mod events;

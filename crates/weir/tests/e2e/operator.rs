@@ -47,7 +47,7 @@ fn operators_may_have_a_listener_of_their_own() {
         let asked = Request::get(&url).header("Authorization", &bearer);
         asked.send().status
     };
-    for path in ["api/v1/streams", "api/v1/cluster", "metrics", "cluster"] {
+    for path in ["api/v1/streams", "api/v1/cluster", "metrics", "console"] {
         assert_eq!(
             (ask("http", path), ask("admin", path)),
             (404, 200),
