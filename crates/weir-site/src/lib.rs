@@ -1,0 +1,24 @@
+//! Public pages as bytes: what is live, channels, categories, notices, help, feeds, the map for search engines.
+//!
+//! [`Site`] holds what the pages tell, in memory, and renders each page once for each change: text in, bytes out.
+//! It asks no database and answers no request; who tells it what changed, and who answers, is above it.
+
+mod content;
+mod document;
+mod feeds;
+mod markdown;
+mod pages;
+mod site;
+mod target;
+mod words;
+
+pub use content::{
+    ChannelFacts, Coming, LiveStream, MAX_CHANNELS, MAX_PAGES, PAST_SHOWN, PageFacts, PageKind,
+    Past,
+};
+pub use document::{Coding, Document};
+pub use feeds::{Embedding, embedding};
+pub use markdown::{excerpt, to_html};
+pub use pages::Found;
+pub use site::{Chosen, Said, Shell, Site};
+pub use target::Target;

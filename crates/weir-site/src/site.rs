@@ -1,0 +1,260 @@
+//! The site in memory: what changed goes in, pages come out. A page is made when it is first asked for after a
+//! change of what it shows, once however many ask, and then given out as it is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, RwLock};
+use weir_base::Tongue;
+
+use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past};
+use crate::document::Document;
+use crate::pages::{self, Frame};
+use crate::target::Target;
+
+/// Bytes of pages that are kept, in one generation; there are two.
+const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
+/// Pages that are kept, in one generation.
+const MAX_KEPT: usize = 50_000;
+
+/// What every page begins with: how the front end's files are loaded, as markup. Empty where there is none: then
+/// pages have no looks and can be read.
+#[derive(Debug, Clone, Default)]
+pub struct Shell {
+    /// Elements of `<head>`.
+    pub head: String,
+}
+
+/// The language of a page, and how it was chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Chosen {
+    /// For words.
+    pub tongue: Said,
+    /// By the address: links on the page keep it.
+    pub is_said: bool,
+}
+
+/// A [`Tongue`] that can be looked up by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// English.
+    #[default]
+    English,
+    /// Chinese.
+    Chinese,
+}
+
+/// The site. All of it is behind locks that are held for as long as a look-up takes; a list is made under one.
+#[derive(Debug)]
+pub struct Site {
+    shell: Shell,
+    /// Where the public reaches it; empty where nobody said.
+    url: String,
+    content: RwLock<Content>,
+    kept: Mutex<Generations>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    target: Target,
+    chosen: Chosen,
+    origin: String,
+}
+
+/// A page of one state of the content; made by the first who asks for it.
+#[derive(Debug)]
+struct Slot {
+    rev: u64,
+    document: OnceLock<Option<Arc<Document>>>,
+}
+
+/// What was made. The older generation goes when the younger is full, so that what nobody reads is forgotten.
+#[derive(Debug, Default)]
+struct Generations {
+    younger: HashMap<Key, Arc<Slot>>,
+    older: HashMap<Key, Arc<Slot>>,
+    bytes: usize,
+}
+
+impl Site {
+    /// With nothing in it. `url` is where the public reaches it, without a slash at the end; empty: each feed says
+    /// what its reader asked for.
+    pub fn new(shell: Shell, url: &str) -> Self {
+        Self {
+            shell,
+            url: url.trim_end_matches('/').to_owned(),
+            content: RwLock::default(),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Where the public reaches it; `asked`, which is what somebody asked for, where nobody said.
+    pub fn origin<'a>(&'a self, asked: &'a str) -> &'a str {
+        match self.url.as_str() {
+            "" => asked,
+            url => url,
+        }
+    }
+
+    /// A channel is this. Whether there was room for it.
+    pub fn channel(&self, facts: ChannelFacts) -> bool {
+        self.content.write().channel(facts)
+    }
+
+    /// There is no channel of this id any more, or it is private now.
+    pub fn channel_gone(&self, id: &str) {
+        self.content.write().channel_gone(id);
+    }
+
+    /// A broadcast of the channel with this id is over.
+    pub fn past(&self, channel_id: &str, past: Past) {
+        self.content.write().past(channel_id, past);
+    }
+
+    /// What is live now.
+    pub fn live(&self, live: Vec<LiveStream>) {
+        self.content.write().live(live);
+    }
+
+    /// A page is this. Whether there was room for it.
+    pub fn page(&self, facts: PageFacts) -> bool {
+        self.content.write().page(facts)
+    }
+
+    /// There is no page of this id any more, or it is a draft again.
+    pub fn page_gone(&self, id: &str) {
+        self.content.write().page_gone(id);
+    }
+
+    /// It is so late now, milliseconds since 1970.
+    pub fn now(&self, now_ms: i64) {
+        self.content.write().now(now_ms);
+    }
+
+    /// Another one with nothing in it, for whoever is told everything anew; then it is [taken over](Self::take).
+    pub fn anew(&self) -> Self {
+        let content = self.content.read().successor();
+        Self {
+            content: RwLock::new(content),
+            ..Self::new(self.shell.clone(), &self.url)
+        }
+    }
+
+    /// What the other one was told is what is known from now on.
+    pub fn take(&self, other: Self) {
+        *self.content.write() = other.content.into_inner();
+    }
+
+    /// The page; none where there is no such one. `asked` is the scheme and host that somebody asked for.
+    pub fn document(&self, target: Target, chosen: Chosen, asked: &str) -> Option<Arc<Document>> {
+        let rev = pages::rev(&self.content.read(), &target)?;
+        let is_for_people = target.is_for_people();
+        let key = Key {
+            chosen: if is_for_people {
+                chosen
+            } else {
+                Chosen::default()
+            },
+            origin: match is_for_people {
+                true => String::new(),
+                false => self.origin(asked).to_owned(),
+            },
+            target,
+        };
+        let slot = self.kept.lock().slot(&key, rev);
+        let document = slot.document.get_or_init(|| {
+            let content = self.content.read();
+            let frame = self.frame(&key.target, key.chosen, &key.origin);
+            let document = pages::render(&content, &frame).map(Arc::new);
+            drop(content);
+            let size = document.as_ref().map_or(0, |document| document.size());
+            self.kept.lock().weigh(size);
+            document
+        });
+        document.clone()
+    }
+
+    /// The page of what a search found; none where it could not be looked for. It is not kept.
+    pub fn search(&self, chosen: Chosen, words: &str, found: Option<&[pages::Found]>) -> Document {
+        let content = self.content.read();
+        let frame = self.frame(&Target::Home, chosen, "");
+        pages::search(&content, &frame, words, found)
+    }
+
+    /// Of a channel: the app of its stream, and its title.
+    pub fn channel_title(&self, name: &str) -> Option<(String, String)> {
+        let content = self.content.read();
+        let (held, _) = content.find(name)?;
+        Some((held.facts.app.clone(), held.facts.title.clone()))
+    }
+
+    fn frame<'a>(&'a self, target: &'a Target, chosen: Chosen, origin: &'a str) -> Frame<'a> {
+        Frame {
+            shell: &self.shell,
+            target,
+            tongue: chosen.tongue.tongue(),
+            is_said: chosen.is_said,
+            url: if origin.is_empty() { &self.url } else { origin },
+        }
+    }
+}
+
+impl Generations {
+    /// The slot of a page in this state of its content.
+    fn slot(&mut self, key: &Key, rev: u64) -> Arc<Slot> {
+        let known = self.younger.get(key).filter(|slot| slot.rev == rev);
+        if let Some(slot) = known {
+            return slot.clone();
+        }
+        let older = self.older.remove(key).filter(|slot| slot.rev == rev);
+        let slot = older.unwrap_or_else(|| {
+            let document = OnceLock::new();
+            Arc::new(Slot { rev, document })
+        });
+        if self.younger.len() >= MAX_KEPT || self.bytes >= MAX_KEPT_BYTES {
+            self.older = std::mem::take(&mut self.younger);
+            self.bytes = 0;
+        }
+        self.younger.insert(key.clone(), slot.clone());
+        slot
+    }
+
+    fn weigh(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl Said {
+    const fn tongue(self) -> Tongue {
+        match self {
+            Self::English => Tongue::English,
+            Self::Chinese => Tongue::Chinese,
+        }
+    }
+}
+
+impl Chosen {
+    /// By what the address says (`?lang=`), else by what the reader wishes for.
+    pub fn of(said: Option<&str>, wished: Tongue) -> Self {
+        let by_address = match said {
+            Some("en") => Some(Said::English),
+            Some("zh") => Some(Said::Chinese),
+            _ => None,
+        };
+        Self {
+            tongue: by_address.unwrap_or(match wished {
+                Tongue::English => Said::English,
+                Tongue::Chinese => Said::Chinese,
+            }),
+            is_said: by_address.is_some(),
+        }
+    }
+
+    /// For `Content-Language`.
+    pub const fn tag(self) -> &'static str {
+        self.tongue.tongue().tag()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Pages of a small site: what they say, and that each is made once.
+
+use super::*;
+use crate::content::{Coming, PageKind};
+use crate::document::Coding;
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+fn site() -> Site {
+    let site = Site::new(
+        Shell {
+            head: "<link rel=\"x\">".into(),
+        },
+        "https://tv.example/",
+    );
+    site.now(NOW_MS);
+    site.channel(ann());
+    site
+}
+
+fn ann() -> ChannelFacts {
+    ChannelFacts {
+        id: "018bcfe5-0000-7000-8000-000000000001".into(),
+        name: "ann".into(),
+        app: "live".into(),
+        title: "Ann <b>plays</b>".into(),
+        description: "**Chess** & <script>alert(1)</script>".into(),
+        category: "games".into(),
+        language: "en".into(),
+        is_listed: true,
+        coming: vec![Coming {
+            id: "018bcfe5-0000-7000-8000-000000000002".into(),
+            title: "Finals".into(),
+            starts_ms: NOW_MS + 60_000,
+            ..Coming::default()
+        }],
+        ..ChannelFacts::default()
+    }
+}
+
+fn notice(publish_ms: i64) -> PageFacts {
+    PageFacts {
+        id: "p1".into(),
+        kind: PageKind::Notice,
+        slug: "new".into(),
+        title: "News".into(),
+        title_zh: "新闻".into(),
+        body: "It is *new*.".into(),
+        body_zh: String::new(),
+        place: 0,
+        publish_ms,
+        changed_ms: NOW_MS,
+    }
+}
+
+fn read(site: &Site, path: &str, lang: &str) -> Option<String> {
+    let chosen = Chosen::of(Some(lang), Tongue::English);
+    let document = site.document(Target::of(path)?, chosen, "http://asked")?;
+    Some(String::from_utf8(document.bytes(Coding::Plain).to_vec()).unwrap())
+}
+
+fn on_air(viewers: u32) -> Vec<LiveStream> {
+    vec![LiveStream {
+        app: "live".into(),
+        stream: "ann".into(),
+        viewers,
+    }]
+}
+
+#[test]
+fn a_channel_can_be_read_without_a_script_and_says_nothing_that_runs() {
+    let site = site();
+    let page = read(&site, "/c/ann", "en").unwrap();
+    for words in [
+        "<h1>Ann &lt;b&gt;plays&lt;/b&gt;</h1>",
+        "<strong>Chess</strong>",
+        "&lt;script&gt;",
+        "Finals",
+        "Not live",
+        "<link rel=\"x\">",
+        "https://tv.example/live/ann.m3u8",
+        "property=\"og:video\" content=\"https://tv.example/embed/live/ann\"",
+        "<html lang=\"en\" data-rendered=\"channel\">",
+    ] {
+        assert!(page.contains(words), "{words} is not in {page}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("style="),
+        "{page}"
+    );
+    assert!(read(&site, "/c/ann", "zh").unwrap().contains("未开播"));
+    assert_eq!(read(&site, "/c/bob", "en"), None);
+    site.live(on_air(3));
+    assert!(
+        read(&site, "/c/ann", "en")
+            .unwrap()
+            .contains("href=\"/watch/live/ann\"")
+    );
+    site.channel_gone(&ann().id);
+    assert_eq!(read(&site, "/c/ann", "en"), None);
+    assert_eq!(read(&site, "/category/games", "en"), None);
+}
+
+#[test]
+fn a_page_is_made_once_for_each_change_of_what_it_shows() {
+    let site = site();
+    let chosen = Chosen::default();
+    let get = |target: &Target| site.document(target.clone(), chosen, "").unwrap();
+    let (home, channel) = (Target::Home, Target::Channel("ann".into()));
+    let (first, of_ann) = (get(&home), get(&channel));
+    assert!(Arc::ptr_eq(&first, &get(&home)));
+    site.page(notice(NOW_MS));
+    let second = get(&home);
+    assert!(!Arc::ptr_eq(&first, &second) && Arc::ptr_eq(&of_ann, &get(&channel)));
+    site.live(on_air(3));
+    let third = get(&home);
+    assert!(!Arc::ptr_eq(&second, &third));
+    site.live(on_air(3));
+    assert!(Arc::ptr_eq(&third, &get(&home)));
+    site.live(Vec::new());
+    let fourth = get(&home);
+    assert_ne!(third.tag(Coding::Plain), fourth.tag(Coding::Plain));
+}
+
+#[test]
+fn a_page_of_the_sites_own_is_shown_from_its_time_on_in_both_languages() {
+    let site = site();
+    site.page(notice(NOW_MS + 1_000));
+    assert_eq!(read(&site, "/notices/new", "en"), None);
+    assert!(!read(&site, "/", "en").unwrap().contains("News"));
+    site.now(NOW_MS + 1_000);
+    assert!(read(&site, "/", "en").unwrap().contains("News"));
+    let page = read(&site, "/notices/new", "zh").unwrap();
+    assert!(
+        page.contains("<h1>新闻</h1>") && page.contains("It is <em>new</em>."),
+        "{page}"
+    );
+    assert!(
+        read(&site, "/notices/feed.xml", "en")
+            .unwrap()
+            .contains("&lt;em&gt;new&lt;/em&gt;")
+    );
+    site.page_gone("p1");
+    assert_eq!(read(&site, "/notices/new", "en"), None);
+}
+
+#[test]
+fn who_is_unlisted_is_in_no_list_and_has_a_page() {
+    let site = site();
+    let hidden = ChannelFacts {
+        is_listed: false,
+        ..ann()
+    };
+    site.channel(hidden);
+    site.live(on_air(3));
+    for path in ["/", "/sitemap.xml"] {
+        assert!(!read(&site, path, "en").unwrap().contains("/ann"), "{path}");
+    }
+    let page = read(&site, "/c/ann", "en").unwrap();
+    assert!(page.contains("content=\"noindex\""));
+}
+
+#[test]
+fn what_programs_read_has_whole_addresses() {
+    let site = site();
+    let map = read(&site, "/sitemap.xml", "en").unwrap();
+    assert!(
+        map.starts_with("<?xml") && map.contains("<loc>https://tv.example/c/ann</loc>"),
+        "{map}"
+    );
+    let feed = read(&site, "/c/ann/feed.xml", "en").unwrap();
+    assert!(
+        feed.contains("href=\"https://tv.example/c/ann\"") && feed.contains("Finals"),
+        "{feed}"
+    );
+    assert!(
+        read(&site, "/robots.txt", "en")
+            .unwrap()
+            .contains("Sitemap: https://tv.example/sitemap.xml")
+    );
+    assert_eq!(read(&site, "/sitemap/9.xml", "en"), None);
+    let unsaid = Site::new(Shell::default(), "");
+    assert!(
+        read(&unsaid, "/robots.txt", "en")
+            .unwrap()
+            .contains("Sitemap: http://asked/")
+    );
+}
