@@ -102,6 +102,10 @@ rights! {
     ChannelsModerate = "channels.moderate", from Moderator, at Public;
     /// Ban, and decide appeals.
     BansManage = "bans.manage", from Moderator, at Public;
+    /// Write drafts of the site's own pages.
+    PagesEdit = "pages.edit", from Moderator, at Public;
+    /// Publish them, change those that are published, and take them away.
+    PagesPublish = "pages.publish", from Admin, at Public;
     /// See every live stream in detail, and who publishes and watches.
     StreamsRead = "streams.read", from Moderator, at Admin;
     /// End a client's stay.

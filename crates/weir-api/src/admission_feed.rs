@@ -216,6 +216,8 @@ fn told(changed: Changed) -> Option<Change> {
             account: account.to_string().into(),
             until_s: at_ms.div_euclid(1_000) + ticket::LIFETIME_S,
         }),
+        // What the site says of itself admits nobody.
+        Changed::Page(_) | Changed::PageGone(_) => return None,
     };
     match told.check() {
         Ok(()) => Some(told),

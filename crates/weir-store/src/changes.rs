@@ -13,6 +13,7 @@ use crate::db::Db;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::module::Module;
+use crate::pages::SitePage;
 use crate::store::Store;
 
 /// What something is now.
@@ -43,6 +44,10 @@ pub enum Changed {
         /// When it ended, milliseconds since 1970.
         at_ms: i64,
     },
+    /// A page of the site's own is this.
+    Page(Box<SitePage>),
+    /// There is no page of this id any more.
+    PageGone(Id),
 }
 
 /// Milliseconds for which it is known that somebody's leave to watch ended: longer than what was given out is good.
@@ -71,7 +76,7 @@ pub struct ContentDelta {
 }
 
 /// The last of the kinds in [`Whole`].
-const LAST_KIND: usize = 4;
+const LAST_KIND: usize = 5;
 
 /// Where a reader of all of it stands: which kind, and behind which of it.
 #[derive(Debug, Clone, Default)]
@@ -193,6 +198,7 @@ impl ContentChanges<'_> {
              WHERE c.user_id = content_changes.user_id AND c.id = content_changes.id)) OR \
              (kind = 'key' AND NOT EXISTS (SELECT 1 FROM stream_keys k \
              WHERE k.user_id = content_changes.user_id AND k.key_hash = content_changes.id)) OR \
+             (kind = 'page' AND NOT EXISTS (SELECT 1 FROM pages p WHERE p.id = content_changes.id)) OR \
              (kind = 'ban' AND NOT EXISTS (SELECT 1 FROM bans b \
              WHERE b.id = content_changes.id AND b.lifted_ms = 0))))",
         )
@@ -216,7 +222,7 @@ impl ContentChanges<'_> {
     }
 
     /// The next of all there is, at most `limit`; none when all was read. Apps come first, then channels, keys,
-    /// bans and leaves that ended.
+    /// bans, leaves that ended and pages.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -227,7 +233,8 @@ impl ContentChanges<'_> {
                 1 => self.channels_behind(whole, limit).await?,
                 2 => self.keys_behind(whole, limit).await?,
                 3 => self.bans_behind(whole, limit).await?,
-                _ => self.leaves_behind(whole, limit).await?,
+                4 => self.leaves_behind(whole, limit).await?,
+                _ => self.pages_behind(whole, limit).await?,
             };
             if !found.is_empty() {
                 return Ok(found);
@@ -271,6 +278,13 @@ impl ContentChanges<'_> {
                 }
             }
             "leave" => row.leave()?,
+            "page" => {
+                let id = Id::stored(&row.id)?;
+                match gone(self.store.pages().by_id(id).await)? {
+                    Some(page) => Changed::Page(Box::new(page)),
+                    None => Changed::PageGone(id),
+                }
+            }
             other => {
                 let words = format!("a kind in a row of changes: {other:?}");
                 return Err(StoreError::Damaged(words));
@@ -309,6 +323,19 @@ impl ContentChanges<'_> {
             whole.id.clone_from(&last.key_hash);
         }
         Ok(keys.into_iter().map(Changed::Key).collect())
+    }
+
+    async fn pages_behind(
+        &self,
+        whole: &mut Whole,
+        limit: u32,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let pages = self.store.pages().behind(&whole.id, limit).await?;
+        if let Some(last) = pages.last() {
+            whole.id = last.id.to_string();
+        }
+        let boxed = |page| Changed::Page(Box::new(page));
+        Ok(pages.into_iter().map(boxed).collect())
     }
 
     async fn bans_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {

@@ -17,6 +17,8 @@ pub(crate) enum Thing {
     Ban(Id),
     /// Leave to watch the channel of this id, which this account had: the row itself is all there is of it.
     Leave(Id, Id),
+    /// By its id.
+    Page(Id),
 }
 
 /// Gives a thing the next number. Others who change something wait from here to the commit, so it is the last act
@@ -59,6 +61,7 @@ impl Thing {
                 format!("{channel_id} {account}"),
                 account.to_string(),
             ),
+            Self::Page(id) => ("page", id.to_string(), String::new()),
         }
     }
 }

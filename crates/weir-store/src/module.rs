@@ -69,7 +69,9 @@ impl Module {
     pub(crate) const fn steps(self) -> &'static [Step] {
         match self {
             Self::Accounts => steps!("accounts": 1 "0001_accounts"),
-            Self::Content => steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id"),
+            Self::Content => {
+                steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages")
+            }
             Self::Events => steps!("events": 1 "0001_events"),
         }
     }

@@ -87,6 +87,7 @@ impl Channels<'_> {
         .bind(timing.ends_ms)
         .execute(&mut *writing)
         .await?;
+        self.changed(&mut writing, channel).await?;
         writing.commit().await?;
         Ok(timing.at(id, 1))
     }
@@ -102,6 +103,7 @@ impl Channels<'_> {
         version: i64,
         timing: &Timing<'_>,
     ) -> Result<ScheduledBroadcast, StoreError> {
+        let mut writing = self.db.begin().await?;
         let changed = sqlx::query(
             "UPDATE scheduled_broadcasts SET title = $5, description = $6, starts_ms = $7, ends_ms = $8, \
              version = version + 1 WHERE user_id = $1 AND channel_id = $2 AND id = $3 AND version = $4",
@@ -114,12 +116,14 @@ impl Channels<'_> {
         .bind(timing.description.to_owned())
         .bind(timing.starts_ms)
         .bind(timing.ends_ms)
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
-        match changed.rows_affected() {
-            0 => Err(StoreError::Changed("the broadcast")),
-            _ => Ok(timing.at(id, version + 1)),
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::Changed("the broadcast"));
         }
+        self.changed(&mut writing, channel).await?;
+        writing.commit().await?;
+        Ok(timing.at(id, version + 1))
     }
 
     /// The one of this id.
@@ -148,18 +152,20 @@ impl Channels<'_> {
     /// # Errors
     /// [`StoreError::Missing`].
     pub async fn unschedule(&self, channel: &Channel, id: Id) -> Result<(), StoreError> {
+        let mut writing = self.db.begin().await?;
         let gone = sqlx::query(
             "DELETE FROM scheduled_broadcasts WHERE user_id = $1 AND channel_id = $2 AND id = $3",
         )
         .bind(channel.user_id.to_string())
         .bind(channel.id.to_string())
         .bind(id.to_string())
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
-        match gone.rows_affected() {
-            0 => Err(StoreError::Missing("scheduled broadcast")),
-            _ => Ok(()),
+        if gone.rows_affected() == 0 {
+            return Err(StoreError::Missing("scheduled broadcast"));
         }
+        self.changed(&mut writing, channel).await?;
+        writing.commit().await.map_err(StoreError::from)
     }
 
     /// At most `limit` broadcasts that begin at `from_ms` or later, the next first.
@@ -182,6 +188,44 @@ impl Channels<'_> {
         .bind(i64::from(limit));
         let rows = rows.fetch_all(self.db.fresh()).await?;
         rows.into_iter().map(ScheduledBroadcast::try_from).collect()
+    }
+
+    /// Broadcasts of all channels that begin at `from_ms` or later, with the id of their channel: at most `limit`
+    /// behind `after`, which is the owner, the channel and the broadcast of the last one.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn all_scheduled(
+        &self,
+        after: &(String, String, String),
+        from_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<((String, String, String), ScheduledBroadcast)>, StoreError> {
+        let rows = sqlx::query_as::<_, (String, String, String, String, String, i64, i64, i64)>(
+            "SELECT user_id, channel_id, id, title, description, starts_ms, ends_ms, version \
+             FROM scheduled_broadcasts WHERE (user_id, channel_id, id) > ($1, $2, $3) AND starts_ms >= $4 \
+             ORDER BY user_id, channel_id, id LIMIT $5",
+        )
+        .bind(after.0.clone())
+        .bind(after.1.clone())
+        .bind(after.2.clone())
+        .bind(from_ms)
+        .bind(i64::from(limit));
+        let rows = rows.fetch_all(self.db.fresh()).await?.into_iter();
+        rows.map(
+            |(user, channel, id, title, description, starts_ms, ends_ms, version)| {
+                let one = ScheduledBroadcast {
+                    id: Id::stored(&id)?,
+                    title,
+                    description,
+                    starts_ms,
+                    ends_ms,
+                    version,
+                };
+                Ok(((user, channel, id), one))
+            },
+        )
+        .collect()
     }
 }
 

@@ -10,4 +10,5 @@ mod hooks;
 mod moderation;
 mod objects;
 mod opening;
+mod pages;
 mod sessions;
