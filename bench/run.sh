@@ -2,7 +2,7 @@
 # Measures weir on this machine and prints a table; see README.md for how to read it.
 #
 #   bench/run.sh [quick|full] [section…]
-#   sections: start fanout check nginx memory churn publishers slsp join stalled hls browser   (default: all these)
+#   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
@@ -20,7 +20,7 @@ if [[ ${1:-} == quick || ${1:-} == full ]]; then
     shift
 fi
 sections=("$@")
-((${#sections[@]})) || sections=(start fanout check nginx memory churn publishers slsp join stalled hls browser)
+((${#sections[@]})) || sections=(start fanout check nginx memory churn publishers slsp join stalled hls pages browser)
 
 if [[ $mode == full ]]; then
     flushes=(33 100 350) viewers=(300 1000) seconds=10 joins=100 many_publishers=200 slsp_rounds=6 browser_seconds=60
@@ -69,6 +69,7 @@ prepare() {
     fi
     gcc -O2 -Wall -o "$scratch/floor" "$here/floor.c"
     gcc -O2 -Wall -o "$scratch/drain" "$here/drain.c"
+    gcc -O2 -Wall -o "$scratch/pages" "$here/pages.c"
     clip=${WEIR_MEDIA:-}
     if [[ -z $clip ]] && command -v ffmpeg >/dev/null; then
         clip=$scratch/clip.flv
@@ -314,12 +315,36 @@ section_hls() {
     stop "$weir_pid"
 }
 
+section_pages() {
+    say "pages …"
+    start_weir
+    # The keeper reads the store once before there are pages.
+    local left=100
+    until curl -sf --output /dev/null "http://$http/robots.txt"; do
+        ((left-- > 0)) || { say "no page came"; return 1; }
+        sleep 0.1
+    done
+    mkdir -p "$scratch/static"
+    # The very same bytes, as nginx has them on the disk.
+    curl -sf --header 'Accept-Encoding: gzip' "http://$http/" --output "$scratch/static/home.gz"
+    "$scratch/pages" "${http##*:}" 50 "$seconds" / gzip "$weir_pid" | keep pages-weir
+    if command -v nginx >/dev/null; then
+        nginx_rtmp=$(free_port) nginx_http=$(free_port)
+        start_nginx nginx-static.conf
+        "$scratch/pages" "$nginx_http" 50 "$seconds" /home.gz gzip "$nginx_pid" | keep pages-nginx
+        stop "$nginx_pid"
+    else
+        say "nginx is not installed (apt-get install nginx): pages have nothing to be compared with"
+    fi
+    stop "$weir_pid"
+}
+
 # shellcheck source=bench/cluster.sh
 source "$here/cluster.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls browser "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser "${cluster_sections[@]}"; do
     if wants "$section" || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi

@@ -92,6 +92,8 @@ if (stalled) {
 for (const server of ["weir", "nginx"]) {
   const hls = results[`hls-${server}`];
   if (hls) line(`HLS requests per CPU-second, ${server}`, `${number(hls.requests_per_server_cpu_s, 0)} (${number(hls.requests_per_s, 0)} a second, ${number(hls.bytes / hls.requests / 1024, 0)} KiB each)`);
+  const pages = results[`pages-${server}`];
+  if (pages) line(`Page requests per CPU-second, ${server}`, `${number(pages.per_cpu_s, 0)} (${number(pages.answers / pages.seconds, 0)} a second, ${number(pages.bytes / pages.answers / 1024, 1)} KiB each)`);
 }
 if (lines.length > 0) {
   console.log("\n## Everything else");

@@ -95,6 +95,8 @@ const PAGES = [
   ["home", "/", (page) => page.locator(`[data-stream="${args.app}/${args.stream}"]`).waitFor()],
   ["home-empty", "/", (page) => page.locator("main .message").waitFor(), { "**/api/v1/live": { streams: [], server_time_ms: 1 } }],
   ["home-down", "/", (page) => page.locator('[role="alert"]').waitFor(), { "**/api/v1/live": null }],
+  ["notices", "/notices", (page) => page.locator("main h1").waitFor()],
+  ["search", "/search?q=nothing", (page) => page.locator('main [role="status"]').waitFor()],
   ["watch", `/watch/${path}`, plays],
   ["watch-menu", `/watch/${path}`, (page) => plays(page).then(() => press(page, "[part~=quality-button]"))],
   ["watch-latency", `/watch/${path}`, (page) => plays(page).then(() => press(page, "[part~=latency-button]"))],

@@ -44,7 +44,9 @@ mod metrics;
 mod node_admission;
 mod node_key_uses;
 mod node_reports;
+mod oembed;
 mod openapi;
+mod own_pages;
 mod pages;
 mod refused;
 mod rejected;
@@ -52,6 +54,8 @@ mod same_site;
 mod schemas;
 mod sdk;
 mod settings;
+mod site_keeper;
+mod site_pages;
 mod srs;
 mod state;
 mod stored;
@@ -82,6 +86,7 @@ pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use settings::Setting;
+pub use site_keeper::SiteKeeper;
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
@@ -150,6 +155,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(health::routes()))
         .merge(by_method(streams::public_routes()))
         .merge(by_method(openapi::routes()))
+        .merge(by_method(oembed::routes()))
+        .merge(guarded(own_pages::routes(), state, Right::PagesEdit))
         .merge(accounts::operations(state))
         .merge(channel_operations(state))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -3,17 +3,21 @@
 
 use axum::extract::{Request, State as Extract};
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest as _, Sha256};
 use weir_base::{Code, Tongue, prefer, refusal_page};
 
 use crate::embedded::{Caching, EmbeddedFile};
 use crate::guard::is_elsewhere;
 use crate::refused::Refused;
+use crate::site_pages;
 use crate::state::State;
 
-/// Pages may load their own scripts and talk to streams anywhere, and nothing else.
+/// Pages may load their own scripts and talk to streams anywhere, and nothing else; nothing inline.
 const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; connect-src *; \
-                      img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; base-uri 'self'; frame-ancestors ";
+                      img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors ";
 /// Pages without a player need nothing inline, and speak with this server alone.
 const STRICT_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; \
                              base-uri 'self'; frame-ancestors ";
@@ -50,6 +54,10 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
     if let Some(file) = EmbeddedFile::embedded(path) {
         return frameable(file.answer(caching(path), headers), POLICY, false);
     }
+    let from = request.extensions();
+    if let Some(response) = site_pages::answer(&state, request.uri(), headers, from).await {
+        return response;
+    }
     let hidden = OPERATORS_PAGES.contains(&first) && is_elsewhere(&state, request.extensions());
     if first == OLD_NODES_PAGE && !hidden {
         return Redirect::permanent(NODES_PAGE).into_response();
@@ -59,7 +67,15 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
     }
     let file = EmbeddedFile::embedded("index.html");
     let file = file.unwrap_or_else(|| EmbeddedFile::made("index.html", STUB));
-    let response = file.answer(Caching::Asked, headers);
+    let mut response = file.answer(Caching::Asked, headers);
+    // It may be there for its owner alone, which a script finds out; for everybody else it is not.
+    let is_known = state
+        .site
+        .as_ref()
+        .is_some_and(|keeper| keeper.site().is_some());
+    if is_known && response.status() == StatusCode::OK && site_pages::is_channel(whole_path) {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
     let policy = if PLAIN_PAGES.contains(&first) {
         STRICT_POLICY
     } else {
@@ -75,6 +91,7 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
     let mut response = if prefer::wants_page(&list(header::ACCEPT)) {
         let tongue = Tongue::of(&list(header::ACCEPT_LANGUAGE));
         let page = refusal_page(Code::NotFound, path, tongue);
+        let policy = with_style_of(&page);
         let page = EmbeddedFile::made("unknown.html", page);
         let mut response = page.answer(Caching::Asked, &HeaderMap::new());
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -83,12 +100,21 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
         headers.insert(header::CACHE_CONTROL, never);
         let language = HeaderValue::from_static(tongue.tag());
         headers.insert(header::CONTENT_LANGUAGE, language);
-        frameable(response, POLICY, false)
+        frameable(response, &policy, false)
     } else {
         Refused::new(Code::NotFound, format!("nothing lives at {path}")).into_response()
     };
     response.headers_mut().insert(header::VARY, varies);
     response
+}
+
+/// The policy of a page that has a style of its own: that one is let be, by its hash (CSP 3, §8.3).
+fn with_style_of(page: &str) -> String {
+    let style = page.split_once("<style>").map(|(_, rest)| rest);
+    let style = style.and_then(|rest| rest.split_once("</style>"));
+    let digest = Sha256::digest(style.map_or("", |(style, _)| style));
+    let hash = STANDARD.encode(digest);
+    format!("style-src 'self' 'sha256-{hash}'; {POLICY}")
 }
 
 /// Says who may show a page in a frame.

@@ -24,6 +24,7 @@ use crate::idempotent::{MemoryReplies, Replies};
 use crate::limiter::Limiter;
 use crate::openapi::Document;
 use crate::settings::Setting;
+use crate::site_keeper::SiteKeeper;
 
 /// What the API works with.
 pub struct Config {
@@ -41,6 +42,8 @@ pub struct Config {
     pub accounts: Option<AccountService>,
     /// What outlives the process, where this node opens it.
     pub store: Option<Store>,
+    /// The public pages, where this node has what they tell.
+    pub site: Option<Arc<SiteKeeper>>,
     /// What admission is to know, for nodes without a store.
     pub admission: Option<Arc<AdmissionSource>>,
     /// Who answers what admission asks, for nodes without a store.

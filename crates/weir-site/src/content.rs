@@ -35,6 +35,8 @@ pub struct ChannelFacts {
     pub language: String,
     /// It stands in lists; else only who knows its name finds it.
     pub is_listed: bool,
+    /// It has no page, and what it sends stands in no list.
+    pub is_private: bool,
     /// How many follow it.
     pub followers: i64,
     /// Milliseconds since 1970.
@@ -144,6 +146,9 @@ pub struct PageFacts {
     pub changed_ms: i64,
 }
 
+/// A state of what a page shows: the number of the newest change, and the minute where time changes it.
+pub(crate) type Rev = (u64, i64);
+
 /// A channel and what is known of it besides.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -184,6 +189,7 @@ pub(crate) struct Content {
 impl Content {
     /// A channel is this. Whether there was room for it.
     pub(crate) fn channel(&mut self, mut facts: ChannelFacts) -> bool {
+        facts.is_listed &= !facts.is_private;
         let (mut past, mut viewers) = (Vec::new(), None);
         if let Some(before) = self.take(&facts.id) {
             (past, viewers) = (before.past, before.viewers);
@@ -191,7 +197,7 @@ impl Content {
         if self.channels.len() >= MAX_CHANNELS {
             return false;
         }
-        if self.about_bytes + facts.description.len() > MAX_ABOUT_BYTES {
+        if facts.is_private || self.about_bytes + facts.description.len() > MAX_ABOUT_BYTES {
             facts.description = String::new();
         }
         self.about_bytes += facts.description.len();
@@ -341,30 +347,35 @@ impl Content {
     }
 
     /// Grows when a list changed.
-    pub(crate) fn lists_rev(&self) -> u64 {
-        self.lists_rev
+    pub(crate) fn lists_rev(&self) -> Rev {
+        (self.lists_rev, 0)
     }
 
     /// Grows when an address came or went.
-    pub(crate) fn map_rev(&self) -> u64 {
-        self.map_rev
+    pub(crate) fn map_rev(&self) -> Rev {
+        (self.map_rev, 0)
     }
 
     /// The channel of this name, and what grows when its page has to be made anew.
-    pub(crate) fn find(&self, name: &str) -> Option<(&Held, u64)> {
+    pub(crate) fn find(&self, name: &str) -> Option<(&Held, Rev)> {
         let held = self.channels.get(name)?;
         let minute = match held.facts.coming.is_empty() {
             true => 0,
-            // Both grow, so the sum says the same as the pair.
-            false => u64::try_from(self.now_ms / ANEW_MS).unwrap_or(0),
+            false => self.now_ms / ANEW_MS,
         };
-        Some((held, held.rev + minute))
+        (!held.facts.is_private).then_some((held, (held.rev, minute)))
+    }
+
+    /// Whether what is live shall stand in no list.
+    pub(crate) fn hides(&self, stream: &LiveStream) -> bool {
+        let held = self.channels.get(&stream.stream);
+        held.is_some_and(|held| held.facts.app == stream.app && !held.facts.is_listed)
     }
 
     /// The page of this kind and name, where it is shown now.
-    pub(crate) fn find_page(&self, kind: PageKind, slug: &str) -> Option<(&Arc<PageFacts>, u64)> {
+    pub(crate) fn find_page(&self, kind: PageKind, slug: &str) -> Option<(&Arc<PageFacts>, Rev)> {
         let page = self.pages.get(&(kind, slug.to_owned()))?;
-        (page.facts.publish_ms <= self.now_ms).then_some((&page.facts, page.rev))
+        (page.facts.publish_ms <= self.now_ms).then_some((&page.facts, (page.rev, 0)))
     }
 
     /// Pages of a kind that are shown now, in the order of a list.

@@ -9,7 +9,7 @@ use maud::Markup;
 
 pub(crate) use frame::Frame;
 
-use crate::content::{Content, PageKind};
+use crate::content::{Content, PageKind, Rev};
 use crate::document::Document;
 use crate::feeds;
 use crate::target::Target;
@@ -30,7 +30,7 @@ pub struct Found {
 }
 
 /// What grows when the page has to be made anew; none where there is no such page.
-pub(crate) fn rev(content: &Content, target: &Target) -> Option<u64> {
+pub(crate) fn rev(content: &Content, target: &Target) -> Option<Rev> {
     match target {
         Target::Home | Target::Pages(_) | Target::NoticeFeed => Some(content.lists_rev()),
         Target::Channel(name) | Target::ChannelFeed(name) => content.find(name).map(|(_, rev)| rev),
@@ -45,7 +45,7 @@ pub(crate) fn rev(content: &Content, target: &Target) -> Option<u64> {
             .then(|| content.lists_rev()),
         Target::Page(kind, slug) => content.find_page(*kind, slug).map(|(_, rev)| rev),
         Target::Map(part) => feeds::has_part(content, *part).then(|| content.map_rev()),
-        Target::Robots => Some(0),
+        Target::Robots => Some((0, 0)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use weir_base::Tongue;
 
-use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past};
+use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
 use crate::document::Document;
 use crate::pages::{self, Frame};
 use crate::target::Target;
@@ -64,7 +64,7 @@ struct Key {
 /// A page of one state of the content; made by the first who asks for it.
 #[derive(Debug)]
 struct Slot {
-    rev: u64,
+    rev: Rev,
     document: OnceLock<Option<Arc<Document>>>,
 }
 
@@ -201,7 +201,7 @@ impl Site {
 
 impl Generations {
     /// The slot of a page in this state of its content.
-    fn slot(&mut self, key: &Key, rev: u64) -> Arc<Slot> {
+    fn slot(&mut self, key: &Key, rev: Rev) -> Arc<Slot> {
         let known = self.younger.get(key).filter(|slot| slot.rev == rev);
         if let Some(slot) = known {
             return slot.clone();

@@ -29,7 +29,7 @@ use tower::util::BoxCloneSyncService;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PoolFacts, PublicAddresses, Setting,
+    Happenings, PoolFacts, PublicAddresses, Setting, SiteKeeper,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
@@ -109,6 +109,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     entrance.consults(consult::asked(consult.clone(), &joined, core));
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let asked = Api {
+        site: site(&config, happenings.as_ref(), &joined, core),
         happenings: happenings.clone(),
         admission,
         consult,
@@ -159,8 +160,27 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
     }
 }
 
+/// The public pages, on a node that has the store: kept up to date from here on.
+fn site(
+    config: &Config,
+    happenings: Option<&Happenings>,
+    joined: &cluster::Joined,
+    core: &Core,
+) -> Option<Arc<SiteKeeper>> {
+    let store = happenings?.store.clone();
+    let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url));
+    let (hub, members) = (core.hub.clone(), joined.cluster.clone());
+    let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
+    core.tasks.spawn(
+        "site",
+        async move { kept.run(hub, members, shutdown).await },
+    );
+    Some(keeper)
+}
+
 /// What the API is made of.
 struct Api<'a> {
+    site: Option<Arc<SiteKeeper>>,
     happenings: Option<Happenings>,
     admission: Option<Arc<AdmissionSource>>,
     consult: Option<Arc<dyn Consult>>,
@@ -204,6 +224,7 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
+        site,
         happenings,
         admission,
         consult,
@@ -233,6 +254,7 @@ fn api(parts: Api<'_>) -> ApiService {
             .map(|happenings| happenings.store.clone()),
         admission,
         consult,
+        site,
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,

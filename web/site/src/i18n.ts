@@ -154,4 +154,10 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return fill(texts[current][key], values);
 }
 
-if (typeof document !== "undefined") setLanguage(pickLanguage(store.language(), navigator.languages ?? []), false);
+/** A page that came with its words is in one language, and so is what is added to it. */
+const written = (): string | null => {
+  const { dataset, lang } = document.documentElement;
+  return dataset["rendered"] === undefined ? null : (lang.split("-")[0] ?? null);
+};
+
+if (typeof document !== "undefined") setLanguage(pickLanguage(written() ?? store.language(), navigator.languages ?? []), false);

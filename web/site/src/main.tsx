@@ -8,6 +8,7 @@ import { Embed } from "./pages/Embed";
 import { Home } from "./pages/Home";
 import { NotFound } from "./pages/NotFound";
 import { Watch } from "./pages/Watch";
+import { enliven } from "./rendered";
 import { Header } from "./ui/Header";
 import { Lazy } from "./ui/Lazy";
 import "./style.css";
@@ -43,4 +44,7 @@ function Page() {
   return location.pathname === "/" || location.pathname === "/index.html" ? <Home /> : <NotFound />;
 }
 
-render(<App />, document.getElementById("app")!);
+const { rendered } = document.documentElement.dataset;
+// A page that came with its words gets what moves; all others are made here.
+if (rendered === undefined) render(<App />, document.getElementById("app")!);
+else enliven(rendered);

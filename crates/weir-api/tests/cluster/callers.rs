@@ -350,6 +350,48 @@ const TABLE: &[Row] = &[
         [401, 401, 403, 503, 503],
     ),
     row(
+        "GET /api/v1/pages",
+        "/api/v1/pages",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "POST /api/v1/pages",
+        "/api/v1/pages",
+        r#"{"kind":"help","slug":"a","title":"A"}"#,
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "GET /api/v1/pages/{id}",
+        "/api/v1/pages/019f0000-0000-7000-8000-000000000000",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "PATCH /api/v1/pages/{id}",
+        "/api/v1/pages/019f0000-0000-7000-8000-000000000000",
+        r#"{"title":"A"}"#,
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "DELETE /api/v1/pages/{id}",
+        "/api/v1/pages/019f0000-0000-7000-8000-000000000000",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "GET /api/v1/pages/{id}/versions",
+        "/api/v1/pages/019f0000-0000-7000-8000-000000000000/versions",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "GET /api/v1/oembed",
+        "/api/v1/oembed?url=https://tv.example/c/ann",
+        "",
+        [503; 5],
+    ),
+    row(
         "GET /api/v1/bans",
         "/api/v1/bans",
         "",

@@ -17,5 +17,6 @@ mod moderation;
 mod pages;
 mod rejected;
 mod seen;
+mod site;
 mod tickets;
 mod world;

@@ -152,6 +152,7 @@ impl World {
             identify: Arc::new(Outside),
             accounts: None,
             store: None,
+            site: None,
             admission: None,
             consult: None,
             has_admin_door: false,

@@ -149,12 +149,11 @@ fn live<'a>(
     none: &str,
 ) -> Markup {
     let shown: Vec<(&LiveStream, Option<&Held>)> = streams
+        .filter(|stream| !content.hides(stream))
         .map(|stream| {
             let held = content.find(&stream.stream).map(|(held, _)| held);
             (stream, held.filter(|held| held.facts.app == stream.app))
         })
-        // Who wants to be in no list is in none.
-        .filter(|(_, held)| held.is_none_or(|held| held.facts.is_listed))
         .take(LIVE_SHOWN)
         .collect();
     html! {

@@ -158,6 +158,13 @@ fn who_is_unlisted_is_in_no_list_and_has_a_page() {
     }
     let page = read(&site, "/c/ann", "en").unwrap();
     assert!(page.contains("content=\"noindex\""));
+    let closed = ChannelFacts {
+        is_private: true,
+        ..ann()
+    };
+    site.channel(closed);
+    assert_eq!(read(&site, "/c/ann", "en"), None);
+    assert!(!read(&site, "/", "en").unwrap().contains("/ann"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `/c/{name}`: a channel's page. What is live plays; what is said about it is below.
 
 import { parseWatchPath, type PlayerStatus } from "@weir/player";
+import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { channel as read, follow, Refused, type Channel as Shown } from "../account/api";
 import { a } from "../account/strings";
@@ -89,6 +90,43 @@ function Seen({ channel }: { channel: Shown }) {
       </section>
     </>
   );
+}
+
+/** On a page that came with its words: the player while it is live, and the button to follow. */
+export function enlivenChannel(): void {
+  const player = document.getElementById("player");
+  const follow = document.getElementById("follow");
+  const name = player?.dataset["channel"];
+  if (!player || !follow || name === undefined) return;
+  render(<Follow name={name} />, follow);
+  player.replaceChildren();
+  render(<Live name={name} app={player.dataset["app"] ?? ""} />, player);
+}
+
+function Live({ name, app }: { name: string; app: string }) {
+  const [live, setLive] = useState(false);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let gone = false;
+    const load = async () => {
+      const next = await look(name);
+      if (gone) return;
+      if (next.kind === "shown") {
+        setLive(next.channel.live);
+        const standing = document.getElementById("standing");
+        if (standing) standing.textContent = a(next.channel.live ? "isLive" : "notLive");
+      }
+      timer = setTimeout(() => void load(), POLL_MS);
+    };
+    void load();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [name]);
+  const stream = parseWatchPath(`/watch/${[...app.split("/"), name].map(encodeURIComponent).join("/")}`);
+  const query = useMemo(() => readPlayerQuery(location.search), []);
+  return live && stream ? <LivePlayer name={stream} query={query} keep onStatus={() => {}} /> : null;
 }
 
 function Follow({ name }: { name: string }) {

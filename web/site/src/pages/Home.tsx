@@ -13,12 +13,17 @@ const POLL_MS = 1500;
 const load = () => fetchLive();
 
 export function Home() {
+  return <main id="main" class="page"><LiveHome /></main>;
+}
+
+/** The list with its heading, and how to be in it. */
+export function LiveHome() {
   const { value, failed, refresh } = usePolled(load, POLL_MS);
   useEffect(() => {
     document.title = value?.streams.length ? `weir · ${t("liveCount", { n: value.streams.length })}` : "weir";
   });
   return (
-    <main id="main" class="page">
+    <>
       <div class="heading">
         <h1>{t("liveNow")}</h1>
         {value && value.streams.length > 0 && <span class="number">{count(value.streams.length, locale())}</span>}
@@ -27,7 +32,7 @@ export function Home() {
       </div>
       {value ? <List streams={value.streams} /> : failed ? <Unreachable retry={refresh} /> : <Skeleton />}
       {(value || !failed) && <GoLive />}
-    </main>
+    </>
   );
 }
 

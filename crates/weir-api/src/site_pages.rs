@@ -1,0 +1,163 @@
+//! Public pages as answers: from memory, in the language and the coding that somebody wishes for.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use weir_base::http_field::{accepts_coding, is_host, names_tag};
+use weir_base::{Tongue, prefer};
+use weir_site::{Chosen, Coding, Document, Found, Site, Target};
+use weir_store::channels::ListedBy;
+
+use crate::limiter::{self, RateClass, Who};
+use crate::refused::Refused;
+use crate::state::State;
+
+/// Where a search is asked for by a form.
+const SEARCH: &str = "/search";
+/// Channels that a search shows.
+const FOUND: u32 = 50;
+/// Characters of a search that are looked at.
+const MAX_SEARCH_CHARS: usize = 200;
+/// Pages run the scripts of this site, which may talk to streams anywhere; nothing inline.
+pub(crate) const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; \
+                                 connect-src *; img-src 'self' data: blob:; object-src 'none'; \
+                                 form-action 'self'; base-uri 'self'; frame-ancestors 'self'";
+/// For browsers: asked each time, and not sent again.
+const CACHING: &str = "public, no-cache";
+/// For caches in front (RFC 9213): they may be asked a million times, and ask once in a second; while nobody answers
+/// them they go on with what they have.
+const CACHING_IN_FRONT: &str = "public, max-age=1, stale-while-revalidate=1, stale-if-error=86400";
+const FOR_CACHES_IN_FRONT: HeaderName = HeaderName::from_static("cdn-cache-control");
+const KEYS: HeaderName = HeaderName::from_static("surrogate-key");
+
+/// The page at the path of a request; none where the site has no such page.
+pub(crate) async fn answer(
+    state: &State,
+    uri: &Uri,
+    headers: &HeaderMap,
+    from: &Extensions,
+) -> Option<Response> {
+    let site = state.site.as_ref()?.site()?;
+    let query = |name: &str| {
+        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        pairs
+            .into_owned()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    };
+    let said = query("lang");
+    let wished = joined(headers, header::ACCEPT_LANGUAGE);
+    let chosen = Chosen::of(said.as_deref(), Tongue::of(&wished));
+    if uri.path() == SEARCH {
+        let words = query("q").unwrap_or_default();
+        let found = search(state, site, (headers, from), chosen, &words).await;
+        return Some(found.unwrap_or_else(IntoResponse::into_response));
+    }
+    let target = Target::of(uri.path())?;
+    let is_for_people = target.is_for_people();
+    let document = site.document(target, chosen, &origin(headers))?;
+    Some(sent(&document, headers, is_for_people.then_some(chosen)))
+}
+
+/// Whether a path is a channel's, which may be there for its owner alone.
+pub(crate) fn is_channel(path: &str) -> bool {
+    matches!(Target::of(path), Some(Target::Channel(_)))
+}
+
+/// The scheme and host that somebody asked for; nothing where it is no host.
+fn origin(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    match host {
+        Some(host) if !host.is_empty() && is_host(host) => format!("http://{host}"),
+        _ => String::new(),
+    }
+}
+
+async fn search(
+    state: &State,
+    site: &Site,
+    (headers, from): (&HeaderMap, &Extensions),
+    chosen: Chosen,
+    words: &str,
+) -> Result<Response, Refused> {
+    limiter::take(state, RateClass::Read, Who::of(from))?;
+    let words: String = words.chars().take(MAX_SEARCH_CHARS).collect();
+    let by = ListedBy {
+        search: &words,
+        ..ListedBy::default()
+    };
+    let found = match state.store()?.channels().listed(&by, None, FOUND).await {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!("a search was answered with what is live: {error}");
+            None
+        }
+    };
+    let found: Option<Vec<Found>> = found.map(|cards| {
+        let shown = |card: weir_store::channels::ChannelCard| Found {
+            name: card.name,
+            title: card.title,
+            category: card.category,
+        };
+        cards.into_iter().map(shown).collect()
+    });
+    let document = Arc::new(site.search(chosen, &words, found.as_deref()));
+    let mut response = sent(&document, headers, Some(chosen));
+    let never = HeaderValue::from_static("no-store");
+    response.headers_mut().remove(FOR_CACHES_IN_FRONT);
+    response.headers_mut().insert(header::CACHE_CONTROL, never);
+    Ok(response)
+}
+
+/// A document to somebody who sent these headers. `chosen`: it is for people, in this language.
+fn sent(document: &Document, asked: &HeaderMap, chosen: Option<Chosen>) -> Response {
+    let takes = joined(asked, header::ACCEPT_ENCODING);
+    let coding = [Coding::Brotli, Coding::Gzip].into_iter().find(|coding| {
+        coding
+            .name()
+            .is_some_and(|name| accepts_coding([&*takes], name))
+    });
+    let coding = coding.unwrap_or(Coding::Plain);
+    let tag = document.tag(coding);
+    let is_known = names_tag([&*joined(asked, header::IF_NONE_MATCH)], &tag, true);
+    let mut response = match is_known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => document.bytes(coding).into_response(),
+    };
+    let fixed = HeaderValue::from_static;
+    let headers = response.headers_mut();
+    let vary = match chosen {
+        Some(chosen) if !chosen.is_said => "Accept-Encoding, Accept-Language",
+        _ => "Accept-Encoding",
+    };
+    headers.insert(header::VARY, fixed(vary));
+    headers.insert(header::CACHE_CONTROL, fixed(CACHING));
+    headers.insert(FOR_CACHES_IN_FRONT, fixed(CACHING_IN_FRONT));
+    for (name, value) in [(header::ETAG, &*tag), (KEYS, document.keys())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    if is_known {
+        headers.remove(header::CONTENT_TYPE);
+        return response;
+    }
+    headers.insert(header::CONTENT_TYPE, fixed(document.media_type()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::REFERRER_POLICY, fixed("same-origin"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(POLICY));
+    if let Some(coding) = coding.name() {
+        headers.insert(header::CONTENT_ENCODING, fixed(coding));
+    }
+    if let Some(chosen) = chosen {
+        headers.insert(header::CONTENT_LANGUAGE, fixed(chosen.tag()));
+    }
+    response
+}
+
+fn joined(headers: &HeaderMap, name: HeaderName) -> String {
+    prefer::joined(headers.get_all(name).iter().map(HeaderValue::as_bytes))
+}

@@ -1,0 +1,35 @@
+//! Pages that the server wrote whole: they can be read as they are, and a script adds what moves.
+
+import { fetchLive } from "@weir/player";
+import { render } from "preact";
+import { LiveHome } from "./pages/Home";
+import { store } from "./store";
+
+/** `page` is what the server calls it. */
+export function enliven(page: string): void {
+  if (followLanguage()) return;
+  if (page === "home") void enlivenHome();
+  if (page === "channel") void import("./pages/Channel").then((channel) => channel.enlivenChannel());
+}
+
+/** The language that was chosen on this site counts on these pages too. Whether another page is on its way. */
+function followLanguage(): boolean {
+  const link = document.querySelector<HTMLAnchorElement>("a.language[data-lang]");
+  const other = link?.dataset["lang"];
+  if (!link || other === undefined) return false;
+  link.addEventListener("click", () => store.setLanguage(other));
+  const here = new URL(location.href);
+  if (here.searchParams.has("lang") || store.language() !== other) return false;
+  here.searchParams.set("lang", other);
+  location.replace(here);
+  return true;
+}
+
+/** What the server wrote stays until the list is known. */
+async function enlivenHome(): Promise<void> {
+  const place = document.getElementById("home");
+  if (!place) return;
+  await fetchLive().catch(() => undefined);
+  place.replaceChildren();
+  render(<LiveHome />, place);
+}
