@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod invites;
+mod passkeys;
 mod proofs;
 mod second_factor;
 mod sessions;
@@ -16,6 +17,7 @@ use crate::store::Store;
 
 pub use api_keys::{ApiKey, KeyHolder, NewApiKey};
 pub use invites::{Invite, NewInvite};
+pub use passkeys::{NewPasskey, Passkey};
 pub use proofs::{Proof, Purpose};
 pub use sessions::{NewSession, NewToken, Renewal, Session, Signed, TokenKind};
 
@@ -115,15 +117,18 @@ macro_rules! columns {
 }
 use columns;
 
-/// All that goes with an account. Its skeleton stays: nobody else is taken for it.
-const OF_AN_ACCOUNT: [&str; 9] = [
+/// All that goes with an account. Its skeleton stays, as nobody's: nobody else is taken for it.
+const OF_AN_ACCOUNT: [&str; 12] = [
     "DELETE FROM session_tokens WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM proofs WHERE user_id = $1",
     "DELETE FROM api_key_hashes WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
     "DELETE FROM recovery_codes WHERE user_id = $1",
+    "DELETE FROM passkey_credentials WHERE user_id = $1",
+    "DELETE FROM passkeys WHERE user_id = $1",
     "DELETE FROM invites WHERE made_by = $1",
+    "UPDATE name_skeletons SET user_id = '' WHERE user_id = $1",
     "DELETE FROM logins WHERE user_id = $1",
     "DELETE FROM accounts WHERE user_id = $1",
 ];
@@ -374,6 +379,7 @@ impl Accounts<'_> {
             "DELETE FROM session_tokens WHERE (user_id, session_id) IN \
              (SELECT user_id, id FROM sessions WHERE expires_ms <= $1)",
             "DELETE FROM proofs WHERE expires_ms <= $1",
+            "DELETE FROM spent_challenges WHERE expires_ms <= $1",
             "DELETE FROM invites WHERE expires_ms <= $1",
             "DELETE FROM sessions WHERE expires_ms <= $1",
         ] {

@@ -22,6 +22,7 @@ mod id;
 mod mark;
 mod module;
 pub mod objects;
+pub mod owned;
 pub mod pages;
 mod store;
 
