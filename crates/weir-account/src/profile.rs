@@ -1,6 +1,6 @@
 //! What an account's owner changes, takes along, and removes.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use weir_store::Id;
 use weir_store::accounts::Account;
 
@@ -100,48 +100,39 @@ impl AccountService {
         self.send_email_proof(account, &email, client.tongue).await
     }
 
-    /// All that is known of an account, for its owner to take along. No secret is in it, and no hash of one.
+    /// All that is kept of an account, for its owner to take along: `account`, and the rows of each table of users by
+    /// the table's name. No secret is in it, and no hash of one.
     ///
     /// # Errors
     /// [`AccountError::Away`].
     pub async fn export(&self, account: &Account) -> Result<Value, AccountError> {
-        let sessions = self.sessions(account.user_id).await?;
-        let keys = self.api_keys(account.user_id).await?;
-        let sessions: Vec<_> = sessions
-            .iter()
-            .map(|session| {
-                json!({
-                    "id": session.id, "kind": session.kind, "agent": session.agent, "address": session.address,
-                    "created_ms": session.created_ms, "used_ms": session.used_ms,
-                    "expires_ms": session.expires_ms,
+        let mut data = Map::new();
+        data.insert("account".to_owned(), summary(account));
+        let mut cut = Vec::new();
+        for owned in self.0.store.owned_by(account.user_id).await? {
+            let rows: Vec<_> = owned
+                .rows
+                .into_iter()
+                .map(|row| {
+                    let cells = row.into_iter();
+                    let cells = cells.map(|(name, cell)| (name.to_owned(), json!(cell)));
+                    Value::Object(cells.collect())
                 })
-            })
-            .collect();
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "id": key.id, "label": key.label, "scopes": key.scopes, "created_ms": key.created_ms,
-                    "expires_ms": key.expires_ms, "used_ms": key.used_ms, "used_address": key.used_address,
-                })
-            })
-            .collect();
-        Ok(json!({
-            "account": {
-                "id": account.user_id, "name": account.name, "email": account.email,
-                "email_verified_ms": account.email_verified_ms, "role": account.role, "state": account.state,
-                "state_reason": account.state_reason, "display_name": account.display_name,
-                "about": account.about, "language": account.language, "avatar": account.avatar,
-                "has_password": !account.password_hash.is_empty(),
-                "has_second_factor": !account.totp_secret.is_empty(),
-                "created_ms": account.created_ms, "changed_ms": account.changed_ms,
-            },
-            "sessions": sessions,
-            "api_keys": keys,
-        }))
+                .collect();
+            if owned.is_cut {
+                cut.push(owned.table);
+            }
+            // The account is told above, in words that say what its columns mean.
+            if owned.table != "accounts" {
+                data.insert(owned.table.to_owned(), Value::Array(rows));
+            }
+        }
+        data.insert("cut".to_owned(), json!(cut));
+        Ok(Value::Object(data))
     }
 
-    /// Removes an account for good. Its name stays taken, so that nobody is mistaken for who had it.
+    /// Removes an account for good, with all that belongs to it. Its name stays taken, so that nobody is mistaken for
+    /// who had it.
     ///
     /// # Errors
     /// [`AccountError::Conflict`] for the first admin, whom the site is run by.
@@ -160,7 +151,11 @@ impl AccountService {
                 return Err(AccountError::Conflict(words.to_owned()));
             }
         }
+        // The account goes last: who is broken off before that signs in and asks again.
+        self.0.store.remove_owned(account.user_id).await?;
         self.rows().remove(account.user_id).await?;
+        // What a request that was on its way has made meanwhile.
+        self.0.store.remove_owned(account.user_id).await?;
         tracing::info!(target: "audit", account = %account.user_id, address = %client.address, "removed");
         Ok(())
     }
@@ -182,6 +177,18 @@ impl AccountService {
         }
         Ok(changed)
     }
+}
+
+fn summary(account: &Account) -> Value {
+    json!({
+        "id": account.user_id, "name": account.name, "email": account.email,
+        "email_verified_ms": account.email_verified_ms, "role": account.role, "state": account.state,
+        "state_reason": account.state_reason, "display_name": account.display_name,
+        "about": account.about, "language": account.language, "avatar": account.avatar,
+        "has_password": !account.password_hash.is_empty(),
+        "has_second_factor": !account.totp_secret.is_empty(),
+        "created_ms": account.created_ms, "changed_ms": account.changed_ms,
+    })
 }
 
 /// Text of people: no control characters but, where it has lines, their ends; no directions that reach beyond it.

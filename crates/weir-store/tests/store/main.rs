@@ -11,4 +11,5 @@ mod moderation;
 mod objects;
 mod opening;
 mod pages;
+mod passkeys;
 mod sessions;
