@@ -3,6 +3,7 @@
 mod export;
 mod keys;
 mod me;
+mod passkeys;
 mod second_factor;
 mod sessions;
 mod sign_up;
@@ -13,8 +14,8 @@ mod views;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
-use http::header;
 use http::request::Parts;
+use http::{StatusCode, header};
 use utoipa::IntoResponses;
 use utoipa_axum::router::OpenApiRouter;
 use weir_account::{AccountError, AccountService, Right, Shown};
@@ -43,7 +44,15 @@ pub(crate) struct Own {
     client: weir_account::Client,
 }
 
-/// The same for what an API key must not do: change how one signs in, or make more keys.
+/// What the routes need that are for whoever has no session yet.
+pub(crate) struct Visitor {
+    service: AccountService,
+    client: weir_account::Client,
+    /// Of the page that asks, as its browser says; empty where it says nothing.
+    origin: String,
+}
+
+/// [`Own`], for what an API key must not do: change how one signs in, or make more keys.
 pub(crate) struct BySession(Own);
 
 /// Accounts cannot be read now, or are kept by other nodes.
@@ -59,10 +68,12 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(export::routes())
         .merge(sessions::own_routes())
         .merge(second_factor::routes())
+        .merge(passkeys::routes())
         .merge(keys::routes());
     let open = OpenApiRouter::new()
         .merge(sign_up::routes())
         .merge(sessions::routes())
+        .merge(passkeys::open_routes())
         .merge(tokens::key_routes());
     OpenApiRouter::new()
         .merge(limited(open, state, None))
@@ -126,6 +137,22 @@ impl FromRequestParts<State> for Own {
     }
 }
 
+impl FromRequestParts<State> for Visitor {
+    type Rejection = Refused;
+
+    async fn from_request_parts(head: &mut Parts, state: &State) -> Result<Self, Refused> {
+        let origin = head.headers.get(header::ORIGIN);
+        Ok(Self {
+            service: service(state)?.clone(),
+            client: client(head),
+            origin: origin
+                .and_then(|origin| origin.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    }
+}
+
 impl FromRequestParts<State> for BySession {
     type Rejection = Refused;
 
@@ -174,6 +201,14 @@ impl Identify for AccountService {
             }))
         })
     }
+}
+
+/// What is answered when nothing but the status is to be said.
+pub(crate) fn done<T>(
+    outcome: Result<T, AccountError>,
+    status: StatusCode,
+) -> Result<StatusCode, Refused> {
+    outcome.map(|_| status).map_err(refused)
 }
 
 /// What is answered to it.

@@ -11,7 +11,7 @@ use weir_account::ProfileChange;
 use weir_store::accounts::Account;
 
 use super::views::{AccountView, tag};
-use super::{AccountsAway, BySession, Own, refused};
+use super::{AccountsAway, BySession, Own, done, refused};
 use crate::asked::JsonBody;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
@@ -130,10 +130,7 @@ async fn remove(
     let removed = own
         .service
         .remove(&own.account, &farewell.password, &own.client);
-    removed
-        .await
-        .map(|()| StatusCode::NO_CONTENT)
-        .map_err(refused)
+    done(removed.await, StatusCode::NO_CONTENT)
 }
 
 /// Change one's password
@@ -165,10 +162,7 @@ async fn change_password(
         &order.new_password,
         &client,
     );
-    changed
-        .await
-        .map(|_| StatusCode::NO_CONTENT)
-        .map_err(refused)
+    done(changed.await, StatusCode::NO_CONTENT)
 }
 
 /// Change one's address
@@ -185,7 +179,7 @@ async fn change_email(
     let sent = own
         .service
         .change_email(&own.account, &order.password, &order.email, &own.client);
-    sent.await.map(|()| StatusCode::ACCEPTED).map_err(refused)
+    done(sent.await, StatusCode::ACCEPTED)
 }
 
 /// Send the letter once more that proves one's address
@@ -202,7 +196,7 @@ async fn send_proof(BySession(own): BySession) -> Result<StatusCode, Refused> {
         .service
         .send_proof_again(&own.account, &own.client)
         .await;
-    sent.map(|()| StatusCode::ACCEPTED).map_err(refused)
+    done(sent, StatusCode::ACCEPTED)
 }
 
 fn view(account: &Account) -> Response {

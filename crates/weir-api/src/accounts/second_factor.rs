@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{AccountsAway, BySession, refused};
+use super::{AccountsAway, BySession, done, refused};
 use crate::asked::JsonBody;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
@@ -136,5 +136,5 @@ async fn remove(
         .service
         .remove_totp(&own.account, &order.password, &order.code, &own.client)
         .await;
-    removed.map(|_| StatusCode::NO_CONTENT).map_err(refused)
+    done(removed, StatusCode::NO_CONTENT)
 }

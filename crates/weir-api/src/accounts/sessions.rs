@@ -1,7 +1,6 @@
 //! Signing in and out, and where one is signed in.
 
 use axum::Json;
-use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -9,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_account::{PasswordProof, SessionKind, SignedIn};
+use weir_account::{AccountError, PasswordProof, SessionKind, SignedIn};
 use weir_base::Code;
 
 use super::views::{AccountView, SessionView};
-use super::{AccountsAway, Own, client, refused, service};
+use super::{AccountsAway, Own, Visitor, done, refused};
 use crate::asked::{JsonBody, PathParts, QueryParts, read_json};
 use crate::caller::{SESSION_COOKIE, cookie};
 use crate::refused::{NotThere, Problem, Refused};
@@ -52,7 +51,7 @@ struct LinkOrder {
 /// How a session is shown.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum WantedKind {
+pub(super) enum WantedKind {
     /// By a cookie: for browsers.
     Cookie,
     /// By a token: for programs.
@@ -73,7 +72,7 @@ struct RefreshOrder {
 
 /// Somebody who is signed in.
 #[derive(Debug, Serialize, ToSchema)]
-struct SignedInView {
+pub(super) struct SignedInView {
     account: AccountView,
     session: SessionView,
     /// To be sent as `Authorization: Bearer TOKEN`; not there where only the cookie was asked for.
@@ -104,7 +103,7 @@ struct SessionList {
 #[serde(deny_unknown_fields, default)]
 struct EndParams {
     /// `this` (as when nothing is said), `others` or `all`.
-    #[param(required = false, nullable = false)]
+    #[param(required = false, nullable = false, inline)]
     which: Option<WhichSessions>,
 }
 
@@ -148,8 +147,7 @@ pub(super) fn own_routes() -> OpenApiRouter<State> {
     ),
 )]
 async fn sign_in(
-    Extract(state): Extract<State>,
-    head: Parts,
+    visitor: Visitor,
     JsonBody(order): JsonBody<SignInOrder>,
 ) -> Result<Response, Refused> {
     let shown = PasswordProof {
@@ -157,12 +155,11 @@ async fn sign_in(
         password: &order.password,
         code: &order.code,
     };
-    let service = service(&state)?;
-    let signed_in = service
-        .sign_in(shown, order.kind.into(), &client(&head))
+    let signed_in = visitor
+        .service
+        .sign_in(shown, order.kind.into(), &visitor.client)
         .await;
-    let signed_in = signed_in.map_err(refused)?;
-    Ok(answer(&state, &head, signed_in, StatusCode::CREATED))
+    visitor.let_in(signed_in, StatusCode::CREATED)
 }
 
 /// Sign in by a link
@@ -180,16 +177,14 @@ async fn sign_in(
     ),
 )]
 async fn by_link(
-    Extract(state): Extract<State>,
-    head: Parts,
+    visitor: Visitor,
     JsonBody(order): JsonBody<LinkOrder>,
 ) -> Result<Response, Refused> {
-    let service = service(&state)?;
-    let signed_in = service
-        .sign_in_by_link(&order.token, order.kind.into(), &client(&head))
-        .await
-        .map_err(refused)?;
-    Ok(answer(&state, &head, signed_in, StatusCode::CREATED))
+    let signed_in = visitor
+        .service
+        .sign_in_by_link(&order.token, order.kind.into(), &visitor.client)
+        .await;
+    visitor.let_in(signed_in, StatusCode::CREATED)
 }
 
 /// Renew a session
@@ -207,7 +202,7 @@ async fn by_link(
     ),
 )]
 async fn refresh(
-    Extract(state): Extract<State>,
+    visitor: Visitor,
     head: Parts,
     body: axum::body::Bytes,
 ) -> Result<Response, Refused> {
@@ -222,13 +217,8 @@ async fn refresh(
             cookie(&head.headers).ok_or(Code::SignedOut)?
         }
     };
-    let renewed = service(&state)?.refresh(&shown, &client(&head)).await;
-    Ok(answer(
-        &state,
-        &head,
-        renewed.map_err(refused)?,
-        StatusCode::OK,
-    ))
+    let renewed = visitor.service.refresh(&shown, &visitor.client).await;
+    visitor.let_in(renewed, StatusCode::OK)
 }
 
 /// Where one is signed in
@@ -251,10 +241,9 @@ async fn list(own: Own) -> Result<Json<SessionList>, Refused> {
     responses((status = 204, description = "Signed out"), NotThere, AccountsAway),
 )]
 async fn sign_out(
-    Extract(state): Extract<State>,
     own: Own,
+    visitor: Visitor,
     QueryParts(asked): QueryParts<EndParams>,
-    head: Parts,
 ) -> Result<Response, Refused> {
     let user_id = own.account.user_id;
     let which = asked.which.unwrap_or(WhichSessions::This);
@@ -270,7 +259,7 @@ async fn sign_out(
     .map_err(refused)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if !matches!(which, WhichSessions::Others) {
-        set_cookie(&mut response, &state, &head, "", 0);
+        visitor.set_cookie(&mut response, "", 0);
     }
     Ok(response)
 }
@@ -282,57 +271,53 @@ async fn sign_out(
 )]
 async fn end(own: Own, PathParts(id): PathParts<weir_store::Id>) -> Result<StatusCode, Refused> {
     let ended = own.service.end_session(own.account.user_id, id).await;
-    ended.map(|()| StatusCode::NO_CONTENT).map_err(refused)
+    done(ended, StatusCode::NO_CONTENT)
 }
 
-fn answer(state: &State, head: &Parts, signed_in: SignedIn, status: StatusCode) -> Response {
-    let SignedIn {
-        account,
-        session,
-        cookie,
-        token,
-    } = signed_in;
-    let view = SignedInView {
-        account: AccountView::from(&account),
-        session: SessionView::new(&session, Some(session.id)),
-        token_expires_ms: token.as_ref().map(|token| token.expires_ms),
-        refresh: token.as_ref().map(|token| token.refresh.clone()),
-        token: token.map(|token| token.access),
-    };
-    let mut response = (status, Json(view)).into_response();
-    let fixed = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, fixed);
-    if let Some(cookie) = cookie {
-        let hours = state
-            .accounts
-            .as_ref()
-            .map_or(1, |service| service.config().session_hours);
-        set_cookie(&mut response, state, head, &cookie, u64::from(hours) * 3600);
+impl Visitor {
+    /// Answers whoever has just signed in, or renewed it: the one way in which a session is handed out.
+    pub(super) fn let_in(
+        &self,
+        signed_in: Result<SignedIn, AccountError>,
+        status: StatusCode,
+    ) -> Result<Response, Refused> {
+        let SignedIn {
+            account,
+            session,
+            cookie,
+            token,
+        } = signed_in.map_err(refused)?;
+        let view = SignedInView {
+            account: AccountView::from(&account),
+            session: SessionView::new(&session, Some(session.id)),
+            token_expires_ms: token.as_ref().map(|token| token.expires_ms),
+            refresh: token.as_ref().map(|token| token.refresh.clone()),
+            token: token.map(|token| token.access),
+        };
+        let mut response = (status, Json(view)).into_response();
+        let fixed = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, fixed);
+        if let Some(cookie) = cookie {
+            let hours = self.service.config().session_hours;
+            self.set_cookie(&mut response, &cookie, u64::from(hours) * 3600);
+        }
+        Ok(response)
     }
-    response
-}
 
-/// `Lax`: a link from elsewhere finds people signed in, and a form from elsewhere does not.
-fn set_cookie(response: &mut Response, state: &State, head: &Parts, value: &str, max_age_s: u64) {
-    let site = state
-        .accounts
-        .as_ref()
-        .map(|service| service.config().site_url.as_str());
-    let origin = head
-        .headers
-        .get(header::ORIGIN)
-        .and_then(|origin| origin.to_str().ok());
-    // A page over TLS says so itself; where only a proxy knows, the settings do.
-    let is_secure = [site, origin]
-        .into_iter()
-        .flatten()
-        .any(|url| url.starts_with("https://"));
-    let secure = if is_secure { "; Secure" } else { "" };
-    let line = format!(
-        "{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
-    );
-    if let Ok(line) = HeaderValue::from_str(&line) {
-        response.headers_mut().append(header::SET_COOKIE, line);
+    /// `Lax`: a link from elsewhere finds people signed in, and a form from elsewhere does not.
+    fn set_cookie(&self, response: &mut Response, value: &str, max_age_s: u64) {
+        let site = self.service.config().site_url.as_str();
+        // A page over TLS says so itself; where only a proxy knows, the settings do.
+        let is_secure = [site, self.origin.as_str()]
+            .into_iter()
+            .any(|url| url.starts_with("https://"));
+        let secure = if is_secure { "; Secure" } else { "" };
+        let line = format!(
+            "{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+        );
+        if let Ok(line) = HeaderValue::from_str(&line) {
+            response.headers_mut().append(header::SET_COOKIE, line);
+        }
     }
 }
 

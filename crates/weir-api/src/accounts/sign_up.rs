@@ -1,9 +1,7 @@
 //! Making an account, and the links of letters: what nobody has to be signed in for.
 
 use axum::Json;
-use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +10,7 @@ use utoipa_axum::routes;
 use weir_account::SignUp;
 
 use super::views::{AccountView, tag};
-use super::{AccountsAway, client, refused, service};
+use super::{AccountsAway, Visitor, done, refused};
 use crate::asked::JsonBody;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
@@ -89,8 +87,7 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     ),
 )]
 async fn sign_up(
-    Extract(state): Extract<State>,
-    head: Parts,
+    visitor: Visitor,
     JsonBody(order): JsonBody<SignUpOrder>,
 ) -> Result<Response, Refused> {
     let asked = SignUp {
@@ -99,7 +96,7 @@ async fn sign_up(
         password: order.password,
         invite: order.invite,
     };
-    let made = service(&state)?.sign_up(&asked, &client(&head)).await;
+    let made = visitor.service.sign_up(&asked, &visitor.client).await;
     let made = made.map_err(refused)?;
     let mut response = (StatusCode::CREATED, Json(AccountView::from(&made))).into_response();
     tag(&made).name(&mut response);
@@ -123,11 +120,11 @@ async fn sign_up(
     ),
 )]
 async fn prove(
-    Extract(state): Extract<State>,
+    visitor: Visitor,
     JsonBody(link): JsonBody<LinkToken>,
 ) -> Result<StatusCode, Refused> {
-    let proved = service(&state)?.prove_email(&link.token).await;
-    proved.map(|_| StatusCode::NO_CONTENT).map_err(refused)
+    let proved = visitor.service.prove_email(&link.token).await;
+    done(proved, StatusCode::NO_CONTENT)
 }
 
 /// Ask for a new password
@@ -138,13 +135,14 @@ async fn prove(
     responses((status = 202, description = "A letter is sent, if there is such an account"), AccountsAway),
 )]
 async fn ask_reset(
-    Extract(state): Extract<State>,
-    head: Parts,
+    visitor: Visitor,
     JsonBody(forgotten): JsonBody<Forgotten>,
 ) -> Result<StatusCode, Refused> {
-    let client = client(&head);
-    let asked = service(&state)?.ask_reset(&forgotten.login, &client).await;
-    asked.map(|()| StatusCode::ACCEPTED).map_err(refused)
+    let asked = visitor
+        .service
+        .ask_reset(&forgotten.login, &visitor.client)
+        .await;
+    done(asked, StatusCode::ACCEPTED)
 }
 
 /// Set a new password
@@ -164,9 +162,9 @@ async fn ask_reset(
     ),
 )]
 async fn reset(
-    Extract(state): Extract<State>,
+    visitor: Visitor,
     JsonBody(new): JsonBody<NewPassword>,
 ) -> Result<StatusCode, Refused> {
-    let reset = service(&state)?.reset(&new.token, &new.new_password).await;
-    reset.map(|()| StatusCode::NO_CONTENT).map_err(refused)
+    let reset = visitor.service.reset(&new.token, &new.new_password).await;
+    done(reset, StatusCode::NO_CONTENT)
 }

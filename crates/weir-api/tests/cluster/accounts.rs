@@ -13,37 +13,42 @@ use weir_store::{Config, Store};
 
 use crate::world::{Answered, TOKEN, World, record, request};
 
-const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
-struct Site {
-    world: World,
-    service: AccountService,
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) service: AccountService,
     _dir: tempfile::TempDir,
 }
 
 /// Somebody who is signed in.
-struct In {
-    id: String,
+pub(crate) struct In {
+    pub(crate) id: String,
     session: String,
-    token: String,
-    cookie: String,
+    pub(crate) token: String,
+    pub(crate) refresh: String,
+    pub(crate) cookie: String,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::with_mail(MailConfig::default()).await
+    }
+
+    pub(crate) async fn with_mail(mail: MailConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::real();
         let store = Store::open(&Config::default(), dir.path(), clock.clone())
             .await
             .unwrap();
         let service = AccountService::start(Parts {
-            store,
+            store: store.clone(),
             accounts: AccountsConfig {
                 hash_kib: 64,
                 hash_passes: 1,
                 ..AccountsConfig::default()
             },
-            mail: MailConfig::default(),
+            mail,
             root: RootSecret::new("a secret of this site").unwrap(),
             clock,
             tasks: Tasks::new(),
@@ -53,6 +58,10 @@ impl Site {
         let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
             config.accounts = Some(service.clone());
             config.identify = Arc::new(service.clone());
+            config.store = Some(store);
+            // Whole tables are walked through.
+            config.api.reads_per_minute = 0;
+            config.api.writes_per_minute = 0;
         });
         Self {
             world,
@@ -61,7 +70,7 @@ impl Site {
         }
     }
 
-    async fn ask(&self, operation: &str, token: &str, body: Value) -> Answered {
+    pub(crate) async fn ask(&self, operation: &str, token: &str, body: Value) -> Answered {
         let (method, target) = operation.split_once(' ').unwrap();
         let body = if body.is_null() {
             String::new()
@@ -76,7 +85,7 @@ impl Site {
         self.world.ask(asked).await
     }
 
-    async fn sign_up(&self, name: &str) -> In {
+    pub(crate) async fn sign_up(&self, name: &str) -> In {
         let order =
             json!({ "name": name, "email": format!("{name}@example.net"), "password": PASSWORD });
         let made = self.ask("POST /api/v1/accounts", "", order).await;
@@ -84,7 +93,7 @@ impl Site {
         self.sign_in(name).await
     }
 
-    async fn sign_in(&self, name: &str) -> In {
+    pub(crate) async fn sign_in(&self, name: &str) -> In {
         let order = json!({ "login": name, "password": PASSWORD });
         let answered = self.ask("POST /api/v1/sessions", "", order).await;
         assert_eq!(answered.status, StatusCode::CREATED, "{}", answered.text);
@@ -94,12 +103,13 @@ impl Site {
             id: text(&said["account"]["id"]),
             session: text(&said["session"]["id"]),
             token: text(&said["token"]),
+            refresh: text(&said["refresh"]),
             cookie: answered.header(header::SET_COOKIE).to_owned(),
         }
     }
 
     /// Somebody with this role, who signs in.
-    async fn with_role(&self, name: &str, role: AccountRole) -> In {
+    pub(crate) async fn with_role(&self, name: &str, role: AccountRole) -> In {
         let made = self.sign_up(name).await;
         let account = self
             .service
@@ -118,7 +128,7 @@ impl Site {
     }
 }
 
-fn by_cookie(
+pub(crate) fn by_cookie(
     method: &str,
     cookie: &str,
     fields: &[(&str, &str)],

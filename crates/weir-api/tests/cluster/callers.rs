@@ -100,6 +100,48 @@ const TABLE: &[Row] = &[
         NO_ACCOUNTS,
     ),
     row(
+        "POST /api/v1/sessions/passkey/offer",
+        "/api/v1/sessions/passkey/offer",
+        "",
+        NO_ACCOUNTS,
+    ),
+    row(
+        "POST /api/v1/sessions/passkey",
+        "/api/v1/sessions/passkey",
+        r#"{"offer":"x","credential":"x","client_data":"x","authenticator_data":"x","signature":"x"}"#,
+        NO_ACCOUNTS,
+    ),
+    row(
+        "GET /api/v1/me/passkeys",
+        "/api/v1/me/passkeys",
+        "",
+        OF_AN_ACCOUNT,
+    ),
+    row(
+        "POST /api/v1/me/passkeys",
+        "/api/v1/me/passkeys",
+        r#"{"offer":"x","label":"x","client_data":"x","attestation":"x"}"#,
+        OF_AN_ACCOUNT,
+    ),
+    row(
+        "POST /api/v1/me/passkeys/offer",
+        "/api/v1/me/passkeys/offer",
+        "{}",
+        OF_AN_ACCOUNT,
+    ),
+    row(
+        "PATCH /api/v1/me/passkeys/{id}",
+        "/api/v1/me/passkeys/019f0000-0000-7000-8000-000000000000",
+        r#"{"label":"x"}"#,
+        OF_AN_ACCOUNT,
+    ),
+    row(
+        "DELETE /api/v1/me/passkeys/{id}",
+        "/api/v1/me/passkeys/019f0000-0000-7000-8000-000000000000",
+        "{}",
+        OF_AN_ACCOUNT,
+    ),
+    row(
         "GET /api/v1/tokens/keys",
         "/api/v1/tokens/keys",
         "",

@@ -12,6 +12,7 @@ mod conventions;
 mod coworkers;
 mod dispatch;
 mod early;
+mod hostile;
 mod metrics;
 mod moderation;
 mod pages;
