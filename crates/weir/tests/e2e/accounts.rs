@@ -127,3 +127,14 @@ fn a_stranger_signs_up_goes_live_and_is_followed_in_the_browser() {
     ];
     drive("account.mjs", &server.http(""), None, &arguments);
 }
+
+#[test]
+fn a_passkey_is_added_signs_in_alone_and_is_removed_in_the_browser() {
+    need!(Chromium, Node);
+    let server = Options::new(&binary()).start();
+    let seen = drive("passkey.mjs", &server.http(""), None, &["--name", "ann"]);
+    assert_eq!(
+        (&seen["added"], &seen["signed_in"], &seen["removed"]),
+        (&json!(true), &json!("ann"), &json!(true))
+    );
+}

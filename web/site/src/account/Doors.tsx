@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { forgotten, proveAddress, resetPassword, signIn, signInByLink, signUp } from "./api";
 import { Field, Form } from "./Form";
+import { hasPasskeys, usePasskey } from "./authenticator";
 import { a } from "./strings";
 
 const HOME = "/account";
@@ -13,6 +14,10 @@ export function SignIn({ home = HOME }: { home?: string }) {
   const send = async (values: Record<string, string>) => {
     await signIn(values["login"] ?? "", values["password"] ?? "", values["code"] ?? "");
     location.assign(home);
+  };
+  const byPasskey = async () => {
+    await usePasskey();
+    location.assign(HOME);
   };
   const forgot = async (values: Record<string, string>) => {
     await forgotten(values["login"] ?? "");
@@ -31,6 +36,7 @@ export function SignIn({ home = HOME }: { home?: string }) {
             </>
           )}
         </Form>
+        {hasPasskeys() && <Form button={a("signInPasskey")} send={byPasskey} failed={a("passkeyRefused")}>{() => null}</Form>}
         <p>{a("noAccount")} <a href="/account/sign-up">{a("signUp")}</a></p>
         <details>
           <summary>{a("forgot")}</summary>

@@ -41,11 +41,13 @@ interface FormProps {
   button: string;
   /** Given what was written; what it throws is shown. */
   send: (values: Record<string, string>) => Promise<void>;
+  /** Shown where the browser, not the server, refused. */
+  failed?: string;
   /** Given what is wrong with each field. */
   children: (wrong: Record<string, string>) => ComponentChildren;
 }
 
-export function Form({ button, send, children }: FormProps) {
+export function Form({ button, send, failed, children }: FormProps) {
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const [words, setWords] = useState("");
   const [busy, setBusy] = useState(false);
@@ -62,7 +64,7 @@ export function Form({ button, send, children }: FormProps) {
       await send(Object.fromEntries(written));
     } catch (error) {
       setWrong(error instanceof Refused ? error.fields : {});
-      setWords(error instanceof Refused ? error.message : a("down"));
+      setWords(error instanceof Refused ? error.message : error instanceof DOMException && failed ? failed : a("down"));
     } finally {
       setBusy(false);
     }

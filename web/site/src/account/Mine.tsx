@@ -9,6 +9,7 @@ import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, revokeKey, setPas
 import { OwnBans } from "./Bans";
 import { Field, Form } from "./Form";
 import { Moderate } from "./Moderate";
+import { Passkeys } from "./Passkeys";
 import { a, type AccountKey } from "./strings";
 
 const VISIBILITIES = ["public", "unlisted", "password", "followers", "private"] as const;
@@ -37,6 +38,7 @@ export function Mine({ account }: { account: Account }) {
       {["moderator", "admin"].includes(account.role) && <p><a href="/console">{a("console")}</a></p>}
       <OwnBans bans={bans} />
       <Password account={account} />
+      <Passkeys account={account} />
       <section class="ac-card" aria-labelledby="ac-channels">
         <h2 id="ac-channels">{a("channels")}</h2>
         {channels === null && <p role="status">{a("loading")}</p>}

@@ -1,0 +1,4 @@
+//! weir's HTTP API for programs and pages.
+
+export * from "./client";
+export type * from "./schema";

@@ -1,0 +1,694 @@
+//! Written by dev/client.mjs out of docs/ref/openapi.json: change the server, not this.
+
+/** Accounts. */
+export type AccountList = { items: (AccountView)[]; next?: string | null };
+
+/** What changes; what is left out stays. */
+export type AccountOrder = { reason?: string; role?: string; suspended?: boolean };
+
+/** An account, as its owner and staff see it. */
+export type AccountView = { about: string; avatar: string; created_ms: number; display_name: string; email: string; email_verified: boolean; has_password: boolean; has_second_factor: boolean; id: string; language: string; name: string; role: string; state: string; state_reason: string };
+
+/** What somebody with a right did. */
+export type ActSeen = { action: string; actor?: string | null; address: string; after: unknown; at: string; before: unknown; id: string; name: string; object: string };
+
+/** Some acts, newest first. */
+export type ActsSeen = { items: (ActSeen)[]; next?: string | null };
+
+/** A node over another protocol. */
+export type Also = { protocol: string; url: string };
+
+/** A key of a program. */
+export type ApiKeyView = { created_ms: number; expires_ms?: number; id: string; label: string; scopes: (string)[]; used_address: string; used_ms?: number };
+
+/** What anybody may know of an app. */
+export type AppFacts = { app: string; encoders: (EncoderRule)[]; keyframe_ms: number; max_kbps?: number | null; play: string; publish: string };
+
+/** What somebody said against a ban, and what became of it. */
+export type Appeal = { account: string; answer: string; ban: string; id: string; state: string; words: string };
+
+/** How an appeal is decided. */
+export type AppealDecision = { answer?: string; granted: boolean };
+
+/** Appeals. */
+export type AppealList = { items: (Appeal)[]; next?: string | null };
+
+/** What is said against a ban. */
+export type AppealWish = { ban: string; words: string };
+
+/** The sound of a stream. */
+export type Audio = { channels: number; codec: string; rfc6381: string; sample_rate: number };
+
+/** Who or what may not, and why. */
+export type Ban = { created_ms: number; expires_ms?: number | null; id: string; kind: string; lifted_ms?: number | null; reason: string; stops: string; subject: string };
+
+/** Bans. */
+export type BanList = { items: (Ban)[]; next?: string | null };
+
+/** A ban to be made. */
+export type BanWish = { account?: string; expires_ms?: number; network?: string; reason: string; stops?: string; stream?: string };
+
+/** One publish, from its beginning to its end. */
+export type BroadcastSeen = { address: string; app: string; bytes_in: number; bytes_out: number; cause?: number | null; cause_name?: string | null; ended_at?: string | null; heartbeat_ms: number; id: string; node: string; protocol: string; started_at: string; stream: string; viewers_max: number };
+
+/** A broadcast to be announced. */
+export type BroadcastWish = { description?: string; ends_ms?: number; starts_ms: number; title: string };
+
+/** Some broadcasts, newest first. */
+export type BroadcastsSeen = { items: (BroadcastSeen)[]; next?: string | null };
+
+/** What is to be changed of a channel; what is left out stays. */
+export type ChannelChange = { category?: string; description?: string; language?: string; title?: string; visibility?: string };
+
+/** Channels. */
+export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
+
+/** What is to come on a channel. */
+export type ChannelSchedule = { items: (ComingBroadcast)[] };
+
+/** A place to broadcast at, as it is told. */
+export type ChannelShown = { category: string; cover: string; created_ms: number; description: string; followers: number; id: string; language: string; live: boolean; name: string; owner: string; stream: string; title: string; visibility: string };
+
+/** A channel to be made. */
+export type ChannelWish = { name: string; owner?: string; title?: string };
+
+/** A token for chat. */
+export type ChatTokenView = { expires_ms: number; token: string };
+
+/** A publisher or a viewer. */
+export type ClientDetail = { address: string; bytes: number; id: string; identity?: KnownAs; is_node: boolean; lost_frames: number; protocol: string; role: string; skips: number; stream: string; uptime_ms: number };
+
+/** Publishers and viewers. */
+export type Clients = { clients: (ClientDetail)[]; next?: string; total: number };
+
+/** A broadcast that is to come. */
+export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
+
+/** Some deliveries, newest first. */
+export type DeliveriesSeen = { items: (DeliverySeen)[]; next?: string | null };
+
+/** What a receiver was told, and how it went. */
+export type DeliverySeen = { event: unknown; id: string; next_at?: string | null; state: string; status?: number | null; stream: string; tries: number; type: string; words: string };
+
+/** The body of `POST /api/v1/dispatch/{purpose}`. */
+export type DispatchRequest = { app?: string; count?: number | null; except?: (string)[]; ip?: string | null; isp?: string | null; protocols?: (string)[]; query?: string; region?: string | null; stream?: string; tls?: boolean | null; vhost?: string };
+
+/** Who asks, as far as it says; a person need say nothing. */
+export type DrainOrder = { boot?: number | null; by?: string | null; order?: string | null };
+
+/** How far a drain is. */
+export type DrainProgress = { by?: string; draining: boolean; empty: boolean; publishers: number; viewers: number };
+
+/** Another address. */
+export type EmailOrder = { email: string; password?: string };
+
+/** One line of the list of hand-tested devices. */
+export type EncoderRule = { avoid?: (string)[]; match: string; prefer?: Prefer };
+
+/** An offer that is taken. */
+export type EnrollOrder = { code: string; offer: string };
+
+/** A second factor that is there from now on. */
+export type EnrolledView = { recovery_codes: (string)[] };
+
+/** Something that happened. */
+export type EventSeen = { app: string; at: string; cause?: number | null; cause_name?: string | null; data: unknown; id: string; session?: string | null; stream: string; type: string };
+
+/** Some events, in order. */
+export type EventsSeen = { events: (EventSeen)[]; forgotten?: number; next: string };
+
+/** The password, once more. */
+export type Farewell = { password?: string };
+
+/** What is wrong with one field of a request. */
+export type FieldError = { field: string; words: string };
+
+/** What somebody follows. */
+export type Following = { items: (ChannelShown)[]; next?: string | null };
+
+/** Who forgot a password. */
+export type Forgotten = { login: string };
+
+/** A key as it is shown once. */
+export type FreshKey = { id: string; key: string; stream: string };
+
+/** What becomes of a hook. */
+export type HookChange = { app?: string; dialect?: string; state?: string; types?: (string)[]; url?: string };
+
+/** A hook, with the secret that is shown this once. */
+export type HookMade = (HookSeen) & ({ secret: string });
+
+/** Who is told of what. */
+export type HookSeen = { app: string; created_at: string; dialect: string; id: string; state: string; types: (string)[]; url: string };
+
+/** Some hooks, oldest first. */
+export type HooksSeen = { items: (HookSeen)[]; next?: string | null };
+
+/** Invites that are still good. */
+export type InviteList = { items: (InviteView)[]; next?: string | null };
+
+/** An invite to be made. */
+export type InviteOrder = { hours: number; role: string; uses: number };
+
+/** What lets others sign up, its code left out. */
+export type InviteView = { created_ms: number; expires_ms: number; id: string; role: string; uses_left: number };
+
+/** An account's keys. */
+export type KeyList = { items: (ApiKeyView)[]; next?: string | null };
+
+/** A key to be made. */
+export type KeyOrder = { expires_ms?: number; label: string; scopes: (string)[] };
+
+/** A key to be made. */
+export type KeyWish = { label?: string };
+
+/** A client was told to go. */
+export type Kicked = { code: number; kicked: string };
+
+/** Who a client is, as far as whoever admitted it knows. */
+export type KnownAs = { account: string; app: string; device: string; session: string };
+
+/** A track that weir does not carry. */
+export type LeftOutTrack = { kind: string; what: string };
+
+/** A link to sign in by. */
+export type LinkOrder = { kind?: WantedKind; token: string };
+
+/** The token of a letter's link. */
+export type LinkToken = { token: string };
+
+/** A link to sign in by. */
+export type LinkView = { link: string };
+
+/** A channel in a list. */
+export type ListedChannel = { category: string; cover: string; language: string; live: boolean; name: string; stream: string; title: string; viewers: number };
+
+/** A key as it is listed. */
+export type ListedKey = { created_ms: number; expires_ms?: number | null; id: string; label: string; replaces?: string; revoked_ms?: number | null; used_address?: string | null; used_ms?: number | null };
+
+/** What anybody may know of a live stream. */
+export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
+
+/** Where it is. */
+export type Located = { app: string; code: number; epoch?: number | null; ip: string; node?: string | null; port: number; protocol: string; since_ms?: number | null; source: string; stream: string; urls: (string)[]; vhost: string };
+
+/** An invite that was made. */
+export type MadeInvite = (InviteView) & ({ invite: string });
+
+/** A key that was made. */
+export type MadeKey = (ApiKeyView) & ({ key: string });
+
+/** A hook as it is made. */
+export type NewHook = { app?: string; dialect?: string; secret?: string; types?: (string)[]; url: string };
+
+/** A passkey that a browser made. What it says is in base64url without padding. */
+export type NewPasskeyOrder = { attestation: string; client_data: string; label: string; offer: string };
+
+/** A new password by a letter's link. */
+export type NewPassword = { new_password: string; token: string };
+
+/** One way to reach a node. */
+export type NodeAddress = { isp?: string; protocol: string; scope: string; url: string };
+
+/** What a node can bear; 0 means that this is not what limits it. */
+export type NodeCapacity = { connections: number; cpu_permille: number; out_kbps: number };
+
+/** What a node bears now. */
+export type NodeLoad = { connections: number; cpu_permille: number; out_kbps: number; publishers: number; viewers: number };
+
+/** The password, once more. */
+export type OfferOrder = { password?: string };
+
+/** A second factor that is not there yet. */
+export type OfferView = { offer: string; secret: string; uri: string };
+
+/** The channels of one account. */
+export type OwnChannels = { items: (ChannelShown)[]; next?: string | null };
+
+/** The passkeys of an account. */
+export type PasskeyList = { items: (PasskeyView)[]; next?: string | null };
+
+/** Another name. */
+export type PasskeyName = { label: string };
+
+/** Somebody who shows a passkey. What the browser says is in base64url without padding. */
+export type PasskeySignIn = { authenticator_data: string; client_data: string; credential: string; kind?: WantedKind; offer: string; signature: string; user_handle?: string };
+
+/** A passkey. */
+export type PasskeyView = { created_ms: number; id: string; label: string; used_ms?: number };
+
+/** The password, once more. */
+export type PasskeyWish = { password?: string };
+
+/** Another password. */
+export type PasswordOrder = { new_password: string; password?: string };
+
+/** One place, as it is answered. */
+export type Place = { also?: (Also)[]; expires_ms: number; node: string; protocol: string; url: string; why: WhyThere };
+
+/** What is answered. */
+export type Places = { places: (Place)[]; whereabouts: Where };
+
+/** How many nodes a pool should have. */
+export type PoolDecision = { booting: number; by: string; current: number; desired: number; dry_run: boolean; held_by?: string; leaving: number; needed: number; reason: string; wanted: number };
+
+/** What is known of a pool. */
+export type PoolFacts = (PoolDecision) & ({ leader: boolean; max: number; min: number; pool: string; provider: string; region?: string | null; role: string });
+
+/** All of them. */
+export type Pools = { pools: (PoolFacts)[] };
+
+/** Hardware or software. */
+export type Prefer = "hardware" | "software" | "auto";
+
+/** How every refusal of the API looks. */
+export type Problem = { advice: string; code: number; detail: string; errors?: (FieldError)[]; location?: string; message: string; name: string; next_best?: Record<string, unknown>; retry_after_ms?: number; status: number; title: string; type: string };
+
+/** What changes; what is left out stays. */
+export type ProfileOrder = { about?: string; display_name?: string; language?: string };
+
+/** One of them. */
+export type PublicAddress = { host?: string | null; port: number };
+
+/** How the public reaches what is no HTTP; none where it is not listened for. */
+export type PublicAddresses = { rtmp?: PublicAddress | null; rtmps?: PublicAddress | null };
+
+/** Who publishes a stream. */
+export type Publisher = { address: string; id: string; protocol: string };
+
+/** A question to a browser. */
+export type QuestionView = { offer: string; options: Record<string, unknown> };
+
+/** What renews a session. */
+export type RefreshOrder = { refresh?: string | null };
+
+/** A second factor to be taken away. */
+export type RemoveOrder = { code: string; password?: string };
+
+/** The body of a report. */
+export type Report = { app: string; ip: string; port: number; protocol?: string; stream: string; ttl_ms?: number; vhost?: string };
+
+/** How an old key ends. */
+export type Rotation = { grace_s?: number };
+
+/** The cluster, as one node sees it. */
+export type Seen = { cluster: string; me: string; next?: string; nodes: (SeenNode)[]; status: Standing; streams: (SeenStream)[]; streams_total: number };
+
+/** A node, as it describes itself and is seen. */
+export type SeenNode = { addresses: (NodeAddress)[]; capacity: NodeCapacity; carries: number; draining: boolean; fullness_of: string; fullness_permille: number; health: string; id: string; isp?: string | null; load: NodeLoad; owns: number; parent?: string; region?: string | null; roles: (string)[]; version: string };
+
+/** A stream somewhere in the cluster. */
+export type SeenStream = { carriers: (string)[]; epoch: number; key: string; owner: string; since_ms: number };
+
+/** What an SLSP publisher says of itself. */
+export type Sender = { dropped: number; encoder: string; fps: number; kbps: number; queue_ms: number };
+
+/** Where somebody is signed in. */
+export type SessionList = { items: (SessionView)[]; next?: string | null };
+
+/** Where somebody is signed in. */
+export type SessionView = { address: string; agent: string; created_ms: number; current: boolean; expires_ms: number; id: string; kind: string; used_ms: number };
+
+/** What somebody shows who signs in. */
+export type SignInOrder = { code?: string; kind?: WantedKind; login: string; password: string };
+
+/** What somebody says who wants an account. */
+export type SignUpOrder = { email: string; invite?: string; name: string; password: string };
+
+/** Somebody who is signed in. */
+export type SignedInView = { account: AccountView; refresh?: string; session: SessionView; token?: string; token_expires_ms?: number };
+
+export type SrsAudio = { channel: number; codec: string; sample_rate: number };
+
+/** A publisher or a viewer. */
+export type SrsClient = { alive: number; id: string; ip: string; name: string; publish: boolean; recv_bytes: number; send_bytes: number; stream: string; type: string; url: string; vhost: string };
+
+export type SrsClients = (SrsEnvelope) & ({ clients: (SrsClient)[] });
+
+/** What stands around every answer of SRS. */
+export type SrsEnvelope = { code: number; pid: string; server: string; service: string };
+
+/** Who publishes. */
+export type SrsPublish = { active: boolean; cid?: string | null };
+
+/** Kilobits per second; over five seconds, whatever the name says. */
+export type SrsRate = { recv_30s: number };
+
+/** The process. */
+export type SrsSelf = { mem_kbyte: number; pid: number; srs_uptime: number; version: string };
+
+/** A live stream. */
+export type SrsStream = { app: string; audio?: SrsAudio | null; clients: number; frames: number; id: string; kbps: SrsRate; live_ms: number; name: string; publish: SrsPublish; recv_bytes: number; send_bytes: number; url: string; vhost: string; video?: SrsVideo | null };
+
+export type SrsStreams = (SrsEnvelope) & ({ streams: (SrsStream)[] });
+
+export type SrsSummaries = (SrsEnvelope) & ({ data: SrsSummary });
+
+/** The node in numbers. */
+export type SrsSummary = { now_ms: number; ok: boolean; self: SrsSelf; system: SrsSystem };
+
+/** What is connected. */
+export type SrsSystem = { conn_srs: number };
+
+export type SrsVideo = { codec: string; height: number; width: number };
+
+/** How a node stands in the cluster. */
+export type Standing = { bus: boolean; bus_down_ms?: number; doubting: boolean; nodes: number; owned: number; store: boolean; store_down_ms?: number; unconfirmed: number };
+
+/** What the operator may know besides. */
+export type StreamDetail = (LiveStream) & ({ audio_frames: number; audio_kbps: number; corrections: number; dropped_frames: number; gop_frames: number; gop_ms: number; life: number; publisher?: Publisher | null; received_bytes: number; ring_bytes: number; sender?: Sender | null; sent_bytes: number; skipped_frames: number; video_frames: number; video_kbps: number; viewers_by_protocol: Record<string, number> });
+
+/** The keys of a channel. */
+export type StreamKeyList = { items: (ListedKey)[] };
+
+/** Streams that are live. */
+export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
+
+/** Streams that are live. */
+export type Streams_StreamDetail = { next?: string; server_time_ms: number; streams: ((LiveStream) & ({ audio_frames: number; audio_kbps: number; corrections: number; dropped_frames: number; gop_frames: number; gop_ms: number; life: number; publisher?: Publisher | null; received_bytes: number; ring_bytes: number; sender?: Sender | null; sent_bytes: number; skipped_frames: number; video_frames: number; video_kbps: number; viewers_by_protocol: Record<string, number> }))[] };
+
+/** A report was taken. */
+export type Taken = { code: number; ttl_ms: number };
+
+/** What runs. */
+export type Version = { major: number; minor: number; name: string; revision: number; version: string };
+
+/** The version, in the envelope that SRS users know. */
+export type Versions = { code: number; data: Version; server: string };
+
+/** The pictures of a stream. */
+export type Video = { codec: string; fps: number; height: number; rfc6381: string; width: number };
+
+/** How a session is shown. */
+export type WantedKind = "cookie" | "token" | "both";
+
+/** Where the client is thought to be. */
+export type Where = { isp?: string | null; region?: string | null };
+
+/** Why a node was named. */
+export type WhyThere = { carries: boolean; considered: number; full_permille: number; in_turn: boolean; last_resort: boolean; of: string; tier: string; words: string };
+
+/** What each operation takes and answers. */
+export interface Operations {
+  /** One account */
+  account: { asked: { path: { id: string } }; answered: AccountView };
+  /** Ask for a new password */
+  account_ask_reset: { asked: { body: Forgotten }; answered: undefined };
+  /** Change an account */
+  account_change: { asked: { path: { id: string }; body: AccountOrder }; answered: AccountView };
+  /** Make a link to sign in by */
+  account_link: { asked: { path: { id: string } }; answered: LinkView };
+  /** Accounts */
+  account_list: { asked: { query?: { q?: string; limit?: number; after?: string } }; answered: AccountList };
+  /** Make an account */
+  account_make: { asked: { body: SignUpOrder }; answered: AccountView };
+  /** Prove an address */
+  account_prove: { asked: { body: LinkToken }; answered: undefined };
+  /** Set a new password */
+  account_reset: { asked: { body: NewPassword }; answered: undefined };
+  /** Where RTMP is spoken */
+  addresses: { asked: {  }; answered: PublicAddresses };
+  /** One's API keys */
+  api_key_list: { asked: {  }; answered: KeyList };
+  /** Make an API key */
+  api_key_make: { asked: { body: KeyOrder }; answered: MadeKey };
+  /** Take an API key back */
+  api_key_revoke: { asked: { path: { id: string } }; answered: undefined };
+  /** What a page must know before it publishes or plays */
+  app: { asked: { path: { app: string } }; answered: AppFacts };
+  /** Appeal against a ban on my account */
+  appeal: { asked: { body: AppealWish }; answered: Appeal };
+  /** Decide an appeal */
+  appeal_decide: { asked: { path: { ban: string; id: string }; body: AppealDecision }; answered: Appeal };
+  /** Appeals that nobody decided */
+  appeal_list: { asked: { query?: { limit?: number; after?: string } }; answered: AppealList };
+  /** Who did what, newest first */
+  audit_list: { asked: { query?: { actor?: string; object?: string; action?: string; limit?: number; after?: string } }; answered: ActsSeen };
+  /** Ban an account, a stream or a network */
+  ban: { asked: { body: BanWish }; answered: Ban };
+  /** Lift a ban */
+  ban_lift: { asked: { path: { id: string } }; answered: undefined };
+  /** Bans */
+  ban_list: { asked: { query?: { limit?: number; after?: string } }; answered: BanList };
+  /** Bans on my account */
+  ban_own: { asked: {  }; answered: BanList };
+  /** One broadcast */
+  broadcast: { asked: { path: { id: string } }; answered: BroadcastSeen };
+  /** Say that the app is there */
+  broadcast_heartbeat: { asked: { path: { id: string } }; answered: undefined };
+  /** Broadcasts, newest first */
+  broadcasts_list: { asked: { query?: { app?: string; stream?: string; live?: boolean; limit?: number; after?: string } }; answered: BroadcastsSeen };
+  /** A channel */
+  channel: { asked: { path: { name: string } }; answered: ChannelShown };
+  /** Make a channel */
+  channel_create: { asked: { body: ChannelWish }; answered: ChannelShown };
+  /** Change a channel */
+  channel_edit: { asked: { path: { name: string }; body: ChannelChange }; answered: ChannelShown };
+  /** Public channels */
+  channel_list: { asked: { query?: { category?: string; language?: string; q?: string; live?: boolean; limit?: number; after?: string } }; answered: ChannelList };
+  /** Take a channel away */
+  channel_remove: { asked: { path: { name: string } }; answered: undefined };
+  /** End a client's stay */
+  client_kick: { asked: { path: { id: string } }; answered: Kicked };
+  /** Publishers and viewers */
+  clients: { asked: { query?: { limit?: number; after?: string } }; answered: Clients };
+  /** Nodes, streams, and how this node stands among them */
+  cluster: { asked: { query?: { after?: string } }; answered: Seen };
+  /** Where to publish, play or chat */
+  dispatch: { asked: { path: { purpose: string }; body: DispatchRequest }; answered: Places };
+  /** This document */
+  document: { asked: {  }; answered: Record<string, unknown> };
+  /** Empty this node */
+  drain_begin: { asked: { body?: DrainOrder | null }; answered: DrainProgress };
+  /** How far it is */
+  drain_progress: { asked: {  }; answered: DrainProgress };
+  /** What happened */
+  events_read: { asked: { query?: { after?: string; types?: string; app?: string; stream?: string; limit?: number; wait?: number } }; answered: EventsSeen };
+  /** Follow a channel */
+  follow: { asked: { path: { name: string } }; answered: undefined };
+  /** What I follow */
+  following: { asked: { query?: { limit?: number; after?: string } }; answered: Following };
+  /** The same, for people with a browser */
+  get_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** One hook */
+  hook: { asked: { path: { id: string } }; answered: HookSeen };
+  /** Change a hook */
+  hook_change: { asked: { path: { id: string }; body: HookChange }; answered: HookSeen };
+  /** Have a receiver told of events */
+  hook_create: { asked: { body: NewHook }; answered: HookMade };
+  /** Send a delivery again */
+  hook_deliver_again: { asked: { path: { id: string; delivery: string } }; answered: undefined };
+  /** What a receiver was told, newest first */
+  hook_deliveries: { asked: { path: { id: string }; query?: { state?: string; limit?: number; after?: string } }; answered: DeliveriesSeen };
+  /** Remove a hook, with all that waits for it */
+  hook_remove: { asked: { path: { id: string } }; answered: undefined };
+  /** Give a hook another secret */
+  hook_rotate: { asked: { path: { id: string } }; answered: HookMade };
+  /** Hooks, oldest first */
+  hooks_list: { asked: { query?: { limit?: number; after?: string } }; answered: HooksSeen };
+  /** Invites */
+  invite_list: { asked: { query?: { limit?: number; after?: string } }; answered: InviteList };
+  /** Make an invite */
+  invite_make: { asked: { body: InviteOrder }; answered: MadeInvite };
+  /** Take an invite back */
+  invite_revoke: { asked: { path: { id: string } }; answered: undefined };
+  /** Make a key */
+  key_add: { asked: { path: { name: string }; body: KeyWish }; answered: FreshKey };
+  /** The keys of a channel */
+  key_list: { asked: { path: { name: string } }; answered: StreamKeyList };
+  /** Take a key back */
+  key_revoke: { asked: { path: { name: string; id: string } }; answered: undefined };
+  /** Put a new key in the place of one */
+  key_rotate: { asked: { path: { name: string; id: string }; body: Rotation }; answered: FreshKey };
+  /** What is on, for everybody */
+  live: { asked: {  }; answered: Streams_LiveStream };
+  /** Ask where a stream is */
+  locate: { asked: { query: { app: string; stream: string; vhost?: string } }; answered: Located };
+  /** One's own account */
+  me: { asked: {  }; answered: AccountView };
+  /** Change one's profile */
+  me_change: { asked: { body: ProfileOrder }; answered: AccountView };
+  /** Change one's address */
+  me_email: { asked: { body: EmailOrder }; answered: undefined };
+  /** Send the letter once more that proves one's address */
+  me_email_proof: { asked: {  }; answered: undefined };
+  /** Take one's data along */
+  me_export: { asked: {  }; answered: Record<string, unknown> };
+  /** Change one's password */
+  me_password: { asked: { body: PasswordOrder }; answered: undefined };
+  /** Remove one's account */
+  me_remove: { asked: { body: Farewell }; answered: undefined };
+  /** What admission is to know */
+  node_admission: { asked: { query?: { series?: string; version?: number } }; answered: undefined };
+  /** Tell what happens to a node's streams */
+  node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
+  /** My channels */
+  own_channels: { asked: { query?: { limit?: number; after?: string } }; answered: OwnChannels };
+  /** Add a passkey */
+  passkey_add: { asked: { body: NewPasskeyOrder }; answered: PasskeyView };
+  /** One's passkeys */
+  passkey_list: { asked: {  }; answered: PasskeyList };
+  /** Name a passkey */
+  passkey_name: { asked: { path: { id: string }; body: PasskeyName }; answered: PasskeyView };
+  /** Begin to add a passkey */
+  passkey_offer: { asked: { body: PasskeyWish }; answered: QuestionView };
+  /** Remove a passkey */
+  passkey_remove: { asked: { path: { id: string }; body: PasskeyWish }; answered: undefined };
+  /** How many nodes a pool should have */
+  pool: { asked: { path: { pool: string } }; answered: PoolFacts };
+  /** How many nodes each pool should have */
+  pools: { asked: {  }; answered: Pools };
+  /** Where a stream is, for an origin of SRS */
+  post_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** Say where a stream is on a server of another make */
+  report: { asked: { body: Report }; answered: Taken };
+  /** What is to come on a channel */
+  schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
+  /** Announce a broadcast */
+  schedule_add: { asked: { path: { name: string }; body: BroadcastWish }; answered: ComingBroadcast };
+  /** Take a broadcast back */
+  schedule_remove: { asked: { path: { name: string; id: string } }; answered: undefined };
+  /** Sign in */
+  session_begin: { asked: { body: SignInOrder }; answered: SignedInView };
+  /** Sign in by a link */
+  session_by_link: { asked: { body: LinkOrder }; answered: SignedInView };
+  /** Sign in by a passkey */
+  session_by_passkey: { asked: { body: PasskeySignIn }; answered: SignedInView };
+  /** Sign out */
+  session_end: { asked: { query?: { which?: "this" | "others" | "all" } }; answered: undefined };
+  /** End one session */
+  session_end_one: { asked: { path: { id: string } }; answered: undefined };
+  /** Where one is signed in */
+  session_list: { asked: {  }; answered: SessionList };
+  /** Begin to sign in by a passkey */
+  session_passkey_offer: { asked: {  }; answered: QuestionView };
+  /** Renew a session */
+  session_refresh: { asked: { body?: RefreshOrder | null }; answered: SignedInView };
+  /** Publishers and viewers */
+  srs_clients: { asked: { query?: { start?: number; count?: number } }; answered: SrsClients };
+  /** Live streams */
+  srs_streams: { asked: { query?: { start?: number; count?: number } }; answered: SrsStreams };
+  /** The node in numbers */
+  srs_summaries: { asked: {  }; answered: SrsSummaries };
+  /** One live stream in detail */
+  stream: { asked: { path: { name: string } }; answered: StreamDetail };
+  /** Live streams in detail */
+  streams: { asked: { query?: { limit?: number; after?: string } }; answered: Streams_StreamDetail };
+  /** Get a token for chat */
+  token_chat: { asked: {  }; answered: ChatTokenView };
+  /** The keys of chat tokens */
+  token_keys: { asked: {  }; answered: Record<string, unknown> };
+  /** Add a second factor */
+  totp_add: { asked: { body: EnrollOrder }; answered: EnrolledView };
+  /** Begin to add a second factor */
+  totp_offer: { asked: { body: OfferOrder }; answered: OfferView };
+  /** Take the second factor away */
+  totp_remove: { asked: { body: RemoveOrder }; answered: undefined };
+  /** Follow a channel no more */
+  unfollow: { asked: { path: { name: string } }; answered: undefined };
+  /** Name and version */
+  versions: { asked: {  }; answered: Versions };
+}
+
+/** Where each operation is. */
+export const PLACES = {
+  account: ["GET", "/api/v1/accounts/{id}"],
+  account_ask_reset: ["POST", "/api/v1/accounts/reset"],
+  account_change: ["PATCH", "/api/v1/accounts/{id}"],
+  account_link: ["POST", "/api/v1/accounts/{id}/link"],
+  account_list: ["GET", "/api/v1/accounts"],
+  account_make: ["POST", "/api/v1/accounts"],
+  account_prove: ["POST", "/api/v1/accounts/prove"],
+  account_reset: ["PUT", "/api/v1/accounts/reset"],
+  addresses: ["GET", "/api/v1/addresses"],
+  api_key_list: ["GET", "/api/v1/me/keys"],
+  api_key_make: ["POST", "/api/v1/me/keys"],
+  api_key_revoke: ["DELETE", "/api/v1/me/keys/{id}"],
+  app: ["GET", "/api/v1/apps/{app}"],
+  appeal: ["POST", "/api/v1/me/appeals"],
+  appeal_decide: ["POST", "/api/v1/bans/{ban}/appeals/{id}"],
+  appeal_list: ["GET", "/api/v1/appeals"],
+  audit_list: ["GET", "/api/v1/audit"],
+  ban: ["POST", "/api/v1/bans"],
+  ban_lift: ["DELETE", "/api/v1/bans/{id}"],
+  ban_list: ["GET", "/api/v1/bans"],
+  ban_own: ["GET", "/api/v1/me/bans"],
+  broadcast: ["GET", "/api/v1/broadcasts/{id}"],
+  broadcast_heartbeat: ["POST", "/api/v1/sessions/{id}/heartbeat"],
+  broadcasts_list: ["GET", "/api/v1/broadcasts"],
+  channel: ["GET", "/api/v1/channels/{name}"],
+  channel_create: ["POST", "/api/v1/channels"],
+  channel_edit: ["PATCH", "/api/v1/channels/{name}"],
+  channel_list: ["GET", "/api/v1/channels"],
+  channel_remove: ["DELETE", "/api/v1/channels/{name}"],
+  client_kick: ["DELETE", "/api/v1/clients/{id}"],
+  clients: ["GET", "/api/v1/clients"],
+  cluster: ["GET", "/api/v1/cluster"],
+  dispatch: ["POST", "/api/v1/dispatch/{purpose}"],
+  document: ["GET", "/api/v1/openapi.json"],
+  drain_begin: ["POST", "/api/v1/drain"],
+  drain_progress: ["GET", "/api/v1/drain"],
+  events_read: ["GET", "/api/v1/events"],
+  follow: ["PUT", "/api/v1/channels/{name}/follow"],
+  following: ["GET", "/api/v1/me/following"],
+  get_coworker: ["GET", "/api/v1/clusters"],
+  hook: ["GET", "/api/v1/hooks/{id}"],
+  hook_change: ["PATCH", "/api/v1/hooks/{id}"],
+  hook_create: ["POST", "/api/v1/hooks"],
+  hook_deliver_again: ["POST", "/api/v1/hooks/{id}/deliveries/{delivery}/again"],
+  hook_deliveries: ["GET", "/api/v1/hooks/{id}/deliveries"],
+  hook_remove: ["DELETE", "/api/v1/hooks/{id}"],
+  hook_rotate: ["POST", "/api/v1/hooks/{id}/secret"],
+  hooks_list: ["GET", "/api/v1/hooks"],
+  invite_list: ["GET", "/api/v1/invites"],
+  invite_make: ["POST", "/api/v1/invites"],
+  invite_revoke: ["DELETE", "/api/v1/invites/{id}"],
+  key_add: ["POST", "/api/v1/channels/{name}/keys"],
+  key_list: ["GET", "/api/v1/channels/{name}/keys"],
+  key_revoke: ["DELETE", "/api/v1/channels/{name}/keys/{id}"],
+  key_rotate: ["POST", "/api/v1/channels/{name}/keys/{id}/rotate"],
+  live: ["GET", "/api/v1/live"],
+  locate: ["GET", "/api/v1/streams/locate"],
+  me: ["GET", "/api/v1/me"],
+  me_change: ["PATCH", "/api/v1/me"],
+  me_email: ["PUT", "/api/v1/me/email"],
+  me_email_proof: ["POST", "/api/v1/me/email"],
+  me_export: ["GET", "/api/v1/me/export"],
+  me_password: ["PUT", "/api/v1/me/password"],
+  me_remove: ["DELETE", "/api/v1/me"],
+  node_admission: ["GET", "/api/v1/nodes/admission"],
+  node_report: ["POST", "/api/v1/nodes/report"],
+  own_channels: ["GET", "/api/v1/me/channels"],
+  passkey_add: ["POST", "/api/v1/me/passkeys"],
+  passkey_list: ["GET", "/api/v1/me/passkeys"],
+  passkey_name: ["PATCH", "/api/v1/me/passkeys/{id}"],
+  passkey_offer: ["POST", "/api/v1/me/passkeys/offer"],
+  passkey_remove: ["DELETE", "/api/v1/me/passkeys/{id}"],
+  pool: ["GET", "/api/v1/autoscale/{pool}"],
+  pools: ["GET", "/api/v1/autoscale"],
+  post_coworker: ["POST", "/api/v1/clusters"],
+  report: ["POST", "/api/v1/streams/report"],
+  schedule: ["GET", "/api/v1/channels/{name}/schedule"],
+  schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
+  schedule_remove: ["DELETE", "/api/v1/channels/{name}/schedule/{id}"],
+  session_begin: ["POST", "/api/v1/sessions"],
+  session_by_link: ["POST", "/api/v1/sessions/link"],
+  session_by_passkey: ["POST", "/api/v1/sessions/passkey"],
+  session_end: ["DELETE", "/api/v1/sessions"],
+  session_end_one: ["DELETE", "/api/v1/me/sessions/{id}"],
+  session_list: ["GET", "/api/v1/sessions"],
+  session_passkey_offer: ["POST", "/api/v1/sessions/passkey/offer"],
+  session_refresh: ["POST", "/api/v1/sessions/refresh"],
+  srs_clients: ["GET", "/api/v1/clients/"],
+  srs_streams: ["GET", "/api/v1/streams/"],
+  srs_summaries: ["GET", "/api/v1/summaries"],
+  stream: ["GET", "/api/v1/streams/{name}"],
+  streams: ["GET", "/api/v1/streams"],
+  token_chat: ["POST", "/api/v1/tokens/chat"],
+  token_keys: ["GET", "/api/v1/tokens/keys"],
+  totp_add: ["PUT", "/api/v1/me/totp"],
+  totp_offer: ["POST", "/api/v1/me/totp"],
+  totp_remove: ["DELETE", "/api/v1/me/totp"],
+  unfollow: ["DELETE", "/api/v1/channels/{name}/follow"],
+  versions: ["GET", "/api/v1/versions"],
+} as const satisfies Record<keyof Operations, readonly [string, string]>;
