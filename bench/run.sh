@@ -3,6 +3,7 @@
 #
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
+#             lists-sqlite lists-postgres sign-in, or people for all three
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
@@ -341,11 +342,13 @@ section_pages() {
 
 # shellcheck source=bench/cluster.sh
 source "$here/cluster.sh"
+# shellcheck source=bench/people.sh
+source "$here/people.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser "${cluster_sections[@]}"; do
-    if wants "$section" || { [[ $section == cluster-* ]] && wants cluster; }; then
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser "${people_sections[@]}" "${cluster_sections[@]}"; do
+    if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi
 done
