@@ -25,6 +25,11 @@ const { values: args } = parseArgs({
 const TIMEOUT_MS = 30_000;
 /** Playback must get this far, seconds. */
 const ADVANCE_S = 2;
+/** A PNG of one pixel. */
+const PIXEL = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
 const PASSWORD = "a sentence that nobody guesses";
 
 async function opened(context, path) {
@@ -45,6 +50,19 @@ async function signUp(page, name) {
   await shot(page, `sign-up-${args.lang}`);
   await page.locator("form button.button").click();
   await page.locator("#ac-channels").waitFor();
+}
+
+/** Picks a file, looks at it, sends it, and sees what the server made of it. */
+async function setPicture(page) {
+  const field = page.locator(".ac-picture.avatar");
+  await field.locator("input[type=file]").setInputFiles({ name: "not.png", mimeType: "image/png", buffer: Buffer.from("<svg/>") });
+  await field.locator("button.button").click();
+  await field.locator(".ac-words:not(:empty)").waitFor();
+  await field.locator("input[type=file]").setInputFiles({ name: "me.png", mimeType: "image/png", buffer: PIXEL });
+  await field.locator("img.picture").waitFor();
+  await field.locator("button.button").click();
+  await field.locator("picture img").waitFor();
+  await page.waitForFunction(() => document.querySelector(".ac-picture.avatar picture img")?.naturalWidth > 1);
 }
 
 /** Makes a channel and a key; gives where the studio is opened with it. */
@@ -92,6 +110,8 @@ await inBrowser(args, async (context, result) => {
   }
   const ann = await opened(context, "/account/sign-up");
   await signUp(ann, args.name);
+  await setPicture(ann);
+  result.picture = true;
   const studio = await opened(context, await makeChannel(ann, args.name));
   await goLive(studio);
   result.live = true;

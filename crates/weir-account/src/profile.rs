@@ -58,6 +58,19 @@ impl AccountService {
         Ok(self.rows().save(&account).await?)
     }
 
+    /// Gives an account as it was read another picture, by its id; an empty one takes it away.
+    ///
+    /// # Errors
+    /// [`AccountError::Changed`] where it is not what was read any more.
+    pub async fn change_avatar(
+        &self,
+        mut account: Account,
+        avatar: String,
+    ) -> Result<Account, AccountError> {
+        account.avatar = avatar;
+        Ok(self.rows().save(&account).await?)
+    }
+
     /// Changes a password, and ends all other sessions.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Accounts over HTTP: what the handlers share. Each asks `weir-account` and writes down what it says; none decides.
 
+mod avatar;
 mod export;
 mod keys;
 mod me;
@@ -65,6 +66,7 @@ pub(crate) struct AccountsAway(Problem);
 pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
     let own = OpenApiRouter::new()
         .merge(me::routes())
+        .merge(avatar::routes())
         .merge(export::routes())
         .merge(sessions::own_routes())
         .merge(second_factor::routes())

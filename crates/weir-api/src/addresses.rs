@@ -13,12 +13,15 @@ use crate::state::State;
 
 /// How the public reaches what is no HTTP; none where it is not listened for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({ "rtmp": { "host": null, "port": 1935 }, "rtmps": null }))]
+#[schema(example = json!({ "rtmp": { "host": null, "port": 1935 }, "rtmps": null, "pictures": null }))]
 pub struct PublicAddresses {
     /// RTMP in the clear.
     pub rtmp: Option<PublicAddress>,
     /// RTMP behind TLS.
     pub rtmps: Option<PublicAddress>,
+    /// What stands before `/i/` of a picture's address: `https://img.example`, or `:8090` for that port of the name
+    /// by which a page was reached, without TLS. None where pictures are served with everything else.
+    pub pictures: Option<String>,
 }
 
 /// One of them.

@@ -2,6 +2,7 @@
 //! may do what with one is asked in `doors`.
 
 pub(crate) mod bans;
+pub(crate) mod cover;
 mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
@@ -30,11 +31,13 @@ use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChann
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
+use crate::pictures;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::{StoreAway, behind};
 use doors::{Wish, account_of, open};
 use weir_account::Right;
+use weir_image::Kind;
 
 /// The app that channels are published to.
 const APP: &str = "live";
@@ -115,7 +118,7 @@ pub(crate) struct ChannelShown {
     category: String,
     /// Empty for none.
     language: String,
-    /// Id of its picture; empty for none.
+    /// Id of its picture, which is at `/i/{id}-{320|640|1280}.{webp|jpg}`; empty for none.
     cover: String,
     /// `public`, `unlisted`, `password`, `followers` or `private`.
     visibility: &'static str,
@@ -357,6 +360,7 @@ async fn remove(
     let store = state.store()?;
     let channel = open(store, Some(&actor.caller), &name, Wish::Own).await?;
     store.channels().remove(&channel).await?;
+    pictures::forget(&state, Kind::Cover, &channel.cover).await;
     let act = Acted::plain("channel.remove", &channel.name).was(told(&channel));
     actor.did_to(&state, &channel, act).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -40,7 +40,7 @@ pub(crate) async fn live() -> &'static str {
 }
 
 /// New clients are welcome: 200, or 503 while draining. A registry that is away takes nobody out of
-/// service, since all nodes would go at once; it is said on further lines.
+/// service, since all nodes would go at once; it is said on further lines, as is a database that is away.
 pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String) {
     let (status, word) = if state.shutdown.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
@@ -53,6 +53,13 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String
     for line in troubles(&standing) {
         text.push_str(&line);
         text.push('\n');
+    }
+    if let Some(away_ms) = state.store.as_ref().and_then(|store| store.away_ms()) {
+        let seconds = away_ms / 1000;
+        text.push_str(&format!(
+            "database: no answer for {seconds} s; watching and publishing by what is known go on, \
+             accounts and channels cannot be read\n"
+        ));
     }
     (status, text)
 }

@@ -48,6 +48,7 @@ mod oembed;
 mod openapi;
 mod own_pages;
 mod pages;
+mod pictures;
 mod refused;
 mod rejected;
 mod same_site;
@@ -87,7 +88,7 @@ pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use settings::Setting;
 pub use site_keeper::SiteKeeper;
-pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof};
+pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
 /// Bytes of a request's body, where a resource says nothing else.
@@ -104,11 +105,13 @@ pub fn router(config: Config) -> Router {
     api.merge(for_operators)
         .merge(go::routes())
         .merge(sdk::routes())
+        .merge(pictures::routes())
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(pages::page)
         .layer(map_response(rejected::with_code))
         .layer(from_fn_with_state(state.clone(), cors::listed))
+        .layer(from_fn_with_state(state.clone(), pictures::at_their_door))
         .with_state(state)
 }
 
@@ -171,6 +174,11 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(channels::tickets::routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(
+            channels::cover::routes(),
+            state,
+            Right::ChannelsOwn,
+        ))
         .merge(guarded(channels::keys::routes(), state, Right::ChannelsOwn))
         .merge(guarded(
             channels::schedule::routes(),

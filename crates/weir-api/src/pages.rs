@@ -52,7 +52,7 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
         return Refused::new(Code::NotFound, words).into_response();
     }
     if let Some(file) = EmbeddedFile::embedded(path) {
-        return frameable(file.answer(caching(path), headers), POLICY, false);
+        return frameable(&state, file.answer(caching(path), headers), POLICY, false);
     }
     let from = request.extensions();
     if let Some(response) = site_pages::answer(&state, request.uri(), headers, from).await {
@@ -63,7 +63,7 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
         return Redirect::permanent(NODES_PAGE).into_response();
     }
     if !PAGES.contains(&first) || hidden {
-        return unknown(whole_path, headers);
+        return unknown(&state, whole_path, headers);
     }
     let file = EmbeddedFile::embedded("index.html");
     let file = file.unwrap_or_else(|| EmbeddedFile::made("index.html", STUB));
@@ -81,11 +81,11 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
     } else {
         POLICY
     };
-    frameable(response, policy, first == FRAMED_PAGE)
+    frameable(&state, response, policy, first == FRAMED_PAGE)
 }
 
 /// Nothing lives here: said to a person by a page in a language of theirs, to everybody else in JSON.
-fn unknown(path: &str, asked: &HeaderMap) -> Response {
+fn unknown(state: &State, path: &str, asked: &HeaderMap) -> Response {
     let list = |name| prefer::joined(asked.get_all(name).iter().map(HeaderValue::as_bytes));
     let varies = HeaderValue::from_static("Accept, Accept-Language");
     let mut response = if prefer::wants_page(&list(header::ACCEPT)) {
@@ -100,7 +100,7 @@ fn unknown(path: &str, asked: &HeaderMap) -> Response {
         headers.insert(header::CACHE_CONTROL, never);
         let language = HeaderValue::from_static(tongue.tag());
         headers.insert(header::CONTENT_LANGUAGE, language);
-        frameable(response, &policy, false)
+        frameable(state, response, &policy, false)
     } else {
         Refused::new(Code::NotFound, format!("nothing lives at {path}")).into_response()
     };
@@ -117,10 +117,16 @@ fn with_style_of(page: &str) -> String {
     format!("style-src 'self' 'sha256-{hash}'; {POLICY}")
 }
 
-/// Says who may show a page in a frame.
-fn frameable(mut response: Response, policy: &str, anywhere: bool) -> Response {
+/// Says who may show a page in a frame, and whence its pictures come.
+fn frameable(state: &State, mut response: Response, policy: &str, anywhere: bool) -> Response {
     let ancestors = if anywhere { "*" } else { "'self'" };
-    if let Ok(policy) = HeaderValue::from_str(&format!("{policy}{ancestors}")) {
+    let mut policy = format!("{policy}{ancestors}");
+    if let Some(place) = &state.addresses.pictures {
+        let port = place.strip_prefix(':');
+        let place = port.map_or_else(|| place.clone(), |port| format!("http://*:{port}"));
+        policy = policy.replace("img-src 'self'", &format!("img-src 'self' {place}"));
+    }
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -9,6 +9,7 @@ use weir_admit::consult::Consult;
 use weir_base::Shutdown;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
+use weir_image::PictureMaker;
 use weir_store::Store;
 
 use crate::addresses::PublicAddresses;
@@ -51,6 +52,10 @@ pub struct Config {
     /// Operators have a listener of their own: what is theirs is answered there alone, to requests with
     /// [`AdminDoor`].
     pub has_admin_door: bool,
+    /// Who makes pictures anew that people send.
+    pub pictures: PictureMaker,
+    /// Pictures have a listener of their own: requests with [`PictureDoor`] get them, and nothing else.
+    pub has_picture_door: bool,
     /// Sites whose pages may use the API; `*` for every one.
     pub cors_origins: Vec<String>,
     /// This node's name, in metrics.
@@ -75,6 +80,10 @@ pub struct ClientIp(pub IpAddr);
 /// Stands in the extensions of a request that came by the operators' listener.
 #[derive(Debug, Clone, Copy)]
 pub struct AdminDoor;
+
+/// Stands in the extensions of a request that came by the pictures' listener.
+#[derive(Debug, Clone, Copy)]
+pub struct PictureDoor;
 
 /// What the API asks of parts it does not know: the gate, the scaler, the delivery.
 pub trait Facts: Send + Sync {

@@ -69,6 +69,10 @@ section! {
         restart tls_listen: Listen = Listen(Vec::new()),
         /// Where operators' pages, API and metrics are served, and there alone; empty: with everything else.
         restart admin_listen: Listen = Listen(Vec::new()),
+        /// Where pictures are served, and nothing else, and there alone; empty: with everything else.
+        restart picture_listen: Listen = Listen(Vec::new()),
+        /// How the public reaches it; empty: by its port.
+        restart picture_url: String = String::new(),
         /// Sites whose pages may use the API.
         restart cors_origins: Vec<String> = Vec::new(),
     }
@@ -90,7 +94,18 @@ impl HttpConfig {
                 )
             })?;
         }
-        Ok(())
+        let url = self.picture_url.as_str();
+        let host = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        let is_host = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+        let is_origin = host.is_some_and(|host| !host.is_empty() && host.chars().all(is_host));
+        sensible(url.is_empty() || is_origin, || {
+            format!("http.picture_url: {url:?} is not scheme and host such as https://img.example")
+        })?;
+        sensible(url.is_empty() || !self.picture_listen.0.is_empty(), || {
+            "http.picture_url is set but not http.picture_listen, which it leads to".to_owned()
+        })
     }
 }
 

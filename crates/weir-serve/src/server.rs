@@ -135,6 +135,7 @@ impl Server {
             sockets: self.sockets.into(),
             api,
             is_for_operators: false,
+            is_for_pictures: false,
         };
         for Door { kind, socket } in self.doors {
             let DoorSocket::Tcp(listener) = socket else {
@@ -142,7 +143,9 @@ impl Server {
                 continue;
             };
             let names: &[&[u8]] = match kind {
-                DoorKind::Http | DoorKind::Https | DoorKind::Admin => &[b"h2", b"http/1.1"],
+                DoorKind::Http | DoorKind::Https | DoorKind::Admin | DoorKind::Pictures => {
+                    &[b"h2", b"http/1.1"]
+                }
                 DoorKind::Rtmp | DoorKind::Rtmps => &[],
             };
             let certificate = self.certificate.as_ref().filter(|_| kind.is_tls());
@@ -154,9 +157,10 @@ impl Server {
                     let accept = listen::run(core.clone(), listener, tls, Protocol::Rtmp, handle);
                     core.tasks.spawn("accept-rtmp", accept);
                 }
-                DoorKind::Http | DoorKind::Https | DoorKind::Admin => {
+                DoorKind::Http | DoorKind::Https | DoorKind::Admin | DoorKind::Pictures => {
                     let http_server = HttpServer {
                         is_for_operators: kind == DoorKind::Admin,
+                        is_for_pictures: kind == DoorKind::Pictures,
                         ..http_server.clone()
                     };
                     let handle = move |accepted| http::serve(http_server.clone(), accepted);
@@ -181,6 +185,7 @@ fn listen_addresses(config: &Config, kind: DoorKind) -> &[SocketAddr] {
         DoorKind::Http => &config.http.listen.0,
         DoorKind::Https => &config.http.tls_listen.0,
         DoorKind::Admin => &config.http.admin_listen.0,
+        DoorKind::Pictures => &config.http.picture_listen.0,
     }
 }
 

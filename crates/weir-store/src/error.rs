@@ -70,6 +70,8 @@ impl From<sqlx::Error> for StoreError {
                     POSTGRES_FULL | SQLITE_FULL => Self::Full(said.message().to_owned()),
                     SQLITE_BUSY => Self::Again(said.message().to_owned()),
                     _ if POSTGRES_AGAIN.contains(&code) => Self::Again(said.message().to_owned()),
+                    // The tables are made when the server is first there.
+                    "42P01" => Self::Away(said.message().to_owned()),
                     // A server that starts or stops (class 57), or has no place for one more (53300).
                     _ if code.starts_with("57P") || code == "53300" => {
                         Self::Away(said.message().to_owned())

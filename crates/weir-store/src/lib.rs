@@ -24,6 +24,7 @@ mod module;
 pub mod objects;
 pub mod owned;
 pub mod pages;
+mod standing;
 mod store;
 
 pub use check::Checked;

@@ -111,6 +111,19 @@ impl Objects {
         }
     }
 
+    /// The whole of an object that nothing but its name is known of, where it has at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; [`StoreError::Bound`] where it has more.
+    pub async fn whole(&self, key: &Key, most: u64) -> Result<Bytes, StoreError> {
+        let found = self.store.get(key.path()).await?;
+        if found.meta.size > most {
+            let words = format!("{key} has {} bytes, more than {most}", found.meta.size);
+            return Err(StoreError::Bound(words));
+        }
+        Ok(found.bytes().await?)
+    }
+
     /// The bytes in `range` of an object.
     ///
     /// # Errors

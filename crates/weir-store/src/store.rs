@@ -12,14 +12,17 @@ use crate::error::StoreError;
 use crate::id::{Id, Ids};
 use crate::module::Module;
 use crate::objects::{Class, Objects};
+use crate::standing::Standing;
 
 /// See the module's words. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     clock: Clock,
+    partitions: u32,
+    pub(crate) standing: Standing,
     ids: Ids,
     accounts: Db,
     content: Db,
@@ -36,6 +39,18 @@ impl Store {
     /// [`StoreError::Setting`] for settings that make no sense, [`StoreError::Away`] where a database does not
     /// answer, [`StoreError::Full`] where there is no room.
     pub async fn open(config: &Config, data: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let store = Self::opened(config, data, clock).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// The same without looking at the tables: a server that is away now is found when it is needed. Until
+    /// [`Store::migrate`] succeeds, or [`Store::watch`] runs, nothing is known to be there.
+    ///
+    /// # Errors
+    /// [`StoreError::Setting`] for settings that make no sense, [`StoreError::Away`] for a file that cannot be
+    /// opened.
+    pub async fn opened(config: &Config, data: &Path, clock: Clock) -> Result<Self, StoreError> {
         let main = module(config, data, &Place::default()).await?;
         let mut opened = Vec::with_capacity(Module::ALL.len());
         for part in Module::ALL {
@@ -44,13 +59,14 @@ impl Store {
                 true => main.clone(),
                 false => module(config, data, place).await?,
             };
-            db.migrate(part, config.partitions).await?;
             opened.push(db);
         }
         let [accounts, content, events] = <[Db; 3]>::try_from(opened)
             .map_err(|_| StoreError::Fault("a module has no database".to_owned()))?;
         let object = |class: Class| Objects::open(class, class_config(config, class), data);
         Ok(Self(Arc::new(Inner {
+            partitions: config.partitions,
+            standing: Standing::default(),
             ids: Ids::new(clock.clone()),
             assets: object(Class::Assets)?,
             recordings: object(Class::Recordings)?,
@@ -60,6 +76,19 @@ impl Store {
             events,
             clock,
         })))
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Setting`] where a newer weir made them, [`StoreError::Away`] where a database does not answer,
+    /// [`StoreError::Full`] where there is no room.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        for module in Module::ALL {
+            self.db(module).migrate(module, self.0.partitions).await?;
+        }
+        self.0.standing.arrived();
+        Ok(())
     }
 
     /// The database of a module.

@@ -9,6 +9,7 @@ mod cluster;
 mod live;
 mod media;
 pub mod mutate;
+mod picture;
 mod proto;
 mod relay;
 mod seeds;
@@ -72,6 +73,8 @@ targets! {
     serve::preferences,
     admit::signed_dialects,
     admit::admission_snapshot,
+    picture::picture_file,
+    picture::picture_answer,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

@@ -66,6 +66,15 @@ impl Request {
             .header("Content-Length", &length)
     }
 
+    /// A file as its body.
+    #[must_use]
+    pub fn file(mut self, kind: &str, bytes: &[u8]) -> Self {
+        self.body = bytes.to_vec();
+        let length = self.body.len().to_string();
+        self.header("Content-Type", kind)
+            .header("Content-Length", &length)
+    }
+
     /// Sends it and reads the whole answer.
     pub fn send(self) -> Response {
         self.try_send()

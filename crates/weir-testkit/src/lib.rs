@@ -20,6 +20,7 @@ pub mod in_process;
 pub mod link;
 pub mod media;
 pub mod oddity;
+pub mod picture;
 pub mod ports;
 pub mod postgres;
 pub mod process;

@@ -29,14 +29,15 @@ use tower::util::BoxCloneSyncService;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PoolFacts, PublicAddresses, Setting, SiteKeeper,
+    Happenings, PictureDoor, PoolFacts, PublicAddresses, Setting, SiteKeeper,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_hub::Hub;
+use weir_image::PictureMaker;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
-use weir_serve::http::service::{ApiService, ByOperatorsDoor, ClientAddr};
+use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
 use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
@@ -108,8 +109,10 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     key_uses::tell(&entrance, &joined, happenings.as_ref(), core);
     entrance.consults(consult::asked(consult.clone(), &joined, core));
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let asked = Api {
         site: site(&config, happenings.as_ref(), &joined, core),
+        pictures: PictureMaker::new(program),
         happenings: happenings.clone(),
         admission,
         consult,
@@ -121,7 +124,11 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         control: &control,
         cluster: cluster::api(&config, &joined, &dispatcher),
         scaler,
-        addresses: addresses::public(&cluster::advertised(&config)?, &addresses),
+        addresses: addresses::public(
+            &cluster::advertised(&config)?,
+            &addresses,
+            &config.http.picture_url,
+        ),
     };
     let watched = signals::Signals::watch()?;
     server.run(&services, api(asked));
@@ -181,6 +188,7 @@ fn site(
 /// What the API is made of.
 struct Api<'a> {
     site: Option<Arc<SiteKeeper>>,
+    pictures: PictureMaker,
     happenings: Option<Happenings>,
     admission: Option<Arc<AdmissionSource>>,
     consult: Option<Arc<dyn Consult>>,
@@ -225,6 +233,7 @@ impl Facts for KnownParts {
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
         site,
+        pictures,
         happenings,
         admission,
         consult,
@@ -256,6 +265,8 @@ fn api(parts: Api<'_>) -> ApiService {
         consult,
         site,
         has_admin_door: !config.http.admin_listen.0.is_empty(),
+        pictures,
+        has_picture_door: !config.http.picture_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,
         version: env!("CARGO_PKG_VERSION"),
@@ -276,6 +287,9 @@ fn api(parts: Api<'_>) -> ApiService {
         }
         if extensions.get::<ByOperatorsDoor>().is_some() {
             extensions.insert(AdminDoor);
+        }
+        if extensions.get::<ByPicturesDoor>().is_some() {
+            extensions.insert(PictureDoor);
         }
         request.map(axum::body::Body::new)
     });

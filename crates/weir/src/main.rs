@@ -49,6 +49,12 @@ enum Command {
     Doctor(commands::doctor::Args),
     /// Run a whole cluster on this machine, to look at and to break.
     Dev(commands::dev::Args),
+    /// Make one picture anew, from standard input to standard output: `serve` starts this.
+    #[command(name = weir_image::worker::COMMAND, hide = true)]
+    MakePicture {
+        /// `avatar` or `cover`.
+        kind: String,
+    },
 }
 
 fn main() -> std::process::ExitCode {
@@ -68,6 +74,7 @@ fn main() -> std::process::ExitCode {
         Command::Drain(args) => commands::with_runtime(cli.log, commands::drain::run(args)),
         Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),
         Command::Dev(args) => commands::dev::run(args, cli.log),
+        Command::MakePicture { kind } => commands::make_picture(&kind),
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,

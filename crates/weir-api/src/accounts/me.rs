@@ -1,6 +1,7 @@
 //! One's own account: read, changed, removed.
 
 use axum::Json;
+use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -8,11 +9,13 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::ProfileChange;
+use weir_image::Kind;
 use weir_store::accounts::Account;
 
 use super::views::{AccountView, tag};
 use super::{AccountsAway, BySession, Own, done, refused};
 use crate::asked::JsonBody;
+use crate::pictures;
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
@@ -124,13 +127,16 @@ async fn change(
     ),
 )]
 async fn remove(
+    Extract(state): Extract<State>,
     BySession(own): BySession,
     JsonBody(farewell): JsonBody<Farewell>,
 ) -> Result<StatusCode, Refused> {
     let removed = own
         .service
         .remove(&own.account, &farewell.password, &own.client);
-    done(removed.await, StatusCode::NO_CONTENT)
+    removed.await.map_err(refused)?;
+    pictures::forget(&state, Kind::Avatar, &own.account.avatar).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Change one's password
@@ -199,7 +205,7 @@ async fn send_proof(BySession(own): BySession) -> Result<StatusCode, Refused> {
     done(sent, StatusCode::ACCEPTED)
 }
 
-fn view(account: &Account) -> Response {
+pub(super) fn view(account: &Account) -> Response {
     let mut response = Json(AccountView::from(account)).into_response();
     tag(account).name(&mut response);
     response

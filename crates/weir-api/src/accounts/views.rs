@@ -35,7 +35,7 @@ pub(crate) struct AccountView {
     about: String,
     /// `en`, `zh`, or empty for what the browser asks for.
     language: String,
-    /// The id of a picture, or empty.
+    /// The id of a picture, which is at `/i/{id}-{64|256}.{webp|jpg}`; empty for none.
     avatar: String,
     /// It can sign in by a password.
     has_password: bool,

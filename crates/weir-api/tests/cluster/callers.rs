@@ -151,6 +151,18 @@ const TABLE: &[Row] = &[
     row("PATCH /api/v1/me", "/api/v1/me", "{}", OF_AN_ACCOUNT),
     row("DELETE /api/v1/me", "/api/v1/me", "{}", OF_AN_ACCOUNT),
     row(
+        "PUT /api/v1/me/avatar",
+        "/api/v1/me/avatar",
+        "GIF89a",
+        OF_AN_ACCOUNT,
+    ),
+    row(
+        "DELETE /api/v1/me/avatar",
+        "/api/v1/me/avatar",
+        "",
+        OF_AN_ACCOUNT,
+    ),
+    row(
         "PUT /api/v1/me/password",
         "/api/v1/me/password",
         r#"{"new_password":"x"}"#,
@@ -303,6 +315,18 @@ const TABLE: &[Row] = &[
     row(
         "DELETE /api/v1/channels/{name}",
         "/api/v1/channels/ann",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "PUT /api/v1/channels/{name}/cover",
+        "/api/v1/channels/ann/cover",
+        "GIF89a",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "DELETE /api/v1/channels/{name}/cover",
+        "/api/v1/channels/ann/cover",
         "",
         [401, 401, 403, 503, 503],
     ),

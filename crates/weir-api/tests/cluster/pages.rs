@@ -65,7 +65,7 @@ async fn the_page_of_the_api_runs_nothing_inline() {
 async fn where_rtmp_is_reached_is_told_to_every_page() {
     let world = World::new(record("d1", &[Role::Dispatcher], None));
     let answered = world.get("/api/v1/addresses").await;
-    let want = json!({ "rtmp": { "host": "live.example.net", "port": 1936 }, "rtmps": null });
+    let want = json!({ "rtmp": { "host": "live.example.net", "port": 1936 }, "rtmps": null, "pictures": null });
     assert_eq!(answered.json(), want);
     assert_eq!(answered.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
 }

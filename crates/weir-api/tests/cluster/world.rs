@@ -151,6 +151,8 @@ impl World {
             admin_token: TOKEN.into(),
             identify: Arc::new(Outside),
             accounts: None,
+            pictures: weir_image::PictureMaker::new("weir".into()),
+            has_picture_door: false,
             store: None,
             site: None,
             admission: None,
@@ -165,6 +167,7 @@ impl World {
                     port: 1936,
                 }),
                 rtmps: None,
+                pictures: None,
             },
             cluster: ClusterApi {
                 cluster: cluster.clone(),

@@ -20,6 +20,8 @@ pub enum DoorKind {
     Https,
     /// HTTP in the clear, for operators.
     Admin,
+    /// HTTP in the clear, for pictures alone.
+    Pictures,
 }
 
 /// What carries the bytes.
@@ -66,12 +68,13 @@ pub enum DoorSocket {
 
 impl DoorKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Rtmp,
         Self::Rtmps,
         Self::Http,
         Self::Https,
         Self::Admin,
+        Self::Pictures,
     ];
 
     /// The name in files and logs.
@@ -82,6 +85,7 @@ impl DoorKind {
             Self::Http => "http",
             Self::Https => "https",
             Self::Admin => "admin",
+            Self::Pictures => "pictures",
         }
     }
 

@@ -38,6 +38,8 @@ pub struct HttpServer {
     pub(crate) api: service::ApiService,
     /// Connections come in by the operators' door.
     pub(crate) is_for_operators: bool,
+    /// Whoever comes here wants a picture, or is in the wrong place.
+    pub(crate) is_for_pictures: bool,
 }
 
 impl HttpServer {
@@ -45,6 +47,10 @@ impl HttpServer {
     pub(crate) fn resource(&self, path: &str) -> Resource {
         if path == "*" {
             return Resource::Server;
+        }
+        if self.is_for_pictures {
+            // The API service answers for pictures; what the path of another thing is, is not asked here.
+            return Resource::Other;
         }
         let level = path.trim_start_matches('/').split('/').next();
         let service = self

@@ -30,7 +30,7 @@ use crate::deliver::{Playback, task};
 use crate::reply::{Body, full};
 
 /// Everything that is not media: pages and API, by the binary. Each request has the extension
-/// [`ClientAddr`], and one that came by the operators' door [`ByOperatorsDoor`].
+/// [`ClientAddr`], and one that came by the operators' door [`ByOperatorsDoor`], by the pictures' [`ByPicturesDoor`].
 pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
 
 /// The address of the client, as a request extension for the API service.
@@ -40,6 +40,10 @@ pub struct ClientAddr(pub SocketAddr);
 /// Stands in the extensions of a request that came by the operators' door.
 #[derive(Debug, Clone, Copy)]
 pub struct ByOperatorsDoor;
+
+/// Stands in the extensions of a request that came by the pictures' door.
+#[derive(Debug, Clone, Copy)]
+pub struct ByPicturesDoor;
 
 /// See the module's words. One per connection.
 #[derive(Clone)]
@@ -97,6 +101,9 @@ impl Service<Request<Incoming>> for MediaService {
                 extensions.insert(ClientAddr(client));
                 if self.server.is_for_operators {
                     extensions.insert(ByOperatorsDoor);
+                }
+                if self.server.is_for_pictures {
+                    extensions.insert(ByPicturesDoor);
                 }
                 self.server.api.call(request)
             }

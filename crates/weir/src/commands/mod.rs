@@ -38,6 +38,13 @@ where
     outcome
 }
 
+/// Is the process that makes a picture: its own limits come first.
+pub(crate) fn make_picture(kind: &str) -> anyhow::Result<()> {
+    let kind = weir_image::Kind::from_name(kind);
+    let kind = kind.ok_or_else(|| anyhow::anyhow!("a picture is an avatar or a cover"))?;
+    Ok(weir_image::worker::run(kind)?)
+}
+
 /// What a flag of the command may mend about an error.
 pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     match error.chain().find_map(dial_error)? {

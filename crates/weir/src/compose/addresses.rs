@@ -6,12 +6,26 @@ use weir_cluster::record::{Address, Scheme, Scope};
 use weir_serve::front::{Addresses, DoorKind};
 
 /// `advertised` is what the configuration says of this node, empty where it says nothing.
-pub(super) fn public(advertised: &[Address], bound: &Addresses) -> PublicAddresses {
+pub(super) fn public(
+    advertised: &[Address],
+    bound: &Addresses,
+    picture_url: &str,
+) -> PublicAddresses {
     let of = |scheme, door| said(advertised, scheme).or_else(|| listening(bound, door));
     PublicAddresses {
         rtmp: of(Scheme::Rtmp, DoorKind::Rtmp),
         rtmps: of(Scheme::Rtmps, DoorKind::Rtmps),
+        pictures: pictures(bound, picture_url),
     }
+}
+
+/// As the operator says it, else by the port of their listener.
+fn pictures(bound: &Addresses, url: &str) -> Option<String> {
+    let port = bound.first(DoorKind::Pictures)?.port();
+    Some(match url {
+        "" => format!(":{port}"),
+        url => url.to_owned(),
+    })
 }
 
 /// The first address for clients of every network, else for those of one.
@@ -57,7 +71,7 @@ mod tests {
     }
 
     fn told(advertised: &[Address], addresses: &[&str]) -> Option<(Option<String>, u16)> {
-        let public = public(advertised, &bound(addresses)).rtmp?;
+        let public = public(advertised, &bound(addresses), "").rtmp?;
         Some((public.host, public.port))
     }
 

@@ -231,7 +231,7 @@ const fn spoken(door: DoorKind) -> Option<Scheme> {
         DoorKind::Http => Some(Scheme::Http),
         DoorKind::Https => Some(Scheme::Https),
         // Neither clients nor nodes have anything to do there.
-        DoorKind::Admin => None,
+        DoorKind::Admin | DoorKind::Pictures => None,
     }
 }
 

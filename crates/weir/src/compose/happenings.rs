@@ -56,11 +56,10 @@ pub(super) async fn start(
     let roles = config.roles()?;
     let happenings = match roles.has(Role::Api) {
         true => {
-            let opened = Store::open(&config.store, data, core.hub.clock().clone()).await;
-            Some(write_and_tell(
-                &parts,
-                opened.context("cannot open the store")?,
-            ))
+            let opened = Store::opened(&config.store, data, core.hub.clock().clone()).await;
+            let store = opened.context("cannot open the store")?;
+            wait_not(&store, core).await?;
+            Some(write_and_tell(&parts, store))
         }
         false => None,
     };
@@ -75,6 +74,21 @@ pub(super) async fn start(
         }
     }
     Ok(happenings)
+}
+
+/// Brings the tables up to date. A database that is away is no reason not to start: all but what needs it goes on,
+/// and it is waited for beside the rest.
+async fn wait_not(store: &Store, core: &Core) -> anyhow::Result<()> {
+    match store.migrate().await {
+        Ok(()) => {}
+        Err(error) if error.is_passing() => {
+            tracing::warn!("starting without the database, which is waited for: {error}");
+        }
+        Err(error) => return Err(error).context("cannot open the store"),
+    }
+    let watch = store.clone().watch(core.shutdown.clone());
+    core.tasks.spawn("store", watch);
+    Ok(())
 }
 
 /// When all who write have ended.

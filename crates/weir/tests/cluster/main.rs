@@ -19,6 +19,7 @@ mod drain;
 mod events;
 mod faults;
 mod hls;
+mod life;
 mod lists;
 mod names;
 mod play;

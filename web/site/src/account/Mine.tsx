@@ -5,11 +5,12 @@ import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { useRtmp } from "../ui/rtmp";
-import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, revokeKey, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type OwnBan, type StreamKey } from "./api";
+import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, removeAvatar, removeCover, revokeKey, setAvatar, setCover, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type OwnBan, type StreamKey } from "./api";
 import { OwnBans } from "./Bans";
 import { Field, Form } from "./Form";
 import { Moderate } from "./Moderate";
 import { Passkeys } from "./Passkeys";
+import { PictureField } from "./PictureField";
 import { a, type AccountKey } from "./strings";
 
 const VISIBILITIES = ["public", "unlisted", "password", "followers", "private"] as const;
@@ -37,6 +38,9 @@ export function Mine({ account }: { account: Account }) {
       <p class="ac-mail">{account.email}{account.email && !account.email_verified && ` · ${a("notProved")}`}</p>
       {["moderator", "admin"].includes(account.role) && <p><a href="/console">{a("console")}</a></p>}
       <OwnBans bans={bans} />
+      <section class="ac-card">
+        <PictureField kind="avatar" label={a("avatar")} id={account.avatar} send={setAvatar} remove={removeAvatar} />
+      </section>
       <Password account={account} />
       <Passkeys account={account} />
       <section class="ac-card" aria-labelledby="ac-channels">
@@ -105,6 +109,13 @@ function Own({ channel }: { channel: Channel }) {
     <article class="ac-channel" data-channel={channel.name}>
       <h3><a href={`/c/${encodeURIComponent(channel.name)}`}>{channel.title || channel.name}</a></h3>
       <p class="ac-mail">{channel.name} · {channel.live ? a("isLive") : a("notLive")} · {a("followers", { n: channel.followers })}</p>
+      <PictureField
+        kind="cover"
+        label={a("coverOf", { name: channel.title || channel.name })}
+        id={channel.cover}
+        send={(file, progress) => setCover(channel.name, file, progress)}
+        remove={() => removeCover(channel.name)}
+      />
       <Who channel={channel} />
       <h4>{a("keys")}</h4>
       <ul>

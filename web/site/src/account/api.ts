@@ -1,6 +1,9 @@
 //! What the account pages ask of the API. The browser's cookie says who asks.
 
-import { Api, Refused, type AccountView, type Asked, type BanShown, type ChannelShown, type ListedKey, type PasskeyView } from "@weir/api";
+import { Api, Refused, type AccountView, type Asked, type BanShown, type ChannelShown, type ListedKey, type PasskeyView, type Problem } from "@weir/api";
+
+/** Milliseconds for a picture to be sent and made anew. */
+const PICTURE_TIMEOUT_MS = 120_000;
 
 export { Refused };
 export type Account = AccountView;
@@ -11,6 +14,24 @@ export type Passkey = PasskeyView;
 export type OwnBan = BanShown;
 
 const api = new Api();
+
+/** Sends a file as the whole body. Only this old interface tells how far it is. */
+function upload<T>(path: string, file: File, progress: (part: number) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", `/api/v1${path}`);
+    request.responseType = "json";
+    request.timeout = PICTURE_TIMEOUT_MS;
+    request.setRequestHeader("content-type", file.type.startsWith("image/") ? file.type : "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
+    request.onload = () => {
+      if (request.status < 300) resolve(request.response as T);
+      else reject(new Refused(request.status, (request.response ?? {}) as Partial<Problem>));
+    };
+    request.onerror = request.ontimeout = () => reject(new Error("unreachable"));
+    request.send(file);
+  });
+}
 
 /** Who is signed in; null for nobody. */
 export async function me(): Promise<Account | null> {
@@ -82,3 +103,15 @@ export const appealAgainst = (ban: string, words: string) => api.call("appeal", 
 
 /** Channels that one helps with. */
 export const ownTeams = async () => (await api.call("own_teams")).items;
+
+/** Gives the id of the picture. */
+export const setAvatar = async (file: File, progress: (part: number) => void) =>
+  (await upload<Account>("/me/avatar", file, progress)).avatar;
+
+export const removeAvatar = async () => void (await api.call("me_avatar_remove"));
+
+/** Gives the id of the picture. */
+export const setCover = async (name: string, file: File, progress: (part: number) => void) =>
+  (await upload<Channel>(`/channels/${encodeURIComponent(name)}/cover`, file, progress)).cover;
+
+export const removeCover = async (name: string) => void (await api.call("channel_cover_remove", { path: { name } }));

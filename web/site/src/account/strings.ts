@@ -103,6 +103,15 @@ const en = {
   about: "About",
   nothingSaid: "Nothing is said about this channel yet.",
   noChannel: "There is no such channel",
+  avatar: "Your picture",
+  coverOf: "Cover of {name}",
+  pictureHint: "JPEG, PNG, WebP or GIF, at most 10 MiB. Only its pixels are kept, not where or with what it was made.",
+  picturePreview: "The picture that you picked",
+  pictureSave: "Use this picture",
+  pictureCancel: "Cancel",
+  pictureRemove: "Remove the picture",
+  pictureSending: "Sending",
+  pictureTooLarge: "This file is larger than 10 MiB. Save it smaller.",
 };
 
 export type AccountKey = keyof typeof en;
@@ -208,6 +217,15 @@ const zh: Record<AccountKey, string> = {
   about: "简介",
   nothingSaid: "这个频道还没有简介。",
   noChannel: "没有这个频道",
+  avatar: "我的头像",
+  coverOf: "{name} 的封面",
+  pictureHint: "JPEG、PNG、WebP 或 GIF，最大 10 MiB。只保留画面本身，不保留拍摄地点和设备信息。",
+  picturePreview: "所选图片的预览",
+  pictureSave: "使用这张图片",
+  pictureCancel: "取消",
+  pictureRemove: "移除图片",
+  pictureSending: "正在上传",
+  pictureTooLarge: "文件超过 10 MiB，请缩小后再试。",
 };
 
 const texts = { en, zh };

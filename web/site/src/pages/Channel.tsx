@@ -7,6 +7,7 @@ import { channel as read, follow, Refused, type Channel as Shown } from "../acco
 import { a } from "../account/strings";
 import { count } from "../format";
 import { locale } from "../i18n";
+import { Picture } from "../ui/Picture";
 import { isClosed, Leave } from "../watch/Leave";
 import { LivePlayer } from "../watch/LivePlayer";
 import { readPlayerQuery } from "../watch/query";
@@ -79,6 +80,7 @@ function Seen({ channel }: { channel: Shown }) {
         <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
         <Follow name={channel.name} />
       </div>
+      {!channel.live && <Picture kind="cover" id={channel.cover} width={960} alt="" />}
       {channel.live && stream && closed && !ticket && <Leave channel={channel} onTicket={setTicket} />}
       {channel.live && stream && (!closed || ticket) && (
         <LivePlayer key={`${ticket ?? ""} ${closed}`} name={stream} query={query} keep onStatus={seen} />
