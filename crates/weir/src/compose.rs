@@ -124,11 +124,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
         control: &control,
         cluster: cluster::api(&config, &joined, &dispatcher),
         scaler,
-        addresses: addresses::public(
-            &cluster::advertised(&config)?,
-            &addresses,
-            &config.http.picture_url,
-        ),
+        addresses: addresses::of(&config, &addresses)?,
     };
     let watched = signals::Signals::watch()?;
     server.run(&services, api(asked));

@@ -5,12 +5,17 @@ use weir_base::urls::SplitUrl;
 use weir_cluster::record::{Address, Scheme, Scope};
 use weir_serve::front::{Addresses, DoorKind};
 
+use super::cluster;
+use crate::config::Config;
+
+/// Of this node, as it is configured and bound.
+pub(super) fn of(config: &Config, bound: &Addresses) -> anyhow::Result<PublicAddresses> {
+    let advertised = cluster::advertised(config)?;
+    Ok(public(&advertised, bound, &config.http.picture_url))
+}
+
 /// `advertised` is what the configuration says of this node, empty where it says nothing.
-pub(super) fn public(
-    advertised: &[Address],
-    bound: &Addresses,
-    picture_url: &str,
-) -> PublicAddresses {
+fn public(advertised: &[Address], bound: &Addresses, picture_url: &str) -> PublicAddresses {
     let of = |scheme, door| said(advertised, scheme).or_else(|| listening(bound, door));
     PublicAddresses {
         rtmp: of(Scheme::Rtmp, DoorKind::Rtmp),

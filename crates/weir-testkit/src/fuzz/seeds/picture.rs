@@ -9,11 +9,11 @@ const WEBP: &[u8] =
 
 pub(in crate::fuzz) fn picture_file() -> Vec<Vec<u8>> {
     let png = crate::picture::png(3, 2);
-    let kinds = [&png[..], GIF, WEBP].map(|file| [&[0], file].concat());
+    let kinds = [&png[..], GIF, WEBP].map(<[u8]>::to_vec);
     let jpeg = weir_image::make(&png, weir_image::Kind::Avatar)
         .into_iter()
         .flatten();
-    let jpegs = jpeg.map(|made| [&[0], &made.bytes[..]].concat());
+    let jpegs = jpeg.map(|made| made.bytes.to_vec());
     // The smallest of what is made: a JPEG and a WebP that is lossy.
     kinds.into_iter().chain(jpegs.skip(2)).collect()
 }
