@@ -61,6 +61,13 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String
              accounts and channels cannot be read\n"
         ));
     }
+    if let Some(bytes) = state.store.as_ref().and_then(|store| store.low_bytes()) {
+        let mib = bytes / 1024 / 1024;
+        text.push_str(&format!(
+            "disk: {mib} MiB are left where the database is; what was committed stays, changes are refused while \
+             there is no room\n"
+        ));
+    }
     (status, text)
 }
 

@@ -66,7 +66,7 @@ impl Store {
         let object = |class: Class| Objects::open(class, class_config(config, class), data);
         Ok(Self(Arc::new(Inner {
             partitions: config.partitions,
-            standing: Standing::default(),
+            standing: Standing::new(urls(config), data),
             ids: Ids::new(clock.clone()),
             assets: object(Class::Assets)?,
             recordings: object(Class::Recordings)?,
@@ -145,6 +145,15 @@ async fn module(config: &Config, data: &Path, place: &Place) -> Result<Db, Store
         timeout: Duration::from_millis(timeout_ms),
     };
     open(&opening).await
+}
+
+/// Of each database.
+fn urls(config: &Config) -> impl Iterator<Item = &str> {
+    let of = |module| match place(config, module).url.as_str() {
+        "" => config.url.as_str(),
+        url => url,
+    };
+    Module::ALL.into_iter().map(of)
 }
 
 fn place(config: &Config, module: Module) -> &Place {

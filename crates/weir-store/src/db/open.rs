@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::AnyPool;
+use sqlx::Connection as _;
 use sqlx::Executor as _;
 use sqlx::any::AnyPoolOptions;
 
@@ -91,6 +92,10 @@ async fn sqlite(opening: &Opening<'_>, url: &str) -> Result<(AnyPool, AnyPool), 
         .max_lifetime(None)
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(WRITER).await.map(|_| ()) })
+        })
+        // A full disk ends a transaction behind its back: such a connection would begin none any more.
+        .before_acquire(|connection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
         })
         .connect(&url)
         .await?;
