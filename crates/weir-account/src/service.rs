@@ -20,6 +20,8 @@ use crate::seal::Seal;
 
 /// How often what is over is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Milliseconds after which an answer that was kept is removed: nobody asks again after a day.
+const REPLIES_MS: i64 = 25 * 60 * 60 * 1000;
 /// Characters of what a client says it is that are kept.
 const MAX_AGENT_CHARS: usize = 200;
 
@@ -68,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) mailer: Mailer,
     pub(crate) chat: ChatSigner,
     pub(crate) seal: Seal,
+    pub(crate) reply_seal: Seal,
     pub(crate) clock: Clock,
 }
 
@@ -92,6 +95,7 @@ impl AccountService {
             attempts: Attempts::new(clock.clone()),
             chat: ChatSigner::new(&root.derive("chat tokens"))?,
             seal: Seal::new(&root.derive("second factors"))?,
+            reply_seal: Seal::new(&root.derive("replies"))?,
             store,
             config: accounts,
             mailer,
@@ -115,6 +119,19 @@ impl AccountService {
     /// [`AccountError::Missing`].
     pub async fn account(&self, user_id: weir_store::Id) -> Result<Account, AccountError> {
         Ok(self.rows().by_id(user_id).await?)
+    }
+
+    /// Seals an answer that is kept for whoever asks again: a secret that is shown once may stand in it.
+    ///
+    /// # Errors
+    /// [`AccountError::Fault`].
+    pub fn seal_reply(&self, answer: &[u8], owner: &str) -> Result<Vec<u8>, AccountError> {
+        self.0.reply_seal.close(answer, owner)
+    }
+
+    /// Opens what [`AccountService::seal_reply`] sealed to `owner`; none where it did not.
+    pub fn open_reply(&self, sealed: &[u8], owner: &str) -> Option<Vec<u8>> {
+        self.0.reply_seal.open(sealed, owner)
     }
 
     /// The settings.
@@ -171,6 +188,10 @@ impl AccountService {
             Ok(0) => {}
             Ok(sessions) => tracing::debug!(sessions, "sessions that were over are removed"),
             Err(error) => tracing::warn!("old sessions could not be removed: {error}"),
+        }
+        let replies = self.0.store.replies();
+        if let Err(error) = replies.forget(self.now_ms() - REPLIES_MS).await {
+            tracing::warn!("old answers could not be removed: {error}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `Idempotency-Key`: a POST that is sent again because its answer was lost is done once, and answered again
 //! (draft-ietf-httpapi-idempotency-key-header).
 
+mod stored;
+
 use std::collections::{HashMap, VecDeque};
 
 use axum::body::{Body, to_bytes};
@@ -11,12 +13,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use weir_base::Code;
+use weir_base::{Code, ids};
 use weir_cluster::store::Waiting;
+use weir_store::accounts::ReplyKey;
 
 use crate::caller::Caller;
 use crate::refused::Refused;
 use crate::state::State;
+
+pub(crate) use stored::StoredReplies;
 
 /// The request's field.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -40,10 +45,18 @@ const RUNNING_MS: i64 = 60_000;
 /// Remembers answers.
 pub(crate) trait Replies: Send + Sync {
     /// Claims a key for a request of this digest.
-    fn begin(&self, key: String, digest: [u8; 32], now_ms: i64) -> Waiting<'_, Begun>;
+    ///
+    /// # Errors
+    /// Where what is kept cannot be asked.
+    fn begin(
+        &self,
+        key: ReplyKey,
+        digest: [u8; 32],
+        now_ms: i64,
+    ) -> Waiting<'_, Result<Begun, Refused>>;
 
     /// Keeps the answer; none gives the key back.
-    fn finish(&self, key: String, reply: Option<Reply>) -> Waiting<'_, ()>;
+    fn finish(&self, key: ReplyKey, reply: Option<Reply>) -> Waiting<'_, ()>;
 }
 
 /// What a key stands for.
@@ -67,7 +80,7 @@ pub(crate) struct Reply {
     body: Bytes,
 }
 
-/// They, in this process's memory.
+/// They, in this process's memory: on a node without a store.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryReplies(Mutex<Kept>);
 
@@ -87,13 +100,18 @@ struct Entry {
 }
 
 impl Replies for MemoryReplies {
-    fn begin(&self, key: String, digest: [u8; 32], now_ms: i64) -> Waiting<'_, Begun> {
-        let begun = self.0.lock().begin(key, digest, now_ms);
-        Box::pin(std::future::ready(begun))
+    fn begin(
+        &self,
+        key: ReplyKey,
+        digest: [u8; 32],
+        now_ms: i64,
+    ) -> Waiting<'_, Result<Begun, Refused>> {
+        let begun = self.0.lock().begin(key.id, digest, now_ms);
+        Box::pin(std::future::ready(Ok(begun)))
     }
 
-    fn finish(&self, key: String, reply: Option<Reply>) -> Waiting<'_, ()> {
-        self.0.lock().finish(&key, reply);
+    fn finish(&self, key: ReplyKey, reply: Option<Reply>) -> Waiting<'_, ()> {
+        self.0.lock().finish(&key.id, reply);
         Box::pin(std::future::ready(()))
     }
 }
@@ -181,18 +199,21 @@ async fn answer_once(
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
     let key = key(&head.headers)?;
-    let whose = match caller.account {
-        Some(id) => id.to_string(),
-        None => caller.name.clone(),
+    let user_id = caller.account.map_or_else(String::new, |id| id.to_string());
+    let whose = match user_id.as_str() {
+        "" => caller.name.as_str(),
+        id => id,
     };
-    let key = format!("{whose}\n{}\n{key}", head.uri.path());
+    let id = format!("{whose}\n{}\n{key}", head.uri.path());
+    let id = ids::hex(&Sha256::digest(id));
+    let key = ReplyKey { user_id, id };
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| {
         let words = format!("at most {MAX_BODY_BYTES} bytes are taken with an Idempotency-Key");
         Refused::new(Code::TooLarge, words)
     })?;
     let digest = Sha256::digest(&body).into();
     let now_ms = state.hub.clock().wall_ms();
-    match state.replies().begin(key.clone(), digest, now_ms).await {
+    match state.replies().begin(key.clone(), digest, now_ms).await? {
         Begun::First => {}
         Begun::Running => {
             let words = "the same request is being answered";

@@ -21,7 +21,7 @@ use crate::config::ApiConfig;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::edge::EdgeFacts;
 use crate::happenings::Happenings;
-use crate::idempotent::{MemoryReplies, Replies};
+use crate::idempotent::{MemoryReplies, Replies, StoredReplies};
 use crate::limiter::Limiter;
 use crate::openapi::Document;
 use crate::settings::Setting;
@@ -126,7 +126,7 @@ struct Inner {
     config: Config,
     drained_by: Mutex<Option<String>>,
     limiter: Limiter,
-    replies: MemoryReplies,
+    replies: Box<dyn Replies>,
     document: OnceLock<Document>,
 }
 
@@ -140,11 +140,17 @@ impl std::ops::Deref for State {
 
 impl State {
     pub(crate) fn new(config: Config) -> Self {
+        let replies: Box<dyn Replies> = match (&config.store, &config.accounts) {
+            (Some(store), Some(accounts)) => {
+                Box::new(StoredReplies::new(store.clone(), accounts.clone()))
+            }
+            _ => Box::new(MemoryReplies::default()),
+        };
         Self(Arc::new(Inner {
             limiter: Limiter::new(&config.api, config.hub.clock().clone()),
             config,
             drained_by: Mutex::default(),
-            replies: MemoryReplies::default(),
+            replies,
             document: OnceLock::new(),
         }))
     }
@@ -156,7 +162,7 @@ impl State {
 
     /// Answers to requests that may be sent again.
     pub(crate) fn replies(&self) -> &dyn Replies {
-        &self.0.replies
+        self.0.replies.as_ref()
     }
 
     /// The API's description of itself; there from the first request on.

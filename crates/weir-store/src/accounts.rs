@@ -4,6 +4,7 @@ mod api_keys;
 mod invites;
 mod passkeys;
 mod proofs;
+mod replies;
 mod second_factor;
 mod sessions;
 
@@ -19,6 +20,7 @@ pub use api_keys::{ApiKey, KeyHolder, NewApiKey};
 pub use invites::{Invite, NewInvite};
 pub use passkeys::{NewPasskey, Passkey};
 pub use proofs::{Proof, Purpose};
+pub use replies::{Claim, ReplyKey, ReplyRows};
 pub use sessions::{NewSession, NewToken, Renewal, Session, Signed, TokenKind};
 
 /// Written to say who one is, and folded by whoever calls: `Ann` and `ann` are one.

@@ -68,7 +68,9 @@ impl Module {
     /// Its schema's steps, oldest first. One that was released is never changed: a later one mends it.
     pub(crate) const fn steps(self) -> &'static [Step] {
         match self {
-            Self::Accounts => steps!("accounts": 1 "0001_accounts", 2 "0002_passkeys"),
+            Self::Accounts => {
+                steps!("accounts": 1 "0001_accounts", 2 "0002_passkeys", 3 "0003_replies")
+            }
             Self::Content => {
                 steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages")
             }

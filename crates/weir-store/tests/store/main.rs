@@ -12,4 +12,5 @@ mod objects;
 mod opening;
 mod pages;
 mod passkeys;
+mod replies;
 mod sessions;
