@@ -19,6 +19,7 @@ use weir_base::sign::{MAX_KEYS, SigningKey};
 
 use bans::Bans;
 pub use change::{Ban, BanTarget, Change, Channel, KeyDigest, StreamKey, Visibility, Withdrawn};
+pub use withdrawals::LIFETIME_S;
 use withdrawals::Withdrawals;
 
 use crate::acts::Acts;

@@ -7,12 +7,12 @@
 use weir_base::sign::{SigningKey, mac_hex, same_secret};
 use weir_base::{Code, Refusal};
 
+pub use crate::snapshot::LIFETIME_S;
+
 use crate::snapshot::Channel;
 
 /// The query parameter.
 pub const PARAMETER: &str = "ticket";
-/// Seconds for which a ticket is good: an evening. What is taken back earlier is told to all nodes.
-pub const LIFETIME_S: i64 = 12 * 3_600;
 /// Bytes of a ticket: two ids, two numbers and a MAC.
 const MAX_BYTES: usize = 768;
 /// What it begins with.

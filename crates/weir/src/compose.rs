@@ -90,24 +90,13 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let services = Services::new(core, joined.node.clone(), entrance.gate().clone());
     cluster::report_load(&joined, &services);
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));
-    let scaler = scale::start(
-        &config,
-        &sources,
-        data,
-        &joined,
-        &dispatcher,
-        &services.core,
-    )?;
-    weir_scale::end_with_parent(&tasks, &shutdown);
     let core = &services.core;
+    let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, core)?;
+    weir_scale::end_with_parent(&tasks, &shutdown);
     let happenings = happenings::start(&config, data, &joined, &entrance, core).await?;
-    let root = secrets.account_secret(&config.cluster.secret);
-    let own = (happenings.as_ref(), root.as_str());
-    let admission = admission::follow(data, &entrance, &joined, own, core)?;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
-    let consult = consult::answer(&config, &entrance, happenings.as_ref(), &control, core);
-    key_uses::tell(&entrance, &joined, happenings.as_ref(), core);
-    entrance.consults(consult::asked(consult.clone(), &joined, core));
+    let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
+    let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let asked = Api {
@@ -150,6 +139,23 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     happenings::close(happenings).await;
     let _ = std::fs::remove_file(data.join(PORTS_FILE));
     Ok(())
+}
+
+/// Has the gate learn what the store says, ask what no snapshot holds, and tell what it saw. Gives who answers other
+/// nodes that do the same.
+fn learn(
+    (config, secrets, data): (&Config, &Secrets, &Path),
+    (happenings, control): (Option<&Happenings>, &Control),
+    entrance: &Entrance,
+    joined: &cluster::Joined,
+    core: &Core,
+) -> anyhow::Result<(Option<Arc<AdmissionSource>>, Option<Arc<dyn Consult>>)> {
+    let root = secrets.account_secret(&config.cluster.secret);
+    let admission = admission::follow(data, entrance, joined, (happenings, &root), core)?;
+    let consult = consult::answer(config, entrance, happenings, control, core);
+    entrance.consults(consult::asked(consult.clone(), joined, core));
+    key_uses::tell(entrance, joined, happenings, core);
+    Ok((admission, consult))
 }
 
 /// Says goodbye to whoever is left, and waits for the tasks.

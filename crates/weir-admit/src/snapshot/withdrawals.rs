@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use super::Withdrawn;
-use crate::ticket::LIFETIME_S;
+
+/// Seconds for which a ticket is good: an evening. What is taken back earlier is told to all nodes.
+pub const LIFETIME_S: i64 = 12 * 3_600;
 
 /// By channel, and in it by account: the end of the last ticket that counts no more.
 #[derive(Debug, Clone, Default)]

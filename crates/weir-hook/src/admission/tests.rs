@@ -1,3 +1,5 @@
+//! What answers mean, and what is asked.
+
 use bytes::Bytes;
 use http::HeaderMap;
 use proptest::prelude::*;

@@ -48,14 +48,14 @@ pub(super) fn asked(
 ) -> Option<Arc<dyn Consult>> {
     let is_alone = joined.node.settings().is_alone;
     own.or_else(|| {
-        (!is_alone).then(|| Arc::new(ApiNodes(any_api_node(joined, core))) as Arc<dyn Consult>)
+        (!is_alone).then(|| Arc::new(AskedNodes(any_api_node(joined, core))) as Arc<dyn Consult>)
     })
 }
 
 /// An api node of the cluster, over HTTP.
-struct ApiNodes(AnyNode);
+struct AskedNodes(AnyNode);
 
-impl Consult for ApiNodes {
+impl Consult for AskedNodes {
     fn ask<'a>(&'a self, question: Question<'a>) -> Advised<'a> {
         Box::pin(async move {
             let away = |words: String| {

@@ -1,3 +1,5 @@
+//! From a file and a site to the steps between them.
+
 use super::*;
 
 const FILE: &str = r#"
