@@ -210,6 +210,10 @@ impl Facts for Outside {
     fn edge(&self) -> EdgeFacts {
         EdgeFacts::default()
     }
+
+    fn settings(&self) -> Vec<weir_api::Setting> {
+        Vec::new()
+    }
 }
 
 impl NodeProof for Outside {
