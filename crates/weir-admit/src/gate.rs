@@ -339,9 +339,11 @@ impl Gate {
         let name = StreamName::new(vhost, app, &stream)?;
         let path = name.to_string();
         let book = self.rulebook.read();
-        let owner = channel_of(&book, &name, &path).map_or("", |channel| &channel.owner);
+        let channel = channel_of(&book, &name, &path);
+        let owner = channel.map_or("", |channel| &channel.owner);
         let who = Suspect {
             action: asked.action,
+            channel: channel.map_or("", |channel| &channel.id),
             path: &path,
             ip: asked.ip,
             accounts: [owner, ""],

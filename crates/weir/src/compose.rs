@@ -33,6 +33,7 @@ use weir_api::{
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
+use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
 use weir_scale::Scaler;
@@ -100,7 +101,6 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let asked = Api {
-        site: site(&config, happenings.as_ref(), &joined, core),
         pictures: PictureMaker::new(program),
         happenings: happenings.clone(),
         admission,
@@ -173,12 +173,12 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
 fn site(
     config: &Config,
     happenings: Option<&Happenings>,
-    joined: &cluster::Joined,
+    cluster: &Cluster,
     core: &Core,
 ) -> Option<Arc<SiteKeeper>> {
     let store = happenings?.store.clone();
     let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url));
-    let (hub, members) = (core.hub.clone(), joined.cluster.clone());
+    let (hub, members) = (core.hub.clone(), cluster.clone());
     let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
     core.tasks.spawn(
         "site",
@@ -189,7 +189,6 @@ fn site(
 
 /// What the API is made of.
 struct Api<'a> {
-    site: Option<Arc<SiteKeeper>>,
     pictures: PictureMaker,
     happenings: Option<Happenings>,
     admission: Option<Arc<AdmissionSource>>,
@@ -234,7 +233,6 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
-        site,
         pictures,
         happenings,
         admission,
@@ -265,7 +263,12 @@ fn api(parts: Api<'_>) -> ApiService {
             .map(|happenings| happenings.store.clone()),
         admission,
         consult,
-        site,
+        site: site(
+            config,
+            happenings.as_ref(),
+            &cluster.cluster,
+            &services.core,
+        ),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         pictures,
         has_picture_door: !config.http.picture_listen.0.is_empty(),

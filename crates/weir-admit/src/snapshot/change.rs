@@ -70,7 +70,7 @@ pub enum Change {
 }
 
 /// Names of changes, as they stand on the wire: what has another name is of a newer release.
-pub(super) const KINDS: [&str; 10] = [
+pub(super) const KINDS: [&str; 11] = [
     "app",
     "app_gone",
     "channel",
