@@ -1,5 +1,5 @@
 //! Public pages over a real store: what a reader gets without a script, how soon a change is there, and that reading
-//! asks nobody.
+//! asks nobody. Shows R9. Shows R27.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says so and stops"

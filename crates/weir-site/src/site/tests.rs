@@ -1,4 +1,5 @@
 //! Pages of a small site: what they say, and that each is made once.
+//! Shows R27.
 
 use super::*;
 use crate::content::{Coming, PageKind};
