@@ -1,6 +1,9 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Sections about accounts and channels, sourced by run.sh: lists and searches where there are many, and a storm of
 # sign-ins beside viewers. PostgreSQL is found by WEIR_POSTGRES or in Debian's place.
+
+set -euo pipefail
+
 people_sections=(lists-sqlite lists-postgres sign-in)
 people_password='a sentence that nobody guesses'
 

@@ -257,7 +257,7 @@ impl AppRules {
         let is_web = ["http://", "https://"]
             .into_iter()
             .any(|scheme| self.ask_url.starts_with(scheme));
-        if self.ask.is_some() != !self.ask_url.is_empty() {
+        if self.ask.is_some() == self.ask_url.is_empty() {
             let words = " comes with ask: which is asked about, and where";
             return Err(about("ask_url", words.into()));
         }

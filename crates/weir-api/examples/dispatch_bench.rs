@@ -24,6 +24,7 @@ use weir_cluster::record::{Address, Capacity, Load, Scope};
 use weir_cluster::run::Cluster;
 use weir_cluster::{LeaseKey, Name, NodeRecord, Role, Scheme, StreamRecord};
 use weir_hub::Hub;
+use weir_image::PictureMaker;
 use weir_testkit::builders::{hub_config, node_record};
 
 const NODES: u64 = 500;
@@ -75,6 +76,9 @@ async fn main() {
         identify: Arc::new(NoAccounts),
         accounts: None,
         store: None,
+        site: None,
+        pictures: PictureMaker::new("weir".into()),
+        has_picture_door: false,
         admission: None,
         consult: None,
         has_admin_door: false,

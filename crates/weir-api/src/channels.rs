@@ -24,13 +24,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::{AccountError, LoginName};
 use weir_base::Code;
-use weir_cluster::run::Cluster;
-use weir_hub::Hub;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
+use crate::living::all_live;
 use crate::pictures;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
@@ -406,33 +405,6 @@ fn known_live(state: &State) -> HashMap<String, u32> {
     live.filter(|((app, _), _)| app == APP)
         .map(|((_, name), viewers)| (name, viewers))
         .collect()
-}
-
-/// All streams without a virtual host that are live, likewise, by app and name.
-pub(crate) fn all_live(hub: &Hub, cluster: &Cluster) -> HashMap<(String, String), u32> {
-    let mut live: HashMap<(String, String), u32> = cluster.with(|member, _| {
-        let owned = member.view().nodes().flat_map(|node| node.owns());
-        let name = |key: &str| {
-            let path = match key.split_once(':') {
-                None => key,
-                Some(("", path)) => path,
-                Some(_) => return None,
-            };
-            let (app, name) = path.rsplit_once('/')?;
-            Some(((app.to_owned(), name.to_owned()), 0))
-        };
-        owned
-            .filter_map(|stream| name(stream.key.as_str()))
-            .collect()
-    });
-    for stream in hub.streams() {
-        let name = &stream.name;
-        if stream.is_live() && name.vhost().is_empty() {
-            let key = (name.app().to_owned(), name.stream().to_owned());
-            live.insert(key, stream.all_viewers());
-        }
-    }
-    live
 }
 
 /// A channel as the audit log has it.

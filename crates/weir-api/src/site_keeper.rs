@@ -17,8 +17,8 @@ use weir_store::channels::{Channel, ScheduledBroadcast, Visibility};
 use weir_store::pages::SitePage;
 use weir_store::{Store, StoreError};
 
-use crate::channels::all_live;
 use crate::embedded::EmbeddedFile;
+use crate::living::all_live;
 
 /// Between two looks: a change is on every node's pages within this and what reading it takes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -263,7 +263,8 @@ fn tell(site: &Site, change: Changed, coming: Vec<Coming>) {
         | Changed::Key(_)
         | Changed::KeyGone(_)
         | Changed::Ban(_)
-        | Changed::BanGone(_) => true,
+        | Changed::BanGone(_)
+        | Changed::LeaveGone { .. } => true,
     };
     if !had_room {
         tracing::error!("the public pages hold {MAX_CHANNELS} channels: one more is not on them");

@@ -21,9 +21,9 @@ use crate::config::ApiConfig;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::edge::EdgeFacts;
 use crate::happenings::Happenings;
-use crate::idempotent::{MemoryReplies, Replies, StoredReplies};
 use crate::limiter::Limiter;
 use crate::openapi::Document;
+use crate::replies::{MemoryReplies, Replies, StoredReplies};
 use crate::settings::Setting;
 use crate::site_keeper::SiteKeeper;
 

@@ -12,7 +12,7 @@ const PADDING_BYTES: usize = 4096;
 /// A format that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// JPEG.
+    /// Also of cameras, which turn it by a mark.
     Jpeg,
     /// PNG; of an animation its first picture.
     Png,

@@ -1,4 +1,4 @@
-//! Pictures of people, and files of those who wish nobody well.
+//! Pictures of people, and files of those who wish nobody well. Shows R28.
 
 use std::io::Cursor;
 use std::path::PathBuf;

@@ -124,7 +124,7 @@ impl PageKind {
 /// A page of the site's own that is published, now or later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageFacts {
-    /// Its id.
+    /// As the store has it.
     pub id: String,
     /// What it is for.
     pub kind: PageKind,

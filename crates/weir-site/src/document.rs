@@ -20,11 +20,11 @@ const BROTLI_BUFFER: usize = 16 * 1024;
 /// How bytes are coded (RFC 9110 §8.4.1, RFC 7932).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
-    /// As they are.
+    /// As they were made.
     Plain,
-    /// gzip.
+    /// For whoever takes no Brotli.
     Gzip,
-    /// Brotli.
+    /// The smallest, and slow to make: once.
     Brotli,
 }
 

@@ -105,7 +105,7 @@ fn leads_well(address: &str) -> bool {
         let start = address.get(..scheme.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    is_here || SCHEMES.iter().any(|scheme| begins(&scheme))
+    is_here || SCHEMES.iter().any(begins)
 }
 
 const fn lower(level: HeadingLevel) -> HeadingLevel {

@@ -10,20 +10,13 @@ use weir_base::Tongue;
 use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
 use crate::document::Document;
 use crate::pages::{self, Frame};
+use crate::shell::Shell;
 use crate::target::Target;
 
 /// Bytes of pages that are kept, in one generation; there are two.
 const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
 /// Pages that are kept, in one generation.
 const MAX_KEPT: usize = 50_000;
-
-/// What every page begins with: how the front end's files are loaded, as markup. Empty where there is none: then
-/// pages have no looks and can be read.
-#[derive(Debug, Clone, Default)]
-pub struct Shell {
-    /// Elements of `<head>`.
-    pub head: String,
-}
 
 /// The language of a page, and how it was chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -37,10 +30,10 @@ pub struct Chosen {
 /// A [`Tongue`] that can be looked up by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Said {
-    /// English.
+    /// `en`.
     #[default]
     English,
-    /// Chinese.
+    /// `zh`.
     Chinese,
 }
 

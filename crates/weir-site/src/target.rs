@@ -76,7 +76,7 @@ impl Target {
         })
     }
 
-    /// Its path.
+    /// What comes behind the origin in its address.
     pub fn path(&self) -> String {
         match self {
             Self::Home => "/".into(),

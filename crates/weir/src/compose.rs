@@ -99,9 +99,8 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
-    let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let asked = Api {
-        pictures: PictureMaker::new(program),
+        pictures: picture_maker()?,
         happenings: happenings.clone(),
         admission,
         consult,
@@ -141,6 +140,9 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Who says what admission should know, and who answers what a snapshot cannot hold; where this node has the store.
+type Known = (Option<Arc<AdmissionSource>>, Option<Arc<dyn Consult>>);
+
 /// Has the gate learn what the store says, ask what no snapshot holds, and tell what it saw. Gives who answers other
 /// nodes that do the same.
 fn learn(
@@ -149,13 +151,19 @@ fn learn(
     entrance: &Entrance,
     joined: &cluster::Joined,
     core: &Core,
-) -> anyhow::Result<(Option<Arc<AdmissionSource>>, Option<Arc<dyn Consult>>)> {
+) -> anyhow::Result<Known> {
     let root = secrets.account_secret(&config.cluster.secret);
     let admission = admission::follow(data, entrance, joined, (happenings, &root), core)?;
     let consult = consult::answer(config, entrance, happenings, control, core);
     entrance.consults(consult::asked(consult.clone(), joined, core));
     key_uses::tell(entrance, joined, happenings, core);
     Ok((admission, consult))
+}
+
+/// Pictures are made anew in processes of this program.
+fn picture_maker() -> anyhow::Result<PictureMaker> {
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    Ok(PictureMaker::new(program))
 }
 
 /// Says goodbye to whoever is left, and waits for the tasks.
@@ -285,6 +293,11 @@ fn api(parts: Api<'_>) -> ApiService {
             config: in_force,
         }),
     });
+    served(router)
+}
+
+/// The routes as the server has them: it says by which door a request came.
+fn served(router: axum::Router) -> ApiService {
     let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
         let extensions = request.extensions_mut();
         if let Some(client) = extensions.get::<ClientAddr>().copied() {

@@ -88,7 +88,7 @@ struct PasskeySignIn {
     kind: WantedKind,
 }
 
-/// A passkey.
+/// What signs its owner in from a device, as they see it.
 #[derive(Debug, Serialize, ToSchema)]
 struct PasskeyView {
     id: String,

@@ -75,7 +75,7 @@ async fn give(
     let store = state.store()?;
     let channel = open(store, caller.as_ref(), &name, Wish::See).await?;
     let account = caller.as_ref().and_then(user_of);
-    if standing(store, caller.as_ref(), &channel).await? < Standing::Member {
+    if standing(store, caller.as_ref(), &channel).await? < Standing::Moderator {
         match channel.visibility {
             Visibility::Public | Visibility::Unlisted => {
                 let words = "anybody may watch this channel: play it without a ticket";

@@ -250,7 +250,11 @@ async fn the_banned_of_a_channel_read_why_appeal_and_are_answered() {
 async fn a_ban_on_a_channel_is_what_admission_goes_by_until_it_is_lifted() {
     let site = site().await;
     let clock = Clock::manual(0);
-    let source = AdmissionSource::new(site.store.clone(), clock.clone());
+    let source = AdmissionSource::new(
+        site.store.clone(),
+        clock.clone(),
+        "a secret of this test alone",
+    );
     let wish = json!({ "network": "192.0.2.7", "reason": "Noise" });
     let made = site
         .ask("max", "POST", "/api/v1/channels/ann/bans", &wish)

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use weir_base::Tongue;
 use weir_base::rfc3339;
 
-use crate::site::Shell;
+use crate::shell::Shell;
 use crate::target::Target;
 use crate::words::{self, Words};
 

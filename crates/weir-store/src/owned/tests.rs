@@ -1,9 +1,4 @@
 //! What a removal leaves, looked for in every column of every table.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
-
 use weir_base::Clock;
 
 use super::*;

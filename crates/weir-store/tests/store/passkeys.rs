@@ -1,9 +1,4 @@
 //! Passkeys in rows, and an account that goes with all that is its own, on each engine.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
-
 use weir_store::StoreError;
 use weir_store::accounts::{Login, NewPasskey};
 use weir_store::bans::{NewBan, SubjectKind};

@@ -6,6 +6,9 @@ export type AccountList = { items: (AccountView)[]; next?: string | null };
 /** What changes; what is left out stays. */
 export type AccountOrder = { reason?: string; role?: string; suspended?: boolean };
 
+/** Where an account is signed in. */
+export type AccountSessions = { items: (SessionView)[] };
+
 /** An account, as its owner and staff see it. */
 export type AccountView = { about: string; avatar: string; created_ms: number; display_name: string; email: string; email_verified: boolean; has_password: boolean; has_second_factor: boolean; id: string; language: string; name: string; role: string; state: string; state_reason: string };
 
@@ -24,8 +27,20 @@ export type ApiKeyView = { created_ms: number; expires_ms?: number; id: string; 
 /** What anybody may know of an app. */
 export type AppFacts = { app: string; encoders: (EncoderRule)[]; keyframe_ms: number; max_kbps?: number | null; play: string; publish: string };
 
+/** What an app takes from now on. */
+export type AppSet = (AppTermsShown) & ({ made: (MadeSecret)[] });
+
+/** Apps. */
+export type AppTermsList = { items: (AppTermsShown)[]; next?: string | null };
+
+/** What an app takes. */
+export type AppTermsShown = { app: string; changed_ms: number; created_ms: number; recording_hours?: number | null; retention_hours?: number | null; rules: Record<string, unknown> };
+
+/** What an app shall take. */
+export type AppWish = { recording_hours?: number | null; retention_hours?: number | null; rules: Record<string, unknown> };
+
 /** What somebody said against a ban, and what became of it. */
-export type Appeal = { account: string; answer: string; ban: string; id: string; state: string; words: string };
+export type Appeal = { account: string; answer: string; ban: string; id: string; name?: string | null; reason?: string | null; state: string; words: string };
 
 /** How an appeal is decided. */
 export type AppealDecision = { answer?: string; granted: boolean };
@@ -40,7 +55,7 @@ export type AppealWish = { ban: string; words: string };
 export type Audio = { channels: number; codec: string; rfc6381: string; sample_rate: number };
 
 /** Who or what may not, and why. */
-export type Ban = { created_ms: number; expires_ms?: number | null; id: string; kind: string; lifted_ms?: number | null; reason: string; stops: string; subject: string };
+export type Ban = { appeal?: Appeal; channel?: string | null; created_ms: number; expires_ms?: number | null; id: string; kind: string; lifted_ms?: number | null; name?: string | null; reason: string; stops: string; subject: string };
 
 /** Bans. */
 export type BanList = { items: (Ban)[]; next?: string | null };
@@ -57,8 +72,20 @@ export type BroadcastWish = { description?: string; ends_ms?: number; starts_ms:
 /** Some broadcasts, newest first. */
 export type BroadcastsSeen = { items: (BroadcastSeen)[]; next?: string | null };
 
+/** Categories. */
+export type CategoryList = { items: (CategoryShown)[] };
+
+/** What channels may be about. */
+export type CategoryShown = { name: string; place: number; title: string; title_zh: string };
+
+/** What a category is called. */
+export type CategoryWish = { place?: number; title: string; title_zh?: string };
+
+/** A ban to be made. */
+export type ChannelBanWish = { account?: string; expires_ms?: number; network?: string; reason: string };
+
 /** What is to be changed of a channel; what is left out stays. */
-export type ChannelChange = { category?: string; description?: string; language?: string; title?: string; visibility?: string };
+export type ChannelChange = { category?: string; description?: string; language?: string; password?: string; title?: string; visibility?: string };
 
 /** Channels. */
 export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
@@ -102,6 +129,9 @@ export type DrainProgress = { by?: string; draining: boolean; empty: boolean; pu
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
 
+/** A player for another page. */
+export type EmbedShown = { height: number; html: string; provider_name: string; provider_url: string; title: string; type: string; version: string; width: number };
+
 /** One line of the list of hand-tested devices. */
 export type EncoderRule = { avoid?: (string)[]; match: string; prefer?: Prefer };
 
@@ -123,6 +153,12 @@ export type Farewell = { password?: string };
 /** What is wrong with one field of a request. */
 export type FieldError = { field: string; words: string };
 
+/** Who follows a channel. */
+export type FollowerList = { items: (FollowerShown)[]; next?: string | null };
+
+/** Somebody who follows. */
+export type FollowerShown = { id: string; name?: string | null; since_ms: number };
+
 /** What somebody follows. */
 export type Following = { items: (ChannelShown)[]; next?: string | null };
 
@@ -131,6 +167,9 @@ export type Forgotten = { login: string };
 
 /** A key as it is shown once. */
 export type FreshKey = { id: string; key: string; stream: string };
+
+/** A channel that one helps with. */
+export type HelpedChannel = (ChannelShown) & ({ role: string });
 
 /** What becomes of a hook. */
 export type HookChange = { app?: string; dialect?: string; state?: string; types?: (string)[]; url?: string };
@@ -198,6 +237,12 @@ export type MadeInvite = (InviteView) & ({ invite: string });
 /** A key that was made. */
 export type MadeKey = (ApiKeyView) & ({ key: string });
 
+/** A secret that was made for a key. */
+export type MadeSecret = { id: string; secret: string };
+
+/** Who is to help, and as what. */
+export type MemberWish = { account: string; role: string };
+
 /** A hook as it is made. */
 export type NewHook = { app?: string; dialect?: string; secret?: string; types?: (string)[]; url: string };
 
@@ -225,6 +270,27 @@ export type OfferView = { offer: string; secret: string; uri: string };
 /** The channels of one account. */
 export type OwnChannels = { items: (ChannelShown)[]; next?: string | null };
 
+/** A page of the site's own. */
+export type OwnPage = { body: string; body_zh: string; changed_ms: number; created_ms: number; id: string; kind: string; path: string; place: number; publish_ms: number; slug: string; title: string; title_zh: string; version: number };
+
+/** What a page was, the newest version first. */
+export type OwnPageHistory = { items: (OwnPageVersion)[] };
+
+/** Pages of the site's own. */
+export type OwnPageList = { items: (OwnPage)[]; next?: string | null };
+
+/** What a page says; in a change, what is left out stays. */
+export type OwnPageText = { body?: string; body_zh?: string; place?: number; publish_ms?: number; title?: string; title_zh?: string };
+
+/** What a page was. */
+export type OwnPageVersion = { at_ms: number; body: string; body_zh: string; by: string; publish_ms: number; title: string; title_zh: string; version: number };
+
+/** A page to be made. */
+export type OwnPageWish = { body?: string; body_zh?: string; kind: string; place?: number; publish_ms?: number; slug: string; title: string; title_zh?: string };
+
+/** Channels that one helps with. */
+export type OwnTeams = { items: (HelpedChannel)[] };
+
 /** The passkeys of an account. */
 export type PasskeyList = { items: (PasskeyView)[]; next?: string | null };
 
@@ -234,7 +300,7 @@ export type PasskeyName = { label: string };
 /** Somebody who shows a passkey. What the browser says is in base64url without padding. */
 export type PasskeySignIn = { authenticator_data: string; client_data: string; credential: string; kind?: WantedKind; offer: string; signature: string; user_handle?: string };
 
-/** A passkey. */
+/** What signs its owner in from a device, as they see it. */
 export type PasskeyView = { created_ms: number; id: string; label: string; used_ms?: number };
 
 /** The password, once more. */
@@ -242,6 +308,9 @@ export type PasskeyWish = { password?: string };
 
 /** Another password. */
 export type PasswordOrder = { new_password: string; password?: string };
+
+/** A JPEG, PNG, WebP or GIF file of at most 10 MiB. */
+export type PictureFile = string;
 
 /** One place, as it is answered. */
 export type Place = { also?: (Also)[]; expires_ms: number; node: string; protocol: string; url: string; why: WhyThere };
@@ -271,7 +340,7 @@ export type ProfileOrder = { about?: string; display_name?: string; language?: s
 export type PublicAddress = { host?: string | null; port: number };
 
 /** How the public reaches what is no HTTP; none where it is not listened for. */
-export type PublicAddresses = { rtmp?: PublicAddress | null; rtmps?: PublicAddress | null };
+export type PublicAddresses = { pictures?: string | null; rtmp?: PublicAddress | null; rtmps?: PublicAddress | null };
 
 /** Who publishes a stream. */
 export type Publisher = { address: string; id: string; protocol: string };
@@ -308,6 +377,12 @@ export type SessionList = { items: (SessionView)[]; next?: string | null };
 
 /** Where somebody is signed in. */
 export type SessionView = { address: string; agent: string; created_ms: number; current: boolean; expires_ms: number; id: string; kind: string; used_ms: number };
+
+/** One key of the configuration. */
+export type Setting = { is_set: boolean; meaning: string; name: string; needs_restart: boolean; value: unknown };
+
+/** The settings of a node. */
+export type SettingList = { items: (Setting)[]; node: string; version: string };
 
 /** What somebody shows who signs in. */
 export type SignInOrder = { code?: string; kind?: WantedKind; login: string; password: string };
@@ -370,6 +445,18 @@ export type Streams_StreamDetail = { next?: string; server_time_ms: number; stre
 /** A report was taken. */
 export type Taken = { code: number; ttl_ms: number };
 
+/** Who helps with a channel. */
+export type Team = { items: (TeamMember)[] };
+
+/** Somebody who helps. */
+export type TeamMember = { id: string; name?: string | null; role: string; since_ms: number };
+
+/** Leave to watch. */
+export type TicketGiven = { stream: string; ticket: string; until_ms: number };
+
+/** What somebody shows who wants to watch. */
+export type TicketWish = { password?: string };
+
 /** What runs. */
 export type Version = { major: number; minor: number; name: string; revision: number; version: string };
 
@@ -406,6 +493,10 @@ export interface Operations {
   account_prove: { asked: { body: LinkToken }; answered: undefined };
   /** Set a new password */
   account_reset: { asked: { body: NewPassword }; answered: undefined };
+  /** Sign an account out somewhere */
+  account_session_end: { asked: { path: { id: string; session: string } }; answered: undefined };
+  /** Where an account is signed in */
+  account_sessions: { asked: { path: { id: string } }; answered: AccountSessions };
   /** Where RTMP is spoken */
   addresses: { asked: {  }; answered: PublicAddresses };
   /** One's API keys */
@@ -416,6 +507,12 @@ export interface Operations {
   api_key_revoke: { asked: { path: { id: string } }; answered: undefined };
   /** What a page must know before it publishes or plays */
   app: { asked: { path: { app: string } }; answered: AppFacts };
+  /** What each app takes */
+  app_list: { asked: { query?: { limit?: number; after?: string } }; answered: AppTermsList };
+  /** Say nothing of an app any more */
+  app_remove: { asked: { path: { app: string } }; answered: undefined };
+  /** Say what an app takes */
+  app_set: { asked: { path: { app: string }; body: AppWish }; answered: AppSet };
   /** Appeal against a ban on my account */
   appeal: { asked: { body: AppealWish }; answered: Appeal };
   /** Decide an appeal */
@@ -438,8 +535,28 @@ export interface Operations {
   broadcast_heartbeat: { asked: { path: { id: string } }; answered: undefined };
   /** Broadcasts, newest first */
   broadcasts_list: { asked: { query?: { app?: string; stream?: string; live?: boolean; limit?: number; after?: string } }; answered: BroadcastsSeen };
+  /** What channels may be about */
+  category_list: { asked: {  }; answered: CategoryList };
+  /** Take a category away */
+  category_remove: { asked: { path: { name: string } }; answered: undefined };
+  /** Make a category, or call it something else */
+  category_set: { asked: { path: { name: string }; body: CategoryWish }; answered: CategoryShown };
   /** A channel */
   channel: { asked: { path: { name: string } }; answered: ChannelShown };
+  /** Decide an appeal against a ban on a channel */
+  channel_appeal_decide: { asked: { path: { name: string; ban: string; id: string }; body: AppealDecision }; answered: Appeal };
+  /** Appeals against bans on a channel */
+  channel_appeals: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: AppealList };
+  /** Keep somebody from watching a channel */
+  channel_ban: { asked: { path: { name: string }; body: ChannelBanWish }; answered: Ban };
+  /** Lift a ban on a channel */
+  channel_ban_lift: { asked: { path: { name: string; id: string } }; answered: undefined };
+  /** Bans on a channel */
+  channel_ban_list: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: BanList };
+  /** Set a channel's picture */
+  channel_cover: { asked: { path: { name: string } }; answered: ChannelShown };
+  /** Remove a channel's picture */
+  channel_cover_remove: { asked: { path: { name: string } }; answered: ChannelShown };
   /** Make a channel */
   channel_create: { asked: { body: ChannelWish }; answered: ChannelShown };
   /** Change a channel */
@@ -448,6 +565,8 @@ export interface Operations {
   channel_list: { asked: { query?: { category?: string; language?: string; q?: string; live?: boolean; limit?: number; after?: string } }; answered: ChannelList };
   /** Take a channel away */
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
+  /** Get leave to watch a channel */
+  channel_ticket: { asked: { path: { name: string }; body: TicketWish }; answered: TicketGiven };
   /** End a client's stay */
   client_kick: { asked: { path: { id: string } }; answered: Kicked };
   /** Publishers and viewers */
@@ -466,6 +585,8 @@ export interface Operations {
   events_read: { asked: { query?: { after?: string; types?: string; app?: string; stream?: string; limit?: number; wait?: number } }; answered: EventsSeen };
   /** Follow a channel */
   follow: { asked: { path: { name: string } }; answered: undefined };
+  /** Who follows a channel */
+  followers: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: FollowerList };
   /** What I follow */
   following: { asked: { query?: { limit?: number; after?: string } }; answered: Following };
   /** The same, for people with a browser */
@@ -506,6 +627,10 @@ export interface Operations {
   locate: { asked: { query: { app: string; stream: string; vhost?: string } }; answered: Located };
   /** One's own account */
   me: { asked: {  }; answered: AccountView };
+  /** Set one's picture */
+  me_avatar: { asked: {  }; answered: AccountView };
+  /** Remove one's picture */
+  me_avatar_remove: { asked: {  }; answered: AccountView };
   /** Change one's profile */
   me_change: { asked: { body: ProfileOrder }; answered: AccountView };
   /** Change one's address */
@@ -520,10 +645,30 @@ export interface Operations {
   me_remove: { asked: { body: Farewell }; answered: undefined };
   /** What admission is to know */
   node_admission: { asked: { query?: { series?: string; version?: number } }; answered: undefined };
+  /** Ask what no node without a store can know */
+  node_consult: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
+  /** Tell which stream keys were published with */
+  node_key_uses: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: undefined };
   /** Tell what happens to a node's streams */
   node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
+  /** A channel's player for another page */
+  oembed: { asked: { query: { url: string; maxwidth?: number; maxheight?: number; format?: string } }; answered: EmbedShown };
   /** My channels */
   own_channels: { asked: { query?: { limit?: number; after?: string } }; answered: OwnChannels };
+  /** Channels that I help with */
+  own_teams: { asked: {  }; answered: OwnTeams };
+  /** A page, as it is written */
+  page: { asked: { path: { id: string } }; answered: OwnPage };
+  /** Make a page */
+  page_create: { asked: { body: OwnPageWish }; answered: OwnPage };
+  /** Change a page */
+  page_edit: { asked: { path: { id: string }; body: OwnPageText }; answered: OwnPage };
+  /** Pages of the site's own */
+  page_list: { asked: { query?: { kind?: string; limit?: number; after?: string } }; answered: OwnPageList };
+  /** Take a page away */
+  page_remove: { asked: { path: { id: string } }; answered: undefined };
+  /** What a page was */
+  page_versions: { asked: { path: { id: string }; query?: { before?: number } }; answered: OwnPageHistory };
   /** Add a passkey */
   passkey_add: { asked: { body: NewPasskeyOrder }; answered: PasskeyView };
   /** One's passkeys */
@@ -546,6 +691,8 @@ export interface Operations {
   schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
   /** Announce a broadcast */
   schedule_add: { asked: { path: { name: string }; body: BroadcastWish }; answered: ComingBroadcast };
+  /** Say something else of a broadcast */
+  schedule_change: { asked: { path: { name: string; id: string }; body: BroadcastWish }; answered: ComingBroadcast };
   /** Take a broadcast back */
   schedule_remove: { asked: { path: { name: string; id: string } }; answered: undefined };
   /** Sign in */
@@ -564,6 +711,8 @@ export interface Operations {
   session_passkey_offer: { asked: {  }; answered: QuestionView };
   /** Renew a session */
   session_refresh: { asked: { body?: RefreshOrder | null }; answered: SignedInView };
+  /** The settings of this node */
+  settings: { asked: {  }; answered: SettingList };
   /** Publishers and viewers */
   srs_clients: { asked: { query?: { start?: number; count?: number } }; answered: SrsClients };
   /** Live streams */
@@ -574,6 +723,12 @@ export interface Operations {
   stream: { asked: { path: { name: string } }; answered: StreamDetail };
   /** Live streams in detail */
   streams: { asked: { query?: { limit?: number; after?: string } }; answered: Streams_StreamDetail };
+  /** Who helps with a channel */
+  team: { asked: { path: { name: string } }; answered: Team };
+  /** Let somebody go out of the team */
+  team_remove: { asked: { path: { name: string; id: string } }; answered: undefined };
+  /** Have somebody help with a channel */
+  team_set: { asked: { path: { name: string }; body: MemberWish }; answered: TeamMember };
   /** Get a token for chat */
   token_chat: { asked: {  }; answered: ChatTokenView };
   /** The keys of chat tokens */
@@ -600,11 +755,16 @@ export const PLACES = {
   account_make: ["POST", "/api/v1/accounts"],
   account_prove: ["POST", "/api/v1/accounts/prove"],
   account_reset: ["PUT", "/api/v1/accounts/reset"],
+  account_session_end: ["DELETE", "/api/v1/accounts/{id}/sessions/{session}"],
+  account_sessions: ["GET", "/api/v1/accounts/{id}/sessions"],
   addresses: ["GET", "/api/v1/addresses"],
   api_key_list: ["GET", "/api/v1/me/keys"],
   api_key_make: ["POST", "/api/v1/me/keys"],
   api_key_revoke: ["DELETE", "/api/v1/me/keys/{id}"],
   app: ["GET", "/api/v1/apps/{app}"],
+  app_list: ["GET", "/api/v1/apps"],
+  app_remove: ["DELETE", "/api/v1/apps/{app}"],
+  app_set: ["PUT", "/api/v1/apps/{app}"],
   appeal: ["POST", "/api/v1/me/appeals"],
   appeal_decide: ["POST", "/api/v1/bans/{ban}/appeals/{id}"],
   appeal_list: ["GET", "/api/v1/appeals"],
@@ -616,11 +776,22 @@ export const PLACES = {
   broadcast: ["GET", "/api/v1/broadcasts/{id}"],
   broadcast_heartbeat: ["POST", "/api/v1/sessions/{id}/heartbeat"],
   broadcasts_list: ["GET", "/api/v1/broadcasts"],
+  category_list: ["GET", "/api/v1/categories"],
+  category_remove: ["DELETE", "/api/v1/categories/{name}"],
+  category_set: ["PUT", "/api/v1/categories/{name}"],
   channel: ["GET", "/api/v1/channels/{name}"],
+  channel_appeal_decide: ["POST", "/api/v1/channels/{name}/bans/{ban}/appeals/{id}"],
+  channel_appeals: ["GET", "/api/v1/channels/{name}/appeals"],
+  channel_ban: ["POST", "/api/v1/channels/{name}/bans"],
+  channel_ban_lift: ["DELETE", "/api/v1/channels/{name}/bans/{id}"],
+  channel_ban_list: ["GET", "/api/v1/channels/{name}/bans"],
+  channel_cover: ["PUT", "/api/v1/channels/{name}/cover"],
+  channel_cover_remove: ["DELETE", "/api/v1/channels/{name}/cover"],
   channel_create: ["POST", "/api/v1/channels"],
   channel_edit: ["PATCH", "/api/v1/channels/{name}"],
   channel_list: ["GET", "/api/v1/channels"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
+  channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
   clients: ["GET", "/api/v1/clients"],
   cluster: ["GET", "/api/v1/cluster"],
@@ -630,6 +801,7 @@ export const PLACES = {
   drain_progress: ["GET", "/api/v1/drain"],
   events_read: ["GET", "/api/v1/events"],
   follow: ["PUT", "/api/v1/channels/{name}/follow"],
+  followers: ["GET", "/api/v1/channels/{name}/followers"],
   following: ["GET", "/api/v1/me/following"],
   get_coworker: ["GET", "/api/v1/clusters"],
   hook: ["GET", "/api/v1/hooks/{id}"],
@@ -650,6 +822,8 @@ export const PLACES = {
   live: ["GET", "/api/v1/live"],
   locate: ["GET", "/api/v1/streams/locate"],
   me: ["GET", "/api/v1/me"],
+  me_avatar: ["PUT", "/api/v1/me/avatar"],
+  me_avatar_remove: ["DELETE", "/api/v1/me/avatar"],
   me_change: ["PATCH", "/api/v1/me"],
   me_email: ["PUT", "/api/v1/me/email"],
   me_email_proof: ["POST", "/api/v1/me/email"],
@@ -657,8 +831,18 @@ export const PLACES = {
   me_password: ["PUT", "/api/v1/me/password"],
   me_remove: ["DELETE", "/api/v1/me"],
   node_admission: ["GET", "/api/v1/nodes/admission"],
+  node_consult: ["POST", "/api/v1/nodes/consult"],
+  node_key_uses: ["POST", "/api/v1/nodes/key-uses"],
   node_report: ["POST", "/api/v1/nodes/report"],
+  oembed: ["GET", "/api/v1/oembed"],
   own_channels: ["GET", "/api/v1/me/channels"],
+  own_teams: ["GET", "/api/v1/me/teams"],
+  page: ["GET", "/api/v1/pages/{id}"],
+  page_create: ["POST", "/api/v1/pages"],
+  page_edit: ["PATCH", "/api/v1/pages/{id}"],
+  page_list: ["GET", "/api/v1/pages"],
+  page_remove: ["DELETE", "/api/v1/pages/{id}"],
+  page_versions: ["GET", "/api/v1/pages/{id}/versions"],
   passkey_add: ["POST", "/api/v1/me/passkeys"],
   passkey_list: ["GET", "/api/v1/me/passkeys"],
   passkey_name: ["PATCH", "/api/v1/me/passkeys/{id}"],
@@ -670,6 +854,7 @@ export const PLACES = {
   report: ["POST", "/api/v1/streams/report"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
+  schedule_change: ["PUT", "/api/v1/channels/{name}/schedule/{id}"],
   schedule_remove: ["DELETE", "/api/v1/channels/{name}/schedule/{id}"],
   session_begin: ["POST", "/api/v1/sessions"],
   session_by_link: ["POST", "/api/v1/sessions/link"],
@@ -679,11 +864,15 @@ export const PLACES = {
   session_list: ["GET", "/api/v1/sessions"],
   session_passkey_offer: ["POST", "/api/v1/sessions/passkey/offer"],
   session_refresh: ["POST", "/api/v1/sessions/refresh"],
+  settings: ["GET", "/api/v1/settings"],
   srs_clients: ["GET", "/api/v1/clients/"],
   srs_streams: ["GET", "/api/v1/streams/"],
   srs_summaries: ["GET", "/api/v1/summaries"],
   stream: ["GET", "/api/v1/streams/{name}"],
   streams: ["GET", "/api/v1/streams"],
+  team: ["GET", "/api/v1/channels/{name}/team"],
+  team_remove: ["DELETE", "/api/v1/channels/{name}/team/{id}"],
+  team_set: ["PUT", "/api/v1/channels/{name}/team"],
   token_chat: ["POST", "/api/v1/tokens/chat"],
   token_keys: ["GET", "/api/v1/tokens/keys"],
   totp_add: ["PUT", "/api/v1/me/totp"],

@@ -22,7 +22,7 @@ function One({ ban }: { ban: OwnBan }) {
   const when = ban.expires_ms && new Date(ban.expires_ms).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
   return (
     <article class="ac-channel" data-ban={ban.id}>
-      <h3>{ban.channel === null ? a("bannedHere") : a("bannedOn", { name: ban.channel })}</h3>
+      <h3>{ban.channel ? a("bannedOn", { name: ban.channel }) : a("bannedHere")}</h3>
       <p>{a(`stops_${ban.stops}` as AccountKey)} · {when ? a("bannedUntil", { when }) : a("bannedOpen")}</p>
       <p><q class="ac-reason">{ban.reason}</q></p>
       {said ? (

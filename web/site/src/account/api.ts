@@ -1,6 +1,6 @@
 //! What the account pages ask of the API. The browser's cookie says who asks.
 
-import { Api, Refused, type AccountView, type Asked, type BanShown, type ChannelShown, type ListedKey, type PasskeyView, type Problem } from "@weir/api";
+import { Api, Refused, type AccountView, type Asked, type Ban, type ChannelShown, type ListedKey, type PasskeyView, type Problem } from "@weir/api";
 
 /** Milliseconds for a picture to be sent and made anew. */
 const PICTURE_TIMEOUT_MS = 120_000;
@@ -11,7 +11,7 @@ export type Channel = ChannelShown;
 export type StreamKey = ListedKey;
 export type Passkey = PasskeyView;
 /** A ban on one's own account, with what one said against it. */
-export type OwnBan = BanShown;
+export type OwnBan = Ban;
 
 const api = new Api();
 

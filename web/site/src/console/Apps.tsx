@@ -54,7 +54,7 @@ export function rulesOf(values: Record<string, string>): Record<string, unknown>
     rules = null;
   }
   if (rules === null || typeof rules !== "object" || Array.isArray(rules)) {
-    throw new Refused(422, 0, k("notJson"), { rules: k("notJson") });
+    throw new Refused(422, { detail: k("notJson"), errors: [{ field: "rules", words: k("notJson") }] });
   }
   const numbers = NUMBERS.flatMap(([rule]) => (values[rule]?.trim() ? [[rule, Number(values[rule])] as const] : []));
   const priority = values["priority"] && values["priority"] !== "normal" ? { priority: values["priority"] } : {};

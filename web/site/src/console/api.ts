@@ -1,5 +1,6 @@
 //! What the console asks of the API: by the browser's cookie, or by the operator's token where a node has no accounts.
 
+import type { Problem } from "@weir/api";
 import { Refused } from "../account/api";
 import { keepToken, takeToken } from "../cluster/api";
 
@@ -19,13 +20,6 @@ export function setToken(next: string): void {
   keepToken(next || null);
 }
 
-interface Problem {
-  code?: number;
-  detail?: string;
-  advice?: string;
-  errors?: { field: string; words: string }[];
-}
-
 export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const request: RequestInit = { method, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" };
   const headers: Record<string, string> = {};
@@ -39,10 +33,7 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   request.headers = headers;
   const response = await fetch(`/api/v1${path}`, request);
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
-  const problem = (await response.json().catch(() => ({}))) as Problem;
-  const words = [problem.detail, problem.advice].filter(Boolean).join(" ");
-  const fields = Object.fromEntries((problem.errors ?? []).map(({ field, words }) => [field, words]));
-  throw new Refused(response.status, problem.code ?? 0, words || `HTTP ${response.status}`, fields);
+  throw new Refused(response.status, (await response.json().catch(() => ({}))) as Partial<Problem>);
 }
 
 export interface Paged<T> {

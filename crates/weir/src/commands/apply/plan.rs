@@ -280,7 +280,7 @@ impl Step {
                 Some(Value::Array(made)) => {
                     lines.extend(made.iter().map(|one| {
                         format!("  {what}: {} {}", text(one, "id"), text(one, "secret"))
-                    }))
+                    }));
                 }
                 _ => {}
             }
