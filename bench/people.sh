@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sections about accounts and channels, sourced by run.sh: lists and searches where there are many, and a storm of
 # sign-ins beside viewers. PostgreSQL is found by WEIR_POSTGRES or in Debian's place.
+# shellcheck disable=SC2034,SC2154
 
 set -euo pipefail
 
@@ -16,7 +17,7 @@ fi
 # Starts a PostgreSQL of our own; sets postgres_url.
 start_postgres() {
     local bin dir=$scratch/postgres port
-    bin=$(dirname "${WEIR_POSTGRES:-$(ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -1)}")
+    bin=$(dirname "${WEIR_POSTGRES:-$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -1)}")
     [[ -x $bin/initdb ]] || { say "PostgreSQL is not installed: left out"; return 1; }
     port=$(free_port)
     mkdir -p "$dir"
