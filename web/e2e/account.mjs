@@ -71,7 +71,7 @@ async function makeChannel(page, name) {
   await page.locator(".ac-pair input[name=title]").fill("Ann plays chess");
   await page.locator("form:has(.ac-pair) button.button").click();
   const channel = page.locator(`[data-channel="${name}"]`);
-  await channel.locator("form button.button").click();
+  await channel.locator("[data-form=new-key] button.button").click();
   await channel.locator(".ac-fresh").waitFor();
   await shot(page, `account-${args.lang}`);
   return channel.locator(".ac-fresh a.button").getAttribute("href");

@@ -318,7 +318,7 @@ impl Accounts<'_> {
     }
 
     /// At most `limit` accounts whose name or address begins with `start` (folded), behind the login `after`, each
-    /// with the login that it was found by. One that is found by both is there twice.
+    /// with the login that it was found by: its name, where both begin so.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -332,7 +332,9 @@ impl Accounts<'_> {
             "SELECT l.login, ",
             columns!(),
             " FROM logins l JOIN accounts a ON a.user_id = l.user_id \
-             WHERE l.login >= $1 AND l.login < $2 AND l.login > $3 ORDER BY l.login LIMIT $4"
+             WHERE l.login >= $1 AND l.login < $2 AND l.login > $3 \
+             AND (l.kind = 'name' OR NOT EXISTS (SELECT 1 FROM logins n WHERE n.user_id = l.user_id \
+             AND n.kind = 'name' AND n.login >= $1 AND n.login < $2)) ORDER BY l.login LIMIT $4"
         );
         #[derive(FromRow)]
         struct Found {

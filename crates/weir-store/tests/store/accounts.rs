@@ -158,6 +158,8 @@ async fn accounts_are_found_by_how_their_names_and_addresses_begin() {
         for name in ["anna", "anne", "bob", "安娜"] {
             accounts.create(&ann(&[Login::Name(name)])).await.unwrap();
         }
+        let both = [Login::Name("eve"), Login::Email("eve@example.net")];
+        accounts.create(&ann(&both)).await.unwrap();
         let found = async |start: &str, after: &str| {
             let found = accounts.search(start, after, 10).await.unwrap();
             found
@@ -168,6 +170,9 @@ async fn accounts_are_found_by_how_their_names_and_addresses_begin() {
         assert_eq!(found("ann", "").await, ["anna", "anne"]);
         assert_eq!(found("ann", "anna").await, ["anne"]);
         assert_eq!(found("安", "").await, ["安娜"]);
+        // Found by both, and there once; by its address alone where its name does not begin so.
+        assert_eq!(found("ev", "").await, ["eve"]);
+        assert_eq!(found("eve@", "").await, ["eve@example.net"]);
         assert_eq!(found("%", "").await, Vec::<String>::new());
     }
 }

@@ -38,6 +38,8 @@ export function Field({ name, label, type = "text", hint, autocomplete, required
 }
 
 interface FormProps {
+  /** What it is called in the page, where one has several. */
+  what?: string;
   button: string;
   /** Given what was written; what it throws is shown. */
   send: (values: Record<string, string>) => Promise<void>;
@@ -47,7 +49,7 @@ interface FormProps {
   children: (wrong: Record<string, string>) => ComponentChildren;
 }
 
-export function Form({ button, send, failed, children }: FormProps) {
+export function Form({ what, button, send, failed, children }: FormProps) {
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const [words, setWords] = useState("");
   const [busy, setBusy] = useState(false);
@@ -71,7 +73,7 @@ export function Form({ button, send, failed, children }: FormProps) {
   };
 
   return (
-    <form ref={form} class="ac-form" onSubmit={(event) => void submit(event)} aria-busy={busy}>
+    <form data-form={what} ref={form} class="ac-form" onSubmit={(event) => void submit(event)} aria-busy={busy}>
       {children(wrong)}
       <p class="ac-words" role="alert">{words}</p>
       <button class="button" disabled={busy}>{button}</button>

@@ -129,7 +129,7 @@ function Own({ channel }: { channel: Channel }) {
           <p><a class="button small" href={`/studio?stream=${encodeURIComponent(stream)}&key=${fresh}`}>{a("goLiveStudio")}</a></p>
         </div>
       )}
-      <Form button={a("newKey")} send={make}>{() => null}</Form>
+      <Form what="new-key" button={a("newKey")} send={make}>{() => null}</Form>
       <Moderate channel={channel.name} owns />
     </article>
   );

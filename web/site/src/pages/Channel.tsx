@@ -61,6 +61,26 @@ async function look(name: string): Promise<State> {
 }
 
 function Seen({ channel }: { channel: Shown }) {
+  return (
+    <>
+      <div class="heading">
+        <h1>{channel.title || channel.name}</h1>
+        <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
+        <Follow name={channel.name} />
+      </div>
+      {!channel.live && <Picture kind="cover" id={channel.cover} width={960} alt="" />}
+      <Playing channel={channel} />
+      <p class="ac-mail">{channel.name} · {a("followers", { n: count(channel.followers, locale()) })}</p>
+      <section class="ac-card" aria-labelledby="ac-about">
+        <h2 id="ac-about">{a("about")}</h2>
+        <p class="ac-about">{channel.description || a("nothingSaid")}</p>
+      </section>
+    </>
+  );
+}
+
+/** The player while it is live, or what stands before it where not everybody may watch. */
+function Playing({ channel }: { channel: Shown }) {
   const stream = parseWatchPath(`/watch/${channel.stream.split("/").map(encodeURIComponent).join("/")}`);
   const asked = useMemo(() => readPlayerQuery(location.search), []);
   const [ticket, setTicket] = useState<string | null>(null);
@@ -73,25 +93,9 @@ function Seen({ channel }: { channel: Shown }) {
     // The leave was taken back, or is over: ask anew.
     if (ticket && REFUSED.includes(status.fault?.code ?? 0)) setTicket(null);
   };
-  return (
-    <>
-      <div class="heading">
-        <h1>{channel.title || channel.name}</h1>
-        <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
-        <Follow name={channel.name} />
-      </div>
-      {!channel.live && <Picture kind="cover" id={channel.cover} width={960} alt="" />}
-      {channel.live && stream && closed && !ticket && <Leave channel={channel} onTicket={setTicket} />}
-      {channel.live && stream && (!closed || ticket) && (
-        <LivePlayer key={`${ticket ?? ""} ${closed}`} name={stream} query={query} keep onStatus={seen} />
-      )}
-      <p class="ac-mail">{channel.name} · {a("followers", { n: count(channel.followers, locale()) })}</p>
-      <section class="ac-card" aria-labelledby="ac-about">
-        <h2 id="ac-about">{a("about")}</h2>
-        <p class="ac-about">{channel.description || a("nothingSaid")}</p>
-      </section>
-    </>
-  );
+  if (!channel.live || !stream) return null;
+  if (closed && !ticket) return <Leave channel={channel} onTicket={setTicket} />;
+  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={stream} query={query} keep onStatus={seen} />;
 }
 
 /** On a page that came with its words: the player while it is live, and the button to follow. */
@@ -102,11 +106,11 @@ export function enlivenChannel(): void {
   if (!player || !follow || name === undefined) return;
   render(<Follow name={name} />, follow);
   player.replaceChildren();
-  render(<Live name={name} app={player.dataset["app"] ?? ""} />, player);
+  render(<Live name={name} />, player);
 }
 
-function Live({ name, app }: { name: string; app: string }) {
-  const [live, setLive] = useState(false);
+function Live({ name }: { name: string }) {
+  const [channel, setChannel] = useState<Shown | null>(null);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;
@@ -114,7 +118,7 @@ function Live({ name, app }: { name: string; app: string }) {
       const next = await look(name);
       if (gone) return;
       if (next.kind === "shown") {
-        setLive(next.channel.live);
+        setChannel(next.channel);
         const standing = document.getElementById("standing");
         if (standing) standing.textContent = a(next.channel.live ? "isLive" : "notLive");
       }
@@ -126,9 +130,7 @@ function Live({ name, app }: { name: string; app: string }) {
       clearTimeout(timer);
     };
   }, [name]);
-  const stream = parseWatchPath(`/watch/${[...app.split("/"), name].map(encodeURIComponent).join("/")}`);
-  const query = useMemo(() => readPlayerQuery(location.search), []);
-  return live && stream ? <LivePlayer name={stream} query={query} keep onStatus={() => {}} /> : null;
+  return channel && <Playing channel={channel} />;
 }
 
 function Follow({ name }: { name: string }) {
