@@ -120,7 +120,7 @@ macro_rules! columns {
 use columns;
 
 /// All that goes with an account. Its skeleton stays, as nobody's: nobody else is taken for it.
-const OF_AN_ACCOUNT: [&str; 12] = [
+const OF_AN_ACCOUNT: [&str; 13] = [
     "DELETE FROM session_tokens WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM proofs WHERE user_id = $1",
@@ -130,6 +130,7 @@ const OF_AN_ACCOUNT: [&str; 12] = [
     "DELETE FROM passkey_credentials WHERE user_id = $1",
     "DELETE FROM passkeys WHERE user_id = $1",
     "DELETE FROM invites WHERE made_by = $1",
+    "DELETE FROM replies WHERE user_id = $1",
     "UPDATE name_skeletons SET user_id = '' WHERE user_id = $1",
     "DELETE FROM logins WHERE user_id = $1",
     "DELETE FROM accounts WHERE user_id = $1",

@@ -24,12 +24,17 @@ impl Packager {
 
     /// Whether anything is listed that a player can begin with and go on from. Before, there is no playlist
     /// worth answering with: one that promises parts and lists none has players wait for a whole segment, as
-    /// hls.js does, with nothing to play meanwhile.
+    /// hls.js does, with nothing to play meanwhile. A part as long as a segment, as of a still picture, is not
+    /// waited for.
     pub fn has_content(&self) -> bool {
-        let is_complete = self.ended || self.targets.part_us().is_none();
+        let are_short = |part_us| part_us * 2 <= self.config.segment_us;
+        let has_short_parts = self.targets.part_us().is_some_and(are_short);
         let listed = &self.window.listed;
         !listed.is_empty()
-            && (is_complete || self.head().parts > 0 || listed.iter().any(|old| old.list_parts))
+            && (self.ended
+                || !has_short_parts
+                || self.head().parts > 0
+                || listed.iter().any(|old| old.list_parts))
     }
 
     /// Init segment `id`.

@@ -1,9 +1,10 @@
 //! What a removal leaves, looked for in every column of every table.
+
 use weir_base::Clock;
 
 use super::*;
 use crate::Config;
-use crate::accounts::{Account, Login, NewAccount, NewPasskey, Proof, Purpose};
+use crate::accounts::{Account, Login, NewAccount, NewPasskey, Proof, Purpose, ReplyKey};
 use crate::audit::Act;
 use crate::bans::{NewBan, SubjectKind};
 use crate::channels::{Channel, MemberRole, NewChannel, NewStreamKey, Timing};
@@ -180,6 +181,12 @@ async fn live(store: &Store, me: &Account, other: &Account) {
         .await
         .unwrap();
     broadcast(store, &mine).await;
+    let key = ReplyKey {
+        user_id: owner.clone(),
+        id: "a request".to_owned(),
+    };
+    let times = (0, 0);
+    store.replies().claim(&key, "", 1, times).await.unwrap();
     let make = |_: &[crate::hooks::Endpoint], event: &crate::events::LoggedEvent| {
         vec![crate::hooks::NewDelivery {
             user_id: owner.clone(),
