@@ -7,7 +7,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { endLive, inBrowser, screenshot } from "./kit.mjs";
+import { endLive, inBrowser, opened, screenshot } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -22,7 +22,6 @@ const { values: args } = parseArgs({
     browser: { type: "string" },
   },
 });
-const TIMEOUT_MS = 30_000;
 /** Playback must get this far, seconds. */
 const ADVANCE_S = 2;
 /** A PNG of one pixel. */
@@ -31,15 +30,6 @@ const PIXEL = Buffer.from(
   "base64",
 );
 const PASSWORD = "a sentence that nobody guesses";
-
-async function opened(context, path) {
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT_MS);
-  if (args.phone) await page.setViewportSize({ width: 390, height: 844 });
-  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
-  await page.goto(new URL(path, args.base).href, { waitUntil: "domcontentloaded" });
-  return page;
-}
 
 const shot = (page, name) => (args.screenshots ? screenshot(page, join(args.screenshots, `${name}.png`)) : null);
 
@@ -92,7 +82,7 @@ async function plays(page) {
 
 await inBrowser(args, async (context, result) => {
   if (args.link) {
-    const operator = await opened(context, args.link);
+    const operator = await opened(context, args, args.link);
     await operator.locator("input[name=new_password]").fill(PASSWORD);
     await shot(operator, `first-password-${args.lang}`);
     await operator.locator("form:has(input[name=new_password]) button.button").click();
@@ -108,18 +98,18 @@ await inBrowser(args, async (context, result) => {
     await operator.locator(".heading button.plain").click();
     await operator.waitForURL(new URL("/", args.base).href);
   }
-  const ann = await opened(context, "/account/sign-up");
+  const ann = await opened(context, args, "/account/sign-up");
   await signUp(ann, args.name);
   await setPicture(ann);
   result.picture = true;
-  const studio = await opened(context, await makeChannel(ann, args.name));
+  const studio = await opened(context, args, await makeChannel(ann, args.name));
   await goLive(studio);
   result.live = true;
 
   // Somebody else, in the same browser: Ann signs out first.
   await ann.locator(".heading button.plain").click();
   await ann.waitForURL(new URL("/", args.base).href);
-  const bob = await opened(context, "/account/sign-up");
+  const bob = await opened(context, args, "/account/sign-up");
   await signUp(bob, `${args.name}-friend`);
   await bob.goto(new URL(`/c/${args.name}`, args.base).href);
   await plays(bob);

@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { inBrowser, screenshot } from "./kit.mjs";
+import { inBrowser, opened, screenshot } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -22,22 +22,12 @@ const { values: args } = parseArgs({
     browser: { type: "string" },
   },
 });
-const TIMEOUT_MS = 30_000;
 /** From the ban to the end of a play, milliseconds. */
 const ENDS_MS = 5_000;
 const PASSWORD = "a sentence that nobody guesses";
 const REASON = "Somebody else's film";
 
 const shot = (page, name) => (args.screenshots ? screenshot(page, join(args.screenshots, `${name}-${args.lang}.png`)) : null);
-
-async function opened(context, path) {
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT_MS);
-  if (args.phone) await page.setViewportSize({ width: 390, height: 844 });
-  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
-  await page.goto(new URL(path, args.base).href, { waitUntil: "domcontentloaded" });
-  return page;
-}
 
 /** In a page: whether nobody plays the stream any more. */
 async function nobodyWatches(name) {
@@ -65,7 +55,7 @@ async function fill(form, values) {
 }
 
 await inBrowser(args, async (context, result) => {
-  const page = await opened(context, args.link);
+  const page = await opened(context, args, args.link);
   await page.locator("input[name=new_password]").fill(PASSWORD);
   await page.locator("form:has(input[name=new_password]) button.button").click();
   await page.locator("section.ac-card [role=status]").first().waitFor();
@@ -103,7 +93,7 @@ await inBrowser(args, async (context, result) => {
   result.answer = await told.locator(".ac-answer").textContent();
 
   // Max, who helps with the channel, shuts out an address from which somebody watches.
-  const viewer = await opened(context, `/watch/live/${args.live}?protocol=flv`);
+  const viewer = await opened(context, args, `/watch/live/${args.live}?protocol=flv`);
   await viewer.waitForFunction(() => (window.weirVideo()?.currentTime ?? 0) > 1);
   await signIn(page, "max");
   await page.locator(`[data-moderate="${args.live}"] summary`).click();

@@ -75,6 +75,19 @@ export async function goLive(page, base, { app = "live", stream, settings = {}, 
   });
 }
 
+/** How long a page may take for anything. */
+const PAGE_TIMEOUT_MS = 30_000;
+
+/** A page of the site in the language of the arguments, as on a telephone where they say so; at `path`, if there is one. */
+export async function opened(context, args, path) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(PAGE_TIMEOUT_MS);
+  if (args.phone) await page.setViewportSize({ width: 390, height: 844 });
+  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
+  if (path) await page.goto(new URL(path, args.base).href, { waitUntil: "domcontentloaded" });
+  return page;
+}
+
 /** Ends the broadcast without the button, which wants to be held. */
 export async function endLive(page) {
   await page.evaluate(() => window.weirStudio?.publisher?.stop());

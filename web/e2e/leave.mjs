@@ -4,7 +4,7 @@
 //! node e2e/leave.mjs --base URL --token TOKEN [--lang en|zh] [--browser PATH]
 
 import { parseArgs } from "node:util";
-import { inBrowser } from "./kit.mjs";
+import { inBrowser, opened } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -15,16 +15,12 @@ const { values: args } = parseArgs({
     browser: { type: "string" },
   },
 });
-const TIMEOUT_MS = 30_000;
 /** Within so many a running play ends, and the page sees it a moment later. */
 const ENDS_MS = 10_000;
 const WORDS = { en: "This channel has a password", zh: "这个频道有密码" };
 
 await inBrowser(args, async (context, result) => {
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT_MS);
-  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
-  await page.goto(new URL("/c/chess", args.base).href, { waitUntil: "domcontentloaded" });
+  const page = await opened(context, args, "/c/chess");
   const leave = page.locator('[data-leave="password"]');
   await leave.waitFor();
   const words = await leave.locator("h2").textContent();

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { inBrowser, screenshot } from "./kit.mjs";
+import { inBrowser, opened, screenshot } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -17,16 +17,13 @@ const { values: args } = parseArgs({
     browser: { type: "string" },
   },
 });
-const TIMEOUT_MS = 30_000;
 const PASSWORD = "a sentence that nobody guesses";
 
 await inBrowser(args, async (context, result) => {
   // Passkeys belong to a name, and 127.0.0.1 is none.
   const base = new URL(args.base);
   base.hostname = "localhost";
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT_MS);
-  await page.addInitScript((lang) => localStorage.setItem("weir.language", lang), args.lang);
+  const page = await opened(context, args);
   const devtools = await context.newCDPSession(page);
   await devtools.send("WebAuthn.enable");
   await devtools.send("WebAuthn.addVirtualAuthenticator", {

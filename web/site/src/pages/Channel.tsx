@@ -23,22 +23,11 @@ type State = { kind: "loading" } | { kind: "none" } | { kind: "down" } | { kind:
 export function Channel() {
   const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
   const [state, setState] = useState<State>({ kind: "loading" });
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let gone = false;
-    const load = async () => {
-      const next = await look(name);
-      if (gone) return;
-      // What was seen stays while the server is away.
-      setState((before) => (next.kind === "down" && before.kind === "shown" ? before : next));
-      if (next.kind !== "none") timer = setTimeout(() => void load(), POLL_MS);
-    };
-    void load();
-    return () => {
-      gone = true;
-      clearTimeout(timer);
-    };
-  }, [name]);
+  useChannel(name, (next) => {
+    // What was seen stays while the server is away.
+    setState((before) => (next.kind === "down" && before.kind === "shown" ? before : next));
+    return next.kind !== "none";
+  });
   useEffect(() => {
     document.title = `${state.kind === "shown" ? state.channel.title || name : name} · weir`;
   });
@@ -50,6 +39,23 @@ export function Channel() {
       {state.kind === "shown" && <Seen channel={state.channel} />}
     </main>
   );
+}
+
+/** Looks at a channel, and again for as long as `seen` says so. */
+function useChannel(name: string, seen: (next: State) => boolean): void {
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let gone = false;
+    const load = async () => {
+      const next = await look(name);
+      if (!gone && seen(next)) timer = setTimeout(() => void load(), POLL_MS);
+    };
+    void load();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [name]);
 }
 
 async function look(name: string): Promise<State> {
@@ -111,25 +117,14 @@ export function enlivenChannel(): void {
 
 function Live({ name }: { name: string }) {
   const [channel, setChannel] = useState<Shown | null>(null);
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let gone = false;
-    const load = async () => {
-      const next = await look(name);
-      if (gone) return;
-      if (next.kind === "shown") {
-        setChannel(next.channel);
-        const standing = document.getElementById("standing");
-        if (standing) standing.textContent = a(next.channel.live ? "isLive" : "notLive");
-      }
-      timer = setTimeout(() => void load(), POLL_MS);
-    };
-    void load();
-    return () => {
-      gone = true;
-      clearTimeout(timer);
-    };
-  }, [name]);
+  useChannel(name, (next) => {
+    if (next.kind === "shown") {
+      setChannel(next.channel);
+      const standing = document.getElementById("standing");
+      if (standing) standing.textContent = a(next.channel.live ? "isLive" : "notLive");
+    }
+    return true;
+  });
   return channel && <Playing channel={channel} />;
 }
 
