@@ -36,7 +36,7 @@ pub fn wants_page(list: &str) -> bool {
 }
 
 /// A language in which weir speaks to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Tongue {
     /// Also for who wishes for none that is there.
     #[default]

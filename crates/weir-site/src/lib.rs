@@ -22,5 +22,5 @@ pub use feeds::{Embedding, embedding};
 pub use markdown::{excerpt, to_html};
 pub use pages::Found;
 pub use shell::Shell;
-pub use site::{Chosen, Said, Site};
+pub use site::{Chosen, Site};
 pub use target::Target;

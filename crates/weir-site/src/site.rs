@@ -22,19 +22,9 @@ const MAX_KEPT: usize = 50_000;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Chosen {
     /// For words.
-    pub tongue: Said,
+    pub tongue: Tongue,
     /// By the address: links on the page keep it.
     pub is_said: bool,
-}
-
-/// A [`Tongue`] that can be looked up by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Said {
-    /// `en`.
-    #[default]
-    English,
-    /// `zh`.
-    Chinese,
 }
 
 /// The site. All of it is behind locks that are held for as long as a look-up takes; a list is made under one.
@@ -185,7 +175,7 @@ impl Site {
         Frame {
             shell: &self.shell,
             target,
-            tongue: chosen.tongue.tongue(),
+            tongue: chosen.tongue,
             is_said: chosen.is_said,
             url: if origin.is_empty() { &self.url } else { origin },
         }
@@ -217,35 +207,23 @@ impl Generations {
     }
 }
 
-impl Said {
-    const fn tongue(self) -> Tongue {
-        match self {
-            Self::English => Tongue::English,
-            Self::Chinese => Tongue::Chinese,
-        }
-    }
-}
-
 impl Chosen {
     /// By what the address says (`?lang=`), else by what the reader wishes for.
     pub fn of(said: Option<&str>, wished: Tongue) -> Self {
         let by_address = match said {
-            Some("en") => Some(Said::English),
-            Some("zh") => Some(Said::Chinese),
+            Some("en") => Some(Tongue::English),
+            Some("zh") => Some(Tongue::Chinese),
             _ => None,
         };
         Self {
-            tongue: by_address.unwrap_or(match wished {
-                Tongue::English => Said::English,
-                Tongue::Chinese => Said::Chinese,
-            }),
+            tongue: by_address.unwrap_or(wished),
             is_said: by_address.is_some(),
         }
     }
 
     /// For `Content-Language`.
     pub const fn tag(self) -> &'static str {
-        self.tongue.tongue().tag()
+        self.tongue.tag()
     }
 }
 

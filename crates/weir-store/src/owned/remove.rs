@@ -3,6 +3,7 @@
 
 use sqlx::FromRow;
 
+use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::mark::{Thing, mark};
@@ -29,6 +30,16 @@ const NAMELESS: [&str; 3] = [
     "UPDATE appeals SET decided_by = '' WHERE decided_by = $1",
 ];
 
+/// The same of what somebody follows.
+const FOLLOWS_GONE: &str = "DELETE FROM follows WHERE user_id = $1 AND channel_id IN \
+     (SELECT channel_id FROM follows WHERE user_id = $1 ORDER BY channel_id LIMIT $2) \
+     RETURNING channel_id, owner_id";
+/// The same of what somebody helps with.
+const MEMBERSHIPS_GONE: &str = "DELETE FROM memberships WHERE user_id = $1 AND channel_id IN \
+     (SELECT channel_id FROM memberships WHERE user_id = $1 ORDER BY channel_id LIMIT $2) \
+     RETURNING channel_id, owner_id";
+
+/// A channel of somebody else.
 #[derive(FromRow)]
 struct FollowedRow {
     channel_id: String,
@@ -78,15 +89,7 @@ impl Store {
     async fn remove_follows(&self, user_id: Id) -> Result<(), StoreError> {
         loop {
             let mut writing = self.db(Module::Content).begin().await?;
-            let some = sqlx::query_as::<_, FollowedRow>(
-                "DELETE FROM follows WHERE user_id = $1 AND channel_id IN \
-                 (SELECT channel_id FROM follows WHERE user_id = $1 ORDER BY channel_id LIMIT $2) \
-                 RETURNING channel_id, owner_id",
-            )
-            .bind(user_id.to_string())
-            .bind(AT_ONCE)
-            .fetch_all(&mut *writing)
-            .await?;
+            let some = places_gone(&mut writing, FOLLOWS_GONE, user_id).await?;
             if some.is_empty() {
                 return Ok(());
             }
@@ -111,15 +114,7 @@ impl Store {
     async fn remove_memberships(&self, user_id: Id) -> Result<(), StoreError> {
         loop {
             let mut writing = self.db(Module::Content).begin().await?;
-            let some = sqlx::query_as::<_, FollowedRow>(
-                "DELETE FROM memberships WHERE user_id = $1 AND channel_id IN \
-                 (SELECT channel_id FROM memberships WHERE user_id = $1 ORDER BY channel_id LIMIT $2) \
-                 RETURNING channel_id, owner_id",
-            )
-            .bind(user_id.to_string())
-            .bind(AT_ONCE)
-            .fetch_all(&mut *writing)
-            .await?;
+            let some = places_gone(&mut writing, MEMBERSHIPS_GONE, user_id).await?;
             if some.is_empty() {
                 return Ok(());
             }
@@ -214,4 +209,16 @@ impl Store {
             writing.commit().await?;
         }
     }
+}
+
+/// Removes some rows that say where somebody has a place, and gives those places.
+async fn places_gone(
+    writing: &mut Writing,
+    sql: &'static str,
+    user_id: Id,
+) -> Result<Vec<FollowedRow>, StoreError> {
+    let gone = sqlx::query_as::<_, FollowedRow>(sql)
+        .bind(user_id.to_string())
+        .bind(AT_ONCE);
+    Ok(gone.fetch_all(&mut **writing).await?)
 }

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::serve::DEFAULT_DATA;
-use crate::compose;
+use super::node_args::NodeArgs;
 use plan::{Step, plan};
 use site::Site;
 use wanted::Wanted;
@@ -25,29 +24,15 @@ pub(crate) struct Args {
     /// Take away apps and hooks that the file does not name. Channels are never taken away.
     #[arg(long)]
     prune: bool,
-    /// The site's address, such as https://live.example; by default the node that runs in --data.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// An API key of an admin; by default the admin token of --data.
-    #[arg(long, value_name = "TOKEN", env = "WEIR_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// The data directory of the node.
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, env = "WEIR_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    node: NodeArgs,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?;
     let wanted = Wanted::read(&text).with_context(|| args.file.display().to_string())?;
-    let base = match &args.url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => compose::running_at(&args.data)?,
-    };
-    let token = match &args.token {
-        Some(token) => token.clone(),
-        None => compose::admin_token(&args.data)?,
-    };
+    let (base, token) = args.node.base_and_token()?;
     let site = Site::new(base, token);
     let found = site.find(&wanted).await?;
     let steps = plan(&wanted, &found, args.prune);

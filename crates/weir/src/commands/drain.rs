@@ -1,6 +1,5 @@
 //! `weir drain`: has a node move its clients to the others, and waits until nobody is left.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -9,8 +8,7 @@ use serde::Deserialize;
 use weir_link::http::{HttpRequest, exchange};
 use weir_link::url::HttpUrl;
 
-use super::serve::DEFAULT_DATA;
-use crate::compose;
+use super::node_args::NodeArgs;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,15 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The node's HTTP address, such as http://10.0.0.5:8080; by default the one that runs in --data.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// The node's admin token; by default the one in --data.
-    #[arg(long, value_name = "TOKEN", env = "WEIR_TOKEN")]
-    token: Option<String>,
-    /// The data directory of the node.
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, env = "WEIR_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Seconds to wait until nobody is left; 0: only ask.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -41,14 +32,7 @@ struct Progress {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let base = match &args.url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => compose::running_at(&args.data)?,
-    };
-    let token = match &args.token {
-        Some(token) => token.clone(),
-        None => compose::admin_token(&args.data)?,
-    };
+    let (base, token) = args.node.base_and_token()?;
     let url = HttpUrl::parse(&format!("{base}/api/v1/drain"))?;
     let mut progress = speak(Method::POST, &url, &token).await?;
     println!("{base} drains");

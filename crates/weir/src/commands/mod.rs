@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod key;
+mod node_args;
 pub(crate) mod play;
 pub(crate) mod probe;
 pub(crate) mod publish;
