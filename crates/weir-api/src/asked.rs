@@ -7,8 +7,8 @@ mod etag;
 mod page;
 mod query;
 
-pub(crate) use body::{JsonBody, read_json};
+pub(crate) use body::{JsonBody, check_digest, read_json};
 pub(crate) use client::Client;
 pub(crate) use etag::Etag;
-pub(crate) use page::{Page, PageParams};
+pub(crate) use page::{Page, PageParams, at_most};
 pub(crate) use query::{PathParts, QueryParts};

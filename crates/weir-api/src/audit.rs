@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use weir_base::{Code, rfc3339};
 use weir_store::audit::{AuditEntry, AuditFilter};
 
-use crate::asked::QueryParts;
+use crate::asked::{QueryParts, at_most};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
@@ -120,14 +120,7 @@ async fn list(
     };
     let store = &state.happenings()?.store;
     let rows = store.audit().list(filter, before, limit + 1).await;
-    let mut rows = rows?;
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = rows.len() > most;
-    rows.truncate(most);
-    let next = rows
-        .last()
-        .filter(|_| has_more)
-        .map(|row| row.id.to_string());
+    let (rows, next) = at_most(rows?, limit, |row| row.id.to_string());
     let items = rows.into_iter().map(ActSeen::from).collect();
     Ok(Json(ActsSeen { items, next }))
 }

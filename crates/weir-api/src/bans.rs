@@ -19,7 +19,7 @@ use crate::asked::{JsonBody, Page, PageParams, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::{StoreAway, behind, id_of, user_of};
+use crate::stored::{StoreAway, account_of, behind, id_of};
 use shown::{AppealDecision, AppealList, AppealShown, BanList, BanShown, check_words, network};
 
 /// Bans or appeals on one page, when nobody says.
@@ -90,9 +90,7 @@ async fn list(Extract(state): Extract<State>, page: Page) -> Result<Json<BanList
     let store = state.store()?;
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let bans = store.bans().list(None, before, limit + 1).await?;
-    let keyed = bans.into_iter().map(|ban| (ban.id.to_string(), ban));
-    let (bans, next) = page.full(keyed.collect(), limit);
-    let bans = bans.into_iter().map(|(_, ban)| ban);
+    let (bans, next) = Page::full(bans, limit, |ban| ban.id.to_string());
     Ok(Json(BanList::new(&state, bans, next).await?))
 }
 
@@ -224,9 +222,7 @@ async fn appeals(Extract(state): Extract<State>, page: Page) -> Result<Json<Appe
     let store = state.store()?;
     let (after, limit) = (behind(&page)?, page.limit(PAGE));
     let open = store.bans().open_appeals(None, after, limit + 1).await?;
-    let keyed = open.into_iter().map(|one| (one.id.to_string(), one));
-    let (open, next) = page.full(keyed.collect(), limit);
-    let open = open.into_iter().map(|(_, one)| one);
+    let (open, next) = Page::full(open, limit, |one| one.id.to_string());
     Ok(Json(AppealList::new(&state, open, next).await?))
 }
 
@@ -246,9 +242,7 @@ async fn decide(
     JsonBody(decision): JsonBody<AppealDecision>,
 ) -> Result<Json<AppealShown>, Refused> {
     let store = state.store()?;
-    if !decision.answer.is_empty() {
-        check_words("answer", &decision.answer)?;
-    }
+    decision.check()?;
     let ban = store.bans().by_id(id_of(&ban)?).await?;
     let by_user = actor.user();
     let decided = store
@@ -269,11 +263,6 @@ async fn decide(
         )
         .await?;
     Ok(Json(AppealShown::new(&state, decided).await?))
-}
-
-fn account_of(caller: &Caller) -> Result<weir_store::Id, Refused> {
-    let words = "this takes an account: the operator's token has none";
-    user_of(caller).ok_or_else(|| Refused::new(Code::Forbidden, words))
 }
 
 fn both() -> String {

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use weir_base::{Code, rfc3339};
 use weir_store::broadcasts::{Broadcast, BroadcastFilter};
 
-use crate::asked::{PathParts, QueryParts};
+use crate::asked::{PathParts, QueryParts, at_most};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
@@ -146,14 +146,7 @@ async fn list(
     };
     let store = &state.happenings()?.store;
     let rows = store.broadcasts().list(filter, before, limit + 1).await;
-    let mut rows = rows?;
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = rows.len() > most;
-    rows.truncate(most);
-    let next = rows
-        .last()
-        .filter(|_| has_more)
-        .map(|row| row.id.to_string());
+    let (rows, next) = at_most(rows?, limit, |row| row.id.to_string());
     let items = rows.into_iter().map(BroadcastSeen::from).collect();
     Ok(Json(BroadcastsSeen { items, next }))
 }

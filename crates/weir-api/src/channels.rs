@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,8 +33,8 @@ use crate::living::all_live;
 use crate::pictures;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::{StoreAway, behind};
-use doors::{Wish, account_of, open};
+use crate::stored::{StoreAway, account_of, behind};
+use doors::{Wish, open};
 use weir_account::Right;
 use weir_image::Kind;
 
@@ -207,14 +207,10 @@ async fn list(
     };
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let cards = store.channels().listed(&by, before, limit + 1).await?;
-    let keyed = cards
-        .into_iter()
-        .map(|card| (card.channel_id.clone(), ListedChannel::new(card, &live)));
-    let (items, next) = page.full(keyed.collect(), limit);
-    Ok(Json(ChannelList {
-        items: items.into_iter().map(|(_, item)| item).collect(),
-        next,
-    }))
+    let (cards, next) = Page::full(cards, limit, |card| card.channel_id.clone());
+    let items = cards.into_iter();
+    let items = items.map(|card| ListedChannel::new(card, &live)).collect();
+    Ok(Json(ChannelList { items, next }))
 }
 
 /// Make a channel
@@ -273,9 +269,7 @@ async fn create(
     actor.did_to(&state, &made, act).await?;
     let tag = tag(&made);
     let shown = ChannelShown::new(made, &known_live(&state));
-    let mut response = (StatusCode::CREATED, Json(shown)).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on((StatusCode::CREATED, Json(shown))))
 }
 
 /// A channel
@@ -300,9 +294,7 @@ async fn show(
     let channel = open(store, caller.as_ref(), &name, Wish::See).await?;
     let tag = tag(&channel);
     // Whether it is live is no part of its version, so the whole answer is given each time.
-    let mut response = Json(ChannelShown::new(channel, &known_live(&state))).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(ChannelShown::new(channel, &known_live(&state)))))
 }
 
 /// Change a channel
@@ -339,9 +331,7 @@ async fn edit(
     let act = act.was(told(&channel)).now(told(&changed));
     actor.did_to(&state, &changed, act).await?;
     let tag = tag(&changed);
-    let mut response = Json(ChannelShown::new(changed, &known_live(&state))).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(ChannelShown::new(changed, &known_live(&state)))))
 }
 
 /// Take a channel away

@@ -10,26 +10,23 @@ use axum::body::Bytes;
 use axum::extract::State as Extract;
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::{AccountError, AccountService};
 use weir_admit::consult::{About, Advice, Advised, Consult, NoAdvice, Question};
 use weir_admit::{Acts, AppRules, AskDialect, Rulebook};
 use weir_base::sign::Action;
-use weir_base::{Code, Refusal, StreamName, ids};
+use weir_base::{Code, Refusal, StreamName};
 use weir_hook::{AdmissionAsk, AdmissionAsker, AdmissionHook, Dialect, HookVerdict, Secret};
 use weir_hub::Protocol;
 use weir_store::{Store, StoreError};
 
-use crate::asked::read_json;
+use crate::asked::{check_digest, read_json};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
 /// Milliseconds that an app's server has for its answer, where the app says nothing.
 const ASK_TIMEOUT_MS: u32 = 1_000;
-/// Where nodes ask.
-const PATH: &str = "/api/v1/nodes/consult";
 
 /// Answers what admission asks, on a node with a store.
 #[derive(Clone)]
@@ -94,11 +91,7 @@ async fn consult(
     uri: Uri,
     body: Bytes,
 ) -> Result<Json<ConsultAnswer>, Refused> {
-    let asked = uri.path_and_query().map_or("", |target| target.as_str());
-    if asked != ConsultQuestion::target(&body) {
-        let words = "this is not the digest of the body";
-        return Err(Refused::field(Code::BadRequest, "sha256", words));
-    }
+    check_digest(&uri, &body)?;
     let desk = state.consult.as_ref().ok_or_else(|| {
         let words = "this node has no store: ask one with the role api";
         Refused::new(Code::Unavailable, words)
@@ -110,6 +103,9 @@ async fn consult(
 }
 
 impl ConsultQuestion {
+    /// Where nodes ask.
+    pub const PATH: &str = "/api/v1/nodes/consult";
+
     /// As it is sent.
     pub fn of(question: &Question<'_>) -> Self {
         Self {
@@ -125,11 +121,6 @@ impl ConsultQuestion {
                 About::App => None,
             },
         }
-    }
-
-    /// The path and query under which this body is sent.
-    pub fn target(body: &[u8]) -> String {
-        format!("{PATH}?sha256={}", ids::hex(&Sha256::digest(body)))
     }
 
     fn question<'a>(&'a self, name: &'a StreamName) -> Result<Question<'a>, Refused> {

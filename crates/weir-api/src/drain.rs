@@ -101,9 +101,7 @@ async fn begin(
     responses((status = 200, description = "How far it is", body = DrainProgress)),
 )]
 async fn look(Extract(state): Extract<State>) -> Response {
-    let mut response = Json(progress(&state)).into_response();
-    life(boot(&state)).name(&mut response);
-    response
+    life(boot(&state)).on(Json(progress(&state)))
 }
 
 /// Drawn at each start of the process.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use weir_store::Id;
 use weir_store::hooks::{Delivery, DeliveryState, Endpoint, EndpointFields};
 
 use crate::acts::{Acted, Actor};
-use crate::asked::{Etag, JsonBody, PathParts, QueryParts};
+use crate::asked::{Etag, JsonBody, PathParts, QueryParts, at_most};
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::id_of;
@@ -221,7 +221,7 @@ async fn list(
     let (limit, after) = part(asked.limit, asked.after.as_deref())?;
     let store = &state.happenings()?.store;
     let rows = store.hooks().list(OPERATOR, after, limit + 1).await;
-    let (rows, next) = cut(rows?, limit, |row| row.id);
+    let (rows, next) = at_most(rows?, limit, |row| row.id.to_string());
     let items = rows.into_iter().map(HookSeen::from).collect();
     Ok(Json(HooksSeen { items, next }))
 }
@@ -279,9 +279,7 @@ async fn create(
         hook: made.into(),
         secret: secret.reveal(),
     };
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on((StatusCode::CREATED, Json(body))))
 }
 
 /// One hook
@@ -359,9 +357,7 @@ async fn change(
     };
     actor.did(&state, act).await?;
     let tag = tag(&new);
-    let mut response = Json(HookSeen::from(new)).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(HookSeen::from(new))))
 }
 
 /// Remove a hook, with all that waits for it
@@ -450,7 +446,7 @@ async fn deliveries(
     let hooks = state.happenings()?.store.hooks();
     let key = (OPERATOR, hook.id);
     let rows = hooks.deliveries(key, wanted, before, limit + 1).await;
-    let (rows, next) = cut(rows?, limit, |row| row.id);
+    let (rows, next) = at_most(rows?, limit, |row| row.id.to_string());
     let items = rows.into_iter().map(DeliverySeen::from).collect();
     Ok(Json(DeliveriesSeen { items, next }))
 }
@@ -525,16 +521,4 @@ fn part(limit: Option<u32>, after: Option<&str>) -> Result<(u32, Option<Id>), Re
             .map_err(|_| Refused::field(Code::BadRequest, "after", words))
     });
     Ok((limit, after.transpose()?))
-}
-
-/// What is on a page, of rows with one more than it takes, and `next`.
-fn cut<T>(mut rows: Vec<T>, limit: u32, id: impl Fn(&T) -> Id) -> (Vec<T>, Option<String>) {
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = rows.len() > most;
-    rows.truncate(most);
-    let next = rows
-        .last()
-        .filter(|_| has_more)
-        .map(|row| id(row).to_string());
-    (rows, next)
 }

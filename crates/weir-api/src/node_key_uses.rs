@@ -4,19 +4,15 @@ use axum::body::Bytes;
 use axum::extract::State as Extract;
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_admit::uses::{KEY_USES, KeyUse};
-use weir_base::{Code, ids};
 use weir_store::{Id, Store, StoreError};
 
-use crate::asked::read_json;
+use crate::asked::{check_digest, read_json};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
 
-/// Where nodes tell.
-const PATH: &str = "/api/v1/nodes/key-uses";
 /// Bytes of one telling: [`KEY_USES`] of some 220 bytes.
 pub const MAX_KEY_USES_BYTES: usize = 512 * 1024;
 
@@ -28,10 +24,8 @@ pub struct ToldKeyUses {
 }
 
 impl ToldKeyUses {
-    /// The path and query under which this body is sent.
-    pub fn target(body: &[u8]) -> String {
-        format!("{PATH}?sha256={}", ids::hex(&Sha256::digest(body)))
-    }
+    /// Where nodes tell.
+    pub const PATH: &str = "/api/v1/nodes/key-uses";
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -56,11 +50,7 @@ async fn tell(
     uri: Uri,
     body: Bytes,
 ) -> Result<StatusCode, Refused> {
-    let asked = uri.path_and_query().map_or("", |target| target.as_str());
-    if asked != ToldKeyUses::target(&body) {
-        let words = "this is not the digest of the body";
-        return Err(Refused::field(Code::BadRequest, "sha256", words));
-    }
+    check_digest(&uri, &body)?;
     let store = state.store()?;
     let told: ToldKeyUses = read_json(&body)?;
     keep_key_uses(store, &told.uses).await?;

@@ -7,9 +7,9 @@ use http::Uri;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_base::Code;
-use weir_events::{Report, target};
+use weir_events::Report;
 
-use crate::asked::read_json;
+use crate::asked::{check_digest, read_json};
 use crate::caller::{Caller, Means};
 use crate::refused::{Problem, Refused};
 use crate::state::State;
@@ -44,11 +44,7 @@ async fn report(
         let words = "only nodes of the cluster report";
         return Err(Refused::new(Code::Forbidden, words));
     }
-    let asked = uri.path_and_query().map_or("", |target| target.as_str());
-    if asked != target(&body) {
-        let words = "this is not the digest of the body";
-        return Err(Refused::field(Code::BadRequest, "sha256", words));
-    }
+    check_digest(&uri, &body)?;
     let report: Report = read_json(&body)?;
     let recorder = &state.happenings()?.recorder;
     let reply = recorder.take(&caller.name, &report).await;

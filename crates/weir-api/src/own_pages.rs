@@ -1,25 +1,25 @@
 //! `/api/v1/pages`: what the site says of itself, in Markdown. Drafts are for all who may edit; what the public
 //! sees takes the right to publish.
 
+use axum::Json;
 use axum::extract::{DefaultBodyLimit, State as Extract};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
 use weir_base::Code;
 use weir_site::PageKind;
-use weir_store::audit::Act;
 use weir_store::pages::{PageText, PageVersion, SitePage};
 
+use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
-use crate::state::{ClientIp, State};
+use crate::state::State;
 use crate::stored::{StoreAway, behind, id_of};
 
 /// Pages in one list, when nobody says; bodies are long.
@@ -190,10 +190,9 @@ async fn list(
     let store = state.store()?;
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let pages = store.pages().list(&of.kind, before, limit + 1).await?;
-    let keyed = pages.into_iter().map(|one| (one.id.to_string(), one));
-    let (pages, next) = page.full(keyed.collect(), limit);
+    let (pages, next) = Page::full(pages, limit, |one| one.id.to_string());
     Ok(Json(OwnPageList {
-        items: pages.into_iter().map(|(_, page)| page.into()).collect(),
+        items: pages.into_iter().map(OwnPage::from).collect(),
         next,
     }))
 }
@@ -210,8 +209,7 @@ async fn list(
 )]
 async fn create(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<Extension<ClientIp>>,
+    actor: Actor,
     JsonBody(wish): JsonBody<OwnPageWish>,
 ) -> Result<Response, Refused> {
     let kind = kind(&wish.kind)?;
@@ -225,16 +223,16 @@ async fn create(
         publish_ms: Some(wish.publish_ms),
     };
     let text = text.over(PageText::default())?;
-    may(&caller, 0, text.publish_ms)?;
+    may(&actor.caller, 0, text.publish_ms)?;
     let store = state.store()?;
-    let by = writer(&caller);
+    let by = actor.user();
     let place = (kind.name(), wish.slug.as_str());
     let made = store.pages().create(place, &text, &by).await?;
-    write_down(&state, &caller, from, "page.create", None, Some(&made)).await?;
+    let id = made.id.to_string();
+    let act = Acted::plain("page.create", &id).now(told(&made));
+    actor.did(&state, act).await?;
     let tag = tag(&made);
-    let mut response = (StatusCode::CREATED, Json(OwnPage::from(made))).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on((StatusCode::CREATED, Json(OwnPage::from(made)))))
 }
 
 /// A page, as it is written
@@ -275,8 +273,7 @@ async fn show(
 )]
 async fn edit(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<Extension<ClientIp>>,
+    actor: Actor,
     PathParts(id): PathParts<String>,
     asked: HeaderMap,
     JsonBody(change): JsonBody<OwnPageText>,
@@ -285,22 +282,14 @@ async fn edit(
     let page = store.pages().by_id(id_of(&id)?).await?;
     tag(&page).admits(&asked)?;
     let text = change.over(page.text.clone())?;
-    may(&caller, page.text.publish_ms, text.publish_ms)?;
-    let by = writer(&caller);
+    may(&actor.caller, page.text.publish_ms, text.publish_ms)?;
+    let by = actor.user();
     let changed = store.pages().edit(&page, &text, &by).await?;
-    write_down(
-        &state,
-        &caller,
-        from,
-        "page.edit",
-        Some(&page),
-        Some(&changed),
-    )
-    .await?;
+    let id = page.id.to_string();
+    let act = Acted::plain("page.edit", &id).was(told(&page));
+    actor.did(&state, act.now(told(&changed))).await?;
     let tag = tag(&changed);
-    let mut response = Json(OwnPage::from(changed)).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(OwnPage::from(changed))))
 }
 
 /// Take a page away
@@ -312,15 +301,16 @@ async fn edit(
 )]
 async fn remove(
     Extract(state): Extract<State>,
-    caller: Caller,
-    from: Option<Extension<ClientIp>>,
+    actor: Actor,
     PathParts(id): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
     let store = state.store()?;
     let page = store.pages().by_id(id_of(&id)?).await?;
-    may(&caller, page.text.publish_ms, 0)?;
+    may(&actor.caller, page.text.publish_ms, 0)?;
     store.pages().remove(page.id).await?;
-    write_down(&state, &caller, from, "page.remove", Some(&page), None).await?;
+    let id = page.id.to_string();
+    let act = Acted::plain("page.remove", &id).was(told(&page));
+    actor.did(&state, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -350,10 +340,6 @@ fn may(caller: &Caller, before_ms: i64, after_ms: i64) -> Result<(), Refused> {
     }
 }
 
-fn writer(caller: &Caller) -> String {
-    caller.account.map(|id| id.to_string()).unwrap_or_default()
-}
-
 fn tag(page: &SitePage) -> Etag {
     Etag::of(format!("{} {}", page.id, page.version))
 }
@@ -377,35 +363,11 @@ fn slug(kind: PageKind, slug: &str) -> Result<(), Refused> {
     Err(Refused::field(Code::Unprocessable, "slug", words))
 }
 
-async fn write_down(
-    state: &State,
-    caller: &Caller,
-    from: Option<Extension<ClientIp>>,
-    action: &str,
-    before: Option<&SitePage>,
-    after: Option<&SitePage>,
-) -> Result<(), Refused> {
-    // The history has what it said; here stands who showed what to whom.
-    let told = |page: Option<&SitePage>| {
-        page.map(|page| {
-            let facts = json!({
-                "kind": page.kind, "slug": page.slug, "version": page.version, "publish_ms": page.text.publish_ms,
-            });
-            facts.to_string()
-        })
-        .unwrap_or_default()
-    };
-    let id = before.or(after).map(|page| page.id.to_string());
-    let act = Act {
-        actor: &writer(caller),
-        name: &caller.name,
-        action,
-        object: &id.unwrap_or_default(),
-        before: &told(before),
-        after: &told(after),
-        address: &from.map(|from| from.0.0.to_string()).unwrap_or_default(),
-    };
-    Ok(state.store()?.audit().write(&act).await.map(|_| ())?)
+/// A page as the audit log has it: the history has what it said, there stands who showed what to whom.
+fn told(page: &SitePage) -> Value {
+    json!({
+        "kind": page.kind, "slug": page.slug, "version": page.version, "publish_ms": page.text.publish_ms,
+    })
 }
 
 impl OwnPageText {

@@ -109,18 +109,22 @@ impl SiteKeeper {
         if followed.live.keys().any(|name| !live.contains_key(name)) {
             followed.past_until_ms = now_ms + PAST_LOOKED_FOR_MS;
         }
+        followed.live = live;
+        self.tell_live(&followed.live);
+        self.follow(followed).await?;
+        if now_ms < followed.past_until_ms {
+            self.read_past(&self.site, PAST_AFTERWARDS).await?;
+        }
+        Ok(())
+    }
+
+    fn tell_live(&self, live: &HashMap<(String, String), u32>) {
         let streams = live.iter().map(|((app, stream), viewers)| LiveStream {
             app: app.clone(),
             stream: stream.clone(),
             viewers: *viewers,
         });
         self.site.live(streams.collect());
-        followed.live = live;
-        self.follow(followed).await?;
-        if now_ms < followed.past_until_ms {
-            self.read_past(&self.site, PAST_AFTERWARDS).await?;
-        }
-        Ok(())
     }
 
     async fn follow(&self, followed: &mut Followed) -> Result<(), StoreError> {
@@ -133,14 +137,7 @@ impl SiteKeeper {
         let position = self.read_all().await?;
         followed.position = Some(position);
         // What is live has to be told to the new one.
-        let live = std::mem::take(&mut followed.live);
-        let streams = live.iter().map(|((app, stream), viewers)| LiveStream {
-            app: app.clone(),
-            stream: stream.clone(),
-            viewers: *viewers,
-        });
-        self.site.live(streams.collect());
-        followed.live = live;
+        self.tell_live(&followed.live);
         self.is_known.store(true, Ordering::Release);
         Ok(())
     }

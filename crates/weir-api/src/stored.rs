@@ -51,6 +51,17 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// The account that asks.
+///
+/// # Errors
+/// 6012 for the operator's token and for nodes, which have none.
+pub(crate) fn account_of(caller: &Caller) -> Result<Id, Refused> {
+    user_of(caller).ok_or_else(|| {
+        let words = "this takes an account: the operator's token has none";
+        Refused::new(Code::Forbidden, words)
+    })
+}
+
 /// What a page of a list by ids is behind of.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -108,9 +108,8 @@ async fn list(Extract(state): Extract<State>, page: Page) -> Result<Json<AppTerm
     let limit = page.limit(PAGE);
     let after = page.after().unwrap_or_default();
     let apps = state.store()?.apps().list(after, limit + 1).await?;
-    let keyed = apps.into_iter().map(|app| (app.name.clone(), app));
-    let (apps, next) = page.full(keyed.collect(), limit);
-    let items = apps.into_iter().map(|(_, app)| AppTermsShown::from(app));
+    let (apps, next) = Page::full(apps, limit, |app| app.name.clone());
+    let items = apps.into_iter().map(AppTermsShown::from);
     Ok(Json(AppTermsList {
         items: items.collect(),
         next,
@@ -174,9 +173,7 @@ async fn set(
         .now(told(app.clone()));
     actor.did(&state, act).await?;
     let terms = app.into();
-    let mut response = (status, Json(AppSet { terms, made })).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on((status, Json(AppSet { terms, made }))))
 }
 
 /// Say nothing of an app any more

@@ -4,6 +4,10 @@
 //! The router reads paths by this table, the dispatcher and the nodes write them; the player's tests
 //! and `docs/ref/urls.md` are compared with it. Nothing here knows HTTP.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::hex;
+
 /// First levels of a path that are weir's own pages and interfaces: no app has such a name.
 pub const OWN_LEVELS: &[&str] = &[
     "api",
@@ -134,6 +138,11 @@ impl StreamPath {
         let below = below.trim_start_matches('/');
         Some(below.rsplit_once('/').unwrap_or(("", below)))
     }
+}
+
+/// Path and query under which a body goes from node to node: the asker's proof is over them, so over the body too.
+pub fn sealed(path: &str, body: &[u8]) -> String {
+    format!("{path}?sha256={}", hex(&Sha256::digest(body)))
 }
 
 /// Appends one level of a path: what is not unreserved (RFC 3986 §2.3) becomes `%XX`.

@@ -18,10 +18,10 @@ mod witness;
 mod words;
 
 pub use courier::Courier;
-pub use desk::{Desk, DeskAnswer, DeskError, RemoteDesk};
+pub use desk::{Desk, DeskAnswer, RemoteDesk};
 pub use log::{EventPage, EventWant, Log, LogEntry, WaitPlace};
 pub use recorder::{NoOwners, Owner, Owners, Recorder};
-pub use report::{MAX_REPORT_BYTES, Order, PATH, Reply, Report, Told, ToldBegin, ToldEnd, target};
+pub use report::{MAX_REPORT_BYTES, Order, PATH, Reply, Report, Told, ToldBegin, ToldEnd};
 pub use warden::Warden;
 pub use witness::Witness;
 pub use words::render;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use weir_base::{Code, limits};
+use weir_link::walk::Unserved;
 use weir_store::broadcasts::{Broadcast, Life};
 use weir_store::events::{BATCH_FACTS, Ending, Fact, NewBroadcast, NewEvent};
 use weir_store::{Id, Store, StoreError};
 
-use crate::desk::{Desk, DeskAnswer, DeskError};
+use crate::desk::{Desk, DeskAnswer};
 use crate::log::Log;
 use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
 
@@ -257,7 +258,7 @@ impl Desk for Recorder {
     fn take<'a>(&'a self, report: &'a Report) -> DeskAnswer<'a> {
         Box::pin(async move {
             let taken = Self::take(self, &self.me, report).await;
-            taken.map_err(|error| DeskError::Refused(error.to_string()))
+            taken.map_err(|error| Unserved::Refused(error.to_string()))
         })
     }
 }

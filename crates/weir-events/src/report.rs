@@ -1,8 +1,6 @@
 //! What one node tells another of its broadcasts, and what it is told: JSON over HTTP between nodes.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use weir_base::ids::hex;
 use weir_store::Id;
 
 /// Where an api node takes reports.
@@ -104,9 +102,4 @@ pub struct Order {
     pub session: Id,
     /// With which code of the registry.
     pub cause: u16,
-}
-
-/// Path and query of a report with this body: the asker's proof is over them, so over the body too.
-pub fn target(body: &[u8]) -> String {
-    format!("{PATH}?sha256={}", hex(&Sha256::digest(body)))
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
+use serde::Serialize;
+use weir_base::urls::sealed;
 
 use crate::http::{BodyLimits, WholeAnswer};
 use crate::node::{NodeClient, NodeRequest, refusal_in};
@@ -23,6 +25,27 @@ pub struct WalkRequest {
     pub timeout: Duration,
     /// Bytes of an answer.
     pub max_bytes: usize,
+}
+
+impl WalkRequest {
+    /// Something to be told at `path`, in JSON that the proof covers.
+    ///
+    /// # Errors
+    /// What no JSON can say.
+    pub fn tell(
+        path: &str,
+        told: &impl Serialize,
+        timeout: Duration,
+        max_bytes: usize,
+    ) -> serde_json::Result<Self> {
+        let json = serde_json::to_string(told)?;
+        Ok(Self {
+            target: sealed(path, json.as_bytes()),
+            json,
+            timeout,
+            max_bytes,
+        })
+    }
 }
 
 /// Why none did it.

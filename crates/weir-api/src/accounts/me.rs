@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -206,7 +206,5 @@ async fn send_proof(BySession(own): BySession) -> Result<StatusCode, Refused> {
 }
 
 pub(super) fn view(account: &Account) -> Response {
-    let mut response = Json(AccountView::from(account)).into_response();
-    tag(account).name(&mut response);
-    response
+    tag(account).on(Json(AccountView::from(account)))
 }

@@ -1,7 +1,7 @@
 //! Making an account, and the links of letters: what nobody has to be signed in for.
 
 use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -98,8 +98,7 @@ async fn sign_up(
     };
     let made = visitor.service.sign_up(&asked, &visitor.client).await;
     let made = made.map_err(refused)?;
-    let mut response = (StatusCode::CREATED, Json(AccountView::from(&made))).into_response();
-    tag(&made).name(&mut response);
+    let mut response = tag(&made).on((StatusCode::CREATED, Json(AccountView::from(&made))));
     let place = HeaderValue::from_static("/api/v1/me");
     response.headers_mut().insert(header::LOCATION, place);
     Ok(response)

@@ -159,7 +159,7 @@ async fn list(
             found.map_err(refused)?
         }
     };
-    let (found, next) = page.full(found, limit);
+    let (found, next) = Page::full(found, limit, |(key, _)| key.clone());
     let items = found.iter().map(|(_, account)| AccountView::from(account));
     Ok(Json(AccountList {
         items: items.collect(),
@@ -249,15 +249,9 @@ async fn invites(staff: Staff, page: Page) -> Result<Json<InviteList>, Refused> 
         .invites(after(&page)?, limit + 1)
         .await
         .map_err(refused)?;
-    let keyed = found
-        .into_iter()
-        .map(|invite| (invite.id.to_string(), invite));
-    let (found, next) = page.full(keyed.collect(), limit);
+    let (found, next) = Page::full(found, limit, |invite| invite.id.to_string());
     Ok(Json(InviteList {
-        items: found
-            .iter()
-            .map(|(_, invite)| InviteView::from(invite))
-            .collect(),
+        items: found.iter().map(InviteView::from).collect(),
         next,
     }))
 }
@@ -383,7 +377,5 @@ fn told(account: &Account) -> Value {
 }
 
 fn view(account: &Account) -> Response {
-    let mut response = Json(AccountView::from(account)).into_response();
-    tag(account).name(&mut response);
-    response
+    tag(account).on(Json(AccountView::from(account)))
 }

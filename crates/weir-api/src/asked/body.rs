@@ -2,9 +2,10 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use weir_base::Code;
+use weir_base::urls::sealed;
 
 use crate::refused::Refused;
 
@@ -55,6 +56,19 @@ pub(crate) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> 
         Refused::new(Code::BadRequest, words)
     })?;
     Ok(value)
+}
+
+/// Whether a body that a node sends is the one that its proof covers.
+///
+/// # Errors
+/// 6003 where the address has another digest.
+pub(crate) fn check_digest(uri: &Uri, body: &[u8]) -> Result<(), Refused> {
+    let asked = uri.path_and_query().map_or("", |target| target.as_str());
+    if asked != sealed(uri.path(), body) {
+        let words = "this is not the digest of the body";
+        return Err(Refused::field(Code::BadRequest, "sha256", words));
+    }
+    Ok(())
 }
 
 /// A body without a type is taken for JSON; one of another type is somebody's mistake.

@@ -31,18 +31,18 @@ impl Etag {
     /// The whole answer, or 304 where whoever asks has this version.
     pub(crate) fn answer(&self, asked: &HeaderMap, body: impl IntoResponse) -> Response {
         let known = names(asked, header::IF_NONE_MATCH, self, true).unwrap_or(false);
-        let mut response = if known {
-            StatusCode::NOT_MODIFIED.into_response()
+        if known {
+            self.on(StatusCode::NOT_MODIFIED)
         } else {
-            body.into_response()
-        };
-        self.name(&mut response);
-        response
+            self.on(body)
+        }
     }
 
-    /// Tells in an answer which version it is.
-    pub(crate) fn name(&self, response: &mut Response) {
+    /// An answer that tells which version it is.
+    pub(crate) fn on(&self, body: impl IntoResponse) -> Response {
+        let mut response = body.into_response();
         response.headers_mut().insert(header::ETAG, self.0.clone());
+        response
     }
 
     /// Whether a change may be made: it is meant for this version, or says nothing of versions.

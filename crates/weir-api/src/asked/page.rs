@@ -58,18 +58,14 @@ impl Page {
     }
 
     /// This page of things that were read in order from behind `after`, one more than `limit` if there are, and
-    /// `next`.
+    /// `next`: the `key` of the last one.
     pub(crate) fn full<T>(
-        &self,
-        mut things: Vec<(String, T)>,
+        things: Vec<T>,
         limit: u32,
-    ) -> (Vec<(String, T)>, Option<String>) {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = things.len() > limit;
-        things.truncate(limit);
-        let last = things.last().filter(|_| more);
-        let next = last.map(|(key, _)| URL_SAFE_NO_PAD.encode(key));
-        (things, next)
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let (things, last) = at_most(things, limit, key);
+        (things, last.map(|key| URL_SAFE_NO_PAD.encode(key)))
     }
 
     /// This page of things that are known by a key each, sorted by it, and `next` where there is more. `default` is
@@ -79,17 +75,26 @@ impl Page {
         mut things: Vec<(String, T)>,
         default: usize,
     ) -> (Vec<(String, T)>, Option<String>) {
-        let limit = self.limit.unwrap_or(default);
         if let Some(after) = &self.after {
             things.retain(|(key, _)| key > after);
         }
         things.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let more = things.len() > limit;
-        things.truncate(limit);
-        let last = things.last().filter(|_| more);
-        let next = last.map(|(key, _)| URL_SAFE_NO_PAD.encode(key));
-        (things, next)
+        let limit = u32::try_from(self.limit.unwrap_or(default)).unwrap_or(u32::MAX);
+        Self::full(things, limit, |(key, _)| key.clone())
     }
+}
+
+/// The first `limit` of these things, and the `key` of the last one where there are more.
+pub(crate) fn at_most<T>(
+    mut things: Vec<T>,
+    limit: u32,
+    key: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = things.len() > limit;
+    things.truncate(limit);
+    let last = things.last().filter(|_| more).map(key);
+    (things, last)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Page {

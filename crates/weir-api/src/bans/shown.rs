@@ -103,6 +103,19 @@ pub(crate) fn check_words(field: &str, text: &str) -> Result<(), Refused> {
     Ok(())
 }
 
+impl AppealDecision {
+    /// An answer may be left out.
+    ///
+    /// # Errors
+    /// As [`check_words`].
+    pub(crate) fn check(&self) -> Result<(), Refused> {
+        match self.answer.as_str() {
+            "" => Ok(()),
+            answer => check_words("answer", answer),
+        }
+    }
+}
+
 /// An address or a network as admission compares it.
 pub(crate) fn network(text: &str) -> Result<String, Refused> {
     let target: Result<BanTarget, _> =

@@ -82,9 +82,7 @@ async fn list(
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let bans = store.bans();
     let bans = bans.list(Some(channel.id), before, limit + 1).await?;
-    let keyed = bans.into_iter().map(|ban| (ban.id.to_string(), ban));
-    let (bans, next) = page.full(keyed.collect(), limit);
-    let bans = bans.into_iter().map(|(_, ban)| ban);
+    let (bans, next) = Page::full(bans, limit, |ban| ban.id.to_string());
     Ok(Json(BanList::new(&state, bans, next).await?))
 }
 
@@ -175,12 +173,7 @@ async fn appeals(
     let (after, limit) = (behind(&page)?, page.limit(PAGE));
     let found = store.bans();
     let found = found.open_appeals(Some(channel.id), after, limit + 1);
-    let keyed = found
-        .await?
-        .into_iter()
-        .map(|one| (one.id.to_string(), one));
-    let (found, next) = page.full(keyed.collect(), limit);
-    let found = found.into_iter().map(|(_, one)| one);
+    let (found, next) = Page::full(found.await?, limit, |one| one.id.to_string());
     Ok(Json(AppealList::new(&state, found, next).await?))
 }
 
@@ -202,9 +195,7 @@ async fn decide(
     JsonBody(decision): JsonBody<AppealDecision>,
 ) -> Result<Json<AppealShown>, Refused> {
     let store = state.store()?;
-    if !decision.answer.is_empty() {
-        check_words("answer", &decision.answer)?;
-    }
+    decision.check()?;
     let channel = open(store, Some(&actor.caller), &name, Wish::Moderate).await?;
     let ban = of_channel(store, &channel, &ban).await?;
     let (by_user, appeal) = (actor.user(), id_of(&id)?);

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_image::Kind;
@@ -87,7 +87,5 @@ async fn replace(state: &State, channel: Channel, id: &str) -> Result<Response, 
     }
     let changed = changed?;
     let tag = tag(&changed);
-    let mut response = Json(ChannelShown::new(changed, &known_live(state))).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(ChannelShown::new(changed, &known_live(state)))))
 }

@@ -2,8 +2,8 @@
 //! to it. A channel that somebody may not know of is not there for them.
 
 use weir_base::Code;
+use weir_store::Store;
 use weir_store::channels::{Channel, MemberRole, Visibility};
-use weir_store::{Id, Store};
 
 use crate::caller::Caller;
 use crate::refused::Refused;
@@ -53,17 +53,6 @@ pub(super) async fn open(
         return Err(Refused::new(Code::Forbidden, words));
     }
     Ok(channel)
-}
-
-/// The account that asks.
-///
-/// # Errors
-/// 6012 for the operator's token and for nodes, which have none.
-pub(super) fn account_of(caller: &Caller) -> Result<Id, Refused> {
-    user_of(caller).ok_or_else(|| {
-        let words = "this takes an account: the operator's token has none";
-        Refused::new(Code::Forbidden, words)
-    })
 }
 
 /// How somebody stands to a channel, the least first.

@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::doors::{Wish, account_of, open};
+use super::doors::{Wish, open};
 use super::{ChannelShown, known_live};
 use crate::acts::name_of;
 use crate::asked::{Page, PageParams, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::{StoreAway, behind};
+use crate::stored::{StoreAway, account_of, behind};
 
 /// Channels on one page of what somebody follows.
 const PAGE: u32 = 50;
@@ -119,12 +119,10 @@ async fn following(
     let account = account_of(&caller)?;
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let follows = store.channels().follows(account, before, limit + 1).await?;
-    let keyed = follows.into_iter();
-    let keyed = keyed.map(|follow| (follow.id.to_string(), follow));
-    let (follows, next) = page.full(keyed.collect(), limit);
+    let (follows, next) = Page::full(follows, limit, |follow| follow.id.to_string());
     let live = known_live(&state);
     let mut items = Vec::with_capacity(follows.len());
-    for (_, follow) in follows {
+    for follow in follows {
         match store
             .channels()
             .by_id(follow.owner_id, follow.channel_id)
@@ -155,10 +153,9 @@ async fn followers(
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
     let found = store.channels();
     let found = found.followers(channel.id, before, limit + 1).await?;
-    let keyed = found.into_iter().map(|one| (one.id.to_string(), one));
-    let (found, next) = page.full(keyed.collect(), limit);
+    let (found, next) = Page::full(found, limit, |one| one.id.to_string());
     let mut items = Vec::with_capacity(found.len());
-    for (_, one) in found {
+    for one in found {
         items.push(FollowerShown {
             id: one.user_id.to_string(),
             name: name_of(&state, one.user_id).await,

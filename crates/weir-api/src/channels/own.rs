@@ -7,13 +7,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::doors::account_of;
 use super::{ChannelShown, PAGE, known_live};
 use crate::asked::{Page, PageParams};
 use crate::caller::Caller;
 use crate::refused::Refused;
 use crate::state::State;
-use crate::stored::{StoreAway, behind};
+use crate::stored::{StoreAway, account_of, behind};
 
 /// The channels of one account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,12 +41,10 @@ async fn own(
     let account = account_of(&caller)?;
     let (after, limit) = (behind(&page)?, page.limit(PAGE));
     let found = channels.of_owner(account, after, limit + 1).await?;
-    let keyed = found.into_iter();
-    let keyed = keyed.map(|channel| (channel.id.to_string(), channel));
-    let (found, next) = page.full(keyed.collect(), limit);
+    let (found, next) = Page::full(found, limit, |channel| channel.id.to_string());
     let live = known_live(&state);
     let shown = found.into_iter();
-    let items = shown.map(|(_, channel)| ChannelShown::new(channel, &live));
+    let items = shown.map(|channel| ChannelShown::new(channel, &live));
     Ok(Json(OwnChannels {
         items: items.collect(),
         next,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -164,9 +164,7 @@ async fn change(
     let act = Acted::plain("schedule.change", &channel.name);
     actor.did_to(&state, &channel, act).await?;
     let tag = tag(&changed);
-    let mut response = Json(ComingBroadcast::from(changed)).into_response();
-    tag.name(&mut response);
-    Ok(response)
+    Ok(tag.on(Json(ComingBroadcast::from(changed))))
 }
 
 /// Take a broadcast back

@@ -12,14 +12,14 @@ use weir_base::Code;
 use weir_store::StoreError;
 use weir_store::channels::{Member, MemberRole};
 
-use super::doors::{Wish, account_of, open};
+use super::doors::{Wish, open};
 use super::{ChannelShown, known_live};
 use crate::acts::{Acted, Actor, name_of};
 use crate::asked::{JsonBody, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::{StoreAway, id_of};
+use crate::stored::{StoreAway, account_of, id_of};
 
 /// Who is to help, and as what.
 #[derive(Debug, Deserialize, ToSchema)]

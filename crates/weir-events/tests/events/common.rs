@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use weir_base::{Clock, Shutdown, StreamName, Tasks};
-use weir_events::{
-    Courier, Desk, DeskAnswer, DeskError, EventWant, Log, NoOwners, Recorder, Report, Witness,
-};
+use weir_events::{Courier, Desk, DeskAnswer, EventWant, Log, NoOwners, Recorder, Report, Witness};
 use weir_hub::hub::PublishRequest;
 use weir_hub::{Grant, Hub, Protocol, Publisher};
+use weir_link::walk::Unserved;
 use weir_store::{Config, Store};
 
 /// 14 November 2023, in microseconds.
@@ -135,6 +134,6 @@ impl Desk for Door {
         if self.is_open.load(Ordering::Acquire) {
             return Desk::take(&self.desk, report);
         }
-        Box::pin(std::future::ready(Err(DeskError::Nobody)))
+        Box::pin(std::future::ready(Err(Unserved::Nobody)))
     }
 }

@@ -62,14 +62,9 @@ impl Consult for AskedNodes {
                 tracing::warn!("an admission cannot be asked about: {words}");
                 NoAdvice::Away
             };
-            let json = serde_json::to_string(&ConsultQuestion::of(&question));
-            let json = json.map_err(|error| away(error.to_string()))?;
-            let request = WalkRequest {
-                target: ConsultQuestion::target(json.as_bytes()),
-                json,
-                timeout: ANSWER_TIMEOUT,
-                max_bytes: MAX_ANSWER_BYTES,
-            };
+            let (path, asked) = (ConsultQuestion::PATH, ConsultQuestion::of(&question));
+            let request = WalkRequest::tell(path, &asked, ANSWER_TIMEOUT, MAX_ANSWER_BYTES);
+            let request = request.map_err(|error| away(error.to_string()))?;
             let answer = self.0.ask(&request).await;
             let answer = answer.map_err(|error| away(error.to_string()))?;
             let answer: ConsultAnswer =

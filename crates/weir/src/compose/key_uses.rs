@@ -71,13 +71,9 @@ impl Keeper {
         let told = ToldKeyUses {
             uses: uses.to_vec(),
         };
-        let json = serde_json::to_string(&told).map_err(|error| error.to_string())?;
-        let request = WalkRequest {
-            target: ToldKeyUses::target(json.as_bytes()),
-            json,
-            timeout: ANSWER_TIMEOUT,
-            max_bytes: MAX_KEY_USES_BYTES,
-        };
+        let path = ToldKeyUses::PATH;
+        let request = WalkRequest::tell(path, &told, ANSWER_TIMEOUT, MAX_KEY_USES_BYTES);
+        let request = request.map_err(|error| error.to_string())?;
         let answer = nodes.ask(&request).await;
         answer.map(|_| ()).map_err(|error| error.to_string())
     }
