@@ -26,6 +26,8 @@ use crate::stored::{StoreAway, behind, id_of};
 const PAGE: u32 = 20;
 /// Versions in one list.
 const VERSIONS: u32 = 20;
+/// What is said of a kind that is none.
+const NO_KIND: &str = "a page is a notice, help or about a category";
 /// Characters of a title.
 const MAX_TITLE_CHARS: usize = 140;
 /// Characters of a name in an address.
@@ -185,7 +187,8 @@ async fn list(
     page: Page,
 ) -> Result<Json<OwnPageList>, Refused> {
     if !of.kind.is_empty() {
-        kind(&of.kind)?;
+        let wrong = || Refused::field(Code::BadRequest, "kind", NO_KIND);
+        PageKind::from_name(&of.kind).ok_or_else(wrong)?;
     }
     let store = state.store()?;
     let (before, limit) = (behind(&page)?, page.limit(PAGE));
@@ -345,8 +348,7 @@ fn tag(page: &SitePage) -> Etag {
 }
 
 fn kind(name: &str) -> Result<PageKind, Refused> {
-    let words = "a page is a notice, help or about a category";
-    PageKind::from_name(name).ok_or_else(|| Refused::field(Code::Unprocessable, "kind", words))
+    PageKind::from_name(name).ok_or_else(|| Refused::field(Code::Unprocessable, "kind", NO_KIND))
 }
 
 fn slug(kind: PageKind, slug: &str) -> Result<(), Refused> {

@@ -11,6 +11,7 @@ mod admission;
 mod apply;
 mod browser;
 mod console;
+mod described;
 mod drain;
 mod drivers;
 mod events;
