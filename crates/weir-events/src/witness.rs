@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::{ClientId, Code, Shutdown, StreamName, ids};
+use weir_base::{ClientId, Code, Id, Ids, Shutdown, StreamName, ids};
 use weir_hub::{Arrival, Client, Event, Events, Hub, Notice, Stream, What};
-use weir_store::{Id, Ids};
 
 use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
 use crate::spool::Spool;

@@ -12,7 +12,7 @@ use sqlx::FromRow;
 
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -421,7 +421,7 @@ impl TryFrom<AccountRow> for Account {
 
     fn try_from(row: AccountRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
+            user_id: id::stored(&row.user_id)?,
             name: row.name,
             email: row.email,
             email_verified_ms: row.email_verified_ms,

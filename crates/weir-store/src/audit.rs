@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -156,7 +156,7 @@ impl TryFrom<AuditRow> for AuditEntry {
 
     fn try_from(row: AuditRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             actor: row.actor,
             name: row.name,
             action: row.action,

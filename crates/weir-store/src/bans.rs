@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use crate::channels::Channel;
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
-use crate::id::{Id, upper};
+use crate::id::{self, Id, upper};
 use crate::mark::{Thing, mark};
 use crate::module::Module;
 use crate::store::Store;
@@ -383,7 +383,7 @@ impl Bans<'_> {
             mark(&mut writing, &Thing::Ban(ban.id), self.store.now_ms()).await?;
         }
         writing.commit().await?;
-        self.appeal_of(Id::stored(&user_id)?, ban.id).await
+        self.appeal_of(id::stored(&user_id)?, ban.id).await
     }
 
     /// What somebody said against a ban.
@@ -492,10 +492,10 @@ impl TryFrom<BanRow> for Ban {
     fn try_from(row: BanRow) -> Result<Self, StoreError> {
         let channel_id = match row.channel_id.is_empty() {
             true => None,
-            false => Some(Id::stored(&row.channel_id)?),
+            false => Some(id::stored(&row.channel_id)?),
         };
         Ok(Self {
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             channel_id,
             kind: SubjectKind::stored(&row.subject_kind)?,
             subject: row.subject,
@@ -515,9 +515,9 @@ impl TryFrom<AppealRow> for Appeal {
 
     fn try_from(row: AppealRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            ban_id: Id::stored(&row.ban_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            ban_id: id::stored(&row.ban_id)?,
+            id: id::stored(&row.id)?,
             words: row.words,
             state: row.state,
             answer: row.answer,

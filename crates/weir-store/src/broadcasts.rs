@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -219,7 +219,7 @@ impl Broadcasts<'_> {
         );
         let rows = rows.bind(node.to_owned()).fetch_all(self.db.fresh());
         let rows = rows.await?.into_iter();
-        rows.map(|(id, cause)| Ok((Id::stored(&id)?, cause)))
+        rows.map(|(id, cause)| Ok((id::stored(&id)?, cause)))
             .collect()
     }
 
@@ -326,7 +326,7 @@ impl TryFrom<BroadcastRow> for Broadcast {
     fn try_from(row: BroadcastRow) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: row.user_id,
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             channel_id: row.channel_id,
             app: row.app,
             stream: row.stream,

@@ -11,7 +11,7 @@ use crate::bans::Ban;
 use crate::channels::{Channel, StreamKey};
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::pages::SitePage;
 use crate::store::Store;
@@ -250,14 +250,14 @@ impl ContentChanges<'_> {
     }
 
     async fn now(&self, row: ChangeRow) -> Result<Changed, StoreError> {
-        let user_id = || Id::stored(&row.user_id);
+        let user_id = || id::stored(&row.user_id);
         Ok(match row.kind.as_str() {
             "app" => match gone(self.store.apps().by_name(&row.id).await)? {
                 Some(app) => Changed::App(app),
                 None => Changed::AppGone(row.id),
             },
             "channel" => {
-                let id = Id::stored(&row.id)?;
+                let id = id::stored(&row.id)?;
                 match gone(self.store.channels().by_id(user_id()?, id).await)? {
                     Some(channel) => Changed::Channel(Box::new(channel)),
                     None => Changed::ChannelGone(id),
@@ -271,7 +271,7 @@ impl ContentChanges<'_> {
                 }
             }
             "ban" => {
-                let id = Id::stored(&row.id)?;
+                let id = id::stored(&row.id)?;
                 match gone(self.store.bans().by_id(id).await)? {
                     Some(ban) if ban.lifted_ms == 0 => Changed::Ban(ban),
                     _ => Changed::BanGone(id),
@@ -279,7 +279,7 @@ impl ContentChanges<'_> {
             }
             "leave" => row.leave()?,
             "page" => {
-                let id = Id::stored(&row.id)?;
+                let id = id::stored(&row.id)?;
                 match gone(self.store.pages().by_id(id).await)? {
                     Some(page) => Changed::Page(Box::new(page)),
                     None => Changed::PageGone(id),
@@ -372,8 +372,8 @@ impl ChangeRow {
         let damaged = || StoreError::Damaged(format!("a leave in a row of changes: {:?}", self.id));
         let (channel_id, account) = self.id.split_once(' ').ok_or_else(damaged)?;
         Ok(Changed::LeaveGone {
-            channel_id: Id::stored(channel_id)?,
-            account: Id::stored(account)?,
+            channel_id: id::stored(channel_id)?,
+            account: id::stored(account)?,
             at_ms: self.at_ms,
         })
     }

@@ -20,7 +20,7 @@ pub use team::{Member, MemberRole};
 
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::mark::{Thing, mark};
 use crate::module::Module;
 use crate::store::Store;
@@ -513,8 +513,8 @@ impl TryFrom<ChannelRow> for Channel {
 
     fn try_from(row: ChannelRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            id: id::stored(&row.id)?,
             name: row.name,
             app: row.app,
             title: row.title,

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -227,11 +227,11 @@ impl TryFrom<EventRow> for LoggedEvent {
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let session = match row.session.as_str() {
             "" => None,
-            id => Some(Id::stored(id)?),
+            id => Some(id::stored(id)?),
         };
         Ok(Self {
             seq: row.seq,
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             kind: row.r#type,
             app: row.app,
             stream: row.stream,

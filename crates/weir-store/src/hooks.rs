@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -326,7 +326,7 @@ impl TryFrom<HookRow> for Endpoint {
     fn try_from(row: HookRow) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: row.user_id,
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             app: row.app,
             url: row.url,
             secret: row.secret,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
-use crate::id::{Id, upper};
+use crate::id::{self, Id, upper};
 use crate::mark::{Thing, mark};
 use crate::module::Module;
 use crate::store::Store;
@@ -330,7 +330,7 @@ impl TryFrom<PageRow> for SitePage {
 
     fn try_from(row: PageRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             kind: row.kind,
             slug: row.slug,
             text: PageText {

@@ -114,7 +114,8 @@ impl Store {
     /// # Errors
     /// Where the system has no randomness.
     pub fn next_id(&self) -> Result<Id, StoreError> {
-        self.0.ids.next()
+        let id = self.0.ids.next();
+        id.map_err(|none| StoreError::Fault(none.to_string()))
     }
 
     /// Milliseconds since 1970: the time that rows are stamped with.

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Account, AccountRow, Accounts, columns};
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// A key to be made.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
 
     fn try_from(row: ApiKeyRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             label: row.label,
             scopes: row.scopes,
             created_ms: row.key_created_ms,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::Accounts;
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// An invite to be made.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl Accounts<'_> {
         .await?;
         let invite = |row: InviteRow| {
             Ok(Invite {
-                id: Id::stored(&row.id)?,
+                id: id::stored(&row.id)?,
                 role: row.role,
                 uses_left: row.uses_left,
                 created_ms: row.created_ms,

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Account, Accounts};
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// A passkey to be kept.
 #[derive(Debug, Clone, Copy)]
@@ -257,8 +257,8 @@ impl TryFrom<PasskeyRow> for Passkey {
 
     fn try_from(row: PasskeyRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            id: id::stored(&row.id)?,
             credential: row.credential,
             cose_key: row.cose_key,
             sign_count: row.sign_count,

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::Accounts;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// What following a link proves or does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Accounts<'_> {
         .await?;
         let proof = |row: ProofRow| {
             Ok(Proof {
-                user_id: Id::stored(&row.user_id)?,
+                user_id: id::stored(&row.user_id)?,
                 email: row.email,
                 expires_ms: row.expires_ms,
             })

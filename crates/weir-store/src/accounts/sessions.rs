@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{Account, AccountRow, Accounts, columns};
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -376,8 +376,8 @@ impl TryFrom<SessionRow> for Session {
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            id: id::stored(&row.id)?,
             kind: row.kind,
             agent: row.agent,
             address: row.address,
@@ -398,7 +398,7 @@ impl TryFrom<SignedRow> for Signed {
             made_ms: row.made_ms,
             session: Session {
                 user_id: account.user_id,
-                id: Id::stored(&row.session_id)?,
+                id: id::stored(&row.session_id)?,
                 kind: row.session_kind,
                 agent: row.agent,
                 address: row.address,

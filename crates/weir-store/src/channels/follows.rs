@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Channel, Channels, Visibility};
 use crate::error::StoreError;
-use crate::id::{Id, upper};
+use crate::id::{self, Id, upper};
 
 /// Rows taken away in one transaction when a channel with many followers goes.
 const GONE_AT_ONCE: i64 = 1_000;
@@ -214,9 +214,9 @@ impl TryFrom<FollowRow> for Follow {
 
     fn try_from(row: FollowRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
-            owner_id: Id::stored(&row.owner_id)?,
-            channel_id: Id::stored(&row.channel_id)?,
+            id: id::stored(&row.id)?,
+            owner_id: id::stored(&row.owner_id)?,
+            channel_id: id::stored(&row.channel_id)?,
         })
     }
 }
@@ -226,8 +226,8 @@ impl TryFrom<FollowerRow> for Follower {
 
     fn try_from(row: FollowerRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
-            user_id: Id::stored(&row.user_id)?,
+            id: id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{Channel, Channels, hold};
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::mark::{Thing, mark};
 
 /// Keys of one channel that are good at once: one for each encoder and a few for guests.
@@ -348,12 +348,12 @@ impl TryFrom<StreamKeyRow> for StreamKey {
     fn try_from(row: StreamKeyRow) -> Result<Self, StoreError> {
         let replaces = match row.replaces.is_empty() {
             true => None,
-            false => Some(Id::stored(&row.replaces)?),
+            false => Some(id::stored(&row.replaces)?),
         };
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            channel_id: Id::stored(&row.channel_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            channel_id: id::stored(&row.channel_id)?,
+            id: id::stored(&row.id)?,
             key_hash: row.key_hash,
             label: row.label,
             replaces,

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Channel, Channels, hold};
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// Broadcasts of one channel that are to come, and those of the past that were not taken away.
 const SCHEDULED: i64 = 500;
@@ -215,7 +215,7 @@ impl Channels<'_> {
         rows.map(
             |(user, channel, id, title, description, starts_ms, ends_ms, version)| {
                 let one = ScheduledBroadcast {
-                    id: Id::stored(&id)?,
+                    id: id::stored(&id)?,
                     title,
                     description,
                     starts_ms,
@@ -247,7 +247,7 @@ impl TryFrom<ScheduledRow> for ScheduledBroadcast {
 
     fn try_from(row: ScheduledRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: Id::stored(&row.id)?,
+            id: id::stored(&row.id)?,
             title: row.title,
             description: row.description,
             starts_ms: row.starts_ms,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{Channel, Channels, hold};
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// Members of one channel's team.
 const MEMBERS: i64 = 200;
@@ -164,7 +164,7 @@ impl Channels<'_> {
         .bind(user_id.to_string())
         .bind(TEAMS);
         let rows = rows.fetch_all(self.db.fresh()).await?;
-        let place = |row: PlaceRow| Ok((Id::stored(&row.owner_id)?, Id::stored(&row.channel_id)?));
+        let place = |row: PlaceRow| Ok((id::stored(&row.owner_id)?, id::stored(&row.channel_id)?));
         rows.into_iter().map(place).collect()
     }
 
@@ -220,7 +220,7 @@ impl TryFrom<MemberRow> for Member {
 
     fn try_from(row: MemberRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.member_id)?,
+            user_id: id::stored(&row.member_id)?,
             role: MemberRole::stored(&row.role)?,
             since_ms: row.since_ms,
         })

@@ -6,7 +6,7 @@ use super::{Endpoint, Hooks};
 use crate::db::placeholders;
 use crate::error::StoreError;
 use crate::events::LoggedEvent;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// Deliveries that one statement writes.
 const INSERT_ROWS: usize = 500;
@@ -213,7 +213,7 @@ impl Hooks<'_> {
             .fetch_all(self.db.fresh())
             .await?
             .into_iter();
-        rows.map(|(user_id, id)| Ok((user_id, Id::stored(&id)?)))
+        rows.map(|(user_id, id)| Ok((user_id, id::stored(&id)?)))
             .collect()
     }
 
@@ -356,8 +356,8 @@ impl TryFrom<DeliveryRow> for Delivery {
             .ok_or_else(|| StoreError::Damaged(format!("a delivery's state: {:?}", row.state)))?;
         Ok(Self {
             user_id: row.user_id,
-            id: Id::stored(&row.id)?,
-            endpoint_id: Id::stored(&row.endpoint_id)?,
+            id: id::stored(&row.id)?,
+            endpoint_id: id::stored(&row.endpoint_id)?,
             seq: row.seq,
             stream: row.stream,
             kind: row.r#type,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::mark::{Thing, mark};
 use crate::module::Module;
 use crate::store::Store;
@@ -151,7 +151,7 @@ impl Store {
         .fetch_all(&mut *writing)
         .await?;
         for id in lifted {
-            let thing = Thing::Ban(Id::stored(&id)?);
+            let thing = Thing::Ban(id::stored(&id)?);
             mark(&mut writing, &thing, self.now_ms()).await?;
         }
         Ok(writing.commit().await?)
