@@ -5,6 +5,7 @@ import Hls, { ErrorTypes, Events } from "hls.js/light";
 import { probeMedia } from "../api";
 import type { Latency } from "../types";
 import { trueLatency, type Engine, type EngineContext } from "./engine";
+import { forgottenParts } from "./parts";
 import { piecesOf } from "./pieces";
 
 const BACK_BUFFER_S = 15;
@@ -67,6 +68,15 @@ export function startHls(context: EngineContext): Engine {
     const new_s = after === null ? null : startAfter(details, after);
     after = null;
     if (new_s !== null) hls.startLoad(new_s);
+  });
+
+  // Evicting what was watched, hls.js (1.7) also forgets that it has parts of the segment that it is loading. It
+  // would then load nothing behind that segment until its parts leave the playlist, three target durations later.
+  hls.on(Events.BUFFER_FLUSHED, () => {
+    for (const part of forgottenParts(hls.latestLevelDetails?.partList ?? [], context.video.buffered)) {
+      const { start, end } = part;
+      part.elementaryStreams.audiovideo = { startPTS: start, endPTS: end, startDTS: start, endDTS: end };
+    }
   });
 
   hls.attachMedia(context.video);
