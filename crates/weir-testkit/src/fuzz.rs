@@ -11,6 +11,7 @@ mod media;
 pub mod mutate;
 mod picture;
 mod proto;
+mod record;
 mod relay;
 mod seeds;
 mod serve;
@@ -75,6 +76,7 @@ targets! {
     admit::admission_snapshot,
     picture::picture_file,
     picture::picture_answer,
+    record::record_block,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

@@ -11,6 +11,7 @@ mod name;
 mod packager;
 mod playlist;
 mod query;
+mod recorded;
 mod target;
 mod window;
 mod writer;
@@ -20,6 +21,8 @@ use bytes::Bytes;
 pub use multivariant::{AudioRendition, Multivariant, Variant, multivariant_playlist};
 pub use name::{Name, Resource, parse_name};
 pub use packager::Packager;
+pub use playlist::{DateTime, Seconds};
+pub use recorded::{Recorded, RecordedFrom};
 pub use target::Promises;
 
 use crate::Tracks;

@@ -259,7 +259,8 @@ impl Rendering<'_> {
 }
 
 /// Microseconds as seconds, exactly.
-struct Seconds(i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub i64);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -268,7 +269,8 @@ impl std::fmt::Display for Seconds {
 }
 
 /// Unix microseconds as ISO 8601 with milliseconds, in UTC.
-struct DateTime(i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateTime(pub i64);
 
 impl std::fmt::Display for DateTime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

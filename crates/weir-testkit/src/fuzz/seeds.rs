@@ -5,6 +5,7 @@ mod cluster;
 mod live;
 mod picture;
 mod proto;
+mod record;
 
 use bytes::Bytes;
 use weir_base::sign::{Action, SigningKey, Subject, sign};
@@ -23,6 +24,7 @@ pub(super) use picture::{picture_answer, picture_file};
 pub(super) use proto::{
     relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };
+pub(super) use record::record_block;
 
 use crate::synthetic as syn;
 

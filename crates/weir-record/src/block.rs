@@ -1,0 +1,372 @@
+//! A block: some segments of one life of a packager, with the init segments that they need, in a file of its own.
+//! Its table says where what stands; it is made of the pieces' heads alone, so it can be made again.
+
+use std::ops::Range;
+
+use crate::epoch::Epoch;
+use crate::piece::{BadPiece, HEAD_BYTES, MAX_PIECE_BYTES, PieceHead, PieceKind};
+
+/// Bytes of a block beyond which no segment begins in it. 17 times fewer files than a file for each segment
+/// of two seconds at 4 Mbit/s.
+pub const BLOCK_BYTES: usize = 16 << 20;
+/// Microseconds of a block beyond which no segment begins in it.
+pub const BLOCK_US: i64 = 60_000_000;
+/// Bytes of a block at most: one that is nearly full, and one more segment.
+pub const MAX_BLOCK_BYTES: usize = 2 * BLOCK_BYTES + MAX_PIECE_BYTES;
+/// Segments of a block at most; more are not believed of a table.
+const MAX_SEGMENTS: usize = 4096;
+
+/// Which of a recording's blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlockName {
+    /// Whose segments are in it.
+    pub epoch: Epoch,
+    /// Which of them: they count from 0 in each epoch.
+    pub number: u32,
+}
+
+/// A segment in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Media sequence number in its epoch.
+    pub msn: u64,
+    /// Wall clock at its start, Unix microseconds.
+    pub wall_us: i64,
+    /// Microseconds that it lasts.
+    pub duration_us: u32,
+    /// The init segment that it needs.
+    pub init_id: u32,
+    /// What comes before it in the recording has another clock or other codecs, or is missing.
+    pub is_discontinuity: bool,
+    /// Begins with a keyframe.
+    pub is_independent: bool,
+    /// Its pieces, heads and all, in the block.
+    pub place: Range<u32>,
+    /// Bytes of media in it.
+    pub bytes: u32,
+}
+
+impl Segment {
+    /// Wall clock at its end, Unix microseconds.
+    pub fn end_us(&self) -> i64 {
+        self.wall_us.saturating_add(i64::from(self.duration_us))
+    }
+}
+
+/// Where nothing was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// Wall clock at its start, Unix microseconds.
+    pub wall_us: i64,
+    /// Microseconds that it lasts.
+    pub duration_us: u32,
+    /// Why.
+    pub cause: HoleCause,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HoleCause {
+    /// The disk did not keep up, and the stream waits for nobody.
+    Slow,
+    /// The disk was full.
+    Full,
+    /// The disk failed.
+    Failed,
+    /// A cause of a release that is not known.
+    Other,
+}
+
+impl HoleCause {
+    /// As a word of the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Full => "full",
+            Self::Failed => "failed",
+            Self::Other => "other",
+        }
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Slow => 1,
+            Self::Full => 2,
+            Self::Failed => 3,
+            Self::Other => 0,
+        }
+    }
+
+    const fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Slow,
+            2 => Self::Full,
+            3 => Self::Failed,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is in a block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Segments that are complete, in order.
+    pub segments: Vec<Segment>,
+    /// Init segments: ids, and their bytes in the block.
+    pub inits: Vec<(u32, Range<u32>)>,
+    /// What is missing before or between segments.
+    pub holes: Vec<Hole>,
+    /// The segment whose end is still to come; of a block that was torn off, its last one.
+    pub open: Option<Segment>,
+    /// Bytes of whole pieces.
+    pub len: u32,
+}
+
+impl Table {
+    /// Takes up the next piece, that stands at [`Table::len`].
+    pub fn note(&mut self, head: &PieceHead) {
+        let start = self.len;
+        let end = start.saturating_add(head.whole_len() as u32);
+        self.len = end;
+        let bytes = start.saturating_add(HEAD_BYTES as u32)..end;
+        match head.kind {
+            PieceKind::Init => self.inits.push((head.init_id, bytes)),
+            PieceKind::Part => self.part(head, start..end),
+            PieceKind::SegmentEnd => self.end_segment(head),
+            PieceKind::Hole => self.holes.push(Hole {
+                wall_us: head.wall_us,
+                duration_us: head.duration_us,
+                cause: HoleCause::from_number(head.init_id),
+            }),
+            PieceKind::Table => {}
+        }
+    }
+
+    fn part(&mut self, head: &PieceHead, place: Range<u32>) {
+        if self.open.as_ref().is_some_and(|open| open.msn != head.msn) {
+            self.close();
+        }
+        match &mut self.open {
+            Some(open) => {
+                open.duration_us = open.duration_us.saturating_add(head.duration_us);
+                open.bytes = open.bytes.saturating_add(head.len);
+                open.place.end = place.end;
+            }
+            None => {
+                self.open = Some(Segment {
+                    msn: head.msn,
+                    wall_us: head.wall_us,
+                    duration_us: head.duration_us,
+                    init_id: head.init_id,
+                    is_discontinuity: head.is_discontinuity,
+                    is_independent: head.is_independent,
+                    place,
+                    bytes: head.len,
+                });
+            }
+        }
+    }
+
+    fn end_segment(&mut self, head: &PieceHead) {
+        if let Some(open) = &mut self.open
+            && open.msn == head.msn
+        {
+            open.duration_us = head.duration_us;
+            self.close();
+        }
+    }
+
+    /// Nothing more comes: the segment that was not ended ends with its last part.
+    pub fn close(&mut self) {
+        self.segments.extend(self.open.take());
+    }
+
+    /// Of pieces that stand in a row, until one is not whole.
+    pub fn scan(block: &[u8]) -> Scanned {
+        let mut table = Self::default();
+        loop {
+            let at = table.len as usize;
+            let rest = block.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                return Scanned { table, torn: None };
+            }
+            match whole_piece(rest) {
+                Ok(head) if head.kind == PieceKind::Table => {
+                    return Scanned { table, torn: None };
+                }
+                Ok(head) => table.note(&head),
+                Err(bad) => {
+                    let torn = Some(bad);
+                    return Scanned { table, torn };
+                }
+            }
+        }
+    }
+
+    /// Where in the block the bytes of an init segment are.
+    pub fn init(&self, id: u32) -> Option<Range<u32>> {
+        let mut inits = self.inits.iter().rev();
+        inits
+            .find(|(own, _)| *own == id)
+            .map(|(_, place)| place.clone())
+    }
+
+    /// Microseconds that its segments last.
+    pub fn duration_us(&self) -> i64 {
+        self.segments
+            .iter()
+            .map(|one| i64::from(one.duration_us))
+            .sum()
+    }
+
+    /// As the bytes of a piece of [`PieceKind::Table`]. Their last four are the length of the whole piece, so
+    /// that it is found from the end of the block.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + self.segments.len() * 40);
+        let put = |out: &mut Vec<u8>, numbers: &[u32]| {
+            numbers
+                .iter()
+                .for_each(|n| out.extend_from_slice(&n.to_be_bytes()));
+        };
+        let counts = [&self.segments.len(), &self.inits.len(), &self.holes.len()];
+        put(&mut out, &counts.map(|count| *count as u32));
+        for one in &self.segments {
+            out.extend_from_slice(&one.msn.to_be_bytes());
+            out.extend_from_slice(&one.wall_us.to_be_bytes());
+            let flags = u32::from(one.is_discontinuity) | u32::from(one.is_independent) << 1;
+            let place = [one.place.start, one.place.end, one.bytes];
+            put(&mut out, &[one.duration_us, one.init_id, flags]);
+            put(&mut out, &place);
+        }
+        for (id, place) in &self.inits {
+            put(&mut out, &[*id, place.start, place.end]);
+        }
+        for hole in &self.holes {
+            out.extend_from_slice(&hole.wall_us.to_be_bytes());
+            put(&mut out, &[hole.duration_us, hole.cause.number()]);
+        }
+        let whole = HEAD_BYTES + out.len() + 2 * size_of::<u32>();
+        put(&mut out, &[self.len, whole as u32]);
+        out
+    }
+
+    /// Reads what [`Table::encode`] wrote; `None` where it makes no sense.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut at = Fields(bytes);
+        let counts = [at.u32()?, at.u32()?, at.u32()?].map(|count| count as usize);
+        if counts.iter().any(|count| *count > MAX_SEGMENTS) {
+            return None;
+        }
+        let mut table = Self::default();
+        for _ in 0..counts[0] {
+            let (msn, wall_us) = (at.u64()?, at.u64()?.cast_signed());
+            let (duration_us, init_id, flags) = (at.u32()?, at.u32()?, at.u32()?);
+            let (start, end, bytes) = (at.u32()?, at.u32()?, at.u32()?);
+            table.segments.push(Segment {
+                msn,
+                wall_us,
+                duration_us,
+                init_id,
+                is_discontinuity: flags & 1 != 0,
+                is_independent: flags & 2 != 0,
+                place: start..end,
+                bytes,
+            });
+        }
+        for _ in 0..counts[1] {
+            let (id, start, end) = (at.u32()?, at.u32()?, at.u32()?);
+            table.inits.push((id, start..end));
+        }
+        for _ in 0..counts[2] {
+            let wall_us = at.u64()?.cast_signed();
+            let (duration_us, cause) = (at.u32()?, HoleCause::from_number(at.u32()?));
+            table.holes.push(Hole {
+                wall_us,
+                duration_us,
+                cause,
+            });
+        }
+        table.len = at.u32()?;
+        let fits = |place: &Range<u32>| place.start <= place.end && place.end <= table.len;
+        let segments_fit = table.segments.iter().all(|one| fits(&one.place));
+        let inits_fit = table.inits.iter().all(|(_, place)| fits(place));
+        (segments_fit && inits_fit).then_some(table)
+    }
+
+    /// The table at the end of a block, of whose last bytes this is a copy; `None` where it has none, or where
+    /// these are too few.
+    pub fn at_end(tail: &[u8]) -> Option<Self> {
+        let len = u32::from_be_bytes(*tail.last_chunk::<4>()?) as usize;
+        let whole = tail.get(tail.len().checked_sub(len)?..)?;
+        let head = PieceHead::decode(whole).ok()?;
+        PieceHead::check(whole).ok()?;
+        let is_table = head.kind == PieceKind::Table && head.whole_len() == len;
+        is_table.then(|| Self::decode(&whole[HEAD_BYTES..]))?
+    }
+
+    /// Bytes at the end of a block, of which these are the last ones, that its table needs; 0 where it has none.
+    pub fn bytes_at_end(tail: &[u8]) -> usize {
+        let len = tail
+            .last_chunk::<4>()
+            .map_or(0, |len| u32::from_be_bytes(*len));
+        let most = HEAD_BYTES + 64 * MAX_SEGMENTS;
+        if (len as usize) < most {
+            len as usize
+        } else {
+            0
+        }
+    }
+}
+
+/// What a scan of a block found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// Of all pieces that are whole.
+    pub table: Table,
+    /// What is behind them, if there is something.
+    pub torn: Option<BadPiece>,
+}
+
+/// The bytes of media of a segment: `span` is its place in the block.
+///
+/// # Errors
+/// Where these are no whole pieces, as on a disk that forgets.
+pub fn media(span: &bytes::Bytes) -> Result<Vec<bytes::Bytes>, BadPiece> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = span.get(at..).filter(|rest| !rest.is_empty()) {
+        let head = whole_piece(rest)?;
+        let end = at + head.whole_len();
+        if head.kind == PieceKind::Part {
+            pieces.push(span.slice(at + HEAD_BYTES..end));
+        }
+        at = end;
+    }
+    Ok(pieces)
+}
+
+fn whole_piece(bytes: &[u8]) -> Result<PieceHead, BadPiece> {
+    let head = PieceHead::decode(bytes)?;
+    let whole = bytes.get(..head.whole_len()).ok_or(BadPiece::Short)?;
+    PieceHead::check(whole)?;
+    Ok(head)
+}
+
+/// Reads fields one behind the other.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+}

@@ -1,0 +1,19 @@
+//! Recordings: the packager's own bytes, kept in blocks on a local disk, and what is played from them.
+//!
+//! A recording is made of blocks ([`block`]) and a block of pieces ([`piece`]), each of which can be checked by
+//! itself: so what was written before a crash is whole, and tables are made again from the blocks. No HTTP here,
+//! no database, and no stream that lives: who records and who asks is elsewhere.
+
+pub mod block;
+pub mod disk;
+mod epoch;
+pub mod piece;
+pub mod playlist;
+mod recording;
+mod spool;
+mod writing;
+
+pub use epoch::Epoch;
+pub use recording::{Block, Facts, Recording, View};
+pub use spool::{Spool, Tape};
+pub use writing::{Given, Part};

@@ -1,0 +1,377 @@
+//! A recording: what is known of it, and its blocks as far as they are written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use weir_base::Id;
+
+use crate::block::{self, BlockName, Hole, Segment, Table};
+use crate::disk::Disk;
+use crate::epoch::Epoch;
+
+/// The file in a recording's folder that has its [`Facts`].
+const FACTS: &str = "facts.json";
+/// Ending of a block that is written to.
+pub(crate) const OPEN: &str = "open";
+/// Ending of a block that is complete.
+pub(crate) const SEALED: &str = "blk";
+/// Bytes from the end of a block in which its table is looked for first.
+const TAIL_BYTES: u64 = 8 << 10;
+
+/// What a recording is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Its name for ever.
+    pub id: Id,
+    /// Virtual host of the stream, often none.
+    #[serde(default)]
+    pub vhost: String,
+    /// App of the stream.
+    pub app: String,
+    /// Name of the stream in its app.
+    pub stream: String,
+    /// When it began, Unix milliseconds.
+    pub started_ms: i64,
+    /// When it ended; `None` while it may go on.
+    #[serde(default)]
+    pub ended_ms: Option<i64>,
+    /// What the packager has promised: no segment rounds to more than so many seconds. 0 where nothing is.
+    #[serde(default)]
+    pub target_s: u32,
+}
+
+/// A recording of this node's spool.
+pub struct Recording {
+    /// Its name for ever.
+    pub id: Id,
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    state: Mutex<State>,
+    /// Who writes to it.
+    tapes: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct State {
+    facts: Facts,
+    blocks: Vec<Block>,
+    /// Blocks were looked for on the disk.
+    is_loaded: bool,
+}
+
+/// A block of a recording.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Which.
+    pub name: BlockName,
+    /// What is in it.
+    pub table: Arc<Table>,
+    /// Nothing more comes.
+    pub is_sealed: bool,
+}
+
+/// A recording's blocks at one moment.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What it is of.
+    pub facts: Facts,
+    /// In the order of time.
+    pub blocks: Vec<Block>,
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recording {
+    /// A new one: its folder and its facts are on the disk.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn create(disk: Arc<dyn Disk>, root: &Path, facts: Facts) -> std::io::Result<Self> {
+        let recording = Self::of(disk, root, facts, true);
+        recording.disk.make_folder(&recording.folder)?;
+        recording.keep_facts()?;
+        Ok(recording)
+    }
+
+    /// One that is on the disk; `None` where its facts make no sense.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn open(disk: Arc<dyn Disk>, root: &Path, id: Id) -> std::io::Result<Option<Self>> {
+        let path = root.join(id.to_string()).join(FACTS);
+        let bytes = disk.read(&path, 0..64 << 10)?;
+        let facts: Option<Facts> = serde_json::from_slice(&bytes).ok();
+        let facts = facts.filter(|facts| facts.id == id);
+        Ok(facts.map(|facts| Self::of(disk, root, facts, false)))
+    }
+
+    fn of(disk: Arc<dyn Disk>, root: &Path, facts: Facts, is_loaded: bool) -> Self {
+        Self {
+            id: facts.id,
+            folder: root.join(facts.id.to_string()),
+            disk,
+            state: Mutex::new(State {
+                facts,
+                blocks: Vec::new(),
+                is_loaded,
+            }),
+            tapes: AtomicUsize::new(0),
+        }
+    }
+
+    /// What it is of.
+    pub fn facts(&self) -> Facts {
+        self.state.lock().facts.clone()
+    }
+
+    /// Changes what is known of it, for good.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Facts)) -> std::io::Result<()> {
+        change(&mut self.state.lock().facts);
+        self.keep_facts()
+    }
+
+    fn keep_facts(&self) -> std::io::Result<()> {
+        let facts = serde_json::to_vec(&self.facts()).map_err(std::io::Error::other)?;
+        self.disk.replace(&self.folder.join(FACTS), &facts)
+    }
+
+    /// All that is there now. Reads the disk where that was not done yet: not for the media path.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn view(&self) -> std::io::Result<View> {
+        let mut state = self.state.lock();
+        if !state.is_loaded {
+            state.blocks = self.read_blocks()?;
+            state.is_loaded = true;
+        }
+        Ok(View {
+            facts: state.facts.clone(),
+            blocks: state.blocks.clone(),
+        })
+    }
+
+    /// The same without keeping what was read of the disk: for lists of many.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn glance(&self) -> std::io::Result<View> {
+        let state = self.state.lock();
+        let blocks = match state.is_loaded {
+            true => state.blocks.clone(),
+            false => self.read_blocks()?,
+        };
+        Ok(View {
+            facts: state.facts.clone(),
+            blocks,
+        })
+    }
+
+    /// Forgets what was read of the disk, unless it is written to.
+    pub(crate) fn rest(&self) {
+        let mut state = self.state.lock();
+        if !self.is_taped() {
+            (state.blocks, state.is_loaded) = (Vec::new(), false);
+        }
+    }
+
+    /// Whether somebody writes to it.
+    pub fn is_taped(&self) -> bool {
+        self.tapes.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn begin_tape(&self) {
+        self.tapes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_tape(&self) {
+        self.tapes.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The blocks of the disk, by their tables or, where these are missing, by their pieces.
+    fn read_blocks(&self) -> std::io::Result<Vec<Block>> {
+        let mut blocks = Vec::new();
+        for file in self.disk.list(&self.folder)? {
+            let Some((name, is_sealed)) = parse_file_name(&file) else {
+                continue;
+            };
+            let path = self.folder.join(&file);
+            let len = self.disk.len(&path)?;
+            let table = match self.table_at_end(&path, len)? {
+                Some(table) => table,
+                None => {
+                    let most = block::MAX_BLOCK_BYTES as u64;
+                    let mut table = Table::scan(&self.disk.read(&path, 0..len.min(most))?).table;
+                    table.close();
+                    table
+                }
+            };
+            blocks.push(Block {
+                name,
+                table: Arc::new(table),
+                is_sealed,
+            });
+        }
+        blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
+        Ok(blocks)
+    }
+
+    fn table_at_end(&self, path: &Path, len: u64) -> std::io::Result<Option<Table>> {
+        let tail = |bytes: u64| self.disk.read(path, len.saturating_sub(bytes)..len);
+        let first = tail(TAIL_BYTES)?;
+        let needed = Table::bytes_at_end(&first) as u64;
+        match needed {
+            0 => Ok(None),
+            _ if needed <= first.len() as u64 => Ok(Table::at_end(&first)),
+            _ => Ok(Table::at_end(&tail(needed)?)),
+        }
+    }
+
+    /// The number that the next block of an epoch gets.
+    pub(crate) fn next_number(&self, epoch: Epoch) -> std::io::Result<u32> {
+        let view = self.view()?;
+        let own = view.blocks.iter().filter(|block| block.name.epoch == epoch);
+        Ok(own.map(|block| block.name.number + 1).max().unwrap_or(0))
+    }
+
+    /// Shows what a block has now.
+    pub(crate) fn show(&self, name: BlockName, table: &Table, is_sealed: bool) {
+        let mut state = self.state.lock();
+        let block = Block {
+            name,
+            table: Arc::new(table.clone()),
+            is_sealed,
+        };
+        match state.blocks.iter_mut().rev().find(|own| own.name == name) {
+            Some(own) => *own = block,
+            None => state.blocks.push(block),
+        }
+    }
+
+    /// Where a block is, or will be.
+    pub(crate) fn path_of(&self, name: BlockName, ending: &str) -> PathBuf {
+        let file = format!("{}-{:06}.{ending}", name.epoch, name.number);
+        self.folder.join(file)
+    }
+
+    /// The bytes of a segment or an init segment, checked. Reads the disk: not for the media path.
+    ///
+    /// # Errors
+    /// The disk's, and `InvalidData` where it has not what was written.
+    pub fn media(&self, block: &Block, segment: &Segment) -> std::io::Result<Vec<Bytes>> {
+        let span = self.read(block, segment.place.clone())?;
+        let damaged = |bad| std::io::Error::new(std::io::ErrorKind::InvalidData, bad);
+        block::media(&span).map_err(damaged)
+    }
+
+    /// The bytes at a place of a block.
+    ///
+    /// # Errors
+    /// The disk's, and `UnexpectedEof` where it has fewer.
+    pub fn read(&self, block: &Block, place: std::ops::Range<u32>) -> std::io::Result<Bytes> {
+        let range = u64::from(place.start)..u64::from(place.end);
+        let read = |ending| {
+            let path = self.path_of(block.name, ending);
+            self.disk.read(&path, range.clone())
+        };
+        let (first, otherwise) = match block.is_sealed {
+            true => (SEALED, OPEN),
+            false => (OPEN, SEALED),
+        };
+        let bytes = match read(first) {
+            // It was sealed meanwhile, or could not be renamed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => read(otherwise)?,
+            bytes => bytes?,
+        };
+        match bytes.len() == place.len() {
+            true => Ok(bytes),
+            false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+impl View {
+    /// Each segment that is complete, with its block, in order.
+    pub fn segments(&self) -> impl Iterator<Item = (&Block, &Segment)> {
+        self.blocks.iter().flat_map(|block| {
+            let of_block = block.table.segments.iter();
+            of_block.map(move |segment| (block, segment))
+        })
+    }
+
+    /// What is missing in it.
+    pub fn holes(&self) -> impl Iterator<Item = &Hole> {
+        self.blocks.iter().flat_map(|block| &block.table.holes)
+    }
+
+    /// Microseconds that it lasts.
+    pub fn duration_us(&self) -> i64 {
+        self.blocks
+            .iter()
+            .map(|block| block.table.duration_us())
+            .sum()
+    }
+
+    /// Wall clock at its end, Unix microseconds; 0 where it has nothing.
+    pub fn end_us(&self) -> i64 {
+        self.segments()
+            .map(|(_, one)| one.end_us())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The segment of this number in this epoch.
+    pub fn segment(&self, epoch: &str, msn: u64) -> Option<(&Block, &Segment)> {
+        self.of_epoch(epoch).find_map(|block| {
+            let at = block
+                .table
+                .segments
+                .binary_search_by_key(&msn, |one| one.msn);
+            Some((block, block.table.segments.get(at.ok()?)?))
+        })
+    }
+
+    /// A block with this init segment of this epoch, and where in it that is.
+    pub fn init(&self, epoch: &str, id: u32) -> Option<(&Block, std::ops::Range<u32>)> {
+        self.of_epoch(epoch)
+            .find_map(|block| Some((block, block.table.init(id)?)))
+    }
+
+    fn of_epoch(&self, epoch: &str) -> impl Iterator<Item = &Block> {
+        self.blocks
+            .iter()
+            .filter(move |block| block.name.epoch.as_str() == epoch)
+    }
+}
+
+/// When a block begins, by its first segment.
+fn begin_of(table: &Table) -> i64 {
+    let first = table.segments.first().or(table.open.as_ref());
+    first.map_or(i64::MAX, |segment| segment.wall_us)
+}
+
+/// The block that a file is of, and whether it is complete.
+pub(crate) fn parse_file_name(name: &str) -> Option<(BlockName, bool)> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    let is_sealed = match ending {
+        SEALED => true,
+        OPEN => false,
+        _ => return None,
+    };
+    let (epoch, number) = stem.rsplit_once('-')?;
+    let (epoch, number) = (Epoch::new(epoch)?, number.parse().ok()?);
+    Some((BlockName { epoch, number }, is_sealed))
+}

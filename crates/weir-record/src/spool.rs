@@ -1,0 +1,398 @@
+//! The recordings of this node: a folder each, threads that write, and what a crash has left.
+//!
+//! Whoever records gives and goes on: what is given waits in a queue with limits of its own, and where that is full
+//! the recording gets a hole. The threads may wait for the disk.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use weir_base::{Clock, Id, Ids, StreamName};
+
+use crate::block::{self, HoleCause, Table};
+use crate::disk::Disk;
+use crate::epoch::Epoch;
+use crate::recording::{Facts, OPEN, Recording, SEALED, parse_file_name};
+use crate::writing::{Given, Writing};
+
+/// Threads that write.
+const THREADS: usize = 2;
+/// Things that wait for one thread.
+const QUEUE: usize = 4096;
+/// Bytes of one recording that wait.
+const MAX_WAITING_BYTES: usize = 32 << 20;
+/// Bytes of all recordings that wait.
+const MAX_ALL_WAITING_BYTES: usize = 512 << 20;
+/// Between two times that what was written is made to outlive a loss of power.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// A publisher that comes back after a crash of this node so soon goes on with its recording, milliseconds.
+const JOIN_WITHIN_MS: i64 = 60_000;
+/// Recordings that nobody writes to whose tables stay in memory: a day of one is some megabytes.
+const MAX_LOADED: usize = 64;
+
+/// See the module's words. Clones share it.
+#[derive(Clone)]
+pub struct Spool(Arc<Inner>);
+
+struct Inner {
+    disk: Arc<dyn Disk>,
+    root: PathBuf,
+    clock: Clock,
+    ids: Ids,
+    /// Everything that is on the disk.
+    recordings: Mutex<HashMap<Id, Arc<Recording>>>,
+    /// Those that were asked for lately, the latest last.
+    asked: Mutex<VecDeque<Id>>,
+    threads: Vec<SyncSender<Order>>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+enum Order {
+    Begin(Id, Box<Writing>),
+    Take(Id, Given, Waiting),
+    /// Nothing more comes; the broadcast was over at this time, Unix milliseconds, if it is.
+    End(Id, Option<i64>),
+    /// The process ends.
+    Stop,
+}
+
+/// Bytes that wait, until they do not.
+struct Waiting {
+    own: Arc<AtomicUsize>,
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.own.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A stream that is being recorded. Dropping it ends the block, not the recording.
+pub struct Tape {
+    recording: Arc<Recording>,
+    thread: SyncSender<Order>,
+    waiting: Arc<AtomicUsize>,
+    all_waiting: Arc<AtomicUsize>,
+    /// Something could not be given: a hole is owed.
+    is_behind: bool,
+    ended_ms: Option<i64>,
+}
+
+impl Spool {
+    /// The spool in this folder. What a crash has left there is mended: a block that was being written to ends
+    /// behind its last whole piece.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn open(disk: Arc<dyn Disk>, root: &Path, clock: Clock) -> io::Result<Self> {
+        disk.make_folder(root)?;
+        let mut recordings = HashMap::new();
+        for name in disk.list(root)? {
+            let Ok(id) = name.parse::<Id>() else { continue };
+            match mend(&disk, root, id) {
+                Ok(Some(recording)) => drop(recordings.insert(id, Arc::new(recording))),
+                Ok(None) => {
+                    tracing::warn!(recording = %id, "its facts cannot be read: it is left alone");
+                }
+                Err(error) => tracing::warn!(recording = %id, "it cannot be read: {error}"),
+            }
+        }
+        let begun: io::Result<Vec<_>> = (0..THREADS)
+            .map(|number| {
+                let (give, given) = sync_channel(QUEUE);
+                let clock = clock.clone();
+                let thread = thread::Builder::new().name(format!("record-{number}"));
+                let running = thread.spawn(move || write(&given, &clock))?;
+                Ok((give, running))
+            })
+            .collect();
+        let (threads, running) = begun?.into_iter().unzip();
+        Ok(Self(Arc::new(Inner {
+            ids: Ids::new(clock.clone()),
+            disk,
+            root: root.to_owned(),
+            clock,
+            recordings: Mutex::new(recordings),
+            asked: Mutex::default(),
+            threads,
+            running: Mutex::new(running),
+            waiting: Arc::default(),
+        })))
+    }
+
+    /// Goes on with the recording of this stream that a crash has left less than a minute ago, or begins one.
+    /// Reads and writes the disk: not for the media path.
+    ///
+    /// # Errors
+    /// The disk's, and where the system has no randomness.
+    pub fn record(&self, name: &StreamName, epoch: Epoch) -> io::Result<Tape> {
+        let recording = match self.left(name)? {
+            Some(left) => left,
+            None => self.create(name)?,
+        };
+        let inner = &self.0;
+        let writing = Writing::new(recording.clone(), inner.disk.clone(), epoch)?;
+        let at = (recording.id.at_ms().unsigned_abs() as usize) % inner.threads.len().max(1);
+        let thread = inner.threads.get(at).ok_or(io::ErrorKind::NotConnected)?;
+        let begin = Order::Begin(recording.id, Box::new(writing));
+        thread
+            .send(begin)
+            .map_err(|_| io::ErrorKind::NotConnected)?;
+        recording.begin_tape();
+        Ok(Tape {
+            recording,
+            thread: thread.clone(),
+            waiting: Arc::default(),
+            all_waiting: inner.waiting.clone(),
+            is_behind: false,
+            ended_ms: None,
+        })
+    }
+
+    fn create(&self, name: &StreamName) -> io::Result<Arc<Recording>> {
+        let inner = &self.0;
+        let facts = Facts {
+            id: inner.ids.next().map_err(io::Error::other)?,
+            vhost: name.vhost().to_owned(),
+            app: name.app().to_owned(),
+            stream: name.stream().to_owned(),
+            started_ms: inner.clock.wall_ms(),
+            ended_ms: None,
+            target_s: 0,
+        };
+        let recording = Recording::create(inner.disk.clone(), &inner.root, facts)?;
+        let recording = Arc::new(recording);
+        inner
+            .recordings
+            .lock()
+            .insert(recording.id, recording.clone());
+        Ok(recording)
+    }
+
+    /// The recording of a stream that was not ended and may go on. Others of it are over.
+    fn left(&self, name: &StreamName) -> io::Result<Option<Arc<Recording>>> {
+        let now_ms = self.0.clock.wall_ms();
+        let mut found = None;
+        for recording in self.all() {
+            let facts = recording.facts();
+            let is_its = facts.vhost == name.vhost()
+                && facts.app == name.app()
+                && facts.stream == name.stream();
+            if facts.ended_ms.is_some() || !is_its || recording.is_taped() {
+                continue;
+            }
+            let end_ms = recording.view()?.end_us() / 1000;
+            match now_ms - end_ms.max(facts.started_ms) <= JOIN_WITHIN_MS {
+                true => found = Some(recording),
+                false => recording.note(|facts| facts.ended_ms = Some(end_ms))?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Ends recordings that a crash has left and whose publisher did not come back.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sweep(&self) -> io::Result<()> {
+        let now_ms = self.0.clock.wall_ms();
+        for recording in self.all() {
+            let facts = recording.facts();
+            if facts.ended_ms.is_some() || recording.is_taped() {
+                continue;
+            }
+            let end_ms = (recording.view()?.end_us() / 1000).max(facts.started_ms);
+            if now_ms - end_ms > JOIN_WITHIN_MS {
+                recording.note(|facts| facts.ended_ms = Some(end_ms))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One of them.
+    pub fn find(&self, id: Id) -> Option<Arc<Recording>> {
+        let found = self.0.recordings.lock().get(&id).cloned()?;
+        let mut asked = self.0.asked.lock();
+        if asked.back() == Some(&id) {
+            return Some(found);
+        }
+        asked.retain(|own| *own != id);
+        asked.push_back(id);
+        let rests = (asked.len() > MAX_LOADED).then(|| asked.pop_front());
+        drop(asked);
+        if let Some(rests) = rests.flatten()
+            && let Some(recording) = self.0.recordings.lock().get(&rests)
+        {
+            recording.rest();
+        }
+        Some(found)
+    }
+
+    /// All of them, the newest first.
+    pub fn all(&self) -> Vec<Arc<Recording>> {
+        let mut all: Vec<_> = self.0.recordings.lock().values().cloned().collect();
+        all.sort_by_key(|recording| std::cmp::Reverse(recording.id));
+        all
+    }
+
+    /// Takes a recording away, for good; fine where it is gone.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while somebody writes to it. The disk's: then it is gone from here until the next start.
+    pub fn remove(&self, id: Id) -> io::Result<()> {
+        let mut recordings = self.0.recordings.lock();
+        if recordings.get(&id).is_some_and(|one| one.is_taped()) {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        recordings.remove(&id);
+        drop(recordings);
+        self.0.disk.remove(&self.0.root.join(id.to_string()))
+    }
+
+    /// Writes what was given until now, closes all blocks, and takes nothing more. Waits for the disk.
+    pub fn close(&self) {
+        for thread in &self.0.threads {
+            let _ = thread.send(Order::Stop);
+        }
+        let running = std::mem::take(&mut *self.0.running.lock());
+        for thread in running {
+            if thread.join().is_err() {
+                tracing::error!("a thread that writes recordings panicked");
+            }
+        }
+    }
+}
+
+impl Tape {
+    /// What it writes to.
+    pub fn recording(&self) -> &Arc<Recording> {
+        &self.recording
+    }
+
+    /// Gives what comes next. Never waits: where the disk does not keep up, it is missing.
+    pub fn give(&mut self, given: Given) {
+        if self.is_behind {
+            self.is_behind = !self.try_give(Given::Missing(HoleCause::Slow));
+        }
+        if !self.is_behind {
+            self.is_behind = !self.try_give(given);
+        }
+    }
+
+    fn try_give(&self, given: Given) -> bool {
+        let bytes = match &given {
+            Given::Init { bytes, .. } => bytes.len(),
+            Given::Part(part) => part.bytes.len(),
+            Given::SegmentEnd { .. } | Given::Missing(_) | Given::Target(_) => 0,
+        };
+        let own = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let all = self.all_waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let waiting = Waiting {
+            own: self.waiting.clone(),
+            all: self.all_waiting.clone(),
+            bytes,
+        };
+        if own > MAX_WAITING_BYTES || all > MAX_ALL_WAITING_BYTES {
+            return false;
+        }
+        let order = Order::Take(self.recording.id, given, waiting);
+        !matches!(self.thread.try_send(order), Err(TrySendError::Full(_)))
+    }
+
+    /// The broadcast is over: so is its recording, as soon as all of it is written.
+    pub fn finish(mut self, ended_ms: i64) {
+        self.ended_ms = Some(ended_ms);
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        let end = Order::End(self.recording.id, self.ended_ms);
+        if let Err(TrySendError::Full(end)) = self.thread.try_send(end) {
+            // Rare, and a thread of its own is better than a block that is never closed.
+            let thread = self.thread.clone();
+            let waits = thread::Builder::new().name("record-end".to_owned());
+            let _ = waits.spawn(move || thread.send(end));
+        }
+    }
+}
+
+/// A thread that writes, until nobody can give it anything.
+fn write(given: &Receiver<Order>, clock: &Clock) {
+    let mut writings: HashMap<Id, Box<Writing>> = HashMap::new();
+    let mut synced_us = clock.now_us();
+    let every_us = i64::try_from(SYNC_EVERY.as_micros()).unwrap_or(i64::MAX);
+    loop {
+        let order = given.recv_timeout(SYNC_EVERY);
+        let now_us = clock.now_us();
+        match order {
+            Ok(Order::Begin(id, writing)) => drop(writings.insert(id, writing)),
+            Ok(Order::Take(id, given, waiting)) => {
+                if let Some(writing) = writings.get_mut(&id) {
+                    writing.take(given, now_us);
+                }
+                drop(waiting);
+            }
+            Ok(Order::End(id, ended_ms)) => {
+                if let Some(writing) = writings.remove(&id) {
+                    end(writing, ended_ms);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if now_us - synced_us >= every_us {
+            writings
+                .values_mut()
+                .for_each(|writing| writing.sync(now_us));
+            synced_us = now_us;
+        }
+    }
+    writings
+        .into_values()
+        .for_each(|writing| end(writing, None));
+}
+
+fn end(mut writing: Box<Writing>, ended_ms: Option<i64>) {
+    let id = writing.recording().id;
+    let ended = writing.end(ended_ms);
+    writing.recording().end_tape();
+    if let Err(error) = ended {
+        tracing::warn!(recording = %id, "its end could not be written: {error}");
+    }
+}
+
+/// A recording as it lies on the disk, with blocks that were being written to closed.
+fn mend(disk: &Arc<dyn Disk>, root: &Path, id: Id) -> io::Result<Option<Recording>> {
+    let Some(recording) = Recording::open(disk.clone(), root, id)? else {
+        return Ok(None);
+    };
+    let folder = root.join(id.to_string());
+    for file in disk.list(&folder)? {
+        let Some((name, false)) = parse_file_name(&file) else {
+            continue;
+        };
+        let path = recording.path_of(name, OPEN);
+        let len = disk.len(&path)?.min(block::MAX_BLOCK_BYTES as u64);
+        let scanned = Table::scan(&disk.read(&path, 0..len)?);
+        let mut table = scanned.table;
+        table.close();
+        if table.segments.is_empty() {
+            disk.remove(&path)?;
+            continue;
+        }
+        disk.cut(&path, u64::from(table.len))?;
+        disk.rename(&path, &recording.path_of(name, SEALED))?;
+    }
+    Ok(Some(recording))
+}

@@ -1,0 +1,42 @@
+//! Recordings as they are written.
+
+use weir_record::Epoch;
+use weir_record::block::Table;
+use weir_record::piece::{PieceHead, PieceKind};
+
+/// A block as it is written: an init segment, two segments of two parts, and its table.
+pub(in crate::fuzz) fn record_block() -> Vec<Vec<u8>> {
+    let epoch = Epoch::new("lq3k9x01").unwrap();
+    let head = |kind, msn, part, len| PieceHead {
+        kind,
+        is_independent: part == 0,
+        is_discontinuity: false,
+        epoch,
+        msn,
+        part,
+        wall_us: 1_800_000_000_000_000 + msn as i64 * 2_000_000,
+        duration_us: 1_000_000,
+        init_id: 0,
+        pictures: 25,
+        len,
+    };
+    let mut block = Vec::new();
+    let mut put = |kind, msn, part, bytes: &[u8]| {
+        let head = head(kind, msn, part, bytes.len() as u32);
+        block.extend_from_slice(&head.encode(bytes));
+        block.extend_from_slice(bytes);
+    };
+    put(PieceKind::Init, 0, 0, b"init");
+    for msn in 7..9 {
+        put(PieceKind::Part, msn, 0, b"a part");
+        put(PieceKind::Part, msn, 1, b"another part");
+        put(PieceKind::SegmentEnd, msn, 0, b"");
+    }
+    put(PieceKind::Hole, 0, 0, b"");
+    let open = block.clone();
+    let table = Table::scan(&open).table.encode();
+    let end = head(PieceKind::Table, 0, 0, table.len() as u32);
+    block.extend_from_slice(&end.encode(&table));
+    block.extend_from_slice(&table);
+    vec![open, block]
+}
