@@ -128,6 +128,8 @@ rights! {
     EventsRead = "events.read", from Moderator, at Public;
     /// Send the heartbeat of one's own broadcasts, or of all where one may read what happened to them.
     SessionsKeep = "sessions.keep", from Broadcaster, at Public;
+    /// See what was recorded of every stream, and take it away.
+    RecordingsManage = "recordings.manage", from Moderator, at Public;
     /// Say who is told of what happens, and look at what was delivered.
     HooksManage = "hooks.manage", from Admin, at Public;
     /// Read who did what.

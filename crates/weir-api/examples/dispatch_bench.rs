@@ -93,6 +93,7 @@ async fn main() {
             proof: Arc::new(Outside),
         },
         happenings: None,
+        recordings: None,
         facts: Arc::new(Outside),
     });
     let (mut best, mut placed) = (0, 0_u64);

@@ -50,6 +50,7 @@ mod openapi;
 mod own_pages;
 mod pages;
 mod pictures;
+mod recordings;
 mod refused;
 mod rejected;
 mod replies;
@@ -88,6 +89,7 @@ pub use edge::EdgeFacts;
 pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
+pub use recordings::{HoleFacts, RecordingFacts, Recordings};
 pub use settings::Setting;
 pub use site_keeper::SiteKeeper;
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
@@ -141,6 +143,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             broadcasts::heartbeat_routes(),
             state,
             Right::SessionsKeep,
+        ))
+        .merge(guarded(
+            recordings::routes(),
+            state,
+            Right::RecordingsManage,
         ))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))

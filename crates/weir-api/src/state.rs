@@ -23,6 +23,7 @@ use crate::edge::EdgeFacts;
 use crate::happenings::Happenings;
 use crate::limiter::Limiter;
 use crate::openapi::Document;
+use crate::recordings::Recordings;
 use crate::replies::{MemoryReplies, Replies, StoredReplies};
 use crate::settings::Setting;
 use crate::site_keeper::SiteKeeper;
@@ -68,6 +69,8 @@ pub struct Config {
     pub cluster: ClusterApi,
     /// What happened, on a node that has the store.
     pub happenings: Option<Happenings>,
+    /// Who keeps recordings here.
+    pub recordings: Option<Arc<dyn Recordings>>,
     /// What the parts know that the API does not see.
     pub facts: Arc<dyn Facts>,
 }

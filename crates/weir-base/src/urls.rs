@@ -11,6 +11,7 @@ use crate::ids::hex;
 /// First levels of a path that are weir's own pages and interfaces: no app has such a name.
 pub const OWN_LEVELS: &[&str] = &[
     "api",
+    "r",
     "assets",
     "watch",
     "embed",

@@ -30,6 +30,8 @@ pub struct Config {
     pub vhosts: Vec<String>,
     /// How streams are cut into segments.
     pub hls: HlsConfig,
+    /// What is recorded.
+    pub record: RecordConfig,
     /// HLS of streams that other nodes package.
     pub cache: CacheConfig,
     /// What its publishers are told.
@@ -198,6 +200,27 @@ impl HlsConfig {
         let segments = i64::try_from(self.window_segments).unwrap_or(i64::MAX);
         self.segment_ms.saturating_mul(segments)
     }
+}
+
+section! {
+    /// Recordings.
+    pub RecordConfig {
+        /// Whether streams are recorded whose publisher's address and app say nothing of it: `on` or `off`.
+        reload default: RecordDefault = RecordDefault::Off,
+        /// Folder of the recordings; `recordings` in the data folder when empty.
+        restart folder: PathBuf = PathBuf::new(),
+    }
+}
+
+/// Whether a stream is recorded of which nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordDefault {
+    /// It is.
+    On,
+    /// It is not.
+    #[default]
+    Off,
 }
 
 section! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_hub::{Gatekeeper, Protocol};
+use weir_record::Spool;
 
 use crate::admission::Admission;
 use crate::config::Config;
@@ -19,6 +20,7 @@ use crate::http::service::ApiService;
 use crate::http::upgrade::SocketService;
 use crate::ingest::Ingest;
 use crate::node::Node;
+use crate::recorder::Recorder;
 
 /// How often the hub looks for silent publishers: they and their viewers are told within the second.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -64,6 +66,18 @@ impl Services {
             core,
             node,
             admission,
+        }
+    }
+
+    /// Records into `spool` from now on, and plays what is in it.
+    #[must_use]
+    pub fn with_recordings(self, spool: Spool) -> Self {
+        let packagings = self.hls.packagings().clone();
+        let recorder = Recorder::new(self.core.clone(), packagings, spool.clone());
+        self.core.tasks.spawn("recorder", recorder.run());
+        Self {
+            hls: self.hls.with_recordings(spool),
+            ..self
         }
     }
 }

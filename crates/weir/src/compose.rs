@@ -10,6 +10,7 @@ mod drain;
 mod gate;
 mod happenings;
 mod key_uses;
+mod recordings;
 mod reload;
 mod scale;
 mod secrets;
@@ -29,13 +30,14 @@ use tower::util::BoxCloneSyncService;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PictureDoor, PoolFacts, PublicAddresses, Setting, SiteKeeper,
+    Happenings, PictureDoor, PoolFacts, PublicAddresses, Recordings, Setting, SiteKeeper,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
+use weir_record::Spool;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
@@ -80,16 +82,16 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     // Everything that can fail for the operator's reasons fails here, before anything runs.
     let server = Server::bind(&config.serve())?;
     let (addresses, certificate) = (server.addresses(), server.certificate());
-
-    let hub = Hub::new(config.hub(), Clock::real());
-    let core = Core::start(hub, config.deliver.clone(), config.serve())
-        .context("cannot start the delivery loops")?;
+    let core = start(&config)?;
     let (hub, tasks, shutdown) = (core.hub.clone(), core.tasks.clone(), core.shutdown.clone());
     let joined = cluster::join(&config, &addresses, &core)?;
     let entrance = Arc::new(Entrance::open(&config, &secrets, &hub, &joined)?);
     entrance.watch(&tasks, &shutdown);
-    let services = Services::new(core, joined.node.clone(), entrance.gate().clone());
+    let spool = recordings::open(&config, data, hub.clock())?;
+    let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
+        .with_recordings(spool.clone());
     cluster::report_load(&joined, &services);
+
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));
     let core = &services.core;
     let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, core)?;
@@ -135,9 +137,15 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     };
     signals::until_told_to_stop(watched, reload, &shutdown).await;
     end(&hub, &tasks, &shutdown).await;
-    happenings::close(happenings).await;
-    let _ = std::fs::remove_file(data.join(PORTS_FILE));
+    write_down(data, spool, happenings).await;
     Ok(())
+}
+
+/// The hub and its delivery loops.
+fn start(config: &Config) -> anyhow::Result<Core> {
+    let hub = Hub::new(config.hub(), Clock::real());
+    let core = Core::start(hub, config.deliver.clone(), config.serve());
+    core.context("cannot start the delivery loops")
 }
 
 /// Who says what admission should know, and who answers what a snapshot cannot hold; where this node has the store.
@@ -175,6 +183,13 @@ async fn end(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) {
     if joined.is_err() {
         tracing::warn!(tasks = tasks.len(), "some tasks did not end in time");
     }
+}
+
+/// What is still to be written is written.
+async fn write_down(data: &Path, spool: Spool, happenings: Option<Happenings>) {
+    recordings::close(spool).await;
+    happenings::close(happenings).await;
+    let _ = std::fs::remove_file(data.join(PORTS_FILE));
 }
 
 /// The public pages, on a node that has the store: kept up to date from here on.
@@ -286,6 +301,10 @@ fn api(parts: Api<'_>) -> ApiService {
         addresses,
         cluster,
         happenings,
+        recordings: services
+            .hls
+            .recordings()
+            .map(|spool| Arc::new(recordings::Kept(spool.clone())) as Arc<dyn Recordings>),
         facts: Arc::new(KnownParts {
             entrance: entrance.clone(),
             scaler,

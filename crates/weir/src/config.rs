@@ -17,8 +17,8 @@ use weir_base::section;
 use weir_cluster::config::ClusterConfig;
 use weir_scale::config::{CapacityConfig, Scale};
 use weir_serve::config::{
-    CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RtmpConfig, SlspConfig,
-    TlsConfig,
+    CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RecordConfig, RtmpConfig,
+    SlspConfig, TlsConfig,
 };
 use weir_serve::deliver::DeliveryConfig;
 
@@ -74,6 +74,8 @@ section! {
         section deliver: DeliveryConfig = DeliveryConfig::default(),
         /// HLS.
         section hls: HlsConfig = HlsConfig::default(),
+        /// Recordings.
+        section record: RecordConfig = RecordConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
         /// Webhooks.
@@ -179,6 +181,7 @@ impl Config {
             proxy: self.proxy.clone(),
             vhosts: self.node.vhosts.clone(),
             hls: self.hls.clone(),
+            record: self.record.clone(),
             cache: self.cache.clone(),
             slsp: SlspConfig {
                 keyframe_ms: self.slsp.keyframe_ms,

@@ -564,6 +564,24 @@ const TABLE: &[Row] = &[
         "",
         MODERATORS_STORE,
     ),
+    row(
+        "GET /api/v1/recordings",
+        "/api/v1/recordings",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/recordings/{id}",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/recordings/{id}",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
+        "",
+        MODERATORS_STORE,
+    ),
     row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),
     row(

@@ -176,6 +176,7 @@ impl World {
                 proof: Arc::new(Outside),
             },
             happenings: None,
+            recordings: None,
             facts: Arc::new(Outside),
         };
         set(&mut config);

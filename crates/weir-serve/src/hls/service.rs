@@ -8,6 +8,7 @@ use weir_base::{Code, Refusal};
 use weir_cluster::place::Purpose;
 use weir_hub::Protocol;
 use weir_media::hls::{Container, Name, Selection};
+use weir_record::Spool;
 
 use super::asked::{AdmittedRequest, Directives, HlsRequest};
 use super::edge::{Edge, Object, What, published_here};
@@ -28,12 +29,14 @@ const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.app
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// See the module's words. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Hls {
     pub(super) core: Core,
     pub(super) admission: Admission,
     pub(super) stations: Stations,
     edge: Edge,
+    /// Recordings, where this node has some.
+    pub(super) spool: Option<Spool>,
 }
 
 impl Hls {
@@ -45,12 +48,26 @@ impl Hls {
             admission,
             edge: Edge::new(stations.clone(), node),
             stations,
+            spool: None,
+        }
+    }
+
+    /// With the recordings of this node.
+    pub(crate) fn with_recordings(self, spool: Spool) -> Self {
+        Self {
+            spool: Some(spool),
+            ..self
         }
     }
 
     /// The packagers at work here; whoever opens one holds it.
     pub fn packagings(&self) -> &Packagings {
         self.stations.packagings()
+    }
+
+    /// The recordings of this node, where it has some.
+    pub const fn recordings(&self) -> Option<&Spool> {
+        self.spool.as_ref()
     }
 
     /// HLS of streams that other nodes package.
@@ -221,7 +238,7 @@ fn passed_on(object: &Object, query: &str, headers: &HeaderMap) -> Result<Respon
 }
 
 /// A playlist, with `query` behind its URIs if the viewer needs one.
-fn playlist_response(
+pub(super) fn playlist_response(
     page: &Page,
     query: &str,
     headers: &HeaderMap,

@@ -58,6 +58,12 @@ impl HttpServer {
                 let answer = self.hls.file(&asked, file, &request.headers).await;
                 answer.map(HttpResponse::from).map_err(as_hls)
             }
+            Route::Replay { id, file } => {
+                // The recording says of which stream it is.
+                let asked = hls_request(request, "", "");
+                let answer = self.hls.replay(*id, file, &asked, &request.headers).await;
+                answer.map(HttpResponse::from).map_err(as_hls)
+            }
             Route::Slsp { app, stream } => self.slsp(request, app, stream).await,
             Route::Relay { app, stream } => {
                 let answer = self.relay(request, app, stream).await;

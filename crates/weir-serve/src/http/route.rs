@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use http::Method;
 use percent_encoding::percent_decode_str;
-use weir_base::StreamName;
 use weir_base::urls::StreamPath;
+use weir_base::{Id, StreamName};
 
 use super::upgrade::SocketService;
 use crate::deliver::forms::{self, Form};
-use crate::hls::HlsFile;
+use crate::hls::{HlsFile, ReplayFile};
 
 /// Characters of a path we look at.
 const MAX_PATH_BYTES: usize = 4096;
@@ -86,6 +86,13 @@ pub enum Route {
         /// Which file.
         file: HlsFile,
     },
+    /// `/r/{id}/{file}`: a recording.
+    Replay {
+        /// Which one.
+        id: Id,
+        /// Which file of it.
+        file: ReplayFile,
+    },
     /// `/slsp/{app}/{stream}`: publishing over a WebSocket.
     Slsp {
         /// App, all levels.
@@ -105,6 +112,7 @@ impl Route {
             | Self::Relay { .. }
             | Self::Multivariant { .. }
             | Self::Hls { .. }
+            | Self::Replay { .. }
             | Self::Slsp { .. }
             | Self::Other => READ,
         }
@@ -131,6 +139,11 @@ pub fn route(path: &str) -> Route {
     }
     if let Some((app, stream)) = below(StreamPath::RELAY) {
         return Route::Relay { app, stream };
+    }
+    if let Some(id) = folder.strip_prefix("r/")
+        && let (Ok(id), Some(file)) = (id.parse(), ReplayFile::parse(file))
+    {
+        return Route::Replay { id, file };
     }
     let first = folder.split('/').next().unwrap_or_default();
     if StreamName::is_reserved(first) {

@@ -26,7 +26,13 @@ fn no_question_is_answered_with_a_status_that_its_description_does_not_know() {
                 let asked = format!("{}?{name}={value}{waits}", filled(path));
                 let answer = server.api("GET", asked.trim_start_matches("/api/v1/"));
                 let known = &operation["responses"][answer.status.to_string()];
-                assert_ne!(known, &Value::Null, "{asked}: {} {}", answer.status, answer.text());
+                assert_ne!(
+                    known,
+                    &Value::Null,
+                    "{asked}: {} {}",
+                    answer.status,
+                    answer.text()
+                );
                 assert!(answer.status < 500, "{asked}: {}", answer.text());
                 tried += 1;
             }

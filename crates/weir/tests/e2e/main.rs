@@ -29,6 +29,7 @@ mod pictures;
 mod player;
 mod proxy;
 mod publish_slsp;
+mod recording;
 mod rest;
 mod restart;
 mod sdk;

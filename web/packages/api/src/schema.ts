@@ -171,6 +171,9 @@ export type FreshKey = { id: string; key: string; stream: string };
 /** A channel that one helps with. */
 export type HelpedChannel = (ChannelShown) & ({ role: string });
 
+/** Where nothing was recorded. */
+export type HoleSeen = { at: string; cause: string; duration_ms: number };
+
 /** What becomes of a hook. */
 export type HookChange = { app?: string; dialect?: string; state?: string; types?: (string)[]; url?: string };
 
@@ -347,6 +350,12 @@ export type Publisher = { address: string; id: string; protocol: string };
 
 /** A question to a browser. */
 export type QuestionView = { offer: string; options: Record<string, unknown> };
+
+/** A broadcast that can be watched again. */
+export type RecordingSeen = { app: string; bytes: number; duration_ms: number; ended_at?: string | null; holes: (HoleSeen)[]; id: string; started_at: string; state: string; stream: string; url: string };
+
+/** Some recordings, newest first. */
+export type RecordingsSeen = { items: (RecordingSeen)[]; next?: string | null };
 
 /** What renews a session. */
 export type RefreshOrder = { refresh?: string | null };
@@ -685,6 +694,12 @@ export interface Operations {
   pools: { asked: {  }; answered: Pools };
   /** Where a stream is, for an origin of SRS */
   post_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** One recording */
+  recording: { asked: { path: { id: string } }; answered: RecordingSeen };
+  /** Recordings of this node, newest first */
+  recording_list: { asked: { query?: { app?: string; stream?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
+  /** Take a recording away */
+  recording_remove: { asked: { path: { id: string } }; answered: undefined };
   /** Say where a stream is on a server of another make */
   report: { asked: { body: Report }; answered: Taken };
   /** What is to come on a channel */
@@ -851,6 +866,9 @@ export const PLACES = {
   pool: ["GET", "/api/v1/autoscale/{pool}"],
   pools: ["GET", "/api/v1/autoscale"],
   post_coworker: ["POST", "/api/v1/clusters"],
+  recording: ["GET", "/api/v1/recordings/{id}"],
+  recording_list: ["GET", "/api/v1/recordings"],
+  recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
   report: ["POST", "/api/v1/streams/report"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],

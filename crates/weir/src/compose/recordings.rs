@@ -1,0 +1,91 @@
+//! The recordings of this node: where they are, and what the API is told of them.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use weir_api::{HoleFacts, RecordingFacts, Recordings};
+use weir_base::{Clock, Id};
+use weir_record::disk::LocalDisk;
+use weir_record::{Recording, Spool};
+
+use crate::config::Config;
+
+/// How long the disk may take at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The spool of this node. What a crash has left is mended here.
+pub(super) fn open(config: &Config, data: &Path, clock: &Clock) -> anyhow::Result<Spool> {
+    let folder = match config.record.folder.as_os_str().is_empty() {
+        true => data.join("recordings"),
+        false => config.record.folder.clone(),
+    };
+    let opened = Spool::open(Arc::new(LocalDisk), &folder, clock.clone());
+    opened.with_context(|| format!("record.folder: {}", folder.display()))
+}
+
+/// Has what was recorded written down before the process ends.
+pub(super) async fn close(spool: Spool) {
+    let closed = tokio::task::spawn_blocking(move || spool.close());
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!(
+            "the disk of the recordings does not answer: what was not written is mended at the next start"
+        );
+    }
+}
+
+/// What the API is told of a spool.
+pub(super) struct Kept(pub(super) Spool);
+
+impl Recordings for Kept {
+    fn list(
+        &self,
+        app: &str,
+        stream: &str,
+        before: Option<Id>,
+        limit: usize,
+    ) -> io::Result<Vec<RecordingFacts>> {
+        let is_asked_for = |recording: &Arc<Recording>| {
+            let facts = recording.facts();
+            before.is_none_or(|before| recording.id < before)
+                && (app.is_empty() || facts.app == app)
+                && (stream.is_empty() || facts.stream == stream)
+        };
+        let all = self.0.all().into_iter().filter(is_asked_for).take(limit);
+        all.map(|recording| facts_of(&recording)).collect()
+    }
+
+    fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>> {
+        let found = self.0.find(id);
+        found.map(|recording| facts_of(&recording)).transpose()
+    }
+
+    fn remove(&self, id: Id) -> io::Result<()> {
+        self.0.remove(id)
+    }
+}
+
+fn facts_of(recording: &Recording) -> io::Result<RecordingFacts> {
+    let view = recording.glance()?;
+    let hole = |hole: &weir_record::block::Hole| HoleFacts {
+        at_ms: hole.wall_us / 1000,
+        duration_ms: i64::from(hole.duration_us) / 1000,
+        cause: hole.cause.name(),
+    };
+    Ok(RecordingFacts {
+        id: recording.id,
+        duration_ms: view.duration_us() / 1000,
+        bytes: view
+            .blocks
+            .iter()
+            .map(|block| u64::from(block.table.len))
+            .sum(),
+        holes: view.holes().map(hole).collect(),
+        app: view.facts.app,
+        stream: view.facts.stream,
+        started_ms: view.facts.started_ms,
+        ended_ms: view.facts.ended_ms,
+    })
+}
