@@ -52,6 +52,9 @@ pub enum AccountError {
     /// The store does not answer now.
     #[error("accounts cannot be read right now: {0}")]
     Away(String),
+    /// No room is left where accounts are kept: nothing can be changed now.
+    #[error("accounts cannot be changed right now: {0}")]
+    Full(String),
     /// A fault of weir, or of what it stands on.
     #[error("{0}")]
     Fault(String),
@@ -73,6 +76,7 @@ impl From<StoreError> for AccountError {
             StoreError::Missing(what) => Self::Missing(what),
             StoreError::Changed(what) => Self::Changed(what),
             StoreError::Bound(words) => Self::Conflict(words),
+            StoreError::Full(why) => Self::Full(why),
             passing if passing.is_passing() => Self::Away(passing.to_string()),
             fault => Self::Fault(fault.to_string()),
         }

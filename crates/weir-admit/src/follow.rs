@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::book::Rulebook;
 use crate::snapshot::Position;
@@ -19,6 +20,9 @@ use crate::snapshot::wire::{self, Update, WireError};
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer is waited for: a whole snapshot of a large site over a slow line.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// How long a disk that took nothing is left alone: a whole snapshot for its sake every second would be the load of a
+/// thousand nodes whose disks are full.
+const DISK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Bytes for [`wire::read`]; `None` where nothing has changed. In words what went wrong.
 pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, String>> + Send + 'a>>;
@@ -36,6 +40,8 @@ pub struct Follower {
     disk: DiskCopy,
     /// What came last did not fit: all of it is asked for.
     is_lost: bool,
+    /// When the disk last took nothing.
+    disk_failed: Option<Instant>,
 }
 
 impl Follower {
@@ -59,12 +65,16 @@ impl Follower {
             rulebook,
             disk,
             is_lost: false,
+            disk_failed: None,
         })
     }
 
     /// What to ask for: what changed since then, or all of it.
     pub fn since(&self) -> Option<Position> {
-        let wants_whole = self.is_lost || self.disk.wants_whole();
+        let rests = self
+            .disk_failed
+            .is_some_and(|failed| failed.elapsed() < DISK_AGAIN);
+        let wants_whole = self.is_lost || (self.disk.wants_whole() && !rests);
         (!wants_whole).then(|| self.rulebook.position()).flatten()
     }
 
@@ -83,7 +93,9 @@ impl Follower {
         if let Update::Delta(delta) = &update {
             self.rulebook.take(delta)?;
         }
-        if let Err(error) = self.disk.keep(&update, bytes) {
+        let kept = self.disk.keep(&update, bytes);
+        if let Err(error) = kept {
+            self.disk_failed = Some(Instant::now());
             tracing::warn!(%error, "the copy of what admission knows cannot be written; going on without");
         }
         if let Update::Whole(snapshot) = &mut update {
@@ -252,6 +264,33 @@ mod tests {
         }
         assert_eq!(api.wholes.load(Ordering::Relaxed), 2);
         assert_eq!(book.app("live").rules.max_kbps, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_takes_nothing_costs_one_whole_snapshot_a_minute() {
+        let dir = tempfile::tempdir().unwrap();
+        let (api, book, told) = (api(), book(), Arc::new(Notify::new()));
+        let file = dir.path().join("not there/admission");
+        let follower = Follower::open(book.clone(), &file).unwrap();
+        let wholes = || api.wholes.load(Ordering::Relaxed);
+        let story = async {
+            reaches(&book, 1).await;
+            tokio::time::sleep(DISK_AGAIN / 2).await;
+            assert_eq!(wholes(), 1);
+            api.journal.push(app(5), 2).unwrap();
+            reaches(&book, 2).await;
+            assert_eq!(wholes(), 1, "what changed is enough for admission");
+            std::fs::create_dir(file.parent().unwrap()).unwrap();
+            tokio::time::sleep(DISK_AGAIN).await;
+            assert_eq!(wholes(), 2, "and the disk is tried again");
+        };
+        tokio::select! {
+            () = story => {}
+            () = follower.run(api.clone(), told.clone(), std::future::pending()) => unreachable!(),
+        }
+        let again = super::tests::book();
+        Follower::open(again.clone(), &file).unwrap();
+        assert_eq!(again.app("live").rules.max_kbps, Some(5));
     }
 
     #[tokio::test]

@@ -29,6 +29,7 @@ use crate::guard::guarded;
 use crate::limiter::limited;
 use crate::refused::{Problem, Refused};
 use crate::state::{ClientIp, State};
+use crate::stored::NO_ROOM;
 
 /// Milliseconds after which who came at a busy moment may try again.
 const BUSY_MS: u64 = 2_000;
@@ -220,7 +221,9 @@ pub(crate) fn refused(error: AccountError) -> Refused {
         AccountError::Field { field, words } => Refused::field(code, field, words),
         AccountError::TooOften { wait_ms } => Refused::new(code, words).retry_after_ms(wait_ms),
         AccountError::Busy => Refused::new(code, words).retry_after_ms(BUSY_MS),
-        AccountError::Away(_) => Refused::new(code, words).retry_after_ms(AWAY_MS),
+        AccountError::Away(_) | AccountError::Full(_) => {
+            Refused::new(code, words).retry_after_ms(AWAY_MS)
+        }
         _ => Refused::new(code, words),
     }
 }
@@ -241,6 +244,10 @@ fn meaning(error: &AccountError) -> (Code, String) {
             tracing::warn!("accounts cannot be read: {why}");
             let words = "accounts cannot be read right now; watching and publishing go on";
             return (Code::Unavailable, words.to_owned());
+        }
+        AccountError::Full(why) => {
+            tracing::warn!("accounts cannot be changed: {why}");
+            return (Code::Unavailable, NO_ROOM.to_owned());
         }
         AccountError::Fault(why) => {
             tracing::error!("an account's request failed: {why}");

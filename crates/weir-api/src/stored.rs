@@ -12,6 +12,10 @@ use crate::state::State;
 /// Milliseconds after which somebody may ask again whose answer the database was away for.
 const AGAIN_MS: u64 = 1_000;
 
+/// What is said where the disk of the store is full.
+pub(crate) const NO_ROOM: &str = "no room is left where this is kept, so nothing can be changed; what is there can be \
+                                  read, and watching and publishing go on";
+
 /// The store does not answer, or this node has none.
 #[derive(IntoResponses)]
 #[response(status = 503, content_type = "application/problem+json")]
@@ -38,6 +42,10 @@ impl From<StoreError> for Refused {
             StoreError::Taken(_) | StoreError::Bound(_) => Self::new(Code::Conflict, words),
             StoreError::Missing(_) => Self::new(Code::NotFound, words),
             StoreError::Changed(_) => Self::new(Code::PreconditionFailed, words),
+            StoreError::Full(why) => {
+                tracing::warn!("the store has no room: {why}");
+                Self::new(Code::Unavailable, NO_ROOM).retry_after_ms(AGAIN_MS)
+            }
             passing if passing.is_passing() => {
                 tracing::warn!("the store does not do it now: {passing}");
                 Self::from(Code::Unavailable).retry_after_ms(AGAIN_MS)

@@ -18,6 +18,8 @@ pub(crate) struct Spool {
     file: PathBuf,
     /// The file has all that wait, and perhaps some that did.
     is_kept: bool,
+    /// There is a file, whatever it has.
+    is_there: bool,
     /// Facts that found no place.
     pub(crate) lost: u64,
 }
@@ -28,6 +30,7 @@ impl Spool {
         let mut spool = Self {
             waiting: VecDeque::new(),
             is_kept: file.exists(),
+            is_there: file.exists(),
             file,
             lost: 0,
         };
@@ -83,10 +86,13 @@ impl Spool {
                 self.waiting.pop_front();
             }
         }
-        if self.waiting.is_empty() && self.is_kept {
+        if self.waiting.is_empty() && self.is_there {
             self.is_kept = false;
-            if let Err(error) = std::fs::remove_file(&self.file) {
-                tracing::warn!(file = %self.file.display(), "cannot be removed: {error}");
+            match std::fs::remove_file(&self.file) {
+                Ok(()) => self.is_there = false,
+                Err(error) => {
+                    tracing::warn!(file = %self.file.display(), "cannot be removed: {error}");
+                }
             }
         }
     }
@@ -102,7 +108,8 @@ impl Spool {
         }
     }
 
-    fn write_all(&self) -> std::io::Result<()> {
+    /// Beside the file, and then in its place: a disk that is full takes nothing of what was there.
+    fn write_all(&mut self) -> std::io::Result<()> {
         if let Some(folder) = self.file.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -111,7 +118,14 @@ impl Spool {
             serde_json::to_writer(&mut lines, told)?;
             lines.push(b'\n');
         }
-        std::fs::write(&self.file, lines)
+        let beside = self.file.with_extension("new");
+        let written =
+            std::fs::write(&beside, lines).and_then(|()| std::fs::rename(&beside, &self.file));
+        match written {
+            Ok(()) => self.is_there = true,
+            Err(_) => drop(std::fs::remove_file(&beside)),
+        }
+        written
     }
 
     fn append(&self, told: &Told) -> std::io::Result<()> {
@@ -193,6 +207,32 @@ mod tests {
         spool.written(&all[1..]);
         assert!(!file.exists());
         assert_eq!(spool.front(9), (vec![], true));
+    }
+
+    #[test]
+    fn a_disk_that_is_full_keeps_what_it_had_and_gets_the_rest_when_there_is_room() {
+        let Some(disk) = weir_testkit::small_disk::SmallDisk::mount(1) else {
+            return;
+        };
+        let file = disk.path().join("spool/told.jsonl");
+        let mut spool = Spool::open(file.clone());
+        spool.push(told(1));
+        spool.keep();
+        disk.fill();
+        // A line or two may still fit behind the first.
+        for at_ms in 2..1000 {
+            spool.push(told(at_ms));
+            spool.keep();
+        }
+        let kept = Spool::open(file.clone()).front(2000).0;
+        assert_eq!(kept.first(), Some(&told(1)));
+        assert!(kept.len() < 999, "the disk was not full");
+        disk.free();
+        spool.keep();
+        let (all, is_all) = Spool::open(file.clone()).front(2000);
+        assert!(is_all && all.len() == 999, "{}", all.len());
+        spool.written(&all);
+        assert!(!file.exists());
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Why the store did not do what it was asked for, in terms of who can mend it.
 
-/// PostgreSQL's class 53 and SQLite's code 13: no room.
+/// PostgreSQL's disk_full.
 const POSTGRES_FULL: &str = "53100";
-const SQLITE_FULL: &str = "13";
 /// PostgreSQL's serialization_failure and deadlock_detected: the same again may pass.
 const POSTGRES_AGAIN: [&str; 2] = ["40001", "40P01"];
-/// SQLite's SQLITE_BUSY: another process writes.
-const SQLITE_BUSY: &str = "5";
+/// Characters of an SQLSTATE: SQLite's numbers have fewer.
+const SQLSTATE_CHARS: usize = 5;
 
 /// Says of each failure whether the caller, the operator or time mends it.
 #[derive(Debug, thiserror::Error)]
@@ -62,22 +61,15 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::RowNotFound => Self::Missing("row"),
+            sqlx::Error::Database(said) if said.is_unique_violation() => Self::Taken("it"),
             sqlx::Error::Database(said) => {
                 let code = said.code();
                 let code = code.as_deref().unwrap_or_default();
-                match code {
-                    _ if said.is_unique_violation() => Self::Taken("it"),
-                    POSTGRES_FULL | SQLITE_FULL => Self::Full(said.message().to_owned()),
-                    SQLITE_BUSY => Self::Again(said.message().to_owned()),
-                    _ if POSTGRES_AGAIN.contains(&code) => Self::Again(said.message().to_owned()),
-                    // The tables are made when the server is first there.
-                    "42P01" => Self::Away(said.message().to_owned()),
-                    // A server that starts or stops (class 57), or has no place for one more (53300).
-                    _ if code.starts_with("57P") || code == "53300" => {
-                        Self::Away(said.message().to_owned())
-                    }
-                    _ => Self::Fault(said.message().to_owned()),
-                }
+                let meaning = match code.len() {
+                    SQLSTATE_CHARS => of_postgres(code),
+                    _ => of_sqlite(code),
+                };
+                meaning(said.message().to_owned())
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -105,6 +97,36 @@ impl From<object_store::Error> for StoreError {
     }
 }
 
+/// What an SQLSTATE means.
+fn of_postgres(code: &str) -> fn(String) -> StoreError {
+    match code {
+        POSTGRES_FULL => StoreError::Full,
+        // character_not_in_repertoire: no text there has a NUL, so nothing is called so.
+        "22021" => |_| StoreError::Missing("text"),
+        _ if POSTGRES_AGAIN.contains(&code) => StoreError::Again,
+        // The tables are made when the server is first there.
+        "42P01" => StoreError::Away,
+        // A server that starts or stops (class 57), or has no place for one more (53300).
+        _ if code.starts_with("57P") || code == "53300" => StoreError::Away,
+        _ => StoreError::Fault,
+    }
+}
+
+/// What a result code of SQLite means: its low byte is the kind, the rest says more of it.
+fn of_sqlite(code: &str) -> fn(String) -> StoreError {
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        // SQLITE_FULL.
+        Ok(13) => StoreError::Full,
+        // SQLITE_BUSY and SQLITE_LOCKED: another process or connection writes.
+        Ok(5 | 6) => StoreError::Again,
+        // SQLITE_IOERR and SQLITE_CANTOPEN: the disk does not do it now, as where a quota is used up.
+        Ok(10 | 14) => StoreError::Away,
+        // SQLITE_CORRUPT and SQLITE_NOTADB.
+        Ok(11 | 26) => StoreError::Damaged,
+        _ => StoreError::Fault,
+    }
+}
+
 /// Whether "no space left" lies at the bottom of it.
 fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let io = error.downcast_ref::<std::io::Error>();
@@ -112,4 +134,26 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
         return true;
     }
     error.source().is_some_and(is_full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_engine_says_is_told_apart_by_who_can_mend_it() {
+        let full = |meaning: fn(String) -> StoreError| {
+            matches!(meaning(String::new()), StoreError::Full(_))
+        };
+        assert!(full(of_sqlite("13")) && full(of_postgres("53100")));
+        // SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE.
+        let again = of_sqlite("517")(String::new());
+        assert!(matches!(again, StoreError::Again(_)), "{again}");
+        for code in ["778", "4874", "14"] {
+            let away = of_sqlite(code)(String::new());
+            assert!(matches!(away, StoreError::Away(_)), "{code}: {away}");
+        }
+        let fault = of_sqlite("")(String::new());
+        assert!(matches!(fault, StoreError::Fault(_)), "{fault}");
+    }
 }

@@ -34,4 +34,5 @@ pub use error::StoreError;
 pub use id::{Id, Ids};
 pub use module::Module;
 pub use objects::Objects;
+pub use standing::LOW_BYTES;
 pub use store::Store;

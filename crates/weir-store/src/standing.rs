@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const STUCK_EVERY: Duration = Duration::from_secs(30);
 
 /// Bytes below which a disk is said to be nearly full: what is written in a quiet hour.
-const LOW_BYTES: u64 = 32 * 1024 * 1024;
+pub const LOW_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What was seen last.
 #[derive(Debug, Default)]

@@ -29,6 +29,7 @@ pub mod redis;
 pub mod s3;
 pub mod server;
 pub mod slsp;
+pub mod small_disk;
 pub mod srs;
 pub mod synthetic;
 pub mod tools;

@@ -19,6 +19,7 @@ pub struct Server {
     process: Process,
     binary: PathBuf,
     data: TempDir,
+    log: Option<PathBuf>,
     ports: Value,
     token: String,
 }
@@ -28,6 +29,7 @@ pub struct Server {
 pub struct Options {
     binary: PathBuf,
     data: TempDir,
+    log: Option<PathBuf>,
     set: Vec<String>,
     file: Option<PathBuf>,
 }
@@ -43,9 +45,18 @@ impl Options {
         Self {
             binary: binary.to_owned(),
             data,
+            log: None,
             set,
             file: None,
         }
+    }
+
+    /// Its data in a directory of its own in `folder`, its log in a file that lies elsewhere.
+    #[must_use]
+    pub fn apart(mut self, folder: &Path, log: &Path) -> Self {
+        self.data = tempfile::tempdir_in(folder).expect("a data directory");
+        self.log = Some(log.to_owned());
+        self
     }
 
     /// Where it will keep its data; files for it may be put here before.
@@ -72,7 +83,8 @@ impl Options {
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Server {
-        let log = self.data.path().join("server.log");
+        let log = self.log.clone();
+        let log = log.unwrap_or_else(|| self.data.path().join("server.log"));
         let mut command = plain(&self.binary);
         command.arg("serve").arg("--data").arg(self.data.path());
         if let Some(file) = &self.file {
@@ -104,6 +116,7 @@ impl Options {
             process,
             binary: self.binary,
             data: self.data,
+            log: self.log,
             ports,
             token,
         }
@@ -272,9 +285,12 @@ impl Server {
     }
 
     fn begin_anew(self, settings: &[&str]) -> Self {
-        let Self { binary, data, .. } = self;
+        let Self {
+            binary, data, log, ..
+        } = self;
         let options = Options {
             data,
+            log,
             ..Options::new(&binary)
         };
         options.set(settings).start()

@@ -17,6 +17,7 @@ mod secrets;
 mod signals;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -406,7 +407,9 @@ fn announce(
         "  admin     user admin, password {}",
         secrets.admin_token
     ));
-    println!(
+    // Nobody may listen, or the disk of the log be full: the server lives all the same.
+    let _ = writeln!(
+        std::io::stdout(),
         "\nweir {} is live\n{}\n",
         env!("CARGO_PKG_VERSION"),
         lines.join("\n")

@@ -1,5 +1,6 @@
 //! Where a class's objects are: a URL read once, at the start.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,10 +37,11 @@ pub(super) fn open(
 /// A folder: each object is written beside its place, brought to the disk, and then named.
 fn folder(path: &Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
     std::fs::create_dir_all(path).map_err(|error| {
-        StoreError::Setting(format!(
-            "the folder {} cannot be made: {error}",
-            path.display()
-        ))
+        let words = format!("the folder {} cannot be made: {error}", path.display());
+        match error.kind() {
+            ErrorKind::StorageFull => StoreError::Full(words),
+            _ => StoreError::Setting(words),
+        }
     })?;
     Ok(Arc::new(
         LocalFileSystem::new_with_prefix(path)?.with_fsync(true),

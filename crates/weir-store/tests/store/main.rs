@@ -6,6 +6,7 @@ mod channels;
 mod common;
 mod copy;
 mod events;
+mod full;
 mod hooks;
 mod moderation;
 mod objects;

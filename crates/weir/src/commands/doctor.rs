@@ -116,8 +116,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         check_tls(&mut report, cert, key);
     }
     if let Some(url) = &args.url
-        && let Err(error) =
-            check_streams(&mut report, url, args.token.as_deref(), args.insecure).await
+        && let Err(error) = check_server(&mut report, url, &args).await
     {
         report.line(Verdict::Bad, &format!("{url}: {error:#}"));
         if let Some(advice) = super::advice(&error) {
@@ -218,18 +217,16 @@ fn check_data(report: &mut Report, data: &Path) {
     match rustix::fs::statvfs(existing) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let is_good = free >= GOOD_DISK_BYTES;
-            let advice = if is_good {
-                ""
-            } else {
-                ": recordings will fill it soon"
+            let (verdict, advice) = match free {
+                GOOD_DISK_BYTES.. => (Verdict::Good, ""),
+                weir_store::LOW_BYTES.. => (Verdict::Warning, ": recordings will fill it soon"),
+                _ => (
+                    Verdict::Bad,
+                    ": make room, accounts and channels cannot be changed on a full disk",
+                ),
             };
             report.line(
-                if is_good {
-                    Verdict::Good
-                } else {
-                    Verdict::Warning
-                },
+                verdict,
                 &format!("data folder {shown}: {} MiB free{advice}", free >> 20),
             );
         }
@@ -383,17 +380,22 @@ fn check_tls(report: &mut Report, cert: &Path, key: &Path) {
     }
 }
 
-async fn check_streams(
-    report: &mut Report,
-    url: &str,
-    token: Option<&str>,
-    insecure: bool,
-) -> anyhow::Result<()> {
+async fn check_server(report: &mut Report, url: &str, args: &Args) -> anyhow::Result<()> {
+    let client = WebClient::new(args.insecure);
+    let base = HttpUrl::parse(url)?;
+    let ready = base.join("/readyz")?;
+    let (said, _) = client.fetch(&ready, &[]).await?;
+    let said = String::from_utf8_lossy(&said);
+    // The first line is its state; what does not work stands on the others.
+    for trouble in said.lines().skip(1) {
+        report.line(Verdict::Warning, &format!("{ready}: {trouble}"));
+    }
+    let token = args.token.as_deref();
     let token =
         token.context("reading the streams needs the API's token: --token, or WEIR_TOKEN")?;
-    let url = HttpUrl::parse(url)?.join("/api/v1/streams")?;
+    let url = base.join("/api/v1/streams")?;
     let authorization = format!("Bearer {token}");
-    let (body, _) = WebClient::new(insecure)
+    let (body, _) = client
         .fetch(&url, &[(http::header::AUTHORIZATION, &authorization)])
         .await?;
     let json: Value = serde_json::from_slice(&body).context("the answer is no JSON")?;

@@ -71,6 +71,9 @@ pub(crate) fn start_log(filter: &str, json: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written (its disk is full, its reader is gone) would be told of on the same standard
+        // error, and that failure is a panic of whoever logs.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     if json {
         let _ = builder.json().flatten_event(true).try_init();

@@ -12,6 +12,7 @@ mod apply;
 mod browser;
 mod console;
 mod described;
+mod disk_full;
 mod drain;
 mod drivers;
 mod events;
