@@ -186,7 +186,8 @@ impl Channels<'_> {
         Ok(())
     }
 
-    /// The keys of a channel, newest first, with those that ended of late.
+    /// The keys of a channel, newest first: those that are good, and behind them those that were taken back of late.
+    /// However many those are, each that opens the channel is among them.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -194,7 +195,8 @@ impl Channels<'_> {
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM stream_keys WHERE user_id = $1 AND channel_id = $2 ORDER BY id DESC LIMIT $3"
+            " FROM stream_keys WHERE user_id = $1 AND channel_id = $2 \
+             ORDER BY CASE WHEN revoked_ms = 0 THEN 0 ELSE 1 END, id DESC LIMIT $3"
         );
         let rows = sqlx::query_as::<_, StreamKeyRow>(SQL)
             .bind(channel.user_id.to_string())

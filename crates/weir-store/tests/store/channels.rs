@@ -142,7 +142,8 @@ async fn of_a_rotation_two_keys_are_good_and_of_the_next_again_two() {
         let place = (made.user_id, made.id, third.id);
         channels.key_was_used(place, 7, "10.0.0.1").await.unwrap();
         channels.key_was_used(place, 5, "10.0.0.2").await.unwrap();
-        let used = &channels.keys(&made).await.unwrap()[0];
+        let keys = channels.keys(&made).await.unwrap();
+        let used = keys.iter().find(|key| key.id == third.id).unwrap();
         assert_eq!((used.used_ms, used.used_address.as_str()), (7, "10.0.0.1"));
     }
 }
@@ -171,7 +172,8 @@ async fn keys_that_ended_long_ago_are_forgotten_and_there_are_so_many_and_no_mor
     channels.add_key(&made, &new).await.unwrap();
     assert_eq!(channels.keys(&made).await.unwrap().len(), 21);
     kit.clock.advance_us(31 * 24 * HOUR_MS * 1000);
-    let first = channels.keys(&made).await.unwrap().last().unwrap().id;
+    let keys = channels.keys(&made).await.unwrap();
+    let first = keys.iter().find(|key| key.key_hash == "h0").unwrap().id;
     channels.revoke_key(&made, first).await.unwrap();
     let new = NewStreamKey {
         key_hash: "later",
@@ -186,6 +188,28 @@ async fn keys_that_ended_long_ago_are_forgotten_and_there_are_so_many_and_no_mor
         .map(|key| key.key_hash)
         .collect();
     assert!(!hashes.contains(&"h19".into()) && hashes.contains(&"h0".into()));
+}
+
+#[tokio::test]
+async fn a_key_that_is_good_is_listed_however_many_were_taken_back_since() {
+    for kit in kits().await {
+        let channels = kit.store.channels();
+        let made = channel(&kit, id(&kit), "ann", "Ann").await;
+        for n in 0..=210 {
+            let key_hash = format!("h{n}");
+            let new = NewStreamKey {
+                key_hash: &key_hash,
+                label: "",
+            };
+            let key = channels.add_key(&made, &new).await.unwrap();
+            if n > 0 {
+                channels.revoke_key(&made, key.id).await.unwrap();
+            }
+        }
+        let keys = channels.keys(&made).await.unwrap();
+        assert_eq!((keys.len(), keys[0].key_hash.as_str()), (200, "h0"));
+        assert_eq!(keys[1].key_hash, "h210");
+    }
 }
 
 #[tokio::test]
