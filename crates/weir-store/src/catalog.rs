@@ -150,6 +150,8 @@ fn list(text: &'static str) -> Option<Vec<&'static str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -169,6 +171,79 @@ mod tests {
             }
         }
         assert!(seen >= 4, "{seen} tables of users");
+    }
+
+    /// Statements in this crate's source, each in one line.
+    fn statements() -> Vec<String> {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(path).unwrap();
+                    found.extend(text.split('"').filter_map(|quoted| {
+                        let begins = ["INSERT INTO ", "UPDATE ", "WITH "];
+                        let is_one = begins.iter().any(|word| quoted.starts_with(word));
+                        let words = quoted.replace('\\', " ");
+                        is_one.then(|| words.split_whitespace().collect::<Vec<_>>().join(" "))
+                    }));
+                }
+            }
+        }
+        found
+    }
+
+    /// Shows R29. What Citus asks of tables that are distributed by a column, beside that it stands in each key: the column is of
+    /// one type, no key leads to rows elsewhere, no statement changes it, and a conflict is told by it. No Citus runs
+    /// in these tests; hash partitions, which ask for the same of keys, do.
+    #[test]
+    fn tables_of_users_can_be_distributed_by_them() {
+        let mut of_users = Vec::new();
+        for module in Module::ALL {
+            for step in module.steps() {
+                for word in ["REFERENCES", "FOREIGN KEY", "TRIGGER", "SERIAL", "IDENTITY"] {
+                    assert!(!step.sql.contains(word), "{word} in {}", step.name);
+                }
+            }
+            of_users.extend(
+                tables(module)
+                    .unwrap()
+                    .into_iter()
+                    .filter(|it| it.is_by_user),
+            );
+        }
+        for table in &of_users {
+            let column = table.columns.iter().find(|column| column.name == "user_id");
+            assert_eq!(column.unwrap().kind, Kind::Text, "{}", table.name);
+        }
+        let statements = statements();
+        assert!(statements.len() > 60, "{} statements", statements.len());
+        let (mut updates, mut conflicts) = (0, 0);
+        for statement in &statements {
+            for table in &of_users {
+                let name = table.name;
+                if let Some((_, rest)) = statement.split_once(&format!("UPDATE {name} SET ")) {
+                    let set = rest.split(" WHERE ").next().unwrap_or_default();
+                    let is_moved = set.split(", ").any(|one| one.starts_with("user_id ="));
+                    assert!(!is_moved, "{statement}");
+                    updates += 1;
+                }
+                let inserts = statement.starts_with(&format!("INSERT INTO {name} "));
+                if let Some((_, rest)) = statement.split_once("ON CONFLICT (").filter(|_| inserts) {
+                    let columns = rest.split(')').next().unwrap_or_default();
+                    let is_by_user = columns.split(", ").any(|one| one == "user_id");
+                    assert!(is_by_user, "{statement}");
+                    conflicts += 1;
+                }
+            }
+        }
+        assert!(
+            updates > 10 && conflicts > 2,
+            "{updates} updates, {conflicts} conflicts"
+        );
     }
 
     #[test]

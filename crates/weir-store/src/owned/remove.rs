@@ -46,6 +46,54 @@ struct FollowedRow {
     owner_id: String,
 }
 
+/// A broadcast, without what names its owner.
+#[derive(FromRow)]
+struct LivingRow {
+    id: String,
+    app: String,
+    stream: String,
+    node: String,
+    boot: String,
+    protocol: String,
+    started_ms: i64,
+    heartbeat_ms: i64,
+    heard_ms: i64,
+    ended_ms: i64,
+    cause: i64,
+    order_cause: i64,
+    viewers_max: i64,
+    bytes_in: i64,
+    bytes_out: i64,
+}
+
+impl LivingRow {
+    async fn insert_as_nobodys(self, writing: &mut Writing) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO broadcasts (user_id, id, channel_id, app, stream, node, boot, protocol, address, key_id, \
+             started_ms, heartbeat_ms, heard_ms, ended_ms, cause, order_cause, viewers_max, bytes_in, bytes_out) \
+             VALUES ('', $1, '', $2, $3, $4, $5, $6, '', '', $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(self.id)
+        .bind(self.app)
+        .bind(self.stream)
+        .bind(self.node)
+        .bind(self.boot)
+        .bind(self.protocol)
+        .bind(self.started_ms)
+        .bind(self.heartbeat_ms)
+        .bind(self.heard_ms)
+        .bind(self.ended_ms)
+        .bind(self.cause)
+        .bind(self.order_cause)
+        .bind(self.viewers_max)
+        .bind(self.bytes_in)
+        .bind(self.bytes_out)
+        .execute(&mut **writing)
+        .await?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// Removes all that belongs to an account, but the account itself: its channels with all that is theirs, what it
     /// follows and helps with, bans against it and its appeals, its broadcasts and hooks. To be followed by
@@ -173,14 +221,23 @@ impl Store {
         }
         self.remove_broadcasts(user_id).await?;
         let mut writing = db.begin().await?;
-        for sql in [
-            // One that lives yet has to end with its event, as nobody's.
-            "UPDATE broadcasts SET user_id = '', channel_id = '', address = '', key_id = '' WHERE user_id = $1",
-            "UPDATE broadcast_owners SET user_id = '' WHERE user_id = $1",
-        ] {
-            let done = sqlx::query(sql).bind(user_id.to_string());
-            done.execute(&mut *writing).await?;
+        // One that lives yet has to end with its event, as nobody's. Its row is made anew: where rows are distributed
+        // by their user none can be given to another.
+        let living = sqlx::query_as::<_, LivingRow>(
+            "DELETE FROM broadcasts WHERE user_id = $1 \
+             RETURNING id, app, stream, node, boot, protocol, started_ms, heartbeat_ms, heard_ms, ended_ms, cause, \
+             order_cause, viewers_max, bytes_in, bytes_out",
+        )
+        .bind(user_id.to_string())
+        .fetch_all(&mut *writing)
+        .await?;
+        for row in living {
+            row.insert_as_nobodys(&mut writing).await?;
         }
+        sqlx::query("UPDATE broadcast_owners SET user_id = '' WHERE user_id = $1")
+            .bind(user_id.to_string())
+            .execute(&mut *writing)
+            .await?;
         Ok(writing.commit().await?)
     }
 
