@@ -9,13 +9,12 @@ use std::net::IpAddr;
 
 use parking_lot::Mutex;
 use weir_base::Clock;
+use weir_base::network::network_of;
 
 use crate::error::AccountError;
 
 /// Accounts and networks told apart in one generation; there are two. Some 120 bytes each.
 const COUNTED: usize = 50_000;
-/// Bits of an IPv6 address that one household or machine has to itself (RFC 6177).
-const IPV6_NETWORK_BITS: u32 = 64;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,13 +132,7 @@ impl Attempts {
 impl Of {
     /// The network that an address is of.
     pub(crate) fn network(address: IpAddr) -> Self {
-        Self::Network(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let host_bits = u128::BITS - IPV6_NETWORK_BITS;
-                IpAddr::V6((address.to_bits() >> host_bits << host_bits).into())
-            }
-            address => address,
-        })
+        Self::Network(network_of(address))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod log_limit;
 pub mod name;
+pub mod network;
 pub mod nonce;
 pub mod prefer;
 pub mod process;

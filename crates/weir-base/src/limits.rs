@@ -8,6 +8,15 @@ pub const HTTP_HEAD_BYTES: usize = 16 * 1024;
 pub const HTTP_HEAD_MS: u64 = 10_000;
 /// Milliseconds an idle keep-alive HTTP connection is kept.
 pub const HTTP_IDLE_MS: u64 = 75_000;
+/// Milliseconds that the body of a request to the API may take, however short it is.
+pub const HTTP_BODY_MS: u64 = 30_000;
+/// Bytes a second that a longer body has to come at: half of what a telephone sends where its network is bad.
+pub const HTTP_BODY_BYTES_PER_S: u64 = 8 * 1024;
+/// Connections of one network (an IPv4 address, an IPv6 network of 64 bits) whose request head is waited for at once:
+/// a crowd behind one address says what it wants within a round trip.
+pub const HEADS_PER_NETWORK: usize = 4_096;
+/// Requests of one network whose bodies are waited for at once.
+pub const BODIES_PER_NETWORK: usize = 256;
 /// Bytes of a PROXY protocol header: version 2 with TLVs fits.
 pub const PROXY_HEADER_BYTES: usize = 536;
 /// Milliseconds from accept to an accepted `publish` or `play` over RTMP.

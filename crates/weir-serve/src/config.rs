@@ -246,6 +246,8 @@ pub struct SlspConfig {
 pub struct DoorTimeouts {
     /// For a request's head, a TLS hello, a PROXY header, and the `hello` of SLSP.
     pub head: Duration,
+    /// For the body of a request to the API, and longer for a long one.
+    pub body: Duration,
     /// From accept to an accepted `publish` or `play` over RTMP.
     pub rtmp_setup: Duration,
 }
@@ -254,6 +256,7 @@ impl Default for DoorTimeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_millis(limits::HTTP_HEAD_MS),
+            body: Duration::from_millis(limits::HTTP_BODY_MS),
             rtmp_setup: Duration::from_millis(limits::RTMP_SETUP_MS),
         }
     }

@@ -15,9 +15,9 @@ use crate::doors::rtmp::{self, RtmpServer};
 use crate::front::tls::{Certificate, TlsError};
 use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
 use crate::hls::Hls;
-use crate::http::HttpServer;
 use crate::http::service::ApiService;
 use crate::http::upgrade::SocketService;
+use crate::http::{Crowd, HttpServer};
 use crate::ingest::Ingest;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -148,6 +148,8 @@ impl Server {
             ingest: services.ingest.clone(),
             sockets: self.sockets.into(),
             api,
+            heads: Crowd::default(),
+            bodies: Crowd::default(),
             is_for_operators: false,
             is_for_pictures: false,
         };

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use tower::util::BoxCloneSyncService;
 use weir_base::Clock;
 use weir_cluster::local::{LocalBus, LocalStore};
@@ -16,6 +17,7 @@ use weir_hub::gate::Answer;
 use weir_hub::{Admission, Gatekeeper, Grant, Hub};
 use weir_serve::config::{CacheConfig, HlsConfig, HttpConfig, Listen, RtmpConfig, SlspConfig};
 use weir_serve::front::DoorKind;
+use weir_serve::http::paced::RequestBody;
 use weir_serve::http::service::ApiService;
 use weir_serve::http::upgrade::SocketService;
 use weir_serve::node::{Node, Settings};
@@ -220,11 +222,16 @@ pub fn config(rtmp: Vec<SocketAddr>, http: Vec<SocketAddr>) -> Config {
     }
 }
 
-/// Pages and API of a server that has none.
+/// Pages and API of a server that has none. It reads what it is sent, as an API does.
 fn nothing_here() -> ApiService {
-    BoxCloneSyncService::new(tower::service_fn(|_request| async {
-        let mut response = http::Response::new(reply::full("nothing here"));
-        *response.status_mut() = http::StatusCode::NOT_FOUND;
+    let answer = |request: http::Request<RequestBody>| async {
+        let (status, words) = match request.into_body().collect().await {
+            Ok(_) => (http::StatusCode::NOT_FOUND, "nothing here"),
+            Err(_) => (http::StatusCode::BAD_REQUEST, "no whole body"),
+        };
+        let mut response = http::Response::new(reply::full(words));
+        *response.status_mut() = status;
         Ok::<_, Infallible>(response)
-    }))
+    };
+    BoxCloneSyncService::new(tower::service_fn(answer))
 }

@@ -41,6 +41,7 @@ use weir_image::PictureMaker;
 use weir_record::Spool;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
+use weir_serve::http::paced::RequestBody;
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
 use weir_serve::{Core, Server, Services};
 
@@ -318,7 +319,7 @@ fn api(parts: Api<'_>) -> ApiService {
 
 /// The routes as the server has them: it says by which door a request came.
 fn served(router: axum::Router) -> ApiService {
-    let service = router.map_request(|mut request: http::Request<hyper::body::Incoming>| {
+    let service = router.map_request(|mut request: http::Request<RequestBody>| {
         let extensions = request.extensions_mut();
         if let Some(client) = extensions.get::<ClientAddr>().copied() {
             extensions.insert(ClientIp(client.0.ip()));

@@ -20,13 +20,13 @@ use weir_hub::Protocol;
 use crate::deliver::Framing;
 use crate::front::listen::Accepted;
 use crate::front::{Conn, Patient, Prefixed};
-use crate::http::HttpServer;
 use crate::http::head::{First, look, written};
 use crate::http::request::HttpRequest;
 use crate::http::response::{HttpResponse, Then};
 use crate::http::route::{Resource, Route};
 use crate::http::rules::{Misfit, check};
 use crate::http::service::MediaService;
+use crate::http::{CrowdPlace, HttpServer};
 use crate::reply::Body;
 
 /// Bytes of a first request read at once; most fit.
@@ -48,7 +48,14 @@ pub async fn serve(server: HttpServer, accepted: Accepted) {
     } = accepted;
     let mut read = BytesMut::from(read);
     let within = server.core.config.load().door.head;
-    match read_first(&mut conn, &mut read, within).await {
+    let Some(place) = place_of(&server, client) else {
+        let refusal = Refusal::new(Code::RateLimited, "too many from there say nothing");
+        let (core, what) = (&server.core, "an HTTP connection");
+        return core.refused(&refusal, Protocol::HttpFlv, what, client.ip());
+    };
+    let first = read_first(&mut conn, &mut read, within).await;
+    drop(place);
+    match first {
         Ok(First::Request(head)) => {
             let client_of = server.client_of(client, &head.headers);
             let checked = check(&head.method, &head.uri, head.version, &head.headers);
@@ -79,6 +86,15 @@ pub async fn serve(server: HttpServer, accepted: Accepted) {
             client.ip(),
         ),
     }
+}
+
+/// A place among those whose heads are waited for. A trusted proxy's connections are everybody's, and not counted.
+fn place_of(server: &HttpServer, client: SocketAddr) -> Option<Option<CrowdPlace>> {
+    if server.core.config.load().proxy.trusts(client.ip()) {
+        return Some(None);
+    }
+    let place = server.heads.place(client.ip(), limits::HEADS_PER_NETWORK);
+    place.map(Some)
 }
 
 /// Reads until the head is complete, for which it has the time `within`, or until it is clear what becomes of it.

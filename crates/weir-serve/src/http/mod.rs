@@ -1,9 +1,11 @@
 //! HTTP: media, and WebSockets of other services, answered the same whichever head was read; everything
 //! else goes to the service the binary hands in.
 
+mod crowd;
 pub mod head;
 mod live;
 mod media;
+pub mod paced;
 pub mod request;
 pub mod response;
 pub mod route;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use weir_hub::Protocol;
 
+pub(crate) use self::crowd::{Crowd, CrowdPlace};
 use self::route::{Resource, Route, route};
 use self::rules::Misfit;
 use self::upgrade::SocketService;
@@ -36,6 +39,9 @@ pub struct HttpServer {
     pub(crate) sockets: Arc<[Arc<dyn SocketService>]>,
     /// Everything else.
     pub(crate) api: service::ApiService,
+    /// Those whose request heads are waited for, and those whose bodies are.
+    pub(crate) heads: Crowd,
+    pub(crate) bodies: Crowd,
     /// Connections come in by the operators' door.
     pub(crate) is_for_operators: bool,
     /// Whoever comes here wants a picture, or is in the wrong place.

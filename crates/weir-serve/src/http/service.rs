@@ -13,15 +13,17 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tower::Service;
 use tower::util::BoxCloneSyncService;
-use weir_base::Refusal;
+use weir_base::{Code, Refusal, limits};
+use weir_hub::Protocol;
 
 use super::HttpServer;
+use super::paced::RequestBody;
 use super::request::HttpRequest;
 use super::response::{HttpResponse, Then, Upgrade};
 use super::route::Resource;
@@ -31,7 +33,7 @@ use crate::reply::{Body, full};
 
 /// Everything that is not media: pages and API, by the binary. Each request has the extension
 /// [`ClientAddr`], and one that came by the operators' door [`ByOperatorsDoor`], by the pictures' [`ByPicturesDoor`].
-pub type ApiService = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+pub type ApiService = BoxCloneSyncService<Request<RequestBody>, Response<Body>, Infallible>;
 
 /// The address of the client, as a request extension for the API service.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,26 @@ impl MediaService {
         }
     }
 
+    /// The body, which has to come at a pace, where one is to come.
+    ///
+    /// # Errors
+    /// 6005 where too many of the client's network are waited for.
+    fn paced(&self, body: Incoming, client: SocketAddr) -> Result<RequestBody, Refusal> {
+        if body.is_end_stream() {
+            return Ok(RequestBody::none());
+        }
+        let most = limits::BODIES_PER_NETWORK;
+        let Some(place) = self.server.bodies.place(client.ip(), most) else {
+            let words = format!("{most} requests from there have not come to their end");
+            let refusal = Refusal::new(Code::RateLimited, words);
+            let core = &self.server.core;
+            core.refused(&refusal, Protocol::Api, "a request", client.ip());
+            return Err(refusal);
+        };
+        let least = self.server.core.config.load().door.body;
+        Ok(RequestBody::paced(body, least, place))
+    }
+
     /// Becomes true with the first request whose head is complete.
     pub fn has_asked(&self) -> Arc<AtomicBool> {
         self.has_asked.clone()
@@ -91,7 +113,7 @@ impl Service<Request<Incoming>> for MediaService {
                 then: Then::Body(body),
             } = HttpResponse::misfit(&misfit)
             else {
-                return self.server.api.call(request);
+                return self.server.api.call(request.map(|_| RequestBody::none()));
             };
             return Box::pin(std::future::ready(Ok(whole(status, headers, body))));
         }
@@ -105,7 +127,15 @@ impl Service<Request<Incoming>> for MediaService {
                 if self.server.is_for_pictures {
                     extensions.insert(ByPicturesDoor);
                 }
-                self.server.api.call(request)
+                let (head, body) = request.into_parts();
+                let body = match self.paced(body, client) {
+                    Ok(body) => body,
+                    Err(refused) => {
+                        let refused = crate::reply::refusal(&refused, head.uri.path());
+                        return Box::pin(std::future::ready(Ok(refused)));
+                    }
+                };
+                self.server.api.call(Request::from_parts(head, body))
             }
             resource => {
                 let server = self.server.clone();

@@ -85,6 +85,7 @@ impl House {
         let mut plain = ServerSetup::default();
         plain.config.door = DoorTimeouts {
             head: options.door,
+            body: options.door,
             rtmp_setup: options.door,
         };
         let setup = ServerSetup {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use weir_base::Code;
+use weir_base::{Code, limits};
 use weir_hub::Protocol;
 
 use crate::clients::{connect, is_nothing};
@@ -156,4 +156,48 @@ fn thousands_of_idle_connections_cost_little_and_disturb_nobody() {
         (house.services.core.tasks.len() < 50).then_some(())
     });
     house.all_is_well();
+}
+
+/// Shows that who drips the bodies of requests is let go, has so many places of its own network, and takes no time of
+/// anybody else.
+#[test]
+fn bodies_that_do_not_come_are_let_go_and_are_so_many_from_one_network() {
+    let options = Options::hasty();
+    let house = House::open(options);
+    let head = b"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 4096\r\n\r\n{";
+    let mut slow: Vec<Slow> = (0..limits::BODIES_PER_NETWORK)
+        .map(|_| Slow::new("a body in drips", connect(house.http), head, &[b' '; 4096]))
+        .collect();
+    // One more of that network is told at once; others of it who send all of theirs are when there is a place.
+    until("no place is left", 10, || {
+        let answer = post(house.http, "{}");
+        answer.starts_with("HTTP/1.1 429").then_some(())
+    });
+    house.all_is_well();
+    let within_s = options.door.as_secs() + 10;
+    for _ in 0..within_s * 10 {
+        slow.iter_mut().for_each(Slow::turn);
+        if slow.iter().all(|slow| slow.closed) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let left = slow.iter().filter(|slow| !slow.closed).count();
+    assert_eq!(left, 0, "are still here");
+    let said = post(house.http, "{}");
+    assert!(said.starts_with("HTTP/1.1 404"), "{said}");
+    house.wait_count(Code::RateLimited, Protocol::Api, 1);
+    house.all_is_well();
+}
+
+fn post(http: std::net::SocketAddr, body: &str) -> String {
+    let mut socket = connect(http);
+    let length = body.len();
+    let request = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = socket.read_to_string(&mut answer);
+    answer
 }
