@@ -245,6 +245,20 @@ fn an_attestation_that_is_cut_anywhere_is_refused() {
     assert!(party().register(CHALLENGE, &client_data, &longer).is_err());
 }
 
+/// The mutations keep what an authenticator's answer looks like, which random bytes have not.
+#[test]
+fn nothing_that_an_authenticator_says_panics_and_what_is_taken_is_bounded() {
+    let seeds = [Authenticator::p256(), Authenticator::ed25519()].map(|it| it.attestation());
+    let client_data = Authenticator::p256().client_data("webauthn.create", CHALLENGE);
+    weir_testkit::fuzz::hunt::hunt("passkey", &seeds, |attestation| {
+        if let Ok(made) = party().register(CHALLENGE, &client_data, attestation) {
+            assert!((1..=MAX_CREDENTIAL_BYTES).contains(&made.credential.len()));
+            let key = PublicKey::read(&made.cose_key).unwrap();
+            assert!(key.verify(b"nothing", b"by nobody").is_err());
+        }
+    });
+}
+
 #[test]
 fn only_a_name_has_passkeys() {
     assert_eq!(RelyingParty::of("http://192.0.2.1:8080"), None);

@@ -1,11 +1,15 @@
 //! One function for each parser and machine that meets bytes from outside. cargo-fuzz drives them
 //! with coverage (`fuzz/`), `tests/testkit/replay.rs` on a stable compiler with the corpus and mutations.
 //!
+//! Parsers in crates that this one does not stand on (the API's bodies, answers of hooks, passkeys, files of
+//! `weir apply`) are mutated by [`hunt`] in their own tests.
+//!
 //! They check more than "no panic": what is read in pieces equals what is read whole, times never
 //! go back, what is written reads back. Nothing here opens a socket.
 
 mod admit;
 mod cluster;
+pub mod hunt;
 mod live;
 mod media;
 pub mod mutate;
@@ -15,6 +19,7 @@ mod record;
 mod relay;
 mod seeds;
 mod serve;
+mod site;
 mod slsp;
 
 /// A thing to fuzz.
@@ -77,6 +82,8 @@ targets! {
     picture::picture_file,
     picture::picture_answer,
     record::record_block,
+    site::site_markdown,
+    site::site_target,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

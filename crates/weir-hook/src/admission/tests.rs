@@ -147,3 +147,50 @@ proptest! {
         }
     }
 }
+
+/// Whatever a receiver answers, what the client and the stream get of it is bounded, and nobody is let in but by a
+/// plain yes.
+#[test]
+fn no_answer_of_a_receiver_panics_or_is_more_than_it_may_be() {
+    let answers = [
+        r#"{"allow":true,"account":"a1","until":1700000000,"stream":"b","parameters":{"record":"1","n":2,"x":true}}"#,
+        r#"{"allow":false,"reason":"not before noon"}"#,
+        r#"{"code":0,"data":{}}"#,
+        "0",
+        "",
+    ];
+    let statuses = [200, 201, 204, 302, 401, 403, 500];
+    let seeds = answers.iter().enumerate().flat_map(|(at, body)| {
+        (0..2).map(move |dialect| {
+            let head = [dialect, u8::try_from(at).unwrap()];
+            [&head, body.as_bytes()].concat()
+        })
+    });
+    weir_testkit::fuzz::hunt::hunt("hook_answer", &seeds.collect::<Vec<_>>(), |data| {
+        let Some(([dialect, status], body)) = data.split_first_chunk() else {
+            return;
+        };
+        let dialect = [Dialect::Standard, Dialect::Srs][usize::from(dialect % 2)];
+        let status = statuses[usize::from(*status) % statuses.len()];
+        let whole = WholeAnswer {
+            body: Bytes::copy_from_slice(body),
+            ..answer(status, "")
+        };
+        match read(dialect, &whole) {
+            HookVerdict::Leave(leave) => {
+                assert!((200..300).contains(&status), "let in by {status}");
+                assert!(leave.parameters.len() <= MAX_PARAMETERS);
+                let says_yes = dialect == Dialect::Srs || status == 204 || {
+                    let text = String::from_utf8_lossy(body);
+                    text.contains("true")
+                };
+                assert!(says_yes, "let in by {body:?}");
+            }
+            HookVerdict::Refused(words) => {
+                assert!(!words.is_empty() && words.chars().count() <= MAX_REASON_CHARS);
+                assert!(!words.contains(char::is_control), "{words:?}");
+            }
+            HookVerdict::Silent(_) => {}
+        }
+    });
+}

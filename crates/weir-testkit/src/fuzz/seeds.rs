@@ -6,6 +6,7 @@ mod live;
 mod picture;
 mod proto;
 mod record;
+mod site;
 
 use bytes::Bytes;
 use weir_base::sign::{Action, SigningKey, Subject, sign};
@@ -25,6 +26,7 @@ pub(super) use proto::{
     relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };
 pub(super) use record::record_block;
+pub(super) use site::{site_markdown, site_target};
 
 use crate::synthetic as syn;
 

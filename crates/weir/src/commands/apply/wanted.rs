@@ -75,9 +75,18 @@ impl Wanted {
                 labels.len() == channel.keys.len(),
                 "channels.{name}.keys: two keys have the same label"
             );
-            let is_path = |c: char| matches!(c, '/' | '?' | '#' | '%');
-            ensure!(!name.contains(is_path), "channels.{name:?}: is no name");
+        }
+        let apps = wanted.apps.keys().map(|name| ("apps", name));
+        let channels = wanted.channels.keys().map(|name| ("channels", name));
+        for (kind, name) in apps.chain(channels) {
+            ensure!(is_name(name), "{kind}.{name:?}: is no name");
         }
         Ok(wanted)
     }
+}
+
+/// Whether it is one level of a path: whatever else it is, the API refuses it.
+fn is_name(name: &str) -> bool {
+    let leads_elsewhere = |c: char| matches!(c, '/' | '\\' | '?' | '#' | '%') || c.is_control();
+    !matches!(name, "" | "." | "..") && !name.contains(leads_elsewhere)
 }

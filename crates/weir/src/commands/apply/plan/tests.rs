@@ -124,3 +124,32 @@ fn what_makes_no_sense_is_refused_with_where() {
         assert!(error.contains(words), "{text}: {error}");
     }
 }
+
+/// A file is read or refused, and what is asked for is below what it names: no name leads to another's.
+#[test]
+fn no_file_panics_the_reader_or_asks_for_what_it_does_not_name() {
+    let other = "[apps.\"..\"]\n[channels.\"频道\"]\nkeys=[\"a\",\"b\"]\nlanguage='zh'\n[apps.a.rules]\nx=[1,{y=2.5}]\n";
+    let inputs = [FILE.as_bytes().to_vec(), other.as_bytes().to_vec()];
+    let found = [Found::default(), whole()];
+    weir_testkit::fuzz::hunt::hunt("apply_file", &inputs, |data| {
+        let Ok(wanted) = Wanted::read(&String::from_utf8_lossy(data)) else {
+            return;
+        };
+        for (found, is_pruned) in [(&found[0], false), (&found[1], true)] {
+            for step in plan(&wanted, found, is_pruned) {
+                let levels: Vec<&str> = step.path.split('/').collect();
+                let is_known = match levels.as_slice() {
+                    ["channels" | "hooks"] => true,
+                    ["apps", name] => wanted.apps.contains_key(*name) || is_pruned,
+                    ["channels", name] | ["channels", name, "keys"] => {
+                        wanted.channels.contains_key(*name)
+                    }
+                    ["hooks", id] => *id == "h1",
+                    _ => false,
+                };
+                assert!(is_known, "{} {}", step.method, step.path);
+                assert!(!step.path.contains(['?', '#', '%']), "{}", step.path);
+            }
+        }
+    });
+}
