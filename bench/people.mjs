@@ -1,6 +1,7 @@
 // Asks a server for lists and searches, or signs in, and says how long the answers took.
 //
 //   node bench/people.mjs lists --base http://HOST:PORT --token TOKEN --accounts N --channels N --seconds N
+//   node bench/people.mjs guesses --base http://HOST:PORT --accounts N
 //   node bench/people.mjs sign-in --base http://HOST:PORT --password WORDS --accounts N --rate N --seconds N
 
 import { Agent, request } from "node:http";
@@ -98,5 +99,31 @@ async function signIn() {
   return { rate, seconds, statuses, ...told(times) };
 }
 
-console.log(JSON.stringify(await (what === "lists" ? lists() : signIn())));
+/** What somebody learns by a clock who tries names: in turn one that is somebody's and one that is nobody's. */
+async function guesses() {
+  const kinds = {
+    sign_in: ["/api/v1/sessions", (login) => ({ login, password: "not the words that are right" })],
+    reset: ["/api/v1/accounts/reset", (login) => ({ login })],
+  };
+  const results = {};
+  const statuses = {};
+  for (const [kind, [path, body]] of Object.entries(kinds)) {
+    const times = { somebody: [], nobody: [] };
+    for (let n = 1; n <= accounts; n++) {
+      for (const who of ["somebody", "nobody"]) {
+        const login = `${who === "somebody" ? "user" : "nobody"}${n}`;
+        const from = `10.${kind === "reset" ? 9 : 8}.${n >> 8}.${n & 255}`;
+        const headers = { "content-type": "application/json", "x-forwarded-for": from };
+        const { status, ms } = await ask("POST", path, headers, JSON.stringify(body(login)));
+        statuses[status] = (statuses[status] ?? 0) + 1;
+        times[who].push(ms);
+      }
+    }
+    for (const [who, taken] of Object.entries(times)) results[`${kind}_${who}`] = told(taken);
+  }
+  return { statuses, ...results };
+}
+
+const asked = { lists, "sign-in": signIn, guesses };
+console.log(JSON.stringify(await asked[what]()));
 process.exit(0);

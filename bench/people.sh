@@ -93,6 +93,8 @@ section_sign-in() {
         --pid "$weir_pid" --json | keep sign-in-beside
     wait "$storm"
     keep sign-in-storm <"$scratch/storm.json"
+    # One name after another: those that are nobody's take as long.
+    node "$here/people.mjs" guesses --base "http://$http" --accounts 100 | keep sign-in-guesses
     stop "$publisher_pid"
     stop "$weir_pid"
 }

@@ -22,6 +22,9 @@ pub(crate) struct Hasher {
     waiting: AtomicUsize,
     /// Compared with where there is no account, so that finding none takes as long.
     nobodys: String,
+    /// Passwords that were hashed or compared.
+    #[cfg(test)]
+    pub(crate) runs: AtomicUsize,
 }
 
 /// Counts who waits for as long as it lives, also when the client goes away.
@@ -45,6 +48,8 @@ impl Hasher {
             turns: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
             nobodys,
+            #[cfg(test)]
+            runs: AtomicUsize::new(0),
         })
     }
 
@@ -96,6 +101,8 @@ impl Hasher {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(AccountError::Busy);
         }
+        #[cfg(test)]
+        self.runs.fetch_add(1, Ordering::AcqRel);
         let in_line = InLine(&self.waiting);
         let turn = self.turns.clone().acquire_owned().await.map_err(fault)?;
         drop(in_line);

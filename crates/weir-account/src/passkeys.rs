@@ -136,6 +136,7 @@ impl AccountService {
         };
         let added = self.rows().add_passkey(account, &new).await?;
         tracing::info!(target: "audit", account = %account.user_id, passkey = %added.id, "a passkey was added");
+        self.tell_of_proofs(account);
         Ok(added)
     }
 
@@ -175,6 +176,7 @@ impl AccountService {
         self.confirm(account, password, client).await?;
         self.rows().remove_passkey(account.user_id, id).await?;
         tracing::info!(target: "audit", account = %account.user_id, passkey = %id, "a passkey was removed");
+        self.tell_of_proofs(account);
         Ok(())
     }
 

@@ -173,6 +173,15 @@ impl AccountService {
         Ok(())
     }
 
+    /// Tells an account's owner by mail that a passkey or a second factor came or went.
+    pub(crate) fn tell_of_proofs(&self, account: &Account) {
+        if account.email_verified_ms > 0
+            && let Err(error) = self.0.mailer.send(Letter::proofs_changed(account))
+        {
+            tracing::warn!(account = %account.user_id, "nobody was told of another way to sign in: {error}");
+        }
+    }
+
     /// Writes a new password and tells its owner by mail.
     pub(crate) async fn store_password(
         &self,

@@ -84,10 +84,29 @@ impl AccountService {
             .take(Try::Mail, Of::network(client.address))?;
         self.0.attempts.take(Try::Mail, Of::Login(folded.clone()))?;
         let account = match self.rows().by_login(&folded).await {
-            Ok(account) if !account.email.is_empty() => account,
-            Ok(_) | Err(StoreError::Missing(_)) => return Ok(()),
+            Ok(account) => Some(account),
+            Err(StoreError::Missing(_)) => None,
             Err(error) => return Err(error.into()),
         };
+        // Beside the answer, which else would come later where there is an account.
+        if let Some(account) = account.filter(|account| !account.email.is_empty()) {
+            let (service, asked) = (self.clone(), client.tongue);
+            self.0.tasks.spawn("reset", async move {
+                if let Err(error) = service.send_reset(&account, asked).await {
+                    tracing::warn!(account = %account.user_id, "no letter to set a new password was sent: {error}");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn send_reset(&self, account: &Account, asked: Tongue) -> Result<(), AccountError> {
+        let email = EmailAddress::new(&account.email)?;
+        // An address that is another account's login proves nothing about this one.
+        let holder = self.rows().by_login(&email.folded).await?;
+        if holder.user_id != account.user_id {
+            return Ok(());
+        }
         let proof = Proof {
             user_id: account.user_id,
             email: account.email.clone(),
@@ -95,8 +114,8 @@ impl AccountService {
         };
         let (shown, hash) = token::make(token::LINK)?;
         self.rows().put_proof(&hash, Purpose::Reset, &proof).await?;
-        let tongue = tongue_of(&account, client.tongue);
-        let letter = Letter::reset(&account, &self.page(RESET_PAGE, &shown), tongue);
+        let tongue = tongue_of(account, asked);
+        let letter = Letter::reset(account, &self.page(RESET_PAGE, &shown), tongue);
         self.0.mailer.send(letter)
     }
 
@@ -162,6 +181,7 @@ impl AccountService {
         self.open(account, kind, client).await
     }
 
+    /// Sends a letter to prove an address; to one that somebody else signs in with, one that tells its owner so.
     pub(crate) async fn send_email_proof(
         &self,
         account: &Account,
@@ -174,12 +194,18 @@ impl AccountService {
             expires_ms: self.now_ms() + EMAIL_MS,
         };
         let (shown, hash) = token::make(token::LINK)?;
+        // Also where nobody is sent this link: whoever asks waits for the same work.
         self.rows().put_proof(&hash, Purpose::Email, &proof).await?;
-        let link = self.page(PROVE_PAGE, &shown);
-        let tongue = tongue_of(account, tongue);
-        self.0
-            .mailer
-            .send(Letter::prove(account, &email.given, &link, tongue))
+        let letter = match self.rows().by_login(&email.folded).await {
+            Ok(holder) if holder.user_id != account.user_id => Letter::known(&holder),
+            Ok(_) | Err(StoreError::Missing(_)) => {
+                let link = self.page(PROVE_PAGE, &shown);
+                let tongue = tongue_of(account, tongue);
+                Letter::prove(account, &email.given, &link, tongue)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.0.mailer.send(letter)
     }
 
     async fn take(&self, shown: &str, purpose: Purpose) -> Result<Proof, AccountError> {

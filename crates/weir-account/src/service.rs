@@ -72,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) seal: Seal,
     pub(crate) reply_seal: Seal,
     pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
 }
 
 impl AccountService {
@@ -100,6 +101,7 @@ impl AccountService {
             config: accounts,
             mailer,
             clock,
+            tasks: tasks.clone(),
         }));
         let sweeper = service.clone();
         tasks.spawn("sweep accounts", async move {

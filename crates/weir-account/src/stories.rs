@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -287,6 +288,82 @@ async fn who_guesses_learns_nothing_and_waits() {
     ));
     site.clock.advance_us(2 * SECOND_US);
     site.sign_in("ann", PASSWORD, "").await.unwrap();
+}
+
+/// The work that takes time is the same, whoever is asked for: what a clock would show, without one.
+#[tokio::test]
+async fn a_refused_sign_in_hashes_once_whoever_it_is_for() {
+    let site = Site::new(|_| {}).await;
+    site.proved("ann").await;
+    // Made without a password, as the first admin is.
+    site.service.first_admin_link().await.unwrap();
+    let runs = || site.service.0.hasher.runs.load(Ordering::Relaxed);
+    let long = "long ".repeat(1000);
+    for (login, password, hashes) in [
+        ("ann", "wrong horse", 1),
+        ("ann@example.net", "wrong horse", 1),
+        ("admin", "wrong horse", 1),
+        ("nobody", "wrong horse", 1),
+        ("nobody@example.net", "wrong horse", 1),
+        ("no name at all\u{0}", "wrong horse", 1),
+        ("ann", "", 1),
+        ("nobody", "", 1),
+        // Too long to be anybody's.
+        ("ann", &long, 0),
+        ("nobody", &long, 0),
+    ] {
+        let before = runs();
+        let refused = site.sign_in(login, password, "").await.unwrap_err();
+        assert!(
+            matches!(refused, AccountError::SignIn),
+            "{login}: {refused}"
+        );
+        assert_eq!(runs() - before, hashes, "{login:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_signs_up_with_anothers_address_is_told_nothing_and_its_owner_is_told() {
+    let site = Site::new(|_| {}).await;
+    let ann = site.proved("ann").await;
+    let asked = SignUp {
+        name: "eve".into(),
+        email: "Ann@Example.net".into(),
+        password: PASSWORD.into(),
+        invite: String::new(),
+    };
+    let before = site.service.0.hasher.runs.load(Ordering::Relaxed);
+    let eve = site.service.sign_up(&asked, &client(2)).await.unwrap();
+    let hashes = site.service.0.hasher.runs.load(Ordering::Relaxed) - before;
+    assert_eq!(hashes, 1);
+    assert_eq!((eve.name.as_str(), eve.email_verified_ms), ("eve", 0));
+    let letter = site.letters.next().await;
+    assert!(
+        letter.contains("To: ann@example.net") && !letter.contains("#token="),
+        "{letter}"
+    );
+    // The address stays its owner's, to sign in by and to be written to.
+    let signed_in = site.sign_in("ann@example.net", PASSWORD, "").await.unwrap();
+    assert_eq!(site.who(&signed_in.token).await.as_deref(), Some("ann"));
+    site.sign_in("eve", PASSWORD, "").await.unwrap();
+    // Neither by a new password nor by another address does eve get at it, or learn of it.
+    site.service.ask_reset("eve", &client(2)).await.unwrap();
+    site.service
+        .change_email(&eve, PASSWORD, "ann@example.net", &client(2))
+        .await
+        .unwrap();
+    let letter = site.letters.next().await;
+    assert!(
+        letter.contains("To: ann@example.net") && !letter.contains("#token="),
+        "{letter}"
+    );
+    site.service
+        .send_proof_again(&eve, &client(2))
+        .await
+        .unwrap();
+    let letter = site.letters.next().await;
+    assert!(letter.contains("You have an account already"), "{letter}");
+    assert_eq!(site.service.account(ann.user_id).await.unwrap(), ann);
 }
 
 #[tokio::test]
@@ -675,6 +752,33 @@ async fn who_has_not_proved_an_address_may_only_look_after_the_account_where_the
         .await;
     site.service.prove_email(&link).await.unwrap();
     assert!(may(Right::ChannelsOwn).await);
+}
+
+#[tokio::test]
+async fn one_is_told_by_mail_when_a_second_factor_comes_and_goes() {
+    let site = Site::new(|_| {}).await;
+    let ann = site.proved("ann").await;
+    let offered = site
+        .service
+        .offer_totp(&ann, PASSWORD, &client(1))
+        .await
+        .unwrap();
+    let code = || totp::code_of(&offered.secret, site.clock.wall_ms());
+    let enrolled = site
+        .service
+        .enroll_totp(&ann, &offered.offer, &code())
+        .await
+        .unwrap();
+    let letter = site.letters.next().await;
+    assert!(letter.contains("How you sign in was changed"), "{letter}");
+    let recovery = &enrolled.recovery_codes[0];
+    let removed = site
+        .service
+        .remove_totp(&enrolled.account, PASSWORD, recovery, &client(1))
+        .await;
+    removed.unwrap();
+    let letter = site.letters.next().await;
+    assert!(letter.contains("How you sign in was changed"), "{letter}");
 }
 
 #[tokio::test]

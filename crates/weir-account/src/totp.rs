@@ -110,6 +110,7 @@ impl AccountService {
         let sealed = self.0.seal.close(secret, &owner)?;
         let account = self.rows().set_totp(account, &sealed, &hashes).await?;
         tracing::info!(target: "audit", account = owner, "a second factor was added");
+        self.tell_of_proofs(&account);
         Ok(Enrolled {
             account,
             recovery_codes: codes,
@@ -136,6 +137,7 @@ impl AccountService {
             })?;
         let account = self.rows().set_totp(account, &[], &[]).await?;
         tracing::info!(target: "audit", account = %account.user_id, "the second factor was taken away");
+        self.tell_of_proofs(&account);
         Ok(account)
     }
 

@@ -5,7 +5,7 @@ use axum::extract::{Request, State as Extract};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Extensions, Uri};
+use http::{Extensions, HeaderValue, Uri, header};
 use utoipa::openapi::SecurityRequirement;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,10 +83,16 @@ async fn check(Extract(guard): Extract<Guard>, request: Request, next: Next) -> 
     request.extensions_mut().insert(caller.clone());
     let class = RateClass::of(request.method());
     let answer = |request| idempotent::once(state.clone(), caller, request, next);
-    match counted {
+    let mut response = match counted {
         Some(who) => limiter::count(&state, class, who, request, answer).await,
         None => answer(request).await,
-    }
+    };
+    // It is for whoever asked, and may be about them: no browser and nothing between keeps it.
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn admit(state: &State, right: Right, head: &Parts) -> Result<Caller, Refused> {
@@ -105,8 +111,15 @@ async fn admit(state: &State, right: Right, head: &Parts) -> Result<Caller, Refu
             return Err(refused.err().unwrap_or(Code::SignedOut.into()));
         }
     };
-    same_site::check(&known, head)?;
-    known.require(right)?;
+    let may = same_site::check(&known, head).and_then(|()| known.require(right));
+    if let Err(refused) = may {
+        // Whoever tries doors is counted too, and told of.
+        let who = Who::Account(known.name.clone());
+        limiter::take(state, RateClass::of(&head.method), who)?;
+        tracing::info!(target: "audit", who = known.name, code = refused.code().number(),
+            path = head.uri.path(), "a right was refused: {}", right.name());
+        return Err(refused);
+    }
     Ok(known)
 }
 

@@ -114,6 +114,7 @@ pub fn router(config: Config) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(pages::page)
         .layer(map_response(rejected::with_code))
+        .layer(map_response(rejected::never_guessed))
         .layer(from_fn_with_state(state.clone(), cors::listed))
         .layer(from_fn_with_state(state.clone(), pictures::at_their_door))
         .with_state(state)

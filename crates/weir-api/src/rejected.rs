@@ -11,6 +11,15 @@ use crate::refused::Refused;
 /// Bytes of the framework's own words that are kept.
 const MAX_WORDS_BYTES: usize = 1024;
 
+/// No browser guesses what an answer is.
+pub(crate) async fn never_guessed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// Puts a client error without a code into the form of a refusal. Status and other headers stay.
 pub(crate) async fn with_code(response: Response) -> Response {
     if !response.status().is_client_error() || is_ours(response.headers()) {

@@ -154,10 +154,10 @@ pub struct Accounts<'a> {
 }
 
 impl Accounts<'_> {
-    /// Makes an account.
+    /// Makes an account. An address that somebody else signs in with is not one of its logins then.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] where one of its logins is somebody's, or its name looks like somebody's;
+    /// [`StoreError::Taken`] where its name is somebody's, or looks like somebody's;
     /// [`StoreError::Missing`] where its invite is none or used up.
     pub async fn create(&self, new: &NewAccount<'_>) -> Result<Account, StoreError> {
         let user_id = self.store.next_id()?;
@@ -168,7 +168,13 @@ impl Accounts<'_> {
             None => new.role.to_owned(),
         };
         for login in new.logins {
-            login.insert(user_id, &mut writing).await?;
+            match login.insert(user_id, &mut writing).await {
+                Ok(true) => {}
+                // Whoever makes accounts would else be told which addresses have one.
+                Ok(false) if matches!(login, Login::Email(_)) => {}
+                Ok(false) => return Err(login.taken()),
+                Err(error) => return Err(error),
+            }
         }
         sqlx::query("INSERT INTO name_skeletons (skeleton, user_id) VALUES ($1, $2)")
             .bind(new.skeleton)
@@ -283,7 +289,10 @@ impl Accounts<'_> {
             .bind(user_id.to_string())
             .execute(&mut *writing)
             .await?;
-        Login::Email(folded).insert(user_id, &mut writing).await?;
+        let login = Login::Email(folded);
+        if !login.insert(user_id, &mut writing).await? {
+            return Err(login.taken());
+        }
         let done = sqlx::query(
             "UPDATE accounts SET email = $2, email_verified_ms = $3, changed_ms = $3, version = version + 1 \
              WHERE user_id = $1",
@@ -396,19 +405,28 @@ impl Accounts<'_> {
 }
 
 impl Login<'_> {
-    async fn insert(self, user_id: Id, writing: &mut Writing) -> Result<(), StoreError> {
-        let (text, kind, what) = match self {
-            Self::Name(text) => (text, "name", "the name"),
-            Self::Email(text) => (text, "email", "the address"),
+    /// Whether it was nobody's, and is theirs now.
+    async fn insert(self, user_id: Id, writing: &mut Writing) -> Result<bool, StoreError> {
+        let (text, kind) = match self {
+            Self::Name(text) => (text, "name"),
+            Self::Email(text) => (text, "email"),
         };
-        sqlx::query("INSERT INTO logins (login, kind, user_id) VALUES ($1, $2, $3)")
+        let sql = "INSERT INTO logins (login, kind, user_id) VALUES ($1, $2, $3) \
+                   ON CONFLICT (login) DO NOTHING";
+        let done = sqlx::query(sql)
             .bind(text.to_owned())
             .bind(kind)
             .bind(user_id.to_string())
             .execute(&mut **writing)
-            .await
-            .map_err(|error| StoreError::from(error).taken(what))?;
-        Ok(())
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    const fn taken(self) -> StoreError {
+        StoreError::Taken(match self {
+            Self::Name(_) => "the name",
+            Self::Email(_) => "the address",
+        })
     }
 }
 

@@ -37,6 +37,30 @@ impl Letter {
         Self::new(to, subject, text)
     }
 
+    /// Tells somebody that their address was given for another account.
+    pub(crate) fn known(account: &Account) -> Self {
+        let name = &account.name;
+        let (subject, text) = match Tongue::of(&account.language) {
+            Tongue::English => (
+                "You have an account already",
+                format!(
+                    "Hello {name},\n\nsomebody gave this address for another account just now. It is yours \
+                     already: sign in as {name}, or choose \"forgotten\" there for a new password.\n\n\
+                     If that was not you, do nothing: the address stays yours alone.\n"
+                ),
+            ),
+            Tongue::Chinese => (
+                "您已有账号",
+                format!(
+                    "{name}，您好：\n\n刚才有人用此邮箱地址注册另一个账号。该地址已属于您的账号：\
+                     请以 {name} 登录，或在登录页点击“忘记密码”设置新密码。\n\n\
+                     如果这不是您本人所为，请忽略本邮件，此地址仍只属于您。\n"
+                ),
+            ),
+        };
+        Self::new(&account.email, subject, text)
+    }
+
     /// Lets somebody set a new password.
     pub(crate) fn reset(account: &Account, link: &str, tongue: Tongue) -> Self {
         let name = &account.name;
@@ -74,6 +98,28 @@ impl Letter {
                 "您的密码已更改",
                 format!(
                     "{name}，您好：\n\n您账号的密码刚刚被更改。如果不是您本人所为，\
+                     请立即在登录页点击“忘记密码”重新设置。\n"
+                ),
+            ),
+        };
+        Self::new(&account.email, subject, text)
+    }
+
+    /// Tells that a passkey or a second factor was added or removed.
+    pub(crate) fn proofs_changed(account: &Account) -> Self {
+        let name = &account.name;
+        let (subject, text) = match Tongue::of(&account.language) {
+            Tongue::English => (
+                "How you sign in was changed",
+                format!(
+                    "Hello {name},\n\na passkey or the second factor of your account was added or removed just \
+                     now. If that was not you, set another password at once: choose \"forgotten\" where you sign in.\n"
+                ),
+            ),
+            Tongue::Chinese => (
+                "您的登录方式已更改",
+                format!(
+                    "{name}，您好：\n\n您账号的通行密钥或两步验证刚刚被添加或移除。如果不是您本人所为，\
                      请立即在登录页点击“忘记密码”重新设置。\n"
                 ),
             ),

@@ -4,11 +4,14 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use weir_base::Code;
 use weir_base::urls::sealed;
 
 use crate::refused::Refused;
 
+/// How JSON writes a NUL.
+const ESCAPED_NUL: &[u8] = b"\\u0000";
 /// Bytes of words about one field that are kept.
 const MAX_WORDS_CHARS: usize = 300;
 
@@ -40,6 +43,10 @@ pub(crate) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> 
         let words = "an object is expected, not a list";
         return Err(Refused::field(Code::Unprocessable, "body", words));
     }
+    if has_nul(body) {
+        let words = "a text has a NUL in it, which is no character of any";
+        return Err(Refused::field(Code::Unprocessable, "body", words));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
@@ -56,6 +63,24 @@ pub(crate) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> 
         Refused::new(Code::BadRequest, words)
     })?;
     Ok(value)
+}
+
+/// Whether a string or a name in some JSON has a NUL, which one engine of the store keeps and the other refuses.
+fn has_nul(body: &[u8]) -> bool {
+    fn is_in(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(is_in),
+            Value::Object(fields) => fields
+                .iter()
+                .any(|(name, value)| name.contains('\0') || is_in(value)),
+            _ => false,
+        }
+    }
+    // Only as an escape can it be in JSON. Most bodies have none, and are read once.
+    let mut pairs = body.windows(ESCAPED_NUL.len());
+    pairs.any(|bytes| bytes == ESCAPED_NUL)
+        && serde_json::from_slice(body).is_ok_and(|value| is_in(&value))
 }
 
 /// Whether a body that a node sends is the one that its proof covers.
@@ -132,6 +157,20 @@ mod tests {
         assert_eq!(refused("").0, Code::BadRequest);
         assert_eq!(refused(" [[]]").0, Code::Unprocessable);
         assert_eq!(refused(r#"{"rules":[]} x"#).0, Code::BadRequest);
+        assert_eq!(
+            refused(r#"{"rules":[],"a\u0000":1}"#).0,
+            Code::Unprocessable
+        );
+    }
+
+    #[test]
+    fn a_nul_is_refused_and_a_text_that_looks_like_one_is_not() {
+        let text = |body: &str| read_json::<Value>(body.as_bytes()).map_err(|it| it.code());
+        assert_eq!(
+            text(r#"{"a":["b",{"c":"d\u0000"}]}"#),
+            Err(Code::Unprocessable)
+        );
+        assert_eq!(text(r#"{"a":"\\u0000"}"#).unwrap()["a"], r"\u0000");
     }
 
     #[test]

@@ -15,6 +15,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParts<T> 
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            let words = "a text has a NUL in it, which is no character of any";
+            return Err(Refused::field(Code::BadRequest, "query", words));
+        }
         let read = Query::<T>::from_request_parts(parts, state).await;
         let refused = |rejection: axum::extract::rejection::QueryRejection| {
             Refused::field(Code::BadRequest, "query", rejection.body_text())

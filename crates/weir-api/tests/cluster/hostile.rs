@@ -80,7 +80,7 @@ fn encoded(word: &str) -> String {
 }
 
 /// What was refused was refused in order: never a fault, and in the form that all refusals have.
-fn in_order(answered: &Answered, what: &str) {
+pub(crate) fn in_order(answered: &Answered, what: &str) {
     let status = answered.status;
     let is_away = status == StatusCode::SERVICE_UNAVAILABLE;
     assert!(
@@ -205,6 +205,27 @@ async fn bodies_that_are_too_large_too_deep_or_no_json_are_refused_everywhere() 
             *asked.body_mut() = Body::from(body.to_vec());
             let answered = site.world.ask(asked).await;
             in_order(&answered, &operation.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_what_it_is_and_what_is_somebodys_is_kept_by_nobody() {
+    let site = Site::new().await;
+    let admin = site.with_role("ann", AccountRole::Admin).await;
+    for operation in operations(&site).await {
+        if operation.method != "GET" || operation.path.contains("events") {
+            continue;
+        }
+        let mut asked = request("GET", &operation.with("chess"), "10.3.0.1", "");
+        let token = format!("Bearer {}", admin.token).parse().unwrap();
+        asked.headers_mut().insert(header::AUTHORIZATION, token);
+        let answered = site.world.ask(asked).await;
+        let sniffed = answered.header(header::X_CONTENT_TYPE_OPTIONS);
+        assert_eq!(sniffed, "nosniff", "{}", operation.path);
+        if operation.is_guarded {
+            let kept = answered.header(header::CACHE_CONTROL);
+            assert!(kept.contains("no-store"), "{}: {kept:?}", operation.path);
         }
     }
 }
@@ -372,6 +393,16 @@ async fn nothing_says_whether_somebody_has_an_account() {
         said(reset, json!({ "login": "nobody" })).await,
     );
     assert_eq!(ann, nobody);
+    let sign_up = async |name: &str, email: &str| {
+        let order = json!({ "name": name, "email": email, "password": PASSWORD });
+        let (status, text) = said("POST /api/v1/accounts", order).await;
+        let made: Value = serde_json::from_str(&text).unwrap();
+        let fields: Vec<_> = made.as_object().unwrap().keys().cloned().collect();
+        (status, fields, made["email_verified_ms"].clone())
+    };
+    let known = sign_up("eve", "ann@example.net").await;
+    assert_eq!(known.0, StatusCode::CREATED);
+    assert_eq!(known, sign_up("bob", "nobody@example.net").await);
     let mut asked = request("POST", "/api/v1/sessions/passkey/offer", "10.3.0.1", "");
     let origin = "http://localhost:8080".parse().unwrap();
     asked.headers_mut().insert(header::ORIGIN, origin);

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod bodies;
 mod callers;
 mod channels;
 mod conventions;

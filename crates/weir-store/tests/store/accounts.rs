@@ -35,6 +35,9 @@ async fn an_account_is_found_by_each_of_its_logins_and_by_nothing_else() {
             matches!(other, Err(StoreError::Missing("account"))),
             "{other:?}"
         );
+        // PostgreSQL has no text with a NUL, and says so in its own way.
+        let other = accounts.by_login("ann\0").await;
+        assert!(matches!(other, Err(StoreError::Missing(_))), "{other:?}");
     }
 }
 
