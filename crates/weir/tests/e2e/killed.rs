@@ -84,7 +84,7 @@ fn write(base: &str, token: &str, channel: &str, stop: &AtomicBool, seen: &Mutex
             let id = key["id"].as_str().unwrap().to_owned();
             let path = format!("channels/{channel}/keys/{id}");
             // Keys are few in a channel: all but the first go again.
-            if turn > 1 {
+            if !seen.lock().unwrap().keys.is_empty() {
                 request(base, "DELETE", &path, token, &Value::Null);
             }
             seen.lock().unwrap().keys.push((id, label));
