@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::content::PageKind;
 
-/// Bytes of one level of a path that are looked at.
+/// Bytes of one level of a path that are looked at, in the clear: encoded it has up to three times as many.
 const MAX_LEVEL_BYTES: usize = 512;
 /// What stands as it is in a level of a path (RFC 3986 §2.3).
 const LEVEL: &AsciiSet = &NON_ALPHANUMERIC
@@ -107,11 +107,12 @@ fn level(text: &str) -> Cow<'_, str> {
 }
 
 fn decoded(level: &str) -> Option<Cow<'_, str>> {
-    if level.len() > MAX_LEVEL_BYTES {
+    if level.len() > 3 * MAX_LEVEL_BYTES {
         return None;
     }
     let text = percent_decode_str(level).decode_utf8().ok()?;
-    (!text.contains(['\0', '/'])).then_some(text)
+    let is_one = text.len() <= MAX_LEVEL_BYTES && !text.contains(['\0', '/']);
+    is_one.then_some(text)
 }
 
 #[cfg(test)]
