@@ -1,5 +1,7 @@
 //! Acts of somebody with a right, written down: who, what, before, after, from where.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use serde_json::Value;
@@ -132,9 +134,16 @@ impl FromRequestParts<State> for Actor {
     }
 }
 
-/// What the account of this id is called; none where it is gone or cannot be asked for.
-pub(crate) async fn name_of(state: &State, id: Id) -> Option<String> {
-    let store = state.store.as_ref()?;
-    let account = store.accounts().by_id(id).await.ok()?;
-    Some(account.name)
+/// What the accounts of these ids are called, of those that are there. Nobody where it cannot be asked: a list is
+/// worth more than what stands beside it.
+pub(crate) async fn names_of(
+    state: &State,
+    ids: impl IntoIterator<Item = Id>,
+) -> HashMap<Id, String> {
+    let ids: BTreeSet<Id> = ids.into_iter().collect();
+    let ids: Vec<Id> = ids.into_iter().collect();
+    let Some(store) = state.store.as_ref() else {
+        return HashMap::new();
+    };
+    store.accounts().names_of(&ids).await.unwrap_or_default()
 }

@@ -174,13 +174,8 @@ async fn own(Extract(state): Extract<State>, caller: Caller) -> Result<Json<BanL
     let store = state.store()?;
     let account = account_of(&caller)?;
     let (bans, subject) = (store.bans(), account.to_string());
-    let bans = bans.against(SubjectKind::Account, &subject, OWN);
-    let mut items = Vec::new();
-    for ban in bans.await? {
-        items.push(BanShown::told(&state, ban, account).await?);
-    }
-    let next = None;
-    Ok(Json(BanList { items, next }))
+    let bans = bans.against(SubjectKind::Account, &subject, OWN).await?;
+    Ok(Json(BanList::told(&state, bans, account).await?))
 }
 
 /// Appeal against a ban on my account

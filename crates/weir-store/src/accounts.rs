@@ -8,6 +8,8 @@ mod replies;
 mod second_factor;
 mod sessions;
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 
 use crate::db::{Db, Writing};
@@ -214,6 +216,15 @@ impl Accounts<'_> {
         );
         let row = sqlx::query_as::<_, AccountRow>(SQL).bind(user_id.to_string());
         found(row.fetch_optional(self.db.fresh()).await?)
+    }
+
+    /// What the accounts among these ids are called.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn names_of(&self, ids: &[Id]) -> Result<HashMap<Id, String>, StoreError> {
+        const HEAD: &str = "SELECT user_id, name FROM accounts WHERE user_id IN";
+        self.db.named(HEAD, ids).await
     }
 
     /// The account that signs in as this.

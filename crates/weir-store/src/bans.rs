@@ -1,9 +1,11 @@
 //! Rows of bans and of appeals against them. Whether somebody may ban is decided above.
 
-use sqlx::FromRow;
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::channels::Channel;
-use crate::db::{Db, Writing};
+use crate::db::{Db, IDS_AT_ONCE, Writing, list};
 use crate::error::StoreError;
 use crate::id::{self, Id, upper};
 use crate::mark::{Thing, mark};
@@ -213,6 +215,30 @@ impl Bans<'_> {
         row.ok_or(StoreError::Missing("ban"))?.try_into()
     }
 
+    /// The bans among these ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn by_ids(&self, ids: &[Id]) -> Result<HashMap<Id, Ban>, StoreError> {
+        let mut bans = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_AT_ONCE) {
+            let sql = format!(
+                concat!("SELECT ", columns!(), " FROM bans WHERE id IN {}"),
+                list(0, ids.len())
+            );
+            // Only the numbers of the places are not written here.
+            let mut rows = sqlx::query_as::<_, BanRow>(AssertSqlSafe(sql));
+            for id in ids {
+                rows = rows.bind(id.to_string());
+            }
+            for row in rows.fetch_all(self.db.fresh()).await? {
+                let ban = Ban::try_from(row)?;
+                bans.insert(ban.id, ban);
+            }
+        }
+        Ok(bans)
+    }
+
     /// At most `limit` bans on a channel (`None`: everywhere), the newest first, made before `before`; with those
     /// that ended.
     ///
@@ -391,16 +417,41 @@ impl Bans<'_> {
     /// # Errors
     /// [`StoreError::Missing`].
     pub async fn appeal_of(&self, user_id: Id, ban_id: Id) -> Result<Appeal, StoreError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            appeal_columns!(),
-            " FROM appeals a WHERE a.user_id = $1 AND a.ban_id = $2"
-        );
-        let row = sqlx::query_as::<_, AppealRow>(SQL)
-            .bind(user_id.to_string())
-            .bind(ban_id.to_string());
-        let row = row.fetch_optional(self.db.fresh()).await?;
-        row.ok_or(StoreError::Missing("appeal"))?.try_into()
+        let mut found = self.appeals_of(user_id, &[ban_id]).await?;
+        found.remove(&ban_id).ok_or(StoreError::Missing("appeal"))
+    }
+
+    /// What somebody said against these bans, by the ban.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn appeals_of(
+        &self,
+        user_id: Id,
+        ban_ids: &[Id],
+    ) -> Result<HashMap<Id, Appeal>, StoreError> {
+        let mut appeals = HashMap::with_capacity(ban_ids.len());
+        for ids in ban_ids.chunks(IDS_AT_ONCE) {
+            let sql = format!(
+                concat!(
+                    "SELECT ",
+                    appeal_columns!(),
+                    " FROM appeals a WHERE a.user_id = $1 AND a.ban_id IN {}"
+                ),
+                list(1, ids.len())
+            );
+            // Only the numbers of the places are not written here.
+            let mut rows = sqlx::query_as::<_, AppealRow>(AssertSqlSafe(sql));
+            rows = rows.bind(user_id.to_string());
+            for id in ids {
+                rows = rows.bind(id.to_string());
+            }
+            for row in rows.fetch_all(self.db.fresh()).await? {
+                let appeal = Appeal::try_from(row)?;
+                appeals.insert(appeal.ban_id, appeal);
+            }
+        }
+        Ok(appeals)
     }
 
     /// At most `limit` appeals that nobody decided, against bans on a channel (`None`: everywhere), oldest first,

@@ -10,7 +10,9 @@ mod schedule;
 mod team;
 mod words;
 
-use sqlx::FromRow;
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, FromRow};
 
 pub use follows::{Follow, Follower};
 pub use keys::{NewStreamKey, StreamKey};
@@ -18,7 +20,7 @@ pub use listing::{ChannelCard, ListedBy};
 pub use schedule::{ScheduledBroadcast, Timing};
 pub use team::{Member, MemberRole};
 
-use crate::db::{Db, Writing};
+use crate::db::{Db, IDS_AT_ONCE, Writing, list};
 use crate::error::StoreError;
 use crate::id::{self, Id};
 use crate::mark::{Thing, mark};
@@ -214,14 +216,48 @@ impl Channels<'_> {
         of_row(row.fetch_optional(self.db.fresh()).await?)
     }
 
-    /// What the channel of this id is called.
+    /// What the channels among these ids are called.
     ///
     /// # Errors
-    /// [`StoreError::Missing`].
-    pub async fn name_of(&self, id: Id) -> Result<String, StoreError> {
-        let name = sqlx::query_scalar("SELECT name FROM channel_names WHERE channel_id = $1");
-        let name = name.bind(id.to_string()).fetch_optional(self.db.fresh());
-        name.await?.ok_or(StoreError::Missing("channel"))
+    /// [`StoreError::Away`].
+    pub async fn names_of(&self, ids: &[Id]) -> Result<HashMap<Id, String>, StoreError> {
+        const HEAD: &str = "SELECT channel_id, name FROM channel_names WHERE channel_id IN";
+        self.db.named(HEAD, ids).await
+    }
+
+    /// The channels among these, each said by its owner and its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn by_ids(&self, places: &[(Id, Id)]) -> Result<HashMap<Id, Channel>, StoreError> {
+        let mut channels = HashMap::with_capacity(places.len());
+        for places in places.chunks(IDS_AT_ONCE) {
+            let count = places.len();
+            // By owners, too: they say where a row is in tables that are split.
+            let sql = format!(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM channels c WHERE c.user_id IN {} AND c.id IN {}"
+                ),
+                list(0, count),
+                list(count, count)
+            );
+            // Only the numbers of the places are not written here.
+            let mut rows = sqlx::query_as::<_, ChannelRow>(AssertSqlSafe(sql));
+            let (owners, ids) = (
+                places.iter().map(|one| one.0),
+                places.iter().map(|one| one.1),
+            );
+            for id in owners.chain(ids) {
+                rows = rows.bind(id.to_string());
+            }
+            for row in rows.fetch_all(self.db.fresh()).await? {
+                let channel = Channel::try_from(row)?;
+                channels.insert(channel.id, channel);
+            }
+        }
+        Ok(channels)
     }
 
     /// The channel of this owner and id.

@@ -18,7 +18,7 @@ use crate::module::Module;
 
 pub use engine::Engine;
 pub(crate) use open::{Opening, open};
-pub(crate) use rows::{list, placeholders};
+pub(crate) use rows::{IDS_AT_ONCE, list, placeholders};
 pub(crate) use schema::migrate;
 
 /// A transaction that writes: dropped without `commit`, nothing of it happened.

@@ -1,13 +1,15 @@
 //! Bans and appeals in JSON, those that count everywhere and those on one channel alike.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weir_admit::BanTarget;
 use weir_base::Code;
+use weir_store::Id;
 use weir_store::bans::{Appeal, Ban, SubjectKind};
-use weir_store::{Id, StoreError};
 
-use crate::acts::name_of;
+use crate::acts::names_of;
 use crate::refused::Refused;
 use crate::state::State;
 
@@ -131,96 +133,139 @@ pub(crate) fn network(text: &str) -> Result<String, Refused> {
     }
 }
 
+/// What is told beside bans: asked for all of them at once.
+struct BesideBans {
+    channels: HashMap<Id, String>,
+    accounts: HashMap<Id, String>,
+}
+
+/// What is told beside appeals.
+struct BesideAppeals {
+    bans: HashMap<Id, Ban>,
+    accounts: HashMap<Id, String>,
+}
+
+impl BesideBans {
+    async fn of(state: &State, bans: &[Ban]) -> Result<Self, Refused> {
+        let channels: BTreeSet<Id> = bans.iter().filter_map(|ban| ban.channel_id).collect();
+        let channels: Vec<Id> = channels.into_iter().collect();
+        Ok(Self {
+            channels: state.store()?.channels().names_of(&channels).await?,
+            accounts: names_of(state, bans.iter().filter_map(account_of)).await,
+        })
+    }
+}
+
+impl BesideAppeals {
+    async fn of(state: &State, appeals: &[Appeal]) -> Result<Self, Refused> {
+        let bans: BTreeSet<Id> = appeals.iter().map(|appeal| appeal.ban_id).collect();
+        let bans: Vec<Id> = bans.into_iter().collect();
+        Ok(Self {
+            bans: state.store()?.bans().by_ids(&bans).await?,
+            accounts: names_of(state, appeals.iter().map(|appeal| appeal.user_id)).await,
+        })
+    }
+}
+
 impl BanShown {
     pub(crate) async fn new(state: &State, ban: Ban) -> Result<Self, Refused> {
+        let beside = BesideBans::of(state, std::slice::from_ref(&ban)).await?;
+        Ok(Self::with(ban, &beside))
+    }
+
+    fn with(ban: Ban, beside: &BesideBans) -> Self {
         let when = |ms: i64| (ms != 0).then_some(ms);
-        let channel = match ban.channel_id {
-            None => None,
-            Some(id) => gone(state.store()?.channels().name_of(id).await)?,
-        };
-        let account = match ban.kind {
-            SubjectKind::Account => ban.subject.parse::<Id>().ok(),
-            SubjectKind::Network | SubjectKind::Stream => None,
-        };
-        let name = match account {
-            Some(id) => name_of(state, id).await,
-            None => None,
-        };
-        Ok(Self {
+        let channel = ban.channel_id.and_then(|id| beside.channels.get(&id));
+        let name = account_of(&ban).and_then(|id| beside.accounts.get(&id));
+        Self {
             id: ban.id.to_string(),
-            channel,
+            channel: channel.cloned(),
             kind: ban.kind.name(),
+            name: name.cloned(),
             subject: ban.subject,
-            name,
             stops: ban.stops,
             reason: ban.reason,
             created_ms: ban.created_ms,
             expires_ms: when(ban.expires_ms),
             lifted_ms: when(ban.lifted_ms),
             appeal: None,
-        })
-    }
-
-    /// With what the account said against it.
-    pub(crate) async fn told(state: &State, ban: Ban, account: Id) -> Result<Self, Refused> {
-        let said = gone(state.store()?.bans().appeal_of(account, ban.id).await)?;
-        let mut shown = Self::new(state, ban).await?;
-        if let Some(appeal) = said {
-            shown.appeal = Some(AppealShown::new(state, appeal).await?);
         }
-        Ok(shown)
     }
 }
 
 impl AppealShown {
     pub(crate) async fn new(state: &State, appeal: Appeal) -> Result<Self, Refused> {
-        let ban = gone(state.store()?.bans().by_id(appeal.ban_id).await)?;
-        Ok(Self {
+        let beside = BesideAppeals::of(state, std::slice::from_ref(&appeal)).await?;
+        Ok(Self::with(appeal, &beside))
+    }
+
+    fn with(appeal: Appeal, beside: &BesideAppeals) -> Self {
+        let ban = beside.bans.get(&appeal.ban_id);
+        Self {
             id: appeal.id.to_string(),
             ban: appeal.ban_id.to_string(),
-            reason: ban.map(|ban| ban.reason),
+            reason: ban.map(|ban| ban.reason.clone()),
             account: appeal.user_id.to_string(),
-            name: name_of(state, appeal.user_id).await,
+            name: beside.accounts.get(&appeal.user_id).cloned(),
             words: appeal.words,
             state: appeal.state,
             answer: appeal.answer,
-        })
+        }
     }
 }
 
 impl BanList {
     pub(crate) async fn new(
         state: &State,
-        bans: impl IntoIterator<Item = Ban>,
+        bans: Vec<Ban>,
         next: Option<String>,
     ) -> Result<Self, Refused> {
-        let mut items = Vec::new();
-        for ban in bans {
-            items.push(BanShown::new(state, ban).await?);
+        let beside = BesideBans::of(state, &bans).await?;
+        let items = bans.into_iter().map(|ban| BanShown::with(ban, &beside));
+        Ok(Self {
+            items: items.collect(),
+            next,
+        })
+    }
+
+    /// All bans on an account, each with what it said against it.
+    pub(crate) async fn told(state: &State, bans: Vec<Ban>, account: Id) -> Result<Self, Refused> {
+        let ids: Vec<Id> = bans.iter().map(|ban| ban.id).collect();
+        let said = state.store()?.bans().appeals_of(account, &ids).await?;
+        let said: Vec<Appeal> = said.into_values().collect();
+        let beside = BesideAppeals::of(state, &said).await?;
+        let mut list = Self::new(state, bans, None).await?;
+        for appeal in said {
+            let shown = AppealShown::with(appeal, &beside);
+            let of = list.items.iter_mut().find(|ban| ban.id == shown.ban);
+            if let Some(ban) = of {
+                ban.appeal = Some(shown);
+            }
         }
-        Ok(Self { items, next })
+        Ok(list)
     }
 }
 
 impl AppealList {
     pub(crate) async fn new(
         state: &State,
-        appeals: impl IntoIterator<Item = Appeal>,
+        appeals: Vec<Appeal>,
         next: Option<String>,
     ) -> Result<Self, Refused> {
-        let mut items = Vec::new();
-        for appeal in appeals {
-            items.push(AppealShown::new(state, appeal).await?);
-        }
-        Ok(Self { items, next })
+        let beside = BesideAppeals::of(state, &appeals).await?;
+        let items = appeals.into_iter();
+        let items = items.map(|appeal| AppealShown::with(appeal, &beside));
+        Ok(Self {
+            items: items.collect(),
+            next,
+        })
     }
 }
 
-/// What is not there is `None`.
-fn gone<T>(found: Result<T, StoreError>) -> Result<Option<T>, Refused> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(StoreError::Missing(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+/// The account that a ban is on.
+fn account_of(ban: &Ban) -> Option<Id> {
+    match ban.kind {
+        SubjectKind::Account => ban.subject.parse().ok(),
+        SubjectKind::Network | SubjectKind::Stream => None,
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn open(
 ) -> Result<Channel, Refused> {
     let channel = store.channels().by_name(name).await?;
     let standing = standing(store, caller, &channel).await?;
-    if standing < Standing::Moderator && channel.visibility == Visibility::Private {
+    if !standing.sees(&channel) {
         return Err(weir_store::StoreError::Missing("channel").into());
     }
     let may = match wish {
@@ -62,6 +62,13 @@ pub(super) enum Standing {
     Moderator,
     Editor,
     Owner,
+}
+
+impl Standing {
+    /// Whether somebody who stands so may know of the channel.
+    pub(super) fn sees(self, channel: &Channel) -> bool {
+        self >= Self::Moderator || channel.visibility != Visibility::Private
+    }
 }
 
 /// How somebody stands to it.

@@ -7,10 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use weir_store::channels::{Follower, Visibility};
 
-use super::doors::{Wish, open};
+use super::doors::{Wish, open, standing};
 use super::{ChannelShown, known_live};
-use crate::acts::name_of;
+use crate::acts::names_of;
 use crate::asked::{Page, PageParams, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
@@ -121,17 +122,24 @@ async fn following(
     let follows = store.channels().follows(account, before, limit + 1).await?;
     let (follows, next) = Page::full(follows, limit, |follow| follow.id.to_string());
     let live = known_live(&state);
+    let places: Vec<_> = follows
+        .iter()
+        .map(|follow| (follow.owner_id, follow.channel_id))
+        .collect();
+    let mut channels = store.channels().by_ids(&places).await?;
     let mut items = Vec::with_capacity(follows.len());
     for follow in follows {
-        match store
-            .channels()
-            .by_id(follow.owner_id, follow.channel_id)
-            .await
-        {
-            Ok(channel) => items.push(ChannelShown::new(channel, &live)),
-            // It went while this list was read.
-            Err(weir_store::StoreError::Missing(_)) => {}
-            Err(error) => return Err(error.into()),
+        // One that is not there went while this list was read.
+        let Some(channel) = channels.remove(&follow.channel_id) else {
+            continue;
+        };
+        // What has become private is not there for who only follows it.
+        let is_seen = channel.visibility != Visibility::Private
+            || standing(store, Some(&caller), &channel)
+                .await?
+                .sees(&channel);
+        if is_seen {
+            items.push(ChannelShown::new(channel, &live));
         }
     }
     Ok(Json(Following { items, next }))
@@ -154,13 +162,14 @@ async fn followers(
     let found = store.channels();
     let found = found.followers(channel.id, before, limit + 1).await?;
     let (found, next) = Page::full(found, limit, |one| one.id.to_string());
-    let mut items = Vec::with_capacity(found.len());
-    for one in found {
-        items.push(FollowerShown {
-            id: one.user_id.to_string(),
-            name: name_of(&state, one.user_id).await,
-            since_ms: one.id.at_ms(),
-        });
-    }
-    Ok(Json(FollowerList { items, next }))
+    let names = names_of(&state, found.iter().map(|one| one.user_id)).await;
+    let shown = |one: Follower| FollowerShown {
+        id: one.user_id.to_string(),
+        name: names.get(&one.user_id).cloned(),
+        since_ms: one.id.at_ms(),
+    };
+    Ok(Json(FollowerList {
+        items: found.into_iter().map(shown).collect(),
+        next,
+    }))
 }

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_base::Code;
-use weir_store::StoreError;
 use weir_store::channels::{Member, MemberRole};
+use weir_store::{Id, StoreError};
 
 use super::doors::{Wish, open};
 use super::{ChannelShown, known_live};
-use crate::acts::{Acted, Actor, name_of};
+use crate::acts::{Acted, Actor, names_of};
 use crate::asked::{JsonBody, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
@@ -91,11 +91,17 @@ async fn list(
 ) -> Result<Json<Team>, Refused> {
     let store = state.store()?;
     let channel = open(store, Some(&caller), &name, Wish::Help).await?;
-    let mut items = Vec::new();
-    for member in store.channels().members(&channel).await? {
-        items.push(TeamMember::new(&state, member).await);
-    }
-    Ok(Json(Team { items }))
+    let members = store.channels().members(&channel).await?;
+    let names = names_of(&state, members.iter().map(|member| member.user_id)).await;
+    let shown = |member: Member| TeamMember {
+        id: member.user_id.to_string(),
+        name: names.get(&member.user_id).cloned(),
+        role: member.role.name(),
+        since_ms: member.since_ms,
+    };
+    Ok(Json(Team {
+        items: members.into_iter().map(shown).collect(),
+    }))
 }
 
 /// Have somebody help with a channel
@@ -184,31 +190,17 @@ async fn own(Extract(state): Extract<State>, caller: Caller) -> Result<Json<OwnT
     let store = state.store()?;
     let account = account_of(&caller)?;
     let live = known_live(&state);
-    let mut items = Vec::new();
-    for (owner, id) in store.channels().teams_of(account).await? {
-        let channel = match store.channels().by_id(owner, id).await {
-            Ok(channel) => channel,
-            // It went while this list was read.
-            Err(StoreError::Missing(_)) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(role) = store.channels().role_in(&channel, account).await? {
-            items.push(HelpedChannel {
-                channel: ChannelShown::new(channel, &live),
-                role: role.name(),
-            });
-        }
-    }
-    Ok(Json(OwnTeams { items }))
-}
-
-impl TeamMember {
-    async fn new(state: &State, member: Member) -> Self {
-        Self {
-            id: member.user_id.to_string(),
-            name: name_of(state, member.user_id).await,
-            role: member.role.name(),
-            since_ms: member.since_ms,
-        }
-    }
+    let places = store.channels().teams_of(account).await?;
+    let mut channels = store.channels().by_ids(&places).await?;
+    let roles = store.channels().roles_in(&places, account).await?;
+    // One that is not there went while this list was read.
+    let helped = |(_, id): (Id, Id)| {
+        Some(HelpedChannel {
+            channel: ChannelShown::new(channels.remove(&id)?, &live),
+            role: roles.get(&id)?.name(),
+        })
+    };
+    Ok(Json(OwnTeams {
+        items: places.into_iter().filter_map(helped).collect(),
+    }))
 }

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::words::{TERMS, Term, WORDS, terms_of, words_of};
 use super::{Channel, Channels, Visibility};
-use crate::db::Writing;
+use crate::db::{IDS_AT_ONCE, Writing, list as in_list};
 use crate::error::StoreError;
 use crate::id::{Id, upper};
 
@@ -17,8 +17,6 @@ const MEANT: i64 = 8;
 const LOOKED_AT: i64 = 5_000;
 /// Bytes of what is said about a channel that are looked at for words.
 const ABOUT_BYTES: usize = 1_000;
-/// Names asked for in one statement.
-const NAMES_AT_ONCE: usize = 100;
 
 /// What a list shows of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -118,15 +116,14 @@ impl Channels<'_> {
     /// [`StoreError::Away`].
     pub async fn cards(&self, names: &[String]) -> Result<Vec<ChannelCard>, StoreError> {
         let mut cards = Vec::with_capacity(names.len());
-        for names in names.chunks(NAMES_AT_ONCE) {
-            let places: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
+        for names in names.chunks(IDS_AT_ONCE) {
             let sql = format!(
                 concat!(
                     "SELECT ",
                     columns!(),
-                    " FROM listed_channels l WHERE l.name IN ({})"
+                    " FROM listed_channels l WHERE l.name IN {}"
                 ),
-                places.join(", ")
+                in_list(0, names.len())
             );
             // Only the numbers of the places are not written here.
             let mut rows = sqlx::query_as::<_, ChannelCard>(AssertSqlSafe(sql));

@@ -1,9 +1,11 @@
 //! Who helps with a channel: kept from both sides.
 
-use sqlx::FromRow;
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Channel, Channels, hold};
-use crate::db::Writing;
+use crate::db::{IDS_AT_ONCE, Writing, list};
 use crate::error::StoreError;
 use crate::id::{self, Id};
 
@@ -151,6 +153,41 @@ impl Channels<'_> {
         .fetch_optional(self.db.fresh())
         .await?;
         role.as_deref().map(MemberRole::stored).transpose()
+    }
+
+    /// What somebody helps as with the channels among these, each said by its owner and its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn roles_in(
+        &self,
+        places: &[(Id, Id)],
+        user_id: Id,
+    ) -> Result<HashMap<Id, MemberRole>, StoreError> {
+        let mut roles = HashMap::with_capacity(places.len());
+        for places in places.chunks(IDS_AT_ONCE) {
+            let count = places.len();
+            let sql = format!(
+                "SELECT channel_id, role FROM channel_members WHERE member_id = $1 AND user_id IN {} \
+                 AND channel_id IN {}",
+                list(1, count),
+                list(1 + count, count)
+            );
+            // Only the numbers of the places are not written here.
+            let mut rows = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(sql));
+            rows = rows.bind(user_id.to_string());
+            let (owners, ids) = (
+                places.iter().map(|one| one.0),
+                places.iter().map(|one| one.1),
+            );
+            for id in owners.chain(ids) {
+                rows = rows.bind(id.to_string());
+            }
+            for (id, role) in rows.fetch_all(self.db.fresh()).await? {
+                roles.insert(Id::stored(&id)?, MemberRole::stored(&role)?);
+            }
+        }
+        Ok(roles)
     }
 
     /// Owner and id of each channel that somebody helps with.

@@ -1,5 +1,16 @@
 //! Statements over many rows: their placeholders, for both engines.
 
+use std::collections::HashMap;
+
+use sqlx::AssertSqlSafe;
+
+use super::Db;
+use crate::error::StoreError;
+use crate::id::Id;
+
+/// Ids asked for in one statement.
+pub(crate) const IDS_AT_ONCE: usize = 100;
+
 /// `($1, $2), ($3, $4)`: placeholders of `rows` rows with `columns` values each, behind `before` others.
 pub(crate) fn placeholders(before: usize, rows: usize, columns: usize) -> String {
     let mut text = String::with_capacity(rows * columns * 6);
@@ -19,6 +30,29 @@ pub(crate) fn placeholders(before: usize, rows: usize, columns: usize) -> String
 /// `($1, $2, $3)`: placeholders of a list of `count` values, behind `before` others.
 pub(crate) fn list(before: usize, count: usize) -> String {
     placeholders(before, 1, count)
+}
+
+impl Db {
+    /// What rows of these ids are called. `head` selects an id and a name, up to its `IN`.
+    pub(crate) async fn named(
+        &self,
+        head: &'static str,
+        ids: &[Id],
+    ) -> Result<HashMap<Id, String>, StoreError> {
+        let mut names = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_AT_ONCE) {
+            // Only the numbers of the places are not written in this crate's text.
+            let sql = AssertSqlSafe(format!("{head} {}", list(0, ids.len())));
+            let mut rows = sqlx::query_as::<_, (String, String)>(sql);
+            for id in ids {
+                rows = rows.bind(id.to_string());
+            }
+            for (id, name) in rows.fetch_all(self.fresh()).await? {
+                names.insert(Id::stored(&id)?, name);
+            }
+        }
+        Ok(names)
+    }
 }
 
 #[cfg(test)]
