@@ -104,7 +104,7 @@ const PAGES = [
   ["watch-paused", `/watch/${path}`, (page) => plays(page).then(() => page.evaluate(() => document.querySelector("weir-player").pause()))],
   ["watch-share", `/watch/${path}`, (page) => page.locator(".title .button").click().then(() => page.locator("dialog[open]").waitFor())],
   ["watch-waiting", "/watch/live/nobody", (page) => state(page, "waiting")],
-  ["watch-error", `/watch/${path}`, (page) => state(page, "error"), { "**/api/v1/live": null, "**/*.flv*": { code: 2006, name: "not_allowed", message: "the key is wrong", advice: "ask for another" } }],
+  ["watch-error", `/watch/${path}`, (page) => state(page, "error"), { "**/api/v1/live*": null, "**/*.flv*": { code: 2006, name: "not_allowed", message: "the key is wrong", advice: "ask for another" } }],
   ["embed", `/embed/${path}?autoplay=1&muted=1`, plays],
   ["embed-still", `/embed/${path}?autoplay=0`, (page) => page.locator("weir-player").waitFor()],
   ["studio", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-action="go"]').waitFor()],

@@ -12,6 +12,7 @@ mod gate;
 mod leave;
 mod nonces;
 mod place;
+mod publicity;
 pub mod rules;
 pub mod snapshot;
 pub mod ticket;
@@ -24,6 +25,7 @@ pub use acts::Acts;
 pub use book::{FileRules, Rulebook};
 pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
 pub use gate::{Gate, GateParts};
+pub use publicity::Publicity;
 pub use rules::{AppRules, AskDialect, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};
 pub use snapshot::{
     Ban, BanTarget, Change, Channel, KeyDigest, Snapshot, StreamKey, Visibility, Withdrawn,

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use tower::ServiceExt as _;
+use weir_admit::Publicity;
 use weir_api::{
     ApiConfig, AppFacts, ClientIp, ClusterApi, Config, DispatchRules, DispatchStrategy, Dispatcher,
     EdgeFacts, Facts, NoAccounts, NodeProof, PoolFacts, PublicAddresses, router,
 };
-use weir_base::{Clock, Shutdown, Tasks};
+use weir_base::{Clock, Shutdown, StreamName, Tasks};
 use weir_cluster::geo::CidrTable;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::member::{self, Member};
@@ -206,6 +207,10 @@ impl Facts for Outside {
             keyframe_ms: 2_000,
             encoders: Vec::new(),
         }
+    }
+
+    fn publicity(&self, _: &StreamName) -> Publicity {
+        Publicity::Listed
     }
 
     fn pools(&self) -> Vec<PoolFacts> {

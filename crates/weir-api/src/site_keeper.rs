@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use weir_base::Shutdown;
+use weir_admit::Publicity;
+use weir_base::{Shutdown, StreamName};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_site::{
@@ -19,6 +20,7 @@ use weir_store::{Store, StoreError};
 
 use crate::embedded::EmbeddedFile;
 use crate::living::all_live;
+use crate::state::Facts;
 
 /// Between two looks: a change is on every node's pages within this and what reading it takes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -50,11 +52,14 @@ pub struct SiteKeeper {
     is_known: AtomicBool,
 }
 
+/// What is live, by app and name.
+type OnAir = HashMap<(String, String), LiveStream>;
+
 /// Where the keeper stands.
 #[derive(Debug, Default)]
 struct Followed {
     position: Option<Position>,
-    live: HashMap<(String, String), u32>,
+    live: OnAir,
     past_until_ms: i64,
 }
 
@@ -71,11 +76,12 @@ impl SiteKeeper {
     }
 
     /// Keeps the pages up to date until the process ends.
-    pub async fn run(&self, hub: Hub, cluster: Cluster, shutdown: Shutdown) {
+    pub async fn run(&self, (hub, cluster): (Hub, Cluster), facts: &dyn Facts, shutdown: Shutdown) {
         let mut followed = Followed::default();
         let mut is_away = false;
         loop {
-            let looked = self.look(&mut followed, all_live(&hub, &cluster)).await;
+            let live = on_air(&hub, &cluster, facts);
+            let looked = self.look(&mut followed, live).await;
             let was_away = std::mem::replace(&mut is_away, looked.is_err());
             let wait = match looked {
                 Ok(()) => LOOK_EVERY,
@@ -99,11 +105,7 @@ impl SiteKeeper {
         self.is_known.load(Ordering::Acquire).then_some(&self.site)
     }
 
-    async fn look(
-        &self,
-        followed: &mut Followed,
-        live: HashMap<(String, String), u32>,
-    ) -> Result<(), StoreError> {
+    async fn look(&self, followed: &mut Followed, live: OnAir) -> Result<(), StoreError> {
         let now_ms = self.store.now_ms();
         self.site.now(now_ms);
         if followed.live.keys().any(|name| !live.contains_key(name)) {
@@ -118,13 +120,8 @@ impl SiteKeeper {
         Ok(())
     }
 
-    fn tell_live(&self, live: &HashMap<(String, String), u32>) {
-        let streams = live.iter().map(|((app, stream), viewers)| LiveStream {
-            app: app.clone(),
-            stream: stream.clone(),
-            viewers: *viewers,
-        });
-        self.site.live(streams.collect());
+    fn tell_live(&self, live: &OnAir) {
+        self.site.live(live.values().cloned().collect());
     }
 
     async fn follow(&self, followed: &mut Followed) -> Result<(), StoreError> {
@@ -234,6 +231,21 @@ impl SiteKeeper {
         }
         Ok(())
     }
+}
+
+/// All that is live, and whether it may stand in lists.
+fn on_air(hub: &Hub, cluster: &Cluster, facts: &dyn Facts) -> OnAir {
+    let told = |((app, stream), viewers): ((String, String), u32)| {
+        let publicity = StreamName::new("", &app, &stream).map(|name| facts.publicity(&name));
+        let one = LiveStream {
+            app: app.clone(),
+            stream: stream.clone(),
+            viewers,
+            is_listed: matches!(publicity, Ok(Publicity::Listed)),
+        };
+        ((app, stream), one)
+    };
+    all_live(hub, cluster).into_iter().map(told).collect()
 }
 
 /// Tells the pages what changed, of what they tell.

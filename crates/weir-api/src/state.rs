@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use weir_account::AccountService;
+use weir_admit::Publicity;
 use weir_admit::consult::Consult;
-use weir_base::Shutdown;
+use weir_base::{Shutdown, StreamName};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
@@ -92,6 +93,9 @@ pub struct PictureDoor;
 pub trait Facts: Send + Sync {
     /// What is known of an app.
     fn app(&self, app: &str) -> AppFacts;
+
+    /// To whom it is told that a stream is there.
+    fn publicity(&self, name: &StreamName) -> Publicity;
 
     /// How many nodes each pool should have.
     fn pools(&self) -> Vec<PoolFacts>;

@@ -4,16 +4,17 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_base::{ClientId, Code};
+use weir_admit::Publicity;
+use weir_base::{ClientId, Code, StreamName};
 use weir_hub::{Protocol, Role, Stream};
 
 use crate::acts::{Acted, Actor};
-use crate::asked::{Page, PageParams, PathParts};
+use crate::asked::{Page, PageParams, PathParts, QueryParts};
 use crate::refused::{NotThere, Refused};
 use crate::state::State;
 
@@ -199,12 +200,40 @@ pub(crate) fn kick_routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(kick))
 }
 
+/// Which streams.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct Meant {
+    /// Those of this name alone, `{app}/{stream}` with all levels of the app. One that stands in no list is told of to
+    /// who names it.
+    #[param(required = false, nullable = false, example = "live/demo")]
+    stream: Option<String>,
+}
+
 /// What is on, for everybody
-#[utoipa::path(get, path = "/api/v1/live", tag = "streams", responses(
+///
+/// Streams of channels that are not public stand in no list, and neither do those of an app that takes signed viewers
+/// alone. Those of private channels are told of to nobody.
+#[utoipa::path(get, path = "/api/v1/live", tag = "streams", params(Meant), responses(
     (status = 200, description = "Streams that are live", body = Streams<LiveStream>),
 ))]
-async fn live(Extract(state): Extract<State>) -> Json<Streams<LiveStream>> {
-    let is_on = |stream: &Stream| stream.is_live() && stream.why_not_live().is_none();
+async fn live(
+    Extract(state): Extract<State>,
+    QueryParts(meant): QueryParts<Meant>,
+) -> Json<Streams<LiveStream>> {
+    let is_told = |name: &StreamName| {
+        let publicity = state.facts.publicity(name);
+        match meant.stream.as_deref().map(|path| path.rsplit_once('/')) {
+            None => publicity == Publicity::Listed,
+            Some(path) => {
+                path == Some((name.app(), name.stream())) && publicity != Publicity::Hidden
+            }
+        }
+    };
+    let is_on = |stream: &Stream| {
+        stream.is_live() && stream.why_not_live().is_none() && is_told(&stream.name)
+    };
     page_of(&state, &Page::whole(), is_on, describe)
 }
 

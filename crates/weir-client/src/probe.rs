@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use serde_json::{Value, json};
 use weir_base::Clock;
-use weir_base::urls::StreamPath;
+use weir_base::urls::{StreamPath, without_form};
 use weir_link::url::HttpUrl;
 use weir_media::amf;
 
@@ -84,8 +84,11 @@ async fn notes_of_server(url: &MediaUrl, options: &WatchOptions) -> Option<Vec<S
         return None;
     };
     let path = url.path.split('?').next()?;
+    // By its name, since it may stand in no list. The path is percent-encoded, but for what means more in a query.
+    let named = without_form(path.trim_start_matches('/'));
+    let named = named.replace('+', "%2B").replace('&', "%26");
     let live = HttpUrl {
-        path: "/api/v1/live".to_owned(),
+        path: format!("/api/v1/live?stream={named}"),
         ..url.clone()
     };
     let client = WebClient::new(options.insecure);

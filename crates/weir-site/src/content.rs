@@ -80,6 +80,8 @@ pub struct LiveStream {
     pub stream: String,
     /// On this node; 0 where it lives on another.
     pub viewers: u32,
+    /// Lists show it, as far as its channel lets them.
+    pub is_listed: bool,
 }
 
 /// What a page of the site's own is for.
@@ -369,7 +371,8 @@ impl Content {
     /// Whether what is live shall stand in no list.
     pub(crate) fn hides(&self, stream: &LiveStream) -> bool {
         let held = self.channels.get(&stream.stream);
-        held.is_some_and(|held| held.facts.app == stream.app && !held.facts.is_listed)
+        !stream.is_listed
+            || held.is_some_and(|held| held.facts.app == stream.app && !held.facts.is_listed)
     }
 
     /// The page of this kind and name, where it is shown now.

@@ -28,6 +28,7 @@ use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
+use weir_admit::Publicity;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
@@ -198,17 +199,16 @@ async fn write_down(data: &Path, spool: Spool, happenings: Option<Happenings>) {
 fn site(
     config: &Config,
     happenings: Option<&Happenings>,
-    cluster: &Cluster,
+    (cluster, facts): (&Cluster, &Arc<dyn Facts>),
     core: &Core,
 ) -> Option<Arc<SiteKeeper>> {
     let store = happenings?.store.clone();
     let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url));
-    let (hub, members) = (core.hub.clone(), cluster.clone());
+    let (hub, members, facts) = (core.hub.clone(), cluster.clone(), facts.clone());
     let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
-    core.tasks.spawn(
-        "site",
-        async move { kept.run(hub, members, shutdown).await },
-    );
+    core.tasks.spawn("site", async move {
+        kept.run((hub, members), &*facts, shutdown).await;
+    });
     Some(keeper)
 }
 
@@ -241,6 +241,10 @@ struct KnownParts {
 impl Facts for KnownParts {
     fn app(&self, app: &str) -> AppFacts {
         self.entrance.facts(app)
+    }
+
+    fn publicity(&self, name: &StreamName) -> Publicity {
+        self.entrance.gate().rulebook().publicity(name)
     }
 
     fn pools(&self) -> Vec<PoolFacts> {
@@ -276,6 +280,12 @@ fn api(parts: Api<'_>) -> ApiService {
         "" => services.node.settings().me.to_string(),
         name => name.to_owned(),
     };
+    let facts: Arc<dyn Facts> = Arc::new(KnownParts {
+        entrance: entrance.clone(),
+        scaler,
+        services: services.clone(),
+        config: in_force,
+    });
     let router = weir_api::router(weir_api::Config {
         hub: services.core.hub.clone(),
         shutdown: services.core.shutdown.clone(),
@@ -291,7 +301,7 @@ fn api(parts: Api<'_>) -> ApiService {
         site: site(
             config,
             happenings.as_ref(),
-            &cluster.cluster,
+            (&cluster.cluster, &facts),
             &services.core,
         ),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
@@ -307,12 +317,7 @@ fn api(parts: Api<'_>) -> ApiService {
             .hls
             .recordings()
             .map(|spool| Arc::new(recordings::Kept(spool.clone())) as Arc<dyn Recordings>),
-        facts: Arc::new(KnownParts {
-            entrance: entrance.clone(),
-            scaler,
-            services: services.clone(),
-            config: in_force,
-        }),
+        facts,
     });
     served(router)
 }

@@ -19,7 +19,7 @@ use weir_store::channels::{NewChannel, Timing};
 use weir_store::{Config, Store};
 use weir_testkit::wait::Stopwatch;
 
-use crate::world::{Answered, World, record, request, with_bearer, with_token};
+use crate::world::{Answered, Outside, World, record, request, with_bearer, with_token};
 
 /// A change is on every page within this.
 const SOON: Duration = Duration::from_secs(2);
@@ -52,10 +52,9 @@ impl Kept {
             world.cluster.clone(),
             world.shutdown.clone(),
         );
-        tasks.spawn(
-            "site",
-            async move { keeper.run(hub, cluster, shutdown).await },
-        );
+        tasks.spawn("site", async move {
+            keeper.run((hub, cluster), &Outside, shutdown).await;
+        });
         let kept = Self {
             world,
             store,

@@ -8,12 +8,13 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use weir_admit::Publicity;
 use weir_api::{
     AccountRole, AdminDoor, ApiConfig, AppFacts, Caller, ClientIp, ClusterApi, Config, Credentials,
     DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts, Facts, Identify, Means, NodeProof,
     PoolFacts, PublicAddress, PublicAddresses, Setting, router,
 };
-use weir_base::{Clock, Refusal, Shutdown, Tasks};
+use weir_base::{Clock, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::fill::Dimension;
 use weir_cluster::geo::CidrTable;
 use weir_cluster::lease::Unreachable;
@@ -298,7 +299,7 @@ pub(crate) fn live() -> Value {
 }
 
 /// The parts that the API asks.
-struct Outside;
+pub(crate) struct Outside;
 
 impl Facts for Outside {
     fn app(&self, app: &str) -> AppFacts {
@@ -309,6 +310,15 @@ impl Facts for Outside {
             max_kbps: None,
             keyframe_ms: 2_000,
             encoders: Vec::new(),
+        }
+    }
+
+    /// Streams are called after whom they are for.
+    fn publicity(&self, name: &StreamName) -> Publicity {
+        match name.stream() {
+            "private" => Publicity::Hidden,
+            "unlisted" => Publicity::Named,
+            _ => Publicity::Listed,
         }
     }
 

@@ -65,6 +65,7 @@ fn on_air(viewers: u32) -> Vec<LiveStream> {
         app: "live".into(),
         stream: "ann".into(),
         viewers,
+        is_listed: true,
     }]
 }
 
@@ -159,6 +160,12 @@ fn who_is_unlisted_is_in_no_list_and_has_a_page() {
     }
     let page = read(&site, "/c/ann", "en").unwrap();
     assert!(page.contains("content=\"noindex\""));
+    site.channel(ann());
+    let mut signed = on_air(3);
+    signed[0].is_listed = false;
+    site.live(signed);
+    let home = read(&site, "/", "en").unwrap();
+    assert!(!home.contains("data-stream=\"live/ann\""), "{home}");
     let closed = ChannelFacts {
         is_private: true,
         ..ann()

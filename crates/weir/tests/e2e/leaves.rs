@@ -63,6 +63,14 @@ fn another_password_ends_what_the_old_one_opened_within_five_seconds_over_every_
             (answer.status != 200).then(|| assert_eq!(answer.refusal(), (401, 1001), "{path}"))
         });
     }
+    // It stands in no list, and is told of to who knows its name.
+    let told = |target: &str| {
+        get(&server.http(target)).json()["streams"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!(told("api/v1/live"), Some(0));
+    assert_eq!(told("api/v1/live?stream=live/chess"), Some(1));
     let ticket = ticket(&server, "", &json!({ "password": "sesame" }));
     let with = |path: &str| format!("{path}?ticket={ticket}");
     let _flv = Watcher::open(&server.http(&with("live/chess.flv")));

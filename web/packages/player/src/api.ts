@@ -11,13 +11,19 @@ export interface LiveList {
 /** How long an answer may take, ms: the API answers from memory. */
 const TIMEOUT_MS = 6000;
 
-/** Throws on anything but a list. `sent_ms` and `received_ms` are for `ClockOffset`. */
+/**
+ * Throws on anything but a list. `sent_ms` and `received_ms` are for `ClockOffset`. `stream`: what is called so, which
+ * may stand in no list; a server of before tells all that is live.
+ */
 export async function fetchLive(
   signal?: AbortSignal,
   origin?: { protocol: string; host: string },
+  stream?: { app: string; stream: string },
 ): Promise<LiveList & { sent_ms: number; received_ms: number }> {
   const sent_ms = Date.now();
-  const response = await fetch(origin ? `${origin.protocol}//${origin.host}/api/v1/live` : "/api/v1/live", {
+  const meant = stream ? `?stream=${encodeURIComponent(`${stream.app}/${stream.stream}`)}` : "";
+  const path = `/api/v1/live${meant}`;
+  const response = await fetch(origin ? `${origin.protocol}//${origin.host}${path}` : path, {
     cache: "no-store",
     headers: { accept: "application/json" },
     signal: withTimeout(signal),

@@ -350,9 +350,9 @@ export class Player {
   private async findStream(signal: AbortSignal): Promise<StreamInfo | null> {
     if (performance.now() < this.noListUntil_ms) return null;
     try {
-      const list = await fetchLive(signal, this.options.origin);
-      this.clock.add(list.sent_ms, list.received_ms, list.server_time_ms);
       const { app, stream } = this.options.name;
+      const list = await fetchLive(signal, this.options.origin, { app, stream });
+      this.clock.add(list.sent_ms, list.received_ms, list.server_time_ms);
       const named = list.streams.filter((item) => item.app === app && item.stream === stream);
       return named.find((item) => item.vhost === this.options.origin.hostname) ?? named[0] ?? null;
     } catch {

@@ -20,6 +20,17 @@ test("a request leaves no listener behind at a signal that lives on", async () =
   expect(removed.mock.calls.map(([, listener]) => listener)).toEqual([added.mock.calls[0]![1]]);
 });
 
+test("one stream is asked for by its whole name", async () => {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (url: string) => {
+    asked.push(url);
+    return new Response(JSON.stringify({ streams: [], server_time_ms: 1 }));
+  });
+  await fetchLive();
+  await fetchLive(undefined, { protocol: "http:", host: "host" }, { app: "live/tv", stream: "a&b" });
+  expect(asked).toEqual(["/api/v1/live", "http://host/api/v1/live?stream=live%2Ftv%2Fa%26b"]);
+});
+
 test("a signal that has fired ends the request before it begins", async () => {
   vi.stubGlobal("fetch", async (_url: string, { signal }: RequestInit) => signal!.throwIfAborted());
   await expect(fetchLive(AbortSignal.abort(), { protocol: "http:", host: "host" })).rejects.toThrow();

@@ -165,7 +165,7 @@ function useMarks(phase: Phase, tone: string | null, stream: string): void {
 /** Asks who watches; shown over the picture. */
 function Viewers({ app, stream, onViewers }: { app: string; stream: string; onViewers: (viewers: number) => void }) {
   const load = useCallback(async () => {
-    const { streams } = await fetchLive();
+    const { streams } = await fetchLive(undefined, undefined, { app, stream });
     return streams.find((one) => one.app === app && one.stream === stream)?.viewers ?? null;
   }, [app, stream]);
   const { value } = usePolled(load, POLL_MS);
