@@ -59,6 +59,7 @@ impl AccountService {
             role: self.0.config.role.name(),
             language: client.tongue.tag(),
             invite: invite.as_deref(),
+            ..NewAccount::default()
         };
         let made = self
             .rows()

@@ -1,6 +1,7 @@
 //! Rows of accounts: made, found, changed. Whether somebody may is decided above.
 
 mod api_keys;
+mod identities;
 mod invites;
 mod passkeys;
 mod proofs;
@@ -19,6 +20,7 @@ use crate::module::Module;
 use crate::store::Store;
 
 pub use api_keys::{ApiKey, KeyHolder, NewApiKey};
+pub use identities::{LinkedIdentity, NewIdentity};
 pub use invites::{Invite, NewInvite};
 pub use passkeys::{NewPasskey, Passkey};
 pub use proofs::{Proof, Purpose};
@@ -53,6 +55,10 @@ pub struct NewAccount<'a> {
     pub language: &'a str,
     /// The hash of an invite's code, where one is used.
     pub invite: Option<&'a str>,
+    /// The address was proved already to be theirs.
+    pub has_proved_email: bool,
+    /// Who it is elsewhere, where that signs it in.
+    pub identity: Option<NewIdentity<'a>>,
 }
 
 /// A row of `accounts`.
@@ -122,7 +128,7 @@ macro_rules! columns {
 use columns;
 
 /// All that goes with an account. Its skeleton stays, as nobody's: nobody else is taken for it.
-const OF_AN_ACCOUNT: [&str; 13] = [
+const OF_AN_ACCOUNT: [&str; 15] = [
     "DELETE FROM session_tokens WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM proofs WHERE user_id = $1",
@@ -131,6 +137,8 @@ const OF_AN_ACCOUNT: [&str; 13] = [
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM passkey_credentials WHERE user_id = $1",
     "DELETE FROM passkeys WHERE user_id = $1",
+    "DELETE FROM identity_subjects WHERE user_id = $1",
+    "DELETE FROM identities WHERE user_id = $1",
     "DELETE FROM invites WHERE made_by = $1",
     "DELETE FROM replies WHERE user_id = $1",
     "UPDATE name_skeletons SET user_id = '' WHERE user_id = $1",
@@ -188,7 +196,7 @@ impl Accounts<'_> {
             "INSERT INTO accounts (user_id, name, email, email_verified_ms, password_hash, role, state, \
              state_reason, display_name, about, language, avatar, totp_secret, totp_step, created_ms, \
              changed_ms, version) \
-             VALUES ($1, $2, $3, 0, $4, $5, 'active', '', '', '', $6, '', $7, 0, $8, $8, 1)",
+             VALUES ($1, $2, $3, $9, $4, $5, 'active', '', '', '', $6, '', $7, 0, $8, $8, 1)",
         )
         .bind(user_id.to_string())
         .bind(new.name)
@@ -198,8 +206,13 @@ impl Accounts<'_> {
         .bind(new.language)
         .bind(Vec::<u8>::new())
         .bind(now_ms)
+        .bind(if new.has_proved_email { now_ms } else { 0 })
         .execute(&mut *writing)
         .await?;
+        if let Some(identity) = &new.identity {
+            let id = self.store.next_id()?;
+            identities::insert(&mut writing, (user_id, id), identity, now_ms).await?;
+        }
         writing.commit().await?;
         self.by_id(user_id).await
     }

@@ -69,7 +69,7 @@ impl Module {
     pub(crate) const fn steps(self) -> &'static [Step] {
         match self {
             Self::Accounts => {
-                steps!("accounts": 1 "0001_accounts", 2 "0002_passkeys", 3 "0003_replies")
+                steps!("accounts": 1 "0001_accounts", 2 "0002_passkeys", 3 "0003_replies", 4 "0004_identities")
             }
             Self::Content => {
                 steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages")

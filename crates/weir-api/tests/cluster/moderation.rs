@@ -41,7 +41,7 @@ async fn site() -> Site {
             password_hash: "",
             role: role.name(),
             language: "",
-            invite: None,
+            ..NewAccount::default()
         };
         let made = store.accounts().create(&new).await.unwrap();
         people.insert(name, (made.user_id, role));

@@ -244,6 +244,16 @@ async fn sign_in(store: &Store, me: &Account) {
         most: 5,
     };
     accounts.add_passkey(me, &passkey).await.unwrap();
+    let identity = crate::accounts::NewIdentity {
+        provider: "school",
+        issuer: "https://id.example",
+        subject: &me.name,
+        label: "",
+    };
+    accounts
+        .link_identity(me.user_id, &identity, 5)
+        .await
+        .unwrap();
     let proof = Proof {
         user_id: me.user_id,
         email: String::new(),

@@ -8,6 +8,7 @@ mod copy;
 mod events;
 mod full;
 mod hooks;
+mod identities;
 mod moderation;
 mod objects;
 mod opening;
