@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use weir_base::section;
 use weir_base::section::{Senseless, in_range, sensible};
 
+use crate::oidc::config::OidcProvider;
 use crate::rights::AccountRole;
 
 section! {
@@ -29,6 +30,8 @@ section! {
         restart hash_passes: u32 = 2,
         /// Passwords that are hashed at once; 0: half as many as there are cores.
         restart hashes_at_once: u32 = 0,
+        /// Providers elsewhere that people may sign in by (OpenID Connect).
+        restart oidc: Vec<OidcProvider> = Vec::new(),
     }
 }
 
@@ -71,7 +74,8 @@ impl AccountsConfig {
         })?;
         sensible(self.site_url.is_empty() || is_site(&self.site_url), || {
             "accounts.site_url begins with neither https:// nor http://, or has a path".to_owned()
-        })
+        })?;
+        crate::oidc::config::check(&self.oidc, &self.site_url)
     }
 }
 

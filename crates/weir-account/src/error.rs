@@ -49,6 +49,12 @@ pub enum AccountError {
     /// It does not fit what is there.
     #[error("{0}")]
     Conflict(String),
+    /// A provider elsewhere does not answer now.
+    #[error("{0} cannot be asked right now: sign in another way, or try again")]
+    ProviderAway(String),
+    /// A provider elsewhere does not say who somebody is, or not in a way that can be believed.
+    #[error("{0}")]
+    ProviderRefused(String),
     /// The store does not answer now.
     #[error("accounts cannot be read right now: {0}")]
     Away(String),

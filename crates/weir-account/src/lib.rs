@@ -12,6 +12,7 @@ mod hasher;
 mod identity;
 mod mail;
 pub mod name;
+mod oidc;
 mod passkeys;
 mod password;
 mod profile;
@@ -36,6 +37,10 @@ pub use config::{AccountsConfig, MailConfig, SignUpRule};
 pub use error::AccountError;
 pub use identity::{Identity, Shown};
 pub use name::{EmailAddress, LoginName};
+pub use oidc::{
+    OidcArrival, OidcDeparture, OidcErrand, OidcMissing, OidcProvider, OidcReturn, OidcWire,
+    WireAnswer, WireAnswered, WireRequest,
+};
 pub use passkeys::{MadePasskey, Question, ShownPasskey};
 pub use profile::ProfileChange;
 pub use rights::{AccountRole, DoorOf, Right, Rights};

@@ -290,7 +290,7 @@ impl AccountService {
     }
 
     /// An answer that was good is good once.
-    async fn spend(&self, challenge: &str, until_ms: i64) -> Result<(), AccountError> {
+    pub(crate) async fn spend(&self, challenge: &str, until_ms: i64) -> Result<(), AccountError> {
         let hash = token::hash(challenge);
         let is_first = self.rows().spend_challenge(&hash, until_ms + 1).await?;
         is_first.then_some(()).ok_or(AccountError::Stale("offer"))

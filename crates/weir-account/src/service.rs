@@ -15,6 +15,8 @@ use crate::config::{AccountsConfig, MailConfig};
 use crate::error::AccountError;
 use crate::hasher::Hasher;
 use crate::mail::Mailer;
+use crate::oidc::elsewhere::Elsewhere;
+use crate::oidc::wire::OidcWire;
 use crate::password;
 use crate::seal::Seal;
 
@@ -35,6 +37,8 @@ pub struct Parts {
     pub mail: MailConfig,
     /// What signs and seals.
     pub root: RootSecret,
+    /// How providers elsewhere are asked; none where nobody signs in by one.
+    pub wire: Option<Arc<dyn OidcWire>>,
     /// The time.
     pub clock: Clock,
     /// Who runs what goes on beside requests.
@@ -71,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) chat: ChatSigner,
     pub(crate) seal: Seal,
     pub(crate) reply_seal: Seal,
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
 }
@@ -86,6 +91,7 @@ impl AccountService {
             accounts,
             mail,
             root,
+            wire,
             clock,
             tasks,
             shutdown,
@@ -97,6 +103,7 @@ impl AccountService {
             chat: ChatSigner::new(&root.derive("chat tokens"))?,
             seal: Seal::new(&root.derive("second factors"))?,
             reply_seal: Seal::new(&root.derive("replies"))?,
+            elsewhere: Elsewhere::new(&accounts.oidc, wire, Seal::new(&root.derive("oidc"))?)?,
             store,
             config: accounts,
             mailer,

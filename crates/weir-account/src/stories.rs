@@ -164,6 +164,7 @@ impl Site {
             accounts,
             mail,
             root: RootSecret::new("a secret of this site").unwrap(),
+            wire: None,
             clock: clock.clone(),
             tasks,
             shutdown: shutdown.clone(),

@@ -315,6 +315,7 @@ impl Site {
             },
             mail: MailConfig::default(),
             root: RootSecret::new("a secret of this site").unwrap(),
+            wire: None,
             clock: clock.clone(),
             tasks: Tasks::new(),
             shutdown: Shutdown::new(),

@@ -221,7 +221,7 @@ pub(crate) fn refused(error: AccountError) -> Refused {
         AccountError::Field { field, words } => Refused::field(code, field, words),
         AccountError::TooOften { wait_ms } => Refused::new(code, words).retry_after_ms(wait_ms),
         AccountError::Busy => Refused::new(code, words).retry_after_ms(BUSY_MS),
-        AccountError::Away(_) | AccountError::Full(_) => {
+        AccountError::Away(_) | AccountError::Full(_) | AccountError::ProviderAway(_) => {
             Refused::new(code, words).retry_after_ms(AWAY_MS)
         }
         _ => Refused::new(code, words),
@@ -240,6 +240,8 @@ fn meaning(error: &AccountError) -> (Code, String) {
         AccountError::Missing(_) => Code::NotFound,
         AccountError::Changed(_) => Code::PreconditionFailed,
         AccountError::Busy => Code::Unavailable,
+        AccountError::ProviderAway(_) => Code::ProviderAway,
+        AccountError::ProviderRefused(_) => Code::ProviderRefused,
         AccountError::Away(why) => {
             tracing::warn!("accounts cannot be read: {why}");
             let words = "accounts cannot be read right now; watching and publishing go on";

@@ -187,6 +187,10 @@ code_table! {
         "A code of the second factor is needed.", "Send the same again with the code that the program shows now.";
     Suspended = 6021, "suspended", Client, http 403, ws 4403,
         "This account is suspended.", "The detail says why; write to those who run the site.";
+    ProviderAway = 6022, "provider_away", Network, http 503, ws 4503,
+        "The provider that was to say who you are cannot be asked.", "Sign in another way, or try again in a moment.";
+    ProviderRefused = 6023, "provider_refused", Client, http 403, ws 4403,
+        "The provider does not say who you are, or not in a way that is believed.", "Begin again at the sign-in page; the detail says what was wrong.";
 }
 
 impl Code {
@@ -388,6 +392,7 @@ mod tests {
                 &Code::OriginUnreachable,
                 &Code::Storage,
                 &Code::Unavailable,
+                &Code::ProviderAway,
             ]
         );
     }

@@ -10,6 +10,7 @@ mod drain;
 mod gate;
 mod happenings;
 mod key_uses;
+mod providers;
 mod recordings;
 mod reload;
 mod scale;

@@ -160,6 +160,13 @@ impl Config {
         self.dispatch.check()?;
         self.store.check()?;
         self.accounts.check()?;
+        let allowed = self.accounts.oidc.iter().flat_map(|one| &one.allow);
+        for network in allowed {
+            anyhow::ensure!(
+                weir_hook::guard::network(network).is_some(),
+                "accounts.oidc: allow: {network:?} is no network such as \"10.1.0.0/16\""
+            );
+        }
         self.mail.check(&self.accounts)?;
         self.scale.check(!self.cluster.redis.is_empty())?;
         self.hooks.check()?;

@@ -50,6 +50,7 @@ impl Site {
             },
             mail,
             root: RootSecret::new("a secret of this site").unwrap(),
+            wire: None,
             clock,
             tasks: Tasks::new(),
             shutdown: Shutdown::new(),

@@ -88,6 +88,7 @@ impl Site {
             },
             mail: MailConfig::default(),
             root: RootSecret::new(SECRET).unwrap(),
+            wire: None,
             clock: Clock::real(),
             tasks: Tasks::new(),
             shutdown: Shutdown::new(),

@@ -7,6 +7,7 @@ use weir_api::{Happenings, Identify, NoAccounts};
 use weir_serve::Core;
 use weir_serve::front::{Addresses, DoorKind};
 
+use super::providers::AskedProviders;
 use super::secrets::Secrets;
 use crate::config::Config;
 
@@ -30,6 +31,7 @@ impl Control {
             accounts: config.accounts.clone(),
             mail: config.mail.clone(),
             root: RootSecret::new(secrets.account_secret(&config.cluster.secret))?,
+            wire: Some(Arc::new(AskedProviders::new(core))),
             clock: core.hub.clock().clone(),
             tasks: core.tasks.clone(),
             shutdown: core.shutdown.clone(),
