@@ -7,6 +7,8 @@ pub(crate) mod config;
 pub(crate) mod elsewhere;
 mod id_token;
 mod provider;
+#[cfg(test)]
+mod stories;
 pub(crate) mod wire;
 
 use base64::Engine as _;
