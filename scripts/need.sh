@@ -8,6 +8,7 @@ MOTO_VERSION=5.2.5
 IMAGEIO_FFMPEG_VERSION=0.8.1
 AUTOBAHN_VERSION=25.10.1
 SCHEMATHESIS_VERSION=4.32.5
+OIDC_PROVIDER_VERSION=9.13.3
 NODE_MAJOR=20
 version_of() {
     case $1 in
@@ -164,6 +165,21 @@ need_pip_moto() {
             "moto[s3]==$MOTO_VERSION" flask==3.1.2 flask-cors==6.0.1 || die "moto $MOTO_VERSION from PyPI"
     fi
     export WEIR_MOTO_SERVER
+}
+
+# A provider of OpenID Connect, for tests. Sets WEIR_OIDC_PROVIDER, the folder of Node packages that it is in.
+need_npm_oidc_provider() {
+    need_node
+    local folder="$WEIR_TOOLS/oidc-provider" have
+    WEIR_OIDC_PROVIDER="$folder/node_modules"
+    have=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$WEIR_OIDC_PROVIDER/oidc-provider/package.json" 2>/dev/null || true)
+    if [ "$have" != "$OIDC_PROVIDER_VERSION" ]; then
+        say "npm install oidc-provider $OIDC_PROVIDER_VERSION into $folder"
+        mkdir -p "$folder"
+        npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error \
+            "oidc-provider@$OIDC_PROVIDER_VERSION" >/dev/null || die "oidc-provider $OIDC_PROVIDER_VERSION from npm"
+    fi
+    export WEIR_OIDC_PROVIDER
 }
 
 # The Autobahn WebSocket test suite, which scripts/wstest.py makes run on Python 3. Sets WEIR_WSTEST.

@@ -19,6 +19,7 @@ need_pip_ffmpeg9
 need_pip_wstest
 need_pip_moto
 need_pip_schemathesis
+need_npm_oidc_provider
 
 # have COMMAND…: the first one found, by its full path.
 have() {

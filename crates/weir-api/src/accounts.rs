@@ -1,6 +1,7 @@
 //! Accounts over HTTP: what the handlers share. Each asks `weir-account` and writes down what it says; none decides.
 
 mod avatar;
+mod elsewhere;
 mod export;
 mod keys;
 mod me;
@@ -72,11 +73,13 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(sessions::own_routes())
         .merge(second_factor::routes())
         .merge(passkeys::routes())
+        .merge(elsewhere::routes())
         .merge(keys::routes());
     let open = OpenApiRouter::new()
         .merge(sign_up::routes())
         .merge(sessions::routes())
         .merge(passkeys::open_routes())
+        .merge(elsewhere::open_routes())
         .merge(tokens::key_routes());
     OpenApiRouter::new()
         .merge(limited(open, state, None))

@@ -189,13 +189,18 @@ fn token(value: &str) -> Option<String> {
 
 /// The session's cookie among all that a browser sends.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
+    cookie_named(headers, SESSION_COOKIE)
+}
+
+/// The first cookie of this name.
+pub(crate) fn cookie_named(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'));
     let mut values = pairs.filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == SESSION_COOKIE && value.len() <= MAX_TOKEN_BYTES).then(|| value.to_owned())
+        (name == wanted && value.len() <= MAX_TOKEN_BYTES).then(|| value.to_owned())
     });
     values.next()
 }

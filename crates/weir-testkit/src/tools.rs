@@ -34,6 +34,8 @@ pub enum Tool {
     Libfaketime,
     /// A server that speaks S3.
     MotoServer,
+    /// The folder of Node packages that has `oidc-provider`.
+    OidcProvider,
     /// The database server; what belongs to it lies beside it.
     Postgres,
 }
@@ -55,6 +57,7 @@ impl Tool {
             Self::RedisServer => ("WEIR_REDIS_SERVER", "redis-server"),
             Self::Libfaketime => ("WEIR_LIBFAKETIME", "libfaketime.so.1"),
             Self::MotoServer => ("WEIR_MOTO_SERVER", "moto_server"),
+            Self::OidcProvider => ("WEIR_OIDC_PROVIDER", "oidc-provider"),
             Self::Postgres => ("WEIR_POSTGRES", "postgres"),
         }
     }

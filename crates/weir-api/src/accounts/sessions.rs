@@ -306,6 +306,16 @@ impl Visitor {
 
     /// `Lax`: a link from elsewhere finds people signed in, and a form from elsewhere does not.
     fn set_cookie(&self, response: &mut Response, value: &str, max_age_s: u64) {
+        self.set_cookie_named(response, (SESSION_COOKIE, "/"), value, max_age_s);
+    }
+
+    pub(super) fn set_cookie_named(
+        &self,
+        response: &mut Response,
+        (name, path): (&str, &str),
+        value: &str,
+        max_age_s: u64,
+    ) {
         let site = self.service.config().site_url.as_str();
         // A page over TLS says so itself; where only a proxy knows, the settings do.
         let is_secure = [site, self.origin.as_str()]
@@ -313,7 +323,7 @@ impl Visitor {
             .any(|url| url.starts_with("https://"));
         let secure = if is_secure { "; Secure" } else { "" };
         let line = format!(
-            "{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+            "{name}={value}; Path={path}; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
         );
         if let Ok(line) = HeaderValue::from_str(&line) {
             response.headers_mut().append(header::SET_COOKIE, line);

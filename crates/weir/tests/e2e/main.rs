@@ -25,6 +25,7 @@ mod lifecycle;
 mod matrix;
 mod media_in;
 mod nginx;
+mod oidc;
 mod operator;
 mod pictures;
 mod player;

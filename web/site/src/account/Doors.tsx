@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { forgotten, proveAddress, resetPassword, signIn, signInByLink, signUp } from "./api";
+import { ProviderButtons } from "./Elsewhere";
 import { Field, Form } from "./Form";
 import { hasPasskeys, usePasskey } from "./authenticator";
 import { a } from "./strings";
@@ -37,6 +38,7 @@ export function SignIn({ home = HOME }: { home?: string }) {
           )}
         </Form>
         {hasPasskeys() && <Form button={a("signInPasskey")} send={byPasskey} failed={a("passkeyRefused")}>{() => null}</Form>}
+        <ProviderButtons home={home} />
         <p>{a("noAccount")} <a href="/account/sign-up">{a("signUp")}</a></p>
         <details>
           <summary>{a("forgot")}</summary>
@@ -73,6 +75,7 @@ export function SignUp() {
             </>
           )}
         </Form>
+        <ProviderButtons home={HOME} />
         <p>{a("haveAccount")} <a href="/account/sign-in">{a("signIn")}</a></p>
       </section>
     </>

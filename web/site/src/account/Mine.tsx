@@ -9,6 +9,7 @@ import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, removeAvatar, rem
 import { OwnBans } from "./Bans";
 import { Field, Form } from "./Form";
 import { Moderate } from "./Moderate";
+import { Identities } from "./Elsewhere";
 import { Passkeys } from "./Passkeys";
 import { PictureField } from "./PictureField";
 import { a, type AccountKey } from "./strings";
@@ -43,6 +44,7 @@ export function Mine({ account }: { account: Account }) {
       </section>
       <Password account={account} />
       <Passkeys account={account} />
+      <Identities account={account} />
       <section class="ac-card" aria-labelledby="ac-channels">
         <h2 id="ac-channels">{a("channels")}</h2>
         {channels === null && <p role="status">{a("loading")}</p>}

@@ -1,6 +1,9 @@
 //! What the account pages ask of the API. The browser's cookie says who asks.
 
-import { Api, Refused, type AccountView, type Asked, type Ban, type ChannelShown, type ListedKey, type PasskeyView, type Problem } from "@weir/api";
+import {
+  Api, Refused, type AccountView, type Asked, type Ban, type ChannelShown, type IdentityView, type ListedKey, type MissingView,
+  type PasskeyView, type Problem, type ProviderView,
+} from "@weir/api";
 
 /** Milliseconds for a picture to be sent and made anew. */
 const PICTURE_TIMEOUT_MS = 120_000;
@@ -10,6 +13,11 @@ export type Account = AccountView;
 export type Channel = ChannelShown;
 export type StreamKey = ListedKey;
 export type Passkey = PasskeyView;
+export type Provider = ProviderView;
+export type Identity = IdentityView;
+export type Missing = MissingView;
+/** What a provider sent back with somebody. */
+export type Returned = { provider: string; state: string; code: string; iss: string; error: string };
 /** A ban on one's own account, with what one said against it. */
 export type OwnBan = Ban;
 
@@ -74,6 +82,25 @@ export const removePasskey = (id: string, password: string) => api.call("passkey
 export const askPasskey = () => api.call("session_passkey_offer");
 
 export const signInByPasskey = (shown: Asked<"session_by_passkey">["body"]) => api.call("session_by_passkey", { body: shown });
+
+export const providers = async () => (await api.call("provider_list")).items;
+
+/** Gives the address at the provider. */
+export const departTo = async (provider: string) => (await api.call("session_oidc_offer", { body: { provider } })).url;
+
+export const departToLink = async (provider: string, password: string) =>
+  (await api.call("identity_offer", { body: { provider, ...(password && { password }) } })).url;
+
+export const arriveFrom = (returned: Returned) => api.call("session_by_oidc", { body: { ...returned, kind: "cookie" } });
+
+export const arriveWith = (rest: string, name: string, code: string) =>
+  api.call("session_oidc_rest", { body: { rest, ...(name && { name }), ...(code && { code }), kind: "cookie" } });
+
+export const identities = async () => (await api.call("identity_list")).items;
+
+export const linkFrom = (returned: Returned) => api.call("identity_add", { body: returned });
+
+export const unlink = (id: string, password: string) => api.call("identity_remove", { path: { id }, body: password ? { password } : {} });
 
 export const ownChannels = async () => (await api.call("own_channels")).items;
 

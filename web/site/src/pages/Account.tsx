@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { me, type Account as Known } from "../account/api";
 import { Arrive, Prove, Reset, SignIn, SignUp } from "../account/Doors";
+import { Back } from "../account/Elsewhere";
 import { Mine } from "../account/Mine";
 import { a } from "../account/strings";
 import "../css/account.css";
@@ -17,6 +18,7 @@ export function Account() {
 }
 
 function Door() {
+  if (location.pathname.startsWith("/account/oidc/")) return <Back />;
   switch (location.pathname.replace(/\/$/, "")) {
     case "/account/sign-in": return <SignIn />;
     case "/account/sign-up": return <SignUp />;
