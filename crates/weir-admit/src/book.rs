@@ -214,8 +214,7 @@ fn join(snapshot: &Snapshot, file: &FileRules, name: &str) -> Option<App> {
 
 impl App {
     fn new(rules: &AppRules, file: &FileRules) -> Self {
-        let has_keys = !rules.keys.is_empty() || !rules.jwks.is_empty();
-        let keyring = if has_keys {
+        let keyring = if rules.has_keys() {
             Keyring::of_good(&rules.keys, &rules.jwks)
         } else {
             let keys = file.auth.keys.iter().map(|key| AppKey {

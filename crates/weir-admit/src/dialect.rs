@@ -217,6 +217,14 @@ pub struct Proof<'a> {
     pub account: Option<Box<str>>,
 }
 
+/// Whether a text is a JWKS document (RFC 7517) with a key that can be used.
+///
+/// # Errors
+/// Why it is none.
+pub fn check_key_set(text: &str) -> Result<(), BadKey> {
+    jwt::read_set(text).map(drop)
+}
+
 /// The keys of one app, ready to verify.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {

@@ -19,6 +19,7 @@ use crate::acts::Acts;
 use crate::book::{App, Book, Rulebook};
 use crate::consult::{About, Consult, Counsel, Question};
 use crate::leave::{By, Leave, Once, Sources};
+use crate::missed::MissedSets;
 use crate::nonces::NonceBook;
 use crate::place::{self, Suspect};
 use crate::rules::Tokens;
@@ -41,6 +42,7 @@ pub struct Gate {
     usage: Usage,
     returning: Returning,
     key_uses: KeyUses,
+    missed_sets: MissedSets,
 }
 
 /// What a gate is made of.
@@ -93,6 +95,7 @@ impl Gate {
             counsel: Counsel::new(parts.consult),
             returning: Returning::default(),
             key_uses: KeyUses::default(),
+            missed_sets: MissedSets::default(),
         }
     }
 
@@ -109,6 +112,11 @@ impl Gate {
     /// What could not be told is given again.
     pub fn put_key_uses_back(&self, uses: Vec<KeyUse>) {
         self.key_uses.put_back(uses);
+    }
+
+    /// Apps in whose key set a key was missed since this was last asked.
+    pub fn take_missed_sets(&self) -> Vec<String> {
+        self.missed_sets.take()
     }
 
     /// Notes that a client was admitted by a stream key.
@@ -173,7 +181,12 @@ impl Gate {
             stream_key_secret: &self.stream_key_secret,
             now_ms,
         };
-        let mut leave = sources.leave(asked)?;
+        let mut leave = sources.leave(asked).inspect_err(|refusal| {
+            // Its key may be newer than what is known of the set.
+            if refusal.code == Code::AuthRevoked && !rules.jwks_url.is_empty() {
+                self.missed_sets.note(asked.name.app());
+            }
+        })?;
         who.accounts[1] = &leave.account;
         place::check_bans(&book, who, now_ms)?;
         let channel_kbps = channel.and_then(|channel| channel.max_kbps);

@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod follow;
 mod gate;
 mod leave;
+pub mod missed;
 mod nonces;
 mod place;
 mod publicity;
@@ -23,7 +24,7 @@ pub mod wishes;
 
 pub use acts::Acts;
 pub use book::{FileRules, Rulebook};
-pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens};
+pub use dialect::{AppKey, BadKey, Dialect, Keyring, Opens, check_key_set};
 pub use gate::{Gate, GateParts};
 pub use publicity::Publicity;
 pub use rules::{AppRules, AskDialect, Auth, PlayAuth, Priority, PublishAuth, Tokens, WhenAway};

@@ -19,6 +19,15 @@ const MIN_SECRET_BYTES: usize = 16;
 const MAX_NETWORKS: usize = 256;
 /// Milliseconds that an app's server may have for an answer: less than a client is let wait.
 const ASK_TIMEOUTS_MS: std::ops::RangeInclusive<u32> = 50..=1_400;
+/// How addresses on this machine begin.
+const LOCAL: [&str; 6] = [
+    "http://localhost:",
+    "http://localhost/",
+    "http://127.0.0.1:",
+    "http://127.0.0.1/",
+    "http://[::1]:",
+    "http://[::1]/",
+];
 /// Bytes of its URL.
 const MAX_ASK_URL_BYTES: usize = 2_048;
 /// How often an app may be asked to be heard of: more seldom than nodes look, at least each hour.
@@ -83,6 +92,8 @@ section! {
         reload keys: Vec<AppKey> = Vec::new(),
         /// A JWKS document whose ES256 keys sign tokens of this app.
         reload jwks: String = String::new(),
+        /// Where such a document is, for apps of the store: api nodes read it each ten minutes, and tell all nodes.
+        reload jwks_url: String = String::new(),
         /// Whether a client goes when what admitted it ends: an expiry, a ban, a revoked key.
         reload end_on_expiry: Option<bool> = None,
         /// Networks from which alone one may publish; empty: from everywhere.
@@ -241,7 +252,8 @@ impl AppRules {
         }
         Keyring::new(&self.keys, &self.jwks)
             .map_err(|error| about("keys", format!(": {error}")))?;
-        let has_keys = !self.keys.is_empty() || !self.jwks.is_empty() || !auth.keys.is_empty();
+        self.check_key_set(&about)?;
+        let has_keys = self.has_keys() || !auth.keys.is_empty();
         if self.play.unwrap_or(auth.play) == PlayAuth::Signed
             && !has_keys
             && self.tokens != Some(Tokens::Origin)
@@ -251,6 +263,29 @@ impl AppRules {
         }
         self.check_ask(&about)?;
         self.check_lists(&about)
+    }
+
+    /// Whether it has keys of its own, be it that they are still to be read.
+    pub(crate) fn has_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.jwks.is_empty() || !self.jwks_url.is_empty()
+    }
+
+    fn check_key_set(&self, about: &dyn Fn(&str, String) -> Senseless) -> Result<(), Senseless> {
+        let url = self.jwks_url.as_str();
+        if url.is_empty() {
+            return Ok(());
+        }
+        if !self.jwks.is_empty() {
+            let words = " comes without jwks: what is read there is the set";
+            return Err(about("jwks_url", words.into()));
+        }
+        // Whoever changes it on the way admits whom they like.
+        let is_safe = url.starts_with("https://") || LOCAL.iter().any(|here| url.starts_with(here));
+        if !is_safe || url.len() > MAX_ASK_URL_BYTES || !url.bytes().all(|b| b.is_ascii_graphic()) {
+            let words = " is no https:// URL; http:// is for this machine alone";
+            return Err(about("jwks_url", words.into()));
+        }
+        Ok(())
     }
 
     fn check_ask(&self, about: &dyn Fn(&str, String) -> Senseless) -> Result<(), Senseless> {
@@ -315,8 +350,7 @@ impl AppRules {
             chosen.to_vec()
         }
         // Keys come as one set: half of another set's would let in whom this one has let go.
-        let has_keys = !self.keys.is_empty() || !self.jwks.is_empty();
-        let keys = if has_keys { self } else { under };
+        let keys = if self.has_keys() { self } else { under };
         // And so does whom to ask: a secret is not for another one's server.
         let asks = if self.ask.is_some() { self } else { under };
         Self {
@@ -329,6 +363,7 @@ impl AppRules {
             disabled: self.disabled.or(under.disabled),
             keys: keys.keys.clone(),
             jwks: keys.jwks.clone(),
+            jwks_url: keys.jwks_url.clone(),
             end_on_expiry: self.end_on_expiry.or(under.end_on_expiry),
             publish_networks: list(&self.publish_networks, &under.publish_networks),
             play_networks: list(&self.play_networks, &under.play_networks),
@@ -387,12 +422,23 @@ mod tests {
             (r#"{"referers":["*."]}"#, "apps.live.referers"),
             (r#"{"keys":[{"secret":"short"}]}"#, "apps.live.keys"),
             (r#"{"jwks":"{}"}"#, "apps.live.keys"),
+            (
+                r#"{"jwks_url":"http://id.example/keys"}"#,
+                "apps.live.jwks_url",
+            ),
+            (
+                r#"{"jwks_url":"http://localhost.example/"}"#,
+                "apps.live.jwks_url",
+            ),
+            (r#"{"jwks_url":"file:///etc/passwd"}"#, "apps.live.jwks_url"),
         ] {
             let error = rules(text).check("live", &Auth::default()).unwrap_err();
             assert!(error.to_string().contains(words), "{text}: {error}");
         }
         let good = r#"{"referers":["*.example.com","[::1]:8080"],"play_networks":["10.0.0.0/8"]}"#;
         rules(good).check("live", &Auth::default()).unwrap();
+        let to_be_read = r#"{"jwks_url":"https://id.example/keys","play":"signed"}"#;
+        rules(to_be_read).check("live", &Auth::default()).unwrap();
         assert!(serde_json::from_str::<AppRules>(r#"{"countries":["Germany"]}"#).is_err());
     }
 }

@@ -13,6 +13,7 @@ use weir_admit::{
 };
 use weir_base::Clock;
 use weir_base::sign::{SigningKey, mac_hex};
+use weir_store::apps::App;
 use weir_store::changes::{self, Changed, GONE_KEPT_MS, Whole};
 use weir_store::{Store, StoreError, bans, channels};
 
@@ -189,7 +190,7 @@ fn version(seq: i64) -> u64 {
 fn told(changed: Changed) -> Option<Change> {
     let told = match changed {
         Changed::App(app) => Change::App {
-            rules: rules(&app.name, &app.rules)?,
+            rules: rules(&app)?,
             name: app.name,
         },
         Changed::AppGone(name) => Change::AppGone { name },
@@ -274,11 +275,25 @@ fn of_ban(ban: &bans::Ban) -> Option<Ban> {
     })
 }
 
-fn rules(app: &str, text: &str) -> Option<Arc<AppRules>> {
-    serde_json::from_str(text)
-        .map(Arc::new)
-        .inspect_err(|error| tracing::error!("the rules of {app:?} cannot be read: {error}"))
-        .ok()
+/// An app's rules, with the keys that were read from their address: whoever is told them asks nobody.
+fn rules(app: &App) -> Option<Arc<AppRules>> {
+    if app.rules.is_empty() {
+        // Whoever knows nothing of it lets nobody in, rather than all whom the file would.
+        let closed = AppRules {
+            disabled: Some(true),
+            ..AppRules::default()
+        };
+        return Some(Arc::new(closed));
+    }
+    let read = serde_json::from_str::<AppRules>(&app.rules).inspect_err(|error| {
+        let name = &app.name;
+        tracing::error!("the rules of {name:?} cannot be read: {error}");
+    });
+    let mut rules = read.ok()?;
+    if !rules.jwks_url.is_empty() {
+        rules.jwks.clone_from(&app.key_set);
+    }
+    Some(Arc::new(rules))
 }
 
 fn digest(hash: &str) -> Option<KeyDigest> {

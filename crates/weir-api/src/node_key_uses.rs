@@ -6,6 +6,7 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use weir_admit::missed::MISSED_SETS;
 use weir_admit::uses::{KEY_USES, KeyUse};
 use weir_store::{Id, Store, StoreError};
 
@@ -21,6 +22,9 @@ pub const MAX_KEY_USES_BYTES: usize = 512 * 1024;
 pub struct ToldKeyUses {
     /// The last use of each key.
     pub uses: Vec<KeyUse>,
+    /// Apps in whose key set a key was missed.
+    #[serde(default)]
+    pub missed: Vec<String>,
 }
 
 impl ToldKeyUses {
@@ -53,16 +57,18 @@ async fn tell(
     check_digest(&uri, &body)?;
     let store = state.store()?;
     let told: ToldKeyUses = read_json(&body)?;
-    keep_key_uses(store, &told.uses).await?;
+    keep_key_uses(store, &told).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Writes down which keys were used; those that are no keys of the store are left out.
+/// Writes down which keys were used, and where one was missed; those that are no keys of the store are left out.
 ///
 /// # Errors
 /// [`StoreError::Away`].
-pub async fn keep_key_uses(store: &Store, uses: &[KeyUse]) -> Result<(), StoreError> {
-    for used in uses.iter().take(KEY_USES) {
+pub async fn keep_key_uses(store: &Store, told: &ToldKeyUses) -> Result<(), StoreError> {
+    let missed = told.missed.get(..told.missed.len().min(MISSED_SETS));
+    store.apps().miss_keys(missed.unwrap_or_default()).await?;
+    for used in told.uses.iter().take(KEY_USES) {
         let ids = [&used.owner, &used.channel, &used.key].map(|id| id.parse::<Id>());
         let [Ok(owner), Ok(channel), Ok(key)] = ids else {
             continue;

@@ -64,6 +64,8 @@ struct AppTermsShown {
     rules: Map<String, Value>,
     retention_hours: Option<i64>,
     recording_hours: Option<i64>,
+    /// Its `jwks_url` was read, and keys were found there.
+    has_key_set: bool,
     created_ms: i64,
     changed_ms: i64,
 }
@@ -151,9 +153,10 @@ async fn set(
     if let Some(old) = &old {
         tag(old).admits(&asked)?;
     }
-    let (rules, made) = wish.checked(&name, old.as_ref())?;
+    let (rules, key_set_url, made) = wish.checked(&name, old.as_ref())?;
     let terms = AppTerms {
         rules: &rules,
+        key_set_url: &key_set_url,
         retention_s: seconds("retention_hours", wish.retention_hours)?,
         recording_s: seconds("recording_hours", wish.recording_hours)?,
     };
@@ -217,8 +220,12 @@ fn seconds(field: &str, hours: Option<i64>) -> Result<i64, Refused> {
 }
 
 impl AppWish {
-    /// The rules as they are kept, and the secrets that were made for them.
-    fn checked(&self, name: &str, old: Option<&App>) -> Result<(String, Vec<MadeSecret>), Refused> {
+    /// The rules as they are kept, where the app's key set is, and the secrets that were made for them.
+    fn checked(
+        &self,
+        name: &str,
+        old: Option<&App>,
+    ) -> Result<(String, String, Vec<MadeSecret>), Refused> {
         let wrong = |words: String| Refused::field(Code::Unprocessable, "rules", words);
         let mut rules = self.rules.clone();
         let old = old.map(|app| parsed(&app.rules)).unwrap_or_default();
@@ -238,7 +245,7 @@ impl AppWish {
         parsed
             .check(name, &auth)
             .map_err(|error| wrong(error.to_string()))?;
-        Ok((Value::from(rules).to_string(), made))
+        Ok((Value::from(rules).to_string(), parsed.jwks_url, made))
     }
 }
 
@@ -306,6 +313,7 @@ impl From<App> for AppTermsShown {
             rules,
             retention_hours: hours(app.retention_s),
             recording_hours: hours(app.recording_s),
+            has_key_set: !app.key_set.is_empty(),
             created_ms: app.created_ms,
             changed_ms: app.changed_ms,
         }

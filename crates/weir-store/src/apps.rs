@@ -1,5 +1,7 @@
 //! Rows of apps and of categories. What an app's rules may say is decided above.
 
+pub mod key_sets;
+
 use sqlx::FromRow;
 
 use crate::db::Db;
@@ -18,6 +20,8 @@ pub struct App {
     pub name: String,
     /// JSON: what admission goes by.
     pub rules: String,
+    /// Keys that are kept up to date from an address, as they were read last; empty for none.
+    pub key_set: String,
     /// Seconds that its recordings are kept; 0: as the instance says.
     pub retention_s: i64,
     /// Seconds of recordings that it may keep; 0: no bound.
@@ -35,6 +39,8 @@ pub struct App {
 pub struct AppTerms<'a> {
     /// As [`App::rules`].
     pub rules: &'a str,
+    /// Where its [`App::key_set`] is read; empty for none.
+    pub key_set_url: &'a str,
     /// As [`App::retention_s`].
     pub retention_s: i64,
     /// As [`App::recording_s`].
@@ -57,7 +63,8 @@ pub struct Category {
 /// The columns of [`App`].
 macro_rules! columns {
     () => {
-        "name, rules, retention_s, recording_s, created_ms, changed_ms, version"
+        "name, rules, COALESCE((SELECT k.body FROM app_key_sets k WHERE k.app = apps.name), '') AS key_set, \
+         retention_s, recording_s, created_ms, changed_ms, version"
     };
 }
 
@@ -98,6 +105,7 @@ impl Apps<'_> {
         .execute(&mut *writing)
         .await
         .map_err(|error| StoreError::from(error).taken("the app"))?;
+        key_sets::set_url(&mut writing, name, terms.key_set_url).await?;
         mark(&mut writing, &Thing::App(name.to_owned()), now_ms).await?;
         writing.commit().await?;
         self.by_name(name).await
@@ -130,6 +138,7 @@ impl Apps<'_> {
         if changed.rows_affected() == 0 {
             return Err(StoreError::Changed("the app"));
         }
+        key_sets::set_url(&mut writing, name, terms.key_set_url).await?;
         mark(&mut writing, &Thing::App(name.to_owned()), now_ms).await?;
         writing.commit().await?;
         self.by_name(name).await
@@ -148,6 +157,7 @@ impl Apps<'_> {
         if gone.rows_affected() == 0 {
             return Err(StoreError::Missing("app"));
         }
+        key_sets::set_url(&mut writing, name, "").await?;
         let thing = Thing::App(name.to_owned());
         mark(&mut writing, &thing, self.store.now_ms()).await?;
         writing.commit().await?;

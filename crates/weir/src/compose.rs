@@ -9,6 +9,7 @@ mod control;
 mod drain;
 mod gate;
 mod happenings;
+mod key_sets;
 mod key_uses;
 mod providers;
 mod recordings;
@@ -169,6 +170,7 @@ fn learn(
     let consult = consult::answer(config, entrance, happenings, control, core);
     entrance.consults(consult::asked(consult.clone(), joined, core));
     key_uses::tell(entrance, joined, happenings, core);
+    key_sets::read(config, happenings, core);
     Ok((admission, consult))
 }
 

@@ -207,6 +207,10 @@ impl Config {
         );
         for (name, app) in &self.apps {
             app.check(name, &self.auth)?;
+            anyhow::ensure!(
+                app.jwks_url.is_empty(),
+                "apps.{name}.jwks_url: api nodes read it for apps of the store; set it by PUT /api/v1/apps/{name}"
+            );
         }
         Ok(())
     }

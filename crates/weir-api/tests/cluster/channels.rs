@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use weir_account::{AccountService, AccountsConfig, MailConfig, Parts, RootSecret};
 use weir_admit::follow::{Follower, Source as _};
-use weir_admit::{Gate, GateParts, Rulebook};
+use weir_admit::{FileRules, Gate, GateParts, Rulebook};
 use weir_api::{AccountRole, AdmissionSource, Caller, Credentials, Identify, Means};
 use weir_base::sign::Action;
 use weir_base::{Clock, Code, Refusal, Shutdown, StreamName, Tasks};
@@ -133,6 +133,23 @@ impl Site {
                 token => with_bearer(asked, token),
             })
             .await
+    }
+
+    /// An edge of the site, which has heard nothing yet, and what has it hear.
+    pub(crate) fn edge(&self) -> (Gate, Follower) {
+        let rulebook = Arc::new(Rulebook::new(FileRules::default()));
+        let copy = self.dir.path().join("admission.snapshot");
+        let follower = Follower::open(rulebook.clone(), &copy).unwrap();
+        let gate = Gate::new(GateParts {
+            hub: self.world.hub.clone(),
+            rulebook,
+            stream_key_secret: SECRET.into(),
+            is_origin: true,
+            around: Arc::new(weir_admit::usage::Alone),
+            nonces: None,
+            consult: None,
+        });
+        (gate, follower)
     }
 
     pub(crate) async fn channel(&self, who: &str, name: &str) -> Value {
@@ -346,20 +363,9 @@ async fn a_key_publishes_its_channel_until_it_is_taken_back_and_no_other() {
         first["key"].as_str().unwrap(),
         first["id"].as_str().unwrap(),
     );
-    let rulebook = Arc::new(Rulebook::new(weir_admit::FileRules::default()));
-    let copy = site.dir.path().join("admission.snapshot");
-    let mut follower = Follower::open(rulebook.clone(), &copy).unwrap();
+    let (gate, mut follower) = site.edge();
     let (source, clock) = (site.admission.clone(), site.clock.clone());
     follow(&source, &mut follower, &clock).await;
-    let gate = Gate::new(GateParts {
-        hub: site.world.hub.clone(),
-        rulebook,
-        stream_key_secret: "a secret of this test alone".into(),
-        is_origin: true,
-        around: Arc::new(weir_admit::usage::Alone),
-        nonces: None,
-        consult: None,
-    });
     assert_eq!(admitted(&gate, "ann", key).await, 0);
     assert_ne!(admitted(&gate, "bob", key).await, 0);
     assert_ne!(admitted(&gate, "ann", "guessed").await, 0);

@@ -14,6 +14,7 @@ mod coworkers;
 mod dispatch;
 mod early;
 mod hostile;
+mod key_sets;
 mod metrics;
 mod moderation;
 mod pages;

@@ -4,12 +4,10 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use serde_json::{Value, json};
+use weir_admit::Gate;
 use weir_admit::follow::Follower;
-use weir_admit::{FileRules, Gate, GateParts, Rulebook};
 use weir_base::StreamName;
 use weir_base::sign::Action;
 use weir_hub::{Admission, Gatekeeper as _, Protocol};
@@ -33,18 +31,7 @@ impl Stage {
         site.channel("ann", "ann").await;
         let changed = site.ask("ann", "PATCH", CHANNEL, &change).await;
         assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
-        let rulebook = Arc::new(Rulebook::new(FileRules::default()));
-        let copy = site.dir.path().join("admission.snapshot");
-        let follower = Follower::open(rulebook.clone(), &copy).unwrap();
-        let gate = Gate::new(GateParts {
-            hub: site.world.hub.clone(),
-            rulebook,
-            stream_key_secret: "a secret of this test alone".into(),
-            is_origin: true,
-            around: Arc::new(weir_admit::usage::Alone),
-            nonces: None,
-            consult: None,
-        });
+        let (gate, follower) = site.edge();
         Self {
             site,
             gate,

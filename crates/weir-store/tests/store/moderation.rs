@@ -92,6 +92,7 @@ async fn apps_and_categories_are_set_changed_and_taken_away() {
         let apps = kit.store.apps();
         let terms = AppTerms {
             rules: "{}",
+            key_set_url: "",
             retention_s: 0,
             recording_s: 0,
         };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_admit::Gate;
-use weir_admit::uses::KeyUse;
 use weir_api::{Happenings, MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 use weir_link::walk::{AnyNode, WalkRequest};
 use weir_serve::Core;
@@ -49,30 +48,31 @@ pub(super) fn tell(
 }
 
 async fn tell_once(gate: &Arc<Gate>, keeper: &Keeper) {
-    let uses = gate.take_key_uses();
-    if uses.is_empty() {
+    let told = ToldKeyUses {
+        uses: gate.take_key_uses(),
+        missed: gate.take_missed_sets(),
+    };
+    if told.uses.is_empty() && told.missed.is_empty() {
         return;
     }
-    if let Err(words) = keeper.keep(&uses).await {
+    // A set in which a key was missed is missed again by who comes next.
+    if let Err(words) = keeper.keep(&told).await {
         tracing::debug!("uses of stream keys wait to be told: {words}");
-        gate.put_key_uses_back(uses);
+        gate.put_key_uses_back(told.uses);
     }
 }
 
 impl Keeper {
-    async fn keep(&self, uses: &[KeyUse]) -> Result<(), String> {
+    async fn keep(&self, told: &ToldKeyUses) -> Result<(), String> {
         let nodes = match self {
             Self::Own(store) => {
-                let kept = keep_key_uses(store, uses).await;
+                let kept = keep_key_uses(store, told).await;
                 return kept.map_err(|error| error.to_string());
             }
             Self::Other(nodes) => nodes,
         };
-        let told = ToldKeyUses {
-            uses: uses.to_vec(),
-        };
         let path = ToldKeyUses::PATH;
-        let request = WalkRequest::tell(path, &told, ANSWER_TIMEOUT, MAX_KEY_USES_BYTES);
+        let request = WalkRequest::tell(path, told, ANSWER_TIMEOUT, MAX_KEY_USES_BYTES);
         let request = request.map_err(|error| error.to_string())?;
         let answer = nodes.ask(&request).await;
         answer.map(|_| ()).map_err(|error| error.to_string())

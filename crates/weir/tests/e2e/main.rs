@@ -19,6 +19,7 @@ mod events;
 mod gstreamer;
 mod hls;
 mod hls_files;
+mod key_sets;
 mod killed;
 mod leaves;
 mod lifecycle;
