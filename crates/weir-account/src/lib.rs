@@ -18,7 +18,6 @@ mod password;
 mod profile;
 mod proofs;
 pub mod rights;
-mod seal;
 mod service;
 mod sessions;
 mod sign_in;

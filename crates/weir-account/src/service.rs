@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use weir_base::{Clock, Shutdown, Tasks, Tongue};
 use weir_store::Store;
 use weir_store::accounts::{Account, Accounts};
+use weir_store::seal::Seal;
 
 use crate::attempts::{Attempts, Of, Try};
 use crate::chat::ChatSigner;
@@ -18,7 +19,6 @@ use crate::mail::Mailer;
 use crate::oidc::elsewhere::Elsewhere;
 use crate::oidc::wire::OidcWire;
 use crate::password;
-use crate::seal::Seal;
 
 /// How often what is over is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -135,7 +135,7 @@ impl AccountService {
     /// # Errors
     /// [`AccountError::Fault`].
     pub fn seal_reply(&self, answer: &[u8], owner: &str) -> Result<Vec<u8>, AccountError> {
-        self.0.reply_seal.close(answer, owner)
+        Ok(self.0.reply_seal.close(answer, owner)?)
     }
 
     /// Opens what [`AccountService::seal_reply`] sealed to `owner`; none where it did not.

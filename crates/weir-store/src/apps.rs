@@ -18,7 +18,8 @@ const CATEGORIES: i64 = 500;
 pub struct App {
     /// All levels.
     pub name: String,
-    /// JSON: what admission goes by.
+    /// JSON: what admission goes by. Empty where it is sealed by a key that is not here: then nobody knows what the
+    /// app takes.
     pub rules: String,
     /// Keys that are kept up to date from an address, as they were read last; empty for none.
     pub key_set: String,
@@ -98,7 +99,7 @@ impl Apps<'_> {
              VALUES ($1, $2, $3, $4, $5, $5, 1)",
         )
         .bind(name)
-        .bind(terms.rules)
+        .bind(self.store.0.sealing.close(terms.rules, &rules_of(name))?)
         .bind(terms.retention_s)
         .bind(terms.recording_s)
         .bind(now_ms)
@@ -129,7 +130,7 @@ impl Apps<'_> {
         )
         .bind(name)
         .bind(version)
-        .bind(terms.rules)
+        .bind(self.store.0.sealing.close(terms.rules, &rules_of(name))?)
         .bind(terms.retention_s)
         .bind(terms.recording_s)
         .bind(now_ms)
@@ -172,7 +173,8 @@ impl Apps<'_> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM apps WHERE name = $1");
         let row = sqlx::query_as::<_, App>(SQL).bind(name.to_owned());
         let row = row.fetch_optional(self.db.fresh()).await?;
-        row.ok_or(StoreError::Missing("app"))
+        row.map(|app| self.opened(app))
+            .ok_or(StoreError::Missing("app"))
     }
 
     /// At most `limit` apps behind `after`, by name.
@@ -188,7 +190,22 @@ impl Apps<'_> {
         let rows = sqlx::query_as::<_, App>(SQL)
             .bind(after.to_owned())
             .bind(i64::from(limit));
-        Ok(rows.fetch_all(self.db.fresh()).await?)
+        let rows = rows.fetch_all(self.db.fresh()).await?;
+        Ok(rows.into_iter().map(|app| self.opened(app)).collect())
+    }
+
+    /// With its rules as they were said.
+    fn opened(&self, app: App) -> App {
+        let rules = self.store.0.sealing.open(&app.rules, &rules_of(&app.name));
+        let rules = rules.unwrap_or_else(|| {
+            let app = &app.name;
+            tracing::error!(
+                app,
+                "no key here opens what is said of an app: it takes nobody"
+            );
+            String::new()
+        });
+        App { rules, ..app }
     }
 
     /// Makes a category, or says something else of it.
@@ -242,4 +259,9 @@ impl Apps<'_> {
         .bind(CATEGORIES);
         Ok(rows.fetch_all(self.db.lagging()).await?)
     }
+}
+
+/// To whom the rules of an app are sealed.
+pub(crate) fn rules_of(app: &str) -> String {
+    format!("rules of {app}")
 }

@@ -16,6 +16,9 @@ section! {
         restart timeout_ms: i64 = 2_000,
         /// Hash partitions of each user's tables in a new PostgreSQL database; 0: none.
         restart partitions: u32 = 0,
+        /// A file with what seals secrets of apps and hooks, a line for each key; the first seals, the others open what
+        /// they sealed. Empty: as `cluster.secret` says, or a key of the data folder.
+        restart seal_key_file: String = String::new(),
         /// Accounts and their sessions, where they have a database of their own.
         section accounts: Place = Place::default(),
         /// Channels and what belongs to them.

@@ -130,7 +130,7 @@ impl Hooks<'_> {
         .bind(id.to_string())
         .bind(fields.app.to_owned())
         .bind(fields.url.to_owned())
-        .bind(secret.to_owned())
+        .bind(self.store.0.sealing.close(secret, &secret_of(id))?)
         .bind(fields.types.join(" "))
         .bind(fields.dialect.to_owned())
         .bind(fields.state.to_owned())
@@ -154,7 +154,8 @@ impl Hooks<'_> {
             .bind(user_id.to_owned())
             .bind(id.to_string());
         let row = row.fetch_optional(self.db.fresh()).await?;
-        row.ok_or(StoreError::Missing("hook"))?.try_into()
+        let row = row.ok_or(StoreError::Missing("hook"))?;
+        Ok(self.opened(row.try_into()?).0)
     }
 
     /// At most `limit` of an account's endpoints behind `after`, oldest first.
@@ -178,10 +179,26 @@ impl Hooks<'_> {
             .bind(after)
             .bind(i64::from(limit));
         let rows = rows.fetch_all(self.db.fresh()).await?;
-        rows.into_iter().map(Endpoint::try_from).collect()
+        let opened = |row: HookRow| Ok(self.opened(row.try_into()?).0);
+        rows.into_iter().map(opened).collect()
     }
 
-    /// All active endpoints, at most [`MAX_ENDPOINTS`].
+    /// With its secrets as they were said, and whether they could be opened: what cannot be is empty.
+    fn opened(&self, endpoint: Endpoint) -> (Endpoint, bool) {
+        let owner = secret_of(endpoint.id);
+        let open = |text: &str| self.store.0.sealing.open(text, &owner);
+        let (secret, old_secret) = (open(&endpoint.secret), open(&endpoint.old_secret));
+        let is_open = secret.is_some() && old_secret.is_some();
+        let endpoint = Endpoint {
+            secret: secret.unwrap_or_default(),
+            old_secret: old_secret.unwrap_or_default(),
+            ..endpoint
+        };
+        (endpoint, is_open)
+    }
+
+    /// All active endpoints, at most [`MAX_ENDPOINTS`]; without those whose secret no key here opens, as what is signed
+    /// by nothing would be told to nobody who checks it.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -194,7 +211,16 @@ impl Hooks<'_> {
         let most = i64::try_from(MAX_ENDPOINTS).unwrap_or(i64::MAX);
         let rows = sqlx::query_as::<_, HookRow>(SQL).bind(most);
         let rows = rows.fetch_all(self.db.fresh()).await?;
-        rows.into_iter().map(Endpoint::try_from).collect()
+        let mut active = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.opened(row.try_into()?) {
+                (endpoint, true) => active.push(endpoint),
+                (endpoint, false) => {
+                    tracing::error!(hook = %endpoint.id, "no key here opens the secret of a hook: it waits");
+                }
+            }
+        }
+        Ok(active)
     }
 
     /// Gives an endpoint other fields.
@@ -246,7 +272,7 @@ impl Hooks<'_> {
         )
         .bind(user_id.to_owned())
         .bind(id.to_string())
-        .bind(secret.to_owned())
+        .bind(self.store.0.sealing.close(secret, &secret_of(id))?)
         .bind(old_until_ms)
         .bind(self.store.now_ms())
         .execute(self.db.write())
@@ -339,4 +365,9 @@ impl TryFrom<HookRow> for Endpoint {
             version: row.version,
         })
     }
+}
+
+/// To whom the secrets of an endpoint are sealed.
+pub(crate) fn secret_of(id: Id) -> String {
+    format!("secret of {id}")
 }

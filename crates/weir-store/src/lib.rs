@@ -24,6 +24,8 @@ mod module;
 pub mod objects;
 pub mod owned;
 pub mod pages;
+pub mod seal;
+mod sealing;
 mod standing;
 mod store;
 

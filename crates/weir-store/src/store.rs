@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::id::{Id, Ids};
 use crate::module::Module;
 use crate::objects::{Class, Objects};
+use crate::seal::{SealKeys, Sealing};
 use crate::standing::Standing;
 
 /// See the module's words. Clones share it.
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     clock: Clock,
     partitions: u32,
     pub(crate) standing: Standing,
+    pub(crate) sealing: Sealing,
     ids: Ids,
     accounts: Db,
     content: Db,
@@ -67,6 +69,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             partitions: config.partitions,
             standing: Standing::new(urls(config), data),
+            sealing: Sealing::default(),
             ids: Ids::new(clock.clone()),
             assets: object(Class::Assets)?,
             recordings: object(Class::Recordings)?,
@@ -89,6 +92,11 @@ impl Store {
         }
         self.0.standing.arrived();
         Ok(())
+    }
+
+    /// Seals secrets of apps and hooks from now on, and opens what these keys sealed. Said once, before anything is read.
+    pub fn seal_by(&self, keys: SealKeys) {
+        self.0.sealing.told(keys);
     }
 
     /// The database of a module.

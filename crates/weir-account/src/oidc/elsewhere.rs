@@ -6,13 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
+use weir_store::seal::Seal;
 
 use super::config::OidcProvider;
 use super::provider::Provider;
 use super::wire::OidcWire;
 use crate::error::AccountError;
-use crate::seal::Seal;
 
 /// Providers elsewhere.
 pub(crate) struct Elsewhere {

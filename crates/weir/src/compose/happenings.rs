@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use weir_api::Happenings;
@@ -21,13 +22,18 @@ use weir_link::node::NodeClient;
 use weir_link::walk::AnyNode;
 use weir_serve::Core;
 use weir_store::Store;
+use weir_store::seal::SealKeys;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
+use super::secrets::Secrets;
 use crate::config::Config;
 
 /// What waits to be told, in the data folder.
 const SPOOL_FILE: &str = "spool/told.jsonl";
+
+/// Between two tries to seal what the store has.
+const SEAL_AGAIN: Duration = Duration::from_secs(5);
 
 /// What it is made of.
 struct Parts<'a> {
@@ -41,7 +47,7 @@ struct Parts<'a> {
 /// Starts all of it, on a node with the role api with a store. None on others.
 pub(super) async fn start(
     config: &Config,
-    data: &Path,
+    (data, secrets): (&Path, &Secrets),
     joined: &Joined,
     entrance: &Arc<Entrance>,
     core: &Core,
@@ -58,7 +64,11 @@ pub(super) async fn start(
         true => {
             let opened = Store::opened(&config.store, data, core.hub.clock().clone()).await;
             let store = opened.context("cannot open the store")?;
+            let keys = secrets.seal_secrets(config)?;
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            store.seal_by(SealKeys::of(&keys).context("store.seal_key_file")?);
             wait_not(&store, core).await?;
+            seal(&store, core);
             Some(write_and_tell(&parts, store))
         }
         false => None,
@@ -89,6 +99,24 @@ async fn wait_not(store: &Store, core: &Core) -> anyhow::Result<()> {
     let watch = store.clone().watch(core.shutdown.clone());
     core.tasks.spawn("store", watch);
     Ok(())
+}
+
+/// Seals what is not sealed yet, or by an old key: once, as soon as the database is there.
+fn seal(store: &Store, core: &Core) {
+    let (store, shutdown) = (store.clone(), core.shutdown.clone());
+    core.tasks.spawn("seal secrets", async move {
+        loop {
+            match store.seal_all().await {
+                Ok(0) => return,
+                Ok(sealed) => return tracing::info!(sealed, "secrets in the store are sealed"),
+                Err(error) => tracing::debug!("secrets in the store wait to be sealed: {error}"),
+            }
+            tokio::select! {
+                () = shutdown.stopping() => return,
+                () = tokio::time::sleep(SEAL_AGAIN) => {}
+            }
+        }
+    });
 }
 
 /// When all who write have ended.

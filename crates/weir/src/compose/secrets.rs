@@ -11,6 +11,8 @@ use weir_base::{ids, sign};
 use crate::config::Config;
 
 const FILE: &str = "secrets.toml";
+/// Keys of a file that are read: one, and those before it.
+const MAX_SEAL_KEYS: usize = 8;
 
 /// What `secrets.toml` holds; hex strings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,6 +100,32 @@ impl Secrets {
         }
     }
 
+    /// What seals secrets in the store, the same on all nodes that have it: the newest first, and behind it what may
+    /// have sealed before.
+    pub(crate) fn seal_secrets(&self, config: &Config) -> anyhow::Result<Vec<String>> {
+        let mut secrets = Vec::new();
+        let file = config.store.seal_key_file.as_str();
+        if !file.is_empty() {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("store.seal_key_file: cannot read {file}"))?;
+            let lines = text.lines().map(str::trim);
+            let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+            secrets.extend(lines.take(MAX_SEAL_KEYS).map(str::to_owned));
+            anyhow::ensure!(
+                !secrets.is_empty(),
+                "store.seal_key_file: {file} has no key"
+            );
+        }
+        let shared = self.account_secret(&config.cluster.secret);
+        for root in [shared.as_str(), &self.account_secret] {
+            let secret = sign::mac_hex(root, "secrets in the store");
+            if !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        }
+        Ok(secrets)
+    }
+
     fn replace(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");
         let _ = std::fs::remove_file(&beside);
@@ -154,6 +182,32 @@ mod tests {
             key
         };
         assert_eq!(key(), key());
+    }
+
+    #[test]
+    fn a_file_of_keys_seals_and_what_sealed_before_still_opens() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = Secrets::open(dir.path(), &Config::default()).unwrap();
+        let alone = secrets.seal_secrets(&Config::default()).unwrap();
+        assert_eq!(alone.len(), 1);
+        let mut config = Config::default();
+        config.cluster.secret = "a secret of the cluster".into();
+        let joined = secrets.seal_secrets(&config).unwrap();
+        assert_eq!((joined.len(), &joined[1]), (2, &alone[0]));
+        let file = dir.path().join("keys");
+        config.store.seal_key_file = file.display().to_string();
+        assert!(secrets.seal_secrets(&config).is_err());
+        std::fs::write(
+            &file,
+            "# the newest\nsecond key of this site\n\nfirst key of this site\n",
+        )
+        .unwrap();
+        let of_file = secrets.seal_secrets(&config).unwrap();
+        assert_eq!(
+            of_file[..2],
+            ["second key of this site", "first key of this site"]
+        );
+        assert_eq!(of_file[2..], joined);
     }
 
     #[test]
