@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use weir_account::{AccountRole, Right};
 use weir_base::Code;
 use weir_store::bans::{Ban, NewBan, SubjectKind};
-use weir_store::channels::Channel;
+use weir_store::channels::{Channel, MemberRole};
 use weir_store::{Store, StoreError};
 
 use super::doors::{Wish, open};
@@ -238,7 +238,8 @@ impl ChannelBanWish {
                 let id = account.user_id;
                 let role = AccountRole::from_name(&account.role);
                 let is_staff = role.is_some_and(|role| role.rights().has(Right::ChannelsModerate));
-                let helps = store.channels().role_in(channel, id).await?.is_some();
+                let role = store.channels().role_in(channel, id).await?;
+                let helps = role.is_some_and(|role| role != MemberRole::Guest);
                 if is_staff || helps || id == channel.user_id {
                     let words = "the owner, the team and the site's staff are not banned here";
                     return wrong("account", words);

@@ -59,6 +59,8 @@ pub(super) async fn open(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     Stranger,
+    /// Watches, whoever else may.
+    Guest,
     Moderator,
     Editor,
     Owner,
@@ -67,7 +69,7 @@ pub(super) enum Standing {
 impl Standing {
     /// Whether somebody who stands so may know of the channel.
     pub(super) fn sees(self, channel: &Channel) -> bool {
-        self >= Self::Moderator || channel.visibility != Visibility::Private
+        self >= Self::Guest || channel.visibility != Visibility::Private
     }
 }
 
@@ -95,6 +97,7 @@ pub(super) async fn standing(
     let role = store.channels().role_in(channel, account).await?;
     Ok(match role {
         None => Standing::Stranger,
+        Some(MemberRole::Guest) => Standing::Guest,
         Some(MemberRole::Moderator) => Standing::Moderator,
         Some(MemberRole::Editor) => Standing::Editor,
     })

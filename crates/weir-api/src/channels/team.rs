@@ -28,7 +28,8 @@ use crate::stored::{StoreAway, account_of, id_of};
 struct MemberWish {
     /// The account's name.
     account: String,
-    /// `editor`: changes what is said of the channel, its schedule and its keys. `moderator`: bans from it.
+    /// `editor`: changes what is said of the channel, its schedule and its keys. `moderator`: bans from it. `guest`:
+    /// watches it, also where it is private.
     role: String,
 }
 
@@ -39,7 +40,7 @@ struct TeamMember {
     id: String,
     /// What it is called; null where it is gone.
     name: Option<String>,
-    /// `editor` or `moderator`.
+    /// `editor`, `moderator` or `guest`.
     role: &'static str,
     since_ms: i64,
 }
@@ -56,7 +57,7 @@ struct Team {
 struct HelpedChannel {
     #[serde(flatten)]
     channel: ChannelShown,
-    /// `editor` or `moderator`.
+    /// `editor`, `moderator` or `guest`.
     role: &'static str,
 }
 
@@ -128,7 +129,8 @@ async fn set(
     let role = match wish.role.as_str() {
         "editor" => MemberRole::Editor,
         "moderator" => MemberRole::Moderator,
-        _ => return Err(wrong("role", "one helps as editor or moderator")),
+        "guest" => MemberRole::Guest,
+        _ => return Err(wrong("role", "one is editor, moderator or guest")),
     };
     let store = state.store()?;
     let channel = open(store, Some(&actor.caller), &name, Wish::Own).await?;
@@ -172,7 +174,7 @@ async fn remove(
     let store = state.store()?;
     let member = id_of(&id)?;
     let wish = match actor.caller.account == Some(member) {
-        true => Wish::Help,
+        true => Wish::See,
         false => Wish::Own,
     };
     let channel = open(store, Some(&actor.caller), &name, wish).await?;

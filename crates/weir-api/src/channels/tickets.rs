@@ -48,7 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 
 /// Get leave to watch a channel
 ///
-/// For whoever knows its password, follows it, or helps with it, as its visibility says. What it opens ends within
+/// For whoever knows its password or follows it, as its visibility says, and for its team and its guests. What it opens ends within
 /// seconds when the password is changed, the channel is left, or the account is banned.
 #[utoipa::path(post, path = "/api/v1/channels/{name}/ticket", tag = "channels", operation_id = "channel_ticket",
     params(("name" = String, Path, description = "The channel")),
@@ -75,7 +75,7 @@ async fn give(
     let store = state.store()?;
     let channel = open(store, caller.as_ref(), &name, Wish::See).await?;
     let account = caller.as_ref().and_then(user_of);
-    if standing(store, caller.as_ref(), &channel).await? < Standing::Moderator {
+    if standing(store, caller.as_ref(), &channel).await? < Standing::Guest {
         match channel.visibility {
             Visibility::Public | Visibility::Unlisted => {
                 let words = "anybody may watch this channel: play it without a ticket";

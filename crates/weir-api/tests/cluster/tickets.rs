@@ -144,6 +144,61 @@ async fn a_private_channel_is_there_for_its_team_alone() {
 }
 
 #[tokio::test]
+async fn a_guest_of_a_private_channel_watches_it_and_does_nothing_else() {
+    let mut stage = Stage::set(json!({ "visibility": "private" })).await;
+    let channel = stage.site.store.channels().by_name("ann").await.unwrap();
+    let bob = stage.site.id("bob");
+    let channels = stage.site.store.channels();
+    channels
+        .set_member(&channel, bob, MemberRole::Guest)
+        .await
+        .unwrap();
+    let bobs = stage.ticket("bob", json!({})).await;
+    assert_eq!(stage.watches(&bobs).await, 0);
+    let of = async |stage: &Stage, method: &str, target: &str, body: Value| {
+        let answered = stage.site.ask("bob", method, target, &body).await;
+        answered.status.as_u16()
+    };
+    assert_eq!(of(&stage, "GET", CHANNEL, Value::Null).await, 200);
+    for (method, below, body) in [
+        ("PATCH", "", json!({ "title": "Mine" })),
+        ("GET", "/team", Value::Null),
+        ("GET", "/bans", Value::Null),
+        ("GET", "/followers", Value::Null),
+        ("POST", "/keys", json!({})),
+        ("DELETE", "", Value::Null),
+    ] {
+        let target = format!("{CHANNEL}{below}");
+        assert_eq!(
+            of(&stage, method, &target, body).await,
+            403,
+            "{method} {below}"
+        );
+    }
+    let teams = stage
+        .site
+        .ask("bob", "GET", "/api/v1/me/teams", &Value::Null)
+        .await;
+    assert_eq!(teams.json()["items"][0]["role"], "guest", "{}", teams.text);
+    // A guest goes by themselves, and then it is not there for them.
+    let target = format!("{CHANNEL}/team/{bob}");
+    assert_eq!(of(&stage, "DELETE", &target, Value::Null).await, 204);
+    assert_eq!(stage.watches(&bobs).await, 1006);
+    assert_eq!(of(&stage, "GET", CHANNEL, Value::Null).await, 404);
+    // An invited one needs no password either.
+    let change = json!({ "visibility": "password", "password": "sesame" });
+    stage.site.ask("ann", "PATCH", CHANNEL, &change).await;
+    assert_eq!(stage.status("bob", json!({})).await, 422);
+    let channel = stage.site.store.channels().by_name("ann").await.unwrap();
+    let channels = stage.site.store.channels();
+    channels
+        .set_member(&channel, bob, MemberRole::Guest)
+        .await
+        .unwrap();
+    assert_eq!(stage.status("bob", json!({})).await, 200);
+}
+
+#[tokio::test]
 async fn a_channel_for_everybody_needs_none_and_one_without_a_password_takes_none() {
     let mut stage = Stage::set(json!({ "visibility": "unlisted" })).await;
     assert_eq!(stage.status("bob", json!({})).await, 409);

@@ -1,4 +1,4 @@
-//! Who helps with a channel: kept from both sides.
+//! Who helps with a channel, or may watch it in any case: kept from both sides.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,8 @@ const TEAMS: i64 = 200;
 /// What a member of a team does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberRole {
+    /// Watches, whoever else may.
+    Guest,
     /// Changes what is said of the channel, and its schedule; goes live.
     Editor,
     /// Bans from the channel, and hears who appeals.
@@ -238,6 +240,7 @@ impl MemberRole {
     /// As a word.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Guest => "guest",
             Self::Editor => "editor",
             Self::Moderator => "moderator",
         }
@@ -245,6 +248,7 @@ impl MemberRole {
 
     fn stored(text: &str) -> Result<Self, StoreError> {
         match text {
+            "guest" => Ok(Self::Guest),
             "editor" => Ok(Self::Editor),
             "moderator" => Ok(Self::Moderator),
             _ => Err(StoreError::Damaged(format!("a role in a row: {text:?}"))),

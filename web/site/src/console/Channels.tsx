@@ -35,7 +35,7 @@ interface Key {
 interface Member {
   id: string;
   name: string | null;
-  role: "editor" | "moderator";
+  role: "editor" | "moderator" | "guest";
 }
 
 export function Channels({ id }: { id: string }) {
@@ -178,7 +178,7 @@ export function Team({ channel }: { channel: string }) {
         {(wrong) => (
           <div class="ac-pair">
             <Line name="account" label={k("helper")} required wrong={wrong["account"]} />
-            <Choice name="role" label={k("role")} options={[["moderator", k("moderator")], ["editor", k("editor")]]} />
+            <Choice name="role" label={k("role")} options={[["moderator", k("moderator")], ["editor", k("editor")], ["guest", k("guest")]]} />
           </div>
         )}
       </Form>

@@ -110,6 +110,7 @@ const en = {
   helper: "Name of the account",
   moderator: "moderator",
   editor: "editor",
+  guest: "guest: may watch",
   help: "Have somebody help",
 
   findChannel: "Name of the channel, or words",
@@ -289,6 +290,7 @@ const zh: Record<ConsoleKey, string> = {
   helper: "账号名称",
   moderator: "管理",
   editor: "编辑",
+  guest: "嘉宾：可以观看",
   help: "请人协助",
 
   findChannel: "频道名称或关键词",
