@@ -9,6 +9,10 @@ use crate::accounts::{account, ask};
 use crate::kit::binary;
 
 const FILE: &str = r#"
+[categories.games]
+title = "Games"
+title_zh = "游戏"
+
 [channels.chess]
 owner = "ann"
 title = "Ann plays chess"
@@ -48,12 +52,15 @@ fn a_site_is_what_a_file_says_and_a_second_run_changes_nothing() {
     );
 
     let done = apply(&server, FILE, &[]);
-    assert!(done.contains("5 changes are made"), "{done}");
+    assert!(done.contains("6 changes are made"), "{done}");
     assert!(done.contains("stream key \"OBS\" of chess: "), "{done}");
     let channel = ask(&server, "GET", "channels/chess", "", &Value::Null).json();
     assert_eq!(channel["visibility"], "followers");
     let keys = ask(&server, "GET", "channels/chess/keys", &token, &Value::Null).json();
     assert_eq!(keys["items"].as_array().unwrap().len(), 2);
+
+    let games = ask(&server, "GET", "categories", "", &Value::Null).json();
+    assert_eq!(games["items"][0]["title_zh"], "游戏");
 
     assert!(apply(&server, FILE, &[]).contains("nothing to change"));
     let other = FILE.replace("Ann plays chess", "Finals");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::wanted::{Wanted, WantedChannel, WantedHook};
+use super::wanted::{Wanted, WantedCategory, WantedChannel, WantedHook};
 
 /// What a site has, as its API tells it.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) channels: BTreeMap<String, Value>,
     /// Labels of the good keys of each of these.
     pub(super) keys: BTreeMap<String, Vec<String>>,
+    /// By name.
+    pub(super) categories: BTreeMap<String, Value>,
     pub(super) hooks: Vec<Value>,
     /// Passwords out of the environment, by channel.
     pub(super) passwords: BTreeMap<String, String>,
@@ -47,6 +49,10 @@ pub(super) fn plan(wanted: &Wanted, found: &Found, is_pruned: bool) -> Vec<Step>
     for (name, rules) in &wanted.apps {
         steps.extend(app(name, rules, found.apps.get(name)));
     }
+    // Before the channels, which are about them.
+    for (name, category) in &wanted.categories {
+        steps.extend(category_step(name, category, found.categories.get(name)));
+    }
     for (name, channel) in &wanted.channels {
         steps.extend(channel_steps(name, channel, found));
     }
@@ -59,6 +65,9 @@ pub(super) fn plan(wanted: &Wanted, found: &Found, is_pruned: bool) -> Vec<Step>
         let left = found.apps.keys();
         let left = left.filter(|name| !wanted.apps.contains_key(*name));
         steps.extend(left.map(|name| gone("app", name, format!("apps/{name}"))));
+        let left = found.categories.keys();
+        let left = left.filter(|name| !wanted.categories.contains_key(*name));
+        steps.extend(left.map(|name| gone("category", name, format!("categories/{name}"))));
         steps.extend(unclaimed.into_iter().map(|hook| {
             let (id, url) = (text(hook, "id"), text(hook, "url"));
             gone("hook", url, format!("hooks/{id}"))
@@ -109,6 +118,28 @@ fn app(name: &str, said: &Map<String, Value>, found: Option<&Value>) -> Option<S
         body: Value::Object(beside),
         shows: vec![("made", format!("secrets of {name}"))],
     })
+}
+
+fn category_step(name: &str, said: &WantedCategory, found: Option<&Value>) -> Option<Step> {
+    let title_zh = said.title_zh.as_ref().unwrap_or(&said.title);
+    let body = json!({ "title": said.title, "title_zh": title_zh, "place": said.place });
+    let mut lines = Vec::new();
+    for (field, value) in body.as_object().into_iter().flatten() {
+        let old = found.and_then(|found| found.get(field));
+        changed(&mut lines, field, old, value);
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    let path = format!("categories/{name}");
+    let mut step = step(
+        headline("category", name, found.is_some()),
+        Method::PUT,
+        path,
+    );
+    step.lines.extend(lines);
+    step.body = body;
+    Some(step)
 }
 
 fn channel_steps(name: &str, said: &WantedChannel, found: &Found) -> Vec<Step> {

@@ -36,6 +36,11 @@ impl Site {
             let named = |app: Value| Some((app.get("app")?.as_str()?.to_owned(), app));
             found.apps = apps.into_iter().filter_map(named).collect();
         }
+        if !wanted.categories.is_empty() {
+            let categories = self.list("categories").await?;
+            let named = |one: Value| Some((one.get("name")?.as_str()?.to_owned(), one));
+            found.categories = categories.into_iter().filter_map(named).collect();
+        }
         for (name, channel) in &wanted.channels {
             let Some(there) = self.get(&format!("channels/{name}")).await? else {
                 continue;

@@ -17,6 +17,8 @@ pub(super) struct Wanted {
     pub(super) apps: BTreeMap<String, Map<String, Value>>,
     /// By name.
     pub(super) channels: BTreeMap<String, WantedChannel>,
+    /// By name.
+    pub(super) categories: BTreeMap<String, WantedCategory>,
     pub(super) hooks: Vec<WantedHook>,
 }
 
@@ -35,6 +37,18 @@ pub(super) struct WantedChannel {
     pub(super) password_env: Option<String>,
     /// Labels of stream keys that it has.
     pub(super) keys: Vec<String>,
+}
+
+/// What channels may be about.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedCategory {
+    pub(super) title: String,
+    /// As in English where nobody says.
+    #[serde(default)]
+    pub(super) title_zh: Option<String>,
+    #[serde(default)]
+    pub(super) place: i64,
 }
 
 /// A hook: another URL, app or dialect is another hook.
@@ -65,6 +79,7 @@ impl Wanted {
             .apps
             .len()
             .max(wanted.channels.len())
+            .max(wanted.categories.len())
             .max(wanted.hooks.len());
         ensure!(most <= MAX_THINGS, "more than {MAX_THINGS} of a kind");
         for (name, channel) in &wanted.channels {
@@ -78,7 +93,8 @@ impl Wanted {
         }
         let apps = wanted.apps.keys().map(|name| ("apps", name));
         let channels = wanted.channels.keys().map(|name| ("channels", name));
-        for (kind, name) in apps.chain(channels) {
+        let categories = wanted.categories.keys().map(|name| ("categories", name));
+        for (kind, name) in apps.chain(channels).chain(categories) {
             ensure!(is_name(name), "{kind}.{name:?}: is no name");
         }
         Ok(wanted)

@@ -8,6 +8,11 @@ max_viewers = 100
 retention_hours = 72
 keys = [{ id = "k1", secret = "a secret that nobody sees" }]
 
+[categories.games]
+title = "Games"
+title_zh = "游戏"
+place = 10
+
 [channels.chess]
 title = "Ann plays chess"
 visibility = "password"
@@ -30,8 +35,10 @@ fn whole() -> Found {
     let channel = json!({ "name": "chess", "title": "Ann plays chess", "visibility": "password" });
     let hook = json!({ "id": "h1", "url": "https://example.net/hook", "app": "", "dialect": "standard",
         "types": ["stream.started"] });
+    let games = json!({ "name": "games", "title": "Games", "title_zh": "游戏", "place": 10 });
     Found {
         apps: BTreeMap::from([("school".to_owned(), app)]),
+        categories: BTreeMap::from([("games".to_owned(), games)]),
         channels: BTreeMap::from([("chess".to_owned(), channel)]),
         keys: BTreeMap::from([("chess".to_owned(), vec!["OBS".to_owned()])]),
         hooks: vec![hook],
@@ -53,6 +60,7 @@ fn an_empty_site_gets_all_of_it_and_no_secret_is_shown_before() {
     let steps = plan(&wanted(), &found, true);
     let all = [
         "PUT apps/school",
+        "PUT categories/games",
         "POST channels",
         "PATCH channels/chess",
         "POST channels/chess/keys",
@@ -73,14 +81,14 @@ fn an_empty_site_gets_all_of_it_and_no_secret_is_shown_before() {
     );
     assert_eq!(body(0)["retention_hours"], 72);
     assert_eq!(
-        *body(1),
+        *body(2),
         json!({ "name": "chess", "title": "Ann plays chess" })
     );
     assert_eq!(
-        *body(2),
+        *body(3),
         json!({ "visibility": "password", "password": "sesame" })
     );
-    let shown = steps[3].shown(&json!({ "key": "abc" }));
+    let shown = steps[4].shown(&json!({ "key": "abc" }));
     assert_eq!(shown, ["  stream key \"OBS\" of chess: abc"]);
 }
 
@@ -95,20 +103,38 @@ fn only_what_differs_is_changed_and_what_is_not_named_goes_when_that_is_asked_fo
     found.apps.get_mut("school").unwrap()["rules"]["max_viewers"] = json!(5);
     found.channels.get_mut("chess").unwrap()["title"] = json!("Old");
     found.hooks[0]["types"] = json!([]);
+    found.categories.get_mut("games").unwrap()["place"] = json!(1);
+    found.categories.insert("old".into(), json!({}));
     found.apps.insert("old".into(), json!({ "rules": {} }));
     found
         .hooks
         .push(json!({ "id": "h2", "url": "https://other.example", "app": "", "dialect": "srs" }));
     let steps = plan(&wanted(), &found, false);
-    let some = ["PUT apps/school", "PATCH channels/chess", "PATCH hooks/h1"];
+    let some = [
+        "PUT apps/school",
+        "PUT categories/games",
+        "PATCH channels/chess",
+        "PATCH hooks/h1",
+    ];
     assert_eq!(asked(&steps), some);
     assert_eq!(
         steps[0].lines,
         ["~ app school", "    ~ max_viewers = 100 (was 5)"]
     );
-    assert_eq!(steps[1].body, json!({ "title": "Ann plays chess" }));
+    assert_eq!(
+        steps[1].lines,
+        ["~ category games", "    ~ place = 10 (was 1)"]
+    );
+    assert_eq!(steps[2].body, json!({ "title": "Ann plays chess" }));
     let all = asked(&plan(&wanted(), &found, true));
-    assert_eq!(all[3..], ["DELETE apps/old", "DELETE hooks/h2"]);
+    assert_eq!(
+        all[4..],
+        [
+            "DELETE apps/old",
+            "DELETE categories/old",
+            "DELETE hooks/h2"
+        ]
+    );
 }
 
 #[test]
@@ -117,6 +143,8 @@ fn what_makes_no_sense_is_refused_with_where() {
         ("[channels.a]\ntitel = 1", "titel"),
         ("[channels.a]\nkeys = [\"x\", \"x\"]", "same label"),
         ("[channels.\"a/b\"]\n", "is no name"),
+        ("[categories.\"a/b\"]\ntitle = \"x\"", "is no name"),
+        ("[categories.a]\nplace = 1", "title"),
         ("[[hooks]]\napp = \"live\"", "url"),
         ("[app.x]", "app"),
     ] {
