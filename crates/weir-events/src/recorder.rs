@@ -83,10 +83,20 @@ impl Recorder {
         for told in report.told.chunks(BATCH_FACTS) {
             let mut facts = Vec::with_capacity(told.len());
             for one in told {
-                facts.push(self.fact(node, one).await);
+                facts.extend(self.fact(node, one).await);
             }
-            self.store.events().record(&facts).await?;
-            self.log.poke();
+            if facts.len() < told.len() {
+                let newer = told.len() - facts.len();
+                tracing::warn!(
+                    node,
+                    newer,
+                    "a node of a newer release tells what this one does not know"
+                );
+            }
+            if !facts.is_empty() {
+                self.store.events().record(&facts).await?;
+                self.log.poke();
+            }
         }
         let now_ms = self.store.now_ms();
         let broadcasts = self.store.broadcasts();
@@ -179,14 +189,16 @@ impl Recorder {
         Ok(())
     }
 
-    async fn fact(&self, node: &str, told: &Told) -> Fact {
-        match told {
+    /// None for what only a newer release knows.
+    async fn fact(&self, node: &str, told: &Told) -> Option<Fact> {
+        Some(match told {
             Told::Began(began) => {
                 let owner = self.owners.owner(&began.app, &began.stream).await;
                 began_fact(node, began, owner.unwrap_or_default())
             }
             Told::Ended(ended) => ended_fact(node, ended),
-        }
+            Told::Newer => return None,
+        })
     }
 }
 

@@ -16,6 +16,9 @@ pub enum Told {
     Began(ToldBegin),
     /// It is over.
     Ended(ToldEnd),
+    /// What only a newer release knows: passed over, so that what stands behind it is written down.
+    #[serde(other, skip_serializing)]
+    Newer,
 }
 
 /// A broadcast that begins.

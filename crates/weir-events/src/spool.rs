@@ -148,7 +148,8 @@ impl Spool {
         // A line that was cut off by the end of the process is left out.
         let told = text
             .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|told| *told != Told::Newer);
         Ok(told.take(MAX_TOLD).collect())
     }
 

@@ -175,7 +175,7 @@ impl ContentChanges<'_> {
         }
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
-            changes.push(self.now(row).await?);
+            changes.extend(self.now(row).await?);
         }
         Ok(ContentDelta {
             to,
@@ -249,9 +249,10 @@ impl ContentChanges<'_> {
         Ok(Vec::new())
     }
 
-    async fn now(&self, row: ChangeRow) -> Result<Changed, StoreError> {
+    /// What something is now; none for a kind of thing that only a newer release knows.
+    async fn now(&self, row: ChangeRow) -> Result<Option<Changed>, StoreError> {
         let user_id = || id::stored(&row.user_id);
-        Ok(match row.kind.as_str() {
+        Ok(Some(match row.kind.as_str() {
             "app" => match gone(self.store.apps().by_name(&row.id).await)? {
                 Some(app) => Changed::App(app),
                 None => Changed::AppGone(row.id),
@@ -286,10 +287,10 @@ impl ContentChanges<'_> {
                 }
             }
             other => {
-                let words = format!("a kind in a row of changes: {other:?}");
-                return Err(StoreError::Damaged(words));
+                tracing::debug!("a change of a newer release is passed over: {other:?}");
+                return Ok(None);
             }
-        })
+        }))
     }
 
     async fn apps_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {

@@ -61,6 +61,27 @@ fn beginning(writer: &Writer) -> Report {
 }
 
 #[tokio::test]
+async fn what_only_a_newer_release_knows_is_passed_over_and_the_rest_is_written() {
+    let writer = Writer::start().await;
+    let mut report = serde_json::to_value(beginning(&writer)).unwrap();
+    let told = report["told"].as_array_mut().unwrap();
+    told.insert(
+        0,
+        serde_json::json!({ "what": "applauded", "by": "everybody" }),
+    );
+    let report: Report = serde_json::from_value(report).unwrap();
+    writer.recorder.take("b", &report).await.unwrap();
+    assert_eq!(writer.store.events().head().await.unwrap(), 1);
+    // Nothing but that is no reason to tell it for ever.
+    let only = r#"{"boot":"1","told":[{"what":"applauded"}],"is_all":true}"#;
+    let only: Report = serde_json::from_str(only).unwrap();
+    writer.recorder.take("b", &only).await.unwrap();
+    assert_eq!(writer.store.events().head().await.unwrap(), 1);
+    let broken = r#"{"boot":"1","told":[{"what":"began"}],"is_all":true}"#;
+    assert!(serde_json::from_str::<Report>(broken).is_err());
+}
+
+#[tokio::test]
 async fn a_node_that_is_gone_is_noticed_and_one_that_is_only_silent_is_not_judged() {
     let writer = Writer::start().await;
     let report = beginning(&writer);
