@@ -14,7 +14,7 @@ test("every operation of this server's own description is shown", () => {
     expect([one.summary, ...one.answers.map((answer) => answer.words)].every(Boolean), one.id).toBe(true);
   }
   expect(named("stream")).toMatchObject({ method: "GET", path: "/api/v1/streams/{name}", right: "streams.read", roles: ["moderator", "admin"] });
-  expect(named("live")).toMatchObject({ right: "", parameters: [] });
+  expect(named("live")).toMatchObject({ right: "", parameters: [{ name: "stream" }] });
 });
 
 test("bodies are shown field by field, those inside too", () => {
