@@ -4,7 +4,7 @@
 use crate::apps::rules_of;
 use crate::error::StoreError;
 use crate::hooks::secret_of;
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::module::Module;
 use crate::store::Store;
 
@@ -36,7 +36,7 @@ impl Store {
             write: "UPDATE hook_endpoints SET old_secret = $3 WHERE id = $1 AND old_secret = $2",
             ..hooks
         };
-        let of_hook = |id: &str| Id::stored(id).map(secret_of);
+        let of_hook = |id: &str| id::stored(id).map(secret_of);
         let mut sealed = self
             .seal_column(apps, &prefix, |app| Ok(rules_of(app)))
             .await?;

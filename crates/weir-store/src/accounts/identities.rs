@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::Accounts;
 use crate::db::Writing;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// An identity to be kept.
 #[derive(Debug, Clone, Copy)]
@@ -255,8 +255,8 @@ impl TryFrom<IdentityRow> for LinkedIdentity {
 
     fn try_from(row: IdentityRow) -> Result<Self, StoreError> {
         Ok(Self {
-            user_id: Id::stored(&row.user_id)?,
-            id: Id::stored(&row.id)?,
+            user_id: id::stored(&row.user_id)?,
+            id: id::stored(&row.id)?,
             provider: row.provider,
             issuer: row.issuer,
             subject: row.subject,

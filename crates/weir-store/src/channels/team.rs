@@ -186,7 +186,7 @@ impl Channels<'_> {
                 rows = rows.bind(id.to_string());
             }
             for (id, role) in rows.fetch_all(self.db.fresh()).await? {
-                roles.insert(Id::stored(&id)?, MemberRole::stored(&role)?);
+                roles.insert(id::stored(&id)?, MemberRole::stored(&role)?);
             }
         }
         Ok(roles)

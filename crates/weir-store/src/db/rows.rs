@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use super::Db;
 use crate::error::StoreError;
-use crate::id::Id;
+use crate::id::{self, Id};
 
 /// Ids asked for in one statement.
 pub(crate) const IDS_AT_ONCE: usize = 100;
@@ -48,7 +48,7 @@ impl Db {
                 rows = rows.bind(id.to_string());
             }
             for (id, name) in rows.fetch_all(self.fresh()).await? {
-                names.insert(Id::stored(&id)?, name);
+                names.insert(id::stored(&id)?, name);
             }
         }
         Ok(names)
