@@ -26,10 +26,16 @@ export function render(document) {
     "}\n",
     "/** Where each operation is. */",
     "export const PLACES = {",
-    ...operations.map(([id, method, path]) => `  ${id}: ["${method.toUpperCase()}", "${path}"],`),
+    ...operations.map(([id, method, path, operation]) => `  ${id}: ["${method.toUpperCase()}", "${levelled(path, operation)}"],`),
     "} as const satisfies Record<keyof Operations, readonly [string, string]>;",
     "",
   ].join("\n");
+}
+
+/** A parameter that stands for several levels of the path is `{+name}`. */
+function levelled(path, { parameters = [] }) {
+  const several = parameters.filter((each) => each["x-weir-levels"]).map((each) => each.name);
+  return several.reduce((path, name) => path.replace(`{${name}}`, `{+${name}}`), path);
 }
 
 const byName = ([a], [b]) => (a < b ? -1 : 1);
@@ -40,7 +46,7 @@ function remark(words, indent = "") {
 
 function shape(operation) {
   const parameters = operation.parameters ?? [];
-  const parts = ["path", "query"]
+  const parts = ["path", "query", "header"]
     .map((place) => [place, parameters.filter((each) => each.in === place)])
     .filter(([, found]) => found.length > 0)
     .map(([place, found]) => {

@@ -393,7 +393,7 @@ async fn live_list(
 fn known_live(state: &State) -> HashMap<String, u32> {
     let live = all_live(&state.hub, &state.cluster.cluster).into_iter();
     live.filter(|((app, _), _)| app == APP)
-        .map(|((_, name), viewers)| (name, viewers))
+        .map(|((_, name), living)| (name, living.viewers))
         .collect()
 }
 

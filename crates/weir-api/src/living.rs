@@ -5,9 +5,18 @@ use std::collections::HashMap;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 
-/// All streams without a virtual host that are live, by app and name, with the viewers that are known of here.
-pub(crate) fn all_live(hub: &Hub, cluster: &Cluster) -> HashMap<(String, String), u32> {
-    let mut live: HashMap<(String, String), u32> = cluster.with(|member, _| {
+/// What is known here of a live stream, wherever it lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Living {
+    /// Those that are known of here.
+    pub(crate) viewers: u32,
+    /// When its publisher came, milliseconds since 1970.
+    pub(crate) since_ms: i64,
+}
+
+/// All streams without a virtual host that are live, by app and name.
+pub(crate) fn all_live(hub: &Hub, cluster: &Cluster) -> HashMap<(String, String), Living> {
+    let mut live: HashMap<(String, String), Living> = cluster.with(|member, _| {
         let owned = member.view().nodes().flat_map(|node| node.owns());
         let name = |key: &str| {
             let path = match key.split_once(':') {
@@ -16,17 +25,29 @@ pub(crate) fn all_live(hub: &Hub, cluster: &Cluster) -> HashMap<(String, String)
                 Some(_) => return None,
             };
             let (app, name) = path.rsplit_once('/')?;
-            Some(((app.to_owned(), name.to_owned()), 0))
+            Some((app.to_owned(), name.to_owned()))
+        };
+        let living = |since_ms| Living {
+            viewers: 0,
+            since_ms,
         };
         owned
-            .filter_map(|stream| name(stream.key.as_str()))
+            .filter_map(|stream| Some((name(stream.key.as_str())?, living(stream.since_ms))))
             .collect()
     });
+    let clock = hub.clock();
+    let (now_us, now_ms) = (clock.now_us(), clock.wall_us() / 1_000);
     for stream in hub.streams() {
         let name = &stream.name;
         if stream.is_live() && name.vhost().is_empty() {
             let key = (name.app().to_owned(), name.stream().to_owned());
-            live.insert(key, stream.all_viewers());
+            let publisher = stream.publisher();
+            let for_us = publisher.map_or(0, |publisher| now_us - publisher.since_us);
+            let living = Living {
+                viewers: stream.all_viewers(),
+                since_ms: now_ms - for_us / 1_000,
+            };
+            live.insert(key, living);
         }
     }
     live

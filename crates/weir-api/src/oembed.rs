@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_base::Code;
-use weir_site::{Target, embedding};
+use weir_site::Target;
 
 use crate::asked::QueryParts;
 use crate::refused::{NotThere, Refused};
@@ -57,6 +57,18 @@ struct EmbedShown {
     width: u32,
     /// Pixels.
     height: u32,
+    /// The channel's picture, where it has one of this size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    thumbnail_url: Option<String>,
+    /// Pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    thumbnail_width: Option<u32>,
+    /// Pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    thumbnail_height: Option<u32>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -93,21 +105,24 @@ async fn embed(
     let Some(Target::Channel(name)) = Target::of(path) else {
         return Err(missing());
     };
-    let (app, title) = site.channel_title(&name).ok_or_else(missing)?;
     let most = (
         asked.maxwidth.unwrap_or(WIDTH),
         asked.maxheight.unwrap_or(HEIGHT),
     );
-    let player = embedding(origin, (&app, &name), &title, most);
+    let player = site.embedding(&name, origin, most).ok_or_else(missing)?;
+    let thumbnail = player.thumbnail.as_ref();
     let shown = EmbedShown {
         version: "1.0",
         r#type: "video",
-        title,
+        title: player.title,
         provider_name: "weir",
         provider_url: format!("{origin}/"),
         html: player.html,
         width: player.width,
         height: player.height,
+        thumbnail_url: thumbnail.map(|picture| picture.url.clone()),
+        thumbnail_width: thumbnail.map(|picture| picture.width),
+        thumbnail_height: thumbnail.map(|picture| picture.height),
     };
     let mut response = Json(shown).into_response();
     let any = HeaderValue::from_static("*");

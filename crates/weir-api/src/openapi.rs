@@ -29,6 +29,8 @@ pub(crate) const SESSION_SCHEME: &str = "session";
 pub(crate) const NODE_SCHEME: &str = "node";
 /// Which right an operation takes.
 pub(crate) const RIGHT: &str = "x-weir-right";
+/// Where a parameter says that slashes in it part levels of the path.
+const LEVELS: &str = "x-weir-levels";
 
 /// The document as it is served.
 #[derive(Debug)]
@@ -101,11 +103,7 @@ fn finished(routes: &OpenApi, version: &str) -> Value {
         .map(|(name, words)| json!({ "name": name, "description": words }))
         .collect();
     if let Some(paths) = document["paths"].as_object_mut() {
-        *paths = std::mem::take(paths)
-            .into_iter()
-            // A rest of a path is one parameter, however many levels it has.
-            .map(|(path, item)| (path.replace("{*", "{"), item))
-            .collect();
+        *paths = std::mem::take(paths).into_iter().map(levelled).collect();
         for item in paths.values_mut() {
             for (method, operation) in item.as_object_mut().into_iter().flatten() {
                 finish(method, operation);
@@ -136,6 +134,22 @@ fn finished(routes: &OpenApi, version: &str) -> Value {
     document["x-weir-codes"] = codes();
     document["x-weir-rights"] = rights();
     document
+}
+
+/// A rest of a path is one parameter, however many levels it has: what says so is ours, as OpenAPI has no word for it.
+fn levelled((path, mut item): (String, Value)) -> (String, Value) {
+    if let Some((_, rest)) = path.split_once("{*") {
+        let name = rest.split('}').next().unwrap_or_default();
+        let operations = item.as_object_mut().into_iter().flatten();
+        let parameters = operations.flat_map(|(_, operation)| {
+            let parameters = operation["parameters"].as_array_mut();
+            parameters.into_iter().flatten()
+        });
+        for parameter in parameters.filter(|parameter| parameter["name"] == name) {
+            parameter[LEVELS] = json!(true);
+        }
+    }
+    (path.replace("{*", "{"), item)
 }
 
 /// What every refusal of a status means; an operation's own words go before these.

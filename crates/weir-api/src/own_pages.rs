@@ -1,5 +1,7 @@
 //! `/api/v1/pages`: what the site says of itself, in Markdown. Drafts are for all who may edit; what the public
-//! sees takes the right to publish.
+//! sees takes the right to publish. How a page will look is asked in `preview`.
+
+mod preview;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State as Extract};
@@ -173,6 +175,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(list, create))
         .routes(routes!(show, edit, remove))
         .routes(routes!(history))
+        .merge(preview::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
@@ -374,7 +377,17 @@ fn told(page: &SitePage) -> Value {
 
 impl OwnPageText {
     /// What a page says after this change.
-    fn over(self, mut text: PageText) -> Result<PageText, Refused> {
+    fn over(self, text: PageText) -> Result<PageText, Refused> {
+        let text = self.written(text)?;
+        if text.title.trim().is_empty() {
+            let words = "a page has a title";
+            return Err(Refused::field(Code::Unprocessable, "title", words));
+        }
+        Ok(text)
+    }
+
+    /// The same, where it may have no title yet.
+    fn written(self, mut text: PageText) -> Result<PageText, Refused> {
         let wrong = |field, words: String| Err(Refused::field(Code::Unprocessable, field, words));
         for (field, line) in [("title", &self.title), ("title_zh", &self.title_zh)] {
             let is_long = |line: &String| line.chars().count() > MAX_TITLE_CHARS;
@@ -406,9 +419,6 @@ impl OwnPageText {
         set(&mut text.body_zh, self.body_zh);
         text.place = self.place.unwrap_or(text.place);
         text.publish_ms = self.publish_ms.unwrap_or(text.publish_ms);
-        if text.title.trim().is_empty() {
-            return wrong("title", "a page has a title".to_owned());
-        }
         if !(0..=MAX_TIME_MS).contains(&text.publish_ms) {
             let words = "this is no time, in milliseconds since 1970".to_owned();
             return wrong("publish_ms", words);

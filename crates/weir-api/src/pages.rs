@@ -120,17 +120,24 @@ fn with_style_of(page: &str) -> String {
 /// Says who may show a page in a frame, and whence its pictures come.
 fn frameable(state: &State, mut response: Response, policy: &str, anywhere: bool) -> Response {
     let ancestors = if anywhere { "*" } else { "'self'" };
-    let mut policy = format!("{policy}{ancestors}");
-    if let Some(place) = &state.addresses.pictures {
-        let port = place.strip_prefix(':');
-        let place = port.map_or_else(|| place.clone(), |port| format!("http://*:{port}"));
-        policy = policy.replace("img-src 'self'", &format!("img-src 'self' {place}"));
-    }
+    set_policy(state, &mut response, &format!("{policy}{ancestors}"));
+    response
+}
+
+/// Says by which policy a page runs, and that pictures come from where they are.
+pub(crate) fn set_policy(state: &State, response: &mut Response, policy: &str) {
+    let policy = match &state.addresses.pictures {
+        None => policy.to_owned(),
+        Some(place) => {
+            let port = place.strip_prefix(':');
+            let place = port.map_or_else(|| place.clone(), |port| format!("http://*:{port}"));
+            policy.replace("img-src 'self'", &format!("img-src 'self' {place}"))
+        }
+    };
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    response
 }
 
 /// File names under assets/ carry a hash of their content.

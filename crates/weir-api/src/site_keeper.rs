@@ -10,7 +10,8 @@ use weir_base::{Shutdown, StreamName};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_site::{
-    ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PageFacts, PageKind, Past, Shell, Site,
+    ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PageFacts, PageKind, Past, Pictures, Shell,
+    Site,
 };
 use weir_store::broadcasts::BroadcastFilter;
 use weir_store::changes::{Changed, Position, Whole};
@@ -18,8 +19,9 @@ use weir_store::channels::{Channel, ScheduledBroadcast, Visibility};
 use weir_store::pages::SitePage;
 use weir_store::{Store, StoreError};
 
+use crate::addresses::PublicAddresses;
 use crate::embedded::EmbeddedFile;
-use crate::living::all_live;
+use crate::living::{Living, all_live};
 use crate::state::Facts;
 
 /// Between two looks: a change is on every node's pages within this and what reading it takes.
@@ -64,12 +66,14 @@ struct Followed {
 }
 
 impl SiteKeeper {
-    /// Of this store. `url` is where the public reaches the site; empty where nobody said.
-    pub fn new(store: Store, url: &str) -> Self {
+    /// Of this store. `url` is where the public reaches the site, empty where nobody said; `addresses` say where its
+    /// pictures are.
+    pub fn new(store: Store, url: &str, addresses: &PublicAddresses) -> Self {
+        let pictures = Pictures::of(addresses.pictures.as_deref());
         let index = EmbeddedFile::embedded("index.html");
         let index = index.map(|file| String::from_utf8_lossy(file.bytes()).into_owned());
         Self {
-            site: Site::new(shell(&index.unwrap_or_default()), url),
+            site: Site::new(shell(&index.unwrap_or_default()), url, pictures),
             store,
             is_known: AtomicBool::new(false),
         }
@@ -235,12 +239,13 @@ impl SiteKeeper {
 
 /// All that is live, and whether it may stand in lists.
 fn on_air(hub: &Hub, cluster: &Cluster, facts: &dyn Facts) -> OnAir {
-    let told = |((app, stream), viewers): ((String, String), u32)| {
+    let told = |((app, stream), living): ((String, String), Living)| {
         let publicity = StreamName::new("", &app, &stream).map(|name| facts.publicity(&name));
         let one = LiveStream {
             app: app.clone(),
             stream: stream.clone(),
-            viewers,
+            viewers: living.viewers,
+            since_ms: living.since_ms,
             is_listed: matches!(publicity, Ok(Publicity::Listed)),
         };
         ((app, stream), one)
@@ -289,6 +294,7 @@ fn facts(channel: Channel, coming: Vec<Coming>) -> ChannelFacts {
         description: channel.description,
         category: channel.category,
         language: channel.language,
+        cover: channel.cover,
         is_listed: channel.visibility == Visibility::Public,
         is_private: channel.visibility == Visibility::Private,
         followers: channel.followers,
@@ -343,6 +349,14 @@ fn shell(index: &str) -> Shell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn covers_have_the_widths_that_are_made_of_them() {
+        let slots = weir_image::Kind::Cover.slots().iter();
+        let made: Vec<(u32, u32)> = slots.map(|slot| (slot.width, slot.height)).collect();
+        let named = weir_site::COVER_WIDTHS.map(|width| (width, width * 9 / 16));
+        assert_eq!(made, named);
+    }
 
     #[test]
     fn pages_load_what_the_front_end_loads_and_nothing_else() {

@@ -10,6 +10,7 @@ use weir_site::{Chosen, Coding, Document, Found, Site, Target};
 use weir_store::channels::ListedBy;
 
 use crate::limiter::{self, RateClass, Who};
+use crate::pages::set_policy;
 use crate::refused::Refused;
 use crate::state::State;
 
@@ -57,7 +58,8 @@ pub(crate) async fn answer(
     let target = Target::of(uri.path())?;
     let is_for_people = target.is_for_people();
     let document = site.document(target, chosen, &origin(headers))?;
-    Some(sent(&document, headers, is_for_people.then_some(chosen)))
+    let chosen = is_for_people.then_some(chosen);
+    Some(sent(state, &document, headers, chosen))
 }
 
 /// Whether a path is a channel's, which may be there for its owner alone.
@@ -105,7 +107,7 @@ async fn search(
         cards.into_iter().map(shown).collect()
     });
     let document = Arc::new(site.search(chosen, &words, found.as_deref()));
-    let mut response = sent(&document, headers, Some(chosen));
+    let mut response = sent(state, &document, headers, Some(chosen));
     let never = HeaderValue::from_static("no-store");
     response.headers_mut().remove(FOR_CACHES_IN_FRONT);
     response.headers_mut().insert(header::CACHE_CONTROL, never);
@@ -113,7 +115,7 @@ async fn search(
 }
 
 /// A document to somebody who sent these headers. `chosen`: it is for people, in this language.
-fn sent(document: &Document, asked: &HeaderMap, chosen: Option<Chosen>) -> Response {
+fn sent(state: &State, document: &Document, asked: &HeaderMap, chosen: Option<Chosen>) -> Response {
     let takes = joined(asked, header::ACCEPT_ENCODING);
     let coding = [Coding::Brotli, Coding::Gzip].into_iter().find(|coding| {
         coding
@@ -148,13 +150,13 @@ fn sent(document: &Document, asked: &HeaderMap, chosen: Option<Chosen>) -> Respo
     headers.insert(header::CONTENT_TYPE, fixed(document.media_type()));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("same-origin"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(POLICY));
     if let Some(coding) = coding.name() {
         headers.insert(header::CONTENT_ENCODING, fixed(coding));
     }
     if let Some(chosen) = chosen {
         headers.insert(header::CONTENT_LANGUAGE, fixed(chosen.tag()));
     }
+    set_policy(state, &mut response, POLICY);
     response
 }
 

@@ -33,6 +33,8 @@ pub struct ChannelFacts {
     pub category: String,
     /// Empty for none.
     pub language: String,
+    /// Id of its picture; empty for none.
+    pub cover: String,
     /// It stands in lists; else only who knows its name finds it.
     pub is_listed: bool,
     /// It has no page, and what it sends stands in no list.
@@ -82,6 +84,8 @@ pub struct LiveStream {
     pub viewers: u32,
     /// Lists show it, as far as its channel lets them.
     pub is_listed: bool,
+    /// When it was first seen live here, milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// What a page of the site's own is for.
@@ -158,6 +162,8 @@ pub(crate) struct Held {
     /// The newest first.
     pub(crate) past: Vec<Past>,
     pub(crate) viewers: Option<u32>,
+    /// Milliseconds since 1970; says something while somebody publishes to it.
+    pub(crate) live_since_ms: i64,
     rev: u64,
 }
 
@@ -192,9 +198,10 @@ impl Content {
     /// A channel is this. Whether there was room for it.
     pub(crate) fn channel(&mut self, mut facts: ChannelFacts) -> bool {
         facts.is_listed &= !facts.is_private;
-        let (mut past, mut viewers) = (Vec::new(), None);
+        let (mut past, mut viewers, mut live_since_ms) = (Vec::new(), None, 0);
         if let Some(before) = self.take(&facts.id) {
             (past, viewers) = (before.past, before.viewers);
+            live_since_ms = before.live_since_ms;
         }
         if self.channels.len() >= MAX_CHANNELS {
             return false;
@@ -214,6 +221,7 @@ impl Content {
         let held = Held {
             past,
             viewers,
+            live_since_ms,
             rev,
             facts,
         };
@@ -260,8 +268,17 @@ impl Content {
         self.rev = rev;
     }
 
-    /// What is live now; sorted here.
+    /// What is live now; sorted here. What was live before is so since then.
     pub(crate) fn live(&mut self, mut live: Vec<LiveStream>) {
+        let known = self.live.iter();
+        let since: HashMap<(&str, &str), i64> = known
+            .map(|one| ((&*one.app, &*one.stream), one.since_ms))
+            .collect();
+        for one in &mut live {
+            let before = since.get(&(&*one.app, &*one.stream));
+            one.since_ms = before.copied().unwrap_or(one.since_ms);
+        }
+        drop(since);
         live.sort_unstable_by(|a, b| {
             let by_name = || (&a.app, &a.stream).cmp(&(&b.app, &b.stream));
             b.viewers.cmp(&a.viewers).then_with(by_name)
@@ -286,6 +303,7 @@ impl Content {
             && held.facts.app == stream.app
         {
             held.viewers = viewers;
+            held.live_since_ms = stream.since_ms;
             held.rev = rev;
         }
     }

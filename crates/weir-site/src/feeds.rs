@@ -5,9 +5,10 @@ use maud::{Markup, PreEscaped, html};
 use weir_base::rfc3339;
 use weir_base::urls::StreamPath;
 
-use crate::content::{Content, PageKind};
+use crate::content::{ChannelFacts, Content, PageKind};
 use crate::document::Document;
 use crate::markdown::{excerpt, to_html};
+use crate::pictures::{Pictures, Thumbnail};
 use crate::target::Target;
 
 /// Entries of a feed.
@@ -25,6 +26,10 @@ const ROBOTS: &str =
 /// A channel's player as a part of somebody else's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Embedding {
+    /// The channel's.
+    pub title: String,
+    /// Its picture, where it has one of this size.
+    pub thumbnail: Option<Thumbnail>,
     /// The frame with the player, as markup.
     pub html: String,
     /// Pixels.
@@ -33,21 +38,24 @@ pub struct Embedding {
     pub height: u32,
 }
 
-/// The player of a stream in a frame of at most so many pixels, 16 to 9.
-pub fn embedding(
+/// The player of a channel in a frame of at most so many pixels, 16 to 9.
+pub(crate) fn embedding(
     origin: &str,
-    (app, stream): (&str, &str),
-    title: &str,
+    facts: &ChannelFacts,
+    pictures: &Pictures,
     (most_wide, most_high): (u32, u32),
 ) -> Embedding {
+    let title = &facts.title;
     let width = most_wide.min(most_high.saturating_mul(16) / 9).max(1);
     let height = (width * 9 / 16).max(1);
-    let path = StreamPath::EMBED.of(app, stream);
+    let path = StreamPath::EMBED.of(&facts.app, &facts.name);
     let frame = html! {
         iframe src={ (origin) (path) } width=(width) height=(height) title=(title)
             allow="autoplay; fullscreen; picture-in-picture" {}
     };
     Embedding {
+        title: title.clone(),
+        thumbnail: pictures.cover(origin, &facts.cover, (most_wide, most_high)),
         html: frame.into_string(),
         width,
         height,

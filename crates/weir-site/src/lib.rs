@@ -8,6 +8,7 @@ mod document;
 mod feeds;
 mod markdown;
 mod pages;
+mod pictures;
 mod shell;
 mod site;
 mod target;
@@ -18,9 +19,10 @@ pub use content::{
     Past,
 };
 pub use document::{Coding, Document};
-pub use feeds::{Embedding, embedding};
+pub use feeds::Embedding;
 pub use markdown::{excerpt, to_html};
-pub use pages::Found;
+pub use pages::{Found, preview};
+pub use pictures::{COVER_WIDTHS, Pictures, Thumbnail};
 pub use shell::Shell;
 pub use site::{Chosen, Site};
 pub use target::Target;

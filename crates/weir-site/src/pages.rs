@@ -3,13 +3,16 @@
 mod channel;
 mod frame;
 mod home;
+mod linked;
+mod pictured;
 mod texts;
 
-use maud::Markup;
+use maud::{Markup, html};
+use weir_base::Tongue;
 
 pub(crate) use frame::Frame;
 
-use crate::content::{Content, PageKind, Rev};
+use crate::content::{Content, PageFacts, PageKind, Rev};
 use crate::document::Document;
 use crate::feeds;
 use crate::target::Target;
@@ -61,6 +64,18 @@ pub(crate) fn render(content: &Content, frame: &Frame<'_>) -> Option<Document> {
         other => return feeds::render(content, other, frame.url),
     };
     Some(Document::new(HTML, keys, frame.around(&head, &main)))
+}
+
+/// What a page of the site's own shows, draft or not: the markup that its readers get.
+pub fn preview(page: &PageFacts, tongue: Tongue) -> String {
+    let made = match page.kind {
+        PageKind::Notice | PageKind::Help => texts::written(page, tongue),
+        PageKind::Category => html! {
+            div.heading { h1 { (texts::title(page, tongue)) } }
+            (home::about(texts::body(page, tongue)))
+        },
+    };
+    made.into_string()
 }
 
 pub(crate) fn search(

@@ -9,7 +9,9 @@ use weir_base::Tongue;
 
 use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
 use crate::document::Document;
+use crate::feeds::{self, Embedding};
 use crate::pages::{self, Frame};
+use crate::pictures::Pictures;
 use crate::shell::Shell;
 use crate::target::Target;
 
@@ -33,6 +35,8 @@ pub struct Site {
     shell: Shell,
     /// Where the public reaches it; empty where nobody said.
     url: String,
+    /// What stands before `/i/` of a picture's address; see [`Pictures`].
+    pictures: Pictures,
     content: RwLock<Content>,
     kept: Mutex<Generations>,
 }
@@ -62,10 +66,11 @@ struct Generations {
 impl Site {
     /// With nothing in it. `url` is where the public reaches it, without a slash at the end; empty: each feed says
     /// what its reader asked for.
-    pub fn new(shell: Shell, url: &str) -> Self {
+    pub fn new(shell: Shell, url: &str, pictures: Pictures) -> Self {
         Self {
             shell,
             url: url.trim_end_matches('/').to_owned(),
+            pictures,
             content: RwLock::default(),
             kept: Mutex::default(),
         }
@@ -119,7 +124,7 @@ impl Site {
         let content = self.content.read().successor();
         Self {
             content: RwLock::new(content),
-            ..Self::new(self.shell.clone(), &self.url)
+            ..Self::new(self.shell.clone(), &self.url, self.pictures.clone())
         }
     }
 
@@ -164,11 +169,11 @@ impl Site {
         pages::search(&content, &frame, words, found)
     }
 
-    /// Of a channel: the app of its stream, and its title.
-    pub fn channel_title(&self, name: &str) -> Option<(String, String)> {
+    /// What a page of somebody else's shows of a channel, in at most so many pixels.
+    pub fn embedding(&self, name: &str, origin: &str, most: (u32, u32)) -> Option<Embedding> {
         let content = self.content.read();
         let (held, _) = content.find(name)?;
-        Some((held.facts.app.clone(), held.facts.title.clone()))
+        Some(feeds::embedding(origin, &held.facts, &self.pictures, most))
     }
 
     fn frame<'a>(&'a self, target: &'a Target, chosen: Chosen, origin: &'a str) -> Frame<'a> {
@@ -178,6 +183,7 @@ impl Site {
             tongue: chosen.tongue,
             is_said: chosen.is_said,
             url: if origin.is_empty() { &self.url } else { origin },
+            pictures: &self.pictures,
         }
     }
 }

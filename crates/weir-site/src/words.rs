@@ -18,11 +18,12 @@ macro_rules! words {
 words! {
     about: "About", "简介";
     about_site: "Live streams to watch in your browser.", "在浏览器里观看直播。";
-    account: "Account", "账户";
+    account: "Account", "账号";
     categories: "Categories", "分类";
     channels: "Channels", "频道";
     coming: "Schedule", "直播预告";
     feed: "Feed", "订阅源";
+    follower: "follower", "人关注";
     followers: "followers", "人关注";
     found: "Search results", "搜索结果";
     found_none: "No channel was found.", "没有找到频道。";
@@ -44,8 +45,9 @@ words! {
     search: "Search", "搜索";
     search_label: "Search channels", "搜索频道";
     search_later: "Search does not work right now. What is live is below.", "搜索暂时不可用。下面是正在直播的频道。";
-    skip: "Skip to content", "跳到内容";
-    studio: "Go live", "开始直播";
+    skip: "Skip to content", "跳到正文";
+    studio: "Go live", "我要开播";
+    tagline: "Publish once, watch everywhere.", "一次推流，处处可看。";
     watch_with: "Watch with another player", "用其他播放器观看";
     watching: "watching", "人在看";
 }

@@ -202,11 +202,12 @@ async fn write_down(data: &Path, spool: Spool, happenings: Option<Happenings>) {
 fn site(
     config: &Config,
     happenings: Option<&Happenings>,
-    (cluster, facts): (&Cluster, &Arc<dyn Facts>),
-    core: &Core,
+    (addresses, cluster): (&PublicAddresses, &Cluster),
+    (facts, core): (&Arc<dyn Facts>, &Core),
 ) -> Option<Arc<SiteKeeper>> {
     let store = happenings?.store.clone();
-    let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url));
+    let keeper = SiteKeeper::new(store, &config.accounts.site_url, addresses);
+    let keeper = Arc::new(keeper);
     let (hub, members, facts) = (core.hub.clone(), cluster.clone(), facts.clone());
     let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
     core.tasks.spawn("site", async move {
@@ -304,8 +305,8 @@ fn api(parts: Api<'_>) -> ApiService {
         site: site(
             config,
             happenings.as_ref(),
-            (&cluster.cluster, &facts),
-            &services.core,
+            (&addresses, &cluster.cluster),
+            (&facts, &services.core),
         ),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         pictures,

@@ -476,6 +476,12 @@ const TABLE: &[Row] = &[
         [401, 401, 403, 503, 503],
     ),
     row(
+        "POST /api/v1/pages/preview",
+        "/api/v1/pages/preview",
+        r#"{"kind":"help","title":"A","language":"en"}"#,
+        [401, 401, 403, 200, 200],
+    ),
+    row(
         "GET /api/v1/pages/{id}",
         "/api/v1/pages/019f0000-0000-7000-8000-000000000000",
         "",

@@ -427,6 +427,13 @@ async fn what_i_follow_is_paged_and_a_list_of_keys_shows_no_key() {
     };
     assert_eq!([names(&first), names(&rest)].concat(), ["c3", "c2", "c1"]);
     assert_eq!(rest["next"], Value::Null);
+    // One that its owner closes is there for them alone, whoever followed it before.
+    let closed = json!({ "visibility": "private" });
+    let changed = site.ask("ann", "PATCH", "/api/v1/channels/c2", &closed);
+    assert_eq!(changed.await.status, StatusCode::OK);
+    let all = "/api/v1/me/following";
+    let seen = site.ask("eve", "GET", all, &Value::Null).await;
+    assert_eq!(names(&seen.json()), ["c3", "c1"]);
 
     let keys = "/api/v1/channels/c1/keys";
     let made = site.ask("ann", "POST", keys, &json!({})).await.json();

@@ -12,10 +12,10 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-use weir_api::SiteKeeper;
+use weir_api::{PublicAddresses, SiteKeeper};
 use weir_base::{Clock, Tasks};
 use weir_cluster::Role;
-use weir_store::channels::{NewChannel, Timing};
+use weir_store::channels::{ChannelEdit, NewChannel, Timing};
 use weir_store::{Config, Store};
 use weir_testkit::wait::Stopwatch;
 
@@ -41,7 +41,15 @@ impl Kept {
         let store = Store::open(&Config::default(), dir.path(), Clock::real())
             .await
             .unwrap();
-        let keeper = Arc::new(SiteKeeper::new(store.clone(), "https://tv.example"));
+        let pictures = PublicAddresses {
+            pictures: Some("https://img.example".into()),
+            ..PublicAddresses::default()
+        };
+        let keeper = Arc::new(SiteKeeper::new(
+            store.clone(),
+            "https://tv.example",
+            &pictures,
+        ));
         let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
             config.store = Some(store.clone());
             config.site = Some(keeper.clone());
@@ -405,9 +413,38 @@ async fn a_notice_is_drafted_by_one_published_by_another_and_its_history_kept() 
 }
 
 #[tokio::test]
+async fn a_page_is_seen_by_its_authors_before_it_is_kept_as_everybody_will_see_it() {
+    let kept = Kept::new().await;
+    let (title, body) = ("Open <i>day</i>", "Come **all**. <script>alert(1)</script>");
+    let draft = json!({ "kind": "help", "title": title, "body": body, "language": "en" });
+    let preview = |who, draft: Value| kept.pages(who, "POST", "/preview", draft);
+    let seen = preview("moderator", draft.clone()).await;
+    assert_eq!(seen.status, StatusCode::OK, "{}", seen.text);
+    let wish = json!({ "kind": "help", "slug": "open-day", "title": title, "body": body, "publish_ms": 1 });
+    let made = kept.pages("operator", "POST", "", wish).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let html = seen.json()["html"].as_str().unwrap().to_owned();
+    assert!(html.contains("Open &lt;i&gt;day") && html.contains("&lt;script&gt;"));
+    kept.until("/help/open-day", |page| page.text.contains(&html))
+        .await;
+    let no_title = json!({ "kind": "notice", "body": "x", "language": "zh" });
+    assert_eq!(preview("moderator", no_title).await.status, StatusCode::OK);
+    for (field, value) in [("kind", "poem"), ("language", "fr"), ("title", "a\nb")] {
+        let mut wrong = draft.clone();
+        wrong[field] = json!(value);
+        let refused = preview("moderator", wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        assert_eq!(refused.json()["errors"][0]["field"], field);
+    }
+    let refused = preview("viewer", draft).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    kept.end().await;
+}
+
+#[tokio::test]
 async fn a_channels_player_stands_in_pages_of_others() {
     let kept = Kept::new().await;
-    kept.channel("ann").await;
+    let ann = kept.channel("ann").await;
     kept.until("/c/ann", |page| page.status == StatusCode::OK)
         .await;
     let ask = async |query: &str| kept.world.get(&format!("/api/v1/oembed?{query}")).await;
@@ -418,12 +455,29 @@ async fn a_channels_player_stands_in_pages_of_others() {
         (&shown["width"], &shown["height"]),
         (&json!(320), &json!(180))
     );
+    assert_eq!(shown.get("thumbnail_url"), None);
     let html = shown["html"].as_str().unwrap();
     assert!(
         html.contains("src=\"https://tv.example/embed/live/ann\""),
         "{html}"
     );
     assert!(!html.contains("<i>"), "{html}");
+    let edit = ChannelEdit {
+        cover: Some("0123"),
+        ..ChannelEdit::default()
+    };
+    let place = (ann.user_id, ann.id);
+    let edited = kept.store.channels().edit(place, ann.version, &edit).await;
+    edited.unwrap();
+    let picture = "https://img.example/i/0123-1280.jpg";
+    kept.until("/c/ann", |page| page.text.contains(picture))
+        .await;
+    let shown = ask("url=https%3A%2F%2Ftv.example%2Fc%2Fann&maxwidth=320").await;
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["thumbnail_url"], &shown["thumbnail_width"]),
+        (&json!("https://img.example/i/0123-320.jpg"), &json!(320))
+    );
     for elsewhere in [
         "https://evil.example/c/ann",
         "https://tv.example/",

@@ -6,9 +6,14 @@ use weir_base::urls::StreamPath;
 
 use super::frame::{Frame, Head, moment};
 use super::home::{Made, WORDS_CHARS};
+use super::linked;
+use super::pictured;
 use crate::content::{Content, Held};
 use crate::markdown::{excerpt, to_html};
 use crate::target::Target;
+
+/// How wide its picture is on a channel's page.
+const COVER_SIZES: &str = "min(100vw, 960px)";
 
 pub(super) fn channel(content: &Content, frame: &Frame<'_>, name: &str) -> Option<Made> {
     let (held, _) = content.find(name)?;
@@ -22,12 +27,14 @@ pub(super) fn channel(content: &Content, frame: &Frame<'_>, name: &str) -> Optio
             span #follow data-channel=(facts.name) {}
         }
         div #player data-app=(facts.app) data-stream=(facts.name) data-channel=(facts.name) {
-            @if held.viewers.is_some() {
+            @if held.viewers.is_none() { (pictured::cover(frame, &facts.cover, COVER_SIZES)) }
+            @else {
                 p { a.button href=(StreamPath::WATCH.of(&facts.app, &facts.name)) { (words.play) } }
             }
         }
         p.ac-mail {
-            (facts.name) " · " (facts.followers) " " (words.followers)
+            (facts.name) " · " (facts.followers) " "
+            (if facts.followers == 1 { words.follower } else { words.followers })
             @if !facts.category.is_empty() {
                 " · " a href=(frame.link(&Target::Category(facts.category.clone()))) { (facts.category) }
             }
@@ -57,6 +64,8 @@ pub(super) fn channel(content: &Content, frame: &Frame<'_>, name: &str) -> Optio
         feed: Some(feed),
         page: "channel",
         player: Some(StreamPath::EMBED.of(&facts.app, &facts.name)),
+        cover: facts.cover.clone(),
+        linked: linked::channel(content, frame, held),
     };
     Some((head, main, format!("channel-{}", facts.id)))
 }

@@ -1,9 +1,11 @@
 //! What stands around every page: the head with what is said of it elsewhere, the bar on top, the foot.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 use weir_base::Tongue;
 use weir_base::rfc3339;
 
+use crate::pictures::Pictures;
 use crate::shell::Shell;
 use crate::target::Target;
 use crate::words::{self, Words};
@@ -18,6 +20,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) is_said: bool,
     /// Where the public reaches the site; may be empty.
     pub(crate) url: &'a str,
+    pub(crate) pictures: &'a Pictures,
 }
 
 /// What a page says of itself.
@@ -34,6 +37,10 @@ pub(crate) struct Head {
     pub(crate) page: &'static str,
     /// Path of the player alone, where there is something to watch.
     pub(crate) player: Option<String>,
+    /// Id of a cover; empty for none.
+    pub(crate) cover: String,
+    /// What it says to search engines, where it says something.
+    pub(crate) linked: Option<Value>,
 }
 
 impl Frame<'_> {
@@ -84,7 +91,7 @@ impl Frame<'_> {
             meta property="og:title" content=(head.title);
             meta property="og:description" content=(head.words);
             meta property="og:type" content=(if head.player.is_some() { "video.other" } else { "website" });
-            meta name="twitter:card" content="summary";
+            (self.card(head))
             @if !self.url.is_empty() {
                 meta property="og:url" content={ (self.url) (path) };
                 link rel="canonical" href={ (self.url) (path) };
@@ -101,7 +108,29 @@ impl Frame<'_> {
             @if let Some(feed) = &head.feed {
                 link rel="alternate" type="application/atom+xml" title=(head.title) href=(feed);
             }
+            @if let Some(linked) = &head.linked {
+                script type="application/ld+json" { (inert(linked)) }
+            }
             (PreEscaped(&self.shell.head))
+        }
+    }
+
+    /// The picture by which it is known elsewhere, as large as the page has one.
+    fn card(&self, head: &Head) -> Markup {
+        let cover = self
+            .pictures
+            .cover(self.url, &head.cover, (u32::MAX, u32::MAX));
+        html! {
+            @if let Some(cover) = cover {
+                meta property="og:image" content=(cover.url);
+                meta property="og:image:type" content="image/jpeg";
+                meta property="og:image:width" content=(cover.width);
+                meta property="og:image:height" content=(cover.height);
+                meta name="twitter:card" content="summary_large_image";
+                meta name="twitter:image" content=(cover.url);
+            } @else {
+                meta name="twitter:card" content="summary";
+            }
         }
     }
 
@@ -111,7 +140,8 @@ impl Frame<'_> {
         html! {
             header.top {
                 a.skip href="#main" { (words.skip) }
-                a.brand href=(self.link(&Target::Home)) aria-label=(words.home) { span { "weir" } }
+                a.brand href=(self.link(&Target::Home)) aria-label=(words.home) { (mark()) span { "weir" } }
+                span.tagline { (words.tagline) }
                 a.plain.account-link href="/account" { (words.account) }
                 a.plain.language href={ (self.target.path()) "?lang=" (other) }
                     lang=(words.other_tag) hreflang=(words.other_tag) data-lang=(other) { (words.other_tongue) }
@@ -147,6 +177,22 @@ impl Frame<'_> {
             }
         }
     }
+}
+
+/// The mark: two streamlines going over a weir.
+fn mark() -> Markup {
+    html! {
+        svg.mark width="30" height="30" viewBox="0 0 32 32" aria-hidden="true" {
+            rect width="32" height="32" rx="8" {}
+            path d="M5 9.5h7.5c6 0 4.5 12 9 12 2.2 0 2.2-2 4.5-2" {}
+            path d="M5 15h5c4.2 0 3.2 11.5 7.5 11.5 2.4 0 2.4-2 4.8-2s2.4 2 4.7 2" opacity=".62" {}
+        }
+    }
+}
+
+/// JSON in an element whose text is no markup: nothing in it can end the element (HTML, §4.12.1.3).
+fn inert(json: &Value) -> PreEscaped<String> {
+    PreEscaped(json.to_string().replace('<', "\\u003c"))
 }
 
 /// A moment, for people and for programs.

@@ -5,6 +5,7 @@ use weir_base::urls::StreamPath;
 
 use super::Found;
 use super::frame::{Frame, Head};
+use super::pictured;
 use crate::content::{Content, Held, LiveStream, PageFacts, PageKind};
 use crate::markdown::{excerpt, to_html};
 use crate::pages::texts;
@@ -20,6 +21,8 @@ const LOOKED_THROUGH: usize = 20_000;
 const NOTICES_SHOWN: usize = 3;
 /// Categories and languages that are linked to, those with most channels.
 const LINKED: usize = 40;
+/// How wide a picture is in a list of what is live.
+const THUMB_SIZES: &str = "(max-width: 640px) 100vw, 320px";
 /// Colours of pictures that stand for a channel.
 const HUES: u32 = 12;
 /// Characters of what is said about a page elsewhere.
@@ -32,12 +35,12 @@ pub(super) fn home(content: &Content, frame: &Frame<'_>) -> Made {
     let on_air = content.on_air();
     let notices = content.pages_of(PageKind::Notice);
     let main = html! {
+        (frame.search_field(""))
         // A script puts the same list here, which then follows what is live.
         div #home {
             div.heading { h1 { (words.live_now) } }
             section #live aria-label=(words.live_now) { (live(content, frame, on_air.iter(), words.none_live)) }
         }
-        (frame.search_field(""))
         @if !notices.is_empty() {
             section.site-notices aria-labelledby="notices" {
                 h2 #notices { (words.notices) }
@@ -48,7 +51,7 @@ pub(super) fn home(content: &Content, frame: &Frame<'_>) -> Made {
             }
         }
         (links(content, frame))
-        (channels(frame, content.newest().filter(|held| held.viewers.is_none()).take(NEWEST_SHOWN)))
+        (channels(content, frame, content.newest().filter(|held| held.viewers.is_none()).take(NEWEST_SHOWN)))
     };
     let head = Head {
         title: "weir".into(),
@@ -96,11 +99,11 @@ fn narrowed(
     let main = html! {
         div.heading { h1 { (title) } }
         (frame.search_field(""))
-        @if let Some(about) = about { div.prose { (to_html(about)) } }
+        @if let Some(about) = about { (self::about(about)) }
         section #live aria-label=(words.live_now) {
             (live(content, frame, content.on_air().iter().filter(is_ours), words.none_live))
         }
-        (channels(frame, idle.take(NEWEST_SHOWN)))
+        (channels(content, frame, idle.take(NEWEST_SHOWN)))
     };
     let head = Head {
         title: format!("{title} · weir"),
@@ -109,6 +112,11 @@ fn narrowed(
         ..Head::default()
     };
     (head, main, "lists".into())
+}
+
+/// What a page says about a category.
+pub(super) fn about(body: &str) -> Markup {
+    html! { div.prose { (to_html(body)) } }
 }
 
 pub(super) fn found(
@@ -124,7 +132,7 @@ pub(super) fn found(
         @match found {
             Some([]) => p role="status" { (words.found_none) },
             Some(found) => ul.channel-list {
-                @for one in found { (entry(frame, &one.name, &one.title, &one.category)) }
+                @for one in found { (entry(content, frame, (&one.name, &one.title, &one.category))) }
             },
             None => {
                 p role="status" { (words.search_later) }
@@ -159,18 +167,18 @@ fn live<'a>(
     html! {
         @if shown.is_empty() { p.message { (none) } }
         @else {
-            ul.grid { @for (stream, held) in shown { li { (card(frame, stream, held)) } } }
+            ul.grid { @for (stream, held) in shown { li { (card(content, frame, stream, held)) } } }
         }
     }
 }
 
-fn card(frame: &Frame<'_>, stream: &LiveStream, held: Option<&Held>) -> Markup {
+fn card(content: &Content, frame: &Frame<'_>, stream: &LiveStream, held: Option<&Held>) -> Markup {
     let words = frame.words();
     let (title, address, category) = match held {
         Some(held) => (
             held.facts.title.as_str(),
             frame.link(&Target::Channel(held.facts.name.clone())),
-            held.facts.category.as_str(),
+            category_title(content, frame, &held.facts.category),
         ),
         None => (
             stream.stream.as_str(),
@@ -188,6 +196,7 @@ fn card(frame: &Frame<'_>, stream: &LiveStream, held: Option<&Held>) -> Markup {
         article.card data-stream={ (stream.app) "/" (stream.stream) } {
             div.thumb {
                 div class={ "placeholder hue-" (hue(&stream.stream)) } aria-hidden="true" { span { (initial) } }
+                @if let Some(held) = held { (pictured::cover(frame, &held.facts.cover, THUMB_SIZES)) }
                 span.badge.live { (words.is_live) }
                 span.badge.right { (stream.viewers) " " (words.watching) }
             }
@@ -199,7 +208,11 @@ fn card(frame: &Frame<'_>, stream: &LiveStream, held: Option<&Held>) -> Markup {
     }
 }
 
-fn channels<'a>(frame: &Frame<'_>, channels: impl Iterator<Item = &'a Held>) -> Markup {
+fn channels<'a>(
+    content: &Content,
+    frame: &Frame<'_>,
+    channels: impl Iterator<Item = &'a Held>,
+) -> Markup {
     let words = frame.words();
     let mut channels = channels.peekable();
     html! {
@@ -208,7 +221,7 @@ fn channels<'a>(frame: &Frame<'_>, channels: impl Iterator<Item = &'a Held>) -> 
                 h2 #channels { (words.channels) }
                 ul.channel-list {
                     @for held in channels {
-                        (entry(frame, &held.facts.name, &held.facts.title, &held.facts.category))
+                        (entry(content, frame, (&held.facts.name, &held.facts.title, &held.facts.category)))
                     }
                 }
             }
@@ -216,27 +229,34 @@ fn channels<'a>(frame: &Frame<'_>, channels: impl Iterator<Item = &'a Held>) -> 
     }
 }
 
-fn entry(frame: &Frame<'_>, name: &str, title: &str, category: &str) -> Markup {
+fn entry(
+    content: &Content,
+    frame: &Frame<'_>,
+    (name, title, category): (&str, &str, &str),
+) -> Markup {
     html! {
         li {
             a href=(frame.link(&Target::Channel(name.to_owned()))) { (title) }
             " " span.app { (name) }
             @if !category.is_empty() {
-                " " a.app href=(frame.link(&Target::Category(category.to_owned()))) { (category) }
+                " " a.app href=(frame.link(&Target::Category(category.to_owned()))) {
+                    (category_title(content, frame, category))
+                }
             }
         }
     }
+}
+
+/// What a category is called, where there are words about it; else its name.
+fn category_title<'a>(content: &'a Content, frame: &Frame<'_>, name: &'a str) -> &'a str {
+    let page = content.find_page(PageKind::Category, name);
+    page.map_or(name, |(page, _)| texts::title(page, frame.tongue))
 }
 
 /// Categories and languages that channels are in.
 fn links(content: &Content, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
     let pages = content.pages_of(PageKind::Category);
-    let titled = |name: &str| {
-        let page = pages.iter().find(|page| page.slug == name);
-        page.map_or(name, |page| texts::title(page, frame.tongue))
-            .to_owned()
-    };
     let told: Vec<&PageFacts> = pages
         .iter()
         .copied()
@@ -250,7 +270,7 @@ fn links(content: &Content, frame: &Frame<'_>) -> Markup {
                 h2 #categories { (words.categories) }
                 ul {
                     @for (name, count) in categories {
-                        li { a href=(frame.link(&Target::Category(name.clone()))) { (titled(name)) } " " (count) }
+                        li { a href=(frame.link(&Target::Category(name.clone()))) { (category_title(content, frame, name)) } " " (count) }
                     }
                     @for page in told {
                         li { a href=(frame.link(&Target::Category(page.slug.clone()))) {

@@ -43,13 +43,7 @@ pub(super) fn page(
 ) -> Option<Made> {
     let (page, _) = content.find_page(kind, slug)?;
     let body = body(page, frame.tongue);
-    let main = html! {
-        article.prose {
-            h1 { (title(page, frame.tongue)) }
-            @if kind == PageKind::Notice { p.ac-mail { (moment(page.publish_ms)) } }
-            (to_html(body))
-        }
-    };
+    let main = written(page, frame.tongue);
     let head = Head {
         title: format!("{} · weir", title(page, frame.tongue)),
         words: excerpt(body, WORDS_CHARS),
@@ -57,6 +51,18 @@ pub(super) fn page(
         ..Head::default()
     };
     Some((head, main, format!("page-{}", page.id)))
+}
+
+/// A notice or a page of help.
+pub(super) fn written(page: &PageFacts, tongue: Tongue) -> Markup {
+    let is_dated = page.kind == PageKind::Notice && page.publish_ms != 0;
+    html! {
+        article.prose {
+            h1 { (title(page, tongue)) }
+            @if is_dated { p.ac-mail { (moment(page.publish_ms)) } }
+            (to_html(body(page, tongue)))
+        }
+    }
 }
 
 /// A list of pages.

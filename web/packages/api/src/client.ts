@@ -12,6 +12,12 @@ export type Asked<Id extends OperationId> = Operations[Id]["asked"];
 /** What an operation answers. */
 export type Answered<Id extends OperationId> = Operations[Id]["answered"];
 
+/** An answer, and which version of the thing it is. */
+export interface Tagged<Id extends OperationId> {
+  answer: Answered<Id>;
+  tag: string | null;
+}
+
 /** An operation that needs nothing may be called with nothing. */
 type Arguments<Id extends OperationId> = Record<never, never> extends Asked<Id> ? [asked?: Asked<Id>] : [asked: Asked<Id>];
 
@@ -56,11 +62,19 @@ export class Api {
    * Does one operation. Throws {@link Refused} for what the server refuses, and what `fetch` throws where it is not
    * reached.
    */
-  async call<Id extends OperationId>(id: Id, ...[asked]: Arguments<Id>): Promise<Answered<Id>> {
+  async call<Id extends OperationId>(id: Id, ...asked: Arguments<Id>): Promise<Answered<Id>> {
+    return (await this.tagged(id, ...asked)).answer;
+  }
+
+  /**
+   * The same, with the tag of the version that was answered (`ETag`, RFC 9110 §8.8.3): for `If-Match` of a change that
+   * shall not be made to another. Null where there is none.
+   */
+  async tagged<Id extends OperationId>(id: Id, ...[asked]: Arguments<Id>): Promise<Tagged<Id>> {
     const [method, template] = PLACES[id];
-    const { path = {}, query = {}, body } = (asked ?? {}) as { path?: Values; query?: Values; body?: unknown };
+    const { path = {}, query = {}, header = {}, body } = (asked ?? {}) as { path?: Values; query?: Values; header?: Values; body?: unknown };
     const { origin = "", token, timeout_ms = TIMEOUT_MS, fetch: ask = fetch } = this.settings;
-    const headers: Record<string, string> = { accept: "application/json" };
+    const headers: Record<string, string> = { accept: "application/json", ...texts(header) };
     if (token) headers["authorization"] = `Bearer ${token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     const response = await ask(`${origin}${place(template, path)}${search(query)}`, {
@@ -73,17 +87,27 @@ export class Api {
     });
     if (!response.ok) throw new Refused(response.status, ((await response.json().catch(() => ({}))) ?? {}) as Partial<Problem>);
     const isJson = response.headers.get("content-type")?.startsWith("application/json");
-    return (isJson ? await response.json() : undefined) as Answered<Id>;
+    return { answer: (isJson ? await response.json() : undefined) as Answered<Id>, tag: response.headers.get("etag") };
   }
 }
 
 type Values = Record<string, unknown>;
 
+/** A parameter with a plus stands for several levels: its slashes stay. */
 function place(template: string, path: Values): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path[name])));
+  return template.replace(/\{(\+?)(\w+)\}/g, (_, plus: string, name: string) => {
+    const value = String(path[name]);
+    return plus ? value.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(value);
+  });
 }
 
 function search(query: Values): string {
-  const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-  return said.length > 0 ? `?${new URLSearchParams(said.map(([name, value]) => [name, String(value)]))}` : "";
+  const said = texts(query);
+  return Object.keys(said).length > 0 ? `?${new URLSearchParams(said)}` : "";
+}
+
+/** What is said, as text. */
+function texts(values: Values): Record<string, string> {
+  const said = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(said.map(([name, value]) => [name, String(value)]));
 }

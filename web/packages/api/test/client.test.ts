@@ -19,7 +19,7 @@ function server(status: number, body: unknown, kind = "application/json") {
   const fetch = (async (url: string, init: RequestInit) => {
     asked.push({ url, method: init.method, body: init.body, headers: new Headers(init.headers) });
     const text = body === undefined ? null : JSON.stringify(body);
-    return new Response(text, { status, headers: { "content-type": kind } });
+    return new Response(text, { status, headers: { "content-type": kind, etag: '"v1"' } });
   }) as typeof globalThis.fetch;
   return { asked, fetch };
 }
@@ -42,6 +42,18 @@ test("a path, a query and a body go where the document says", async () => {
   expect(asked[1]?.body).toBe('{"name":"chess","title":"Chess"}');
   expect(asked[1]?.headers.get("authorization")).toBe("Bearer wk_a");
   expect(asked[0]?.headers.get("content-type")).toBeNull();
+});
+
+test("levels of a name stay levels, and a change names the version that it is meant for", async () => {
+  const { asked, fetch } = server(200, { id: "1" });
+  const api = new Api({ fetch });
+  await api.call("stream", { path: { name: "live/班级 a?/b" } });
+  const { answer, tag } = await api.tagged("page", { path: { id: "1" } });
+  await api.call("page_edit", { path: { id: "1" }, header: { "If-Match": tag }, body: { title: "A" } });
+  await api.call("page_edit", { path: { id: "1" }, header: { "If-Match": null }, body: { title: "A" } });
+  expect(asked[0]?.url).toBe("/api/v1/streams/live/%E7%8F%AD%E7%BA%A7%20a%3F/b");
+  expect([answer, tag]).toEqual([{ id: "1" }, '"v1"']);
+  expect(asked.map(({ headers }) => headers.get("if-match"))).toEqual([null, null, '"v1"', null]);
 });
 
 test("a refusal is thrown with the server's words, and an answer without JSON is nothing", async () => {
