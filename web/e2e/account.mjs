@@ -117,5 +117,17 @@ await inBrowser(args, async (context, result) => {
   await bob.locator('.heading [role="status"]').waitFor();
   await shot(bob, `channel-${args.lang}`);
   result.watched = true;
+
+  // Who follows is told so when they come again.
+  await bob.reload();
+  await bob.locator('.heading [data-act="unfollow"]').waitFor();
+
+  // The first page has what Bob follows: while it is live among the cards, and afterwards below them.
+  await bob.goto(new URL("/", args.base).href);
+  await bob.locator(`[data-followed="${args.name}"]`).waitFor();
+  result.card = await bob.locator(`[data-stream="live/${args.name}"] strong a`).textContent();
+  await shot(bob, `following-${args.lang}`);
   await endLive(studio);
+  await bob.locator(".following-rest a").waitFor();
+  result.followed = ["live", await bob.locator(`[data-followed="${args.name}"]`).count() === 0 ? "rest" : "live still"];
 });

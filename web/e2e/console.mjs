@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { inBrowser, opened, screenshot } from "./kit.mjs";
+import { inBrowser, opened, screenshot, signedIn } from "./kit.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -36,12 +36,7 @@ async function nobodyWatches(name) {
 }
 
 async function signIn(page, name, path) {
-  await page.context().clearCookies();
-  await page.goto(new URL("/account/sign-in", args.base).href);
-  await page.locator("input[name=login]").first().fill(name);
-  await page.locator("input[name=password]").fill(PASSWORD);
-  await page.locator("form button.button").first().click();
-  await page.waitForURL(new URL("/account", args.base).href);
+  await signedIn(page, args, name, PASSWORD);
   if (path) await page.goto(new URL(path, args.base).href);
 }
 

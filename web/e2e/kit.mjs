@@ -88,6 +88,16 @@ export async function opened(context, args, path) {
   return page;
 }
 
+/** Signs somebody else in on a page of the site. */
+export async function signedIn(page, args, name, password) {
+  await page.context().clearCookies();
+  await page.goto(new URL("/account/sign-in", args.base).href);
+  await page.locator("input[name=login]").first().fill(name);
+  await page.locator("input[name=password]").fill(password);
+  await page.locator("form button.button").first().click();
+  await page.waitForURL(new URL("/account", args.base).href);
+}
+
 /** Ends the broadcast without the button, which wants to be held. */
 export async function endLive(page) {
   await page.evaluate(() => window.weirStudio?.publisher?.stop());

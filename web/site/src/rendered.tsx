@@ -4,6 +4,7 @@ import { fetchLive } from "@weir/player";
 import { render } from "preact";
 import { LiveHome } from "./pages/Home";
 import { store } from "./store";
+import { toldIn } from "./told";
 
 /** `page` is what the server calls it. */
 export function enliven(page: string): void {
@@ -30,6 +31,7 @@ async function enlivenHome(): Promise<void> {
   const place = document.getElementById("home");
   if (!place) return;
   await fetchLive().catch(() => undefined);
+  const told = toldIn(place);
   place.replaceChildren();
-  render(<LiveHome />, place);
+  render(<LiveHome told={told} />, place);
 }

@@ -2,7 +2,7 @@
 
 import { isProtocol, LATENCY_MODES, type LatencyMode, type Protocol } from "@weir/player";
 
-type Key = "language" | "protocol" | "latency" | "volume" | "muted" | "stats";
+type Key = "language" | "protocol" | "latency" | "volume" | "muted" | "stats" | "signed-in";
 
 function read(key: Key): string | null {
   try {
@@ -50,6 +50,10 @@ export const store = {
     return value === null ? null : value === "true";
   },
   setMuted: (value: boolean) => write("muted", String(value)),
+
+  /** Whether somebody was signed in here when this browser last asked: public pages ask nothing of others. */
+  signedIn: () => read("signed-in") === "true",
+  setSignedIn: (value: boolean) => write("signed-in", value ? "true" : null),
 
   stats: () => read("stats") === "true",
   setStats: (value: boolean) => write("stats", String(value)),

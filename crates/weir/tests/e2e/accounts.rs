@@ -7,6 +7,7 @@ use weir_testkit::process::Signal;
 use weir_testkit::server::Server;
 use weir_testkit::wait::until;
 
+use crate::console::operators_link;
 use crate::drivers::drive;
 use crate::kit::{begin_at, binary, build_dir, need};
 use weir_testkit::server::Options;
@@ -102,20 +103,16 @@ fn the_key_of_a_channel_publishes_until_it_is_taken_back() {
 fn a_stranger_signs_up_goes_live_and_is_followed_in_the_browser() {
     need!(Chromium, Node);
     let server = Options::new(&binary()).start();
-    server.wait_for_log("sign in   ");
-    let log = server.log();
-    let link = log.lines().find_map(|line| line.split_once("sign in   "));
-    let link = link.unwrap().1.split(' ').next().unwrap();
+    let link = operators_link(&server);
     let shots = build_dir().parent().unwrap().join("e2e-screenshots");
     let shots = shots.display().to_string();
-    let path = link.split_once("/account/").unwrap().1;
-    let link = server.http(&format!("account/{path}"));
     let arguments = ["--link", &link, "--screenshots", &shots];
     let seen = drive("account.mjs", &server.http(""), None, &arguments);
     assert_eq!(
-        (&seen["live"], &seen["watched"]),
-        (&json!(true), &json!(true))
+        (&seen["live"], &seen["watched"], &seen["followed"]),
+        (&json!(true), &json!(true), &json!(["live", "rest"]))
     );
+    assert_eq!(seen["card"], "Ann plays chess", "{seen:#}");
     let arguments = [
         "--name",
         "安妮",

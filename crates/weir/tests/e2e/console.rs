@@ -10,15 +10,20 @@ use crate::accounts::{account, ask};
 use crate::drivers::drive;
 use crate::kit::{begin_at, binary, build_dir, need};
 
-/// A server with Ann's live channel that Max helps with; drives the browser through it.
-fn moderate(language: &str, more: &[&str]) {
-    let server = Options::new(&binary()).start();
+/// The link that the server printed, by which its operator signs in once.
+pub(crate) fn operators_link(server: &Server) -> String {
     server.wait_for_log("sign in   ");
     let log = server.log();
     let line = log.lines().find_map(|line| line.split_once("sign in   "));
     let path = line.unwrap().1.split(' ').next().unwrap();
     let path = path.split_once("/account/").unwrap().1;
-    let link = server.http(&format!("account/{path}"));
+    server.http(&format!("account/{path}"))
+}
+
+/// A server with Ann's live channel that Max helps with; drives the browser through it.
+fn moderate(language: &str, more: &[&str]) {
+    let server = Options::new(&binary()).start();
+    let link = operators_link(&server);
 
     let ann = account(&server, "ann");
     account(&server, "max");

@@ -6,6 +6,7 @@ use weir_testkit::media::{self, Source};
 use weir_testkit::process::Process;
 use weir_testkit::receiver::{Receiver, Reply};
 use weir_testkit::server::{Options, Server};
+use weir_testkit::tools::Tool;
 use weir_testkit::wait::until;
 use weir_testkit::watcher::Watcher;
 use weir_testkit::ws::WsClient;
@@ -13,7 +14,7 @@ use weir_testkit::ws::WsClient;
 use crate::accounts::{account, ask};
 use crate::admission::clients_of;
 use crate::drivers::drive;
-use crate::kit::{begin_at, binary, need};
+use crate::kit::{begin_at, binary, file_of, log_of, need};
 
 /// Seconds an encoder may take to be live.
 const PATIENCE_S: u64 = 20;
@@ -34,10 +35,13 @@ fn channel(server: &Server, change: &Value) -> (String, Process) {
     let key = ask(server, "POST", "channels/chess/keys", &token, &json!({})).json();
     let key = key["key"].as_str().unwrap().to_owned();
     let url = format!("{}?key={key}", server.rtmp("live/chess"));
-    let mut publisher = begin_at(server, &Source::H264_AAC, &url, "chess");
+    // For as long as the test takes.
+    let (file, log) = (file_of(&Source::H264_AAC), log_of(server, "chess"));
+    let send = || media::publish_with(Tool::Ffmpeg, &file, &url, &["-stream_loop", "-1"], &log);
+    let mut publisher = send();
     until("the channel is live", PATIENCE_S, || {
         if publisher.ended().is_some() {
-            publisher = begin_at(server, &Source::H264_AAC, &url, "chess");
+            publisher = send();
         }
         server.stream("live/chess")
     });
@@ -150,20 +154,19 @@ fn the_page_of_a_closed_channel_asks_for_its_password_and_asks_again_when_there_
     let server = Options::new(&binary()).start();
     let closed = json!({ "visibility": "password", "password": "sesame" });
     let (token, _publisher) = channel(&server, &closed);
-    for language in ["en", "zh"] {
-        ask(
-            &server,
-            "PATCH",
-            "channels/chess",
-            &token,
-            &json!({ "password": "sesame" }),
-        );
-        let arguments = ["--token", &token, "--lang", language];
+    // The page of a stream asks as that of its channel does.
+    for (page, language) in [
+        ("/c/chess", "en"),
+        ("/c/chess", "zh"),
+        ("/watch/live/chess", "en"),
+        ("/watch/live/chess", "zh"),
+    ] {
+        ask(&server, "PATCH", "channels/chess", &token, &closed);
+        let arguments = ["--token", &token, "--page", page, "--lang", language];
         let seen = drive("leave.mjs", &server.http(""), None, &arguments);
-        assert_eq!(
-            (&seen["watched"], &seen["asked"]),
-            (&json!(true), &json!(true))
-        );
+        for what in ["watched", "asked", "followers", "unlisted"] {
+            assert_eq!(seen[what], true, "{what} on {page}: {seen:#}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
-import { Refused } from "./api";
+import { Refused } from "../api";
 import { a } from "./strings";
 
 interface FieldProps {

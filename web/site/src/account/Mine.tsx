@@ -12,7 +12,7 @@ import { Moderate } from "./Moderate";
 import { Identities } from "./Elsewhere";
 import { Passkeys } from "./Passkeys";
 import { PictureField } from "./PictureField";
-import { a, type AccountKey } from "./strings";
+import { a, followersOf, type AccountKey } from "./strings";
 
 const VISIBILITIES = ["public", "unlisted", "password", "followers", "private"] as const;
 
@@ -110,7 +110,7 @@ function Own({ channel }: { channel: Channel }) {
   return (
     <article class="ac-channel" data-channel={channel.name}>
       <h3><a href={`/c/${encodeURIComponent(channel.name)}`}>{channel.title || channel.name}</a></h3>
-      <p class="ac-mail">{channel.name} · {channel.live ? a("isLive") : a("notLive")} · {a("followers", { n: channel.followers })}</p>
+      <p class="ac-mail">{channel.name} · {channel.live ? a("isLive") : a("notLive")} · {followersOf(channel)}</p>
       <PictureField
         kind="cover"
         label={a("coverOf", { name: channel.title || channel.name })}

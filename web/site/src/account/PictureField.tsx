@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Picture, type PictureKind } from "../ui/Picture";
-import { Refused } from "./api";
+import { Refused } from "../api";
 import { a } from "./strings";
 
 /** Bytes that the server takes. */

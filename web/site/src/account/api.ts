@@ -1,9 +1,10 @@
 //! What the account pages ask of the API. The browser's cookie says who asks.
 
-import {
-  Api, Refused, type AccountView, type Asked, type Ban, type ChannelShown, type IdentityView, type ListedKey, type MissingView,
-  type PasskeyView, type Problem, type ProviderView,
+import type {
+  AccountView, Asked, Ban, ChannelShown, IdentityView, ListedKey, MissingView, PasskeyView, Problem, ProviderView,
 } from "@weir/api";
+import { ask, Refused } from "../api";
+import { store } from "../store";
 
 /** Milliseconds for a picture to be sent and made anew. */
 const PICTURE_TIMEOUT_MS = 120_000;
@@ -20,8 +21,6 @@ export type Missing = MissingView;
 export type Returned = { provider: string; state: string; code: string; iss: string; error: string };
 /** A ban on one's own account, with what one said against it. */
 export type OwnBan = Ban;
-
-const api = new Api();
 
 /** Sends a file as the whole body. Only this old interface tells how far it is. */
 function upload<T>(path: string, file: File, progress: (part: number) => void): Promise<T> {
@@ -44,101 +43,109 @@ function upload<T>(path: string, file: File, progress: (part: number) => void): 
 /** Who is signed in; null for nobody. */
 export async function me(): Promise<Account | null> {
   try {
-    return await api.call("me");
+    const account = await ask("me");
+    store.setSignedIn(true);
+    return account;
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) return null;
-    throw error;
+    if (!(error instanceof Refused) || error.status !== 401) throw error;
+    store.setSignedIn(false);
+    return null;
   }
 }
 
-export const signUp = (name: string, email: string, password: string) => api.call("account_make", { body: { name, email, password } });
+export const signUp = (name: string, email: string, password: string) => ask("account_make", { body: { name, email, password } });
 
 export const signIn = (login: string, password: string, code: string) =>
-  api.call("session_begin", { body: { login, password, kind: "cookie", ...(code && { code }) } });
+  ask("session_begin", { body: { login, password, kind: "cookie", ...(code && { code }) } });
 
-export const signInByLink = (token: string) => api.call("session_by_link", { body: { token, kind: "cookie" } });
+export const signInByLink = (token: string) => ask("session_by_link", { body: { token, kind: "cookie" } });
 
-export const signOut = () => api.call("session_end");
+export async function signOut(): Promise<void> {
+  store.setSignedIn(false);
+  await ask("session_end");
+}
 
-export const proveAddress = (token: string) => api.call("account_prove", { body: { token } });
+export const proveAddress = (token: string) => ask("account_prove", { body: { token } });
 
-export const forgotten = (login: string) => api.call("account_ask_reset", { body: { login } });
+export const forgotten = (login: string) => ask("account_ask_reset", { body: { login } });
 
-export const resetPassword = (token: string, password: string) => api.call("account_reset", { body: { token, new_password: password } });
+export const resetPassword = (token: string, password: string) => ask("account_reset", { body: { token, new_password: password } });
 
 export const setPassword = (password: string, old: string) =>
-  api.call("me_password", { body: { new_password: password, ...(old && { password: old }) } });
+  ask("me_password", { body: { new_password: password, ...(old && { password: old }) } });
 
-export const passkeys = async () => (await api.call("passkey_list")).items;
+export const passkeys = async () => (await ask("passkey_list")).items;
 
-export const offerPasskey = (password: string) => api.call("passkey_offer", { body: { password } });
+export const offerPasskey = (password: string) => ask("passkey_offer", { body: { password } });
 
-export const addPasskey = (made: Asked<"passkey_add">["body"]) => api.call("passkey_add", { body: made });
+export const addPasskey = (made: Asked<"passkey_add">["body"]) => ask("passkey_add", { body: made });
 
-export const renamePasskey = (id: string, label: string) => api.call("passkey_name", { path: { id }, body: { label } });
+export const renamePasskey = (id: string, label: string) => ask("passkey_name", { path: { id }, body: { label } });
 
-export const removePasskey = (id: string, password: string) => api.call("passkey_remove", { path: { id }, body: { password } });
+export const removePasskey = (id: string, password: string) => ask("passkey_remove", { path: { id }, body: { password } });
 
-export const askPasskey = () => api.call("session_passkey_offer");
+export const askPasskey = () => ask("session_passkey_offer");
 
-export const signInByPasskey = (shown: Asked<"session_by_passkey">["body"]) => api.call("session_by_passkey", { body: shown });
+export const signInByPasskey = (shown: Asked<"session_by_passkey">["body"]) => ask("session_by_passkey", { body: shown });
 
-export const providers = async () => (await api.call("provider_list")).items;
+export const providers = async () => (await ask("provider_list")).items;
 
 /** Gives the address at the provider. */
-export const departTo = async (provider: string) => (await api.call("session_oidc_offer", { body: { provider } })).url;
+export const departTo = async (provider: string) => (await ask("session_oidc_offer", { body: { provider } })).url;
 
 export const departToLink = async (provider: string, password: string) =>
-  (await api.call("identity_offer", { body: { provider, ...(password && { password }) } })).url;
+  (await ask("identity_offer", { body: { provider, ...(password && { password }) } })).url;
 
-export const arriveFrom = (returned: Returned) => api.call("session_by_oidc", { body: { ...returned, kind: "cookie" } });
+export const arriveFrom = (returned: Returned) => ask("session_by_oidc", { body: { ...returned, kind: "cookie" } });
 
 export const arriveWith = (rest: string, name: string, code: string) =>
-  api.call("session_oidc_rest", { body: { rest, ...(name && { name }), ...(code && { code }), kind: "cookie" } });
+  ask("session_oidc_rest", { body: { rest, ...(name && { name }), ...(code && { code }), kind: "cookie" } });
 
-export const identities = async () => (await api.call("identity_list")).items;
+export const identities = async () => (await ask("identity_list")).items;
 
-export const linkFrom = (returned: Returned) => api.call("identity_add", { body: returned });
+export const linkFrom = (returned: Returned) => ask("identity_add", { body: returned });
 
-export const unlink = (id: string, password: string) => api.call("identity_remove", { path: { id }, body: password ? { password } : {} });
+export const unlink = (id: string, password: string) => ask("identity_remove", { path: { id }, body: password ? { password } : {} });
 
-export const ownChannels = async () => (await api.call("own_channels")).items;
+export const ownChannels = async () => (await ask("own_channels")).items;
 
-export const channel = (name: string) => api.call("channel", { path: { name } });
+export const channel = (name: string) => ask("channel", { path: { name } });
 
-export const makeChannel = (name: string, title: string) => api.call("channel_create", { body: { name, title } });
+export const makeChannel = (name: string, title: string) => ask("channel_create", { body: { name, title } });
 
-export const streamKeys = async (name: string) => (await api.call("key_list", { path: { name } })).items;
+export const streamKeys = async (name: string) => (await ask("key_list", { path: { name } })).items;
 
 /** A new key: nobody sees it a second time. */
-export const makeKey = (name: string, label: string) => api.call("key_add", { path: { name }, body: { label } });
+export const makeKey = (name: string, label: string) => ask("key_add", { path: { name }, body: { label } });
 
-export const revokeKey = (name: string, id: string) => api.call("key_revoke", { path: { name, id } });
+export const revokeKey = (name: string, id: string) => ask("key_revoke", { path: { name, id } });
 
-export const follow = (name: string) => api.call("follow", { path: { name } });
+export const follow = (name: string) => ask("follow", { path: { name } });
+
+export const unfollow = (name: string) => ask("unfollow", { path: { name } });
 
 /** Leave to watch a channel that is not for everybody: for `?ticket=`. */
 export const ticket = async (name: string, password: string) =>
-  (await api.call("channel_ticket", { path: { name }, body: password ? { password } : {} })).ticket;
+  (await ask("channel_ticket", { path: { name }, body: password ? { password } : {} })).ticket;
 
 export const setVisibility = (name: string, visibility: string, password: string) =>
-  api.call("channel_edit", { path: { name }, body: { visibility, ...(password && { password }) } });
+  ask("channel_edit", { path: { name }, body: { visibility, ...(password && { password }) } });
 
-export const ownBans = async () => (await api.call("ban_own")).items;
+export const ownBans = async () => (await ask("ban_own")).items;
 
-export const appealAgainst = (ban: string, words: string) => api.call("appeal", { body: { ban, words } });
+export const appealAgainst = (ban: string, words: string) => ask("appeal", { body: { ban, words } });
 
 /** Channels that one helps with. */
-export const ownTeams = async () => (await api.call("own_teams")).items;
+export const ownTeams = async () => (await ask("own_teams")).items;
 
 /** Gives the id of the picture. */
 export const setAvatar = async (file: File, progress: (part: number) => void) =>
   (await upload<Account>("/me/avatar", file, progress)).avatar;
 
-export const removeAvatar = async () => void (await api.call("me_avatar_remove"));
+export const removeAvatar = async () => void (await ask("me_avatar_remove"));
 
 /** Gives the id of the picture. */
 export const setCover = async (name: string, file: File, progress: (part: number) => void) =>
   (await upload<Channel>(`/channels/${encodeURIComponent(name)}/cover`, file, progress)).cover;
 
-export const removeCover = async (name: string) => void (await api.call("channel_cover_remove", { path: { name } }));
+export const removeCover = async (name: string) => void (await ask("channel_cover_remove", { path: { name } }));

@@ -1,6 +1,7 @@
 //! Texts of the account and channel pages in English and Chinese. A key missing in one language does not compile.
 
-import { fill, language } from "../i18n";
+import { count } from "../format";
+import { fill, language, locale } from "../i18n";
 
 const en = {
   account: "Account",
@@ -86,8 +87,10 @@ const en = {
   forFollowers: "This channel is for its followers",
   isPrivate: "This channel is private",
   followToWatch: "Follow to watch",
+  follower: "{n} follower",
   followers: "{n} followers",
   follow: "Follow",
+  unfollow: "Stop following",
   following: "You follow it",
   banned: "You are banned",
   bannedHere: "From this site",
@@ -209,8 +212,10 @@ const zh: Record<AccountKey, string> = {
   forFollowers: "这个频道只对关注者开放",
   isPrivate: "这个频道不公开",
   followToWatch: "关注后观看",
+  follower: "{n} 位关注者",
   followers: "{n} 位关注者",
   follow: "关注",
+  unfollow: "取消关注",
   following: "已关注",
   banned: "你已被封禁",
   bannedHere: "全站",
@@ -250,4 +255,8 @@ const texts = { en, zh };
 
 export function a(key: AccountKey, values: Record<string, string | number> = {}): string {
   return fill(texts[language()][key], values);
+}
+
+export function followersOf({ followers }: { followers: number }): string {
+  return a(followers === 1 ? "follower" : "followers", { n: count(followers, locale()) });
 }

@@ -1,22 +1,20 @@
 //! `/c/{name}`: a channel's page. What is live plays; what is said about it is below.
 
-import { parseWatchPath, type PlayerStatus } from "@weir/player";
+import { parseWatchPath } from "@weir/player";
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { channel as read, follow, Refused, type Channel as Shown } from "../account/api";
-import { a } from "../account/strings";
-import { count } from "../format";
-import { locale } from "../i18n";
+import { channel as read, follow, unfollow, type Channel as Shown } from "../account/api";
+import { followed } from "../account/followed";
+import { Refused } from "../api";
+import { a, followersOf } from "../account/strings";
+import { store } from "../store";
 import { Picture } from "../ui/Picture";
-import { isClosed, Leave } from "../watch/Leave";
-import { LivePlayer } from "../watch/LivePlayer";
+import { Admitted } from "../watch/Admitted";
 import { readPlayerQuery } from "../watch/query";
 import "../css/account.css";
 
 /** Between two looks whether it is live. */
 const POLL_MS = 5_000;
-/** Codes of a ticket that counts no more. */
-const REFUSED = [1001, 1003, 1006, 2007];
 
 type State = { kind: "loading" } | { kind: "none" } | { kind: "down" } | { kind: "shown"; channel: Shown };
 
@@ -74,9 +72,8 @@ function Seen({ channel }: { channel: Shown }) {
         <span class="ac-role">{channel.live ? a("isLive") : a("notLive")}</span>
         <Follow name={channel.name} />
       </div>
-      {!channel.live && <Picture kind="cover" id={channel.cover} width={960} alt="" />}
       <Playing channel={channel} />
-      <p class="ac-mail">{channel.name} · {a("followers", { n: count(channel.followers, locale()) })}</p>
+      <p class="ac-mail">{channel.name} · {followersOf(channel)}</p>
       <section class="ac-card" aria-labelledby="ac-about">
         <h2 id="ac-about">{a("about")}</h2>
         <p class="ac-about">{channel.description || a("nothingSaid")}</p>
@@ -85,23 +82,12 @@ function Seen({ channel }: { channel: Shown }) {
   );
 }
 
-/** The player while it is live, or what stands before it where not everybody may watch. */
+/** The player while it is live, and its picture else. */
 function Playing({ channel }: { channel: Shown }) {
   const stream = parseWatchPath(`/watch/${channel.stream.split("/").map(encodeURIComponent).join("/")}`);
   const asked = useMemo(() => readPlayerQuery(location.search), []);
-  const [ticket, setTicket] = useState<string | null>(null);
-  const closed = isClosed(channel);
-  const query = useMemo(() => {
-    if (!closed || !ticket) return asked;
-    return { ...asked, media: `${asked.media ? `${asked.media}&` : "?"}ticket=${encodeURIComponent(ticket)}` };
-  }, [asked, closed, ticket]);
-  const seen = (status: PlayerStatus) => {
-    // The leave was taken back, or is over: ask anew.
-    if (ticket && REFUSED.includes(status.fault?.code ?? 0)) setTicket(null);
-  };
-  if (!channel.live || !stream) return null;
-  if (closed && !ticket) return <Leave channel={channel} onTicket={setTicket} />;
-  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={stream} query={query} keep onStatus={seen} />;
+  if (!channel.live || !stream) return <Picture kind="cover" id={channel.cover} width={960} alt="" />;
+  return <Admitted channel={channel} name={stream} query={asked} />;
 }
 
 /** On a page that came with its words: the player while it is live, and the button to follow. */
@@ -130,16 +116,26 @@ function Live({ name }: { name: string }) {
 
 function Follow({ name }: { name: string }) {
   const [state, setState] = useState<"no" | "asking" | "yes">("no");
-  const ask = async () => {
+  useEffect(() => {
+    if (!store.signedIn()) return;
+    // Who cannot be told is offered to follow, which once more is no harm.
+    void followed().then((all) => all.some((channel) => channel.name === name) && setState("yes"), () => {});
+  }, [name]);
+  const turn = async (next: "no" | "yes") => {
     setState("asking");
     try {
-      await follow(name);
-      setState("yes");
+      await (next === "yes" ? follow(name) : unfollow(name));
+      setState(next);
     } catch (error) {
-      setState("no");
+      setState(next === "yes" ? "no" : "yes");
       if (error instanceof Refused && error.status === 401) location.assign("/account/sign-in");
     }
   };
-  if (state === "yes") return <span role="status">{a("following")}</span>;
-  return <button type="button" class="button small" disabled={state === "asking"} onClick={() => void ask()}>{a("follow")}</button>;
+  if (state !== "yes") return <button type="button" class="button small" disabled={state === "asking"} onClick={() => void turn("yes")}>{a("follow")}</button>;
+  return (
+    <>
+      <span role="status">{a("following")}</span>
+      <button type="button" class="plain" data-act="unfollow" onClick={() => void turn("no")}>{a("unfollow")}</button>
+    </>
+  );
 }

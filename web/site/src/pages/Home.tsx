@@ -1,10 +1,13 @@
 //! The list of what is live.
 
 import { fetchLive, watchPath, type StreamInfo } from "@weir/player";
-import { useEffect } from "preact/hooks";
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { bitrate, codecName, count, duration, rate, resolution } from "../format";
 import { locale, t } from "../i18n";
+import { store } from "../store";
 import { Icon } from "../ui/icons";
+import { useTold, type Told, type ToldOf } from "../told";
 import { Placeholder } from "../ui/Placeholder";
 import { usePolled } from "../ui/poll";
 import { GoLive } from "./GoLive";
@@ -16,9 +19,14 @@ export function Home() {
   return <main id="main" class="page"><LiveHome /></main>;
 }
 
-/** The list with its heading, and how to be in it. */
-export function LiveHome() {
-  const { value, failed, refresh } = usePolled(load, POLL_MS);
+const nameOf = (info: StreamInfo) => `${info.app}/${info.stream}`;
+
+/** The list with its heading, and how to be in it. `told` is the server's list, where it wrote one: what it leaves out
+ * stands in none. */
+export function LiveHome({ told: first = null }: { told?: ToldOf | null }) {
+  const { value: live, failed, refresh } = usePolled(load, POLL_MS);
+  const told = useTold(first, live?.streams.map(nameOf) ?? []);
+  const value = live && { streams: live.streams.filter((info) => told === null || told.has(nameOf(info))) };
   useEffect(() => {
     document.title = value?.streams.length ? `weir · ${t("liveCount", { n: value.streams.length })}` : "weir";
   });
@@ -30,13 +38,25 @@ export function LiveHome() {
         <span role="status" class="stale">{failed && value ? t("apiStale") : ""}</span>
         <a class="button small" href="/studio"><i class="on-air" />{t("goLive")}</a>
       </div>
-      {value ? <List streams={value.streams} /> : failed ? <Unreachable retry={refresh} /> : <Skeleton />}
+      {store.signedIn() && <Following live={live?.streams ?? null} />}
+      {store.signedIn() && value && value.streams.length > 0 && <h2>{t("everything")}</h2>}
+      {value ? <List streams={value.streams} told={told} /> : failed ? <Unreachable retry={refresh} /> : <Skeleton />}
       {(value || !failed) && <GoLive />}
     </>
   );
 }
 
-function List({ streams }: { streams: StreamInfo[] }) {
+/** What who is signed in follows; fetched for nobody else. */
+function Following({ live }: { live: StreamInfo[] | null }) {
+  const [part, setPart] = useState<{ Part: ComponentType<{ live: StreamInfo[] | null }> } | null>(null);
+  useEffect(() => {
+    // Who is not shown what they follow is still shown what is live.
+    void import("./Following").then(({ Following }) => setPart({ Part: Following }), () => {});
+  }, []);
+  return part && <part.Part live={live} />;
+}
+
+function List({ streams, told }: { streams: StreamInfo[]; told: ToldOf | null }) {
   if (streams.length === 0) return <Empty />;
   const sorted = [...streams].sort(
     (a, b) => b.viewers - a.viewers || `${a.app}/${a.stream}`.localeCompare(`${b.app}/${b.stream}`),
@@ -45,27 +65,28 @@ function List({ streams }: { streams: StreamInfo[] }) {
     <ul class="grid">
       {sorted.map((info) => (
         <li key={`${info.vhost}|${info.app}|${info.stream}`}>
-          <Card info={info} />
+          <Card info={info} told={told?.get(nameOf(info))} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Card({ info }: { info: StreamInfo }) {
+function Card({ info, told }: { info: StreamInfo; told: Told | undefined }) {
   const { video, audio } = info;
   const viewers = count(info.viewers, locale());
   return (
     <article class="card" data-stream={`${info.app}/${info.stream}`}>
       <div class="thumb">
         <Placeholder name={info} />
+        {told?.picture && <span dangerouslySetInnerHTML={{ __html: told.picture }} />}
         <span class="badge live">{t("live")}</span>
         <span class="badge right"><Icon name="eye" size={15} /><span aria-hidden="true">{viewers}</span><span class="offscreen">{t("watching", { n: viewers })}</span></span>
         <span class="badge bottom"><Icon name="clock" size={14} />{duration(info.uptime_ms)}</span>
       </div>
       <div class="about">
-        <strong><a href={watchPath(info)}>{info.stream}</a></strong>
-        <span class="app">{info.app}</span>
+        <strong><a href={told?.href ?? watchPath(info)}>{told?.title ?? info.stream}</a></strong>
+        <span class="app">{told?.about ?? info.app}</span>
         <span class="chips">
           {video ? (
             <>

@@ -1,6 +1,7 @@
 //! A picture that somebody sent, in the size that fits: WebP, and JPEG for browsers without.
 
 import { useEffect, useState } from "preact/hooks";
+import { ask } from "../api";
 
 /** Widths that are kept of each kind. */
 const WIDTHS = { avatar: [64, 256], cover: [320, 640, 1280] } as const;
@@ -13,8 +14,7 @@ let asked: Promise<string> | undefined;
 
 /** What stands before `/i/`: nothing, unless pictures have a listener of their own. */
 async function place(): Promise<string> {
-  const answer = await fetch("/api/v1/addresses");
-  const { pictures } = (await answer.json()) as { pictures: string | null };
+  const { pictures } = await ask("addresses");
   if (!pictures) return "";
   return pictures.startsWith(":") ? `http://${location.hostname}${pictures}` : pictures;
 }

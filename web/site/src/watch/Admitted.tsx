@@ -1,18 +1,53 @@
-//! What stands in the player's place until somebody may watch: a box for the password, or who may.
+//! The player, and what stands in its place until somebody may watch: a box for the password, or who may. Pages of
+//! channels and of streams have it.
 
-import { useEffect, useState } from "preact/hooks";
-import { follow, Refused, ticket, type Channel } from "../account/api";
+import type { PlayerStatus, StreamName } from "@weir/player";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { follow, ticket, type Channel } from "../account/api";
+import { Refused } from "../api";
 import { Field, Form } from "../account/Form";
 import { a } from "../account/strings";
+import "../css/account.css";
+import { wantsLeave } from "./leave";
+import { LivePlayer } from "./LivePlayer";
+import type { PlayerQuery } from "./query";
 
 const CLOSED = ["password", "followers", "private"];
 
 /** Whether watching it takes a ticket. */
-export const isClosed = (channel: Channel): boolean => CLOSED.includes(channel.visibility);
+const isClosed = (channel: Channel): boolean => CLOSED.includes(channel.visibility);
+
+interface AdmittedProps {
+  /** The channel that the stream is of. */
+  channel: Channel;
+  name: StreamName;
+  query: PlayerQuery;
+  onStatus?: (status: PlayerStatus) => void;
+}
+
+/** The player of a stream, or what stands before it where not everybody may watch. */
+export function Admitted({ channel, name, query, onStatus }: AdmittedProps) {
+  const [ticket, setTicket] = useState<string | null>(null);
+  // It was opened since somebody read that it is closed.
+  const [opened, setOpened] = useState(false);
+  useEffect(() => setOpened(false), [channel.visibility]);
+  const closed = isClosed(channel) && !opened;
+  const asked = useMemo(() => {
+    if (!closed || !ticket) return query;
+    return { ...query, media: `${query.media ? `${query.media}&` : "?"}ticket=${encodeURIComponent(ticket)}` };
+  }, [query, closed, ticket]);
+  const seen = (status: PlayerStatus) => {
+    // The leave was taken back, or is over: ask anew.
+    if (ticket && wantsLeave(status)) setTicket(null);
+    onStatus?.(status);
+  };
+  if (closed && !ticket) return <Leave channel={channel} onTicket={setTicket} onOpened={() => setOpened(true)} />;
+  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={name} query={asked} keep onStatus={seen} />;
+}
 
 type Asked = "asking" | "password" | "follow" | "sign-in" | "private";
 
-export function Leave({ channel, onTicket }: { channel: Channel; onTicket: (ticket: string) => void }) {
+function Leave({ channel, onTicket, onOpened }: { channel: Channel; onTicket: (ticket: string) => void; onOpened: () => void }) {
   const [asked, setAsked] = useState<Asked>("asking");
   const { name, visibility } = channel;
   const ask = async () => {
@@ -21,7 +56,8 @@ export function Leave({ channel, onTicket }: { channel: Channel; onTicket: (tick
       onTicket(await ticket(name, ""));
     } catch (error) {
       const status = error instanceof Refused ? error.status : 0;
-      if (visibility === "password") setAsked("password");
+      if (status === 409) onOpened();
+      else if (visibility === "password") setAsked("password");
       else if (visibility === "private") setAsked("private");
       else setAsked(status === 401 ? "sign-in" : "follow");
     }
