@@ -9,7 +9,6 @@ import { store } from "../store";
 /** Milliseconds for a picture to be sent and made anew. */
 const PICTURE_TIMEOUT_MS = 120_000;
 
-export { Refused };
 export type Account = AccountView;
 export type Channel = ChannelShown;
 export type StreamKey = ListedKey;

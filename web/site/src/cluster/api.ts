@@ -1,39 +1,32 @@
-//! Asks the server. The token stays in this tab and goes in a header, never into an address.
+//! Asks about the cluster. The operator's token stays in this tab and goes in a header, never into an address.
 
+import { ask, Refused } from "../api";
 import { readCluster, readPools, type ClusterState, type Pool } from "./model";
 
-/** Longer than this, and it is as good as no answer. */
-const TIMEOUT_MS = 5000;
 const KEPT = "weir.admin";
 
 export type Answer = { kind: "cluster"; cluster: ClusterState } | { kind: "denied" } | { kind: "missing" };
 
 /** Throws when nobody answers, or only says that something is broken. */
-export async function fetchCluster(token: string, after: string): Promise<Answer> {
-  const response = await ask(`/api/v1/cluster${after ? `?after=${encodeURIComponent(after)}` : ""}`, token);
-  if (response.status === 401 || response.status === 403) return { kind: "denied" };
-  if (response.status === 404) return { kind: "missing" };
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  return { kind: "cluster", cluster: readCluster(await response.json()) };
+export async function fetchCluster(after: string): Promise<Answer> {
+  try {
+    return { kind: "cluster", cluster: readCluster(await ask("cluster", { query: after ? { after } : {} })) };
+  } catch (error) {
+    const status = error instanceof Refused ? error.status : 0;
+    if (status === 401 || status === 403) return { kind: "denied" };
+    if (status === 404) return { kind: "missing" };
+    throw error;
+  }
 }
 
 /** None where nothing scales. */
-export async function fetchPools(token: string): Promise<Pool[]> {
-  const response = await ask("/api/v1/autoscale", token);
-  if (response.status === 404) return [];
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  return readPools(await response.json());
-}
-
-function ask(path: string, token: string): Promise<Response> {
-  return fetch(path, {
-    // The cookie of who is signed in, where there is no token.
-    headers: token ? { authorization: `Bearer ${token}` } : {},
-    // The browser shall not ask for a password in a window of its own.
-    credentials: token ? "omit" : "same-origin",
-    cache: "no-store",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
+export async function fetchPools(): Promise<Pool[]> {
+  try {
+    return readPools(await ask("pools"));
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return [];
+    throw error;
+  }
 }
 
 /** From the address (`#token=…`, which leaves it at once), else as kept in this tab. */

@@ -1,22 +1,19 @@
 //! Apps: quotas, priority, retention, and all else they take; and the categories of channels.
 
 import { useState } from "preact/hooks";
-import { Refused } from "../account/api";
+import type { AppSet, AppTermsShown as App, CategoryShown as Category } from "@weir/api";
+import { ask, Refused } from "../api";
 import { Form } from "../account/Form";
 import { Copy } from "../ui/Copy";
-import { ask, enc, levels, type App, type Category } from "./api";
+import { levels } from "./api";
 import { Act, Card, Choice, Line, Shown, Table, useLoaded, usePages } from "./parts";
 import { k } from "./strings";
 
 /** Rules with a field of their own, and the words for each. */
 const NUMBERS = [["max_streams", "maxStreams"], ["max_viewers", "maxViewers"], ["max_in_kbps", "maxIn"], ["max_out_kbps", "maxOut"]] as const;
 
-interface Made {
-  made: { id: string; secret: string }[];
-}
-
 export function Apps({ id }: { id: string }) {
-  const list = usePages<App>("/apps");
+  const list = usePages((query) => ask("app_list", { query }), []);
   if (id) return <Shown of={list}>{(apps) => <OneApp name={id} app={apps.find((one) => one.app === id)} />}</Shown>;
   const open = async ({ app = "" }: Record<string, string>) => location.assign(`/console/apps/${levels(app.trim())}`);
   return (
@@ -62,17 +59,17 @@ export function rulesOf(values: Record<string, string>): Record<string, unknown>
 }
 
 function OneApp({ name, app }: { name: string; app: App | undefined }) {
-  const [made, setMade] = useState<Made | null>(null);
+  const [made, setMade] = useState<AppSet | null>(null);
   const own: readonly string[] = [...NUMBERS.map(([rule]) => rule), "priority"];
   const rest = Object.fromEntries(Object.entries(app?.rules ?? {}).filter(([rule]) => !own.includes(rule)));
   const text = (value: unknown) => (value === null || value === undefined ? "" : String(value));
   const hours = (value: string | undefined) => (value?.trim() ? Number(value) : null);
   const save = async (values: Record<string, string>) => {
     const body = { rules: rulesOf(values), retention_hours: hours(values["retention_hours"]), recording_hours: hours(values["recording_hours"]) };
-    setMade(await ask<Made>("PUT", `/apps/${levels(name)}`, body));
+    setMade(await ask("app_set", { path: { app: name }, body }));
   };
   const remove = async () => {
-    await ask("DELETE", `/apps/${levels(name)}`);
+    await ask("app_remove", { path: { app: name } });
     location.assign("/console/apps");
   };
   return (
@@ -111,13 +108,13 @@ function OneApp({ name, app }: { name: string; app: App | undefined }) {
 }
 
 function Categories() {
-  const loaded = useLoaded<{ items: Category[] }>("/categories");
-  const set = async ({ name = "", title, title_zh, place }: Record<string, string>) => {
-    await ask("PUT", `/categories/${enc(name.trim())}`, { title, title_zh, place: Number(place) || 0 });
+  const loaded = useLoaded(() => ask("category_list"), []);
+  const set = async ({ name = "", title = "", title_zh = "", place }: Record<string, string>) => {
+    await ask("category_set", { path: { name: name.trim() }, body: { title, title_zh, place: Number(place) || 0 } });
     await loaded.reload();
   };
   const remove = async (category: Category) => {
-    await ask("DELETE", `/categories/${enc(category.name)}`);
+    await ask("category_remove", { path: { name: category.name } });
     await loaded.reload();
   };
   return (

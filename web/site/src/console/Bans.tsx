@@ -1,13 +1,15 @@
 //! Bans and appeals: of the whole site, and of one channel.
 
 import { useState } from "preact/hooks";
+import type { Appeal, Ban } from "@weir/api";
 import { Form } from "../account/Form";
-import { ask, enc, type Appeal, type Ban } from "./api";
+import { ask } from "../api";
 import { Act, Card, Choice, inDays, Line, Shown, Table, time, usePages } from "./parts";
 import { k, type ConsoleKey } from "./strings";
 
-/** Where bans of a place are: the site's, or a channel's. */
-const at = (channel: string | null) => (channel === null ? "" : `/channels/${enc(channel)}`);
+/** What is asked of the whole site, or of one channel where there is one. */
+const askOf = <T,>(channel: string | null, site: () => Promise<T>, one: (path: { name: string }) => Promise<T>): Promise<T> =>
+  channel === null ? site() : one({ name: channel });
 
 export function Bans() {
   return (
@@ -34,9 +36,10 @@ export function Moderation({ channel }: { channel: string | null }) {
 }
 
 function Standing({ channel, lifted }: { channel: string | null; lifted: () => void }) {
-  const list = usePages<Ban>(`${at(channel)}/bans`);
+  const list = usePages((query) => askOf(channel, () => ask("ban_list", { query }), (path) => ask("channel_ban_list", { path, query })), [channel]);
   const lift = async (ban: Ban) => {
-    await ask("DELETE", `${at(channel)}/bans/${ban.id}`);
+    const { id } = ban;
+    await askOf(channel, () => ask("ban_lift", { path: { id } }), (path) => ask("channel_ban_lift", { path: { ...path, id } }));
     lifted();
   };
   return (
@@ -89,8 +92,8 @@ export function BanForm({ channel, account, made }: BanFormProps) {
   const send = async (values: Record<string, string>) => {
     const { kind = "account", subject = "", stops, reason = "", days } = values;
     const whom = account === undefined ? { [kind]: subject.trim() } : { account };
-    const body = { ...whom, reason, ...(channel === null && stops && { stops }), ...inDays(days) };
-    made(await ask<Ban>("POST", `${at(channel)}/bans`, body));
+    const body = { ...whom, reason, ...inDays(days) };
+    made(await askOf(channel, () => ask("ban", { body: { ...body, ...(stops && { stops }) } }), (path) => ask("channel_ban", { path, body })));
   };
   const kinds: [string, string][] = [["account", k("banAccount")], ["network", k("banNetwork")]];
   if (channel === null) kinds.push(["stream", k("banStream")]);
@@ -118,7 +121,7 @@ export function BanForm({ channel, account, made }: BanFormProps) {
 }
 
 function Appeals({ channel, decided }: { channel: string | null; decided: () => void }) {
-  const list = usePages<Appeal>(`${at(channel)}/appeals`);
+  const list = usePages((query) => askOf(channel, () => ask("appeal_list", { query }), (path) => ask("channel_appeals", { path, query })), [channel]);
   return (
     <Card title={k("appeals")}>
       <Shown of={list}>
@@ -140,7 +143,8 @@ function Appeals({ channel, decided }: { channel: string | null; decided: () => 
 function OneAppeal({ channel, appeal, decided }: { channel: string | null; appeal: Appeal; decided: () => void }) {
   const send = async (values: Record<string, string>) => {
     const body = { granted: values["granted"] === "yes", answer: values["answer"]?.trim() ?? "" };
-    await ask("POST", `${at(channel)}/bans/${appeal.ban}/appeals/${appeal.id}`, body);
+    const { ban, id } = appeal;
+    await askOf(channel, () => ask("appeal_decide", { path: { ban, id }, body }), (path) => ask("channel_appeal_decide", { path: { ...path, ban, id }, body }));
     decided();
   };
   return (

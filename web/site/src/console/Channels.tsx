@@ -1,42 +1,13 @@
 //! Channels: found, changed, their keys and team, who is banned there.
 
 import { useState } from "preact/hooks";
+import type { ListedKey, TeamMember } from "@weir/api";
 import { Form } from "../account/Form";
+import { ask } from "../api";
 import { Moderation } from "./Bans";
-import { ask, enc } from "./api";
+import { enc } from "./api";
 import { Act, Card, Choice, Line, Search, Shown, Table, time, useLoaded, usePages } from "./parts";
-import { k } from "./strings";
-
-interface Listed {
-  name: string;
-  title: string;
-  category: string;
-  live: boolean;
-  viewers: number;
-}
-
-interface Channel {
-  name: string;
-  title: string;
-  category: string;
-  visibility: string;
-  owner: string;
-  live: boolean;
-}
-
-interface Key {
-  id: string;
-  created_ms: number;
-  revoked_ms: number | null;
-  used_ms: number | null;
-  used_address: string | null;
-}
-
-interface Member {
-  id: string;
-  name: string | null;
-  role: "editor" | "moderator" | "guest";
-}
+import { k, type ConsoleKey } from "./strings";
 
 export function Channels({ id }: { id: string }) {
   return id ? <OneChannel name={id} /> : <AllChannels />;
@@ -44,7 +15,7 @@ export function Channels({ id }: { id: string }) {
 
 function AllChannels() {
   const [words, setWords] = useState("");
-  const list = usePages<Listed>(`/channels${words && `?q=${enc(words)}`}`);
+  const list = usePages((behind) => ask("channel_list", { query: { ...behind, ...(words && { q: words }) } }), [words]);
   return (
     <>
       <h1>{k("channels")}</h1>
@@ -70,14 +41,14 @@ function AllChannels() {
 }
 
 function OneChannel({ name }: { name: string }) {
-  const loaded = useLoaded<Channel>(`/channels/${enc(name)}`);
+  const loaded = useLoaded(() => ask("channel", { path: { name } }), [name]);
   const save = async (values: Record<string, string>) => {
-    const { title, category, visibility } = values;
-    await ask("PATCH", `/channels/${enc(name)}`, { title, category, ...(visibility && { visibility }) });
+    const { title = "", category = "", visibility } = values;
+    await ask("channel_edit", { path: { name }, body: { title, category, ...(visibility && { visibility }) } });
     await loaded.reload();
   };
   const remove = async () => {
-    await ask("DELETE", `/channels/${enc(name)}`);
+    await ask("channel_remove", { path: { name } });
     location.assign("/console/channels");
   };
   return (
@@ -90,7 +61,7 @@ function OneChannel({ name }: { name: string }) {
               <h1>{channel.title || channel.name}</h1>
               <a class="button small" href={`/c/${enc(name)}`}>{k("watchIt")}</a>
             </div>
-            <p class="ac-mail">{channel.name} · <a href={`/console/users/${channel.owner}`}>{k("who")}</a></p>
+            <p class="ac-mail">{channel.name} · <a href={`/console/users/${channel.owner}`}>{k("owner")}</a></p>
             <Card title={k("what")}>
               <Form button={k("save")} send={save}>
                 {(wrong) => (
@@ -116,12 +87,12 @@ function OneChannel({ name }: { name: string }) {
 }
 
 function Keys({ channel }: { channel: string }) {
-  const loaded = useLoaded<{ items: Key[] }>(`/channels/${enc(channel)}/keys`);
-  const revoke = async (key: Key) => {
-    await ask("DELETE", `/channels/${enc(channel)}/keys/${key.id}`);
+  const loaded = useLoaded(() => ask("key_list", { path: { name: channel } }), [channel]);
+  const revoke = async (key: ListedKey) => {
+    await ask("key_revoke", { path: { name: channel, id: key.id } });
     await loaded.reload();
   };
-  const used = (key: Key) => (key.used_ms ? k("usedFrom", { when: time(key.used_ms), address: key.used_address ?? "—" }) : k("neverUsed"));
+  const used = (key: ListedKey) => (key.used_ms ? k("usedFrom", { when: time(key.used_ms), address: key.used_address ?? "—" }) : k("neverUsed"));
   return (
     <Card title={k("keys")}>
       <Shown of={loaded}>
@@ -148,14 +119,13 @@ function Keys({ channel }: { channel: string }) {
 
 /** Who helps with a channel. */
 export function Team({ channel }: { channel: string }) {
-  const path = `/channels/${enc(channel)}/team`;
-  const loaded = useLoaded<{ items: Member[] }>(path);
-  const set = async ({ account, role }: Record<string, string>) => {
-    await ask("PUT", path, { account, role });
+  const loaded = useLoaded(() => ask("team", { path: { name: channel } }), [channel]);
+  const set = async ({ account = "", role = "" }: Record<string, string>) => {
+    await ask("team_set", { path: { name: channel }, body: { account, role } });
     await loaded.reload();
   };
-  const remove = async (member: Member) => {
-    await ask("DELETE", `${path}/${member.id}`);
+  const remove = async (member: TeamMember) => {
+    await ask("team_remove", { path: { name: channel, id: member.id } });
     await loaded.reload();
   };
   return (
@@ -168,7 +138,7 @@ export function Team({ channel }: { channel: string }) {
             id={(member) => member.id}
             columns={[
               { label: k("name"), cell: (member) => member.name ?? "—" },
-              { label: k("role"), cell: (member) => k(member.role) },
+              { label: k("role"), cell: (member) => k(member.role as ConsoleKey) },
               { label: k("actions"), cell: (member) => <Act label={k("remove")} named={member.name ?? "—"} act={() => remove(member)} /> },
             ]}
           />

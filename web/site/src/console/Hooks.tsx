@@ -1,9 +1,10 @@
 //! Hooks: who is told of events, what was delivered, and sending again.
 
 import { useState } from "preact/hooks";
+import type { DeliverySeen as Delivery, HookSeen as Hook } from "@weir/api";
 import { Form } from "../account/Form";
+import { ask } from "../api";
 import { Copy } from "../ui/Copy";
-import { ask, type Delivery, type Hook } from "./api";
 import { Act, Card, Choice, Line, Shown, Table, time, useLoaded, usePages } from "./parts";
 import { k, type ConsoleKey } from "./strings";
 
@@ -14,11 +15,11 @@ export function Hooks({ id }: { id: string }) {
 const stateOf = (hook: Hook) => k(hook.state === "paused" ? "paused" : "active");
 
 function AllHooks() {
-  const list = usePages<Hook>("/hooks");
+  const list = usePages((query) => ask("hooks_list", { query }), []);
   const [secret, setSecret] = useState("");
-  const add = async ({ url = "", app = "", types = "", dialect }: Record<string, string>) => {
+  const add = async ({ url = "", app = "", types = "", dialect = "" }: Record<string, string>) => {
     const body = { url: url.trim(), app: app.trim(), types: types.split(/\s+/).filter(Boolean), dialect };
-    setSecret((await ask<{ secret: string }>("POST", "/hooks", body)).secret);
+    setSecret((await ask("hook_create", { body })).secret);
     await list.reload();
   };
   return (
@@ -58,18 +59,18 @@ function AllHooks() {
 }
 
 function OneHook({ id }: { id: string }) {
-  const loaded = useLoaded<Hook>(`/hooks/${id}`);
-  const list = usePages<Delivery>(`/hooks/${id}/deliveries`);
+  const loaded = useLoaded(() => ask("hook", { path: { id } }), [id]);
+  const list = usePages((query) => ask("hook_deliveries", { path: { id }, query }), [id]);
   const change = async (state: string) => {
-    await ask("PATCH", `/hooks/${id}`, { state });
+    await ask("hook_change", { path: { id }, body: { state } });
     await loaded.reload();
   };
   const remove = async () => {
-    await ask("DELETE", `/hooks/${id}`);
+    await ask("hook_remove", { path: { id } });
     location.assign("/console/hooks");
   };
   const again = async (delivery: Delivery) => {
-    await ask("POST", `/hooks/${id}/deliveries/${delivery.id}/again`);
+    await ask("hook_deliver_again", { path: { id, delivery: delivery.id } });
     await list.reload();
   };
   return (

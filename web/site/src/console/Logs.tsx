@@ -1,12 +1,13 @@
 //! What happened: broadcasts, events, the acts of staff; and the settings of the node.
 
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { ask, enc, type Act as Acted, type Broadcast, type LogEvent, type Setting } from "./api";
+import type { EventSeen } from "@weir/api";
+import { ask } from "../api";
 import { Search, Shown, Table, time, useLoaded, usePages } from "./parts";
 import { k } from "./strings";
 
 export function Broadcasts() {
-  const list = usePages<Broadcast>("/broadcasts");
+  const list = usePages((query) => ask("broadcasts_list", { query }), []);
   return (
     <>
       <h1>{k("sessions")}</h1>
@@ -18,10 +19,10 @@ export function Broadcasts() {
             id={(one) => one.id}
             more={list.more}
             columns={[
-              { label: k("stream"), cell: (one) => `${one.app}/${one.stream}` },
+              { label: k("stream"), cell: (one) => one.stream },
               { label: k("from"), cell: (one) => `${one.protocol} ${one.address}` },
               { label: k("node"), cell: (one) => one.node },
-              { label: k("since"), cell: (one) => time(one.started_at) },
+              { label: k("begun"), cell: (one) => time(one.started_at) },
               { label: k("ended"), cell: (one) => (one.ended_at ? time(one.ended_at) : k("live")) },
               { label: k("cause"), cell: (one) => one.cause_name ?? "—" },
               { label: k("mostViewers"), cell: (one) => one.viewers_max },
@@ -37,13 +38,13 @@ export function Broadcasts() {
 const [PAGE, PAGES] = [200, 50];
 
 export function Events() {
-  const [events, setEvents] = useState<LogEvent[] | null>(null);
+  const [events, setEvents] = useState<EventSeen[] | null>(null);
   const [error, setError] = useState<unknown>(null);
   const reload = useCallback(async () => {
     try {
-      let [after, seen] = ["0", [] as LogEvent[]];
+      let [after, seen] = ["0", [] as EventSeen[]];
       for (let page = 0; page < PAGES; page += 1) {
-        const answer = await ask<{ events: LogEvent[]; next: string }>("GET", `/events?after=${enc(after)}&limit=${PAGE}`);
+        const answer = await ask("events_read", { query: { after, limit: PAGE } });
         seen = [...seen, ...answer.events].slice(-PAGE);
         after = answer.next;
         if (answer.events.length < PAGE) break;
@@ -67,7 +68,7 @@ export function Events() {
             columns={[
               { label: k("when"), cell: (event) => time(event.at) },
               { label: k("event"), cell: (event) => event.type },
-              { label: k("stream"), cell: (event) => `${event.app}/${event.stream}` },
+              { label: k("stream"), cell: (event) => event.stream },
               { label: k("cause"), cell: (event) => event.cause_name ?? "—" },
             ]}
           />
@@ -81,7 +82,7 @@ const json = (value: unknown) => (value === null ? "" : JSON.stringify(value));
 
 export function Audit() {
   const [action, setAction] = useState("");
-  const list = usePages<Acted>(`/audit${action && `?action=${enc(action)}`}`);
+  const list = usePages((behind) => ask("audit_list", { query: { ...behind, ...(action && { action }) } }), [action]);
   return (
     <>
       <h1>{k("audit")}</h1>
@@ -109,7 +110,7 @@ export function Audit() {
 }
 
 export function Settings() {
-  const loaded = useLoaded<{ node: string; items: Setting[] }>("/settings");
+  const loaded = useLoaded(() => ask("settings"), []);
   return (
     <>
       <h1>{k("settings")}</h1>

@@ -3,8 +3,9 @@
 import { useCallback, useRef } from "preact/hooks";
 import { duration, rate, resolution } from "../format";
 import { usePolled } from "../ui/poll";
-import { Refused } from "../account/api";
-import { ask, levels, type Client, type Stream } from "./api";
+import type { ClientDetail as Client, StreamDetail as Stream } from "@weir/api";
+import { ask, Refused } from "../api";
+import { levels } from "./api";
 import { Act, Card, Table } from "./parts";
 import { k } from "./strings";
 
@@ -29,7 +30,7 @@ export function Streams({ id }: { id: string }) {
 }
 
 function AllStreams() {
-  const { value, failed, refresh } = usePolled(useCallback(() => ask<{ streams: Stream[] }>("GET", "/streams"), []), POLL_MS);
+  const { value, failed, refresh } = usePolled(useCallback(() => ask("streams"), []), POLL_MS);
   return (
     <>
       <h1>{k("streams")}</h1>
@@ -72,8 +73,8 @@ interface Seen {
 async function look(name: string): Promise<Seen> {
   try {
     const [stream, { clients }] = await Promise.all([
-      ask<Stream>("GET", `/streams/${levels(name)}`),
-      ask<{ clients: Client[] }>("GET", "/clients?limit=200"),
+      ask("stream", { path: { name } }),
+      ask("clients", { query: { limit: 200 } }),
     ]);
     return { stream, clients: clients.filter((client) => client.stream === name) };
   } catch (error) {
@@ -91,7 +92,7 @@ function OneStream({ name }: { name: string }) {
     if (value.stream) rates.current = [...rates.current, value.stream.bitrate_kbps].slice(-KEPT);
   }
   const kick = async (id: string) => {
-    await ask("DELETE", `/clients/${id}`);
+    await ask("client_kick", { path: { id } });
     refresh();
   };
   const stream = value?.stream;

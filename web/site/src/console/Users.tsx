@@ -1,10 +1,11 @@
 //! Accounts: found, locked, banned, given roles; where they are signed in.
 
 import { useState } from "preact/hooks";
+import type { AccountOrder, AccountView as User, SessionView as Session } from "@weir/api";
 import { Form } from "../account/Form";
+import { ask } from "../api";
 import { Copy } from "../ui/Copy";
 import { BanForm } from "./Bans";
-import { ask, enc, type Session, type User } from "./api";
 import { Act, Card, Choice, Line, Search, Shown, Table, time, useLoaded, usePages } from "./parts";
 import { k, type ConsoleKey } from "./strings";
 
@@ -16,7 +17,7 @@ export function Users({ id }: { id: string }) {
 
 function AllUsers() {
   const [start, setStart] = useState("");
-  const list = usePages<User>(`/accounts${start && `?q=${enc(start)}`}`);
+  const list = usePages((behind) => ask("account_list", { query: { ...behind, ...(start && { q: start }) } }), [start]);
   return (
     <>
       <h1>{k("users")}</h1>
@@ -32,7 +33,7 @@ function AllUsers() {
               { label: k("name"), cell: (user) => <a href={`/console/users/${user.id}`}>{user.name}</a> },
               { label: k("role"), cell: (user) => k(`role_${user.role}` as ConsoleKey) },
               { label: k("state"), cell: (user) => k(user.state === "active" ? "active" : "suspended") },
-              { label: k("since"), cell: (user) => time(user.created_ms) },
+              { label: k("joined"), cell: (user) => time(user.created_ms) },
             ]}
           />
         )}
@@ -42,7 +43,7 @@ function AllUsers() {
 }
 
 function OneUser({ id }: { id: string }) {
-  const loaded = useLoaded<User>(`/accounts/${enc(id)}`);
+  const loaded = useLoaded(() => ask("account", { path: { id } }), [id]);
   return (
     <>
       <p><a href="/console/users">{k("back")}</a></p>
@@ -55,8 +56,8 @@ function Seen({ user, reload }: { user: User; reload: () => Promise<void> }) {
   const [banned, setBanned] = useState(false);
   const [link, setLink] = useState("");
   const isLocked = user.state !== "active";
-  const change = async (body: Record<string, unknown>) => {
-    await ask("PATCH", `/accounts/${user.id}`, body);
+  const change = async (body: AccountOrder) => {
+    await ask("account_change", { path: { id: user.id }, body });
     await reload();
   };
   return (
@@ -71,7 +72,7 @@ function Seen({ user, reload }: { user: User; reload: () => Promise<void> }) {
         {banned ? <p role="status">{k("saved")} <a href="/console/bans">{k("bans")}</a></p> : <BanForm channel={null} account={user.name} made={() => setBanned(true)} />}
       </Card>
       <Card title={k("role")}>
-        <Form button={k("save")} send={({ role }) => change({ role })}>
+        <Form button={k("save")} send={({ role = "" }) => change({ role })}>
           {(wrong) => (
             <>
               <Choice name="role" label={k("role")} value={user.role} options={ROLES.map((role) => [role, k(`role_${role}`)])} />
@@ -84,14 +85,14 @@ function Seen({ user, reload }: { user: User; reload: () => Promise<void> }) {
         {isLocked ? (
           <p><Act label={k("unlock")} act={() => change({ suspended: false })} /></p>
         ) : (
-          <Form button={k("lock")} send={({ reason }) => change({ suspended: true, reason })}>
+          <Form button={k("lock")} send={({ reason = "" }) => change({ suspended: true, reason })}>
             {(wrong) => <Line name="reason" label={k("lockReason")} required wrong={wrong["reason"]} />}
           </Form>
         )}
         {link ? (
           <div class="ac-fresh" role="status"><p>{k("linkOnce")}</p><Copy label={k("makeLink")} text={link} /></div>
         ) : (
-          <p><Act label={k("makeLink")} act={async () => setLink((await ask<{ link: string }>("POST", `/accounts/${user.id}/link`)).link)} /></p>
+          <p><Act label={k("makeLink")} act={async () => setLink((await ask("account_link", { path: { id: user.id } })).link)} /></p>
         )}
       </Card>
       <Sessions user={user} />
@@ -100,9 +101,9 @@ function Seen({ user, reload }: { user: User; reload: () => Promise<void> }) {
 }
 
 function Sessions({ user }: { user: User }) {
-  const loaded = useLoaded<{ items: Session[] }>(`/accounts/${user.id}/sessions`);
+  const loaded = useLoaded(() => ask("account_sessions", { path: { id: user.id } }), [user.id]);
   const end = async (session: Session) => {
-    await ask("DELETE", `/accounts/${user.id}/sessions/${session.id}`);
+    await ask("account_session_end", { path: { id: user.id, session: session.id } });
     await loaded.reload();
   };
   return (

@@ -3,9 +3,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useId, useState } from "preact/hooks";
-import { Refused } from "../account/api";
+import { Refused } from "../api";
 import { locale } from "../i18n";
-import { ask, type Paged } from "./api";
 import { k } from "./strings";
 
 export const time = (ms: number | string) =>
@@ -17,32 +16,42 @@ export interface Loaded<T> {
   reload: () => Promise<void>;
 }
 
-/** One answer of the API, read when the page opens and when somebody says so. */
-export function useLoaded<T>(path: string): Loaded<T> {
+/** One answer of the API, read when the page opens, when one of `by` changes, and when somebody says so. */
+export function useLoaded<T>(load: () => Promise<T>, by: unknown[]): Loaded<T> {
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState<unknown>(null);
   const reload = useCallback(async () => {
     try {
-      setValue(await ask<T>("GET", path));
+      setValue(await load());
       setError(null);
     } catch (wrong) {
       setError(wrong);
     }
-  }, [path]);
+  }, by);
   useEffect(() => void reload(), [reload]);
   return { value, error, reload };
 }
 
-/** A list in pages: what was read stays when more comes. */
-export function usePages<T>(path: string): Loaded<T[]> & { more: (() => Promise<void>) | null } {
+/** A part of a list, as the API gives it. */
+export interface Paged<T> {
+  items: T[];
+  next?: string | null;
+}
+
+/** What is said to get the next part. */
+export interface Behind {
+  after?: string;
+}
+
+/** A list in pages, of what `by` says: what was read stays when more comes. */
+export function usePages<T>(load: (behind: Behind) => Promise<Paged<T>>, by: unknown[]): Loaded<T[]> & { more: (() => Promise<void>) | null } {
   const [next, setNext] = useState<string | null>(null);
   const [value, setValue] = useState<T[] | null>(null);
   const [error, setError] = useState<unknown>(null);
   const read = useCallback(
     async (after: string | null, before: T[]) => {
-      const join = path.includes("?") ? "&" : "?";
       try {
-        const page = await ask<Paged<T>>("GET", after ? `${path}${join}after=${encodeURIComponent(after)}` : path);
+        const page = await load(after ? { after } : {});
         setValue([...before, ...page.items]);
         setNext(page.next ?? null);
         setError(null);
@@ -50,7 +59,7 @@ export function usePages<T>(path: string): Loaded<T[]> & { more: (() => Promise<
         setError(wrong);
       }
     },
-    [path],
+    by,
   );
   const reload = useCallback(() => read(null, []), [read]);
   useEffect(() => void reload(), [reload]);

@@ -22,13 +22,11 @@ const POOLS_POLL_MS = 5000;
 
 interface PartProps {
   id: string;
-  /** Empty: by the cookie. */
-  token?: string;
   onLeave?: (denied: boolean) => void;
 }
 
-export function Cluster({ token = "", onLeave = () => {} }: PartProps) {
-  return <Board token={token} onLeave={onLeave} />;
+export function Cluster({ onLeave = () => {} }: PartProps) {
+  return <Board onLeave={onLeave} />;
 }
 
 /** What tests read. */
@@ -41,9 +39,9 @@ function State({ state, cluster }: { state: string; cluster?: ClusterState }) {
   return null;
 }
 
-function Board({ token, onLeave }: { token: string; onLeave: (denied: boolean) => void }) {
+function Board({ onLeave }: { onLeave: (denied: boolean) => void }) {
   const [after, setAfter] = useState("");
-  const load = useCallback(async () => ({ at_ms: Date.now(), answer: await fetchCluster(token, after) }), [token, after]);
+  const load = useCallback(async () => ({ at_ms: Date.now(), answer: await fetchCluster(after) }), [after]);
   const { value, failed, refresh } = usePolled<{ at_ms: number; answer: Answer }>(load, POLL_MS);
   const answer = value?.answer;
   useEffect(() => {
@@ -55,7 +53,6 @@ function Board({ token, onLeave }: { token: string; onLeave: (denied: boolean) =
         cluster={answer.cluster}
         at_ms={value!.at_ms}
         stale={failed}
-        token={token}
         paged={after !== ""}
         onPage={setAfter}
       />
@@ -84,13 +81,12 @@ interface LiveProps {
   cluster: ClusterState;
   at_ms: number;
   stale: boolean;
-  token: string;
   paged: boolean;
   onPage: (after: string) => void;
 }
 
 function Live(props: LiveProps) {
-  const { cluster, at_ms, stale, token } = props;
+  const { cluster, at_ms, stale } = props;
   const history = useRef(new History()).current;
   const pushed = useRef(0);
   if (pushed.current !== at_ms) {
@@ -112,7 +108,7 @@ function Live(props: LiveProps) {
     setQuery("");
   });
   const notices = noticesOf(cluster);
-  const { value: pools } = usePolled(useCallback(() => fetchPools(token), [token]), POOLS_POLL_MS);
+  const { value: pools } = usePolled(fetchPools, POOLS_POLL_MS);
   return (
     <div class={node ? "cl-part with-detail" : "cl-part"}>
       <State state={stale ? "stale" : "live"} cluster={cluster} />

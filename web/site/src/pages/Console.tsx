@@ -2,7 +2,8 @@
 
 import type { ComponentType } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { me, Refused, signOut, type Account } from "../account/api";
+import { me, signOut, type Account } from "../account/api";
+import { Refused } from "../api";
 import { SignIn } from "../account/Doors";
 import { SignIn as TokenSignIn } from "../cluster/SignIn";
 import { begin, setToken } from "../console/api";

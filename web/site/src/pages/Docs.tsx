@@ -1,6 +1,7 @@
 //! The API for people: its own description, read and drawn. Loaded when its page is opened.
 
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { ask } from "../api";
 import { Entry } from "../docs/Entry";
 import { filterSections, readDocument, type ApiDocument, type CodeRow } from "../docs/model";
 import { Prose, Words } from "../docs/Prose";
@@ -8,7 +9,6 @@ import { d } from "../docs/strings";
 import "../css/docs.css";
 
 const DOCUMENT = "/api/v1/openapi.json";
-const TIMEOUT_MS = 10_000;
 
 type State = { kind: "loading" } | { kind: "down" } | { kind: "read"; api: ApiDocument };
 
@@ -17,9 +17,7 @@ export function Docs() {
   const load = useCallback(async () => {
     setState({ kind: "loading" });
     try {
-      const response = await fetch(DOCUMENT, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      setState({ kind: "read", api: readDocument(await response.json()) });
+      setState({ kind: "read", api: readDocument(await ask("document")) });
     } catch {
       setState({ kind: "down" });
     }

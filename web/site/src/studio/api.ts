@@ -1,6 +1,7 @@
 //! What an app takes: asked of the server before anything is sent.
 
 import type { EncoderRule } from "@weir/publisher";
+import { ask } from "../api";
 
 export interface AppRules {
   app: string;
@@ -12,25 +13,16 @@ export interface AppRules {
   encoders: EncoderRule[];
 }
 
-const TIMEOUT_MS = 6000;
-
 /** A server that does not say is taken for a careful one. */
 export function unknownApp(app: string): AppRules {
   return { app, publish: "key", play: "open", max_kbps: null, keyframe_ms: 2000, encoders: [] };
 }
 
-export async function fetchApp(app: string, signal?: AbortSignal): Promise<AppRules> {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
-  signal?.addEventListener("abort", () => timeout.abort(), { once: true });
+export async function fetchApp(app: string): Promise<AppRules> {
   try {
-    const path = app.split("/").map(encodeURIComponent).join("/");
-    const response = await fetch(`/api/v1/apps/${path}`, { cache: "no-store", signal: timeout.signal });
-    return response.ok ? readApp(app, await response.json()) : unknownApp(app);
+    return readApp(app, await ask("app", { path: { app } }));
   } catch {
     return unknownApp(app);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

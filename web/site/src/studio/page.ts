@@ -13,17 +13,17 @@ export function useAppRules(app: string): AppRules | null {
   const [rules, setRules] = useState<AppRules | null>(null);
   useEffect(() => {
     if (nameFault(app, true)) return;
-    const abort = new AbortController();
+    let gone = false;
     const timer = setTimeout(
       async () => {
-        const found = await fetchApp(app, abort.signal);
-        if (!abort.signal.aborted) setRules(found);
+        const found = await fetchApp(app);
+        if (!gone) setRules(found);
       },
       rules ? TYPING_MS : 0,
     );
     return () => {
+      gone = true;
       clearTimeout(timer);
-      abort.abort();
     };
   }, [app]);
   return rules;
