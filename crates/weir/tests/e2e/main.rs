@@ -28,6 +28,7 @@ mod media_in;
 mod nginx;
 mod oidc;
 mod operator;
+mod pages;
 mod pictures;
 mod player;
 mod proxy;

@@ -15,6 +15,10 @@ import "../css/console.css";
 interface SectionProps {
   /** What stands behind the section in the address, decoded. */
   id: string;
+  /** May do all that staff may. */
+  isAdmin: boolean;
+  /** Nobody is let in any more, or nobody wants to be. */
+  onLeave: (denied: boolean) => void;
 }
 
 type Section = ComponentType<SectionProps>;
@@ -23,22 +27,23 @@ type Section = ComponentType<SectionProps>;
 const SECTIONS: [name: string, key: ConsoleKey, adminsOnly: boolean, load: () => Promise<Section>][] = [
   ["streams", "streams", false, () => import("../console/Streams").then((page) => page.Streams)],
   ["nodes", "nodes", true, () => import("./Cluster").then((page) => page.Cluster)],
-  ["broadcasts", "sessions", false, () => import("../console/Logs").then((page) => page.Broadcasts as Section)],
+  ["broadcasts", "sessions", false, () => import("../console/Logs").then((page) => page.Broadcasts)],
   ["channels", "channels", false, () => import("../console/Channels").then((page) => page.Channels)],
   ["users", "users", false, () => import("../console/Users").then((page) => page.Users)],
-  ["bans", "bans", false, () => import("../console/Bans").then((page) => page.Bans as Section)],
+  ["bans", "bans", false, () => import("../console/Bans").then((page) => page.Bans)],
   ["apps", "apps", true, () => import("../console/Apps").then((page) => page.Apps)],
   ["hooks", "hooks", true, () => import("../console/Hooks").then((page) => page.Hooks)],
-  ["events", "events", false, () => import("../console/Logs").then((page) => page.Events as Section)],
-  ["audit", "audit", true, () => import("../console/Logs").then((page) => page.Audit as Section)],
-  ["settings", "settings", true, () => import("../console/Logs").then((page) => page.Settings as Section)],
+  ["pages", "pages", false, () => import("../console/Pages").then((page) => page.Pages)],
+  ["events", "events", false, () => import("../console/Logs").then((page) => page.Events)],
+  ["audit", "audit", true, () => import("../console/Logs").then((page) => page.Audit)],
+  ["settings", "settings", true, () => import("../console/Logs").then((page) => page.Settings)],
 ];
 
-type State = { kind: "asking" } | { kind: "nobody"; wrong: boolean } | { kind: "stranger"; name: string } | { kind: "staff"; token: string; isAdmin: boolean; name: string };
+type State = { kind: "asking" } | { kind: "nobody"; wrong: boolean } | { kind: "stranger"; name: string } | { kind: "staff"; isAdmin: boolean; name: string };
 
 async function who(): Promise<State> {
   const token = begin();
-  if (token) return { kind: "staff", token, isAdmin: true, name: "" };
+  if (token) return { kind: "staff", isAdmin: true, name: "" };
   let account: Account | null = null;
   try {
     account = await me();
@@ -48,7 +53,7 @@ async function who(): Promise<State> {
   }
   if (!account) return { kind: "nobody", wrong: false };
   const isStaff = ["moderator", "admin"].includes(account.role);
-  return isStaff ? { kind: "staff", token: "", isAdmin: account.role === "admin", name: account.name } : { kind: "stranger", name: account.name };
+  return isStaff ? { kind: "staff", isAdmin: account.role === "admin", name: account.name } : { kind: "stranger", name: account.name };
 }
 
 export function Console() {
@@ -60,7 +65,7 @@ export function Console() {
   useEffect(() => void load(), [load]);
   const withToken = (token: string) => {
     setToken(token);
-    setState({ kind: "staff", token, isAdmin: true, name: "" });
+    setState({ kind: "staff", isAdmin: true, name: "" });
   };
   const leave = (denied: boolean) => {
     setToken("");
@@ -88,7 +93,7 @@ export function Console() {
   );
 }
 
-function Board({ state, leave }: { state: { token: string; isAdmin: boolean; name: string }; leave: (denied: boolean) => void }) {
+function Board({ state, leave }: { state: { isAdmin: boolean }; leave: (denied: boolean) => void }) {
   const [first = "", ...rest] = location.pathname.replace(/^\/console\/?/, "").replace(/\/$/, "").split("/").map(decodeURIComponent);
   const may = SECTIONS.filter(([, , adminsOnly]) => state.isAdmin || !adminsOnly);
   const chosen = may.find(([name]) => name === (first || "streams"));
@@ -106,7 +111,7 @@ function Board({ state, leave }: { state: { token: string; isAdmin: boolean; nam
       </nav>
       <main id="main" class={chosen?.[0] === "nodes" ? "co-main cluster" : "co-main"} aria-busy={page === null}>
         {!chosen && <p role="alert">{k("refused")}</p>}
-        {page && <page.Page id={rest.join("/")} {...{ token: state.token, onLeave: leave }} />}
+        {page && <page.Page id={rest.join("/")} isAdmin={state.isAdmin} onLeave={leave} />}
       </main>
     </div>
   );
