@@ -9,10 +9,13 @@ const MAX_BYTES: usize = 128 * 1024;
 /// Schemes that a link may have.
 const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
 
-/// The HTML of a Markdown text, without raw HTML. Headings begin at the second level: a page has its own first.
+/// The HTML of a Markdown text, without raw HTML. Its highest headings are of the second level, whichever its author
+/// wrote: a page has its own first, and a list of headings has no gap below it.
 pub fn to_html(markdown: &str) -> Markup {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let events = Parser::new_ext(bounded(markdown), options).map(tamed);
+    let text = bounded(markdown);
+    let highest = highest_heading(Parser::new_ext(text, options));
+    let events = Parser::new_ext(text, options).map(|event| tamed(event, highest));
     let mut out = String::with_capacity(markdown.len() * 3 / 2);
     html::push_html(&mut out, events);
     PreEscaped(out)
@@ -49,7 +52,16 @@ fn bounded(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-fn tamed(event: Event<'_>) -> Event<'_> {
+/// The level of the highest heading; the first where there is none.
+fn highest_heading<'a>(events: impl Iterator<Item = Event<'a>>) -> usize {
+    let levels = events.filter_map(|event| match event {
+        Event::Start(Tag::Heading { level, .. }) => Some(level as usize),
+        _ => None,
+    });
+    levels.min().unwrap_or(1)
+}
+
+fn tamed(event: Event<'_>, highest: usize) -> Event<'_> {
     match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
         Event::Start(Tag::Link { dest_url, .. }) => Event::InlineHtml(opened(&dest_url)),
@@ -58,12 +70,12 @@ fn tamed(event: Event<'_>) -> Event<'_> {
         Event::Start(Tag::Image { dest_url, .. }) => Event::InlineHtml(opened(&dest_url)),
         Event::End(TagEnd::Image) => Event::InlineHtml("</a>".into()),
         Event::Start(Tag::Heading { level, .. }) => Event::Start(Tag::Heading {
-            level: lower(level),
+            level: lower(level, highest),
             id: None,
             classes: Vec::new(),
             attrs: Vec::new(),
         }),
-        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level))),
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level, highest))),
         // Its word goes into a class, and there is nothing here that colours code.
         Event::Start(Tag::CodeBlock(_)) => {
             Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Indented))
@@ -108,14 +120,10 @@ fn leads_well(address: &str) -> bool {
     is_here || SCHEMES.iter().any(begins)
 }
 
-const fn lower(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H2,
-        HeadingLevel::H2 => HeadingLevel::H3,
-        HeadingLevel::H3 => HeadingLevel::H4,
-        HeadingLevel::H4 => HeadingLevel::H5,
-        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
-    }
+/// The level of a heading in a text whose highest is of the second.
+fn lower(level: HeadingLevel, highest: usize) -> HeadingLevel {
+    let below = (level as usize).saturating_sub(highest);
+    HeadingLevel::try_from(below + 2).unwrap_or(HeadingLevel::H6)
 }
 
 #[cfg(test)]
@@ -133,6 +141,12 @@ mod tests {
         assert_eq!(
             html("# Rules\n\nBe *kind*."),
             "<h2>Rules</h2>\n<p>Be <em>kind</em>.</p>\n"
+        );
+        let deep = "### A\n\n#### B\n\n### C";
+        let want = "<h2>A</h2>\n<h3>B</h3>\n<h2>C</h2>\n";
+        assert_eq!(
+            (html(deep), html("# A\n\n###### F")),
+            (want.into(), "<h2>A</h2>\n<h6>F</h6>\n".into())
         );
         assert!(html("| a | b |\n|---|---|\n| 1 | 2 |").contains("<td>2</td>"));
         assert_eq!(
