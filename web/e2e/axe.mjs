@@ -5,7 +5,7 @@
 //! node e2e/axe.mjs --base URL --token TOKEN --stream NAME [--app live] [--only PART] [--screenshots FOLDER]
 //!                  [--browser PATH]
 //!
-//! The stream is live. --only: pages with this in their name.
+//! The stream is live, and the site furnished as tests/e2e/browser.rs does it. --only: pages with this in their name.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -85,6 +85,28 @@ function LIVE() {
   };
 }
 
+const OWN_PAGE = {
+  id: "11", kind: "notice", slug: "open-day", path: "/notices/open-day", title: "Open day", title_zh: "开放日", body: "Come **all**.", body_zh: "", place: 0,
+  publish_ms: 1_700_000_000_000, created_ms: 1_700_000_000_000, changed_ms: 1_700_000_000_000, version: 2,
+};
+const VERSION = { ...OWN_PAGE, by: "2", at_ms: 1_700_000_000_000 };
+/** Pages of the site's own, besides what is there for staff. */
+const WRITTEN = {
+  ...STAFF,
+  "**/api/v1/pages": list(OWN_PAGE, { ...OWN_PAGE, id: "12", kind: "help", path: "/help/keys", publish_ms: 0 }),
+  "**/api/v1/pages/11": OWN_PAGE,
+  "**/api/v1/pages/11/versions": { items: [VERSION, { ...VERSION, version: 1, by: "", publish_ms: 0 }] },
+  "**/api/v1/pages/preview": { html: '<article class="prose"><h1>Open day</h1><p>Come <strong>all</strong>. <a href="/help">How</a></p></article>' },
+};
+/** What somebody follows who is signed in. */
+const FOLLOWING = { "**/api/v1/me/following*": list({ ...CHANNEL, id: "1", live: true, category: "games" }, { ...CHANNEL, id: "2", name: "b", stream: "live/b", title: "Another" }) };
+const NO_LEAVE = { code: 1001, name: "auth_missing", message: "it takes a ticket", advice: "Ask for one." };
+const CLOSED = {
+  "**/api/v1/live": null, "**/*.flv*": NO_LEAVE, "**/*.m3u8*": NO_LEAVE, "**/*.ts*": NO_LEAVE,
+  [`**/api/v1/channels/${args.stream}`]: { ...CHANNEL, visibility: "password" },
+  [`**/api/v1/channels/${args.stream}/ticket`]: { code: 6012, detail: "It has a password." },
+};
+
 const row = (page) => page.locator(".co-table tbody tr, .cl-streams").first().waitFor();
 /** Parts of the console, and things in them. */
 const PARTS = ["", "/streams/" + path, "/users", "/users/2", "/bans", "/channels", `/channels/${args.stream}`, "/apps", "/apps/live", "/hooks", "/hooks/6", "/broadcasts", "/events", "/audit", "/settings"];
@@ -95,7 +117,15 @@ const PAGES = [
   ["home", "/", (page) => page.locator(`[data-stream="${args.app}/${args.stream}"]`).waitFor()],
   ["home-empty", "/", (page) => page.locator("main .message").waitFor(), { "**/api/v1/live": { streams: [], server_time_ms: 1 } }],
   ["home-down", "/", (page) => page.locator('[role="alert"]').waitFor(), { "**/api/v1/live": null }],
+  ["home-following", "/", (page) => page.locator(".following-rest").waitFor(), FOLLOWING],
+  ["rendered-channel", "/c/chess", (page) => page.locator("#follow button").waitFor()],
+  ["category", "/category/games", (page) => page.locator("main h1").waitFor()],
+  ["language", "/language/en", (page) => page.locator("main h1").waitFor()],
   ["notices", "/notices", (page) => page.locator("main h1").waitFor()],
+  ["notice", "/notices/open-day", (page) => page.locator("main h1").waitFor()],
+  ["help", "/help", (page) => page.locator("main h1").waitFor()],
+  ["help-page", "/help/keys", (page) => page.locator("main h1").waitFor()],
+  ["search-found", "/search?q=chess", (page) => page.locator("main .channel-list").waitFor()],
   ["search", "/search?q=nothing", (page) => page.locator('main [role="status"]').waitFor()],
   ["watch", `/watch/${path}`, plays],
   ["watch-menu", `/watch/${path}`, (page) => plays(page).then(() => press(page, "[part~=quality-button]"))],
@@ -105,12 +135,17 @@ const PAGES = [
   ["watch-share", `/watch/${path}`, (page) => page.locator(".title .button").click().then(() => page.locator("dialog[open]").waitFor())],
   ["watch-waiting", "/watch/live/nobody", (page) => state(page, "waiting")],
   ["watch-error", `/watch/${path}`, (page) => state(page, "error"), { "**/api/v1/live*": null, "**/*.flv*": { code: 2006, name: "not_allowed", message: "the key is wrong", advice: "ask for another" } }],
+  ["watch-closed", `/watch/${path}?protocol=flv`, (page) => page.locator("[data-leave=password]").waitFor(), CLOSED],
   ["embed", `/embed/${path}?autoplay=1&muted=1`, plays],
   ["embed-still", `/embed/${path}?autoplay=0`, (page) => page.locator("weir-player").waitFor()],
   ["studio", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-action="go"]').waitFor()],
   ["studio-source", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-source="pattern"]').first().click().then(() => page.waitForFunction(() => document.getElementById("preview")?.videoWidth > 0))],
   ["studio-live", `/studio?app=${args.app}&stream=axe`, goesLive],
   ...CONSOLE,
+  ["console-pages", "/console/pages", row, WRITTEN],
+  ["console-page", "/console/pages/11", (page) => page.locator("[data-preview] strong").waitFor(), WRITTEN],
+  ["console-page-versions", "/console/pages/11", (page) => page.locator('[data-row="1"] [data-act=show]').click().then(() => page.locator("[data-shown] strong").waitFor()), WRITTEN],
+  ["console-page-moderator", "/console/pages/11", (page) => page.locator("[role=note]").waitFor(), { ...WRITTEN, "**/api/v1/me": { ...ACCOUNT["**/api/v1/me"], role: "moderator" } }],
   ["console-sign-in", "/console", (page) => page.locator("details summary").last().click().then(() => page.locator("#cl-token").waitFor())],
   ["console-stranger", "/console", (page) => page.locator('section[role="alert"]').waitFor(), ACCOUNT],
   ["cluster", "/console/nodes", signsIn],
@@ -140,6 +175,7 @@ await inBrowser(args, async (context, result) => {
       const opened = new URL(address, args.base).href;
       await page.route(opened, (route) => route.continue({ headers: { ...route.request().headers(), "accept-language": language } }));
       await page.addInitScript((language) => localStorage.setItem("weir.language", language), language.slice(0, 2));
+      if (answers === FOLLOWING) await page.addInitScript(() => localStorage.setItem("weir.signed-in", "true"));
       await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
       for (const [pattern, body] of Object.entries(answers ?? {})) {
         await page.route(pattern, (route) => (body === null ? route.abort() : route.fulfill({ status: body.code ? 403 : 200, json: body })));

@@ -18,7 +18,7 @@ fn put(server: &Server, path: &str, token: &str, kind: &str, file: &[u8]) -> Res
 }
 
 /// Sends a picture that is taken; gives its id.
-fn sent(server: &Server, path: &str, field: &str, token: &str, file: &[u8]) -> String {
+pub(crate) fn sent(server: &Server, path: &str, field: &str, token: &str, file: &[u8]) -> String {
     let answer = put(server, path, token, "image/png", file);
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()[field].as_str().unwrap().to_owned()
