@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use weir_cage::{Limits, confine};
 
 use crate::MAX_SENT_BYTES;
 use crate::encode::make;
@@ -13,19 +13,20 @@ use crate::wire::write_answer;
 
 /// The command that [`PictureMaker`](crate::PictureMaker) starts it by; the kind follows.
 pub const COMMAND: &str = "make-picture";
-/// Bytes of memory, all told: what a decoder may take, the sizes, and the program itself.
-const MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
-/// Seconds of work.
-const CPU_SECONDS: u64 = 10;
-/// Files that are open: the three that it began with, and what the allocator looks at.
-const FILES: u64 = 8;
+/// Memory for what a decoder may take, the sizes, and the program itself; files for the three that it began with,
+/// and what the allocator looks at.
+const LIMITS: Limits = Limits {
+    memory_bytes: 1024 * 1024 * 1024,
+    cpu_s: 10,
+    files: 8,
+};
 
 /// Makes one picture.
 ///
 /// # Errors
 /// Where it cannot be limited, or nobody reads what it says. A picture that is not taken is an answer.
 pub fn run(kind: Kind) -> io::Result<()> {
-    limit_myself()?;
+    confine(LIMITS)?;
     let mut file = Vec::new();
     let most = u64::try_from(MAX_SENT_BYTES).unwrap_or(u64::MAX);
     io::stdin().lock().take(most + 1).read_to_end(&mut file)?;
@@ -36,22 +37,4 @@ pub fn run(kind: Kind) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(&write_answer(&made))?;
     out.flush()
-}
-
-fn limit_myself() -> io::Result<()> {
-    let limits = [
-        (Resource::As, MEMORY_BYTES),
-        (Resource::Cpu, CPU_SECONDS),
-        (Resource::Nofile, FILES),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
-    ];
-    for (resource, most) in limits {
-        let both = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
-        };
-        setrlimit(resource, both)?;
-    }
-    Ok(())
 }
