@@ -82,6 +82,11 @@ impl<'a> BitReader<'a> {
         Ok(if code % 2 == 1 { magnitude } else { -magnitude })
     }
 
+    /// Bits read so far.
+    pub(crate) const fn position(&self) -> usize {
+        self.pos
+    }
+
     /// Bits not read yet.
     pub(crate) const fn left(&self) -> usize {
         (self.data.len() * 8).saturating_sub(self.pos)
@@ -109,6 +114,13 @@ impl BitWriter {
         }
     }
 
+    /// Appends an unsigned exp-Golomb code, of a value under 2^31.
+    pub(crate) fn ue(&mut self, value: u32) {
+        let code = value.saturating_add(1);
+        self.bits(0, code.ilog2());
+        self.bits(code, code.ilog2() + 1);
+    }
+
     /// Pads with zeros to the next byte boundary.
     pub(crate) const fn align(&mut self) {
         self.used = self.used.next_multiple_of(8);
@@ -130,6 +142,21 @@ pub(crate) fn unescape(nal: &[u8], limit: usize) -> Vec<u8> {
         if zeros >= 2 && byte == 3 {
             zeros = 0;
             continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}
+
+/// Puts emulation-prevention bytes into what follows a NAL unit's header (H.264 §7.4.1.1).
+pub(crate) fn escape(rbsp: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(rbsp.len() + 4);
+    let mut zeros = 0;
+    for &byte in rbsp {
+        if zeros >= 2 && byte <= 3 {
+            out.push(3);
+            zeros = 0;
         }
         zeros = if byte == 0 { zeros + 1 } else { 0 };
         out.push(byte);

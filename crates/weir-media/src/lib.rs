@@ -12,6 +12,7 @@ pub mod frame;
 pub mod hls;
 pub mod ingest;
 pub mod left_out;
+pub mod lone;
 pub mod silence;
 pub mod still;
 pub mod timeline;

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::nal::Nals;
-use crate::bits::{BitReader, Cursor, unescape};
+use crate::bits::{BitReader, BitWriter, Cursor, escape, unescape};
 use crate::{MediaError, Result, VideoCodec, VideoTrack};
 
 /// Most bytes of a parameter set that are read: real ones stay under 200.
@@ -118,6 +118,10 @@ pub struct AvcSps {
     pub width: u32,
     /// Height after cropping, in pixels.
     pub height: u32,
+    /// Pictures that others may refer to, at most.
+    pub reference_frames: u32,
+    /// Its pictures may be fields.
+    pub has_fields: bool,
     /// How many pictures may stand before another in decode order and behind it on the screen,
     /// where the profile, the picture order or the VUI tells.
     pub reorder_frames: Option<u32>,
@@ -140,19 +144,26 @@ impl AvcSps {
     /// # Errors
     /// Truncated, or with a size no level allows.
     pub fn parse(nal: &[u8]) -> Result<Self> {
-        if nal_type(nal) != NAL_SPS {
-            return Err(MediaError::invalid("SPS", "another kind of NAL unit"));
-        }
-        let rbsp = unescape(nal.get(1..).unwrap_or_default(), MAX_PARAMETER_SET_BYTES);
+        let rbsp = sps_body(nal)?;
         let mut r = BitReader::new(&rbsp, "SPS");
+        let mut sps = Self::read_head(&mut r)?;
+        if matches!(r.bit(), Ok(true)) {
+            sps.vui = Vui::read(&mut r);
+        }
+        sps.reorder_frames = sps.reorder_frames.or(sps.vui.max_reorder_frames);
+        Ok(sps)
+    }
+
+    /// What stands before the VUI.
+    fn read_head(r: &mut BitReader<'_>) -> Result<Self> {
         let profile = r.byte(8)?;
         let constraints = r.byte(8)?;
         let level = r.byte(8)?;
         r.ue()?;
-        let chroma = Chroma::read(&mut r, profile)?;
+        let chroma = Chroma::read(r, profile)?;
         r.ue()?;
-        let order_type = read_picture_order(&mut r)?;
-        r.ue()?;
+        let order_type = read_picture_order(r)?;
+        let reference_frames = r.ue()?;
         r.skip(1)?;
         let width_mbs = plus_one(r.ue()?)?;
         let height_units = plus_one(r.ue()?)?;
@@ -170,10 +181,6 @@ impl AvcSps {
         let (crop_x, crop_y) = chroma.crop_units(fields);
         let width = cropped(width_mbs * 16, crop[0], crop[1], crop_x)?;
         let height = cropped(height_units * 16 * fields, crop[2], crop[3], crop_y)?;
-        let vui = match r.bit() {
-            Ok(true) => Vui::read(&mut r),
-            _ => Vui::default(),
-        };
         // Baseline has no B-pictures, and with order type 2 the output order is the decode order.
         let in_order = profile == PROFILE_BASELINE || order_type == 2;
         Ok(Self {
@@ -185,10 +192,52 @@ impl AvcSps {
             bit_depth_chroma: chroma.depth_chroma,
             width,
             height,
-            reorder_frames: in_order.then_some(0).or(vui.max_reorder_frames),
-            vui,
+            reference_frames,
+            has_fields: !frame_mbs_only,
+            reorder_frames: in_order.then_some(0),
+            vui: Vui::default(),
         })
     }
+}
+
+/// The same SPS for pictures that are all shown in the order of decoding, so that a decoder gives each at once: as
+/// keyframes alone are. `None` for one that cannot be read to its end.
+pub fn sps_in_order(nal: &[u8]) -> Option<Vec<u8>> {
+    let rbsp = sps_body(nal).ok()?;
+    let mut r = BitReader::new(&rbsp, "SPS");
+    let head = AvcSps::read_head(&mut r).ok()?;
+    let has_vui = r.bit().ok()?;
+    if has_vui {
+        Vui::default().walk_head(&mut r).ok()?;
+    }
+    let mut out = BitWriter::default();
+    // All up to the flag of the restrictions, or to the flag of a VUI that is not there.
+    let kept = r.position() - usize::from(!has_vui);
+    let mut r = BitReader::new(&rbsp, "SPS");
+    for _ in 0..kept {
+        out.bits(r.bits(1).ok()?, 1);
+    }
+    if !has_vui {
+        out.bits(0x100, 9); // A VUI that says nothing else.
+    }
+    out.bits(0b11, 2); // There are restrictions; motion vectors may lead over the edge.
+    for value in [0, 0, 16, 16, 0, head.reference_frames.clamp(1, 16)] {
+        out.ue(value);
+    }
+    out.bits(1, 1);
+    let mut sps = nal.get(..1)?.to_vec();
+    sps.extend(escape(&out.finish()));
+    Some(sps)
+}
+
+fn sps_body(nal: &[u8]) -> Result<Vec<u8>> {
+    if nal_type(nal) != NAL_SPS {
+        return Err(MediaError::invalid("SPS", "another kind of NAL unit"));
+    }
+    Ok(unescape(
+        nal.get(1..).unwrap_or_default(),
+        MAX_PARAMETER_SET_BYTES,
+    ))
 }
 
 /// Reads an `avcC` into a track. Its lengths are made 4 bytes.
@@ -374,6 +423,19 @@ impl Vui {
     }
 
     fn walk(&mut self, r: &mut BitReader<'_>) -> Result<()> {
+        self.walk_head(r)?;
+        if r.bit()? {
+            r.skip(1)?;
+            for _ in 0..4 {
+                r.ue()?;
+            }
+            self.max_reorder_frames = Some(r.ue()?);
+        }
+        Ok(())
+    }
+
+    /// What stands before the restrictions.
+    fn walk_head(&mut self, r: &mut BitReader<'_>) -> Result<()> {
         if r.bit()? && r.bits(8)? == SAR_EXTENDED {
             r.skip(32)?;
         }
@@ -400,15 +462,7 @@ impl Vui {
         if nal || vcl {
             r.skip(1)?;
         }
-        r.skip(1)?;
-        if r.bit()? {
-            r.skip(1)?;
-            for _ in 0..4 {
-                r.ue()?;
-            }
-            self.max_reorder_frames = Some(r.ue()?);
-        }
-        Ok(())
+        r.skip(1)
     }
 }
 
@@ -471,6 +525,21 @@ pub(crate) mod tests {
         out.extend([1, 0, PPS.len() as u8]);
         out.extend(PPS);
         out.into()
+    }
+
+    #[test]
+    fn an_sps_is_made_to_say_that_nothing_is_shown_later() {
+        let before = AvcSps::parse(SPS_1080P).unwrap();
+        let text = sps_in_order(SPS_1080P).unwrap();
+        let after = AvcSps::parse(&text).unwrap();
+        assert_eq!(after.reorder_frames, Some(0));
+        assert_ne!(before.reorder_frames, Some(0));
+        let same = |sps: &AvcSps| (sps.width, sps.height, sps.vui.fps, sps.profile, sps.level);
+        assert_eq!(same(&after), same(&before));
+        assert_eq!(sps_in_order(&text).unwrap(), text);
+        // Cut before its VUI ends, and before it begins.
+        assert_eq!(sps_in_order(&SPS_1080P[..16]), None);
+        assert_eq!(sps_in_order(PPS), None);
     }
 
     #[test]
@@ -554,6 +623,7 @@ pub(crate) mod tests {
             sps.truncate(cut.max(1));
             sps.extend(data);
             let _ = AvcSps::parse(&sps);
+            let _ = sps_in_order(&sps).map(|sps| AvcSps::parse(&sps));
         }
     }
 }

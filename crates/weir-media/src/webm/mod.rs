@@ -8,6 +8,7 @@
 mod block;
 mod ebml;
 mod track;
+pub mod write;
 
 use bytes::Bytes;
 
