@@ -75,6 +75,12 @@ impl Last {
 }
 
 impl Id {
+    /// What all ids are at least that were made from `at_ms` on, milliseconds since 1970.
+    pub fn first_of(at_ms: i64) -> Self {
+        let ms = u64::try_from(at_ms).unwrap_or(0);
+        Self(Uuid::from_u64_pair((ms << 16) | 0x7000, 1 << 63))
+    }
+
     /// When it was made, milliseconds since 1970.
     pub fn at_ms(self) -> i64 {
         i64::try_from(self.0.as_u64_pair().0 >> 16).unwrap_or(i64::MAX)

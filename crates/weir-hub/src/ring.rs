@@ -209,6 +209,26 @@ impl Ring {
         inner.newest_join(self.max_us, takes).cloned()
     }
 
+    /// The newest keyframe and the tracks in force there, whether its publisher is still here or not: for who wants
+    /// one picture and reads nothing else. None where there are no pictures.
+    pub fn newest_keyframe(&self) -> Option<(JoinPoint, Frame)> {
+        let inner = self.inner.lock();
+        let joins = inner.joins.iter().rev();
+        let mut found = joins
+            .filter(|join| join.kind == JoinKind::Whole && inner.is_told(join))
+            .take(1)
+            .filter_map(|join| {
+                let at = usize::try_from(join.seq.checked_sub(inner.first_seq)?).ok()?;
+                match &inner.entries.get(at)?.item {
+                    Item::Frame(frame) if frame.is_video_key() => {
+                        Some((join.clone(), frame.clone()))
+                    }
+                    _ => None,
+                }
+            });
+        found.next()
+    }
+
     /// The oldest keyframe still here: where a packager starts, to have a window at once.
     pub fn oldest_join(&self) -> Option<JoinPoint> {
         let inner = self.inner.lock();

@@ -87,6 +87,8 @@ pub struct Channel {
     pub password_hash: String,
     /// Leaves to watch of an earlier round have ended.
     pub play_round: i64,
+    /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
+    pub shot_every_s: i64,
     /// How many follow it.
     pub followers: i64,
     /// When it was made, milliseconds since 1970.
@@ -114,6 +116,8 @@ pub struct ChannelEdit<'a> {
     pub visibility: Option<Visibility>,
     /// As [`Channel::password_hash`].
     pub password_hash: Option<&'a str>,
+    /// As [`Channel::shot_every_s`].
+    pub shot_every_s: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -130,6 +134,7 @@ struct ChannelRow {
     visibility: String,
     password_hash: String,
     play_round: i64,
+    shot_every_s: i64,
     followers: i64,
     created_ms: i64,
     changed_ms: i64,
@@ -140,7 +145,7 @@ struct ChannelRow {
 macro_rules! columns {
     () => {
         "c.user_id, c.id, c.name, c.app, c.title, c.description, c.category, c.language, c.cover, c.visibility, \
-         c.password_hash, c.play_round, c.followers, c.created_ms, c.changed_ms, c.version"
+         c.password_hash, c.play_round, c.shot_every_s, c.followers, c.created_ms, c.changed_ms, c.version"
     };
 }
 
@@ -332,7 +337,8 @@ impl Channels<'_> {
         after.changed_ms = self.store.now_ms();
         let changed = sqlx::query(
             "UPDATE channels SET title = $4, description = $5, category = $6, language = $7, cover = $8, \
-             visibility = $9, password_hash = $10, play_round = $11, changed_ms = $12, version = version + 1 \
+             visibility = $9, password_hash = $10, play_round = $11, changed_ms = $12, \
+             shot_every_s = $13, version = version + 1 \
              WHERE user_id = $1 AND id = $2 AND version = $3",
         )
         .bind(user_id.to_string())
@@ -347,6 +353,7 @@ impl Channels<'_> {
         .bind(after.password_hash.clone())
         .bind(after.play_round)
         .bind(after.changed_ms)
+        .bind(after.shot_every_s)
         .execute(&mut *writing)
         .await?;
         if changed.rows_affected() == 0 {
@@ -511,6 +518,7 @@ impl ChannelEdit<'_> {
         set(&mut channel.cover, self.cover);
         set(&mut channel.password_hash, self.password_hash);
         channel.visibility = self.visibility.unwrap_or(visibility);
+        channel.shot_every_s = self.shot_every_s.unwrap_or(channel.shot_every_s);
         if channel.visibility != visibility || channel.password_hash != password {
             channel.play_round += 1;
         }
@@ -561,6 +569,7 @@ impl TryFrom<ChannelRow> for Channel {
             visibility: Visibility::stored(&row.visibility)?,
             password_hash: row.password_hash,
             play_round: row.play_round,
+            shot_every_s: row.shot_every_s,
             followers: row.followers,
             created_ms: row.created_ms,
             changed_ms: row.changed_ms,

@@ -26,6 +26,7 @@ pub mod owned;
 pub mod pages;
 pub mod seal;
 mod sealing;
+pub mod snapshots;
 mod standing;
 mod store;
 

@@ -72,9 +72,10 @@ impl Module {
                 steps!("accounts": 1 "0001_accounts", 2 "0002_passkeys", 3 "0003_replies", 4 "0004_identities")
             }
             Self::Content => {
-                steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages", 4 "0004_app_key_sets")
+                steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages",
+                    4 "0004_app_key_sets", 5 "0005_channel_shots")
             }
-            Self::Events => steps!("events": 1 "0001_events"),
+            Self::Events => steps!("events": 1 "0001_events", 2 "0002_snapshots"),
         }
     }
 }

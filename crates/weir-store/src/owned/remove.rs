@@ -220,6 +220,7 @@ impl Store {
             }
         }
         self.remove_broadcasts(user_id).await?;
+        while self.snapshots().remove_of(user_id).await? {}
         let mut writing = db.begin().await?;
         // One that lives yet has to end with its event, as nobody's. Its row is made anew: where rows are distributed
         // by their user none can be given to another.

@@ -10,6 +10,7 @@ use crate::bans::{NewBan, SubjectKind};
 use crate::channels::{Channel, MemberRole, NewChannel, NewStreamKey, Timing};
 use crate::events::{Ending, Fact, NewBroadcast, NewEvent};
 use crate::hooks::EndpointFields;
+use crate::snapshots::Snapshot;
 
 /// What a removal leaves, and why: who did what is on the record, and other nodes have to be told what is gone.
 const LEFT: [(&str, &str); 3] = [
@@ -181,6 +182,7 @@ async fn live(store: &Store, me: &Account, other: &Account) {
         .await
         .unwrap();
     broadcast(store, &mine).await;
+    snapshot(store, &mine).await;
     let key = ReplyKey {
         user_id: owner.clone(),
         id: "a request".to_owned(),
@@ -309,6 +311,26 @@ async fn moderate(store: &Store, me: &Account, other: &Account) {
     };
     let own = store.bans().create(&own).await.unwrap();
     store.bans().appeal(me.user_id, &own, "No").await.unwrap();
+}
+
+async fn snapshot(store: &Store, channel: &Channel) {
+    let new = Snapshot {
+        user_id: channel.user_id.to_string(),
+        id: store.next_id().unwrap(),
+        channel_id: channel.id.to_string(),
+        app: channel.app.clone(),
+        stream: format!("{}/{}", channel.app, channel.name),
+        session: String::new(),
+        reason: "first".to_owned(),
+        fault: String::new(),
+        object: String::new(),
+        sha256: String::new(),
+        bytes: 0,
+        width: 640,
+        height: 360,
+        taken_ms: store.now_ms(),
+    };
+    store.snapshots().write(&new).await.unwrap();
 }
 
 /// One that is over, and one that lives.
