@@ -50,7 +50,7 @@ pub struct AlbumParts {
     pub site_url: String,
 }
 
-/// See the module's words.
+/// Pictures of streams with their rows, and the posters of those that are live.
 pub struct Album {
     parts: AlbumParts,
     /// Of live streams: the id of the newest picture, by app and stream.

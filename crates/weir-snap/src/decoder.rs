@@ -110,12 +110,12 @@ fn arguments(codec: VideoCodec, canvas: Canvas) -> Vec<OsString> {
     all.into_iter().map(OsString::from).collect()
 }
 
-/// How a decoder is started.
+/// The two programs of a decoder: ours, which takes the limits, and the one that it becomes.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
     /// This program.
     pub(crate) own: PathBuf,
-    /// FFmpeg.
+    /// That of FFmpeg, by its whole path.
     pub(crate) ffmpeg: PathBuf,
 }
 

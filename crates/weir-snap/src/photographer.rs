@@ -51,7 +51,7 @@ pub struct PhotographerParts {
     pub tally: Arc<Tally>,
 }
 
-/// See the module's words.
+/// Takes pictures that are due or asked for, as long as the process runs.
 pub struct Photographer {
     parts: PhotographerParts,
     orders: mpsc::Receiver<Order>,

@@ -1,4 +1,5 @@
 //! H.264: the `avcC` record (ISO/IEC 14496-15 §5.3.3), SPS (ITU-T H.264 §7.3.2.1), keyframes.
+// long because: an SPS is made to say something else by what reads it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 

@@ -1,7 +1,10 @@
 //! Live containers as publishers send them: WebM, fragmented MP4, and whatever else is announced.
 
+use bytes::Bytes;
+use weir_media::codec::{avc, nal};
 use weir_media::flv::Event;
 use weir_media::ingest::{LiveContainer, LiveDemuxer, MAX_HELD_BYTES};
+use weir_media::lone::LonePicture;
 use weir_media::{MediaError, TrackKind, fmp4, webm};
 
 use super::Input;
@@ -149,5 +152,23 @@ mod tests {
             assert!(told.iter().all(Result::is_ok), "{container:?}: {told:?}");
         }
         assert!(demux(LiveContainer::Ts, usize::MAX, &wrong[2..])[0].is_err());
+    }
+}
+
+/// A keyframe is made ready for a decoder that has had another stream's.
+pub(super) fn keyframe_alone(payload: &Bytes) {
+    for found in nal::Nals::new(payload) {
+        // What is made to be decoded at once is read as it was, but for that.
+        if let Some(text) = avc::sps_in_order(found) {
+            let (was, is) = (avc::AvcSps::parse(found), avc::AvcSps::parse(&text));
+            let size = |sps: avc::AvcSps| (sps.width, sps.height, sps.has_fields);
+            assert_eq!(was.map(size), is.map(size));
+        }
+    }
+    let config = avc::AvcConfig::from_payload(payload).and_then(|config| config.build().ok());
+    if let Some(track) = config.and_then(|config| avc::track(config).ok())
+        && let Ok(lone) = LonePicture::of(&track, payload)
+    {
+        assert!(avc::is_keyframe(&lone.payload));
     }
 }

@@ -11,7 +11,6 @@ use weir_media::flv::{self, Depacketizer, Event, Reader, tag};
 use weir_media::hls::{
     Container, EncryptionConfig, Packager, PackagerConfig, PlaylistOptions, Selection, parse_name,
 };
-use weir_media::lone::LonePicture;
 use weir_media::timeline::{MIN_STEP_US, Timeline};
 use weir_media::ts::{Muxer, TsDemuxer};
 use weir_media::{
@@ -370,8 +369,7 @@ fn pictures(payload: &Bytes) {
 pub(super) fn codec_frame(data: &[u8]) {
     let mut input = Input(data);
     let which = input.u8();
-    let bytes = input.0;
-    let payload = Bytes::copy_from_slice(bytes);
+    let (bytes, payload) = (input.0, Bytes::copy_from_slice(input.0));
     for length_bytes in 1..=4 {
         let valid = nal::valid_len(bytes, length_bytes);
         assert!(valid <= bytes.len());
@@ -380,19 +378,8 @@ pub(super) fn codec_frame(data: &[u8]) {
     }
     for found in nal::Nals::new(bytes) {
         let _ = (avc::AvcSps::parse(found), hevc::HevcSps::parse(found));
-        // What is made to be decoded at once is read as it was, but for that.
-        if let Some(text) = avc::sps_in_order(found) {
-            let (was, is) = (avc::AvcSps::parse(found), avc::AvcSps::parse(&text));
-            let size = |sps: avc::AvcSps| (sps.width, sps.height, sps.has_fields);
-            assert_eq!(was.map(size), is.map(size));
-        }
     }
-    let config = avc::AvcConfig::from_payload(bytes).and_then(|config| config.build().ok());
-    if let Some(track) = config.and_then(|config| avc::track(config).ok())
-        && let Ok(lone) = LonePicture::of(&track, &payload)
-    {
-        assert!(avc::is_keyframe(&lone.payload));
-    }
+    super::live::keyframe_alone(&payload);
     let _ = (
         avc::is_keyframe(bytes),
         avc::has_slice(bytes),
