@@ -108,6 +108,8 @@ rights! {
     PagesPublish = "pages.publish", from Admin, at Public;
     /// See every live stream in detail, and who publishes and watches.
     StreamsRead = "streams.read", from Moderator, at Admin;
+    /// See pictures of every live stream, and have them taken.
+    SnapshotsRead = "snapshots.read", from Moderator, at Public;
     /// End a client's stay.
     ClientsKick = "clients.kick", from Moderator, at Admin;
     /// Find accounts, and suspend those of a lower role.

@@ -12,6 +12,7 @@ use weir_cluster::geo::Country;
 
 use crate::acts::Acts;
 use crate::dialect::{AppKey, Keyring};
+use crate::wishes::MAX_SHOT_S;
 
 /// A secret somebody cannot guess, bytes.
 const MIN_SECRET_BYTES: usize = 16;
@@ -84,6 +85,8 @@ section! {
         reload max_kbps: Option<u32> = None,
         /// How often the app has to send the heartbeat of each of its sessions, milliseconds.
         reload heartbeat_ms: Option<u32> = None,
+        /// Seconds between two pictures of a stream; 0: none are taken.
+        reload shot_every_s: Option<u32> = None,
         /// Who checks keys and signatures.
         reload tokens: Option<Tokens> = None,
         /// The app takes nobody (2002).
@@ -250,6 +253,10 @@ impl AppRules {
             let words = " is not between 2000 and 3600000".into();
             return Err(about("heartbeat_ms", words));
         }
+        if self.shot_every_s.is_some_and(|s| s > MAX_SHOT_S) {
+            let words = format!(" is more than {MAX_SHOT_S}");
+            return Err(about("shot_every_s", words));
+        }
         Keyring::new(&self.keys, &self.jwks)
             .map_err(|error| about("keys", format!(": {error}")))?;
         self.check_key_set(&about)?;
@@ -359,6 +366,7 @@ impl AppRules {
             play: self.play.or(under.play),
             max_kbps: self.max_kbps.or(under.max_kbps),
             heartbeat_ms: self.heartbeat_ms.or(under.heartbeat_ms),
+            shot_every_s: self.shot_every_s.or(under.shot_every_s),
             tokens: self.tokens.or(under.tokens),
             disabled: self.disabled.or(under.disabled),
             keys: keys.keys.clone(),

@@ -7,7 +7,7 @@ use weir_base::{Code, Refusal};
 use weir_hub::{RecordForm, RecordWish, Wishes};
 
 /// Seconds between two pictures at most: an hour.
-const MAX_SHOT_S: u32 = 3_600;
+pub(crate) const MAX_SHOT_S: u32 = 3_600;
 /// Seconds that viewers may be made to see it late: ten minutes, as far as a ring and a disk reach.
 const MAX_DELAY_S: u32 = 600;
 /// Seconds that viewers may go back: a day.

@@ -59,6 +59,11 @@ impl HookEvent {
         parsed.map_or_else(|_| address.to_owned(), |address| address.ip().to_string())
     }
 
+    /// A picture of a stream was taken.
+    pub(crate) fn is_picture(&self) -> bool {
+        self.r#type == "snapshot.taken"
+    }
+
     /// A broadcast began.
     pub(crate) fn is_start(&self) -> bool {
         self.r#type == "stream.started"

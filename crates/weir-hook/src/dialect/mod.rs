@@ -18,7 +18,7 @@ pub enum Dialect {
     Standard,
     /// SRS's `on_publish` and `on_unpublish`.
     Srs,
-    /// Tencent's callbacks of event types 0 and 1.
+    /// Tencent's callbacks of event types 0, 1 and 200.
     Tencent,
 }
 
@@ -50,7 +50,8 @@ impl Dialect {
     pub fn has_word_for(self, kind: &str) -> bool {
         match self {
             Self::Standard => true,
-            Self::Srs | Self::Tencent => matches!(kind, "stream.started" | "stream.ended"),
+            Self::Srs => matches!(kind, "stream.started" | "stream.ended"),
+            Self::Tencent => matches!(kind, "stream.started" | "stream.ended" | "snapshot.taken"),
         }
     }
 

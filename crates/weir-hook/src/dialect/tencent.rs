@@ -1,4 +1,5 @@
-//! Tencent's live callbacks: event type 1 when a stream begins, 0 when it ends, signed by MD5 of key and time.
+//! Tencent's live callbacks: event type 1 when a stream begins, 0 when it ends, 200 for each picture of it, signed by
+//! MD5 of key and time.
 
 use md5::{Digest as _, Md5};
 use serde_json::json;
@@ -15,6 +16,9 @@ const CONNECTION_BROKE: i64 = 3;
 
 /// As Tencent sends it at `now_ms`; none for what it has no callback for. `key` is the callback key.
 pub(super) fn body(event: &HookEvent, key: &str, now_ms: i64) -> Option<String> {
+    if event.is_picture() {
+        return Some(picture(event, key, now_ms.div_euclid(1000) + GOOD_S));
+    }
     let event_type = match event {
         event if event.is_start() => 1,
         event if event.is_end() => 0,
@@ -50,6 +54,29 @@ pub(super) fn body(event: &HookEvent, key: &str, now_ms: i64) -> Option<String> 
     Some(body.to_string())
 }
 
+/// A picture of a stream; its address is whole where the site's own is known.
+fn picture(event: &HookEvent, key: &str, until_s: i64) -> String {
+    let (name, url) = (event.short_name(), event.text("url"));
+    json!({
+        "t": until_s,
+        "sign": sign(key, until_s),
+        "event_type": 200,
+        "app": event.vhost(),
+        "appname": event.app,
+        "stream_id": name,
+        "channel_id": name,
+        "stream_param": "",
+        "create_time": event.number("taken_s"),
+        "file_size": event.number("bytes"),
+        "width": event.number("width"),
+        "height": event.number("height"),
+        "pic_url": event.text("path"),
+        "pic_full_url": url,
+        "task_id": event.text("snapshot"),
+    })
+    .to_string()
+}
+
 fn sign(key: &str, until_s: i64) -> String {
     hex(&Md5::digest(format!("{key}{until_s}")))
 }
@@ -59,6 +86,28 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn a_picture_is_told_with_its_address_and_size() {
+        let json = json!({
+            "id": "1", "type": "snapshot.taken", "app": "live", "stream": "live/a", "session": "s", "cause": null,
+            "data": {"url": "https://tv.example/p.jpg", "path": "/p.jpg", "bytes": 30_000, "width": 640, "height": 360,
+                "taken_s": 1_700_000_000, "snapshot": "7"},
+        });
+        let event: HookEvent = serde_json::from_value(json).unwrap();
+        let body: Value = serde_json::from_str(&body(&event, "key", 1_000).unwrap()).unwrap();
+        assert_eq!(
+            (&body["event_type"], &body["t"]),
+            (&json!(200), &json!(601))
+        );
+        assert_eq!(body["sign"], "26bc54e5016bff8ce61bee3ef54770c4");
+        assert_eq!(body["pic_full_url"], "https://tv.example/p.jpg");
+        assert_eq!(
+            (&body["stream_id"], &body["file_size"]),
+            (&json!("a"), &json!(30_000))
+        );
+        assert_eq!(body["create_time"], 1_700_000_000);
+    }
 
     #[test]
     fn a_back_end_for_tencent_reads_what_it_knows() {
