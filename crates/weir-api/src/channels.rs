@@ -97,6 +97,9 @@ struct ChannelChange {
     /// Of a channel whose visibility is `password`; another one sends away who watches by the old one.
     #[schema(nullable = false, required = false, format = Password)]
     password: Option<String>,
+    /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
+    #[schema(nullable = false, required = false, minimum = -1, maximum = 3_600)]
+    shot_every_s: Option<i64>,
 }
 
 /// A place to broadcast at, as it is told.
@@ -121,6 +124,8 @@ pub(crate) struct ChannelShown {
     cover: String,
     /// `public`, `unlisted`, `password`, `followers` or `private`.
     visibility: &'static str,
+    /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
+    shot_every_s: i64,
     followers: i64,
     created_ms: i64,
     /// Somebody publishes to it now.
@@ -167,6 +172,19 @@ struct Narrowed {
     /// Only those that are live now, most viewers first.
     #[param(required = false, nullable = false)]
     live: bool,
+}
+
+/// Whether somebody helps with a channel, or owns it.
+///
+/// # Errors
+/// When it cannot be told now.
+pub(crate) async fn helps_with(
+    store: &weir_store::Store,
+    caller: &Caller,
+    channel: &Channel,
+) -> Result<bool, Refused> {
+    let standing = doors::standing(store, Some(caller), channel).await?;
+    Ok(standing >= doors::Standing::Moderator)
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -402,6 +420,7 @@ fn told(channel: &Channel) -> serde_json::Value {
     json!({
         "owner": channel.user_id.to_string(), "title": channel.title, "category": channel.category,
         "language": channel.language, "visibility": channel.visibility.name(),
+        "shot_every_s": channel.shot_every_s,
     })
 }
 
@@ -449,12 +468,18 @@ impl ChannelChange {
                 Some(known.ok_or_else(wrong)?)
             }
         };
+        let most = i64::from(weir_snap::MAX_EVERY_S);
+        if self.shot_every_s.is_some_and(|s| !(-1..=most).contains(&s)) {
+            let words = format!("seconds from 1 to {most}, 0 for none, or -1 for as the app says");
+            return Err(Refused::field(Code::Unprocessable, "shot_every_s", words));
+        }
         Ok(ChannelEdit {
             title: self.title.as_deref(),
             description: about,
             category: self.category.as_deref(),
             language: self.language.as_deref(),
             visibility,
+            shot_every_s: self.shot_every_s,
             ..ChannelEdit::default()
         })
     }
@@ -498,6 +523,7 @@ impl ChannelShown {
             language: channel.language,
             cover: channel.cover,
             visibility: channel.visibility.name(),
+            shot_every_s: channel.shot_every_s,
             followers: channel.followers,
             created_ms: channel.created_ms,
         }

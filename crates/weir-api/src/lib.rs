@@ -58,8 +58,10 @@ mod same_site;
 mod schemas;
 mod sdk;
 mod settings;
+mod shots;
 mod site_keeper;
 mod site_pages;
+mod snapshots;
 mod srs;
 mod state;
 mod stored;
@@ -91,7 +93,8 @@ pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use recordings::{HoleFacts, RecordingFacts, Recordings};
 pub use settings::Setting;
-pub use site_keeper::SiteKeeper;
+pub use shots::Snapshots;
+pub use site_keeper::{Posters, SiteKeeper};
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
@@ -126,6 +129,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .merge(guarded(streams::routes(), state, Right::StreamsRead))
         .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
+        .merge(guarded(snapshots::routes(), state, Right::SnapshotsRead))
+        .merge(by_method(snapshots::public_routes()))
         .merge(guarded(srs::routes(), state, Right::StreamsRead))
         .merge(guarded(cluster::routes(), state, Right::ClusterRead))
         .merge(guarded(manager::routes(), state, Right::StreamsReport))

@@ -19,6 +19,7 @@ use crate::autoscale::PoolGauges;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
 use crate::families::{Counters, Gauges, Labels};
+use crate::snapshots::SnapshotSheet;
 use crate::state::State;
 
 /// Apps with a label of their own; more are `other`.
@@ -51,6 +52,10 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_ring_bytes",
     "weir_sent_bytes_total",
     "weir_skipped_frames",
+    "weir_snapshot_decoder_starts_total",
+    "weir_snapshot_oldest_seconds",
+    "weir_snapshots_total",
+    "weir_snapshots_waiting",
     "weir_streams",
     "weir_timestamp_corrections",
     "weir_uptime_seconds",
@@ -96,6 +101,7 @@ struct Sheet {
     ring: Gauges,
     sent: Counters,
     skipped: Gauges,
+    snapshots: SnapshotSheet,
     streams: Gauges,
     corrections: Gauges,
     uptime: FloatGauges,
@@ -107,6 +113,7 @@ impl Sheet {
         let cluster = ClusterSheet::new(registry);
         let pools = PoolGauges::new(registry);
         let edge = EdgeSheet::new(registry);
+        let snapshots = SnapshotSheet::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
             registry.register(name, help, family.clone());
@@ -162,6 +169,7 @@ impl Sheet {
             ring,
             sent,
             skipped,
+            snapshots,
             streams,
             corrections,
             uptime,
@@ -186,6 +194,7 @@ impl Sheet {
         self.cluster.fill(state);
         self.pools.fill(&state.node, &state.facts.pools());
         self.edge.fill(state.facts.edge(), &state.node);
+        self.snapshots.fill(state.snapshots.tally(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
         let resident_bytes = i64::try_from(process::own_rss_bytes()).unwrap_or(i64::MAX);
@@ -304,6 +313,8 @@ mod tests {
         let facts = crate::autoscale::tests::facts();
         sheet.pools.fill("n1", &[facts]);
         sheet.edge.fill(crate::edge::EdgeFacts::default(), "n1");
+        let tally = weir_snap::TallyNow::default();
+        sheet.snapshots.fill(tally, "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

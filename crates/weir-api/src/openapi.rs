@@ -204,6 +204,7 @@ const TAGS: [(&str, &str); 11] = [
     ("about", "What this server is"),
     ("accounts", "Who somebody is, and what they may do"),
     ("streams", "What is live, and who is there"),
+    ("snapshots", "Pictures of what is live"),
     (
         "channels",
         "Places to broadcast at, their keys, and who follows them",

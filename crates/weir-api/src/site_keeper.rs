@@ -19,9 +19,9 @@ use weir_store::channels::{Channel, ScheduledBroadcast, Visibility};
 use weir_store::pages::SitePage;
 use weir_store::{Store, StoreError};
 
-use crate::addresses::PublicAddresses;
 use crate::embedded::EmbeddedFile;
 use crate::living::{Living, all_live};
+use crate::shots::Snapshots;
 use crate::state::Facts;
 
 /// Between two looks: a change is on every node's pages within this and what reading it takes.
@@ -51,11 +51,32 @@ const SHELL_ELEMENTS: [&str; 2] = ["<script ", "<link "];
 pub struct SiteKeeper {
     site: Site,
     store: Store,
+    posters: Posters,
     is_known: AtomicBool,
 }
 
 /// What is live, by app and name.
 type OnAir = HashMap<(String, String), LiveStream>;
+/// Where the pictures on cards come from.
+#[derive(Debug, Clone)]
+pub struct Posters {
+    /// Who takes them.
+    pub snapshots: Snapshots,
+    /// As [`crate::PublicAddresses::pictures`].
+    pub place: Option<String>,
+}
+
+impl Posters {
+    fn of(&self, app: &str, stream: &str) -> Option<String> {
+        let place = self.place.as_deref().unwrap_or_default();
+        // A port of the name that a page was reached by: only its script knows that.
+        if place.starts_with(':') {
+            return None;
+        }
+        let path = self.snapshots.poster(app, stream)?;
+        Some(format!("{place}{path}"))
+    }
+}
 
 /// Where the keeper stands.
 #[derive(Debug, Default)]
@@ -66,15 +87,15 @@ struct Followed {
 }
 
 impl SiteKeeper {
-    /// Of this store. `url` is where the public reaches the site, empty where nobody said; `addresses` say where its
-    /// pictures are.
-    pub fn new(store: Store, url: &str, addresses: &PublicAddresses) -> Self {
-        let pictures = Pictures::of(addresses.pictures.as_deref());
+    /// Of this store. `url` is where the public reaches the site, empty where nobody said.
+    pub fn new(store: Store, url: &str, posters: Posters) -> Self {
+        let pictures = Pictures::of(posters.place.as_deref());
         let index = EmbeddedFile::embedded("index.html");
         let index = index.map(|file| String::from_utf8_lossy(file.bytes()).into_owned());
         Self {
             site: Site::new(shell(&index.unwrap_or_default()), url, pictures),
             store,
+            posters,
             is_known: AtomicBool::new(false),
         }
     }
@@ -84,7 +105,7 @@ impl SiteKeeper {
         let mut followed = Followed::default();
         let mut is_away = false;
         loop {
-            let live = on_air(&hub, &cluster, facts);
+            let live = self.on_air(&hub, &cluster, facts);
             let looked = self.look(&mut followed, live).await;
             let was_away = std::mem::replace(&mut is_away, looked.is_err());
             let wait = match looked {
@@ -122,6 +143,23 @@ impl SiteKeeper {
             self.read_past(&self.site, PAST_AFTERWARDS).await?;
         }
         Ok(())
+    }
+
+    /// All that is live, and whether it may stand in lists.
+    fn on_air(&self, hub: &Hub, cluster: &Cluster, facts: &dyn Facts) -> OnAir {
+        let told = |((app, stream), living): ((String, String), Living)| {
+            let publicity = StreamName::new("", &app, &stream).map(|name| facts.publicity(&name));
+            let one = LiveStream {
+                app: app.clone(),
+                stream: stream.clone(),
+                viewers: living.viewers,
+                since_ms: living.since_ms,
+                is_listed: matches!(publicity, Ok(Publicity::Listed)),
+                poster: self.posters.of(&app, &stream),
+            };
+            ((app, stream), one)
+        };
+        all_live(hub, cluster).into_iter().map(told).collect()
     }
 
     fn tell_live(&self, live: &OnAir) {
@@ -235,22 +273,6 @@ impl SiteKeeper {
         }
         Ok(())
     }
-}
-
-/// All that is live, and whether it may stand in lists.
-fn on_air(hub: &Hub, cluster: &Cluster, facts: &dyn Facts) -> OnAir {
-    let told = |((app, stream), living): ((String, String), Living)| {
-        let publicity = StreamName::new("", &app, &stream).map(|name| facts.publicity(&name));
-        let one = LiveStream {
-            app: app.clone(),
-            stream: stream.clone(),
-            viewers: living.viewers,
-            since_ms: living.since_ms,
-            is_listed: matches!(publicity, Ok(Publicity::Listed)),
-        };
-        ((app, stream), one)
-    };
-    all_live(hub, cluster).into_iter().map(told).collect()
 }
 
 /// Tells the pages what changed, of what they tell.

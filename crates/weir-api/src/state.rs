@@ -27,6 +27,7 @@ use crate::openapi::Document;
 use crate::recordings::Recordings;
 use crate::replies::{MemoryReplies, Replies, StoredReplies};
 use crate::settings::Setting;
+use crate::shots::Snapshots;
 use crate::site_keeper::SiteKeeper;
 
 /// What the API works with.
@@ -56,6 +57,8 @@ pub struct Config {
     pub has_admin_door: bool,
     /// Who makes pictures anew that people send.
     pub pictures: PictureMaker,
+    /// Who takes pictures of live streams.
+    pub snapshots: Snapshots,
     /// Pictures have a listener of their own: requests with [`PictureDoor`] get them, and nothing else.
     pub has_picture_door: bool,
     /// Sites whose pages may use the API; `*` for every one.

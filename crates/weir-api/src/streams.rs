@@ -37,6 +37,11 @@ struct LiveStream {
     viewers: u32,
     /// Since this publisher came.
     uptime_ms: i64,
+    /// Where its newest picture is; another picture has another address. Left out where there is none that everybody
+    /// may see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    poster: Option<String>,
     /// Why nobody can watch it yet although it has a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
@@ -234,7 +239,9 @@ async fn live(
     let is_on = |stream: &Stream| {
         stream.is_live() && stream.why_not_live().is_none() && is_told(&stream.name)
     };
-    page_of(&state, &Page::whole(), is_on, describe)
+    page_of(&state, &Page::whole(), is_on, |stream, now_us| {
+        describe(&state, stream, now_us)
+    })
 }
 
 /// Live streams in detail
@@ -244,7 +251,9 @@ async fn live(
     responses((status = 200, description = "Streams that are live", body = Streams<StreamDetail>)),
 )]
 async fn list(Extract(state): Extract<State>, page: Page) -> Json<Streams<StreamDetail>> {
-    page_of(&state, &page, Stream::is_live, detail)
+    page_of(&state, &page, Stream::is_live, |stream, now_us| {
+        detail(&state, stream, now_us)
+    })
 }
 
 fn page_of<T>(
@@ -284,7 +293,7 @@ async fn one(
         .into_iter()
         .find(|stream| stream.is_live() && stream.name.to_string() == name);
     let stream = found.ok_or_else(|| Refused::new(Code::NotLive, format!("{name} is not live")))?;
-    Ok(Json(detail(&stream, now_us)))
+    Ok(Json(detail(&state, &stream, now_us)))
 }
 
 /// Publishers and viewers
@@ -364,7 +373,7 @@ async fn kick(
     Ok(Json(Kicked { code: 0, kicked }))
 }
 
-fn describe(stream: &Stream, now_us: i64) -> LiveStream {
+fn describe(state: &State, stream: &Stream, now_us: i64) -> LiveStream {
     let tracks = stream.ring.tracks();
     let rates = stream.stats().rates(now_us);
     LiveStream {
@@ -386,6 +395,7 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
         }),
         bitrate_kbps: rounded((rates.video_bps + rates.audio_bps) / 1000.0),
         viewers: stream.all_viewers(),
+        poster: poster(state, stream),
         uptime_ms: stream
             .publisher()
             .map_or(0, |publisher| (now_us - publisher.since_us) / 1000),
@@ -403,11 +413,17 @@ fn describe(stream: &Stream, now_us: i64) -> LiveStream {
     }
 }
 
-fn detail(stream: &Stream, now_us: i64) -> StreamDetail {
+fn poster(state: &State, stream: &Stream) -> Option<String> {
+    let name = &stream.name;
+    let is_plain = name.vhost().is_empty();
+    is_plain.then(|| state.snapshots.poster(name.app(), name.stream()))?
+}
+
+fn detail(state: &State, stream: &Stream, now_us: i64) -> StreamDetail {
     let stats = stream.stats();
     let rates = stats.rates(now_us);
     StreamDetail {
-        live: describe(stream, now_us),
+        live: describe(state, stream, now_us),
         video_kbps: rounded(rates.video_bps / 1000.0),
         audio_kbps: rounded(rates.audio_bps / 1000.0),
         gop_ms: stats.gop_us / 1000,

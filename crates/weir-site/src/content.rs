@@ -86,6 +86,9 @@ pub struct LiveStream {
     pub is_listed: bool,
     /// When it was first seen live here, milliseconds since 1970.
     pub since_ms: i64,
+    /// Where its newest picture is, which never changes: another picture has another address. None where there is
+    /// none that everybody may see.
+    pub poster: Option<String>,
 }
 
 /// What a page of the site's own is for.

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::id::{Id, upper};
+use crate::id::{self, Id, upper};
 use crate::module::Module;
 use crate::objects::{Class, Key};
 use crate::store::Store;

@@ -17,6 +17,7 @@ mod reload;
 mod scale;
 mod secrets;
 mod signals;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -34,7 +35,8 @@ use weir_admit::Publicity;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PictureDoor, PoolFacts, PublicAddresses, Recordings, Setting, SiteKeeper,
+    Happenings, PictureDoor, PoolFacts, Posters, PublicAddresses, Recordings, Setting, SiteKeeper,
+    Snapshots,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_client::{PublishOptions, publish_file};
@@ -105,9 +107,9 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
-    let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
+    let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
     let asked = Api {
-        pictures: picture_maker()?,
+        pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
         consult,
@@ -202,12 +204,11 @@ async fn write_down(data: &Path, spool: Spool, happenings: Option<Happenings>) {
 fn site(
     config: &Config,
     happenings: Option<&Happenings>,
-    (addresses, cluster): (&PublicAddresses, &Cluster),
+    (posters, cluster): (Posters, &Cluster),
     (facts, core): (&Arc<dyn Facts>, &Core),
 ) -> Option<Arc<SiteKeeper>> {
     let store = happenings?.store.clone();
-    let keeper = SiteKeeper::new(store, &config.accounts.site_url, addresses);
-    let keeper = Arc::new(keeper);
+    let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url, posters));
     let (hub, members, facts) = (core.hub.clone(), cluster.clone(), facts.clone());
     let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
     core.tasks.spawn("site", async move {
@@ -218,7 +219,8 @@ fn site(
 
 /// What the API is made of.
 struct Api<'a> {
-    pictures: PictureMaker,
+    /// Those that people send, and those of live streams.
+    pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
     admission: Option<Arc<AdmissionSource>>,
     consult: Option<Arc<dyn Consult>>,
@@ -266,7 +268,7 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
-        pictures,
+        pictures: (pictures, snapshots),
         happenings,
         admission,
         consult,
@@ -290,6 +292,10 @@ fn api(parts: Api<'_>) -> ApiService {
         services: services.clone(),
         config: in_force,
     });
+    let posters = Posters {
+        snapshots: snapshots.clone(),
+        place: addresses.pictures.clone(),
+    };
     let router = weir_api::router(weir_api::Config {
         hub: services.core.hub.clone(),
         shutdown: services.core.shutdown.clone(),
@@ -305,11 +311,12 @@ fn api(parts: Api<'_>) -> ApiService {
         site: site(
             config,
             happenings.as_ref(),
-            (&addresses, &cluster.cluster),
+            (posters, &cluster.cluster),
             (&facts, &services.core),
         ),
         has_admin_door: !config.http.admin_listen.0.is_empty(),
         pictures,
+        snapshots,
         has_picture_door: !config.http.picture_listen.0.is_empty(),
         cors_origins: config.http.cors_origins.clone(),
         node,

@@ -78,6 +78,8 @@ section! {
         section record: RecordConfig = RecordConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
+        /// Pictures of live streams.
+        section snapshot: weir_snap::SnapshotConfig = weir_snap::SnapshotConfig::default(),
         /// Webhooks.
         section hooks: weir_hook::Config = weir_hook::Config::default(),
         /// Settings of one app, by name.
@@ -170,6 +172,7 @@ impl Config {
         self.mail.check(&self.accounts)?;
         self.scale.check(!self.cluster.redis.is_empty())?;
         self.hooks.check()?;
+        self.snapshot.check()?;
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
         let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(
@@ -362,6 +365,9 @@ mod tests {
             ("cluster", "secret", "\"short\"\nparent = \"http://edge\""),
             ("dispatch", "good_for_ms", "5"),
             ("slsp", "keyframe_ms", "5"),
+            ("snapshot", "every_s", "3601"),
+            ("snapshot", "keep_count", "0"),
+            ("snapshot", "program", "\"\""),
         ] {
             let text = format!("[{section}]\n{key} = {value}");
             let config: Config = toml::from_str(&text).unwrap();

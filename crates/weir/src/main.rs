@@ -55,6 +55,16 @@ enum Command {
         /// `avatar` or `cover`.
         kind: String,
     },
+    /// Decode keyframes from standard input to standard output: `serve` starts this.
+    #[command(name = weir_snap::decoder::COMMAND, hide = true)]
+    DecodeKeyframes {
+        /// Their codec.
+        codec: String,
+        /// The shape of the pictures.
+        canvas: String,
+        /// The FFmpeg program.
+        program: std::path::PathBuf,
+    },
 }
 
 fn main() -> std::process::ExitCode {
@@ -75,6 +85,11 @@ fn main() -> std::process::ExitCode {
         Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),
         Command::Dev(args) => commands::dev::run(args, cli.log),
         Command::MakePicture { kind } => commands::make_picture(&kind),
+        Command::DecodeKeyframes {
+            codec,
+            canvas,
+            program,
+        } => Err(weir_snap::decoder::become_decoder(program.as_os_str(), &codec, &canvas).into()),
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,

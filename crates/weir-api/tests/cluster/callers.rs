@@ -58,6 +58,24 @@ const ADMINS_AWAY: [u16; 5] = [401, 401, 403, 403, 503];
 
 const TABLE: &[Row] = &[
     row(
+        "GET /api/v1/snapshots",
+        "/api/v1/snapshots",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "POST /api/v1/snapshots/{name}",
+        "/api/v1/snapshots/live/a",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/snapshots/{name}",
+        "/api/v1/snapshots/live/a/latest.jpg",
+        "",
+        [503, 401, 503, 503, 503],
+    ),
+    row(
         "POST /api/v1/accounts",
         "/api/v1/accounts",
         r#"{"name":"x","email":"x","password":"x"}"#,

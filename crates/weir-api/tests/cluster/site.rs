@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-use weir_api::{PublicAddresses, SiteKeeper};
+use weir_api::{Posters, SiteKeeper, Snapshots};
 use weir_base::{Clock, Tasks};
 use weir_cluster::Role;
 use weir_store::channels::{ChannelEdit, NewChannel, Timing};
@@ -41,14 +41,13 @@ impl Kept {
         let store = Store::open(&Config::default(), dir.path(), Clock::real())
             .await
             .unwrap();
-        let pictures = PublicAddresses {
-            pictures: Some("https://img.example".into()),
-            ..PublicAddresses::default()
-        };
         let keeper = Arc::new(SiteKeeper::new(
             store.clone(),
             "https://tv.example",
-            &pictures,
+            Posters {
+                snapshots: Snapshots::Off("this is a test"),
+                place: Some("https://img.example".into()),
+            },
         ));
         let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
             config.store = Some(store.clone());

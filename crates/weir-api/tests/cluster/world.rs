@@ -12,7 +12,7 @@ use weir_admit::Publicity;
 use weir_api::{
     AccountRole, AdminDoor, ApiConfig, AppFacts, Caller, ClientIp, ClusterApi, Config, Credentials,
     DispatchRules, DispatchStrategy, Dispatcher, EdgeFacts, Facts, Identify, Means, NodeProof,
-    PoolFacts, PublicAddress, PublicAddresses, Setting, router,
+    PoolFacts, PublicAddress, PublicAddresses, Setting, Snapshots, router,
 };
 use weir_base::{Clock, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::fill::Dimension;
@@ -153,6 +153,7 @@ impl World {
             identify: Arc::new(Outside),
             accounts: None,
             pictures: weir_image::PictureMaker::new("weir".into()),
+            snapshots: Snapshots::Off("this is a test"),
             has_picture_door: false,
             store: None,
             site: None,

@@ -195,8 +195,13 @@ fn card(content: &Content, frame: &Frame<'_>, stream: &LiveStream, held: Option<
     html! {
         article.card data-stream={ (stream.app) "/" (stream.stream) } {
             div.thumb {
-                div class={ "placeholder hue-" (hue(&stream.stream)) } aria-hidden="true" { span { (initial) } }
-                @if let Some(held) = held { (pictured::cover(frame, &held.facts.cover, THUMB_SIZES)) }
+                @match &stream.poster {
+                    Some(poster) => { img.poster src=(poster) alt="" width="640" height="360" loading="lazy"; },
+                    None => {
+                        div class={ "placeholder hue-" (hue(&stream.stream)) } aria-hidden="true" { span { (initial) } }
+                        @if let Some(held) = held { (pictured::cover(frame, &held.facts.cover, THUMB_SIZES)) }
+                    },
+                }
                 span.badge.live { (words.is_live) }
                 span.badge.right { (stream.viewers) " " (words.watching) }
             }

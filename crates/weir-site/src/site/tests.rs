@@ -71,6 +71,7 @@ fn on_air(viewers: u32) -> Vec<LiveStream> {
         viewers,
         is_listed: true,
         since_ms: NOW_MS - 1_000,
+        poster: None,
     }]
 }
 

@@ -16,6 +16,8 @@ use weir_base::process::field_bytes;
 use weir_client::http::WebClient;
 use weir_link::url::HttpUrl;
 
+use crate::config::{Sources, load};
+
 /// Descriptors for some ten thousand viewers.
 const GOOD_DESCRIPTORS: u64 = 65_536;
 /// Below this a busy evening fails.
@@ -65,6 +67,9 @@ pub(crate) struct Args {
     insecure: bool,
 }
 
+/// Codecs of live video, as FFmpeg calls their decoders.
+const DECODED: [&str; 4] = ["h264", "hevc", "av1", "vp9"];
+
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -108,7 +113,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let is_running = args.url.is_some();
     check_port(&mut report, "RTMP", args.rtmp_port, is_running);
     check_port(&mut report, "HTTP", args.http_port, is_running);
-    check_ffmpeg(&mut report);
+    check_ffmpeg(&mut report, &ffmpeg_of(args.config.as_deref()));
     if let Some(config) = &args.config {
         check_config(&mut report, config);
     }
@@ -305,8 +310,18 @@ fn listening_inode(table: &str, port: u16) -> Option<u64> {
     })
 }
 
-fn check_ffmpeg(report: &mut Report) {
-    let output = Command::new("ffmpeg")
+/// The program that the configuration names; a configuration that cannot be read is told of elsewhere.
+fn ffmpeg_of(config: Option<&Path>) -> String {
+    let sources = Sources {
+        file: config.map(Path::to_path_buf),
+        ..Sources::default()
+    };
+    let config = load(&sources).unwrap_or_default();
+    config.snapshot.program
+}
+
+fn check_ffmpeg(report: &mut Report, program: &str) {
+    let output = Command::new(program)
         .arg("-version")
         .stderr(Stdio::null())
         .output();
@@ -315,8 +330,32 @@ fn check_ffmpeg(report: &mut Report) {
             let text = String::from_utf8_lossy(&output.stdout);
             let version = text.split_whitespace().nth(2).unwrap_or("of unknown version");
             report.line(Verdict::Good, &format!("ffmpeg: {version}"));
+            check_decoders(report, program);
         }
-        Err(_) => report.line(Verdict::Warning, "ffmpeg: not found; live streaming does without, transcoding will need it (apt-get install ffmpeg)"),
+        Err(_) => report.line(Verdict::Warning, &format!("ffmpeg: {program} is not found; live streaming does without, but there will be no pictures of streams (snapshots), and transcoding will need it (apt-get install ffmpeg)")),
+    }
+}
+
+/// Which codecs pictures can be made of.
+fn check_decoders(report: &mut Report, program: &str) {
+    let output = Command::new(program)
+        .args(["-hide_banner", "-decoders"])
+        .stderr(Stdio::null())
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    let has = |codec: &str| {
+        let of_codec = format!("(codec {codec})");
+        text.lines()
+            .any(|line| line.split_whitespace().nth(1) == Some(codec) || line.contains(&of_codec))
+    };
+    let missing: Vec<&str> = DECODED.into_iter().filter(|codec| !has(codec)).collect();
+    match missing.as_slice() {
+        [] => report.line(Verdict::Good, "snapshots: FFmpeg decodes all codecs"),
+        missing => report.line(
+            Verdict::Warning,
+            &format!("snapshots: this FFmpeg has no decoder for {}: there will be no pictures of such streams", missing.join(", ")),
+        ),
     }
 }
 

@@ -119,6 +119,16 @@ impl Entrance {
         }
     }
 
+    /// Seconds between two pictures of the app's streams, where that is said.
+    pub(super) fn shot_every_s(&self, name: &str) -> Option<u32> {
+        self.gate.rulebook().app(name).rules.shot_every_s
+    }
+
+    /// Whether no signature is asked of who plays.
+    pub(super) fn is_played_by_all(&self, name: &str) -> bool {
+        self.gate.rulebook().app(name).play == PlayAuth::Open
+    }
+
     /// How often the app has to be heard of for each of its streams, milliseconds; 0: it need not.
     pub(super) fn heartbeat_ms(&self, name: &str) -> i64 {
         let heartbeat_ms = self.gate.rulebook().app(name).rules.heartbeat_ms;
