@@ -43,6 +43,8 @@ mod slsp_ends;
 mod slsp_paths;
 mod slsp_refused;
 mod slsp_session;
+mod snapshots;
+mod snapshots_broken;
 mod store_away;
 mod tls;
 mod viewers;
