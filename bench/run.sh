@@ -3,6 +3,7 @@
 #
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
+#             snapshots
 #             lists-sqlite lists-postgres sign-in, or people for all three
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
@@ -316,6 +317,22 @@ section_hls() {
     stop "$weir_pid"
 }
 
+section_snapshots() {
+    say "pictures of live streams …"
+    local ffmpeg example
+    ffmpeg=${WEIR_FFMPEG:-$(command -v ffmpeg || true)}
+    if [[ -z $ffmpeg ]]; then
+        say "ffmpeg is not installed (apt-get install ffmpeg): there are no pictures to be measured"
+        return 0
+    fi
+    example=$(dirname "$WEIR")/examples/snapshots_bench
+    if [[ ! -x $example ]]; then
+        (cd "$root" && cargo build --release --quiet --package weir-snap --example snapshots_bench)
+        example=${CARGO_TARGET_DIR:-$root/target}/release/examples/snapshots_bench
+    fi
+    "$example" "$WEIR" "$ffmpeg" | keep snapshots
+}
+
 section_pages() {
     say "pages …"
     start_weir
@@ -347,7 +364,7 @@ source "$here/people.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser "${people_sections[@]}" "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots "${people_sections[@]}" "${cluster_sections[@]}"; do
     if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi

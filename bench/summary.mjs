@@ -95,6 +95,10 @@ for (const server of ["weir", "nginx"]) {
   const pages = results[`pages-${server}`];
   if (pages) line(`Page requests per CPU-second, ${server}`, `${number(pages.per_cpu_s, 0)} (${number(pages.answers / pages.seconds, 0)} a second, ${number(pages.bytes / pages.answers / 1024, 1)} KiB each)`);
 }
+for (const [size, bar] of [["720p", 100], ["1080p", 65]]) {
+  const shots = results.snapshots?.[size];
+  if (shots) line(`Pictures of ${size} streams per core-second (bar: ${bar}); with an FFmpeg for each`, `${number(shots.per_cpu_s, 0)}; ${number(shots.spawned_per_cpu_s, 0)} (keyframes of ${number(shots.keyframe_bytes / 1024, 0)} KiB)`);
+}
 if (lines.length > 0) {
   console.log("\n## Everything else");
   table("figure", "value");

@@ -19,6 +19,8 @@ export interface StreamInfo {
   bitrate_kbps: number;
   viewers: number;
   uptime_ms: number;
+  /** Path of its newest picture, where there is one that everybody may see. */
+  poster?: string;
   /** What the publisher sends and the server does not carry; servers of before do not say. */
   left_out?: LeftOut[];
 }

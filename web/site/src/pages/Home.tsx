@@ -8,6 +8,7 @@ import { locale, t } from "../i18n";
 import { store } from "../store";
 import { Icon } from "../ui/icons";
 import { useTold, type Told, type ToldOf } from "../told";
+import { usePlace } from "../ui/Picture";
 import { Placeholder } from "../ui/Placeholder";
 import { usePolled } from "../ui/poll";
 import { GoLive } from "./GoLive";
@@ -78,8 +79,8 @@ function Card({ info, told }: { info: StreamInfo; told: Told | undefined }) {
   return (
     <article class="card" data-stream={`${info.app}/${info.stream}`}>
       <div class="thumb">
-        <Placeholder name={info} />
-        {told?.picture && <span dangerouslySetInnerHTML={{ __html: told.picture }} />}
+        <Poster info={info} />
+        {!info.poster && told?.picture && <span dangerouslySetInnerHTML={{ __html: told.picture }} />}
         <span class="badge live">{t("live")}</span>
         <span class="badge right"><Icon name="eye" size={15} /><span aria-hidden="true">{viewers}</span><span class="offscreen">{t("watching", { n: viewers })}</span></span>
         <span class="badge bottom"><Icon name="clock" size={14} />{duration(info.uptime_ms)}</span>
@@ -101,6 +102,19 @@ function Card({ info, told }: { info: StreamInfo; told: Told | undefined }) {
         </span>
       </div>
     </article>
+  );
+}
+
+/** Its newest picture, in front of what stands there until that is here. */
+function Poster({ info }: { info: StreamInfo }) {
+  const place = usePlace();
+  return (
+    <>
+      <Placeholder name={info} />
+      {info.poster && place !== undefined && (
+        <img class="poster" src={place + info.poster} width={640} height={360} alt="" decoding="async" loading="lazy" />
+      )}
+    </>
   );
 }
 

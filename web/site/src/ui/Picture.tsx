@@ -19,8 +19,8 @@ async function place(): Promise<string> {
   return pictures.startsWith(":") ? `http://${location.hostname}${pictures}` : pictures;
 }
 
-/** undefined until it is known. */
-function usePlace(): string | undefined {
+/** What stands before `/i/`; undefined until it is known. */
+export function usePlace(): string | undefined {
   const [known, setKnown] = useState<string>();
   useEffect(() => {
     let gone = false;
