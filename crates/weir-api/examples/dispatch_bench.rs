@@ -95,6 +95,7 @@ async fn main() {
         },
         happenings: None,
         recordings: None,
+        snapshots: weir_api::Snapshots::Off("this is a measurement"),
         facts: Arc::new(Outside),
     });
     let (mut best, mut placed) = (0, 0_u64);

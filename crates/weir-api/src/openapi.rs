@@ -200,7 +200,7 @@ const ABOUT: &str = "Streams, who publishes and watches them, and the nodes that
     `limit` and `after`, which is what the page before called `next`. A POST with an `Idempotency-Key` is done once. \
     `RateLimit-Policy` and `RateLimit` tell how often one may ask.";
 
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("about", "What this server is"),
     ("accounts", "Who somebody is, and what they may do"),
     ("streams", "What is live, and who is there"),

@@ -449,7 +449,7 @@ fn whoever_gives_does_not_wait_for_a_disk_that_hangs() {
     let held = hung.1.clone();
     let hangs = held.lock();
     let clock = Clock::manual(START_US);
-    let spool = Spool::open(Arc::new(hung.clone()), Path::new("/spool"), clock).unwrap();
+    let spool = Spool::open(Arc::new(hung), Path::new("/spool"), clock).unwrap();
     let mut tape = spool.record(&name(), Epoch::new("e1").unwrap()).unwrap();
     tape.give(init());
     let large = Bytes::from(vec![7; 1 << 20]);

@@ -4,7 +4,7 @@
 use crate::apps::rules_of;
 use crate::error::StoreError;
 use crate::hooks::secret_of;
-use crate::id::{self, Id};
+use crate::id;
 use crate::module::Module;
 use crate::store::Store;
 

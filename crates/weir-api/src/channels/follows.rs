@@ -17,7 +17,6 @@ use crate::caller::Caller;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::{StoreAway, account_of, behind};
-use weir_store::channels::Visibility;
 
 /// Channels on one page of what somebody follows.
 const PAGE: u32 = 50;

@@ -130,6 +130,24 @@ fn drain(
     false
 }
 
+/// A keyframe is made ready for a decoder that has had another stream's.
+pub(super) fn keyframe_alone(payload: &Bytes) {
+    for found in nal::Nals::new(payload) {
+        // What is made to be decoded at once is read as it was, but for that.
+        if let Some(text) = avc::sps_in_order(found) {
+            let (was, is) = (avc::AvcSps::parse(found), avc::AvcSps::parse(&text));
+            let size = |sps: avc::AvcSps| (sps.width, sps.height, sps.has_fields);
+            assert_eq!(was.map(size), is.map(size));
+        }
+    }
+    let config = avc::AvcConfig::from_payload(payload).and_then(|config| config.build().ok());
+    if let Some(track) = config.and_then(|config| avc::track(config).ok())
+        && let Ok(lone) = LonePicture::of(&track, payload)
+    {
+        assert!(avc::is_keyframe(&lone.payload));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,23 +170,5 @@ mod tests {
             assert!(told.iter().all(Result::is_ok), "{container:?}: {told:?}");
         }
         assert!(demux(LiveContainer::Ts, usize::MAX, &wrong[2..])[0].is_err());
-    }
-}
-
-/// A keyframe is made ready for a decoder that has had another stream's.
-pub(super) fn keyframe_alone(payload: &Bytes) {
-    for found in nal::Nals::new(payload) {
-        // What is made to be decoded at once is read as it was, but for that.
-        if let Some(text) = avc::sps_in_order(found) {
-            let (was, is) = (avc::AvcSps::parse(found), avc::AvcSps::parse(&text));
-            let size = |sps: avc::AvcSps| (sps.width, sps.height, sps.has_fields);
-            assert_eq!(was.map(size), is.map(size));
-        }
-    }
-    let config = avc::AvcConfig::from_payload(payload).and_then(|config| config.build().ok());
-    if let Some(track) = config.and_then(|config| avc::track(config).ok())
-        && let Ok(lone) = LonePicture::of(&track, payload)
-    {
-        assert!(avc::is_keyframe(&lone.payload));
     }
 }

@@ -34,7 +34,7 @@ export type AppSet = (AppTermsShown) & ({ made: (MadeSecret)[] });
 export type AppTermsList = { items: (AppTermsShown)[]; next?: string | null };
 
 /** What an app takes. */
-export type AppTermsShown = { app: string; changed_ms: number; created_ms: number; recording_hours?: number | null; retention_hours?: number | null; rules: Record<string, unknown> };
+export type AppTermsShown = { app: string; changed_ms: number; created_ms: number; has_key_set: boolean; recording_hours?: number | null; retention_hours?: number | null; rules: Record<string, unknown> };
 
 /** What an app shall take. */
 export type AppWish = { recording_hours?: number | null; retention_hours?: number | null; rules: Record<string, unknown> };
@@ -85,7 +85,7 @@ export type CategoryWish = { place?: number; title: string; title_zh?: string };
 export type ChannelBanWish = { account?: string; expires_ms?: number; network?: string; reason: string };
 
 /** What is to be changed of a channel; what is left out stays. */
-export type ChannelChange = { category?: string; description?: string; language?: string; password?: string; title?: string; visibility?: string };
+export type ChannelChange = { category?: string; description?: string; language?: string; password?: string; shot_every_s?: number; title?: string; visibility?: string };
 
 /** Channels. */
 export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
@@ -94,7 +94,7 @@ export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
 export type ChannelSchedule = { items: (ComingBroadcast)[] };
 
 /** A place to broadcast at, as it is told. */
-export type ChannelShown = { category: string; cover: string; created_ms: number; description: string; followers: number; id: string; language: string; live: boolean; name: string; owner: string; stream: string; title: string; visibility: string };
+export type ChannelShown = { category: string; cover: string; created_ms: number; description: string; followers: number; id: string; language: string; live: boolean; name: string; owner: string; shot_every_s: number; stream: string; title: string; visibility: string };
 
 /** A channel to be made. */
 export type ChannelWish = { name: string; owner?: string; title?: string };
@@ -117,6 +117,12 @@ export type DeliveriesSeen = { items: (DeliverySeen)[]; next?: string | null };
 /** What a receiver was told, and how it went. */
 export type DeliverySeen = { event: unknown; id: string; next_at?: string | null; state: string; status?: number | null; stream: string; tries: number; type: string; words: string };
 
+/** Where a browser goes. */
+export type DepartureView = { url: string };
+
+/** By whom somebody wants to sign in. */
+export type DepartureWish = { provider: string };
+
 /** The body of `POST /api/v1/dispatch/{purpose}`. */
 export type DispatchRequest = { app?: string; count?: number | null; except?: (string)[]; ip?: string | null; isp?: string | null; protocols?: (string)[]; query?: string; region?: string | null; stream?: string; tls?: boolean | null; vhost?: string };
 
@@ -130,7 +136,7 @@ export type DrainProgress = { by?: string; draining: boolean; empty: boolean; pu
 export type EmailOrder = { email: string; password?: string };
 
 /** A player for another page. */
-export type EmbedShown = { height: number; html: string; provider_name: string; provider_url: string; title: string; type: string; version: string; width: number };
+export type EmbedShown = { height: number; html: string; provider_name: string; provider_url: string; thumbnail_height?: number; thumbnail_url?: string; thumbnail_width?: number; title: string; type: string; version: string; width: number };
 
 /** One line of the list of hand-tested devices. */
 export type EncoderRule = { avoid?: (string)[]; match: string; prefer?: Prefer };
@@ -186,6 +192,12 @@ export type HookSeen = { app: string; created_at: string; dialect: string; id: s
 /** Some hooks, oldest first. */
 export type HooksSeen = { items: (HookSeen)[]; next?: string | null };
 
+/** Who one is elsewhere. */
+export type IdentityList = { items: (IdentityView)[]; next?: string | null };
+
+/** Who one is at a provider. */
+export type IdentityView = { created_ms: number; id: string; label: string; provider: string; used_ms?: number };
+
 /** Invites that are still good. */
 export type InviteList = { items: (InviteView)[]; next?: string | null };
 
@@ -222,6 +234,9 @@ export type LinkToken = { token: string };
 /** A link to sign in by. */
 export type LinkView = { link: string };
 
+/** With whom an account is to be linked. */
+export type LinkWish = { password?: string; provider: string };
+
 /** A channel in a list. */
 export type ListedChannel = { category: string; cover: string; language: string; live: boolean; name: string; stream: string; title: string; viewers: number };
 
@@ -229,7 +244,7 @@ export type ListedChannel = { category: string; cover: string; language: string;
 export type ListedKey = { created_ms: number; expires_ms?: number | null; id: string; label: string; replaces?: string; revoked_ms?: number | null; used_address?: string | null; used_ms?: number | null };
 
 /** What anybody may know of a live stream. */
-export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
+export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
 
 /** Where it is. */
 export type Located = { app: string; code: number; epoch?: number | null; ip: string; node?: string | null; port: number; protocol: string; since_ms?: number | null; source: string; stream: string; urls: (string)[]; vhost: string };
@@ -245,6 +260,9 @@ export type MadeSecret = { id: string; secret: string };
 
 /** Who is to help, and as what. */
 export type MemberWish = { account: string; role: string };
+
+/** What is missing to sign in. */
+export type MissingView = { missing: string; name: string; rest: string };
 
 /** A hook as it is made. */
 export type NewHook = { app?: string; dialect?: string; secret?: string; types?: (string)[]; url: string };
@@ -276,11 +294,17 @@ export type OwnChannels = { items: (ChannelShown)[]; next?: string | null };
 /** A page of the site's own. */
 export type OwnPage = { body: string; body_zh: string; changed_ms: number; created_ms: number; id: string; kind: string; path: string; place: number; publish_ms: number; slug: string; title: string; title_zh: string; version: number };
 
+/** A page that is being written. */
+export type OwnPageDraft = { body?: string; kind: string; language: string; publish_ms?: number; title?: string };
+
 /** What a page was, the newest version first. */
 export type OwnPageHistory = { items: (OwnPageVersion)[] };
 
 /** Pages of the site's own. */
 export type OwnPageList = { items: (OwnPage)[]; next?: string | null };
+
+/** How it looks. */
+export type OwnPagePreview = { html: string };
 
 /** What a page says; in a change, what is left out stays. */
 export type OwnPageText = { body?: string; body_zh?: string; place?: number; publish_ms?: number; title?: string; title_zh?: string };
@@ -339,6 +363,12 @@ export type Problem = { advice: string; code: number; detail: string; errors?: (
 /** What changes; what is left out stays. */
 export type ProfileOrder = { about?: string; display_name?: string; language?: string };
 
+/** Who can say who one is. */
+export type ProviderList = { items: (ProviderView)[]; next?: string | null };
+
+/** Somebody who can say who one is. */
+export type ProviderView = { name: string; title: string };
+
 /** One of them. */
 export type PublicAddress = { host?: string | null; port: number };
 
@@ -365,6 +395,12 @@ export type RemoveOrder = { code: string; password?: string };
 
 /** The body of a report. */
 export type Report = { app: string; ip: string; port: number; protocol?: string; stream: string; ttl_ms?: number; vhost?: string };
+
+/** What was missing. */
+export type RestOrder = { code?: string; kind?: WantedKind; name?: string; rest: string };
+
+/** What a provider sent back. */
+export type ReturnOrder = { code?: string; error?: string; iss?: string; kind?: WantedKind; provider: string; state: string };
 
 /** How an old key ends. */
 export type Rotation = { grace_s?: number };
@@ -401,6 +437,12 @@ export type SignUpOrder = { email: string; invite?: string; name: string; passwo
 
 /** Somebody who is signed in. */
 export type SignedInView = { account: AccountView; refresh?: string; session: SessionView; token?: string; token_expires_ms?: number };
+
+/** A picture, or why there is none. */
+export type SnapshotSeen = { age_ms: number; app: string; bytes: number; height: number; id: string; reason: string; session?: string | null; stream: string; taken_at: string; undecodable?: string | null; url?: string | null; width: number };
+
+/** Some pictures, newest first. */
+export type SnapshotsSeen = { items: (SnapshotSeen)[]; next?: string | null; off?: string | null };
 
 export type SrsAudio = { channel: number; codec: string; sample_rate: number };
 
@@ -446,7 +488,7 @@ export type StreamDetail = (LiveStream) & ({ audio_frames: number; audio_kbps: n
 export type StreamKeyList = { items: (ListedKey)[] };
 
 /** Streams that are live. */
-export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
+export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
 
 /** Streams that are live. */
 export type Streams_StreamDetail = { next?: string; server_time_ms: number; streams: ((LiveStream) & ({ audio_frames: number; audio_kbps: number; corrections: number; dropped_frames: number; gop_frames: number; gop_ms: number; life: number; publisher?: Publisher | null; received_bytes: number; ring_bytes: number; sender?: Sender | null; sent_bytes: number; skipped_frames: number; video_frames: number; video_kbps: number; viewers_by_protocol: Record<string, number> }))[] };
@@ -465,6 +507,9 @@ export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 
 /** What somebody shows who wants to watch. */
 export type TicketWish = { password?: string };
+
+/** The password, once more. */
+export type UnlinkOrder = { password?: string };
 
 /** What runs. */
 export type Version = { major: number; minor: number; name: string; revision: number; version: string };
@@ -491,7 +536,7 @@ export interface Operations {
   /** Ask for a new password */
   account_ask_reset: { asked: { body: Forgotten }; answered: undefined };
   /** Change an account */
-  account_change: { asked: { path: { id: string }; body: AccountOrder }; answered: AccountView };
+  account_change: { asked: { path: { id: string }; header?: { "If-Match"?: string | null }; body: AccountOrder }; answered: AccountView };
   /** Make a link to sign in by */
   account_link: { asked: { path: { id: string } }; answered: LinkView };
   /** Accounts */
@@ -521,7 +566,7 @@ export interface Operations {
   /** Say nothing of an app any more */
   app_remove: { asked: { path: { app: string } }; answered: undefined };
   /** Say what an app takes */
-  app_set: { asked: { path: { app: string }; body: AppWish }; answered: AppSet };
+  app_set: { asked: { path: { app: string }; header?: { "If-Match"?: string | null }; body: AppWish }; answered: AppSet };
   /** Appeal against a ban on my account */
   appeal: { asked: { body: AppealWish }; answered: Appeal };
   /** Decide an appeal */
@@ -569,7 +614,7 @@ export interface Operations {
   /** Make a channel */
   channel_create: { asked: { body: ChannelWish }; answered: ChannelShown };
   /** Change a channel */
-  channel_edit: { asked: { path: { name: string }; body: ChannelChange }; answered: ChannelShown };
+  channel_edit: { asked: { path: { name: string }; header?: { "If-Match"?: string | null }; body: ChannelChange }; answered: ChannelShown };
   /** Public channels */
   channel_list: { asked: { query?: { category?: string; language?: string; q?: string; live?: boolean; limit?: number; after?: string } }; answered: ChannelList };
   /** Take a channel away */
@@ -587,11 +632,11 @@ export interface Operations {
   /** This document */
   document: { asked: {  }; answered: Record<string, unknown> };
   /** Empty this node */
-  drain_begin: { asked: { body?: DrainOrder | null }; answered: DrainProgress };
+  drain_begin: { asked: { header?: { "If-Match"?: string | null }; body?: DrainOrder | null }; answered: DrainProgress };
   /** How far it is */
   drain_progress: { asked: {  }; answered: DrainProgress };
   /** What happened */
-  events_read: { asked: { query?: { after?: string; types?: string; app?: string; stream?: string; limit?: number; wait?: number } }; answered: EventsSeen };
+  events_read: { asked: { query?: { after?: string; types?: string; app?: string; stream?: string; limit?: number; wait?: number }; header?: { "Last-Event-ID"?: string | null } }; answered: EventsSeen };
   /** Follow a channel */
   follow: { asked: { path: { name: string } }; answered: undefined };
   /** Who follows a channel */
@@ -603,7 +648,7 @@ export interface Operations {
   /** One hook */
   hook: { asked: { path: { id: string } }; answered: HookSeen };
   /** Change a hook */
-  hook_change: { asked: { path: { id: string }; body: HookChange }; answered: HookSeen };
+  hook_change: { asked: { path: { id: string }; header?: { "If-Match"?: string | null }; body: HookChange }; answered: HookSeen };
   /** Have a receiver told of events */
   hook_create: { asked: { body: NewHook }; answered: HookMade };
   /** Send a delivery again */
@@ -616,6 +661,14 @@ export interface Operations {
   hook_rotate: { asked: { path: { id: string } }; answered: HookMade };
   /** Hooks, oldest first */
   hooks_list: { asked: { query?: { limit?: number; after?: string } }; answered: HooksSeen };
+  /** Link one's account with a provider */
+  identity_add: { asked: { body: ReturnOrder }; answered: IdentityView };
+  /** Who one is elsewhere */
+  identity_list: { asked: {  }; answered: IdentityList };
+  /** Begin to link one's account with a provider */
+  identity_offer: { asked: { body: LinkWish }; answered: DepartureView };
+  /** Unlink one's account from a provider */
+  identity_remove: { asked: { path: { id: string }; body: UnlinkOrder }; answered: undefined };
   /** Invites */
   invite_list: { asked: { query?: { limit?: number; after?: string } }; answered: InviteList };
   /** Make an invite */
@@ -631,7 +684,7 @@ export interface Operations {
   /** Put a new key in the place of one */
   key_rotate: { asked: { path: { name: string; id: string }; body: Rotation }; answered: FreshKey };
   /** What is on, for everybody */
-  live: { asked: {  }; answered: Streams_LiveStream };
+  live: { asked: { query?: { stream?: string } }; answered: Streams_LiveStream };
   /** Ask where a stream is */
   locate: { asked: { query: { app: string; stream: string; vhost?: string } }; answered: Located };
   /** One's own account */
@@ -641,7 +694,7 @@ export interface Operations {
   /** Remove one's picture */
   me_avatar_remove: { asked: {  }; answered: AccountView };
   /** Change one's profile */
-  me_change: { asked: { body: ProfileOrder }; answered: AccountView };
+  me_change: { asked: { header?: { "If-Match"?: string | null }; body: ProfileOrder }; answered: AccountView };
   /** Change one's address */
   me_email: { asked: { body: EmailOrder }; answered: undefined };
   /** Send the letter once more that proves one's address */
@@ -671,9 +724,11 @@ export interface Operations {
   /** Make a page */
   page_create: { asked: { body: OwnPageWish }; answered: OwnPage };
   /** Change a page */
-  page_edit: { asked: { path: { id: string }; body: OwnPageText }; answered: OwnPage };
+  page_edit: { asked: { path: { id: string }; header?: { "If-Match"?: string | null }; body: OwnPageText }; answered: OwnPage };
   /** Pages of the site's own */
   page_list: { asked: { query?: { kind?: string; limit?: number; after?: string } }; answered: OwnPageList };
+  /** See how a page will look */
+  page_preview: { asked: { body: OwnPageDraft }; answered: OwnPagePreview };
   /** Take a page away */
   page_remove: { asked: { path: { id: string } }; answered: undefined };
   /** What a page was */
@@ -694,6 +749,8 @@ export interface Operations {
   pools: { asked: {  }; answered: Pools };
   /** Where a stream is, for an origin of SRS */
   post_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** Who can say who one is */
+  provider_list: { asked: {  }; answered: ProviderList };
   /** One recording */
   recording: { asked: { path: { id: string } }; answered: RecordingSeen };
   /** Recordings of this node, newest first */
@@ -707,13 +764,15 @@ export interface Operations {
   /** Announce a broadcast */
   schedule_add: { asked: { path: { name: string }; body: BroadcastWish }; answered: ComingBroadcast };
   /** Say something else of a broadcast */
-  schedule_change: { asked: { path: { name: string; id: string }; body: BroadcastWish }; answered: ComingBroadcast };
+  schedule_change: { asked: { path: { name: string; id: string }; header?: { "If-Match"?: string | null }; body: BroadcastWish }; answered: ComingBroadcast };
   /** Take a broadcast back */
   schedule_remove: { asked: { path: { name: string; id: string } }; answered: undefined };
   /** Sign in */
   session_begin: { asked: { body: SignInOrder }; answered: SignedInView };
   /** Sign in by a link */
   session_by_link: { asked: { body: LinkOrder }; answered: SignedInView };
+  /** Sign in by a provider */
+  session_by_oidc: { asked: { body: ReturnOrder }; answered: SignedInView | MissingView };
   /** Sign in by a passkey */
   session_by_passkey: { asked: { body: PasskeySignIn }; answered: SignedInView };
   /** Sign out */
@@ -722,12 +781,22 @@ export interface Operations {
   session_end_one: { asked: { path: { id: string } }; answered: undefined };
   /** Where one is signed in */
   session_list: { asked: {  }; answered: SessionList };
+  /** Begin to sign in by a provider */
+  session_oidc_offer: { asked: { body: DepartureWish }; answered: DepartureView };
+  /** Say what was missing to sign in by a provider */
+  session_oidc_rest: { asked: { body: RestOrder }; answered: SignedInView };
   /** Begin to sign in by a passkey */
   session_passkey_offer: { asked: {  }; answered: QuestionView };
   /** Renew a session */
   session_refresh: { asked: { body?: RefreshOrder | null }; answered: SignedInView };
   /** The settings of this node */
   settings: { asked: {  }; answered: SettingList };
+  /** A picture of a live stream, as JPEG */
+  snapshot: { asked: { path: { name: string } }; answered: undefined };
+  /** Take a picture now */
+  snapshot_take: { asked: { path: { name: string } }; answered: SnapshotSeen };
+  /** Pictures of live streams, newest first */
+  snapshots_list: { asked: { query?: { stream?: string; limit?: number; after?: string } }; answered: SnapshotsSeen };
   /** Publishers and viewers */
   srs_clients: { asked: { query?: { start?: number; count?: number } }; answered: SrsClients };
   /** Live streams */
@@ -776,10 +845,10 @@ export const PLACES = {
   api_key_list: ["GET", "/api/v1/me/keys"],
   api_key_make: ["POST", "/api/v1/me/keys"],
   api_key_revoke: ["DELETE", "/api/v1/me/keys/{id}"],
-  app: ["GET", "/api/v1/apps/{app}"],
+  app: ["GET", "/api/v1/apps/{+app}"],
   app_list: ["GET", "/api/v1/apps"],
-  app_remove: ["DELETE", "/api/v1/apps/{app}"],
-  app_set: ["PUT", "/api/v1/apps/{app}"],
+  app_remove: ["DELETE", "/api/v1/apps/{+app}"],
+  app_set: ["PUT", "/api/v1/apps/{+app}"],
   appeal: ["POST", "/api/v1/me/appeals"],
   appeal_decide: ["POST", "/api/v1/bans/{ban}/appeals/{id}"],
   appeal_list: ["GET", "/api/v1/appeals"],
@@ -827,6 +896,10 @@ export const PLACES = {
   hook_remove: ["DELETE", "/api/v1/hooks/{id}"],
   hook_rotate: ["POST", "/api/v1/hooks/{id}/secret"],
   hooks_list: ["GET", "/api/v1/hooks"],
+  identity_add: ["POST", "/api/v1/me/identities"],
+  identity_list: ["GET", "/api/v1/me/identities"],
+  identity_offer: ["POST", "/api/v1/me/identities/offer"],
+  identity_remove: ["DELETE", "/api/v1/me/identities/{id}"],
   invite_list: ["GET", "/api/v1/invites"],
   invite_make: ["POST", "/api/v1/invites"],
   invite_revoke: ["DELETE", "/api/v1/invites/{id}"],
@@ -856,6 +929,7 @@ export const PLACES = {
   page_create: ["POST", "/api/v1/pages"],
   page_edit: ["PATCH", "/api/v1/pages/{id}"],
   page_list: ["GET", "/api/v1/pages"],
+  page_preview: ["POST", "/api/v1/pages/preview"],
   page_remove: ["DELETE", "/api/v1/pages/{id}"],
   page_versions: ["GET", "/api/v1/pages/{id}/versions"],
   passkey_add: ["POST", "/api/v1/me/passkeys"],
@@ -866,6 +940,7 @@ export const PLACES = {
   pool: ["GET", "/api/v1/autoscale/{pool}"],
   pools: ["GET", "/api/v1/autoscale"],
   post_coworker: ["POST", "/api/v1/clusters"],
+  provider_list: ["GET", "/api/v1/providers"],
   recording: ["GET", "/api/v1/recordings/{id}"],
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
@@ -876,17 +951,23 @@ export const PLACES = {
   schedule_remove: ["DELETE", "/api/v1/channels/{name}/schedule/{id}"],
   session_begin: ["POST", "/api/v1/sessions"],
   session_by_link: ["POST", "/api/v1/sessions/link"],
+  session_by_oidc: ["POST", "/api/v1/sessions/oidc"],
   session_by_passkey: ["POST", "/api/v1/sessions/passkey"],
   session_end: ["DELETE", "/api/v1/sessions"],
   session_end_one: ["DELETE", "/api/v1/me/sessions/{id}"],
   session_list: ["GET", "/api/v1/sessions"],
+  session_oidc_offer: ["POST", "/api/v1/sessions/oidc/offer"],
+  session_oidc_rest: ["POST", "/api/v1/sessions/oidc/rest"],
   session_passkey_offer: ["POST", "/api/v1/sessions/passkey/offer"],
   session_refresh: ["POST", "/api/v1/sessions/refresh"],
   settings: ["GET", "/api/v1/settings"],
+  snapshot: ["GET", "/api/v1/snapshots/{+name}"],
+  snapshot_take: ["POST", "/api/v1/snapshots/{+name}"],
+  snapshots_list: ["GET", "/api/v1/snapshots"],
   srs_clients: ["GET", "/api/v1/clients/"],
   srs_streams: ["GET", "/api/v1/streams/"],
   srs_summaries: ["GET", "/api/v1/summaries"],
-  stream: ["GET", "/api/v1/streams/{name}"],
+  stream: ["GET", "/api/v1/streams/{+name}"],
   streams: ["GET", "/api/v1/streams"],
   team: ["GET", "/api/v1/channels/{name}/team"],
   team_remove: ["DELETE", "/api/v1/channels/{name}/team/{id}"],

@@ -3,8 +3,9 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
+import { Refused } from "../api";
 import {
-  arriveFrom, arriveWith, departTo, departToLink, identities, linkFrom, providers, Refused, unlink,
+  arriveFrom, arriveWith, departTo, departToLink, identities, linkFrom, providers, unlink,
   type Account, type Identity, type Missing, type Provider, type Returned,
 } from "./api";
 import { Field, Form } from "./Form";
