@@ -143,7 +143,9 @@ await inBrowser(args, async (context, result) => {
 
   await signedIn(page, args, operator, PASSWORD);
   await page.goto(at("/console/pages"));
+  await page.locator('[data-standing="later"]').waitFor();
   await page.locator(".co-filter select").selectOption("help");
+  await page.locator('[data-standing="later"]').waitFor({ state: "detached" });
   await page.locator('[data-standing="draft"]').waitFor();
   await shot(page, "pages-list");
   result.listed = await page.locator(".co-table tbody tr").count();

@@ -14,7 +14,7 @@ pub const HTTP_BODY_MS: u64 = 30_000;
 pub const HTTP_BODY_BYTES_PER_S: u64 = 8 * 1024;
 /// Connections of one network (an IPv4 address, an IPv6 network of 64 bits) whose request head is waited for at once:
 /// a crowd behind one address says what it wants within a round trip.
-pub const HEADS_PER_NETWORK: usize = 4_096;
+pub const HEADS_PER_NETWORK: usize = 16_384;
 /// Requests of one network whose bodies are waited for at once.
 pub const BODIES_PER_NETWORK: usize = 256;
 /// Bytes of a PROXY protocol header: version 2 with TLVs fits.

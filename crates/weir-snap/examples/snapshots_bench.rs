@@ -122,6 +122,7 @@ async fn by_one_that_stays(weir: &Path, ffmpeg: &Path, keys: &[Keyframe]) -> f64
             track: key.track.clone(),
             payload: key.payload.clone(),
             taken_ms: 0,
+            is_told: false,
         }
     };
     // Its start is over with the first.

@@ -126,7 +126,9 @@ impl Album {
                     return Err(error);
                 }
                 self.hang(shot, is_public.then_some(name));
-                self.tell(&row).await?;
+                if shot.is_told {
+                    self.tell(&row).await?;
+                }
             }
             Err(why) => {
                 row.fault = why.chars().take(200).collect();

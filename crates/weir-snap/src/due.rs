@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) life: (i64, u64),
     /// Microseconds between two pictures; 0 for none.
     pub(crate) every_us: i64,
+    /// Each is an event.
+    pub(crate) is_told: bool,
     /// Its newest keyframe.
     pub(crate) newest: Option<Mark>,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Plan {
 struct Seat {
     life: (i64, u64),
     every_us: i64,
+    is_told: bool,
     /// When the last picture was begun.
     last_us: Option<i64>,
     last: Option<Mark>,
@@ -85,7 +88,7 @@ impl Plan {
                 (seat.at_work, seat.due_us) = (at_work, due_us);
             }
             seat.look = self.looks;
-            seat.every_us = seen.every_us;
+            (seat.every_us, seat.is_told) = (seen.every_us, seen.is_told);
             if seat.due_us.is_none() && !seat.at_work && seat.is_due(now_us, seen.newest) {
                 seat.due_us = Some(now_us);
                 due.push((seat.turn, seen.name));
@@ -131,6 +134,11 @@ impl Plan {
         self.seats.get(name).is_some_and(|seat| seat.every_us > 0)
     }
 
+    /// Whether each picture of a stream is an event.
+    pub(crate) fn is_told(&self, name: &StreamName) -> bool {
+        self.seats.get(name).is_some_and(|seat| seat.is_told)
+    }
+
     /// A turn is over that began at `began_us` with this keyframe; none where there was nothing to take.
     pub(crate) fn done(
         &mut self,
@@ -165,6 +173,7 @@ impl Seat {
         Self {
             life,
             every_us: 0,
+            is_told: false,
             last_us: None,
             last: None,
             failures: 0,
@@ -202,6 +211,7 @@ mod tests {
             name: name(text),
             life: (0, 1),
             every_us: every_s * S,
+            is_told: false,
             newest: Some(Mark {
                 clock_id: 1,
                 dts_us: key_s * S,

@@ -35,6 +35,9 @@ const US: i64 = 1_000_000;
 pub trait Wanted: Send + Sync + 'static {
     /// Seconds between two pictures of a stream whose publisher's address chose these wishes; 0 for none.
     fn every_s(&self, name: &StreamName, wishes: Option<&Wishes>) -> u32;
+
+    /// Whether an app, a channel or a publisher's address said so, and not the node's own settings alone.
+    fn is_asked_for(&self, name: &StreamName, wishes: Option<&Wishes>) -> bool;
 }
 
 /// What it works with.
@@ -132,6 +135,7 @@ impl Photographer {
                 name: stream.name.clone(),
                 life: (stream.begun_wall_us(), stream.life()),
                 every_us: i64::from(every_s) * US,
+                is_told: wanted.is_asked_for(&stream.name, wishes),
                 newest: newest.flatten().map(|(join, _)| Mark {
                     clock_id: join.clock_id,
                     dts_us: join.dts_us,
@@ -199,10 +203,11 @@ impl Photographer {
 
     fn work(
         &self,
-        shot: Shot,
+        mut shot: Shot,
         turn: Option<(i64, Option<Mark>)>,
         to: Option<oneshot::Sender<Result<Snapshot, NotTaken>>>,
     ) -> Work {
+        shot.is_told = shot.reason == Reason::Asked || self.plan.is_told(&shot.name);
         let (develop, album) = (self.parts.develop.clone(), self.parts.album.clone());
         let tally = self.parts.tally.clone();
         Box::pin(async move {
@@ -288,6 +293,7 @@ fn take(stream: &Stream, reason: Reason) -> Result<(Mark, Shot), NotTaken> {
         track,
         payload: frame.payload,
         taken_ms: taken_us.div_euclid(1_000),
+        is_told: false,
     };
     Ok((mark, shot))
 }

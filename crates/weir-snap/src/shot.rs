@@ -48,6 +48,8 @@ pub struct Shot {
     pub payload: Bytes,
     /// When it was captured as far as the stream's clock tells, milliseconds since 1970.
     pub taken_ms: i64,
+    /// Its picture is an event: somebody asked for it, and not the node's own settings alone.
+    pub is_told: bool,
 }
 
 /// A keyframe, decoded.

@@ -180,8 +180,8 @@ impl Accounts<'_> {
         for login in new.logins {
             match login.insert(user_id, &mut writing).await {
                 Ok(true) => {}
-                // Whoever makes accounts would else be told which addresses have one.
-                Ok(false) if matches!(login, Login::Email(_)) => {}
+                // Whoever makes accounts would else be told which addresses have one. Who has proved an address knows.
+                Ok(false) if matches!(login, Login::Email(_)) && !new.has_proved_email => {}
                 Ok(false) => return Err(login.taken()),
                 Err(error) => return Err(error),
             }

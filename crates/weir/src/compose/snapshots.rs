@@ -103,13 +103,23 @@ fn taken(
     Ok(Snapshots::On(snapper))
 }
 
-impl Wanted for InForce {
-    fn every_s(&self, name: &StreamName, wishes: Option<&Wishes>) -> u32 {
+impl InForce {
+    /// Seconds between two pictures as a publisher's address, its channel or its app has them.
+    fn said(&self, name: &StreamName, wishes: Option<&Wishes>) -> Option<u32> {
         let of_publisher = wishes.and_then(|wishes| wishes.shot_every_s);
         let of_channel = || self.channels.every_s(name);
         let of_app = || self.entrance.shot_every_s(name.app());
-        let said = of_publisher.or_else(of_channel).or_else(of_app);
-        self.config.load().snapshot.every_s(said)
+        of_publisher.or_else(of_channel).or_else(of_app)
+    }
+}
+
+impl Wanted for InForce {
+    fn every_s(&self, name: &StreamName, wishes: Option<&Wishes>) -> u32 {
+        self.config.load().snapshot.every_s(self.said(name, wishes))
+    }
+
+    fn is_asked_for(&self, name: &StreamName, wishes: Option<&Wishes>) -> bool {
+        self.said(name, wishes).is_some()
     }
 }
 

@@ -112,7 +112,10 @@ fn a_plain_server_takes_pictures_of_each_stream_and_of_no_other() {
     let server = options().start();
     let streams: Vec<_> = COLOURS
         .iter()
-        .map(|(name, _)| colour(&server, &format!("live/{name}"), name, ""))
+        .map(|(name, _)| {
+            let query = if *name == "red" { "?shot=30" } else { "" };
+            colour(&server, &format!("live/{name}"), name, query)
+        })
         .collect();
     for (name, wanted) in COLOURS {
         let answer = wait_latest(&server, &format!("live/{name}"));
@@ -143,15 +146,17 @@ fn a_plain_server_takes_pictures_of_each_stream_and_of_no_other() {
     assert_eq!(nobody.send().status, 401);
     assert_eq!(take(&server, "live/none").refusal(), (404, 3002));
 
-    // The log tells of each, and whose broadcast it is of.
-    let told = server
-        .api("GET", "events?types=snapshot.taken&stream=live/red")
-        .json();
-    let first = &told["events"][0];
+    // The log tells of each that somebody asked for, and whose broadcast it is of.
+    let told = |name: &str| {
+        let path = format!("events?types=snapshot.taken&stream=live/{name}");
+        server.api("GET", &path).json()["events"][0].clone()
+    };
+    let first = told("red");
     assert_eq!(
         (&first["data"]["reason"], &first["data"]["width"]),
         (&json!("first"), &json!(640))
     );
+    assert_eq!(told("lime")["data"]["reason"], "asked");
 
     // A keyframe that was taken already is not taken again at the end.
     for (name, _) in COLOURS {

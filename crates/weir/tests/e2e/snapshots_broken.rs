@@ -219,6 +219,7 @@ async fn no_broken_keyframe_shows_another_stream() {
                 track: sample.track.clone(),
                 payload,
                 taken_ms: 0,
+                is_told: false,
             };
             let what = format!(
                 "{program:?}, turn {turn}, {}, broken: {is_broken}",

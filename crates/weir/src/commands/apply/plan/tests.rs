@@ -169,6 +169,7 @@ fn no_file_panics_the_reader_or_asks_for_what_it_does_not_name() {
                 let is_known = match levels.as_slice() {
                     ["channels" | "hooks"] => true,
                     ["apps", name] => wanted.apps.contains_key(*name) || is_pruned,
+                    ["categories", name] => wanted.categories.contains_key(*name) || is_pruned,
                     ["channels", name] | ["channels", name, "keys"] => {
                         wanted.channels.contains_key(*name)
                     }
