@@ -79,6 +79,12 @@ pub trait Appended: Send {
     /// # Errors
     /// The disk's.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Nothing more is appended: as [`Appended::sync`], and room that was kept and not needed goes back.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn close(&mut self) -> io::Result<()>;
 }
 
 /// The disk of this machine.
@@ -206,5 +212,31 @@ impl Appended for LocalFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        let len = self.0.metadata()?.len();
+        // Room behind the end goes back with a cut, also where there is nothing to cut.
+        self.0.set_len(len)?;
+        self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn room_that_a_block_did_not_need_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut file = LocalDisk.create(&path, 16 << 20).unwrap();
+        file.append(&[b"some", b" bytes"]).unwrap();
+        file.close().unwrap();
+        let kept = fs::metadata(&path).unwrap();
+        assert_eq!(kept.len(), 10);
+        assert!(kept.blocks() * 512 < 1 << 20, "{}", kept.blocks());
     }
 }

@@ -296,7 +296,7 @@ impl Writing {
             ..head(PieceKind::Table, self.epoch)
         };
         let written = open.file.append(&[&head.encode(&table), &table]);
-        let synced = written.and_then(|()| open.file.sync());
+        let synced = written.and_then(|()| open.file.close());
         self.put_away(&open);
         synced
     }

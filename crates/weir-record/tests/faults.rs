@@ -168,6 +168,10 @@ impl Disk for Simulated {
 struct Open(Simulated, PathBuf);
 
 impl Appended for Open {
+    fn close(&mut self) -> io::Result<()> {
+        self.sync()
+    }
+
     fn append(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         let mut platter = self.0.0.lock();
         let failed = platter.call();
