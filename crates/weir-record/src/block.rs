@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use bytes::{Buf as _, BufMut as _, Bytes};
+
 use crate::epoch::Epoch;
 use crate::piece::{BadPiece, HEAD_BYTES, MAX_PIECE_BYTES, PieceHead, PieceKind};
 
@@ -182,25 +184,15 @@ impl Table {
     }
 
     /// Of pieces that stand in a row, until one is not whole.
-    pub fn scan(block: &[u8]) -> Scanned {
+    pub fn scan(block: &[u8]) -> Self {
         let mut table = Self::default();
-        loop {
-            let at = table.len as usize;
-            let rest = block.get(at..).unwrap_or_default();
-            if rest.is_empty() {
-                return Scanned { table, torn: None };
-            }
-            match whole_piece(rest) {
-                Ok(head) if head.kind == PieceKind::Table => {
-                    return Scanned { table, torn: None };
-                }
-                Ok(head) => table.note(&head),
-                Err(bad) => {
-                    let torn = Some(bad);
-                    return Scanned { table, torn };
-                }
-            }
+        while let Some(rest) = block.get(table.len as usize..)
+            && let Ok(head) = whole_piece(rest)
+            && head.kind != PieceKind::Table
+        {
+            table.note(&head);
         }
+        table
     }
 
     /// Where in the block the bytes of an init segment are.
@@ -223,45 +215,49 @@ impl Table {
     /// that it is found from the end of the block.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.segments.len() * 40);
-        let put = |out: &mut Vec<u8>, numbers: &[u32]| {
-            numbers
-                .iter()
-                .for_each(|n| out.extend_from_slice(&n.to_be_bytes()));
-        };
-        let counts = [&self.segments.len(), &self.inits.len(), &self.holes.len()];
-        put(&mut out, &counts.map(|count| *count as u32));
+        for count in [self.segments.len(), self.inits.len(), self.holes.len()] {
+            out.put_u32(count as u32);
+        }
         for one in &self.segments {
-            out.extend_from_slice(&one.msn.to_be_bytes());
-            out.extend_from_slice(&one.wall_us.to_be_bytes());
-            let flags = u32::from(one.is_discontinuity) | u32::from(one.is_independent) << 1;
-            let place = [one.place.start, one.place.end, one.bytes];
-            put(&mut out, &[one.duration_us, one.init_id, flags]);
-            put(&mut out, &place);
+            out.put_u64(one.msn);
+            out.put_i64(one.wall_us);
+            out.put_u32(one.duration_us);
+            out.put_u32(one.init_id);
+            out.put_u32(u32::from(one.is_discontinuity) | u32::from(one.is_independent) << 1);
+            out.put_u32(one.place.start);
+            out.put_u32(one.place.end);
+            out.put_u32(one.bytes);
         }
         for (id, place) in &self.inits {
-            put(&mut out, &[*id, place.start, place.end]);
+            out.put_u32(*id);
+            out.put_u32(place.start);
+            out.put_u32(place.end);
         }
         for hole in &self.holes {
-            out.extend_from_slice(&hole.wall_us.to_be_bytes());
-            put(&mut out, &[hole.duration_us, hole.cause.number()]);
+            out.put_i64(hole.wall_us);
+            out.put_u32(hole.duration_us);
+            out.put_u32(hole.cause.number());
         }
         let whole = HEAD_BYTES + out.len() + 2 * size_of::<u32>();
-        put(&mut out, &[self.len, whole as u32]);
+        out.put_u32(self.len);
+        out.put_u32(whole as u32);
         out
     }
 
     /// Reads what [`Table::encode`] wrote; `None` where it makes no sense.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut at = Fields(bytes);
-        let counts = [at.u32()?, at.u32()?, at.u32()?].map(|count| count as usize);
+        let mut at = bytes;
+        let mut u32 = || at.try_get_u32().ok();
+        let counts = [u32()?, u32()?, u32()?].map(|count| count as usize);
         if counts.iter().any(|count| *count > MAX_SEGMENTS) {
             return None;
         }
         let mut table = Self::default();
         for _ in 0..counts[0] {
-            let (msn, wall_us) = (at.u64()?, at.u64()?.cast_signed());
-            let (duration_us, init_id, flags) = (at.u32()?, at.u32()?, at.u32()?);
-            let (start, end, bytes) = (at.u32()?, at.u32()?, at.u32()?);
+            let (msn, wall_us) = (at.try_get_u64().ok()?, at.try_get_i64().ok()?);
+            let mut u32 = || at.try_get_u32().ok();
+            let (duration_us, init_id, flags) = (u32()?, u32()?, u32()?);
+            let (start, end, bytes) = (u32()?, u32()?, u32()?);
             table.segments.push(Segment {
                 msn,
                 wall_us,
@@ -274,19 +270,18 @@ impl Table {
             });
         }
         for _ in 0..counts[1] {
-            let (id, start, end) = (at.u32()?, at.u32()?, at.u32()?);
+            let mut u32 = || at.try_get_u32().ok();
+            let (id, start, end) = (u32()?, u32()?, u32()?);
             table.inits.push((id, start..end));
         }
         for _ in 0..counts[2] {
-            let wall_us = at.u64()?.cast_signed();
-            let (duration_us, cause) = (at.u32()?, HoleCause::from_number(at.u32()?));
             table.holes.push(Hole {
-                wall_us,
-                duration_us,
-                cause,
+                wall_us: at.try_get_i64().ok()?,
+                duration_us: at.try_get_u32().ok()?,
+                cause: HoleCause::from_number(at.try_get_u32().ok()?),
             });
         }
-        table.len = at.u32()?;
+        table.len = at.try_get_u32().ok()?;
         let fits = |place: &Range<u32>| place.start <= place.end && place.end <= table.len;
         let segments_fit = table.segments.iter().all(|one| fits(&one.place));
         let inits_fit = table.inits.iter().all(|(_, place)| fits(place));
@@ -318,20 +313,11 @@ impl Table {
     }
 }
 
-/// What a scan of a block found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scanned {
-    /// Of all pieces that are whole.
-    pub table: Table,
-    /// What is behind them, if there is something.
-    pub torn: Option<BadPiece>,
-}
-
 /// The bytes of media of a segment: `span` is its place in the block.
 ///
 /// # Errors
 /// Where these are no whole pieces, as on a disk that forgets.
-pub fn media(span: &bytes::Bytes) -> Result<Vec<bytes::Bytes>, BadPiece> {
+pub fn media(span: &Bytes) -> Result<Vec<Bytes>, BadPiece> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while let Some(rest) = span.get(at..).filter(|rest| !rest.is_empty()) {
@@ -350,23 +336,4 @@ fn whole_piece(bytes: &[u8]) -> Result<PieceHead, BadPiece> {
     let whole = bytes.get(..head.whole_len()).ok_or(BadPiece::Short)?;
     PieceHead::check(whole)?;
     Ok(head)
-}
-
-/// Reads fields one behind the other.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
 }

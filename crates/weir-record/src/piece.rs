@@ -1,6 +1,8 @@
 //! One piece of a block: a box of type `uuid` (ISO/IEC 14496-12 §11.1), which players pass over, and the bytes
 //! that it speaks of. Each piece can be checked by itself, so that a block that was torn off is whole up to there.
 
+use bytes::{Buf as _, BufMut as _};
+
 use crate::epoch::{Epoch, MAX_EPOCH_BYTES};
 
 /// Bytes of a piece's box, without what it speaks of.
@@ -101,21 +103,22 @@ impl PieceHead {
         let mut head = [0; HEAD_BYTES];
         let is_inside = self.kind == PieceKind::Table;
         let inside = if is_inside { bytes.len() } else { 0 };
-        let mut at = Put(&mut head, 0);
-        at.put(&((HEAD_BYTES + inside) as u32).to_be_bytes());
-        at.put(b"uuid");
-        at.put(&USER_TYPE);
         let flags = u16::from(self.is_independent) | u16::from(self.is_discontinuity) << 1;
-        at.put(&[VERSION, self.kind.number()]);
-        at.put(&flags.to_be_bytes());
-        at.put(&self.part.to_be_bytes());
-        at.put(&self.msn.to_be_bytes());
-        at.put(&self.wall_us.to_be_bytes());
-        at.put(&self.duration_us.to_be_bytes());
-        at.put(&self.init_id.to_be_bytes());
-        at.put(&self.pictures.to_be_bytes());
-        at.put(&(bytes.len() as u32).to_be_bytes());
-        at.put(&self.epoch.padded());
+        // The box has room for all of these: their sum is compared at compile time, below.
+        let mut at = &mut head[..];
+        at.put_u32((HEAD_BYTES + inside) as u32);
+        at.put_slice(b"uuid");
+        at.put_slice(&USER_TYPE);
+        at.put_slice(&[VERSION, self.kind.number()]);
+        at.put_u16(flags);
+        at.put_u32(self.part);
+        at.put_u64(self.msn);
+        at.put_i64(self.wall_us);
+        at.put_u32(self.duration_us);
+        at.put_u32(self.init_id);
+        at.put_u32(self.pictures);
+        at.put_u32(bytes.len() as u32);
+        at.put_slice(&self.epoch.padded());
         let checksum = checksum(&head, bytes);
         if let Some(place) = head.last_chunk_mut::<4>() {
             *place = checksum.to_be_bytes();
@@ -136,16 +139,21 @@ impl PieceHead {
                 false => BadPiece::Foreign,
             });
         };
-        let mut at = Take(head);
-        let size = at.u32();
-        if at.array() != *b"uuid" || at.array() != USER_TYPE {
+        let mut at = &head[..];
+        let size = at.get_u32();
+        let (mut name, mut user_type) = ([0; 4], [0; 16]);
+        at.copy_to_slice(&mut name);
+        at.copy_to_slice(&mut user_type);
+        if name != *b"uuid" || user_type != USER_TYPE {
             return Err(BadPiece::Foreign);
         }
-        let [version, kind] = at.array();
-        let flags = u16::from_be_bytes(at.array());
-        let (part, msn, wall_us) = (at.u32(), at.u64(), at.u64().cast_signed());
-        let (duration_us, init_id, pictures, len) = (at.u32(), at.u32(), at.u32(), at.u32());
-        let epoch = Epoch::from_padded(at.array()).ok_or(BadPiece::Foreign)?;
+        let (version, kind, flags) = (at.get_u8(), at.get_u8(), at.get_u16());
+        let (part, msn, wall_us) = (at.get_u32(), at.get_u64(), at.get_i64());
+        let (duration_us, init_id) = (at.get_u32(), at.get_u32());
+        let (pictures, len) = (at.get_u32(), at.get_u32());
+        let mut epoch = [0; MAX_EPOCH_BYTES];
+        at.copy_to_slice(&mut epoch);
+        let epoch = Epoch::from_padded(epoch).ok_or(BadPiece::Foreign)?;
         let kind = match (version, PieceKind::from_number(kind)) {
             (VERSION, Some(kind)) => kind,
             _ => return Err(BadPiece::Newer),
@@ -197,40 +205,6 @@ fn checksum(head: &[u8; HEAD_BYTES], bytes: &[u8]) -> u32 {
     checksum.update(&head[..HEAD_BYTES - 4]);
     checksum.update(bytes);
     checksum.finalize()
-}
-
-/// Writes fields one behind the other.
-struct Put<'a>(&'a mut [u8; HEAD_BYTES], usize);
-
-impl Put<'_> {
-    fn put(&mut self, field: &[u8]) {
-        let end = self.1 + field.len();
-        if let Some(place) = self.0.get_mut(self.1..end) {
-            place.copy_from_slice(field);
-        }
-        self.1 = end;
-    }
-}
-
-/// Reads fields one behind the other; zero behind the end.
-struct Take<'a>(&'a [u8]);
-
-impl Take<'_> {
-    fn array<const N: usize>(&mut self) -> [u8; N] {
-        let Some((field, rest)) = self.0.split_first_chunk::<N>() else {
-            return [0; N];
-        };
-        self.0 = rest;
-        *field
-    }
-
-    fn u32(&mut self) -> u32 {
-        u32::from_be_bytes(self.array())
-    }
-
-    fn u64(&mut self) -> u64 {
-        u64::from_be_bytes(self.array())
-    }
 }
 
 // The epoch and the checksum end the box.

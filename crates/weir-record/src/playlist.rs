@@ -35,9 +35,8 @@ impl Stretch {
 }
 
 /// The playlist of a stretch. One that is over has `VOD` and `EXT-X-ENDLIST`; one that may still grow is an
-/// `EVENT`, from which nothing is ever taken away (§4.4.3.5). `query` is appended to each URI: empty, or `?` and a
-/// query.
-pub fn playlist(view: &View, stretch: Stretch, query: &str) -> String {
+/// `EVENT`, from which nothing is ever taken away (§4.4.3.5).
+pub fn playlist(view: &View, stretch: Stretch) -> String {
     let segments = || view.segments().filter(|(_, segment)| stretch.has(segment));
     let is_over = view.facts.ended_ms.is_some()
         || segments().next().is_some() && view.end_us() > stretch.to_us;
@@ -77,7 +76,7 @@ pub fn playlist(view: &View, stretch: Stretch, query: &str) -> String {
             let init = uri(Resource::Init {
                 id: segment.init_id,
             });
-            let _ = writeln!(out, "#EXT-X-MAP:URI=\"{init}{query}\"");
+            let _ = writeln!(out, "#EXT-X-MAP:URI=\"{init}\"");
         }
         // Once for each block is enough for the wall clock of every segment.
         if breaks || before.is_none_or(|(of, ..)| of != name) {
@@ -89,7 +88,7 @@ pub fn playlist(view: &View, stretch: Stretch, query: &str) -> String {
         }
         let _ = writeln!(
             out,
-            "#EXTINF:{},\n{}{query}",
+            "#EXTINF:{},\n{}",
             Seconds(i64::from(segment.duration_us)),
             uri(Resource::Segment { msn: segment.msn })
         );

@@ -193,6 +193,11 @@ impl Recording {
         self.tapes.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether a crash has left it: nobody has ended it, and nobody writes to it.
+    pub(crate) fn is_left(&self) -> bool {
+        !self.is_taped() && self.state.lock().facts.ended_ms.is_none()
+    }
+
     pub(crate) fn begin_tape(&self) {
         self.tapes.fetch_add(1, Ordering::Relaxed);
     }
@@ -212,12 +217,7 @@ impl Recording {
             let len = self.disk.len(&path)?;
             let table = match self.table_at_end(&path, len)? {
                 Some(table) => table,
-                None => {
-                    let most = block::MAX_BLOCK_BYTES as u64;
-                    let mut table = Table::scan(&self.disk.read(&path, 0..len.min(most))?).table;
-                    table.close();
-                    table
-                }
+                None => self.scan(&path)?,
             };
             blocks.push(Block {
                 name,
@@ -227,6 +227,32 @@ impl Recording {
         }
         blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
         Ok(blocks)
+    }
+
+    /// Closes blocks that a crash has left open, each behind its last whole piece.
+    pub(crate) fn mend(&self) -> std::io::Result<()> {
+        for file in self.disk.list(&self.folder)? {
+            let Some((name, false)) = parse_file_name(&file) else {
+                continue;
+            };
+            let path = self.path_of(name, OPEN);
+            let table = self.scan(&path)?;
+            if table.segments.is_empty() {
+                self.disk.remove(&path)?;
+                continue;
+            }
+            self.disk.cut(&path, u64::from(table.len))?;
+            self.disk.rename(&path, &self.path_of(name, SEALED))?;
+        }
+        Ok(())
+    }
+
+    /// The table of a block's pieces.
+    fn scan(&self, path: &Path) -> std::io::Result<Table> {
+        let most = block::MAX_BLOCK_BYTES as u64;
+        let mut table = Table::scan(&self.disk.read(path, 0..most)?);
+        table.close();
+        Ok(table)
     }
 
     fn table_at_end(&self, path: &Path, len: u64) -> std::io::Result<Option<Table>> {

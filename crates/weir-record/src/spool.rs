@@ -15,10 +15,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use weir_base::{Clock, Id, Ids, StreamName};
 
-use crate::block::{self, HoleCause, Table};
+use crate::block::HoleCause;
 use crate::disk::Disk;
 use crate::epoch::Epoch;
-use crate::recording::{Facts, OPEN, Recording, SEALED, parse_file_name};
+use crate::recording::{Facts, Recording};
 use crate::writing::{Given, Writing};
 
 /// Threads that write.
@@ -99,7 +99,7 @@ impl Spool {
         let mut recordings = HashMap::new();
         for name in disk.list(root)? {
             let Ok(id) = name.parse::<Id>() else { continue };
-            match mend(&disk, root, id) {
+            match open(&disk, root, id) {
                 Ok(Some(recording)) => drop(recordings.insert(id, Arc::new(recording))),
                 Ok(None) => {
                     tracing::warn!(recording = %id, "its facts cannot be read: it is left alone");
@@ -179,22 +179,16 @@ impl Spool {
         Ok(recording)
     }
 
-    /// The recording of a stream that was not ended and may go on. Others of it are over.
+    /// The recording of a stream that a crash has left and that may go on. Others of it are over.
     fn left(&self, name: &StreamName) -> io::Result<Option<Arc<Recording>>> {
-        let now_ms = self.0.clock.wall_ms();
         let mut found = None;
-        for recording in self.all() {
+        for recording in self.all_left() {
             let facts = recording.facts();
             let is_its = facts.vhost == name.vhost()
                 && facts.app == name.app()
                 && facts.stream == name.stream();
-            if facts.ended_ms.is_some() || !is_its || recording.is_taped() {
-                continue;
-            }
-            let end_ms = recording.view()?.end_us() / 1000;
-            match now_ms - end_ms.max(facts.started_ms) <= JOIN_WITHIN_MS {
-                true => found = Some(recording),
-                false => recording.note(|facts| facts.ended_ms = Some(end_ms))?,
+            if is_its && !self.end_if_over(&recording)? {
+                found = Some(recording);
             }
         }
         Ok(found)
@@ -205,18 +199,27 @@ impl Spool {
     /// # Errors
     /// The disk's.
     pub fn sweep(&self) -> io::Result<()> {
-        let now_ms = self.0.clock.wall_ms();
-        for recording in self.all() {
-            let facts = recording.facts();
-            if facts.ended_ms.is_some() || recording.is_taped() {
-                continue;
-            }
-            let end_ms = (recording.view()?.end_us() / 1000).max(facts.started_ms);
-            if now_ms - end_ms > JOIN_WITHIN_MS {
-                recording.note(|facts| facts.ended_ms = Some(end_ms))?;
-            }
+        for recording in self.all_left() {
+            self.end_if_over(&recording)?;
         }
         Ok(())
+    }
+
+    fn all_left(&self) -> Vec<Arc<Recording>> {
+        let recordings = self.0.recordings.lock();
+        let left = recordings.values().filter(|recording| recording.is_left());
+        left.cloned().collect()
+    }
+
+    /// Ends one that was left too long ago to go on; whether it is over.
+    fn end_if_over(&self, recording: &Recording) -> io::Result<bool> {
+        let view = recording.view()?;
+        let end_ms = (view.end_us() / 1000).max(view.facts.started_ms);
+        let is_over = self.0.clock.wall_ms() - end_ms > JOIN_WITHIN_MS;
+        if is_over {
+            recording.note(|facts| facts.ended_ms = Some(end_ms))?;
+        }
+        Ok(is_over)
     }
 
     /// One of them.
@@ -327,6 +330,13 @@ impl Drop for Tape {
     }
 }
 
+/// A recording as it lies on the disk, mended.
+fn open(disk: &Arc<dyn Disk>, root: &Path, id: Id) -> io::Result<Option<Recording>> {
+    let recording = Recording::open(disk.clone(), root, id)?;
+    recording.iter().try_for_each(Recording::mend)?;
+    Ok(recording)
+}
+
 /// A thread that writes, until nobody can give it anything.
 fn write(given: &Receiver<Order>, clock: &Clock) {
     let mut writings: HashMap<Id, Box<Writing>> = HashMap::new();
@@ -370,29 +380,4 @@ fn end(mut writing: Box<Writing>, ended_ms: Option<i64>) {
     if let Err(error) = ended {
         tracing::warn!(recording = %id, "its end could not be written: {error}");
     }
-}
-
-/// A recording as it lies on the disk, with blocks that were being written to closed.
-fn mend(disk: &Arc<dyn Disk>, root: &Path, id: Id) -> io::Result<Option<Recording>> {
-    let Some(recording) = Recording::open(disk.clone(), root, id)? else {
-        return Ok(None);
-    };
-    let folder = root.join(id.to_string());
-    for file in disk.list(&folder)? {
-        let Some((name, false)) = parse_file_name(&file) else {
-            continue;
-        };
-        let path = recording.path_of(name, OPEN);
-        let len = disk.len(&path)?.min(block::MAX_BLOCK_BYTES as u64);
-        let scanned = Table::scan(&disk.read(&path, 0..len)?);
-        let mut table = scanned.table;
-        table.close();
-        if table.segments.is_empty() {
-            disk.remove(&path)?;
-            continue;
-        }
-        disk.cut(&path, u64::from(table.len))?;
-        disk.rename(&path, &recording.path_of(name, SEALED))?;
-    }
-    Ok(Some(recording))
 }

@@ -218,7 +218,6 @@ impl Writing {
         };
         open.append(head, &part.bytes)?;
         self.end_us = Some(part.wall_us + i64::from(part.duration_us));
-        self.show();
         Ok(())
     }
 

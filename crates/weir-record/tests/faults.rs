@@ -281,7 +281,7 @@ fn check(recording: &Recording) -> Vec<u64> {
         listed.windows(2).all(|pair| pair[0] < pair[1]),
         "{listed:?}"
     );
-    let text = playlist(&view, Stretch::ALL, "");
+    let text = playlist(&view, Stretch::ALL);
     assert_eq!(text.matches("#EXTINF:").count(), listed.len());
     listed
 }
@@ -398,7 +398,7 @@ fn a_disk_that_fails_or_is_full_makes_a_hole_with_its_reason_and_is_tried_again(
             settled(&recording, |recording| recording.facts().ended_ms.is_some());
             let listed = check(&recording);
             assert!(listed.len() >= 4, "seed {seed}: {listed:?}");
-            let text = playlist(&recording.view().unwrap(), Stretch::ALL, "");
+            let text = playlist(&recording.view().unwrap(), Stretch::ALL);
             assert!(
                 text.contains("#EXT-X-DISCONTINUITY\n"),
                 "seed {seed}: {text}"

@@ -1,14 +1,12 @@
 //! HLS of what was recorded: the same bytes under the same names as while it was live.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use weir_base::{Code, Id, Refusal};
 use weir_media::hls::{Name, Resource, Selection};
+use weir_record::Recording;
 use weir_record::playlist::{Stretch, playlist};
-use weir_record::{Recording, View};
 
 use super::asked::HlsRequest;
 use super::piece::{kind_of, piece_response};
@@ -67,7 +65,6 @@ impl Hls {
             ..*asked
         };
         let admitted = asked.admit(&self.admission, headers).await?;
-        let view = look(&recording).await?;
         match file {
             ReplayFile::Index => {
                 let stretch = stretch(&asked)?;
@@ -77,12 +74,21 @@ impl Hls {
                 } else {
                     GROWING_CACHING
                 };
-                let page = Page::new(playlist(&view, stretch, ""));
+                let text = blocking(move || Ok(playlist(&recording.view()?, stretch))).await?;
                 let query = asked.carried(&admitted);
-                Ok(playlist_response(&page, &query, headers, caching))
+                Ok(playlist_response(
+                    &Page::new(text),
+                    &query,
+                    headers,
+                    caching,
+                ))
             }
             ReplayFile::Piece(name) => {
-                let pieces = read(&recording, &view, name).await?;
+                let wanted = name.clone();
+                let found = blocking(move || read(&recording, &wanted)).await?;
+                let gone =
+                    || Refusal::new(Code::NotFound, format!("{name} is not in this recording"));
+                let pieces = found.ok_or_else(gone)?;
                 let length = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
                 let kind = kind_of(name.resource);
                 let request = (headers, asked.is_head);
@@ -95,31 +101,26 @@ impl Hls {
     }
 }
 
-/// What there is of a recording; the disk may be asked, off the threads that carry media.
-async fn look(recording: &Arc<Recording>) -> Result<View, Refusal> {
-    let recording = recording.clone();
-    blocking(move || recording.view()).await
-}
-
-/// The bytes of a piece.
-async fn read(recording: &Arc<Recording>, view: &View, name: &Name) -> Result<Vec<Bytes>, Refusal> {
-    let gone = || Refusal::new(Code::NotFound, format!("{name} is not in this recording"));
-    let recording = recording.clone();
+/// The bytes of a piece; none where the recording does not have it.
+fn read(recording: &Recording, name: &Name) -> std::io::Result<Option<Vec<Bytes>>> {
+    let view = recording.view()?;
     match name.resource {
         Resource::Segment { msn } => {
-            let (block, segment) = view.segment(&name.epoch, msn).ok_or_else(gone)?;
-            let (block, segment) = (block.clone(), segment.clone());
-            blocking(move || recording.media(&block, &segment)).await
+            let found = view.segment(&name.epoch, msn);
+            found
+                .map(|(block, segment)| recording.media(block, segment))
+                .transpose()
         }
         Resource::Init { id } => {
-            let (block, place) = view.init(&name.epoch, id).ok_or_else(gone)?;
-            let block = block.clone();
-            blocking(move || recording.read(&block, place).map(|bytes| vec![bytes])).await
+            let found = view.init(&name.epoch, id);
+            let bytes = found.map(|(block, place)| recording.read(block, place));
+            Ok(bytes.transpose()?.map(|bytes| vec![bytes]))
         }
-        _ => Err(gone()),
+        _ => Ok(None),
     }
 }
 
+/// Work that the disk may hold up, off the threads that carry media.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {

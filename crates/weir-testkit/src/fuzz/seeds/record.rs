@@ -34,7 +34,7 @@ pub(in crate::fuzz) fn record_block() -> Vec<Vec<u8>> {
     }
     put(PieceKind::Hole, 0, 0, b"");
     let open = block.clone();
-    let table = Table::scan(&open).table.encode();
+    let table = Table::scan(&open).encode();
     let end = head(PieceKind::Table, 0, 0, table.len() as u32);
     block.extend_from_slice(&end.encode(&table));
     block.extend_from_slice(&table);
