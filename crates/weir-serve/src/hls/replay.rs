@@ -65,6 +65,10 @@ impl Hls {
             ..*asked
         };
         let admitted = asked.admit(&self.admission, headers).await?;
+        // Leave for a stream of this name under another virtual host is leave for another's stream.
+        if admitted.name.vhost() != facts.vhost {
+            return Err(gone());
+        }
         match file {
             ReplayFile::Index => {
                 let stretch = stretch(&asked)?;
