@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_base::{Shutdown, StreamName, Tasks, process};
-use weir_media::flv::Event;
+use weir_media::VideoTrack;
 use weir_media::lone::LonePicture;
-use weir_media::webm::{WebmDemuxer, write};
-use weir_media::{TrackKind, VideoTrack};
+use weir_media::webm::write;
 use weir_snap::{Darkroom, Develop as _, Reason, Shot, Tally};
+use weir_testkit::media::first_picture;
 
 /// Streams whose keyframes come in turns.
 const STREAMS: usize = 4;
@@ -90,22 +90,8 @@ fn keyframe(ffmpeg: &Path, size: &str, at: usize) -> Keyframe {
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    let mut demuxer = WebmDemuxer::new();
-    demuxer.push(&made.stdout);
-    let (mut track, mut payload) = (None, None);
-    while let Some(event) = demuxer.next().unwrap() {
-        match event {
-            Event::Tracks(tracks) => track = tracks.video.clone(),
-            Event::Frame(frame) if frame.track == TrackKind::Video => {
-                payload.get_or_insert(frame.payload);
-            }
-            _ => {}
-        }
-    }
-    Keyframe {
-        track: track.unwrap(),
-        payload: payload.unwrap(),
-    }
+    let (track, payload) = first_picture(&made.stdout);
+    Keyframe { track, payload }
 }
 
 /// The decoder's own time; ours is counted to it.

@@ -6,6 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bytes::Bytes;
+use weir_media::flv::Event;
+use weir_media::webm::WebmDemuxer;
+use weir_media::{TrackKind, VideoTrack};
+
 use crate::process::Process;
 use crate::tools::Tool;
 
@@ -196,6 +201,26 @@ impl Library {
         Process::spawn("ffmpeg makes a source", &mut command, &log).succeed(MAKING_S);
         std::fs::rename(&beside, path).unwrap();
     }
+}
+
+/// The first picture of a Matroska file, and how it is decoded.
+///
+/// # Panics
+/// Where it has none.
+pub fn first_picture(matroska: &[u8]) -> (VideoTrack, Bytes) {
+    let mut demuxer = WebmDemuxer::new();
+    demuxer.push(matroska);
+    let (mut track, mut payload) = (None, None);
+    while let Some(event) = demuxer.next().unwrap() {
+        match event {
+            Event::Tracks(tracks) => track = tracks.video.clone(),
+            Event::Frame(frame) if frame.track == TrackKind::Video => {
+                payload.get_or_insert(frame.payload);
+            }
+            _ => {}
+        }
+    }
+    (track.unwrap(), payload.unwrap())
 }
 
 /// FFmpeg publishing `file` at its own speed.

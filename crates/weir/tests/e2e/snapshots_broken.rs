@@ -7,10 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weir_base::{Shutdown, StreamName, Tasks};
 use weir_media::codec::nal::Nals;
-use weir_media::flv::Event;
-use weir_media::webm::WebmDemuxer;
-use weir_media::{TrackKind, VideoCodec, VideoTrack};
+use weir_media::{VideoCodec, VideoTrack};
 use weir_snap::{Darkroom, Develop as _, Reason, Shot, Spoilt, Tally};
+use weir_testkit::media::first_picture;
 use weir_testkit::tools::Tool;
 
 use crate::kit::{binary, need};
@@ -98,23 +97,12 @@ fn sample(colour: &str, rgb: [u8; 3], encoder: &[&str]) -> Sample {
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    let mut demuxer = WebmDemuxer::new();
-    demuxer.push(&made.stdout);
-    let (mut track, mut payload) = (None, None);
-    while let Some(event) = demuxer.next().unwrap() {
-        match event {
-            Event::Tracks(tracks) => track = tracks.video.clone(),
-            Event::Frame(frame) if frame.track == TrackKind::Video => {
-                payload.get_or_insert(frame.payload);
-            }
-            _ => {}
-        }
-    }
+    let (track, payload) = first_picture(&made.stdout);
     Sample {
         name: StreamName::new("", "live", colour).unwrap(),
         colour: rgb,
-        track: track.unwrap(),
-        payload: payload.unwrap(),
+        track,
+        payload,
     }
 }
 
