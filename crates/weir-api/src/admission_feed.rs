@@ -218,7 +218,10 @@ fn told(changed: Changed) -> Option<Change> {
             until_s: at_ms.div_euclid(1_000) + ticket::LIFETIME_S,
         }),
         // What the site says of itself admits nobody.
-        Changed::Page(_) | Changed::PageGone(_) => return None,
+        Changed::Page(_)
+        | Changed::PageGone(_)
+        | Changed::Category(_)
+        | Changed::CategoryGone(_) => return None,
     };
     match told.check() {
         Ok(()) => Some(told),

@@ -407,9 +407,9 @@ async fn live_list(
     }))
 }
 
-/// The channels' streams that are live, here or on another node, with the viewers that are known of here.
+/// The channels' streams that are live, here or on another node, with their viewers.
 fn known_live(state: &State) -> HashMap<String, u32> {
-    let live = all_live(&state.hub, &state.cluster.cluster).into_iter();
+    let live = all_live(&state.hub, &state.cluster.cluster, &state.elsewhere()).into_iter();
     live.filter(|((app, _), _)| app == APP)
         .map(|((_, name), living)| (name, living.viewers))
         .collect()

@@ -1,10 +1,13 @@
 //! What happened, as the API's resources reach it: on nodes that have the store.
 
+use std::sync::Arc;
+
 use weir_base::Code;
 use weir_events::{Log, Recorder};
 use weir_hook::Dispatcher;
 use weir_store::Store;
 
+use crate::elsewhere::{Elsewhere, SeenStreams};
 use crate::refused::Refused;
 use crate::state::State;
 
@@ -19,6 +22,8 @@ pub struct Happenings {
     pub recorder: Recorder,
     /// Who delivers.
     pub dispatcher: Dispatcher,
+    /// What other nodes say is live there.
+    pub elsewhere: Elsewhere,
 }
 
 impl State {
@@ -31,5 +36,11 @@ impl State {
             let words = "this node has no store: ask one with the role api";
             Refused::new(Code::Unavailable, words)
         })
+    }
+
+    /// What other nodes say is live there; nothing on a node without a store.
+    pub(crate) fn elsewhere(&self) -> Arc<SeenStreams> {
+        let parts = self.happenings.as_ref();
+        parts.map(|parts| parts.elsewhere.now()).unwrap_or_default()
     }
 }

@@ -10,8 +10,8 @@ use weir_base::{Shutdown, StreamName};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_site::{
-    ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PageFacts, PageKind, Past, Pictures, Shell,
-    Site,
+    CategoryFacts, ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PageFacts, PageKind, Past,
+    Pictures, Shell, Site,
 };
 use weir_store::broadcasts::BroadcastFilter;
 use weir_store::changes::{Changed, Position, Whole};
@@ -19,6 +19,7 @@ use weir_store::channels::{Channel, ScheduledBroadcast, Visibility};
 use weir_store::pages::SitePage;
 use weir_store::{Store, StoreError};
 
+use crate::elsewhere::Elsewhere;
 use crate::embedded::EmbeddedFile;
 use crate::living::{Living, all_live};
 use crate::shots::Snapshots;
@@ -101,11 +102,16 @@ impl SiteKeeper {
     }
 
     /// Keeps the pages up to date until the process ends.
-    pub async fn run(&self, (hub, cluster): (Hub, Cluster), facts: &dyn Facts, shutdown: Shutdown) {
+    pub async fn run(
+        &self,
+        (hub, cluster, elsewhere): (Hub, Cluster, Elsewhere),
+        facts: &dyn Facts,
+        shutdown: Shutdown,
+    ) {
         let mut followed = Followed::default();
         let mut is_away = false;
         loop {
-            let live = self.on_air(&hub, &cluster, facts);
+            let live = self.on_air(all_live(&hub, &cluster, &elsewhere.now()), facts);
             let looked = self.look(&mut followed, live).await;
             let was_away = std::mem::replace(&mut is_away, looked.is_err());
             let wait = match looked {
@@ -146,7 +152,7 @@ impl SiteKeeper {
     }
 
     /// All that is live, and whether it may stand in lists.
-    fn on_air(&self, hub: &Hub, cluster: &Cluster, facts: &dyn Facts) -> OnAir {
+    fn on_air(&self, live: HashMap<(String, String), Living>, facts: &dyn Facts) -> OnAir {
         let told = |((app, stream), living): ((String, String), Living)| {
             let publicity = StreamName::new("", &app, &stream).map(|name| facts.publicity(&name));
             let one = LiveStream {
@@ -159,7 +165,7 @@ impl SiteKeeper {
             };
             ((app, stream), one)
         };
-        all_live(hub, cluster).into_iter().map(told).collect()
+        live.into_iter().map(told).collect()
     }
 
     fn tell_live(&self, live: &OnAir) {
@@ -292,6 +298,15 @@ fn tell(site: &Site, change: Changed, coming: Vec<Coming>) {
         }),
         Changed::PageGone(id) => {
             site.page_gone(&id.to_string());
+            true
+        }
+        Changed::Category(category) => site.category(CategoryFacts {
+            name: category.name,
+            title: category.title,
+            title_zh: category.title_zh,
+        }),
+        Changed::CategoryGone(name) => {
+            site.category_gone(&name);
             true
         }
         Changed::App(_)

@@ -11,10 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_admit::Publicity;
 use weir_base::{ClientId, Code, StreamName};
+use weir_events::{SeenAudio, SeenStream, SeenVideo};
 use weir_hub::{Protocol, Role, Stream};
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{Page, PageParams, PathParts, QueryParts};
+use crate::living::all_live;
 use crate::refused::{NotThere, Refused};
 use crate::state::State;
 
@@ -64,7 +66,7 @@ struct LeftOutTrack {
 #[derive(Debug, Serialize, ToSchema)]
 struct Video {
     #[schema(example = "h264")]
-    codec: &'static str,
+    codec: String,
     /// The codecs string for players.
     #[schema(example = "avc1.64001f")]
     rfc6381: String,
@@ -77,7 +79,7 @@ struct Video {
 /// The sound of a stream.
 #[derive(Debug, Serialize, ToSchema)]
 struct Audio {
-    codec: &'static str,
+    codec: String,
     rfc6381: String,
     sample_rate: u32,
     channels: u8,
@@ -218,8 +220,8 @@ struct Meant {
 
 /// What is on, for everybody
 ///
-/// Streams of channels that are not public stand in no list, and neither do those of an app that takes signed viewers
-/// alone. Those of private channels are told of to nobody.
+/// Also on other nodes, where this one has the store. Streams of channels that are not public stand in no list, and
+/// neither do those of an app that takes signed viewers alone. Those of private channels are told of to nobody.
 #[utoipa::path(get, path = "/api/v1/live", tag = "streams", params(Meant), responses(
     (status = 200, description = "Streams that are live", body = Streams<LiveStream>),
 ))]
@@ -239,9 +241,38 @@ async fn live(
     let is_on = |stream: &Stream| {
         stream.is_live() && stream.why_not_live().is_none() && is_told(&stream.name)
     };
-    page_of(&state, &Page::whole(), is_on, |stream, now_us| {
+    let Json(mut list) = page_of(&state, &Page::whole(), is_on, |stream, now_us| {
         describe(&state, stream, now_us)
-    })
+    });
+    list.streams.extend(live_elsewhere(&state, is_told));
+    Json(list)
+}
+
+/// What is live on other nodes and not here, as far as it is told to whoever asks.
+fn live_elsewhere(state: &State, is_told: impl Fn(&StreamName) -> bool) -> Vec<LiveStream> {
+    if state.happenings.is_none() {
+        return Vec::new();
+    }
+    let now_ms = state.hub.clock().wall_ms();
+    let seen = state.elsewhere();
+    let live = all_live(&state.hub, &state.cluster.cluster, &seen);
+    let names = live
+        .keys()
+        .filter_map(|(app, stream)| StreamName::new("", app, stream).ok());
+    let mut others: Vec<StreamName> = names
+        .filter(|name| is_told(name) && state.hub.find(name).is_none_or(|one| !one.is_live()))
+        .collect();
+    others.sort_by_cached_key(StreamName::to_string);
+    let told = |name: &StreamName| {
+        let known = seen.get(&name.to_string());
+        let viewers = known.map_or(0, |known| known.viewers);
+        let source = known.and_then(|known| known.source.clone());
+        LiveStream {
+            viewers,
+            ..LiveStream::of(state, name, source, now_ms)
+        }
+    };
+    others.iter().map(told).collect()
 }
 
 /// Live streams in detail
@@ -374,31 +405,13 @@ async fn kick(
 }
 
 fn describe(state: &State, stream: &Stream, now_us: i64) -> LiveStream {
-    let tracks = stream.ring.tracks();
-    let rates = stream.stats().rates(now_us);
+    let now_ms = state.hub.clock().wall_ms();
+    let seen = SeenStream::of(stream, now_us, now_ms);
+    let others = state.elsewhere();
+    let others = others.get(&seen.stream).map_or(0, |one| one.viewers);
     LiveStream {
-        vhost: stream.name.vhost().to_owned(),
-        app: stream.name.app().to_owned(),
-        stream: stream.name.stream().to_owned(),
-        video: tracks.video.as_ref().map(|track| Video {
-            codec: track.codec.name(),
-            rfc6381: track.rfc6381.clone(),
-            width: track.width,
-            height: track.height,
-            fps: rounded(rates.fps),
-        }),
-        audio: tracks.audio.as_ref().map(|track| Audio {
-            codec: track.codec.name(),
-            rfc6381: track.rfc6381.clone(),
-            sample_rate: track.sample_rate,
-            channels: track.channels,
-        }),
-        bitrate_kbps: rounded((rates.video_bps + rates.audio_bps) / 1000.0),
-        viewers: stream.all_viewers(),
-        poster: poster(state, stream),
-        uptime_ms: stream
-            .publisher()
-            .map_or(0, |publisher| (now_us - publisher.since_us) / 1000),
+        // Nodes that pull it have viewers of their own, who are among the others' once they are told.
+        viewers: seen.viewers.saturating_add(others),
         not_yet_live: stream.why_not_live().map(|why| why.detail.into_owned()),
         left_out: stream
             .left_out()
@@ -410,13 +423,58 @@ fn describe(state: &State, stream: &Stream, now_us: i64) -> LiveStream {
             })
             .collect(),
         notes: stream.notes(),
+        ..LiveStream::of(state, &stream.name, Some(seen), now_ms)
     }
 }
 
-fn poster(state: &State, stream: &Stream) -> Option<String> {
-    let name = &stream.name;
+fn poster(state: &State, name: &StreamName) -> Option<String> {
     let is_plain = name.vhost().is_empty();
     is_plain.then(|| state.snapshots.poster(name.app(), name.stream()))?
+}
+
+impl LiveStream {
+    /// What a node says of a stream; none: it is known to be live and nothing else yet.
+    fn of(state: &State, name: &StreamName, seen: Option<SeenStream>, now_ms: i64) -> Self {
+        let since_ms = seen.as_ref().map_or(now_ms, |seen| seen.since_ms);
+        let seen = seen.as_ref();
+        Self {
+            vhost: name.vhost().to_owned(),
+            app: name.app().to_owned(),
+            stream: name.stream().to_owned(),
+            video: seen.and_then(|seen| seen.video.clone()).map(Video::from),
+            audio: seen.and_then(|seen| seen.audio.clone()).map(Audio::from),
+            bitrate_kbps: seen.map_or(0.0, |seen| seen.kbps),
+            viewers: seen.map_or(0, |seen| seen.viewers),
+            uptime_ms: (now_ms - since_ms).max(0),
+            poster: poster(state, name),
+            not_yet_live: None,
+            left_out: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl From<SeenVideo> for Video {
+    fn from(seen: SeenVideo) -> Self {
+        Self {
+            codec: seen.codec,
+            rfc6381: seen.rfc6381,
+            width: seen.width,
+            height: seen.height,
+            fps: seen.fps,
+        }
+    }
+}
+
+impl From<SeenAudio> for Audio {
+    fn from(seen: SeenAudio) -> Self {
+        Self {
+            codec: seen.codec,
+            rfc6381: seen.rfc6381,
+            sample_rate: seen.sample_rate,
+            channels: seen.channels,
+        }
+    }
 }
 
 fn detail(state: &State, stream: &Stream, now_us: i64) -> StreamDetail {

@@ -80,7 +80,10 @@ impl Courier {
             let reply = match self.desk.take(&report).await {
                 Ok(reply) => reply,
                 Err(error) => {
-                    if self.failures.is_worth_a_line() || self.failures.failures() == 0 {
+                    let is_worth_a_line =
+                        self.failures.is_worth_a_line() || self.failures.failures() == 0;
+                    // An edge of a cluster without a store has nothing that anybody misses.
+                    if is_worth_a_line && !report.told.is_empty() {
                         tracing::warn!(
                             waiting = report.told.len(),
                             "what happens here is not written down yet: {error}"

@@ -14,7 +14,8 @@ use weir_store::{Id, Store, StoreError};
 
 use crate::desk::{Desk, DeskAnswer};
 use crate::log::Log;
-use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
+use crate::report::{MAX_SEEN, Order, Reply, Report, Told, ToldBegin, ToldEnd};
+use crate::seen::SeenStream;
 
 /// The type of event with which a broadcast begins.
 const STARTED: &str = "stream.started";
@@ -110,6 +111,9 @@ impl Recorder {
             Some(living) => self.compare(node, &report.boot, living).await?,
             None => Vec::new(),
         };
+        if let Some(seen) = &report.seen {
+            self.say_seen(node, seen, now_ms).await?;
+        }
         let orders = broadcasts.orders(node).await?.into_iter();
         let orders = orders.map(|(session, cause)| Order {
             session,
@@ -119,6 +123,19 @@ impl Recorder {
             over,
             orders: orders.collect(),
         })
+    }
+
+    /// Lets all nodes with the store know what is live on this one.
+    async fn say_seen(
+        &self,
+        node: &str,
+        seen: &[SeenStream],
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let seen = seen.get(..MAX_SEEN).unwrap_or(seen);
+        let body = serde_json::to_string(seen)
+            .map_err(|error| StoreError::Fault(format!("what a node says: {error}")))?;
+        self.store.node_streams().say(node, &body, now_ms).await
     }
 
     /// Ends all broadcasts of some lives of a node, which is gone.

@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 use weir_store::Id;
 
+use crate::seen::SeenStream;
+
 /// Where an api node takes reports.
 pub const PATH: &str = "/api/v1/nodes/report";
-/// Bytes of a report: 500 facts of some 600 bytes, and the ids of all streams that a node may hold.
-pub const MAX_REPORT_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of a report: 500 facts of some 600 bytes, the ids of all streams that a node may hold, and what is seen of
+/// those that most people watch.
+pub const MAX_REPORT_BYTES: usize = 4 * 1024 * 1024;
+/// Streams of a node whose viewers and tracks are told: of some 350 bytes each. Others are known by their names.
+pub(crate) const MAX_SEEN: usize = 4_000;
 
 /// Something that happened to a broadcast. Told until it is acknowledged: the same again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +79,7 @@ pub struct ToldEnd {
 }
 
 /// What a node tells: some times a second while something happens, else once a second.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Which life of the node speaks.
     pub boot: String,
@@ -85,6 +90,9 @@ pub struct Report {
     /// At times, and with nothing left to tell: which of its broadcasts live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub living: Option<Vec<Id>>,
+    /// Beside those: the streams here, copies of others among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Vec<SeenStream>>,
 }
 
 /// What it is told: that its facts are written down, and what to do.

@@ -21,6 +21,8 @@ const PAUSE_US: i64 = 3_000_000;
 const GRACE_US: i64 = 6_000_000;
 /// Between two times of forgetting, microseconds.
 const PRUNE_EVERY_US: i64 = 60_000_000;
+/// How long what a node said of its streams is kept, milliseconds: it counts for seconds.
+const SEEN_KEPT_MS: i64 = 60_000;
 /// How long events are kept, milliseconds: 30 days.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
 
@@ -129,6 +131,10 @@ impl Warden {
         if is_due {
             self.pruned_us = Some(now_us);
             while self.store.events().prune(now_ms - KEEP_MS).await? {}
+            self.store
+                .node_streams()
+                .prune(now_ms - SEEN_KEPT_MS)
+                .await?;
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use weir_base::{ClientId, Code, Id, Ids, Shutdown, StreamName, ids};
 use weir_hub::{Arrival, Client, Event, Events, Hub, Notice, Stream, What};
 
-use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
+use crate::report::{MAX_SEEN, Order, Reply, Report, Told, ToldBegin, ToldEnd};
+use crate::seen::{SeenStream, all_seen};
 use crate::spool::Spool;
 
 /// Between two looks at how many watch.
@@ -24,6 +25,9 @@ struct Inner {
     hub: Hub,
     ids: Ids,
     boot: String,
+    /// Streams that are published here live here. On an edge they live on the origin that it hands them to, which tells
+    /// of them.
+    is_origin: bool,
     /// How often an app has to be heard of, milliseconds; 0 where it need not.
     heartbeat_ms: Box<dyn Fn(&str) -> i64 + Send + Sync>,
     state: Mutex<State>,
@@ -48,12 +52,13 @@ struct Live {
 }
 
 impl Witness {
-    /// Looks at `hub` from now on; what was left to tell by an earlier life of this node is in `spool`.
+    /// Looks at `hub` from now on; what was left to tell by an earlier life of this node is in `spool`. A node that is
+    /// no origin tells who watches, and nothing else.
     ///
     /// # Errors
     /// Where the system has no randomness to name this life by.
     pub fn new(
-        hub: Hub,
+        (hub, is_origin): (Hub, bool),
         spool: PathBuf,
         heartbeat_ms: impl Fn(&str) -> i64 + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
@@ -66,6 +71,7 @@ impl Witness {
         let witness = Self(Arc::new(Inner {
             ids: Ids::new(hub.clock().clone()),
             boot: ids::hex(&boot),
+            is_origin,
             heartbeat_ms: Box::new(heartbeat_ms),
             state: Mutex::new(state),
             fresh: Notify::new(),
@@ -125,17 +131,20 @@ impl Witness {
         self.0.fresh.notified().await;
     }
 
-    /// The next report: at most `limit` facts. With `says_living`, and nothing left to tell, which live.
+    /// The next report: at most `limit` facts. With `says_living`, and nothing left to tell, which live and how.
     pub(crate) fn report(&self, limit: usize, says_living: bool) -> Report {
         let state = self.0.state.lock();
         let (told, is_all) = state.spool.front(limit);
-        let living = (is_all && says_living)
-            .then(|| state.live.values().map(|live| live.told.session).collect());
+        let says_living = is_all && says_living;
+        let living =
+            says_living.then(|| state.live.values().map(|live| live.told.session).collect());
+        drop(state);
         Report {
             boot: self.0.boot.clone(),
             told,
             is_all,
             living,
+            seen: says_living.then(|| self.0.seen()),
         }
     }
 
@@ -187,6 +196,9 @@ impl Inner {
     }
 
     fn begin(&self, state: &mut State, name: &StreamName, arrival: Arrival, at_ms: i64) {
+        if !self.is_origin {
+            return;
+        }
         let publisher = self.hub.clients().find(arrival.id);
         let stream = self.hub.find(name);
         let (Ok(session), Ok(event)) = (self.ids.next(), self.ids.next()) else {
@@ -277,6 +289,20 @@ impl Inner {
                 self.begin(state, &name, arrival, now_ms);
             }
         }
+    }
+
+    /// What is live here, for lists on other nodes.
+    fn seen(&self) -> Vec<SeenStream> {
+        let clock = self.hub.clock();
+        let (now_us, now_ms) = (clock.now_us(), clock.wall_ms());
+        let streams = self.hub.streams().into_iter();
+        let live = streams.filter(|stream| stream.is_live() && stream.name.vhost().is_empty());
+        let seen = live.map(|stream| {
+            let mut seen = SeenStream::of(&stream, now_us, now_ms);
+            seen.is_copy |= !self.is_origin;
+            seen
+        });
+        all_seen(seen, MAX_SEEN)
     }
 
     fn sample(&self) {

@@ -130,6 +130,17 @@ impl PageKind {
     }
 }
 
+/// What a category of channels is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryFacts {
+    /// In addresses, and as a channel says it.
+    pub name: String,
+    /// In English.
+    pub title: String,
+    /// In Chinese; empty: the English one is shown.
+    pub title_zh: String,
+}
+
 /// A page of the site's own that is published, now or later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageFacts {
@@ -192,6 +203,9 @@ pub(crate) struct Content {
     listed: BTreeMap<String, String>,
     categories: BTreeMap<String, usize>,
     languages: BTreeMap<String, usize>,
+    titles: HashMap<String, CategoryFacts>,
+    /// When a category was called something else last.
+    titles_rev: u64,
     live: Vec<LiveStream>,
     pages: BTreeMap<(PageKind, String), HeldPage>,
     page_ids: HashMap<String, (PageKind, String)>,
@@ -335,6 +349,25 @@ impl Content {
         }
     }
 
+    /// A category is called this. Whether there was room for it.
+    pub(crate) fn category(&mut self, facts: CategoryFacts) -> bool {
+        if self.titles.len() >= MAX_PAGES && !self.titles.contains_key(&facts.name) {
+            return false;
+        }
+        let rev = self.grow();
+        (self.lists_rev, self.titles_rev) = (rev, rev);
+        self.titles.insert(facts.name.clone(), facts);
+        true
+    }
+
+    /// There is no category of this name any more.
+    pub(crate) fn category_gone(&mut self, name: &str) {
+        if self.titles.remove(name).is_some() {
+            let rev = self.grow();
+            (self.lists_rev, self.titles_rev) = (rev, rev);
+        }
+    }
+
     /// It is so late now: what was to be shown from now on is.
     pub(crate) fn now(&mut self, now_ms: i64) {
         let before = std::mem::replace(&mut self.now_ms, now_ms);
@@ -356,6 +389,7 @@ impl Content {
             rev,
             lists_rev: rev,
             map_rev: rev,
+            titles_rev: rev,
             ..Self::default()
         }
     }
@@ -386,7 +420,8 @@ impl Content {
             true => 0,
             false => self.now_ms / ANEW_MS,
         };
-        (!held.facts.is_private).then_some((held, (held.rev, minute)))
+        let rev = held.rev.max(self.titles_rev);
+        (!held.facts.is_private).then_some((held, (rev, minute)))
     }
 
     /// Whether what is live shall stand in no list.
@@ -429,6 +464,11 @@ impl Content {
     /// Categories with how many listed channels are about them.
     pub(crate) fn categories(&self) -> &BTreeMap<String, usize> {
         &self.categories
+    }
+
+    /// What a category is called.
+    pub(crate) fn titles_of(&self, category: &str) -> Option<&CategoryFacts> {
+        self.titles.get(category)
     }
 
     /// Languages likewise.

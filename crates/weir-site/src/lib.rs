@@ -15,8 +15,8 @@ mod target;
 mod words;
 
 pub use content::{
-    ChannelFacts, Coming, LiveStream, MAX_CHANNELS, MAX_PAGES, PAST_SHOWN, PageFacts, PageKind,
-    Past,
+    CategoryFacts, ChannelFacts, Coming, LiveStream, MAX_CHANNELS, MAX_PAGES, PAST_SHOWN,
+    PageFacts, PageKind, Past,
 };
 pub use document::{Coding, Document};
 pub use feeds::Embedding;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use weir_base::Tongue;
 
-use crate::content::{ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
+use crate::content::{CategoryFacts, ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
 use crate::document::Document;
 use crate::feeds::{self, Embedding};
 use crate::pages::{self, Frame};
@@ -112,6 +112,16 @@ impl Site {
     /// There is no page of this id any more, or it is a draft again.
     pub fn page_gone(&self, id: &str) {
         self.content.write().page_gone(id);
+    }
+
+    /// A category is called this. Whether there was room for it.
+    pub fn category(&self, facts: CategoryFacts) -> bool {
+        self.content.write().category(facts)
+    }
+
+    /// There is no category of this name any more; channels may name it all the same.
+    pub fn category_gone(&self, name: &str) {
+        self.content.write().category_gone(name);
     }
 
     /// It is so late now, milliseconds since 1970.

@@ -213,6 +213,7 @@ impl Apps<'_> {
     /// # Errors
     /// [`StoreError::Bound`] where there are as many as may be.
     pub async fn set_category(&self, category: &Category) -> Result<(), StoreError> {
+        let mut writing = self.db.begin().await?;
         let set = sqlx::query(
             "INSERT INTO categories (name, title, title_zh, place) SELECT $1, $2, $3, $4 \
              WHERE (SELECT COUNT(*) FROM categories WHERE name <> $1) < $5 \
@@ -224,13 +225,15 @@ impl Apps<'_> {
         .bind(category.title_zh.clone())
         .bind(category.place)
         .bind(CATEGORIES)
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
         if set.rows_affected() == 0 {
             let words = format!("there may be {CATEGORIES} categories: take one away first");
             return Err(StoreError::Bound(words));
         }
-        Ok(())
+        let thing = Thing::Category(category.name.clone());
+        mark(&mut writing, &thing, self.store.now_ms()).await?;
+        Ok(writing.commit().await?)
     }
 
     /// Takes a category away. Channels that name it keep the name.
@@ -238,14 +241,47 @@ impl Apps<'_> {
     /// # Errors
     /// [`StoreError::Missing`].
     pub async fn remove_category(&self, name: &str) -> Result<(), StoreError> {
+        let mut writing = self.db.begin().await?;
         let gone = sqlx::query("DELETE FROM categories WHERE name = $1")
             .bind(name.to_owned())
-            .execute(self.db.write())
+            .execute(&mut *writing)
             .await?;
-        match gone.rows_affected() {
-            0 => Err(StoreError::Missing("category")),
-            _ => Ok(()),
+        if gone.rows_affected() == 0 {
+            return Err(StoreError::Missing("category"));
         }
+        let thing = Thing::Category(name.to_owned());
+        mark(&mut writing, &thing, self.store.now_ms()).await?;
+        Ok(writing.commit().await?)
+    }
+
+    /// The category of this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn category(&self, name: &str) -> Result<Category, StoreError> {
+        let row = sqlx::query_as::<_, Category>(
+            "SELECT name, title, title_zh, place FROM categories WHERE name = $1",
+        )
+        .bind(name.to_owned());
+        let found = row.fetch_optional(self.db.fresh()).await?;
+        found.ok_or(StoreError::Missing("category"))
+    }
+
+    /// Categories whose names stand behind `after`, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn categories_behind(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Category>, StoreError> {
+        let rows = sqlx::query_as::<_, Category>(
+            "SELECT name, title, title_zh, place FROM categories WHERE name > $1 ORDER BY name LIMIT $2",
+        )
+        .bind(after.to_owned())
+        .bind(i64::from(limit));
+        Ok(rows.fetch_all(self.db.fresh()).await?)
     }
 
     /// All categories, in their order.

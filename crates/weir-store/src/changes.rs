@@ -6,7 +6,7 @@
 
 use sqlx::FromRow;
 
-use crate::apps::App;
+use crate::apps::{App, Category};
 use crate::bans::Ban;
 use crate::channels::{Channel, StreamKey};
 use crate::db::Db;
@@ -48,6 +48,10 @@ pub enum Changed {
     Page(Box<SitePage>),
     /// There is no page of this id any more.
     PageGone(Id),
+    /// A category of channels is called this.
+    Category(Category),
+    /// There is no category of this name any more.
+    CategoryGone(String),
 }
 
 /// Milliseconds for which it is known that somebody's leave to watch ended: longer than what was given out is good.
@@ -76,7 +80,7 @@ pub struct ContentDelta {
 }
 
 /// The last of the kinds in [`Whole`].
-const LAST_KIND: usize = 5;
+const LAST_KIND: usize = 6;
 
 /// Where a reader of all of it stands: which kind, and behind which of it.
 #[derive(Debug, Clone, Default)]
@@ -199,6 +203,7 @@ impl ContentChanges<'_> {
              (kind = 'key' AND NOT EXISTS (SELECT 1 FROM stream_keys k \
              WHERE k.user_id = content_changes.user_id AND k.key_hash = content_changes.id)) OR \
              (kind = 'page' AND NOT EXISTS (SELECT 1 FROM pages p WHERE p.id = content_changes.id)) OR \
+             (kind = 'category' AND NOT EXISTS (SELECT 1 FROM categories g WHERE g.name = content_changes.id)) OR \
              (kind = 'ban' AND NOT EXISTS (SELECT 1 FROM bans b \
              WHERE b.id = content_changes.id AND b.lifted_ms = 0))))",
         )
@@ -222,7 +227,7 @@ impl ContentChanges<'_> {
     }
 
     /// The next of all there is, at most `limit`; none when all was read. Apps come first, then channels, keys,
-    /// bans, leaves that ended and pages.
+    /// bans, leaves that ended, pages and categories.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -234,7 +239,8 @@ impl ContentChanges<'_> {
                 2 => self.keys_behind(whole, limit).await?,
                 3 => self.bans_behind(whole, limit).await?,
                 4 => self.leaves_behind(whole, limit).await?,
-                _ => self.pages_behind(whole, limit).await?,
+                5 => self.pages_behind(whole, limit).await?,
+                _ => self.categories_behind(whole, limit).await?,
             };
             if !found.is_empty() {
                 return Ok(found);
@@ -286,6 +292,10 @@ impl ContentChanges<'_> {
                     None => Changed::PageGone(id),
                 }
             }
+            "category" => match gone(self.store.apps().category(&row.id).await)? {
+                Some(category) => Changed::Category(category),
+                None => Changed::CategoryGone(row.id),
+            },
             other => {
                 tracing::debug!("a change of a newer release is passed over: {other:?}");
                 return Ok(None);
@@ -337,6 +347,22 @@ impl ContentChanges<'_> {
         }
         let boxed = |page| Changed::Page(Box::new(page));
         Ok(pages.into_iter().map(boxed).collect())
+    }
+
+    async fn categories_behind(
+        &self,
+        whole: &mut Whole,
+        limit: u32,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let found = self
+            .store
+            .apps()
+            .categories_behind(&whole.id, limit)
+            .await?;
+        if let Some(last) = found.last() {
+            last.name.clone_into(&mut whole.id);
+        }
+        Ok(found.into_iter().map(Changed::Category).collect())
     }
 
     async fn bans_behind(&self, whole: &mut Whole, limit: u32) -> Result<Vec<Changed>, StoreError> {

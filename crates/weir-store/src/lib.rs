@@ -21,6 +21,7 @@ pub mod hooks;
 mod id;
 mod mark;
 mod module;
+pub mod node_streams;
 pub mod objects;
 pub mod owned;
 pub mod pages;

@@ -19,6 +19,8 @@ pub(crate) enum Thing {
     Leave(Id, Id),
     /// By its id.
     Page(Id),
+    /// By its name.
+    Category(String),
 }
 
 /// Gives a thing the next number. Others who change something wait from here to the commit, so it is the last act
@@ -62,6 +64,7 @@ impl Thing {
                 account.to_string(),
             ),
             Self::Page(id) => ("page", id.to_string(), String::new()),
+            Self::Category(name) => ("category", name.clone(), String::new()),
         }
     }
 }

@@ -207,12 +207,13 @@ fn site(
     (posters, cluster): (Posters, &Cluster),
     (facts, core): (&Arc<dyn Facts>, &Core),
 ) -> Option<Arc<SiteKeeper>> {
-    let store = happenings?.store.clone();
+    let happenings = happenings?;
+    let (store, elsewhere) = (happenings.store.clone(), happenings.elsewhere.clone());
     let keeper = Arc::new(SiteKeeper::new(store, &config.accounts.site_url, posters));
     let (hub, members, facts) = (core.hub.clone(), cluster.clone(), facts.clone());
     let (kept, shutdown) = (keeper.clone(), core.shutdown.clone());
     core.tasks.spawn("site", async move {
-        kept.run((hub, members), &*facts, shutdown).await;
+        kept.run((hub, members, elsewhere), &*facts, shutdown).await;
     });
     Some(keeper)
 }

@@ -9,6 +9,7 @@ import { toldIn } from "./told";
 /** `page` is what the server calls it. */
 export function enliven(page: string): void {
   if (followLanguage()) return;
+  tellLocalTimes();
   if (page === "home") void enlivenHome();
   if (page === "channel") void import("./pages/Channel").then((channel) => channel.enlivenChannel());
 }
@@ -24,6 +25,17 @@ function followLanguage(): boolean {
   here.searchParams.set("lang", other);
   location.replace(here);
   return true;
+}
+
+/** The server writes times in UTC, for it does not know where who reads is. */
+function tellLocalTimes(): void {
+  const shown = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll<HTMLTimeElement>("main time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent ?? "";
+    time.textContent = shown.format(at);
+  }
 }
 
 /** What the server wrote stays until the list is known. */

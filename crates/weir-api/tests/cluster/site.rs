@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-use weir_api::{Posters, SiteKeeper, Snapshots};
+use weir_api::{Elsewhere, Posters, SiteKeeper, Snapshots};
 use weir_base::{Clock, Tasks};
 use weir_cluster::Role;
 use weir_store::channels::{ChannelEdit, NewChannel, Timing};
@@ -60,7 +60,9 @@ impl Kept {
             world.shutdown.clone(),
         );
         tasks.spawn("site", async move {
-            keeper.run((hub, cluster), &Outside, shutdown).await;
+            keeper
+                .run((hub, cluster, Elsewhere::default()), &Outside, shutdown)
+                .await;
         });
         let kept = Self {
             world,

@@ -89,7 +89,8 @@ impl Origin {
     pub(crate) fn new(writer: &Writer, heartbeat_ms: i64) -> Self {
         let spool = writer.dir.path().join("told.jsonl");
         let hub = Hub::new(weir_hub::Config::default(), writer.clock.clone());
-        let witness = Witness::new(hub.clone(), spool.clone(), move |_| heartbeat_ms).unwrap();
+        let witness =
+            Witness::new((hub.clone(), true), spool.clone(), move |_| heartbeat_ms).unwrap();
         Self {
             hub,
             witness,

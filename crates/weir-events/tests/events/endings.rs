@@ -57,6 +57,7 @@ fn beginning(writer: &Writer) -> Report {
         told: vec![Told::Began(began)],
         is_all: true,
         living: None,
+        seen: None,
     }
 }
 

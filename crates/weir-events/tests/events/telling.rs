@@ -87,7 +87,7 @@ async fn what_happens_while_nobody_writes_it_down_is_told_later_and_outlives_the
 
     // Its next life tells it, then what is new.
     origin = Origin {
-        witness: weir_events::Witness::new(origin.hub.clone(), origin.spool.clone(), |_| 0)
+        witness: weir_events::Witness::new((origin.hub.clone(), true), origin.spool.clone(), |_| 0)
             .unwrap(),
         ..origin
     };

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use weir_base::urls::StreamPath;
 
 use super::frame::{Frame, Head, moment};
-use super::home::{Made, WORDS_CHARS};
+use super::home::{Made, WORDS_CHARS, category_title};
 use super::linked;
 use super::pictured;
 use crate::content::{Content, Held};
@@ -36,7 +36,9 @@ pub(super) fn channel(content: &Content, frame: &Frame<'_>, name: &str) -> Optio
             (facts.name) " · " (facts.followers) " "
             (if facts.followers == 1 { words.follower } else { words.followers })
             @if !facts.category.is_empty() {
-                " · " a href=(frame.link(&Target::Category(facts.category.clone()))) { (facts.category) }
+                " · " a href=(frame.link(&Target::Category(facts.category.clone()))) {
+                    (category_title(content, frame, &facts.category))
+                }
             }
             @if !facts.language.is_empty() {
                 " · " a href=(frame.link(&Target::Language(facts.language.clone()))) { (facts.language) }

@@ -1,6 +1,7 @@
 //! Lists of channels: the first page, those of a category, of a language, and what a search found.
 
 use maud::{Markup, html};
+use weir_base::Tongue;
 use weir_base::urls::StreamPath;
 
 use super::Found;
@@ -67,7 +68,7 @@ pub(super) fn category(content: &Content, frame: &Frame<'_>, name: &str) -> Made
     let page = content
         .find_page(PageKind::Category, name)
         .map(|(page, _)| page);
-    let title = page.map_or(name, |page| texts::title(page, frame.tongue));
+    let title = category_title(content, frame, name);
     let about = page.map(|page| texts::body(page, frame.tongue));
     narrowed(content, frame, title, about, |held| {
         held.facts.category == name
@@ -252,10 +253,25 @@ fn entry(
     }
 }
 
-/// What a category is called, where there are words about it; else its name.
-fn category_title<'a>(content: &'a Content, frame: &Frame<'_>, name: &'a str) -> &'a str {
+/// What a category is called: as its page is, else as the operator said, else by its name.
+pub(super) fn category_title<'a>(
+    content: &'a Content,
+    frame: &Frame<'_>,
+    name: &'a str,
+) -> &'a str {
     let page = content.find_page(PageKind::Category, name);
-    page.map_or(name, |(page, _)| texts::title(page, frame.tongue))
+    if let Some((page, _)) = page {
+        return texts::title(page, frame.tongue);
+    }
+    let Some(facts) = content.titles_of(name) else {
+        return name;
+    };
+    let is_chinese = frame.tongue == Tongue::Chinese && !facts.title_zh.is_empty();
+    match (is_chinese, facts.title.is_empty()) {
+        (true, _) => &facts.title_zh,
+        (false, false) => &facts.title,
+        (false, true) => name,
+    }
 }
 
 /// Categories and languages that channels are in.

@@ -261,6 +261,33 @@ fn search_engines_are_told_what_is_on_and_what_is_to_come_in_words_that_end_no_e
 }
 
 #[test]
+fn a_category_is_called_what_the_operator_says_in_each_language() {
+    let site = site();
+    let facts = |title: &str, title_zh: &str| CategoryFacts {
+        name: "games".into(),
+        title: title.into(),
+        title_zh: title_zh.into(),
+    };
+    assert!(site.category(facts("Games & play", "游戏")));
+    for (path, lang, title) in [
+        ("/c/ann", "en", "Games &amp; play"),
+        ("/c/ann", "zh", "游戏"),
+        ("/category/games", "zh", "游戏"),
+        ("/", "en", "Games &amp; play"),
+    ] {
+        let page = read(&site, path, lang).unwrap();
+        assert!(
+            page.contains(&format!(">{title}<")),
+            "{path} {lang}: {page}"
+        );
+    }
+    assert!(site.category(facts("Play", "")));
+    assert!(read(&site, "/c/ann", "zh").unwrap().contains(">Play<"));
+    site.category_gone("games");
+    assert!(read(&site, "/c/ann", "en").unwrap().contains(">games<"));
+}
+
+#[test]
 fn a_preview_is_what_the_page_will_show() {
     let site = site();
     let draft = PageFacts {

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use weir_store::broadcasts::{BroadcastFilter, Life};
 use weir_store::events::{BATCH_FACTS, Ending, Fact, NewBroadcast, NewEvent};
+use weir_store::node_streams::NodeStreams;
 use weir_store::{Id, Store};
 
 use crate::common::{BEGIN_US, Kit, kits};
@@ -217,5 +218,24 @@ async fn the_history_is_read_from_the_newest_on() {
             ..all
         };
         assert_eq!(list(hostile, None).await, []);
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_its_streams_takes_the_place_of_what_it_said() {
+    for kit in kits().await {
+        let rows = kit.store.node_streams();
+        rows.say("a", "[1]", 1_000).await.unwrap();
+        rows.say("b", "[2]", 2_000).await.unwrap();
+        rows.say("a", "[3]", 3_000).await.unwrap();
+        let of = |node: &str, body: &str, at_ms| NodeStreams {
+            node: node.to_owned(),
+            body: body.to_owned(),
+            at_ms,
+        };
+        assert_eq!(rows.others("b", 0).await.unwrap(), [of("a", "[3]", 3_000)]);
+        assert_eq!(rows.others("a", 2_001).await.unwrap(), []);
+        rows.prune(2_500).await.unwrap();
+        assert_eq!(rows.others("c", 0).await.unwrap(), [of("a", "[3]", 3_000)]);
     }
 }

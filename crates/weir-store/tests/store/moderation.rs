@@ -123,9 +123,18 @@ async fn apps_and_categories_are_set_changed_and_taken_away() {
         for category in [&games, &talk, &games] {
             apps.set_category(category).await.unwrap();
         }
-        assert_eq!(apps.categories().await.unwrap(), [talk, games]);
+        assert_eq!(
+            apps.categories().await.unwrap(),
+            [talk.clone(), games.clone()]
+        );
+        let (begin, all) = whole(&kit).await;
+        let [is_games, is_talk] = [games, talk].map(Changed::Category);
+        assert_eq!(all, [is_games.clone(), is_talk]);
         apps.remove_category("talk").await.unwrap();
         assert_eq!(apps.categories().await.unwrap().len(), 1);
+        let since = kit.store.content_changes().since(&begin, 9).await.unwrap();
+        assert_eq!(since.changes, [Changed::CategoryGone("talk".into())]);
+        assert_eq!(whole(&kit).await.1, [is_games]);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::Happenings;
+use weir_api::{Elsewhere, Happenings};
 use weir_cluster::record::Scope;
 use weir_cluster::run::Cluster;
 use weir_cluster::{Name, Role, Scheme};
@@ -73,7 +73,7 @@ pub(super) async fn start(
         }
         false => None,
     };
-    if roles.has(Role::Origin) {
+    if roles.has(Role::Origin) || roles.has(Role::Edge) {
         let own = happenings.as_ref();
         let own = own.map(|own| Arc::new(own.recorder.clone()) as Arc<dyn Desk>);
         let is_alone = joined.node.settings().is_alone;
@@ -126,13 +126,14 @@ pub(super) async fn close(happenings: Option<Happenings>) {
     }
 }
 
-/// On a node that owns streams.
+/// On a node that carries streams: its own ones begin and end, and who watches the others is told too.
 fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
     let (core, entrance) = (parts.core, parts.entrance.clone());
     let (tasks, shutdown) = (&core.tasks, &core.shutdown);
     let spool = parts.data.join(SPOOL_FILE);
     let heartbeat_ms = move |app: &str| entrance.heartbeat_ms(app);
-    let witness = Witness::new(core.hub.clone(), spool, heartbeat_ms)
+    let is_origin = parts.config.roles()?.has(Role::Origin);
+    let witness = Witness::new((core.hub.clone(), is_origin), spool, heartbeat_ms)
         .context("the system gives no randomness")?;
     tasks.spawn("witness", witness.clone().run(shutdown.clone()));
     tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
@@ -170,11 +171,15 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
         (tasks.clone(), shutdown.clone()),
     );
     tasks.spawn("hooks", dispatcher.clone().run(log.head()));
+    let elsewhere = Elsewhere::default();
+    let looking = elsewhere.clone().run(store.clone(), me, shutdown.clone());
+    tasks.spawn("elsewhere", looking);
     Happenings {
         store,
         log,
         recorder,
         dispatcher,
+        elsewhere,
     }
 }
 

@@ -4,7 +4,7 @@ import type { StreamInfo } from "@weir/player";
 import type { ChannelShown } from "@weir/api";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { followed } from "../account/followed";
-import { Refused } from "../api";
+import { ask, Refused } from "../api";
 import { count } from "../format";
 import { locale, t } from "../i18n";
 import { store } from "../store";
@@ -50,6 +50,7 @@ export function Following({ live }: { live: StreamInfo[] | null }) {
   // Something came or went: whether it is one of these is asked at once.
   const names = live?.map((info) => `${info.app}/${info.stream}`).sort().join(" ") ?? "";
   useEffect(() => refresh(), [names]);
+  const titles = useCategoryTitles();
   if (isOver || !value) return null;
   const { on, off } = parted(value, live);
   return (
@@ -57,7 +58,7 @@ export function Following({ live }: { live: StreamInfo[] | null }) {
       <h2 id="following">{t("following")}</h2>
       {value.length === 0 && <p class="following-none">{t("followingNone")}</p>}
       {value.length > 0 && on.length === 0 && <p class="following-none">{t("followingIdle")}</p>}
-      {on.length > 0 && <ul class="grid">{on.map(([channel, viewers]) => <li key={channel.id}><Live channel={channel} viewers={viewers} /></li>)}</ul>}
+      {on.length > 0 && <ul class="grid">{on.map(([channel, viewers]) => <li key={channel.id}><Live channel={channel} viewers={viewers} category={titles.get(channel.category) ?? channel.category} /></li>)}</ul>}
       {off.length > 0 && (
         <ul class="following-rest" aria-label={t("followingRest")}>
           {(all ? off : off.slice(0, RESTING)).map((channel) => <li key={channel.id}><a href={pageOf(channel)}>{titleOf(channel)}</a></li>)}
@@ -68,7 +69,28 @@ export function Following({ live }: { live: StreamInfo[] | null }) {
   );
 }
 
-function Live({ channel, viewers }: { channel: ChannelShown; viewers: number }) {
+/** What categories are called in the reader's language; empty until it is known. */
+function useCategoryTitles(): ReadonlyMap<string, string> {
+  const [titles, setTitles] = useState<ReadonlyMap<string, string>>(new Map());
+  const language = locale();
+  useEffect(() => {
+    let gone = false;
+    const read = async () => {
+      const { items } = await ask("category_list");
+      if (gone) return;
+      const titled = items.map(({ name, title, title_zh }) => [name, (language === "zh-CN" && title_zh) || title || name] as const);
+      setTitles(new Map(titled));
+    };
+    // Without them the names are shown.
+    void read().catch(() => {});
+    return () => {
+      gone = true;
+    };
+  }, [language]);
+  return titles;
+}
+
+function Live({ channel, viewers, category }: { channel: ChannelShown; viewers: number; category: string }) {
   const [app = "", stream = channel.name] = channel.stream.split("/");
   const n = count(viewers, locale());
   return (
@@ -81,7 +103,7 @@ function Live({ channel, viewers }: { channel: ChannelShown; viewers: number }) 
       </div>
       <div class="about">
         <strong><a href={pageOf(channel)}>{titleOf(channel)}</a></strong>
-        {channel.category && <span class="app">{channel.category}</span>}
+        {category && <span class="app">{category}</span>}
       </div>
     </article>
   );
