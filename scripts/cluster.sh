@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make cluster: gets what is missing, builds in release, starts a whole cluster on this machine with a
+# make cluster: gets what is missing, builds, starts a whole cluster on this machine with a
 # demo stream. `weir dev cluster` itself says where to go from there; ARGS go to it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,6 +15,6 @@ case " $* " in
     *) command -v valkey-server >/dev/null || need_apt redis-server ;;
 esac
 need_web_dist
-[ -x "$WEIR_TARGET/release/weir" ] || say 'cargo build --release (the first time: several minutes)'
-cargo build --release --locked --package weir
-exec "$WEIR_TARGET/release/weir" dev cluster --publish-demo --data "${WEIR_DATA:-data}/cluster" "$@"
+[ -x "$WEIR_TARGET/quick/weir" ] || say 'cargo build (the first time: some minutes)'
+cargo build --profile quick --locked --package weir
+exec "$WEIR_TARGET/quick/weir" dev cluster --publish-demo --data "${WEIR_DATA:-data}/cluster" "$@"

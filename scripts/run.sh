@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make run: gets what is missing, builds in release, starts weir with its demo stream.
+# make run: gets what is missing, builds, starts weir with its demo stream.
 # weir itself prints where to go from there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,6 +10,6 @@ source scripts/need.sh
 
 need_rust
 need_web_dist
-[ -x "$WEIR_TARGET/release/weir" ] || say 'cargo build --release (the first time: several minutes)'
-cargo build --release --locked --package weir
-exec "$WEIR_TARGET/release/weir" serve --demo --data "${WEIR_DATA:-data}" "$@"
+[ -x "$WEIR_TARGET/quick/weir" ] || say 'cargo build (the first time: some minutes)'
+cargo build --profile quick --locked --package weir
+exec "$WEIR_TARGET/quick/weir" serve --demo --data "${WEIR_DATA:-data}" "$@"

@@ -18,6 +18,7 @@ pub mod hls_follow;
 pub mod http;
 pub mod in_process;
 pub mod link;
+pub mod log;
 pub mod media;
 pub mod oddity;
 pub mod picture;

@@ -1,9 +1,6 @@
 //! What people send who mean harm. Most tests walk through every operation of the document, so a new one is tried by
 //! itself.
 
-use std::io::Write;
-use std::sync::Arc;
-
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +9,7 @@ use serde_json::{Value, json};
 use weir_account::MailConfig;
 use weir_api::AccountRole;
 use weir_base::Code;
+use weir_testkit::log::KeptLog;
 
 use crate::accounts::{PASSWORD, Site, by_cookie};
 use crate::world::{Answered, request};
@@ -432,30 +430,9 @@ async fn a_redirect_leads_to_a_node_and_nowhere_else() {
     }
 }
 
-/// A log that is kept.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_secret_is_in_the_log_in_an_error_or_in_an_address() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _kept = tracing::subscriber::set_default(subscriber);
+    let log = KeptLog::new();
     let site = Site::with_mail(MailConfig {
         // Nobody listens there: what cannot be sent is told in the log, and its link must not be.
         url: "smtp://weir:smtp-secret@127.0.0.1:9?tls=required".to_owned(),
@@ -512,7 +489,7 @@ async fn no_secret_is_in_the_log_in_an_error_or_in_an_address() {
         "$argon2".to_owned(),
         "a secret of this site".to_owned(),
     ];
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("signed in"), "the log is kept: {log}");
     for secret in &secrets {
         assert!(!log.contains(secret), "{secret} is in the log");

@@ -1,22 +1,27 @@
 //! What goes wrong is said in an operator's words, and once.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use std::time::Duration;
 
-use tracing_subscriber::fmt::MakeWriter;
 use weir_cluster::store::Store;
 
 use crate::nodes::{record, stream};
 use crate::server::{PASSWORD, Server, TTL_MS, free_port, redis};
 use crate::story::claim;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static KEPT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl Write for Log {
+/// Writes what is logged to where this thread keeps it. One subscriber serves the process: while there is just one, and
+/// of a thread alone, what another thread came by first is heard of by nobody.
+struct OfThread;
+
+impl Write for OfThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| kept.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -25,29 +30,18 @@ impl Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-}
+static LISTENING: Once = Once::new();
 
 /// What is logged while a node would try for two seconds.
 pub(crate) async fn logged(url: &str) -> Vec<String> {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    LISTENING.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(|| OfThread)
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    KEPT.set(Some(Vec::new()));
     let redis = redis(url, TTL_MS);
     for _ in 0..10 {
         let _ = redis.leases(vec![claim("a", "n1", 1, 1, 0, 0)]).await;
@@ -55,8 +49,9 @@ pub(crate) async fn logged(url: &str) -> Vec<String> {
         let _ = redis.find(stream("a")).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    drop(guard);
-    log.lines()
+    let kept = KEPT.take().unwrap_or_default();
+    let text = String::from_utf8(kept).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]

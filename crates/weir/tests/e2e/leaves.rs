@@ -154,12 +154,14 @@ fn the_page_of_a_closed_channel_asks_for_its_password_and_asks_again_when_there_
     let server = Options::new(&binary()).start();
     let closed = json!({ "visibility": "password", "password": "sesame" });
     let (token, _publisher) = channel(&server, &closed);
-    // The page of a stream asks as that of its channel does.
+    // The page of a stream asks as that of its channel does, and so does what stands in a frame elsewhere.
     for (page, language) in [
         ("/c/chess", "en"),
         ("/c/chess", "zh"),
         ("/watch/live/chess", "en"),
         ("/watch/live/chess", "zh"),
+        ("/embed/live/chess", "en"),
+        ("/embed/live/chess", "zh"),
     ] {
         ask(&server, "PATCH", "channels/chess", &token, &closed);
         let arguments = ["--token", &token, "--page", page, "--lang", language];

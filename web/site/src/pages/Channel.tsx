@@ -87,7 +87,7 @@ function Playing({ channel }: { channel: Shown }) {
   const stream = parseWatchPath(`/watch/${channel.stream.split("/").map(encodeURIComponent).join("/")}`);
   const asked = useMemo(() => readPlayerQuery(location.search), []);
   if (!channel.live || !stream) return <Picture kind="cover" id={channel.cover} width={960} alt="" />;
-  return <Admitted channel={channel} name={stream} query={asked} />;
+  return <Admitted channel={channel} name={stream} query={asked} keep />;
 }
 
 /** On a page that came with its words: the player while it is live, and the button to follow. */

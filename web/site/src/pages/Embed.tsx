@@ -3,10 +3,8 @@
 
 import type { StreamName } from "@weir/player";
 import { useEffect, useMemo } from "preact/hooks";
-import { LivePlayer } from "../watch/LivePlayer";
+import { Playing } from "../watch/Playing";
 import { readPlayerQuery } from "../watch/query";
-
-const ignore = () => {};
 
 export function Embed({ name }: { name: StreamName }) {
   const query = useMemo(() => readPlayerQuery(location.search), []);
@@ -15,7 +13,7 @@ export function Embed({ name }: { name: StreamName }) {
   }, []);
   return (
     <main id="main" class="embed">
-      <LivePlayer name={name} query={query} keep={false} onStatus={ignore} />
+      <Playing name={name} query={query} keep={false} />
     </main>
   );
 }

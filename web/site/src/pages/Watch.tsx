@@ -1,14 +1,12 @@
 //! The page of one stream: the player, what is known of the stream, links to it elsewhere.
 
 import type { PlayerStatus, StreamInfo, StreamName } from "@weir/player";
-import type { ComponentType } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { bitrate, codecName, count, duration, rate } from "../format";
 import { locale, t } from "../i18n";
 import { Icon } from "../ui/icons";
-import { LivePlayer } from "../watch/LivePlayer";
-import { wantsLeave } from "../watch/leave";
-import { readPlayerQuery, type PlayerQuery } from "../watch/query";
+import { Playing } from "../watch/Playing";
+import { readPlayerQuery } from "../watch/query";
 import { Share } from "../watch/Share";
 
 export function Watch({ name }: { name: StreamName }) {
@@ -21,41 +19,12 @@ export function Watch({ name }: { name: StreamName }) {
   return (
     <main id="main" class="page watch">
       <a class="back" href="/"><Icon name="back" size={18} />{t("back")}</a>
-      <Playing name={name} query={query} onStatus={setStatus} />
+      <Playing name={name} query={query} keep onStatus={setStatus} />
       <About name={name} status={status} onShare={() => setSharing(true)} />
       <p class="shortcuts">{t("shortcuts")}</p>
       {sharing && <Share name={name} query={query.media} onClose={() => setSharing(false)} />}
     </main>
   );
-}
-
-interface PlayingProps {
-  name: StreamName;
-  query: PlayerQuery;
-  onStatus: (status: PlayerStatus) => void;
-}
-
-/** The player; where it is refused and the stream is a channel's that is not for everybody, what asks for leave. */
-function Playing({ name, query, onStatus }: PlayingProps) {
-  const [closed, setClosed] = useState<ComponentType<PlayingProps> | null>(null);
-  const asked = useRef(false);
-  const seen = (status: PlayerStatus) => {
-    onStatus(status);
-    if (asked.current || !wantsLeave(status)) return;
-    asked.current = true;
-    // Who finds no channel, or no server, is shown what the player says.
-    void closedChannel(name).then((part) => part && setClosed(() => part), () => {});
-  };
-  const Part = closed;
-  return Part ? <Part name={name} query={query} onStatus={onStatus} /> : <LivePlayer name={name} query={query} keep onStatus={seen} />;
-}
-
-/** What asks for leave to watch the channel of this stream; null where there is no such one. */
-async function closedChannel(name: StreamName): Promise<ComponentType<PlayingProps> | null> {
-  const [{ channel: find }, { Admitted }] = await Promise.all([import("../account/api"), import("../watch/Admitted")]);
-  const channel = await find(name.stream);
-  if (channel.stream !== `${name.app}/${name.stream}`) return null;
-  return (props) => <Admitted channel={channel} {...props} />;
 }
 
 /** Why there is no sound, or no picture, where the publisher sends one. */

@@ -22,11 +22,13 @@ interface AdmittedProps {
   channel: Channel;
   name: StreamName;
   query: PlayerQuery;
+  /** Whether what the viewer chose on this site applies, and is kept. A frame in somebody's page keeps nothing. */
+  keep: boolean;
   onStatus?: (status: PlayerStatus) => void;
 }
 
 /** The player of a stream, or what stands before it where not everybody may watch. */
-export function Admitted({ channel, name, query, onStatus }: AdmittedProps) {
+export function Admitted({ channel, name, query, keep, onStatus }: AdmittedProps) {
   const [ticket, setTicket] = useState<string | null>(null);
   // It was opened since somebody read that it is closed.
   const [opened, setOpened] = useState(false);
@@ -41,13 +43,21 @@ export function Admitted({ channel, name, query, onStatus }: AdmittedProps) {
     if (ticket && wantsLeave(status)) setTicket(null);
     onStatus?.(status);
   };
-  if (closed && !ticket) return <Leave channel={channel} onTicket={setTicket} onOpened={() => setOpened(true)} />;
-  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={name} query={asked} keep onStatus={seen} />;
+  if (closed && !ticket) return <Leave channel={channel} framed={!keep} onTicket={setTicket} onOpened={() => setOpened(true)} />;
+  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={name} query={asked} keep={keep} onStatus={seen} />;
 }
 
 type Asked = "asking" | "password" | "follow" | "sign-in" | "private";
 
-function Leave({ channel, onTicket, onOpened }: { channel: Channel; onTicket: (ticket: string) => void; onOpened: () => void }) {
+interface LeaveProps {
+  channel: Channel;
+  /** In a frame of somebody's page nobody signs in: browsers keep the site's cookie from it. */
+  framed: boolean;
+  onTicket: (ticket: string) => void;
+  onOpened: () => void;
+}
+
+function Leave({ channel, framed, onTicket, onOpened }: LeaveProps) {
   const [asked, setAsked] = useState<Asked>("asking");
   const { name, visibility } = channel;
   const ask = async () => {
@@ -78,7 +88,10 @@ function Leave({ channel, onTicket, onOpened }: { channel: Channel; onTicket: (t
         </Form>
       )}
       {asked === "follow" && <Form button={a("followToWatch")} send={join}>{() => null}</Form>}
-      {asked === "sign-in" && <p><a class="button small" href="/account/sign-in">{a("signIn")}</a></p>}
+      {asked === "sign-in" && !framed && <p><a class="button small" href="/account/sign-in">{a("signIn")}</a></p>}
+      {asked !== "password" && framed && (
+        <p><a class="button small" href={`/c/${encodeURIComponent(name)}`} target="_blank" rel="noopener">{a("watch")}</a></p>
+      )}
     </section>
   );
 }

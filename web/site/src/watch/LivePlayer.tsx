@@ -14,7 +14,7 @@ interface Props {
   query: PlayerQuery;
   /** Whether what the viewer chose on this site applies, and is kept. */
   keep: boolean;
-  onStatus: (status: PlayerStatus) => void;
+  onStatus?: (status: PlayerStatus) => void;
 }
 
 export function LivePlayer({ name, query, keep, onStatus }: Props) {
@@ -23,7 +23,7 @@ export function LivePlayer({ name, query, keep, onStatus }: Props) {
   useEffect(() => {
     element.addEventListener("state", ({ detail }) => {
       mark(detail);
-      onStatus(detail);
+      onStatus?.(detail);
     });
     if (keep) element.addEventListener("settings", ({ detail }) => keepSettings(detail));
     setUp(element, name, query, keep);
