@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Sections about accounts and channels, sourced by run.sh: lists and searches where there are many, and a storm of
-# sign-ins beside viewers. PostgreSQL is found by WEIR_POSTGRES or in Debian's place.
+# Sections about accounts and channels, sourced by run.sh: lists and searches where there are many, a storm of
+# sign-ins beside viewers, stream keys on their way to an edge, and events that many read. PostgreSQL is found by WEIR_POSTGRES or in Debian's place.
 # shellcheck disable=SC2034,SC2154
 
 set -euo pipefail
 
-people_sections=(lists-sqlite lists-postgres sign-in)
+people_sections=(lists-sqlite lists-postgres sign-in edge-keys events)
 people_password='a sentence that nobody guesses'
 
 if [[ $mode == full ]]; then
-    sqlite_people=(100000 10000) postgres_people=(1000000 100000) people_seconds=10 storm_seconds=30
+    sqlite_people=(100000 10000) postgres_people=(1000000 100000) people_seconds=10 storm_seconds=30 edge_keys=100000
 else
-    sqlite_people=(20000 2000) postgres_people=(50000 5000) people_seconds=1 storm_seconds=8
+    sqlite_people=(20000 2000) postgres_people=(50000 5000) people_seconds=1 storm_seconds=8 edge_keys=10000
 fi
 
 # Starts a PostgreSQL of our own; sets postgres_url.
@@ -63,7 +63,7 @@ ask_lists() { # NAME ACCOUNTS CHANNELS
 section_lists-sqlite() {
     say "lists and searches, SQLite, ${sqlite_people[*]} …"
     start_weir api.reads_per_minute=0
-    fill_people "${sqlite_people[@]}" sqlite3 -bail "$data/weir.db"
+    fill_people "${sqlite_people[@]}" sqlite3 -cmd ".timeout 20000" -bail "$data/weir.db"
     ask_lists lists-sqlite "${sqlite_people[@]}"
     stop "$weir_pid"
 }
@@ -81,7 +81,7 @@ section_lists-postgres() {
 section_sign-in() {
     say "300 viewers, alone and beside 200 sign-ins a second …"
     start_weir 'proxy.trusted=["127.0.0.1/32"]'
-    fill_people 5000 10 sqlite3 -bail "$data/weir.db"
+    fill_people 5000 10 sqlite3 -cmd ".timeout 20000" -bail "$data/weir.db"
     start_publisher "$rtmp"
     "$WEIR" bench fanout --url "http://$http/live/bench.flv" --viewers 300 --seconds "$storm_seconds" --light \
         --pid "$weir_pid" --json | keep sign-in-alone
@@ -97,4 +97,61 @@ section_sign-in() {
     node "$here/people.mjs" guesses --base "http://$http" --accounts 100 | keep sign-in-guesses
     stop "$publisher_pid"
     stop "$weir_pid"
+}
+
+# An edge that starts beside an api node with this many stream keys: how long until it knows them, and what they cost
+# it in memory beside an edge of a site without any.
+section_edge-keys() {
+    say "$edge_keys stream keys on their way to an edge …"
+    local sets=(cluster.mode=static 'cluster.secret=a secret of this measurement' auth.publish=key) none all
+    start_weir "${sets[@]}" 'roles=["api","origin"]'
+    none=$(edge_that_learns "${sets[@]}")
+    fill_people "$edge_keys" "$edge_keys" sqlite3 -cmd ".timeout 20000" -bail "$data/weir.db"
+    sqlite3 -cmd ".timeout 20000" -bail "$data/weir.db" "INSERT INTO stream_keys (user_id, channel_id, id, key_hash, label, replaces, created_ms,
+        expires_ms, revoked_ms, used_ms, used_address) SELECT user_id, id, id, lower(hex(randomblob(32))), '', '', 1, 0, 0, 0, ''
+        FROM channels"
+    # What SQL put there is not among the changes: a node that starts reads all of it.
+    stop "$weir_pid"
+    rm -f "$data/admission.snapshot" "$data/ports.json"
+    start_weir_in "$data" "${sets[@]}" 'roles=["api","origin"]'
+    wait_for "$data/admission.snapshot"
+    all=$(edge_that_learns "${sets[@]}")
+    node -p 'const [keys, none, all] = process.argv.slice(1).map((text) => JSON.parse(text)); JSON.stringify({ keys,
+        known_after_ms: all.ms, alone_after_ms: none.ms, snapshot_bytes: all.bytes, memory_bytes: all.rss - none.rss })' \
+        "$edge_keys" "$none" "$all" |
+        keep edge-keys
+    stop "$weir_pid"
+}
+
+# Starts an edge below the node that runs, and says when it had the snapshot, how large that is and what memory it has.
+edge_that_learns() { # KEY=VALUE…
+    local sets=() pair folder pid began ms rss
+    for pair in "$@" 'roles=["edge"]' "cluster.api=[\"$http\"]" "cluster.origins=[\"$http\"]"; do
+        sets+=(--set "$pair")
+    done
+    folder=$(mktemp -d "$scratch/edge-XXXX")
+    began=$(date +%s%N)
+    "$WEIR" serve --data "$folder" --set rtmp.listen=127.0.0.1:0 --set http.listen=127.0.0.1:0 "${sets[@]}" \
+        >"$folder/out" 2>&1 &
+    pid=$!
+    wait_for "$folder/admission.snapshot" || { cat "$folder/out" >&2; stop "$pid"; return 1; }
+    ms=$((($(date +%s%N) - began) / 1000000))
+    sleep 1
+    rss=$(awk '/^VmRSS/ { print $2 * 1024 }' "/proc/$pid/status")
+    printf '{"ms":%d,"bytes":%d,"rss":%d}' "$ms" "$(stat -c %s "$folder/admission.snapshot")" "$rss"
+    stop "$pid"
+}
+
+section_events() {
+    local example
+    example=$(dirname "$WEIR")/examples/events_bench
+    if [[ ! -x $example ]]; then
+        (cd "$root" && cargo build --release --quiet --package weir-events --example events_bench)
+        example=${CARGO_TARGET_DIR:-$root/target}/release/examples/events_bench
+    fi
+    say "5,000 events a second and 100 readers, SQLite …"
+    "$example" | keep events-sqlite
+    start_postgres || return 0
+    say "the same, PostgreSQL …"
+    "$example" "$postgres_url" | keep events-postgres
 }

@@ -4,7 +4,7 @@
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
 #             snapshots
-#             lists-sqlite lists-postgres sign-in, or people for all three
+#             lists-sqlite lists-postgres sign-in edge-keys events, or people for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
@@ -87,10 +87,17 @@ prepare() {
 # Starts weir with a fresh data folder; sets weir_pid, rtmp, http, data.
 weir_count=0
 start_weir() { # [KEY=VALUE…]
-    local sets=() pair
-    for pair in "$@"; do sets+=(--set "$pair"); done
     data=$scratch/data-$((++weir_count))
     mkdir "$data"
+    start_weir_in "$data" "$@"
+}
+
+# The same with a data folder that is there.
+start_weir_in() { # FOLDER [KEY=VALUE…]
+    local sets=() pair
+    data=$1
+    shift
+    for pair in "$@"; do sets+=(--set "$pair"); done
     "$WEIR" serve --data "$data" --set rtmp.listen=127.0.0.1:0 --set http.listen=127.0.0.1:0 \
         --set auth.publish=open "${sets[@]}" >"$data/out" 2>&1 &
     weir_pid=$!

@@ -99,6 +99,12 @@ for (const [size, bar] of [["720p", 100], ["1080p", 65]]) {
   const shots = results.snapshots?.[size];
   if (shots) line(`Pictures of ${size} streams per core-second (bar: ${bar}); with an FFmpeg for each`, `${number(shots.per_cpu_s, 0)}; ${number(shots.spawned_per_cpu_s, 0)} (keyframes of ${number(shots.keyframe_bytes / 1024, 0)} KiB)`);
 }
+const keys = results["edge-keys"];
+if (keys) line(`${number(keys.keys, 0)} stream keys at an edge: known after its start, as against none of them; memory`, `${keys.known_after_ms} ms, ${keys.alone_after_ms} ms; ${mib(keys.memory_bytes)}`);
+for (const engine of ["sqlite", "postgres"]) {
+  const events = results[`events-${engine}`];
+  if (events) line(`${number(events.events, 0)} events, ${events.readers} readers, ${engine}: a second, late (p50/p99), CPU-seconds for ten thousand`, `${number(events.read_by_all_per_s, 0)}, ${events.late_ms_p50} / ${events.late_ms_p99} ms, ${number(events.cpu_s_per_10k, 2)}`);
+}
 if (lines.length > 0) {
   console.log("\n## Everything else");
   table("figure", "value");
