@@ -99,6 +99,11 @@ for (const [size, bar] of [["720p", 100], ["1080p", 65]]) {
   const shots = results.snapshots?.[size];
   if (shots) line(`Pictures of ${size} streams per core-second (bar: ${bar}); with an FFmpeg for each`, `${number(shots.per_cpu_s, 0)}; ${number(shots.spawned_per_cpu_s, 0)} (keyframes of ${number(shots.keyframe_bytes / 1024, 0)} KiB)`);
 }
+const { review } = results;
+if (review) {
+  line(`A page of 20 stretches while ${review.streams} streams are live: claimed, passed`, `${ms(review.page_ms)}, ${ms(review.page_ok_ms)} (p99)`);
+  line("A picture hashed, compared and put where people look", `${ms(review.picture_ms)} (p99)`);
+}
 if (lines.length > 0) {
   console.log("\n## Everything else");
   table("figure", "value");

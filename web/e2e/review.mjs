@@ -44,6 +44,14 @@ async function goTo(page, stream) {
 }
 
 async function ban(page, result) {
+  // A viewer reports it, on its page.
+  const viewer = await opened(page.context(), args, `/watch/${args.ban}`);
+  await viewer.locator("[data-act=report]").click();
+  await viewer.locator("form.report button").click();
+  await viewer.locator("[data-reported]").waitFor();
+  await shot(viewer, "reported");
+  await viewer.close();
+
   await goTo(page, args.ban);
   result.item = await page.evaluate(() => document.activeElement.closest("li").dataset.item);
   await page.keyboard.press("?");

@@ -26,7 +26,7 @@ export function Modal({ title, close, wide, children }: ModalProps) {
   return (
     <dialog ref={dialog} class={wide ? "rv-dialog rv-detail" : "rv-dialog"} aria-labelledby={id} onClose={close}>
       <div class="rv-dialog-head">
-        <h2 id={id}>{title}</h2>
+        <h2 id={id} tabIndex={-1} autofocus={wide === true}>{title}</h2>
         <button type="button" class="plain square" aria-label={t("close")} onClick={() => dialog.current?.close()}>×</button>
       </div>
       {children}

@@ -63,8 +63,9 @@ export function Queue() {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const on = event.target as HTMLElement | null;
-      // Dialogs and fields have keys of their own; so have buttons, but for tiles.
-      if (on?.closest("dialog:not(.rv-detail), input, select, textarea, a, button:not(.rv-tile)") && !(on.closest(".rv-acts") && event.key !== " " && event.key !== "Enter")) return;
+      // Dialogs and fields have keys of their own; so have buttons, but for tiles, two.
+      if (on?.closest("dialog:not(.rv-detail), input, select, textarea")) return;
+      if (on?.closest("a, button:not(.rv-tile)") && [" ", "Enter"].includes(event.key)) return;
       const asked = actOf(event);
       if (!asked) return;
       if (on?.closest("dialog") && ["left", "right", "up", "down", "open", "mark"].includes(asked)) return;
