@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use weir_base::{Clock, Shutdown};
-use weir_store::review::{Approved, Growth, NewPicture, NewReport};
+use weir_base::{Clock, Shutdown, ids};
+use weir_store::review::{Approved, Growth, NewPicture, NewReport, Opinion};
 use weir_store::snapshots::Snapshot;
 use weir_store::{Store, StoreError};
 
@@ -12,7 +12,7 @@ use crate::bank::Bank;
 use crate::order::{Marks, Risk, head_start_ms};
 use crate::pdq::Pdq;
 use crate::picture::{Looks, looks_of};
-use crate::verdict::LEAST_QUALITY;
+use crate::verdict::{LEAST_QUALITY, Verdict, needs_second_look};
 
 /// Bits in which a picture may differ from the last approved one of its stream and be folded into it.
 const FOLD_NEAR: u32 = 20;
@@ -22,6 +22,8 @@ const FOLD_FOR_MS: i64 = 10 * 60_000;
 const NEW_LOOKS: i64 = 3;
 /// Between two times of forgetting.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// In whose name a machine's yes stands in rows.
+const MACHINE: &str = "hook";
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Takes pictures and reports.
@@ -30,13 +32,31 @@ pub struct Intake {
     store: Store,
     bank: Bank,
     keep_days: i64,
+    /// Milliseconds that people wait for a machine's word; 0 where none is asked.
+    hold_ms: i64,
+}
+
+/// What a machine says of a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MachineSays {
+    /// Nothing is wrong with it.
+    Ok,
+    /// Somebody should look soon; why.
+    Flag(String),
+    /// Somebody should look.
+    Look,
 }
 
 /// What became of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewOne {
     /// People look at it, in this item.
-    Waits(String),
+    Waits {
+        /// The item.
+        item: String,
+        /// A machine may be asked first: there is a picture, and nothing is odd about it.
+        is_plain: bool,
+    },
     /// It is near to what was approved, in this item.
     Folded(String),
 }
@@ -61,12 +81,14 @@ pub struct Reported<'a> {
 }
 
 impl Intake {
-    /// Into this store; what was decided is kept for so many days.
-    pub fn new(store: Store, clock: Clock, keep_days: i64) -> Self {
+    /// Into this store; what was decided is kept for so many days, and people wait for a machine's word for so many
+    /// milliseconds.
+    pub fn new(store: Store, clock: Clock, keep_days: i64, hold_ms: i64) -> Self {
         Self {
             bank: Bank::new(store.clone(), clock),
             store,
             keep_days,
+            hold_ms,
         }
     }
 
@@ -110,6 +132,7 @@ impl Intake {
             .with_if(Marks::UNDECODABLE, !row.fault.is_empty())
             .with_if(Marks::KNOWN, known_as.is_some())
             .with_if(Marks::NEW, approved.looks < NEW_LOOKS);
+        let is_plain = row.fault.is_empty() && known_as.is_none();
         let id = row.id.to_string();
         let hash = looks.map_or_else(String::new, |looks| looks.hash.to_string());
         let new = NewPicture {
@@ -124,7 +147,7 @@ impl Intake {
                     marks,
                     ..Risk::default()
                 }),
-                hold_ms: 0,
+                hold_ms: if is_plain { self.hold_ms } else { 0 },
                 marks: marks.bits(),
             },
             id: &id,
@@ -142,7 +165,40 @@ impl Intake {
         if is_alike && review.fold(&new, &approved.item_id).await? {
             return Ok(NewOne::Folded(approved.item_id));
         }
-        Ok(NewOne::Waits(review.take(&new).await?))
+        let item = review.take(&new).await?;
+        Ok(NewOne::Waits { item, is_plain })
+    }
+
+    /// Goes by what a machine says of a picture. One in fifty that it passes people see all the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn opined(
+        &self,
+        item: &str,
+        picture: &str,
+        says: MachineSays,
+    ) -> Result<(), StoreError> {
+        let review = self.store.review();
+        let (marks, note) = match says {
+            MachineSays::Ok if !by_chance() => {
+                let opinion = Opinion {
+                    item_id: item,
+                    picture_id: picture,
+                    by: MACHINE,
+                };
+                review.machine_passes(&opinion).await?;
+                return Ok(());
+            }
+            MachineSays::Ok | MachineSays::Look => (Marks::default(), String::new()),
+            MachineSays::Flag(why) => (Marks::FLAGGED, why),
+        };
+        let risk = Risk {
+            marks,
+            ..Risk::default()
+        };
+        let head_ms = head_start_ms(risk);
+        review.people_look(item, marks.bits(), head_ms, &note).await
     }
 
     /// Hears a viewer. False where they said so a moment ago.
@@ -176,6 +232,12 @@ impl Intake {
         };
         review.report(&new).await
     }
+}
+
+/// Nobody can foretell it; where there is no randomness people look.
+fn by_chance() -> bool {
+    let chance = ids::random_bytes::<1>().map_or(0, |[byte]| byte);
+    needs_second_look(Verdict::Ok, None, chance)
 }
 
 /// Whether a picture is near to what was approved a moment ago.

@@ -17,7 +17,7 @@ mod picture;
 mod verdict;
 
 pub use config::ReviewConfig;
-pub use intake::{Intake, NewOne, Reported};
+pub use intake::{Intake, MachineSays, NewOne, Reported};
 pub use order::{Marks, Risk, head_start_ms};
 pub use pdq::{NoHash, Pdq};
 pub use picture::{Looks, looks_of};

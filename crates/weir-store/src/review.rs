@@ -6,11 +6,13 @@ mod cases;
 mod claims;
 mod intake;
 mod listing;
+mod opinions;
 
 pub use bank::{KnownHash, MAX_HASHES};
 pub use claims::{Claiming, Deciding};
 pub use intake::{Approved, Growth, MAX_PICTURES, NewPicture, NewReport};
 pub use listing::{ItemFilter, ReviewNumbers, ReviewerNumbers};
+pub use opinions::Opinion;
 
 use sqlx::{AssertSqlSafe, FromRow};
 

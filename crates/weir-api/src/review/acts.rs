@@ -27,7 +27,7 @@ pub(super) struct Given<'a> {
     pub(super) ban_ms: Option<i64>,
 }
 
-/// Does what a verdict asks for. What fails takes the verdict back with it, so that it is given again.
+/// Does what a verdict asks for.
 pub(super) async fn follow(
     state: &State,
     actor: &Actor,

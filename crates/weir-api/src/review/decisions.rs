@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use weir_account::Right;
 use weir_base::Code;
 use weir_review::{CLAIM_MS, LEAST_QUALITY, MAX_CLAIM, MAX_HELD, Marks, UNDO_MS, Verdict};
 use weir_store::StoreError;
@@ -108,10 +107,7 @@ pub(super) async fn decide(
     for item in review.held(&me, &wish.claim, &wish.items).await? {
         let done = match given.verdict {
             Verdict::Escalate => escalated(&state, &actor, item, &by).await?,
-            _ => match review.decide(&item.id, &by).await? {
-                Some(item) => Some(acts::follow(&state, &actor, &item, given).await?),
-                None => None,
-            },
+            _ => decided_by(&state, &actor, &item.id, (&by, given)).await?,
         };
         decided.extend(done);
     }
@@ -125,6 +121,39 @@ pub(super) async fn decide(
         lost,
         undo_ms: UNDO_MS,
     }))
+}
+
+/// Decides one. Where what it asks for cannot be done, the verdict is taken back, to be given again.
+async fn decided_by(
+    state: &State,
+    actor: &Actor,
+    id: &str,
+    (by, given): (&Deciding<'_>, Given<'_>),
+) -> Result<Option<DecisionSeen>, Refused> {
+    let review = state.store()?.review();
+    let Some(item) = review.decide(id, by).await? else {
+        return Ok(None);
+    };
+    match acts::follow(state, actor, &item, given).await {
+        Ok(done) => Ok(Some(done)),
+        Err(refused) => {
+            let again = claiming(by.reviewer, by.claim);
+            review.undo(id, &again, UNDO_MS).await?;
+            Err(refused)
+        }
+    }
+}
+
+/// One item, as it is claimed again by whoever decided it.
+const fn claiming<'a>(reviewer: &'a str, claim: &'a str) -> Claiming<'a> {
+    Claiming {
+        reviewer,
+        claim,
+        good_for_ms: CLAIM_MS,
+        is_lead: false,
+        count: 1,
+        most_held: MAX_HELD,
+    }
 }
 
 async fn escalated(
@@ -165,15 +194,8 @@ pub(super) async fn undo(
     let id = id_of(&id)?.to_string();
     let claim = new_claim()?;
     let me = reviewer(&actor.caller);
-    let by = Claiming {
-        reviewer: &me,
-        claim: &claim,
-        good_for_ms: CLAIM_MS,
-        is_lead: actor.caller.rights.has(Right::ReviewLead),
-        count: 1,
-        most_held: MAX_HELD,
-    };
-    let before = store.review().undo(&id, &by, UNDO_MS).await?;
+    let again = claiming(&me, &claim);
+    let before = store.review().undo(&id, &again, UNDO_MS).await?;
     let before = before.ok_or_else(|| {
         let words = "it cannot be taken back any more, or was somebody else's verdict";
         Refused::new(Code::Conflict, words)

@@ -168,8 +168,9 @@ async fn a_ban_is_the_owners_is_written_down_and_goes_when_it_is_taken_back() {
         (made.subject.as_str(), made.stops.as_str(), made.lifted_ms),
         (&*eve, "publish", 0)
     );
-    let acts = site.store.audit().list(AuditFilter::default(), None, 9);
-    let act = acts.await.unwrap().remove(0);
+    let audit = site.store.audit();
+    let acts = audit.list(AuditFilter::default(), None, 9).await;
+    let act = acts.unwrap().remove(0);
     let after: Value = serde_json::from_str(&act.after).unwrap();
     assert_eq!(
         (act.action.as_str(), &act.object, &after["sha256"]),

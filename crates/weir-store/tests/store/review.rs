@@ -12,7 +12,8 @@ use bytes::Bytes;
 use weir_store::Id;
 use weir_store::objects::{Class, Key};
 use weir_store::review::{
-    Claiming, Deciding, Growth, ItemFilter, MAX_PICTURES, NewPicture, NewReport, ReviewItem,
+    Claiming, Deciding, Growth, ItemFilter, MAX_PICTURES, NewPicture, NewReport, Opinion,
+    ReviewItem,
 };
 
 use crate::common::{Kit, kits};
@@ -450,6 +451,73 @@ async fn proofs_outlive_the_pictures_and_go_with_their_item() {
     assert!(review.by_id(&item).await.is_err() && assets.whole(&key, 9).await.is_err());
     let all = review.list(ItemFilter::default(), None, 9).await.unwrap();
     assert!(all.is_empty());
+}
+
+#[tokio::test]
+async fn a_machine_passes_what_nobody_looks_at_and_puts_forward_what_it_flags() {
+    for kit in kits().await {
+        let review = kit.store.review();
+        let held = |stream| Growth {
+            hold_ms: 2_500,
+            ..growth(&kit, stream, 0)
+        };
+        let id = kit.store.next_id().unwrap().to_string();
+        let item = review
+            .take(&picture(held("live/a"), &id, "aa"))
+            .await
+            .unwrap();
+        assert!(
+            claim(&kit, "one", "one", 9).await.is_empty(),
+            "a machine is asked first"
+        );
+        let opinion = Opinion {
+            item_id: &item,
+            picture_id: &id,
+            by: "hook",
+        };
+        assert!(review.machine_passes(&opinion).await.unwrap());
+        let passed = review.by_id(&item).await.unwrap();
+        assert_eq!(
+            (passed.verdict.as_str(), passed.folded, passed.is_waiting),
+            ("ok", 1, 0)
+        );
+        assert_eq!(
+            review.approved("live/a").await.unwrap().hash,
+            "",
+            "people approved nothing"
+        );
+
+        let other = review
+            .take(&picture(held("live/b"), &id, "aa"))
+            .await
+            .unwrap();
+        review
+            .people_look(&other, 8, 60_000, "a gun")
+            .await
+            .unwrap();
+        let first = claim(&kit, "one", "one", 9).await.remove(0);
+        assert_eq!((first.note.as_str(), first.marks), ("a gun", 8));
+        let opinion = Opinion {
+            item_id: &other,
+            picture_id: &id,
+            by: "hook",
+        };
+        assert!(
+            !review.machine_passes(&opinion).await.unwrap(),
+            "somebody looks"
+        );
+
+        let late = review
+            .take(&picture(held("live/c"), &id, "aa"))
+            .await
+            .unwrap();
+        kit.clock.advance_us(2_500_000);
+        assert_eq!(
+            claim(&kit, "two", "two", 9).await.remove(0).id,
+            late,
+            "nobody waits longer"
+        );
+    }
 }
 
 #[tokio::test]

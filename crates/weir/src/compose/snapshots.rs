@@ -90,7 +90,7 @@ fn taken(
         log: happenings.log.clone(),
         openness: said.clone(),
         site_url: config.accounts.site_url.clone(),
-        looked_at: review::start(&config.review, &happenings.store, core),
+        looked_at: review::start(config, &happenings.store, core)?,
     }));
     let (kept, until) = (album.clone(), shutdown.clone());
     tasks.spawn("album", async move { kept.run(until).await });
