@@ -3,7 +3,7 @@
 #
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
-#             snapshots
+#             snapshots review
 #             lists-sqlite lists-postgres sign-in edge-keys events, or people for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
@@ -340,6 +340,17 @@ section_snapshots() {
     "$example" "$WEIR" "$ffmpeg" | keep snapshots
 }
 
+section_review() {
+    say "review of 200 live streams …"
+    local example
+    example=$(dirname "$WEIR")/examples/review_bench
+    if [[ ! -x $example ]]; then
+        (cd "$root" && cargo build --release --quiet --package weir-review --example review_bench)
+        example=${CARGO_TARGET_DIR:-$root/target}/release/examples/review_bench
+    fi
+    "$example" | keep review
+}
+
 section_pages() {
     say "pages …"
     start_weir
@@ -371,7 +382,7 @@ source "$here/people.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots "${people_sections[@]}" "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review "${people_sections[@]}" "${cluster_sections[@]}"; do
     if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi

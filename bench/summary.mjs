@@ -105,6 +105,11 @@ for (const engine of ["sqlite", "postgres"]) {
   const events = results[`events-${engine}`];
   if (events) line(`${number(events.events, 0)} events, ${events.readers} readers, ${engine}: a second, late (p50/p99), CPU-seconds for ten thousand`, `${number(events.read_by_all_per_s, 0)}, ${events.late_ms_p50} / ${events.late_ms_p99} ms, ${number(events.cpu_s_per_10k, 2)}`);
 }
+const { review } = results;
+if (review) {
+  line(`A page of 20 stretches while ${review.streams} streams are live: claimed, passed`, `${ms(review.page_ms)}, ${ms(review.page_ok_ms)} (p99)`);
+  line("A picture hashed, compared and put where people look", `${ms(review.picture_ms)} (p99)`);
+}
 if (lines.length > 0) {
   console.log("\n## Everything else");
   table("figure", "value");

@@ -110,6 +110,20 @@ const CLOSED = {
 const row = (page) => page.locator(".co-table tbody tr, .cl-streams").first().waitFor();
 /** Parts of the console, and things in them. */
 const PARTS = ["", "/streams/" + path, "/users", "/users/2", "/bans", "/channels", `/channels/${args.stream}`, "/apps", "/apps/live", "/hooks", "/hooks/6", "/broadcasts", "/events", "/audit", "/settings"];
+const SHOT = { id: "13", url: null, taken_at: "2026-01-01T00:00:00Z", width: 640, height: 360, hash: null, known_as: "a casino", folded: false, undecodable: "broken" };
+const ITEM = { id: "12", kind: "live", state: "claimed", stream: `${args.app}/${args.stream}`, app: args.app, age_ms: 5000, begun_at: SHOT.taken_at, until_at: SHOT.taken_at, pictures: 2, folded: 1, reports: 2, viewers: 7, marks: ["undecodable", "known", "new"], note: null, shots: [SHOT], verdict: null };
+const VERDICT = { verdict: "ban", reason: "Spam", by: "ann", at: SHOT.taken_at, ban: "3", agrees: null };
+/** What the API says to somebody who reviews. */
+const REVIEW = {
+  ...STAFF,
+  "**/api/v1/review/claims": { claim: "1", good_for_ms: 60_000, items: [ITEM, { ...ITEM, id: "14", kind: "second", marks: [] }] },
+  "**/api/v1/review/claims/1": { good_for_ms: 60_000, items: ["12", "14"] },
+  "**/api/v1/review/items/12": ITEM,
+  "**/api/v1/review/items?*": list({ ...ITEM, state: "decided", verdict: VERDICT }),
+  "**/api/v1/review/numbers": { waiting: 4, claimed: 2, escalated: 1, pictures: 9, oldest_age_ms: 130_000, alarm: "very_late", reviewers: [{ name: "ann", items: 3, pictures: 9, acted: 1, last_at: SHOT.taken_at }], second_looks: 2, disagreements: 1, off: null },
+};
+const tile = (page) => page.locator(".rv-tile").first().waitFor();
+const pressed = (key, what) => (page) => tile(page).then(() => page.keyboard.press(key)).then(() => page.locator(what).waitFor());
 const CONSOLE = PARTS.map((part) => [`console${part.replaceAll("/", "-")}`, `/console${part}`, part === "/apps/live" ? (page) => page.locator("textarea").waitFor() : row, STAFF]);
 
 /** Name, address, and what is done there before axe looks. */
@@ -142,6 +156,12 @@ const PAGES = [
   ["studio-source", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-source="pattern"]').first().click().then(() => page.waitForFunction(() => document.getElementById("preview")?.videoWidth > 0))],
   ["studio-live", `/studio?app=${args.app}&stream=axe`, goesLive],
   ...CONSOLE,
+  ["console-review", "/console/review", tile, REVIEW],
+  ["console-review-item", "/console/review", pressed("Enter", ".rv-strip li"), REVIEW],
+  ["console-review-ban", "/console/review", pressed("b", "[data-order]"), REVIEW],
+  ["console-review-keys", "/console/review", pressed("?", ".rv-keys"), REVIEW],
+  ["console-review-decided", "/console/review/decided", row, REVIEW],
+  ["console-review-numbers", "/console/review/numbers", row, REVIEW],
   ["console-pages", "/console/pages", row, WRITTEN],
   ["console-page", "/console/pages/11", (page) => page.locator("[data-preview] strong").waitFor(), WRITTEN],
   ["console-page-versions", "/console/pages/11", (page) => page.locator('[data-row="1"] [data-act=show]').click().then(() => page.locator("[data-shown] strong").waitFor()), WRITTEN],

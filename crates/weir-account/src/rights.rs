@@ -110,6 +110,10 @@ rights! {
     StreamsRead = "streams.read", from Moderator, at Admin;
     /// See pictures of every live stream, and have them taken.
     SnapshotsRead = "snapshots.read", from Moderator, at Public;
+    /// Look at pictures of live streams, and say what becomes of them.
+    ReviewAct = "review.act", from Moderator, at Public;
+    /// Decide what reviewers hand on, and say which pictures are known to be bad.
+    ReviewLead = "review.lead", from Admin, at Public;
     /// End a client's stay.
     ClientsKick = "clients.kick", from Moderator, at Admin;
     /// Find accounts, and suspend those of a lower role.

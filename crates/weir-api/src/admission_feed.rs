@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use weir_admit::follow::{Fetched, Source};
 use weir_admit::snapshot::journal::{Answer, Journal};
 use weir_admit::snapshot::{Position, Untaken};
@@ -33,6 +33,7 @@ pub struct AdmissionSource {
     clock: Clock,
     ticket_key: SigningKey,
     kept: Mutex<Newest>,
+    told: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ struct Newest {
     journal: Option<Arc<Journal>>,
     asked_us: Option<i64>,
     forgot_us: Option<i64>,
+    /// Something changed just now: what was read a moment ago is not good.
+    is_stale: bool,
 }
 
 /// Why the store's word could not be had.
@@ -67,7 +70,19 @@ impl AdmissionSource {
             clock,
             ticket_key,
             kept: Mutex::default(),
+            told: Arc::default(),
         }
+    }
+
+    /// Is told when something changes that should not wait for the next look.
+    pub fn told(&self) -> Arc<Notify> {
+        self.told.clone()
+    }
+
+    /// Something changed that should not wait.
+    pub(crate) async fn poke(&self) {
+        self.kept.lock().await.is_stale = true;
+        self.told.notify_one();
     }
 
     /// What signs tickets.
@@ -80,6 +95,7 @@ impl AdmissionSource {
         let mut kept = self.kept.lock().await;
         let now_us = self.clock.now_us();
         let is_good = kept.asked_us.is_some_and(|at_us| now_us - at_us < GOOD_US);
+        let is_good = is_good && !std::mem::take(&mut kept.is_stale);
         if let Some(journal) = kept.journal.as_ref().filter(|_| is_good) {
             return Ok(journal.clone());
         }

@@ -205,6 +205,7 @@ async fn appeal(
         return Err(weir_store::StoreError::Missing("ban").into());
     }
     let made = store.bans().appeal(account, &ban, &wish.words).await?;
+    crate::review::appealed(&state, ban.id, made.id, &wish.words).await?;
     let shown = AppealShown::new(&state, made).await?;
     Ok((StatusCode::CREATED, Json(shown)))
 }

@@ -55,6 +55,7 @@ mod recordings;
 mod refused;
 mod rejected;
 mod replies;
+mod review;
 mod same_site;
 mod schemas;
 mod sdk;
@@ -133,6 +134,9 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
         .merge(guarded(snapshots::routes(), state, Right::SnapshotsRead))
         .merge(by_method(snapshots::public_routes()))
+        .merge(guarded(review::routes(), state, Right::ReviewAct))
+        .merge(guarded(review::lead_routes(), state, Right::ReviewLead))
+        .merge(by_method(review::public_routes()))
         .merge(guarded(srs::routes(), state, Right::StreamsRead))
         .merge(guarded(cluster::routes(), state, Right::ClusterRead))
         .merge(guarded(manager::routes(), state, Right::StreamsReport))

@@ -10,6 +10,7 @@ mod dispatcher;
 mod endpoint;
 mod event;
 pub mod guard;
+mod review;
 mod sender;
 mod sign;
 
@@ -18,5 +19,6 @@ pub use config::Config;
 pub use dialect::Dialect;
 pub use dispatcher::{Dispatcher, Render};
 pub use endpoint::{HookFault, HookFields};
+pub use review::{ReviewAsk, ReviewAsker, ReviewHook, ReviewOpinion};
 pub use sender::Sender;
 pub use sign::{Secret, SecretFault, headers_of};

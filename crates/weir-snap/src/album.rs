@@ -4,9 +4,11 @@
 //! under a name that nobody guesses: it is the poster of its card. All others are kept apart from those.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::json;
 use weir_base::limits::STREAMS;
@@ -38,6 +40,15 @@ pub trait Openness: Send + Sync + 'static {
     fn config(&self) -> SnapshotConfig;
 }
 
+/// What a picture is waited for with by whoever looks at it next.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Is given each picture that is kept, and each keyframe that has none: whoever has people look at them.
+pub trait LookedAt: Send + Sync + 'static {
+    /// It is there; without a file where the keyframe cannot be decoded.
+    fn look<'a>(&'a self, row: &'a Snapshot, jpeg: Option<Bytes>) -> Looking<'a>;
+}
+
 /// What it works with.
 pub struct AlbumParts {
     /// Rows and objects.
@@ -48,6 +59,8 @@ pub struct AlbumParts {
     pub openness: Arc<dyn Openness>,
     /// Where the public reaches the site; empty where nobody said.
     pub site_url: String,
+    /// Who looks at pictures, if anybody does.
+    pub looked_at: Option<Arc<dyn LookedAt>>,
 }
 
 /// Pictures of streams with their rows, and the posters of those that are live.
@@ -134,6 +147,10 @@ impl Album {
                 row.fault = why.chars().take(200).collect();
                 store.snapshots().write(&row).await?;
             }
+        }
+        if let Some(looked_at) = &self.parts.looked_at {
+            let jpeg = picture.ok().map(|picture| picture.jpeg.clone());
+            looked_at.look(&row, jpeg).await;
         }
         let keep = self.parts.openness.config().keep_count;
         store.snapshots().keep_newest(&row.stream, keep).await?;

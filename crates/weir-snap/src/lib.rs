@@ -22,7 +22,7 @@ mod shot;
 mod smjpeg;
 mod tally;
 
-pub use album::{Album, AlbumParts, Openness};
+pub use album::{Album, AlbumParts, LookedAt, Looking, Openness};
 pub use canvas::Canvas;
 pub use config::{MAX_EVERY_S, SnapshotConfig};
 pub use darkroom::{Darkroom, find_program};

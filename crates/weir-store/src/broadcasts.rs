@@ -209,6 +209,21 @@ impl Broadcasts<'_> {
         Ok(changed.rows_affected())
     }
 
+    /// Has the node that owns a stream, by its whole name, end what is live of it, with a code.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn order_end(&self, stream: &str, cause: i64) -> Result<u64, StoreError> {
+        let changed = sqlx::query(
+            "UPDATE broadcasts SET order_cause = $2 WHERE ended_ms = 0 AND order_cause = 0 AND stream = $1",
+        )
+        .bind(stream.to_owned())
+        .bind(cause)
+        .execute(self.db.write())
+        .await?;
+        Ok(changed.rows_affected())
+    }
+
     /// The broadcasts that a node shall end, each with a code.
     ///
     /// # Errors

@@ -81,6 +81,7 @@ targets! {
     admit::admission_snapshot,
     picture::picture_file,
     picture::picture_answer,
+    picture::picture_stream,
     record::record_block,
     site::site_markdown,
     site::site_target,

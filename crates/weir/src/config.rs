@@ -80,6 +80,8 @@ section! {
         section slsp: Slsp = Slsp::default(),
         /// Pictures of live streams.
         section snapshot: weir_snap::SnapshotConfig = weir_snap::SnapshotConfig::default(),
+        /// What people look at of live streams.
+        section review: weir_review::ReviewConfig = weir_review::ReviewConfig::default(),
         /// Webhooks.
         section hooks: weir_hook::Config = weir_hook::Config::default(),
         /// Settings of one app, by name.
@@ -173,6 +175,7 @@ impl Config {
         self.scale.check(!self.cluster.redis.is_empty())?;
         self.hooks.check()?;
         self.snapshot.check()?;
+        self.review.check()?;
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
         let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(
@@ -368,6 +371,7 @@ mod tests {
             ("snapshot", "every_s", "3601"),
             ("snapshot", "keep_count", "0"),
             ("snapshot", "program", "\"\""),
+            ("review", "keep_days", "0"),
         ] {
             let text = format!("[{section}]\n{key} = {value}");
             let config: Config = toml::from_str(&text).unwrap();

@@ -6,10 +6,12 @@ import { Api } from "@weir/api";
 export { Refused } from "@weir/api";
 
 let client = new Api();
+let shown = "";
 
 /** From now on the token says who asks; without one the cookie does. */
 export function signWith(token: string): void {
   client = token ? new Api({ token }) : new Api();
+  shown = token;
 }
 
 /** One operation of the API, by its name in the document. Throws {@link Refused}, or what `fetch` throws. */
@@ -17,3 +19,11 @@ export const ask: Api["call"] = (...asked) => client.call(...asked);
 
 /** The same, with the tag of the version that was answered. */
 export const askTagged: Api["tagged"] = (...asked) => client.tagged(...asked);
+
+/** Where an `<img>` finds a picture that not everybody may see: the cookie goes along by itself, a token does not. */
+export async function pictureAt(url: string): Promise<string> {
+  if (!shown) return url;
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${shown}` } });
+  if (!answer.ok) throw new Error(`a picture was refused: ${answer.status}`);
+  return URL.createObjectURL(await answer.blob());
+}

@@ -56,7 +56,85 @@ const OF_AN_ACCOUNT: [u16; 5] = [401, 401, 403, 403, 403];
 const MODERATORS_AWAY: [u16; 5] = [401, 401, 403, 503, 503];
 const ADMINS_AWAY: [u16; 5] = [401, 401, 403, 403, 503];
 
+/// An item, and a picture of it.
+const ITEM: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000";
+const SHOT: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000/pictures/019f0000-0000-7000-8000-000000000000";
+const UNDO: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000/undo";
+
 const TABLE: &[Row] = &[
+    row(
+        "POST /api/v1/review/claims",
+        "/api/v1/review/claims",
+        r#"{"count":20}"#,
+        MODERATORS_STORE,
+    ),
+    row(
+        "PUT /api/v1/review/claims/{claim}",
+        "/api/v1/review/claims/x",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/review/claims/{claim}",
+        "/api/v1/review/claims/x",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "POST /api/v1/review/decisions",
+        "/api/v1/review/decisions",
+        r#"{"claim":"x","items":["y"],"verdict":"ok"}"#,
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/review/items",
+        "/api/v1/review/items",
+        "",
+        MODERATORS_STORE,
+    ),
+    row("GET /api/v1/review/items/{id}", ITEM, "", MODERATORS_STORE),
+    row(
+        "GET /api/v1/review/items/{id}/pictures/{picture}",
+        SHOT,
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "POST /api/v1/review/items/{id}/undo",
+        UNDO,
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/review/numbers",
+        "/api/v1/review/numbers",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "GET /api/v1/review/hashes",
+        "/api/v1/review/hashes",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/review/hashes",
+        "/api/v1/review/hashes",
+        r#"{"hash":"x","label":"y"}"#,
+        [401, 401, 403, 403, 422],
+    ),
+    row(
+        "DELETE /api/v1/review/hashes/{hash}",
+        "/api/v1/review/hashes/x",
+        "",
+        [401, 401, 403, 403, 404],
+    ),
+    row(
+        "POST /api/v1/streams/{name}",
+        "/api/v1/streams/live/a/reports",
+        r#"{"reason":"violence"}"#,
+        [503, 401, 503, 503, 503],
+    ),
     row(
         "GET /api/v1/snapshots",
         "/api/v1/snapshots",

@@ -19,6 +19,7 @@ mod metrics;
 mod moderation;
 mod pages;
 mod rejected;
+mod review;
 mod seen;
 mod site;
 mod tickets;

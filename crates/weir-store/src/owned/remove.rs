@@ -24,10 +24,14 @@ const EVENTS_GONE: [&str; 2] = [
 ];
 
 /// Rows that name somebody for what they did to others: those stand, and the name goes.
-const NAMELESS: [&str; 3] = [
+const NAMELESS: [&str; 7] = [
     "UPDATE bans SET by_user = '' WHERE by_user = $1",
     "UPDATE bans SET lifted_by = '' WHERE lifted_by = $1",
     "UPDATE appeals SET decided_by = '' WHERE decided_by = $1",
+    "UPDATE review_items SET decided_by = '' WHERE decided_by = $1",
+    "UPDATE review_items SET claimed_by = '', claim = '', claim_until_ms = 0 WHERE claimed_by = $1",
+    "UPDATE review_items SET not_by = '' WHERE not_by = $1",
+    "UPDATE review_hashes SET by_user = '' WHERE by_user = $1",
 ];
 
 /// The same of what somebody follows.
@@ -221,6 +225,7 @@ impl Store {
         }
         self.remove_broadcasts(user_id).await?;
         while self.snapshots().remove_of(user_id).await? {}
+        while self.review().remove_of(user_id).await? {}
         let mut writing = db.begin().await?;
         // One that lives yet has to end with its event, as nobody's. Its row is made anew: where rows are distributed
         // by their user none can be given to another.

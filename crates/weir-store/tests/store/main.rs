@@ -15,4 +15,5 @@ mod opening;
 mod pages;
 mod passkeys;
 mod replies;
+mod review;
 mod sessions;

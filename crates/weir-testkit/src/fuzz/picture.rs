@@ -1,6 +1,7 @@
 //! Pictures as strangers send them, and what the process that reads them says.
 
 use weir_image::{Kind, Sent, format_of, read_answer};
+use weir_snap::{Canvas, PictureReader};
 
 /// What a file is, and that it is nothing else: what is taken is not taken with a page behind it. The decoders
 /// behind this run in a process that may die, and are not ours.
@@ -23,4 +24,36 @@ pub(super) fn picture_answer(data: &[u8]) {
     if let Ok(made) = read_answer(answer, kind) {
         assert!(made.iter().all(|file| kind.slots().contains(&file.slot)));
     }
+}
+
+/// What the decoder of live streams' keyframes writes. The first byte picks the canvas, the second the size of the
+/// pieces that it comes in: pictures and their end are the same however it is cut.
+pub(super) fn picture_stream(data: &[u8]) {
+    let [canvas, piece, rest @ ..] = data else {
+        return;
+    };
+    let canvas = Canvas::ALL[usize::from(*canvas) % Canvas::ALL.len()];
+    let whole = pictures(canvas, [rest]);
+    let cut = pictures(canvas, rest.chunks(usize::from(*piece).max(1)));
+    assert_eq!(whole, cut);
+}
+
+/// All that is read, and whether it ended in something odd.
+fn pictures<'a>(
+    canvas: Canvas,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<String>, Option<String>) {
+    let mut reader = PictureReader::new(canvas);
+    let mut read = Vec::new();
+    for piece in pieces {
+        reader.inbox().extend_from_slice(piece);
+        loop {
+            match reader.next_picture() {
+                Ok(Some(picture)) => read.push(format!("{picture:?}")),
+                Ok(None) => break,
+                Err(odd) => return (read, Some(odd.to_string())),
+            }
+        }
+    }
+    (read, None)
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::StatusCode;
-use tokio::sync::Notify;
 use weir_admit::follow::{Fetched, Follower, Source};
 use weir_admit::snapshot::Position;
 use weir_api::{AdmissionSource, Happenings};
@@ -37,6 +36,7 @@ pub(super) fn follow(
     let clock = core.hub.clock().clone();
     let own =
         happenings.map(|own| Arc::new(AdmissionSource::new(own.store.clone(), clock, secret)));
+    let told = own.as_ref().map(|own| own.told()).unwrap_or_default();
     let source: Arc<dyn Source> = match &own {
         Some(own) => own.clone(),
         // Alone and without a store there is nobody to ask.
@@ -49,7 +49,7 @@ pub(super) fn follow(
         .with_context(|| format!("cannot read {}", file.display()))?;
     let stopping = core.shutdown.clone();
     let until = async move { stopping.stopping().await };
-    let follow = follower.run(source, Arc::new(Notify::new()), until);
+    let follow = follower.run(source, told, until);
     core.tasks.spawn("admission follower", follow);
     Ok(own)
 }

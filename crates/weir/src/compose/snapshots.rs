@@ -2,6 +2,7 @@
 //! sends keyframes to workers yet.
 
 mod channels;
+mod review;
 
 use std::sync::Arc;
 
@@ -89,6 +90,7 @@ fn taken(
         log: happenings.log.clone(),
         openness: said.clone(),
         site_url: config.accounts.site_url.clone(),
+        looked_at: review::start(config, &happenings.store, core)?,
     }));
     let (kept, until) = (album.clone(), shutdown.clone());
     tasks.spawn("album", async move { kept.run(until).await });

@@ -36,6 +36,7 @@ mod publish_slsp;
 mod recording;
 mod rest;
 mod restart;
+mod review;
 mod sdk;
 mod slsp;
 mod slsp_browser;

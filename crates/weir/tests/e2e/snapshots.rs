@@ -25,17 +25,17 @@ const COLOURS: [(&str, [u8; 3]); 4] = [
 const NEAR: u8 = 24;
 
 /// Options for a server that takes pictures by the FFmpeg of the tests.
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     open_options().set(&[&program()])
 }
 
-fn program() -> String {
+pub(crate) fn program() -> String {
     let path = Tool::Ffmpeg.path().unwrap_or_default();
     format!("snapshot.program={}", path.display())
 }
 
 /// Publishes a stream of one colour, with a keyframe each half second.
-fn colour(server: &Server, name: &str, colour: &str, query: &str) -> Process {
+pub(crate) fn colour(server: &Server, name: &str, colour: &str, query: &str) -> Process {
     let mut ffmpeg = Tool::Ffmpeg.command();
     ffmpeg
         .args(["-v", "error", "-re", "-f", "lavfi", "-i"])
@@ -43,6 +43,18 @@ fn colour(server: &Server, name: &str, colour: &str, query: &str) -> Process {
         .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "5"])
         .args(["-pix_fmt", "yuv420p", "-f", "flv"])
         .arg(format!("{}{query}", server.rtmp(name)));
+    Process::spawn("ffmpeg", &mut ffmpeg, &log_of(server, name))
+}
+
+/// Publishes a picture that does not move, with much to tell by.
+pub(crate) fn still(server: &Server, name: &str) -> Process {
+    let mut ffmpeg = Tool::Ffmpeg.command();
+    ffmpeg
+        .args(["-v", "error", "-re", "-f", "lavfi", "-i"])
+        .arg("smptehdbars=s=640x360:r=10,drawgrid=w=40:h=40:c=white")
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "5"])
+        .args(["-pix_fmt", "yuv420p", "-f", "flv"])
+        .arg(server.rtmp(name));
     Process::spawn("ffmpeg", &mut ffmpeg, &log_of(server, name))
 }
 

@@ -26,6 +26,7 @@ type Section = ComponentType<SectionProps>;
 /** Parts by their first level, with the least role that opens them. */
 const SECTIONS: [name: string, key: ConsoleKey, adminsOnly: boolean, load: () => Promise<Section>][] = [
   ["streams", "streams", false, () => import("../console/Streams").then((page) => page.Streams)],
+  ["review", "review", false, () => import("../console/review/Review").then((page) => page.Review)],
   ["nodes", "nodes", true, () => import("./Cluster").then((page) => page.Cluster)],
   ["broadcasts", "sessions", false, () => import("../console/Logs").then((page) => page.Broadcasts)],
   ["channels", "channels", false, () => import("../console/Channels").then((page) => page.Channels)],

@@ -7,12 +7,14 @@ import { locale, t } from "../i18n";
 import { Icon } from "../ui/icons";
 import { Playing } from "../watch/Playing";
 import { readPlayerQuery } from "../watch/query";
+import type { Report } from "../watch/Report";
 import { Share } from "../watch/Share";
 
 export function Watch({ name }: { name: StreamName }) {
   const query = useMemo(() => readPlayerQuery(location.search), []);
   const [status, setStatus] = useState<PlayerStatus | null>(null);
   const [sharing, setSharing] = useState(false);
+  const [reporting, setReporting] = useState<{ Report: typeof Report } | null>(null);
   useEffect(() => {
     document.title = `${status?.state === "playing" ? "▶ " : ""}${name.stream} · weir`;
   }, [status?.state]);
@@ -20,9 +22,10 @@ export function Watch({ name }: { name: StreamName }) {
     <main id="main" class="page watch">
       <a class="back" href="/"><Icon name="back" size={18} />{t("back")}</a>
       <Playing name={name} query={query} keep onStatus={setStatus} />
-      <About name={name} status={status} onShare={() => setSharing(true)} />
+      <About name={name} status={status} onShare={() => setSharing(true)} onReport={() => void import("../watch/Report").then(setReporting)} />
       <p class="shortcuts">{t("shortcuts")}</p>
       {sharing && <Share name={name} query={query.media} onClose={() => setSharing(false)} />}
+      {reporting && <reporting.Report name={name} onClose={() => setReporting(null)} />}
     </main>
   );
 }
@@ -38,7 +41,7 @@ function missing(info: StreamInfo): string[] {
   ];
 }
 
-function About(props: { name: StreamName; status: PlayerStatus | null; onShare: () => void }) {
+function About(props: { name: StreamName; status: PlayerStatus | null; onShare: () => void; onReport: () => void }) {
   const { name, status } = props;
   const info = status?.info;
   const live = info && (status.state === "playing" || status.state === "loading");
@@ -66,9 +69,12 @@ function About(props: { name: StreamName; status: PlayerStatus | null; onShare: 
         )}
         {live && missing(info).map((note) => <p class="missing" key={note}>{note}</p>)}
       </div>
-      <button type="button" class="button quiet" onClick={props.onShare}>
-        <Icon name="share" size={18} />{t("share")}
-      </button>
+      <div class="title-acts">
+        {live && <button type="button" class="button quiet" data-act="report" onClick={props.onReport}>{t("report")}</button>}
+        <button type="button" class="button quiet" onClick={props.onShare}>
+          <Icon name="share" size={18} />{t("share")}
+        </button>
+      </div>
     </div>
   );
 }

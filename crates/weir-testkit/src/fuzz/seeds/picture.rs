@@ -30,3 +30,17 @@ pub(in crate::fuzz) fn picture_answer() -> Vec<Vec<u8>> {
     .map(|answer| [&[0], answer].concat())
     .to_vec()
 }
+
+pub(in crate::fuzz) fn picture_stream() -> Vec<Vec<u8>> {
+    let head = [
+        &b"\0\nSMJPEG\0\0\0\0\0\0\0\0_TXT\0\0\0\x02hi"[..],
+        b"_VID\0\0\0\x0c\0\0\0\0\x02\x80\x01hJFIFHEND",
+    ];
+    // A JPEG as far as it is looked at: 640 by 360.
+    let jpeg = b"\xff\xd8\xff\xe0\0\x04\x01\x02\xff\xc0\0\x07\x08\x01\x68\x02\x80\xff\xd9";
+    let picture = [&b"vidD\0\0\0\x07\0\0\0\x13"[..], jpeg].concat();
+    let two = [&head.concat()[..], &picture, &picture].concat();
+    [0, 1, 7]
+        .map(|piece| [&[0, piece], &two[..]].concat())
+        .to_vec()
+}

@@ -1,0 +1,136 @@
+//! What waits, what was decided, and what it all comes to in numbers.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::{Review, ReviewItem, item_columns};
+use crate::error::StoreError;
+use crate::id::Id;
+
+/// Reviewers that are told apart in the numbers.
+const MAX_REVIEWERS: i64 = 200;
+
+/// Which items a list has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ItemFilter<'a> {
+    /// Of this stream alone.
+    pub stream: Option<&'a str>,
+    /// Those that wait, or those that are decided.
+    pub is_waiting: Option<bool>,
+    /// Decided by this reviewer alone.
+    pub decided_by: Option<&'a str>,
+}
+
+/// What it all comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
+pub struct ReviewNumbers {
+    /// Items that wait, with those that somebody has.
+    pub waiting: i64,
+    /// Of them, those that somebody has.
+    pub claimed: i64,
+    /// Of them, those for who leads.
+    pub escalated: i64,
+    /// Pictures in them.
+    pub pictures: i64,
+    /// Since when the oldest of them waits, milliseconds since 1970; 0: none does.
+    pub oldest_ms: i64,
+}
+
+/// What one reviewer did.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ReviewerNumbers {
+    /// Who.
+    pub decided_by: String,
+    /// Decided ones, of every kind.
+    pub items: i64,
+    /// Pictures in them.
+    pub pictures: i64,
+    /// Items that were not `ok`.
+    pub acted: i64,
+    /// When the last one was, milliseconds since 1970.
+    pub last_ms: i64,
+}
+
+impl Review<'_> {
+    /// At most `limit` items older than `before`, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn list(
+        &self,
+        filter: ItemFilter<'_>,
+        before: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<ReviewItem>, StoreError> {
+        let mut sql = String::from(concat!(
+            "SELECT ",
+            item_columns!(),
+            " FROM review_items WHERE id < $1"
+        ));
+        let mut given = vec![before.map_or_else(|| "~".to_owned(), |id| id.to_string())];
+        let wanted = [("stream", filter.stream), ("decided_by", filter.decided_by)];
+        for (column, value) in wanted {
+            if let Some(value) = value {
+                given.push(value.to_owned());
+                sql.push_str(&format!(" AND {column} = ${}", given.len()));
+            }
+        }
+        sql.push_str(match filter.is_waiting {
+            None => "",
+            Some(true) => " AND is_waiting = 1",
+            Some(false) => " AND is_waiting = 0",
+        });
+        sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", given.len() + 1));
+        // Only the names of columns and the numbers of places are not written here as one.
+        let mut rows = sqlx::query_as::<_, ReviewItem>(AssertSqlSafe(sql));
+        for value in given {
+            rows = rows.bind(value);
+        }
+        let rows = rows.bind(i64::from(limit));
+        Ok(rows.fetch_all(self.db.fresh()).await?)
+    }
+
+    /// What waits, in numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn numbers(&self) -> Result<ReviewNumbers, StoreError> {
+        let row = sqlx::query_as::<_, ReviewNumbers>(
+            "SELECT COUNT(*) AS waiting, \
+             CAST(COALESCE(SUM(CASE WHEN claim_until_ms > $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS claimed, \
+             CAST(COALESCE(SUM(for_lead), 0) AS BIGINT) AS escalated, \
+             CAST(COALESCE(SUM(pictures), 0) AS BIGINT) AS pictures, \
+             CAST(COALESCE(MIN(since_ms), 0) AS BIGINT) AS oldest_ms \
+             FROM review_items WHERE is_waiting = 1",
+        );
+        let row = row.bind(self.store.now_ms()).fetch_one(self.db.fresh());
+        Ok(row.await?)
+    }
+
+    /// What each reviewer decided since then.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn by_reviewer(&self, since_ms: i64) -> Result<Vec<ReviewerNumbers>, StoreError> {
+        let rows = sqlx::query_as::<_, ReviewerNumbers>(
+            "SELECT decided_by, COUNT(*) AS items, CAST(SUM(pictures) AS BIGINT) AS pictures, \
+             CAST(SUM(CASE WHEN verdict = 'ok' THEN 0 ELSE 1 END) AS BIGINT) AS acted, \
+             CAST(MAX(decided_ms) AS BIGINT) AS last_ms FROM review_items WHERE decided_ms > $1 \
+             AND is_waiting = 0 GROUP BY decided_by ORDER BY decided_by LIMIT $2",
+        )
+        .bind(since_ms)
+        .bind(MAX_REVIEWERS);
+        Ok(rows.fetch_all(self.db.fresh()).await?)
+    }
+
+    /// Second looks since then, and how many of them came to another end than the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn disagreement(&self, since_ms: i64) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT COUNT(*), CAST(COALESCE(SUM(1 - agrees), 0) AS BIGINT) FROM review_items \
+             WHERE decided_ms > $1 AND kind = 'second' AND agrees >= 0",
+        );
+        Ok(row.bind(since_ms).fetch_one(self.db.fresh()).await?)
+    }
+}
