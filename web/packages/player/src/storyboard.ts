@@ -1,5 +1,5 @@
 //! Small pictures of a recording by time, as a storyboard tells them: WebVTT whose cues name a part of a picture
-//! (`sprite-0.jpg#xywh=0,0,160,90`). Pure but for `fetchStoryboard`.
+//! (`sprite-0.jpg#xywh=0,0,160,90`). Loaded by whoever points at a bar.
 
 export interface Tile {
   /** From the beginning of the recording. */
@@ -33,6 +33,23 @@ export function parseStoryboard(text: string, base: string): Tile[] {
     if (tiles.length >= MOST_TILES) break;
   }
   return tiles;
+}
+
+/** Widest a picture is drawn, CSS pixels. */
+const WIDTH_PX = 160;
+
+/** Draws the picture of that moment; false where there is none. */
+export function drawTile(place: HTMLElement, tiles: readonly Tile[], ms: number): boolean {
+  const tile = tileAt(tiles, ms);
+  if (!tile) return false;
+  const scale = Math.min(1, WIDTH_PX / tile.width);
+  place.style.width = `${tile.width * scale}px`;
+  place.style.height = `${tile.height * scale}px`;
+  const image = (place.firstElementChild as HTMLImageElement | null) ?? place.appendChild(document.createElement("img"));
+  image.alt = "";
+  if (image.src !== tile.url) image.src = tile.url;
+  image.style.transform = `scale(${scale}) translate(${-tile.x}px, ${-tile.y}px)`;
+  return true;
 }
 
 /** The picture of that moment. */

@@ -416,6 +416,8 @@ export class WeirPlayerElement extends HTMLElement {
 
   /** Of what is over, from its beginning. */
   private again(): void {
+    // A page may have a better way.
+    if (!this.dispatchEvent(new CustomEvent("again", { cancelable: true }))) return;
     const replay = this.getAttribute("replay");
     if (this.replay_) this.replay_.play();
     else if (replay !== null && this.current?.state === "offline") {
@@ -427,7 +429,6 @@ export class WeirPlayerElement extends HTMLElement {
       this.seekTo(this.course.from_ms);
       this.play();
     }
-    this.emit("again", null);
   }
 
   private wantedVolume(): number {
@@ -468,7 +469,7 @@ export class WeirPlayerElement extends HTMLElement {
 
   private follow(): void {
     const { course, current } = this;
-    this.thumbnails.setSource(this.storyboard(), false);
+    this.thumbnails.setSource(this.storyboard());
     this.controls_.follow(course, current, this.t, this.closest("[lang]")?.getAttribute("lang") ?? undefined);
     this.stage.classList.toggle("seekable", course !== null);
     if (course) this.emit("course", course);
