@@ -153,7 +153,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(
             recordings::routes(),
             state,
-            Right::RecordingsManage,
+            Right::ChannelsHelp,
         ))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
@@ -186,6 +186,7 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
+        .merge(by_method(channels::recordings::public_routes()))
         .merge(by_method(channels::tickets::routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
