@@ -83,7 +83,7 @@ export class TimeShift {
     const { left } = this;
     this.left = null;
     const isLong = left !== null && performance.now() - left.since_ms > PAUSE_LEFT_MS;
-    if (isLong && this.known && left.at_ms >= this.known.from_ms) this.goBack(left.at_ms);
+    if (isLong && this.known && left.at_ms >= this.known.from_ms) this.goBack(Math.min(left.at_ms, this.newest_ms() - HOLD_MS));
     else this.options.player.play();
   }
 
