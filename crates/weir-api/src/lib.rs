@@ -53,6 +53,7 @@ mod pictures;
 mod recordings;
 mod refused;
 mod rejected;
+mod replays;
 mod replies;
 mod same_site;
 mod schemas;
@@ -150,11 +151,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::SessionsKeep,
         ))
-        .merge(guarded(
-            recordings::routes(),
-            state,
-            Right::ChannelsHelp,
-        ))
+        .merge(guarded(recordings::routes(), state, Right::ChannelsHelp))
+        .merge(by_method(replays::public_routes()))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -128,7 +128,8 @@ async fn list(
     let (mut user_id, mut channel_id) = (None, None);
     if let Some(name) = some(&asked.channel) {
         let channel = store.channels().by_name(&name).await?;
-        if !manages(&caller) && help_with(store, &caller, &channel).await? < ChannelHelp::Moderates {
+        if !manages(&caller) && help_with(store, &caller, &channel).await? < ChannelHelp::Moderates
+        {
             return Err(StoreError::Missing("channel").into());
         }
         user_id = Some(channel.user_id.to_string());
@@ -138,12 +139,14 @@ async fn list(
     }
     let wanted = some(&asked.state).map(|name| {
         let words = "this is none of recording, ready, failed and deleting";
-        RecordingState::from_name(&name).ok_or_else(|| Refused::field(Code::BadRequest, "state", words))
+        RecordingState::from_name(&name)
+            .ok_or_else(|| Refused::field(Code::BadRequest, "state", words))
     });
     let (app, stream) = (some(&asked.app), some(&asked.stream));
     let filter = RecordingFilter {
         user_id: user_id.as_deref(),
         channel_id: channel_id.as_deref(),
+        vhost: None,
         app: app.as_deref(),
         stream: stream.as_deref(),
         state: wanted.transpose()?,
@@ -192,7 +195,11 @@ async fn edit(
     if let Some(title) = &change.title {
         line("title", title, MAX_TITLE_CHARS)?;
         if title.trim().is_empty() {
-            return Err(Refused::field(Code::Unprocessable, "title", "a title says something"));
+            return Err(Refused::field(
+                Code::Unprocessable,
+                "title",
+                "a title says something",
+            ));
         }
     }
     if change.held.is_some() {
@@ -252,7 +259,8 @@ async fn remove(
             tracing::warn!(recording = %row.id, "it is not wholly gone from here yet: {error}");
         }
     }
-    let before = json!({ "app": row.app, "stream": row.stream, "started_at": rfc3339(row.started_ms) });
+    let before =
+        json!({ "app": row.app, "stream": row.stream, "started_at": rfc3339(row.started_ms) });
     let act = Acted {
         action: "recording.delete",
         object: &text,
@@ -290,12 +298,20 @@ async fn open(
     }
     match help >= wanted {
         true => Ok(row),
-        false => Err(Refused::new(Code::Forbidden, "this is somebody else's channel")),
+        false => Err(Refused::new(
+            Code::Forbidden,
+            "this is somebody else's channel",
+        )),
     }
 }
 
 /// Written down where somebody did it who looks after all recordings.
-async fn did(state: &State, actor: &Actor, row: &StoredRecording, act: Acted<'_>) -> Result<(), Refused> {
+async fn did(
+    state: &State,
+    actor: &Actor,
+    row: &StoredRecording,
+    act: Acted<'_>,
+) -> Result<(), Refused> {
     let own = actor.caller.account.map(|id| id.to_string());
     if !manages(&actor.caller) || own.as_deref() == Some(row.user_id.as_str()) {
         return Ok(());
@@ -311,7 +327,9 @@ async fn answer(state: &State, row: StoredRecording) -> Result<Response, Refused
 }
 
 /// Work that a disk may hold up, on a thread that may wait.
-async fn waiting<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+async fn waiting<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(io::Error::other).and_then(|done| done)
 }

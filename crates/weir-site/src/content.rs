@@ -292,6 +292,18 @@ impl Content {
         self.rev = rev;
     }
 
+    /// This broadcast of the channel with this id can be watched again, among others.
+    pub(crate) fn replay(&mut self, channel_id: &str, replay: Replay) {
+        let name = self.names.get(channel_id);
+        let Some(held) = name.and_then(|name| self.channels.get(name)) else {
+            return;
+        };
+        let mut all = held.replays.clone();
+        all.retain(|known| known.id != replay.id);
+        all.push(replay);
+        self.replays(channel_id, all);
+    }
+
     /// These broadcasts of the channel with this id can be watched again, and no others.
     pub(crate) fn replays(&mut self, channel_id: &str, mut replays: Vec<Replay>) {
         let rev = self.rev + 1;

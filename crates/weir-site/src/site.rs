@@ -99,6 +99,11 @@ impl Site {
         self.content.write().past(channel_id, past);
     }
 
+    /// This broadcast of the channel with this id can be watched again, among others.
+    pub fn replay(&self, channel_id: &str, replay: Replay) {
+        self.content.write().replay(channel_id, replay);
+    }
+
     /// These broadcasts of the channel with this id can be watched again, and no others.
     pub fn replays(&self, channel_id: &str, replays: Vec<Replay>) {
         self.content.write().replays(channel_id, replays);

@@ -100,6 +100,8 @@ pub struct RecordingFilter<'a> {
     pub user_id: Option<&'a str>,
     /// Of this channel alone.
     pub channel_id: Option<&'a str>,
+    /// Of this virtual host alone; empty for streams of none.
+    pub vhost: Option<&'a str>,
     /// Of this app alone.
     pub app: Option<&'a str>,
     /// Of this stream of an app alone.
@@ -195,6 +197,7 @@ impl Recordings<'_> {
         let wanted = [
             ("user_id", filter.user_id),
             ("channel_id", filter.channel_id),
+            ("vhost", filter.vhost),
             ("app", filter.app),
             ("stream", filter.stream),
             ("state", filter.state.map(RecordingState::name)),

@@ -46,6 +46,7 @@ const MODERATORS: [u16; 5] = [401, 401, 403, 200, 200];
 const ADMINS: [u16; 5] = [401, 401, 403, 403, 200];
 /// The same where what they ask for is in a store that this node does not have.
 const MODERATORS_STORE: [u16; 5] = [401, 401, 403, 503, 503];
+const OPEN_STORE: [u16; 5] = [503; 5];
 const HELPERS_STORE: [u16; 5] = [401, 401, 503, 503, 503];
 const ADMINS_STORE: [u16; 5] = [401, 401, 403, 403, 503];
 
@@ -665,6 +666,12 @@ const TABLE: &[Row] = &[
         "/api/v1/channels/ann/recordings",
         "",
         [503, 401, 503, 503, 503],
+    ),
+    row(
+        "GET /api/v1/replays",
+        "/api/v1/replays?stream=live/a",
+        "",
+        OPEN_STORE,
     ),
     row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),

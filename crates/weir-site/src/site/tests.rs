@@ -337,6 +337,13 @@ fn what_was_broadcast_can_be_found_and_watched_again_without_a_script() {
     );
     site.channel(ann());
     assert!(read(&site, "/c/ann", "zh").unwrap().contains("仍在直播"));
+    site.replay(&id, replay("r2", "Day two", false));
+    let page = read(&site, "/c/ann", "en").unwrap();
+    assert!(
+        page.contains("Day two") && !page.contains("still going on"),
+        "{page}"
+    );
+    assert_eq!(page.matches("data-replay").count(), 2);
     site.replays(&id, Vec::new());
     assert!(!read(&site, "/c/ann", "en").unwrap().contains("replay-card"));
 }

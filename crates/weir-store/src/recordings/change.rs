@@ -4,6 +4,7 @@ use super::{Recordings, StoredRecording};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::{self, Id};
+use crate::mark::{Thing, mark};
 
 /// Rows that go at once.
 const AT_ONCE: i64 = 500;
@@ -34,6 +35,7 @@ impl Recordings<'_> {
         edit: &RecordingEdit<'_>,
     ) -> Result<StoredRecording, StoreError> {
         let flag = |new: Option<bool>, old: bool| i64::from(new.unwrap_or(old));
+        let mut writing = self.db.begin().await?;
         let changed = sqlx::query(
             "UPDATE recordings SET title = $4, published = $5, held = $6, expires_ms = $7, version = version + 1 \
              WHERE user_id = $1 AND id = $2 AND version = $3",
@@ -45,11 +47,28 @@ impl Recordings<'_> {
         .bind(flag(edit.is_published, one.is_published))
         .bind(flag(edit.is_held, one.is_held))
         .bind(edit.expires_ms.unwrap_or(one.expires_ms))
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
-        match changed.rows_affected() {
-            0 => Err(StoreError::Changed("the recording")),
-            _ => self.by_id(one.id).await,
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::Changed("the recording"));
+        }
+        self.mark_channel(&mut writing, one).await?;
+        writing.commit().await?;
+        self.by_id(one.id).await
+    }
+
+    /// Its channel's page tells of it.
+    async fn mark_channel(
+        &self,
+        writing: &mut Writing,
+        one: &StoredRecording,
+    ) -> Result<(), StoreError> {
+        match (one.user_id.parse(), one.channel_id.parse()) {
+            (Ok(user_id), Ok(channel_id)) => {
+                let channel = Thing::Channel(user_id, channel_id);
+                mark(writing, &channel, self.store.now_ms()).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -75,15 +94,21 @@ impl Recordings<'_> {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn delete(&self, one: &StoredRecording) -> Result<bool, StoreError> {
+        let mut writing = self.db.begin().await?;
         let changed = sqlx::query(
             "UPDATE recordings SET state = 'deleting', version = version + 1 \
              WHERE user_id = $1 AND id = $2 AND state <> 'recording' AND held = 0",
         )
         .bind(one.user_id.clone())
         .bind(one.id.to_string())
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
-        Ok(changed.rows_affected() > 0)
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.mark_channel(&mut writing, one).await?;
+        writing.commit().await?;
+        Ok(true)
     }
 
     /// A node has nothing any more of a recording that is being taken away.
