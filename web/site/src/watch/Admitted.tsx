@@ -2,6 +2,7 @@
 //! channels and of streams have it.
 
 import type { PlayerStatus, StreamName } from "@weir/player";
+import type { WeirPlayerElement } from "@weir/player/element";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { follow, ticket, type Channel } from "../account/api";
 import { Refused } from "../api";
@@ -23,10 +24,16 @@ interface AdmittedProps {
   name: StreamName;
   query: PlayerQuery;
   onStatus?: (status: PlayerStatus) => void;
+  /** What else the player is told. */
+  recording?: string | null;
+  start?: string | null;
+  again?: string | null;
+  onAgain?: () => void;
+  onElement?: (element: WeirPlayerElement) => void;
 }
 
 /** The player of a stream, or what stands before it where not everybody may watch. */
-export function Admitted({ channel, name, query, onStatus }: AdmittedProps) {
+export function Admitted({ channel, name, query, onStatus, ...rest }: AdmittedProps) {
   const [ticket, setTicket] = useState<string | null>(null);
   // It was opened since somebody read that it is closed.
   const [opened, setOpened] = useState(false);
@@ -42,7 +49,7 @@ export function Admitted({ channel, name, query, onStatus }: AdmittedProps) {
     onStatus?.(status);
   };
   if (closed && !ticket) return <Leave channel={channel} onTicket={setTicket} onOpened={() => setOpened(true)} />;
-  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={name} query={asked} keep onStatus={seen} />;
+  return <LivePlayer key={`${ticket ?? ""} ${closed}`} {...rest} name={name} query={asked} keep onStatus={seen} />;
 }
 
 type Asked = "asking" | "password" | "follow" | "sign-in" | "private";
