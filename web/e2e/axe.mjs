@@ -46,6 +46,12 @@ const KEY = { id: "1", created_ms: 1_700_000_000_000, revoked_ms: null, used_ms:
 const RULES = { max_streams: 20, priority: "high", keys: [{ id: "k1", dialect: "native" }] };
 const SEEN = { app: args.app, stream: args.stream, at: "2026-01-01T00:00:00Z", cause_name: "done" };
 const list = (...items) => ({ items, next: null });
+const RECORDING = {
+  id: "019f0000-0000-7000-8000-000000000000", app: args.app, stream: args.stream, channel: args.stream, title: "Finals", published: true, held: false, state: "ready",
+  started_at: "2026-01-01T00:00:00Z", ended_at: "2026-01-01T00:01:05Z", expires_at: null, duration_ms: 65_000, bytes: 45e6, stored_bytes: 0, node: "n1", url: "",
+  holes: [{ at: "2026-01-01T00:00:20Z", duration_ms: 2000, cause: "slow" }], poster: null,
+};
+const HIDDEN = { ...RECORDING, id: "019f0000-0000-7000-8000-000000000001", title: "", published: false, state: "failed", duration_ms: 0 };
 /** What the API says to an admin who is signed in. */
 const STAFF = {
   "**/api/v1/me": { ...ACCOUNT["**/api/v1/me"], role: "admin" },
@@ -74,6 +80,7 @@ const STAFF = {
   "**/api/v1/settings": { node: "n1", version: "0", items: [{ name: "http.listen", value: "0.0.0.0:8080", meaning: "Where HTTP is.", needs_restart: true, is_set: false }] },
   "**/api/v1/me/bans": list(),
   "**/api/v1/me/teams": list(),
+  "**/api/v1/recordings*": list(RECORDING, HIDDEN),
 };
 
 function LIVE() {
@@ -109,7 +116,7 @@ const CLOSED = {
 
 const row = (page) => page.locator(".co-table tbody tr, .cl-streams").first().waitFor();
 /** Parts of the console, and things in them. */
-const PARTS = ["", "/streams/" + path, "/users", "/users/2", "/bans", "/channels", `/channels/${args.stream}`, "/apps", "/apps/live", "/hooks", "/hooks/6", "/broadcasts", "/events", "/audit", "/settings"];
+const PARTS = ["", "/streams/" + path, "/users", "/users/2", "/bans", "/channels", `/channels/${args.stream}`, "/recordings", "/apps", "/apps/live", "/hooks", "/hooks/6", "/broadcasts", "/events", "/audit", "/settings"];
 const SHOT = { id: "13", url: null, taken_at: "2026-01-01T00:00:00Z", width: 640, height: 360, hash: null, known_as: "a casino", folded: false, undecodable: "broken" };
 const ITEM = { id: "12", kind: "live", state: "claimed", stream: `${args.app}/${args.stream}`, app: args.app, age_ms: 5000, begun_at: SHOT.taken_at, until_at: SHOT.taken_at, pictures: 2, folded: 1, reports: 2, viewers: 7, marks: ["undecodable", "known", "new"], note: null, shots: [SHOT], verdict: null };
 const VERDICT = { verdict: "ban", reason: "Spam", by: "ann", at: SHOT.taken_at, ban: "3", agrees: null };
@@ -146,15 +153,23 @@ const PAGES = [
   ["watch-latency", `/watch/${path}`, (page) => plays(page).then(() => press(page, "[part~=latency-button]"))],
   ["watch-stats", `/watch/${path}`, (page) => plays(page).then(() => page.evaluate(() => document.querySelector("weir-player").toggleStats()))],
   ["watch-paused", `/watch/${path}`, (page) => plays(page).then(() => page.evaluate(() => document.querySelector("weir-player").pause()))],
-  ["watch-share", `/watch/${path}`, (page) => page.locator(".title .button").click().then(() => page.locator("dialog[open]").waitFor())],
+  ["watch-share", `/watch/${path}`, (page) => page.locator("[data-act=share]").click().then(() => page.locator("dialog[open]").waitFor())],
   ["watch-waiting", "/watch/live/nobody", (page) => state(page, "waiting")],
   ["watch-error", `/watch/${path}`, (page) => state(page, "error"), { "**/api/v1/live*": null, "**/*.flv*": { code: 2006, name: "not_allowed", message: "the key is wrong", advice: "ask for another" } }],
   ["watch-closed", `/watch/${path}?protocol=flv`, (page) => page.locator("[data-leave=password]").waitFor(), CLOSED],
+  ["watch-waiting-past", "/watch/live/nobody", (page) => page.locator("[data-replay]").first().waitFor(), { "**/api/v1/replays*": list(RECORDING, HIDDEN) }],
+  ["watch-replay", `/watch/${path}?r=${await recorded()}`, plays],
+  ["watch-replay-speed", `/watch/${path}?r=${await recorded()}`, (page) => plays(page).then(() => press(page, "[part~=speed-button]"))],
+  ["watch-replay-share", `/watch/${path}?r=${await recorded()}`, (page) => plays(page).then(() => page.locator("[data-act=share]").click()).then(() => page.locator("dialog[open]").waitFor())],
   ["embed", `/embed/${path}?autoplay=1&muted=1`, plays],
   ["embed-still", `/embed/${path}?autoplay=0`, (page) => page.locator("weir-player").waitFor()],
   ["studio", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-action="go"]').waitFor()],
   ["studio-source", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-source="pattern"]').first().click().then(() => page.waitForFunction(() => document.getElementById("preview")?.videoWidth > 0))],
   ["studio-live", `/studio?app=${args.app}&stream=axe`, goesLive],
+  ["studio-past", "/studio/recordings", (page) => page.locator("[data-recording]").first().waitFor(), STAFF],
+  ["studio-past-name", "/studio/recordings", (page) => page.locator("[data-act=rename]").first().click().then(() => page.locator("input[name=title]").waitFor()), STAFF],
+  ["studio-past-sure", "/studio/recordings", (page) => page.locator("[data-ask=remove]").first().click().then(() => page.locator("[data-act=remove]").waitFor()), STAFF],
+  ["studio-past-none", "/studio/recordings", (page) => page.locator("main h1").waitFor(), { ...STAFF, "**/api/v1/recordings*": list() }],
   ...CONSOLE,
   ["console-review", "/console/review", tile, REVIEW],
   ["console-review-item", "/console/review", pressed("Enter", ".rv-strip li"), REVIEW],
@@ -162,6 +177,7 @@ const PAGES = [
   ["console-review-keys", "/console/review", pressed("?", ".rv-keys"), REVIEW],
   ["console-review-decided", "/console/review/decided", row, REVIEW],
   ["console-review-numbers", "/console/review/numbers", row, REVIEW],
+  ["console-recordings-sure", "/console/recordings", (page) => page.locator("[data-ask=remove]").first().click().then(() => page.locator("[data-act=remove]").waitFor()), STAFF],
   ["console-pages", "/console/pages", row, WRITTEN],
   ["console-page", "/console/pages/11", (page) => page.locator("[data-preview] strong").waitFor(), WRITTEN],
   ["console-page-versions", "/console/pages/11", (page) => page.locator('[data-row="1"] [data-act=show]').click().then(() => page.locator("[data-shown] strong").waitFor()), WRITTEN],
@@ -244,6 +260,17 @@ async function plays(page) {
   await page.waitForFunction(() => weirVideo()?.currentTime > 0.3);
   // The bar hides by itself while nobody moves.
   await page.evaluate(() => document.querySelector("weir-player").dispatchEvent(new PointerEvent("pointermove", { bubbles: true })));
+}
+
+/** The recording of the stream that is live: it goes on. */
+async function recorded() {
+  const until_ms = Date.now() + TIMEOUT_MS;
+  while (Date.now() < until_ms) {
+    const { items } = await (await fetch(new URL(`/api/v1/replays?stream=${args.app}/${args.stream}`, args.base))).json();
+    if (items[0]?.duration_ms > 0) return items[0].id;
+    await sleep(250);
+  }
+  throw new Error("nothing is recorded");
 }
 
 function press(page, selector) {

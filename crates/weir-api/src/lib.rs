@@ -54,6 +54,7 @@ mod pictures;
 mod recordings;
 mod refused;
 mod rejected;
+mod replays;
 mod replies;
 mod review;
 mod same_site;
@@ -156,11 +157,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::SessionsKeep,
         ))
-        .merge(guarded(
-            recordings::routes(),
-            state,
-            Right::RecordingsManage,
-        ))
+        .merge(guarded(recordings::routes(), state, Right::ChannelsHelp))
+        .merge(by_method(replays::public_routes()))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))
@@ -192,6 +190,7 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
+        .merge(by_method(channels::recordings::public_routes()))
         .merge(by_method(channels::tickets::routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))

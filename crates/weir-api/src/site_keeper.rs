@@ -10,13 +10,14 @@ use weir_base::{Shutdown, StreamName};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_site::{
-    CategoryFacts, ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PageFacts, PageKind, Past,
-    Pictures, Shell, Site,
+    CategoryFacts, ChannelFacts, Coming, LiveStream, MAX_CHANNELS, PAST_SHOWN, PageFacts, PageKind,
+    Past, Pictures, Replay, Shell, Site,
 };
 use weir_store::broadcasts::BroadcastFilter;
 use weir_store::changes::{Changed, Position, Whole};
 use weir_store::channels::{Channel, ScheduledBroadcast, Visibility};
 use weir_store::pages::SitePage;
+use weir_store::recordings::{RecordingFilter, RecordingState, StoredRecording};
 use weir_store::{Store, StoreError};
 
 use crate::elsewhere::Elsewhere;
@@ -44,6 +45,8 @@ const PAST_AFTERWARDS: u32 = 200;
 /// Milliseconds for which past broadcasts are looked for after something went off the air: nodes tell of it within
 /// five seconds.
 const PAST_LOOKED_FOR_MS: i64 = 8_000;
+/// Milliseconds between two looks at the newest recordings, whatever happens: a node that was away tells late.
+const REPLAYS_EVERY_MS: i64 = 3_000;
 /// Elements of the front end's page that every page of ours begins with, too.
 const SHELL_ELEMENTS: [&str; 2] = ["<script ", "<link "];
 
@@ -68,6 +71,13 @@ pub struct Posters {
 }
 
 impl Posters {
+    /// The picture of this id; none where there is none.
+    fn at(&self, id: &str) -> Option<String> {
+        let place = self.place.as_deref().unwrap_or_default();
+        let is_known = !id.is_empty() && !place.starts_with(':');
+        is_known.then(|| format!("{place}/i/{id}-640.jpg"))
+    }
+
     fn of(&self, app: &str, stream: &str) -> Option<String> {
         let place = self.place.as_deref().unwrap_or_default();
         // A port of the name that a page was reached by: only its script knows that.
@@ -85,6 +95,7 @@ struct Followed {
     position: Option<Position>,
     live: OnAir,
     past_until_ms: i64,
+    replays_next_ms: i64,
 }
 
 impl SiteKeeper {
@@ -148,6 +159,10 @@ impl SiteKeeper {
         if now_ms < followed.past_until_ms {
             self.read_past(&self.site, PAST_AFTERWARDS).await?;
         }
+        if now_ms >= followed.replays_next_ms {
+            followed.replays_next_ms = now_ms + REPLAYS_EVERY_MS;
+            self.read_replays(&self.site, PAST_AFTERWARDS).await?;
+        }
         Ok(())
     }
 
@@ -192,11 +207,18 @@ impl SiteKeeper {
         loop {
             let delta = self.store.content_changes().since(position, BATCH).await?;
             for change in delta.changes {
-                let coming = match &change {
-                    Changed::Channel(channel) => self.coming(channel).await?,
-                    _ => Vec::new(),
+                let (coming, replays) = match &change {
+                    Changed::Channel(channel) => {
+                        let id = channel.id.to_string();
+                        let replays = self.replays(channel).await?;
+                        (self.coming(channel).await?, Some((id, replays)))
+                    }
+                    _ => (Vec::new(), None),
                 };
                 tell(&self.site, change, coming);
+                if let Some((id, replays)) = replays {
+                    self.site.replays(&id, replays);
+                }
             }
             *position = delta.to;
             if !delta.has_more {
@@ -226,6 +248,7 @@ impl SiteKeeper {
             }
         }
         self.read_past(&site, PAST_AT_FIRST).await?;
+        self.read_replays(&site, PAST_AT_FIRST).await?;
         self.site.take(site);
         Ok(position)
     }
@@ -278,6 +301,52 @@ impl SiteKeeper {
             site.past(&broadcast.channel_id, past);
         }
         Ok(())
+    }
+}
+
+impl SiteKeeper {
+    /// What of a channel can be watched again.
+    async fn replays(&self, channel: &Channel) -> Result<Vec<Replay>, StoreError> {
+        let (user_id, channel_id) = (channel.user_id.to_string(), channel.id.to_string());
+        let of_channel = RecordingFilter {
+            user_id: Some(&user_id),
+            channel_id: Some(&channel_id),
+            is_public: true,
+            ..RecordingFilter::default()
+        };
+        let shown = u32::try_from(PAST_SHOWN).unwrap_or(u32::MAX);
+        let rows = self
+            .store
+            .recordings()
+            .list(of_channel, None, shown)
+            .await?;
+        Ok(rows.into_iter().map(|row| self.replay(row)).collect())
+    }
+
+    /// The newest that can be watched again, of all channels. What is gone from a page goes when its channel changes.
+    async fn read_replays(&self, site: &Site, limit: u32) -> Result<(), StoreError> {
+        let public = RecordingFilter {
+            is_public: true,
+            ..RecordingFilter::default()
+        };
+        for row in self.store.recordings().list(public, None, limit).await? {
+            let channel_id = row.channel_id.clone();
+            site.replay(&channel_id, self.replay(row));
+        }
+        Ok(())
+    }
+
+    fn replay(&self, row: StoredRecording) -> Replay {
+        let goes_on = row.state == RecordingState::Recording;
+        Replay {
+            id: row.id.to_string(),
+            title: row.title,
+            started_ms: row.started_ms,
+            // One that goes on grows, and no page is made anew for that.
+            duration_ms: if goes_on { 0 } else { row.duration_ms },
+            goes_on,
+            poster: self.posters.at(&row.poster),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -53,6 +53,8 @@ pub struct Recording {
     state: Mutex<State>,
     /// Who writes to it.
     tapes: AtomicUsize,
+    /// Somebody wants it to end.
+    is_to_stop: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,8 @@ pub struct Block {
     pub table: Arc<Table>,
     /// Nothing more comes.
     pub is_sealed: bool,
+    /// It is in the store, as it is.
+    pub is_stored: bool,
 }
 
 /// A recording's blocks at one moment.
@@ -126,6 +130,7 @@ impl Recording {
                 is_loaded,
             }),
             tapes: AtomicUsize::new(0),
+            is_to_stop: AtomicBool::new(false),
         }
     }
 
@@ -193,6 +198,21 @@ impl Recording {
         self.tapes.load(Ordering::Relaxed) > 0
     }
 
+    /// Nobody has ended it.
+    pub(crate) fn is_unended(&self) -> bool {
+        self.state.lock().facts.ended_ms.is_none()
+    }
+
+    /// Somebody wants it to end, though the broadcast goes on.
+    pub fn stop(&self) {
+        self.is_to_stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants it to end: for who gives it what is recorded.
+    pub fn is_to_stop(&self) -> bool {
+        self.is_to_stop.load(Ordering::Relaxed)
+    }
+
     /// Whether a crash has left it: nobody has ended it, and nobody writes to it.
     pub(crate) fn is_left(&self) -> bool {
         !self.is_taped() && self.state.lock().facts.ended_ms.is_none()
@@ -223,6 +243,7 @@ impl Recording {
                 name,
                 table: Arc::new(table),
                 is_sealed,
+                is_stored: false,
             });
         }
         blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
@@ -280,6 +301,7 @@ impl Recording {
             name,
             table: Arc::new(table.clone()),
             is_sealed,
+            is_stored: false,
         };
         match state.blocks.iter_mut().rev().find(|own| own.name == name) {
             Some(own) => *own = block,

@@ -241,6 +241,13 @@ impl Spool {
         Some(found)
     }
 
+    /// Those that are not over, in no order.
+    pub fn unended(&self) -> Vec<Arc<Recording>> {
+        let recordings = self.0.recordings.lock();
+        let open = recordings.values().filter(|one| one.is_unended());
+        open.cloned().collect()
+    }
+
     /// All of them, the newest first.
     pub fn all(&self) -> Vec<Arc<Recording>> {
         let mut all: Vec<_> = self.0.recordings.lock().values().cloned().collect();

@@ -209,6 +209,16 @@ section! {
         reload default: RecordDefault = RecordDefault::Off,
         /// Folder of the recordings; `recordings` in the data folder when empty.
         restart folder: PathBuf = PathBuf::new(),
+        /// Hours for which a recording is kept after its end, where its app says nothing; 0: for ever. What ended
+        /// before a change of this goes by what it was then.
+        restart keep_h: u32 = 0,
+    }
+}
+
+impl RecordConfig {
+    /// How long a recording is kept where its app says nothing, milliseconds; 0: for ever.
+    pub fn keep_ms(&self) -> i64 {
+        i64::from(self.keep_h) * 3_600_000
     }
 }
 

@@ -151,7 +151,7 @@ impl Recorder {
         loop {
             let is_over = pages.borrow_and_update().ended;
             take(&packaging, &mut from, &mut tape, &mut target_s);
-            if is_over {
+            if is_over || tape.recording().is_to_stop() {
                 tape.finish(core.hub.clock().wall_ms());
                 return;
             }

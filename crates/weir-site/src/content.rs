@@ -73,6 +73,23 @@ pub struct Past {
     pub ended_ms: i64,
 }
 
+/// A broadcast that can be watched again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Of its recording: sorts by when it began.
+    pub id: String,
+    /// As it is shown; may be empty.
+    pub title: String,
+    /// Milliseconds since 1970.
+    pub started_ms: i64,
+    /// Milliseconds that it lasts, as far as it is known.
+    pub duration_ms: i64,
+    /// The broadcast is not over.
+    pub goes_on: bool,
+    /// Path or address of its picture, where it has one.
+    pub poster: Option<String>,
+}
+
 /// What is live now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveStream {
@@ -175,6 +192,8 @@ pub(crate) struct Held {
     pub(crate) facts: ChannelFacts,
     /// The newest first.
     pub(crate) past: Vec<Past>,
+    /// The newest first.
+    pub(crate) replays: Vec<Replay>,
     pub(crate) viewers: Option<u32>,
     /// Milliseconds since 1970; says something while somebody publishes to it.
     pub(crate) live_since_ms: i64,
@@ -215,10 +234,11 @@ impl Content {
     /// A channel is this. Whether there was room for it.
     pub(crate) fn channel(&mut self, mut facts: ChannelFacts) -> bool {
         facts.is_listed &= !facts.is_private;
-        let (mut past, mut viewers, mut live_since_ms) = (Vec::new(), None, 0);
+        let (mut past, mut replays) = (Vec::new(), Vec::new());
+        let (mut viewers, mut live_since_ms) = (None, 0);
         if let Some(before) = self.take(&facts.id) {
-            (past, viewers) = (before.past, before.viewers);
-            live_since_ms = before.live_since_ms;
+            (past, replays) = (before.past, before.replays);
+            (viewers, live_since_ms) = (before.viewers, before.live_since_ms);
         }
         if self.channels.len() >= MAX_CHANNELS {
             return false;
@@ -237,6 +257,7 @@ impl Content {
         self.names.insert(facts.id.clone(), facts.name.clone());
         let held = Held {
             past,
+            replays,
             viewers,
             live_since_ms,
             rev,
@@ -281,6 +302,35 @@ impl Content {
         held.past.push(past);
         held.past.sort_unstable_by(|a, b| b.id.cmp(&a.id));
         held.past.truncate(PAST_SHOWN);
+        held.rev = rev;
+        self.rev = rev;
+    }
+
+    /// This broadcast of the channel with this id can be watched again, among others.
+    pub(crate) fn replay(&mut self, channel_id: &str, replay: Replay) {
+        let name = self.names.get(channel_id);
+        let Some(held) = name.and_then(|name| self.channels.get(name)) else {
+            return;
+        };
+        let mut all = held.replays.clone();
+        all.retain(|known| known.id != replay.id);
+        all.push(replay);
+        self.replays(channel_id, all);
+    }
+
+    /// These broadcasts of the channel with this id can be watched again, and no others.
+    pub(crate) fn replays(&mut self, channel_id: &str, mut replays: Vec<Replay>) {
+        let rev = self.rev + 1;
+        let name = self.names.get(channel_id);
+        let Some(held) = name.and_then(|name| self.channels.get_mut(name)) else {
+            return;
+        };
+        replays.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+        replays.truncate(PAST_SHOWN);
+        if held.replays == replays {
+            return;
+        }
+        held.replays = replays;
         held.rev = rev;
         self.rev = rev;
     }

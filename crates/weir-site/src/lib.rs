@@ -16,7 +16,7 @@ mod words;
 
 pub use content::{
     CategoryFacts, ChannelFacts, Coming, LiveStream, MAX_CHANNELS, MAX_PAGES, PAST_SHOWN,
-    PageFacts, PageKind, Past,
+    PageFacts, PageKind, Past, Replay,
 };
 pub use document::{Coding, Document};
 pub use feeds::Embedding;

@@ -4,6 +4,7 @@ mod channel;
 mod frame;
 mod home;
 mod linked;
+mod past;
 mod pictured;
 mod texts;
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use weir_base::Tongue;
 
-use crate::content::{CategoryFacts, ChannelFacts, Content, LiveStream, PageFacts, Past, Rev};
+use crate::content::{
+    CategoryFacts, ChannelFacts, Content, LiveStream, PageFacts, Past, Replay, Rev,
+};
 use crate::document::Document;
 use crate::feeds::{self, Embedding};
 use crate::pages::{self, Frame};
@@ -97,6 +99,16 @@ impl Site {
     /// A broadcast of the channel with this id is over.
     pub fn past(&self, channel_id: &str, past: Past) {
         self.content.write().past(channel_id, past);
+    }
+
+    /// This broadcast of the channel with this id can be watched again, among others.
+    pub fn replay(&self, channel_id: &str, replay: Replay) {
+        self.content.write().replay(channel_id, replay);
+    }
+
+    /// These broadcasts of the channel with this id can be watched again, and no others.
+    pub fn replays(&self, channel_id: &str, replays: Vec<Replay>) {
+        self.content.write().replays(channel_id, replays);
     }
 
     /// What is live now.

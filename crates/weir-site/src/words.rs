@@ -27,6 +27,7 @@ words! {
     followers: "followers", "人关注";
     found: "Search results", "搜索结果";
     found_none: "No channel was found.", "没有找到频道。";
+    goes_on: "still going on", "仍在直播";
     help: "Help", "帮助";
     home: "weir, to the list of live streams", "weir，返回直播列表";
     is_live: "Live", "直播中";

@@ -25,6 +25,7 @@ pub mod node_streams;
 pub mod objects;
 pub mod owned;
 pub mod pages;
+pub mod recordings;
 pub mod review;
 pub mod seal;
 mod sealing;

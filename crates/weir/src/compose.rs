@@ -103,7 +103,8 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let core = &services.core;
     let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, core)?;
     weir_scale::end_with_parent(&tasks, &shutdown);
-    let happenings = happenings::start(&config, (data, &secrets), &joined, &entrance, core).await?;
+    let happenings =
+        happenings::start(&config, (data, &secrets, &spool), &joined, &entrance, core).await?;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;

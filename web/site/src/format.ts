@@ -1,16 +1,6 @@
 //! Numbers and names for people. Pure.
 
-export { bitrate, codecName, PROTOCOL_NAME } from "@weir/player";
-
-/** "12:05", "1:02:03"; days go into the hours. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const h = Math.floor(seconds / 3600);
-  const m = Math.floor((seconds % 3600) / 60);
-  const two = (n: number) => String(n).padStart(2, "0");
-  const tail = `${two(seconds % 60)}`;
-  return h > 0 ? `${h}:${two(m)}:${tail}` : `${m}:${tail}`;
-}
+export { bitrate, codecName, duration, PROTOCOL_NAME } from "@weir/player";
 
 /** "640×360" stays, common heights are called by name. */
 export function resolution(width: number, height: number): string {

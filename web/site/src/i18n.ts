@@ -63,7 +63,7 @@ const en = {
   report_other: "Something else",
   soundLeftOut: "Without sound: the publisher sends {what}, which is not carried here.",
   pictureLeftOut: "Without pictures: the publisher sends {what}, which is not carried here.",
-  shortcuts: "Keys: space or k plays and pauses, m mutes, l jumps to live, f fullscreen, p picture in picture, i statistics, ↑ ↓ volume",
+  shortcuts: "Keys: space or k plays and pauses, ← → five seconds, j l ten, 0–9 parts of it, Home, End (live), < > speed, m mutes, f fullscreen, p picture in picture, i statistics, ↑ ↓ volume",
 
   thisPage: "This page",
   embed: "Embed",
@@ -135,7 +135,7 @@ const zh: Texts = {
   report_other: "其他",
   soundLeftOut: "没有声音：主播端发送的是 {what}，这里不支持。",
   pictureLeftOut: "没有画面：主播端发送的是 {what}，这里不支持。",
-  shortcuts: "快捷键：空格或 k 播放/暂停，m 静音，l 跳到最新，f 全屏，p 画中画，i 统计信息，↑ ↓ 音量",
+  shortcuts: "快捷键：空格或 k 播放/暂停，← → 5 秒，j l 10 秒，0–9 跳到相应位置，Home 开头，End 最新，< > 倍速，m 静音，f 全屏，p 画中画，i 统计信息，↑ ↓ 音量",
 
   thisPage: "本页面",
   embed: "嵌入代码",

@@ -42,7 +42,7 @@ test("a page's address speaks to the player, the rest goes with the media", () =
     latency: "low",
     muted: true,
     autoplay: true,
-    controls: true,
+    controls: true, recording: null, start: null, cuts: false,
     media: "?key=a%26b&t=1",
   });
   expect(readPlayerQuery("?protocol=rtmp&muted=0&autoplay=0&controls=false")).toMatchObject({

@@ -46,6 +46,7 @@ const MODERATORS: [u16; 5] = [401, 401, 403, 200, 200];
 const ADMINS: [u16; 5] = [401, 401, 403, 403, 200];
 /// The same where what they ask for is in a store that this node does not have.
 const MODERATORS_STORE: [u16; 5] = [401, 401, 403, 503, 503];
+const OPEN_STORE: [u16; 5] = [503; 5];
 const HELPERS_STORE: [u16; 5] = [401, 401, 503, 503, 503];
 const ADMINS_STORE: [u16; 5] = [401, 401, 403, 403, 503];
 
@@ -718,19 +719,37 @@ const TABLE: &[Row] = &[
         "GET /api/v1/recordings",
         "/api/v1/recordings",
         "",
-        MODERATORS_STORE,
+        HELPERS_STORE,
     ),
     row(
         "GET /api/v1/recordings/{id}",
         "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
         "",
-        MODERATORS_STORE,
+        HELPERS_STORE,
+    ),
+    row(
+        "PATCH /api/v1/recordings/{id}",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
+        r#"{"title":"Chess"}"#,
+        HELPERS_STORE,
     ),
     row(
         "DELETE /api/v1/recordings/{id}",
         "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
         "",
-        MODERATORS_STORE,
+        HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/channels/{name}/recordings",
+        "/api/v1/channels/ann/recordings",
+        "",
+        [503, 401, 503, 503, 503],
+    ),
+    row(
+        "GET /api/v1/replays",
+        "/api/v1/replays?stream=live/a",
+        "",
+        OPEN_STORE,
     ),
     row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),

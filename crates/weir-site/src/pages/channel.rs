@@ -7,6 +7,7 @@ use weir_base::urls::StreamPath;
 use super::frame::{Frame, Head, moment};
 use super::home::{Made, WORDS_CHARS, category_title};
 use super::linked;
+use super::past;
 use super::pictured;
 use crate::content::{Content, Held};
 use crate::markdown::{excerpt, to_html};
@@ -51,7 +52,7 @@ pub(super) fn channel(content: &Content, frame: &Frame<'_>, name: &str) -> Optio
             @else { div.prose { (to_html(&facts.description)) } }
         }
         (coming(content, frame, held))
-        (past(frame, held))
+        (past::section(frame, held))
         (elsewhere(frame, held))
     };
     let said = excerpt(&facts.description, WORDS_CHARS);
@@ -83,19 +84,6 @@ fn coming(content: &Content, frame: &Frame<'_>, held: &Held) -> Markup {
                         (moment(one.starts_ms)) " " strong { (one.title) }
                         @if !one.description.trim().is_empty() { div.prose { (to_html(&one.description)) } }
                     }
-                } }
-            }
-        }
-    }
-}
-
-fn past(frame: &Frame<'_>, held: &Held) -> Markup {
-    html! {
-        @if !held.past.is_empty() {
-            section.ac-card aria-labelledby="past" {
-                h2 #past { (frame.words().past) }
-                ul { @for one in &held.past {
-                    li { (moment(one.started_ms)) " – " (moment(one.ended_ms)) }
                 } }
             }
         }

@@ -322,7 +322,7 @@ fn most(counts: &std::collections::BTreeMap<String, usize>) -> Vec<(&String, usi
 }
 
 /// The colour of a name.
-fn hue(name: &str) -> u32 {
+pub(super) fn hue(name: &str) -> u32 {
     let sum = name.chars().fold(7_u32, |sum, c| {
         sum.wrapping_mul(31).wrapping_add(u32::from(c))
     });

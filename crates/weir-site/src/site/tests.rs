@@ -260,6 +260,94 @@ fn search_engines_are_told_what_is_on_and_what_is_to_come_in_words_that_end_no_e
     assert!(!read(&site, "/c/ann", "en").unwrap().contains("ld+json"));
 }
 
+fn replay(id: &str, title: &str, goes_on: bool) -> Replay {
+    Replay {
+        id: id.into(),
+        title: title.into(),
+        started_ms: NOW_MS - 90_000,
+        duration_ms: 83_500,
+        goes_on,
+        poster: Some("/i/0f-640.jpg".into()),
+    }
+}
+
+#[test]
+fn what_was_broadcast_can_be_found_and_watched_again_without_a_script() {
+    let site = site();
+    let id = ann().id;
+    let past = |started_ms: i64| Past {
+        id: started_ms.to_string(),
+        started_ms,
+        ended_ms: started_ms + 5_000,
+    };
+    site.past(&id, past(NOW_MS - 91_000));
+    site.past(&id, past(NOW_MS - 10_000_000));
+    site.replays(
+        &id,
+        vec![
+            replay("r1", "</script><b>Finals</b>", false),
+            replay("r2", "", true),
+        ],
+    );
+    let page = read(&site, "/c/ann", "en").unwrap();
+    for words in [
+        "<a class=\"replay-card\" href=\"/watch/live/ann?r=r1\" data-replay=\"r1\">",
+        "&lt;b&gt;Finals&lt;/b&gt;",
+        "<img src=\"/i/0f-640.jpg\"",
+        "<span class=\"length\">1:23</span>",
+        "<span class=\"length\">still going on</span>",
+        "2023-11-14T22:11:50.000Z",
+    ] {
+        assert!(page.contains(words), "{words} is not in {page}");
+    }
+    // The one that was kept is a card, the other one a time.
+    assert_eq!(page.matches(" – ").count(), 1, "{page}");
+    let told = linked(&page)["@graph"].as_array().unwrap().clone();
+    let videos: Vec<&Value> = told
+        .iter()
+        .filter(|one| one["@type"] == "VideoObject")
+        .collect();
+    assert_eq!(
+        videos.len(),
+        1,
+        "what goes on is told as what is on: {told:?}"
+    );
+    assert_eq!(videos[0]["duration"], "PT83S");
+    assert_eq!(
+        videos[0]["embedUrl"],
+        "https://tv.example/embed/live/ann?r=r1"
+    );
+    assert_eq!(
+        videos[0]["thumbnailUrl"],
+        json!(["https://tv.example/i/0f-640.jpg"])
+    );
+
+    let again = site.document(Target::Channel("ann".into()), Chosen::default(), "");
+    site.replays(
+        &id,
+        vec![
+            replay("r2", "", true),
+            replay("r1", "</script><b>Finals</b>", false),
+        ],
+    );
+    let same = site.document(Target::Channel("ann".into()), Chosen::default(), "");
+    assert!(
+        Arc::ptr_eq(&again.unwrap(), &same.unwrap()),
+        "nothing changed"
+    );
+    site.channel(ann());
+    assert!(read(&site, "/c/ann", "zh").unwrap().contains("仍在直播"));
+    site.replay(&id, replay("r2", "Day two", false));
+    let page = read(&site, "/c/ann", "en").unwrap();
+    assert!(
+        page.contains("Day two") && !page.contains("still going on"),
+        "{page}"
+    );
+    assert_eq!(page.matches("data-replay").count(), 2);
+    site.replays(&id, Vec::new());
+    assert!(!read(&site, "/c/ann", "en").unwrap().contains("replay-card"));
+}
+
 #[test]
 fn a_category_is_called_what_the_operator_says_in_each_language() {
     let site = site();

@@ -11,7 +11,9 @@ use weir_testkit::wait::until;
 
 use crate::accounts::{account, ask};
 use crate::drivers::drive;
-use crate::kit::{build_dir, file_of, log_of, need, open_server, publish, repository};
+use crate::kit::{
+    build_dir, file_of, log_of, need, open_options, open_server, publish, repository,
+};
 use crate::pictures::sent;
 
 /// Plays the live stream `live/a` over one protocol; the page has three seconds of it to play.
@@ -78,7 +80,7 @@ fn a_browser_plays_av1_and_opus_over_hls() {
 #[test]
 fn axe_finds_nothing_on_any_page() {
     need!(Ffmpeg, Chromium, Node);
-    let server = open_server();
+    let server = open_options().set(&["record.default=on"]).start();
     let loops = ["-stream_loop", "-1"];
     let (file, log) = (file_of(&Source::H264_AAC), log_of(&server, "publisher"));
     let url = server.rtmp("live/a");

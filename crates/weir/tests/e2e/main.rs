@@ -34,6 +34,7 @@ mod player;
 mod proxy;
 mod publish_slsp;
 mod recording;
+mod replay_pages;
 mod rest;
 mod restart;
 mod review;

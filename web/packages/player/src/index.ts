@@ -3,8 +3,11 @@
 
 export { fetchLive, fetchRtmp, type LiveList } from "./api";
 export { ClockOffset } from "./clock";
-export { bitrate, codecName, PROTOCOL_NAME, seconds } from "./names";
+export { bitrate, codecName, duration, PROTOCOL_NAME, seconds } from "./names";
 export * from "./pacing";
 export { Player, type PlayerOptions } from "./player";
+export { Replay, type ReplayOptions, type ReplayStart } from "./replay";
+export { parseStart, parseTime, type Start } from "./start";
+export { TimeShift, type TimeShiftOptions } from "./time-shift";
 export * from "./types";
 export * from "./urls";

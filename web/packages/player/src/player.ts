@@ -7,6 +7,7 @@ import { browserCapabilities, protocolOrder, type Capabilities } from "./choose"
 import { ClockOffset } from "./clock";
 import { loadEngine, preloadEngine, type Engine, type EngineName } from "./engines/engine";
 import { Failures } from "./failures";
+import { startPlayback } from "./gesture";
 import { Backoff, DEFAULTS, inPieces, Pacer, PRESETS, type CatchUp, type LatencyMode, type PacingConfig, type Pieces } from "./pacing";
 import type { Fault, Latency, Level, PlayerStatus, Protocol, Stats, StreamInfo } from "./types";
 import { mediaUrl, type Origin, type StreamName } from "./urls";
@@ -43,6 +44,8 @@ const NO_LIST_PAUSE_MS = 60_000;
 const STALL_SHOWN_MS = 800;
 /** A picture that stands for so long may have nobody behind it any more: the server is asked, as often as this, ms. */
 const GONE_ASK_MS = 1000;
+/** Who shows the past believes that a stream is over when so many looks in a row have not found it. */
+const GONE_LOOKS = 3;
 /** No movement for so long and we connect anew, ms. */
 const STALL_RECONNECT_MS = 8000;
 /** From starting an engine to the first movement, ms; segments take longer to come than frames. */
@@ -86,6 +89,10 @@ export class Player {
   /** The newest connection broke before it brought a picture: the server is asked why. */
   private unproven = false;
   private suspended = false;
+  /** Somebody else shows the past of the stream in our element. */
+  private isAway = false;
+  /** Looks in a row that did not find the stream. */
+  private missed = 0;
   private reconnects = 0;
   private destroyed = false;
 
@@ -116,6 +123,7 @@ export class Player {
     this.pacer = new Pacer(this.pacing(), this.decide);
     const waits = options.autoplay === false;
     this.status = {
+      kind: "live",
       state: "loading",
       protocol: null,
       available: protocolOrder(null, this.can, null),
@@ -159,7 +167,7 @@ export class Player {
     this.wanted = protocol;
     this.failures.forget();
     this.update({ switchedFrom: null });
-    if (!this.suspended) this.reconnectNow();
+    if (!this.suspended && !this.isAway) this.reconnectNow();
   }
 
   get latencyMode(): LatencyMode {
@@ -243,6 +251,30 @@ export class Player {
       this.attempt++;
       this.stopEngine();
     }, PAUSE_KEEP_MS);
+  }
+
+  /** Lets go of the element, for who shows the past of the stream in it; goes on looking whether it is live. */
+  release(): void {
+    this.isAway = true;
+    this.missed = 0;
+    this.attempt++;
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.pauseTimer);
+    this.abort?.abort();
+    this.stopEngine();
+  }
+
+  /** Takes the element back, and plays what happens now. */
+  resume(soundBlocked: boolean): void {
+    this.isAway = this.suspended = false;
+    this.pausedAt_ms = 0;
+    this.update({ paused: false, playBlocked: false, soundBlocked });
+    this.reconnectNow();
+  }
+
+  /** The server's clock, Unix ms; ours until it is known. */
+  now_ms(): number {
+    return this.clock.serverTime(Date.now()) ?? Date.now();
   }
 
   togglePlay(): void {
@@ -443,18 +475,10 @@ export class Player {
 
   /** With sound if the viewer had sound, else without, else not before a gesture. */
   private async startPlayback(): Promise<void> {
-    try {
-      await this.video.play();
-    } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      if (this.video.muted) {
-        this.update({ playBlocked: true, paused: true });
-        return this.suspendLater();
-      }
-      this.video.muted = true;
-      this.update({ muted: true, soundBlocked: true });
-      await this.startPlayback();
-    }
+    const change = await startPlayback(this.video);
+    if (!change) return;
+    this.update(change);
+    if (change.playBlocked) this.suspendLater();
   }
 
   /** Told by the engine. A server that refused it has a reason, and is asked for it. */
@@ -507,7 +531,7 @@ export class Player {
       this.update({ paused: true });
       this.suspendLater();
     }, options);
-    video.addEventListener("play", () => void (this.status.paused && !video.paused && this.play()), options);
+    video.addEventListener("play", () => void (!this.isAway && this.status.paused && !video.paused && this.play()), options);
     video.addEventListener("volumechange", () => {
       if (video.muted !== this.status.muted || video.volume !== this.status.volume) {
         this.update({ muted: video.muted, volume: video.volume });
@@ -564,10 +588,13 @@ export class Player {
   }
 
   private async refresh(): Promise<void> {
-    if (!this.engine || document.hidden) return;
+    if ((!this.engine && !this.isAway) || document.hidden) return;
     const attempt = this.attempt;
     const info = await this.findStream(this.listeners.signal);
-    if (attempt === this.attempt && info) this.update({ info });
+    if (attempt !== this.attempt) return;
+    this.missed = info ? 0 : this.missed + 1;
+    if (info) this.update({ info, ...(this.isAway ? { state: "playing" } : {}) });
+    else if (this.isAway && this.missed >= GONE_LOOKS) this.update({ info: null, state: "offline" });
   }
 
   private update(change: Partial<PlayerStatus>): void {

@@ -23,6 +23,14 @@ export interface StreamInfo {
   poster?: string;
   /** What the publisher sends and the server does not carry; servers of before do not say. */
   left_out?: LeftOut[];
+  /** What can be gone back to; null where it is not recorded. */
+  dvr?: DvrWindow | null;
+}
+
+/** From when to when a live stream can be watched once more, Unix ms. */
+export interface DvrWindow {
+  from_ms: number;
+  to_ms: number;
 }
 
 export interface LeftOut {
@@ -50,9 +58,13 @@ export interface AudioInfo {
  * - `playing`: media is there and moves (or the viewer paused it)
  * - `waiting`: the stream is not live yet; asking again by itself
  * - `offline`: it was live and has ended; asking again by itself
+ * - `ended`: all of what was recorded has been shown
  * - `error`: refused, unreachable or unplayable here; see `PlayerStatus.fault`
  */
-export type PlayerState = "loading" | "playing" | "waiting" | "offline" | "error";
+export type PlayerState = "loading" | "playing" | "waiting" | "offline" | "ended" | "error";
+
+/** What is shown: what happens now, what happened a while ago in a stream that is live, or a recording. */
+export type PlayerKind = "live" | "shifted" | "recording";
 
 /** Why the player is in `error` (or what the server said while `waiting`). */
 export interface Fault {
@@ -65,6 +77,7 @@ export interface Fault {
 }
 
 export interface PlayerStatus {
+  kind: PlayerKind;
   state: PlayerState;
   /** The protocol in use or being tried; null before the first attempt. */
   protocol: Protocol | null;
@@ -94,6 +107,26 @@ export type LatencyKind = "true" | "edge" | "buffer";
 export interface Latency {
   kind: LatencyKind;
   ms: number;
+}
+
+/** From one moment to another, in the time of the course that it is of. */
+export interface Span {
+  from_ms: number;
+  to_ms: number;
+}
+
+/**
+ * Where one is, and whereto one may go. Times of a live stream are Unix ms, those of a recording ms from its
+ * beginning.
+ */
+export interface Course extends Span {
+  position_ms: number;
+  /** How far behind the newest of a live stream; null in a recording. */
+  behind_ms: number | null;
+  /** What this browser holds. */
+  buffered: Span[];
+  /** Where nothing was recorded; of no length in a recording, whose time does not pass there. */
+  holes: Span[];
 }
 
 /** One of several renditions. */

@@ -66,6 +66,17 @@ export function mediaUrl(origin: Origin, name: StreamName, protocol: Protocol, q
   }
 }
 
+/** The playlist of a recording. */
+export function recordingUrl(origin: Origin, id: string, query = ""): string {
+  return `${origin.protocol}//${origin.host}/r/${encodeURIComponent(id)}/index.m3u8${query}`;
+}
+
+/** What of a live stream was from `from_ms` (Unix) on, up to now. */
+export function shiftedUrl(origin: Origin, name: StreamName, from_ms: number, query = ""): string {
+  const more = `${query ? "&" : "?"}from=${Math.floor(from_ms)}`;
+  return mediaUrl(origin, name, "hls", `${query}${more}`);
+}
+
 /** Where a server speaks RTMP: the answer of `GET /api/v1/addresses`. `host` is null where any name of it will do. */
 export interface RtmpAddress {
   host: string | null;

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useId, useState } from "preact/hooks";
 import { Refused } from "../api";
 import { locale } from "../i18n";
+import { Sure as Asked } from "../ui/Sure";
 import { k } from "./strings";
 
 export const time = (ms: number | string) =>
@@ -146,6 +147,11 @@ export function Act({ label, named, act, data }: ActProps) {
       {words && <span class="ac-words" role="alert">{words}</span>}
     </>
   );
+}
+
+/** The same for what cannot be undone: it asks first. */
+export function Sure({ sure, ...rest }: { label: string; sure: string; named?: string; act: () => Promise<unknown>; data?: string }) {
+  return <Asked {...rest} sure={sure} keep={k("keepIt")} failed={k("failed")} />;
 }
 
 interface ChoiceProps {

@@ -5,11 +5,13 @@ import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { channel as read, follow, unfollow, type Channel as Shown } from "../account/api";
 import { followed } from "../account/followed";
-import { Refused } from "../api";
+import { ask, Refused } from "../api";
 import { a, followersOf } from "../account/strings";
 import { store } from "../store";
 import { Picture } from "../ui/Picture";
 import { Admitted } from "../watch/Admitted";
+import { isPlayable, type Replay } from "../watch/replays";
+import { Replays } from "../watch/Replays";
 import { readPlayerQuery } from "../watch/query";
 import "../css/account.css";
 
@@ -73,6 +75,7 @@ function Seen({ channel }: { channel: Shown }) {
         <Follow name={channel.name} />
       </div>
       <Playing channel={channel} />
+      <Replays all={useChannelReplays(channel)} shown={null} />
       <p class="ac-mail">{channel.name} · {followersOf(channel)}</p>
       <section class="ac-card" aria-labelledby="ac-about">
         <h2 id="ac-about">{a("about")}</h2>
@@ -80,6 +83,17 @@ function Seen({ channel }: { channel: Shown }) {
       </section>
     </>
   );
+}
+
+/** What of it can be watched again; read anew when it goes on or off the air. */
+function useChannelReplays({ name, live }: Shown): Replay[] {
+  const [replays, setReplays] = useState<Replay[]>([]);
+  useEffect(() => {
+    let gone = false;
+    ask("channel_recordings", { path: { name } }).then(({ items }) => gone || setReplays(items.filter(isPlayable)), () => {});
+    return () => void (gone = true);
+  }, [name, live]);
+  return replays;
 }
 
 /** The player while it is live, and its picture else. */

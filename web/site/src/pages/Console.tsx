@@ -29,6 +29,7 @@ const SECTIONS: [name: string, key: ConsoleKey, adminsOnly: boolean, load: () =>
   ["review", "review", false, () => import("../console/review/Review").then((page) => page.Review)],
   ["nodes", "nodes", true, () => import("./Cluster").then((page) => page.Cluster)],
   ["broadcasts", "sessions", false, () => import("../console/Logs").then((page) => page.Broadcasts)],
+  ["recordings", "recordings", false, () => import("../console/Recordings").then((page) => page.Recordings)],
   ["channels", "channels", false, () => import("../console/Channels").then((page) => page.Channels)],
   ["users", "users", false, () => import("../console/Users").then((page) => page.Users)],
   ["bans", "bans", false, () => import("../console/Bans").then((page) => page.Bans)],

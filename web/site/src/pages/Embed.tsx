@@ -1,5 +1,5 @@
 //! The bare player, filling the frame it is in. The address may say `muted`, `autoplay=0`, `controls=0`,
-//! `protocol` and `latency`.
+//! `protocol` and `latency`; `r` and `t` name a recording and a moment of it.
 
 import type { StreamName } from "@weir/player";
 import { useEffect, useMemo } from "preact/hooks";
@@ -13,7 +13,7 @@ export function Embed({ name }: { name: StreamName }) {
   }, []);
   return (
     <main id="main" class="embed">
-      <Playing name={name} query={query} keep={false} />
+      <Playing name={name} query={query} recording={query.recording} start={query.start} keep={false} />
     </main>
   );
 }

@@ -41,6 +41,7 @@ export function Studio() {
       <div class="st-head">
         <h1>{s("title")}</h1>
         <span class="st-intro">{s("intro")}</span>
+        <a href="/studio/recordings">{s("past")}</a>
         <span class={`st-state ${state.phase}`}><i />{s(state.phase === "idle" && !studio.missing ? "stReady" : PHASE[state.phase])}</span>
         {onAir && <Viewers app={target.app} stream={target.stream} onViewers={(n) => cast.sawViewers(n)} />}
       </div>

@@ -4,6 +4,7 @@
 import { fill, language } from "../i18n";
 
 const en = {
+  past: "Your past broadcasts",
   title: "Studio",
   intro: "Go live from this browser",
   sourceHead: "What do you want to show?",
@@ -260,6 +261,7 @@ const en = {
 export type StudioKey = keyof typeof en;
 
 const zh: Record<StudioKey, string> = {
+  past: "我的往期直播",
   title: "直播间",
   intro: "用浏览器直接开播",
   sourceHead: "想播什么？",

@@ -1,7 +1,7 @@
 //! The player, and what stands in its place until somebody may watch: a box for the password, or who may. Pages of
 //! channels and of streams have it.
 
-import type { PlayerStatus, StreamName } from "@weir/player";
+import type { PlayerStatus } from "@weir/player";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { follow, ticket, type Channel } from "../account/api";
 import { Refused } from "../api";
@@ -9,26 +9,20 @@ import { Field, Form } from "../account/Form";
 import { a } from "../account/strings";
 import "../css/account.css";
 import { wantsLeave } from "./leave";
-import { LivePlayer } from "./LivePlayer";
-import type { PlayerQuery } from "./query";
+import { LivePlayer, type LivePlayerProps } from "./LivePlayer";
 
 const CLOSED = ["password", "followers", "private"];
 
 /** Whether watching it takes a ticket. */
 const isClosed = (channel: Channel): boolean => CLOSED.includes(channel.visibility);
 
-interface AdmittedProps {
+interface AdmittedProps extends LivePlayerProps {
   /** The channel that the stream is of. */
   channel: Channel;
-  name: StreamName;
-  query: PlayerQuery;
-  /** Whether what the viewer chose on this site applies, and is kept. A frame in somebody's page keeps nothing. */
-  keep: boolean;
-  onStatus?: (status: PlayerStatus) => void;
 }
 
 /** The player of a stream, or what stands before it where not everybody may watch. */
-export function Admitted({ channel, name, query, keep, onStatus }: AdmittedProps) {
+export function Admitted({ channel, name, query, onStatus, ...rest }: AdmittedProps) {
   const [ticket, setTicket] = useState<string | null>(null);
   // It was opened since somebody read that it is closed.
   const [opened, setOpened] = useState(false);
@@ -43,8 +37,8 @@ export function Admitted({ channel, name, query, keep, onStatus }: AdmittedProps
     if (ticket && wantsLeave(status)) setTicket(null);
     onStatus?.(status);
   };
-  if (closed && !ticket) return <Leave channel={channel} framed={!keep} onTicket={setTicket} onOpened={() => setOpened(true)} />;
-  return <LivePlayer key={`${ticket ?? ""} ${closed}`} name={name} query={asked} keep={keep} onStatus={seen} />;
+  if (closed && !ticket) return <Leave channel={channel} framed={!rest.keep} onTicket={setTicket} onOpened={() => setOpened(true)} />;
+  return <LivePlayer key={`${ticket ?? ""} ${closed}`} {...rest} name={name} query={asked} onStatus={seen} />;
 }
 
 type Asked = "asking" | "password" | "follow" | "sign-in" | "private";

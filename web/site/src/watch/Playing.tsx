@@ -4,20 +4,12 @@
 import type { PlayerStatus, StreamName } from "@weir/player";
 import type { ComponentType } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { LivePlayer } from "./LivePlayer";
+import { LivePlayer, type LivePlayerProps } from "./LivePlayer";
 import { wantsLeave } from "./leave";
-import type { PlayerQuery } from "./query";
 
-interface PlayingProps {
-  name: StreamName;
-  query: PlayerQuery;
-  /** Whether what the viewer chose on this site applies, and is kept. */
-  keep: boolean;
-  onStatus?: (status: PlayerStatus) => void;
-}
-
-export function Playing({ name, query, keep, onStatus }: PlayingProps) {
-  const [closed, setClosed] = useState<ComponentType<PlayingProps> | null>(null);
+export function Playing(props: LivePlayerProps) {
+  const { name, onStatus } = props;
+  const [closed, setClosed] = useState<ComponentType<LivePlayerProps> | null>(null);
   const asked = useRef(false);
   const seen = (status: PlayerStatus) => {
     onStatus?.(status);
@@ -27,11 +19,11 @@ export function Playing({ name, query, keep, onStatus }: PlayingProps) {
     void closedChannel(name).then((part) => part && setClosed(() => part), () => {});
   };
   const Part = closed ?? LivePlayer;
-  return <Part name={name} query={query} keep={keep} onStatus={seen} />;
+  return <Part {...props} onStatus={seen} />;
 }
 
 /** What asks for leave to watch the channel of this stream; null where there is no such one. */
-async function closedChannel(name: StreamName): Promise<ComponentType<PlayingProps> | null> {
+async function closedChannel(name: StreamName): Promise<ComponentType<LivePlayerProps> | null> {
   const [{ channel: find }, { Admitted }] = await Promise.all([import("../account/api"), import("./Admitted")]);
   const channel = await find(name.stream);
   if (channel.stream !== `${name.app}/${name.stream}`) return null;

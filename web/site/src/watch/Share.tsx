@@ -1,18 +1,36 @@
-//! All addresses of the stream, ready to copy.
+//! All addresses of the stream, or of a recording of it, ready to copy.
 
-import { embedPath, mediaUrl, PROTOCOLS, rtmpUrl, watchPath, type StreamName } from "@weir/player";
+import { embedPath, mediaUrl, PROTOCOLS, recordingUrl, rtmpUrl, watchPath, type StreamName } from "@weir/player";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { PROTOCOL_NAME } from "../format";
+import { duration, PROTOCOL_NAME } from "../format";
 import { t } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { Icon } from "../ui/icons";
 import { useRtmp } from "../ui/rtmp";
+import { replayPath } from "./replays";
+import { v } from "./strings";
 
-export function Share({ name, query, onClose }: { name: StreamName; query: string; onClose: () => void }) {
+/** What is on screen now. */
+export interface Moment {
+  recording: string;
+  /** For `t=`. */
+  at: string;
+  /** From the beginning. */
+  position_ms: number;
+}
+
+interface Props {
+  name: StreamName;
+  query: string;
+  moment: Moment | null;
+  /** What is shown, where it is not what is live. */
+  recording: string | null;
+  onClose: () => void;
+}
+
+export function Share({ name, query, moment, recording, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => dialog.current?.showModal(), []);
-  const rtmp = useRtmp();
-  const flv = mediaUrl(location, name, "flv", query);
   return (
     <dialog
       ref={dialog}
@@ -28,18 +46,40 @@ export function Share({ name, query, onClose }: { name: StreamName; query: strin
             <Icon name="close" size={20} />
           </button>
         </div>
-        <Copy label={t("thisPage")} text={location.origin + watchPath(name)} />
+        <Copy label={t("thisPage")} text={location.origin + (recording === null ? watchPath(name) : replayPath({ id: recording, ...name }))} />
+        {moment && <Copy label={v("thisMoment", { time: duration(moment.position_ms) })} text={location.origin + replayPath({ id: moment.recording, ...name }, moment.at)} />}
         <p>{t("embedIntro")}</p>
-        <Copy label={t("embed")} text={embedSnippet(location.origin + embedPath(name))} />
+        <Copy label={t("embed")} text={embedSnippet(location.origin + embedPath(name) + (recording === null ? "" : `?r=${recording}`))} />
         <p>{t("linksIntro")}</p>
-        {rtmp && <Copy label="RTMP" text={rtmpUrl(location, name, rtmp) + query} />}
-        {PROTOCOLS.map((protocol) => (
-          <Copy key={protocol} label={PROTOCOL_NAME[protocol]} text={mediaUrl(location, name, protocol, query)} />
-        ))}
-        <Copy label="ffplay" text={`ffplay -fflags nobuffer -flags low_delay "${flv}"`} />
-        <Copy label="VLC" text={`vlc --network-caching=300 "${flv}"`} />
+        {recording === null ? <LiveLinks name={name} query={query} /> : <RecordingLinks recording={recording} query={query} />}
       </div>
     </dialog>
+  );
+}
+
+function RecordingLinks({ recording, query }: { recording: string; query: string }) {
+  const hls = recordingUrl(location, recording, query);
+  return (
+    <>
+      <Copy label="HLS" text={hls} />
+      <Copy label="ffplay" text={`ffplay "${hls}"`} />
+      <Copy label="VLC" text={`vlc "${hls}"`} />
+    </>
+  );
+}
+
+function LiveLinks({ name, query }: { name: StreamName; query: string }) {
+  const rtmp = useRtmp();
+  const flv = mediaUrl(location, name, "flv", query);
+  return (
+    <>
+      {rtmp && <Copy label="RTMP" text={rtmpUrl(location, name, rtmp) + query} />}
+      {PROTOCOLS.map((protocol) => (
+        <Copy key={protocol} label={PROTOCOL_NAME[protocol]} text={mediaUrl(location, name, protocol, query)} />
+      ))}
+      <Copy label="ffplay" text={`ffplay -fflags nobuffer -flags low_delay "${flv}"`} />
+      <Copy label="VLC" text={`vlc --network-caching=300 "${flv}"`} />
+    </>
   );
 }
 

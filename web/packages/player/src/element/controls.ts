@@ -1,10 +1,11 @@
 //! The bar under the picture.
 
-import { PROTOCOL_NAME } from "../names";
-import type { Latency, PlayerStatus, Stats } from "../types";
+import { duration, PROTOCOL_NAME } from "../names";
+import type { Course, Latency, PlayerStatus, Stats } from "../types";
 import { h, icon, setAttribute, setText } from "./dom";
 import { LATENCY_TEXT } from "./format";
 import type { IconName } from "./icons";
+import type { SeekBar } from "./seek-bar";
 import type { TextKey, Translate } from "./texts";
 
 export interface ControlActions {
@@ -15,6 +16,7 @@ export interface ControlActions {
   toggleCaptions: () => void;
   openQuality: (opener: HTMLElement) => void;
   openLatency: (opener: HTMLElement) => void;
+  openSpeed: (opener: HTMLElement) => void;
   toggleStats: () => void;
   togglePip: () => void;
   toggleFullscreen: () => void;
@@ -26,6 +28,9 @@ export interface ControlState {
   captions: "none" | "off" | "on";
   pip: boolean;
   fullscreen: boolean;
+  /** How fast the past is played. */
+  rate: number;
+  hasLevels: boolean;
 }
 
 /** Later than the one, the live button warns; until it is less late than the other, ms. */
@@ -39,6 +44,9 @@ export class Controls {
   private readonly live: HTMLButtonElement;
   private readonly liveWord = h("b");
   private readonly liveTime = h("span", { "aria-hidden": "true" });
+  private readonly time = h("span", { class: "time", part: "time", hidden: true });
+  private readonly speed: HTMLButtonElement;
+  private readonly speedWord = h("b");
   private readonly captions: HTMLButtonElement;
   private readonly quality: HTMLButtonElement;
   private readonly qualityWord = h("span");
@@ -49,7 +57,10 @@ export class Controls {
   readonly root: HTMLElement;
   private late = false;
 
-  constructor(actions: ControlActions) {
+  constructor(
+    actions: ControlActions,
+    private readonly seekBar: SeekBar,
+  ) {
     this.play = button("play-button", actions.togglePlay);
     this.mute = button("mute-button", actions.toggleMute);
     this.volume = h("input", {
@@ -66,23 +77,26 @@ export class Controls {
     this.quality = button("quality-button", () => actions.openQuality(this.quality));
     this.quality.append(this.qualityWord);
     this.latency = button("latency-button", () => actions.openLatency(this.latency));
+    this.speed = h("button", { type: "button", class: "control", part: "button speed-button", onclick: () => actions.openSpeed(this.speed) }, this.speedWord);
     this.stats = button("stats-button", actions.toggleStats);
     this.pip = button("pip-button", actions.togglePip);
     this.fullscreen = button("fullscreen-button", actions.toggleFullscreen);
-    for (const opener of [this.quality, this.latency]) {
+    for (const opener of [this.quality, this.latency, this.speed]) {
       opener.setAttribute("aria-haspopup", "menu");
       opener.setAttribute("aria-expanded", "false");
     }
     this.pip.classList.add("roomy");
-    this.root = h(
+    const row = h(
       "div",
-      { class: "controls", part: "controls" },
+      { class: "row" },
       this.play,
       this.mute,
       this.volume,
       this.live,
+      this.time,
       h("span", { class: "gap" }),
       h("slot", { name: "controls" }),
+      this.speed,
       this.captions,
       this.quality,
       this.latency,
@@ -90,6 +104,7 @@ export class Controls {
       this.pip,
       this.fullscreen,
     );
+    this.root = h("div", { class: "controls", part: "controls" }, seekBar.root, row);
   }
 
   update(status: PlayerStatus | null, state: ControlState, t: Translate): void {
@@ -99,17 +114,29 @@ export class Controls {
     const muted = (status?.muted ?? true) || volume === 0;
     const shown = muted ? 0 : volume;
 
-    this.play.hidden = this.live.hidden = resting;
-    draw(this.play, paused ? "play" : "pause", t(paused ? "play" : "pause"), "k");
+    const kind = status?.kind ?? "live";
+    const isOver = status?.state === "ended";
+    this.play.hidden = resting;
+    this.live.hidden = resting || kind === "recording";
+    if (isOver) draw(this.play, "replay", t("watchAgain"), "k");
+    else draw(this.play, paused ? "play" : "pause", t(paused ? "play" : "pause"), "k");
     draw(this.mute, muted ? "muted" : "volume", t(muted ? "unmute" : "mute"), "m");
     if (Number(this.volume.value) !== shown) this.volume.value = String(shown);
     this.volume.style.setProperty("--at", `${shown * 100}%`);
     setAttribute(this.volume, "aria-label", t("volume"));
     setAttribute(this.volume, "aria-valuetext", `${Math.round(shown * 100)} %`);
 
-    this.live.disabled = status?.state !== "playing";
-    this.live.classList.toggle("on", status?.state === "playing" && !paused);
+    this.live.disabled = kind === "live" && status?.state !== "playing";
+    this.live.classList.toggle("on", kind === "live" && status?.state === "playing" && !paused);
     setText(this.liveWord, t("live"));
+
+    // What happens now cannot be had faster.
+    this.speed.hidden = resting || kind === "live";
+    setText(this.speedWord, `${state.rate}×`);
+    setAttribute(this.speed, "aria-label", `${t("playbackSpeed")} · ${state.rate}×`);
+    setAttribute(this.speed, "data-tip", `${t("playbackSpeed")} (< >)`);
+    this.latency.hidden = kind !== "live";
+    this.quality.hidden = kind !== "live" && !state.hasLevels;
 
     this.captions.hidden = state.captions === "none";
     draw(this.captions, "captions", t("captions"), "c", state.captions === "on");
@@ -123,8 +150,22 @@ export class Controls {
     draw(this.fullscreen, state.fullscreen ? "shrink" : "fullscreen", t(state.fullscreen ? "exitFullscreen" : "fullscreen"), "f");
   }
 
+  /** Where it is. */
+  follow(course: Course | null, status: PlayerStatus | null, t: Translate, language: string | undefined): void {
+    this.seekBar.update(course, t, language);
+    const isRecording = course !== null && status?.kind === "recording";
+    this.time.hidden = !isRecording;
+    if (isRecording) setText(this.time, `${duration(course.position_ms)} / ${duration(course.to_ms)}`);
+    if (status?.kind !== "shifted") return;
+    this.late = false;
+    this.live.classList.remove("late");
+    setText(this.liveTime, course?.behind_ms == null ? "" : `−${duration(course.behind_ms)}`);
+    setAttribute(this.live, "title", `${t("goLive")} (End)`);
+  }
+
   /** The latency, under the name it deserves; a click goes to the newest frame. */
-  feed(stats: Stats | null, t: Translate): void {
+  feed(stats: Stats | null, status: PlayerStatus | null, t: Translate): void {
+    if (status && status.kind !== "live") return;
     const latency: Latency | null = this.live.disabled ? null : (stats?.latency ?? null);
     this.late = latency !== null && latency.ms > (this.late ? NOT_LATE_MS : LATE_MS);
     this.live.classList.toggle("late", this.late);

@@ -22,8 +22,11 @@ export function latencyName(latency: Latency | null, t: Translate): string {
 /** One line for the state, also read out to those who do not see it. */
 export function stateText(status: PlayerStatus | null, t: Translate): string {
   switch (status?.state) {
+    case "ended":
+      return t("ended");
     case "playing":
       if (status.paused) return t("paused");
+      if (status.kind !== "live") return t(status.kind === "shifted" ? "shifted" : "replaying");
       return t("playing", { protocol: status.protocol ? PROTOCOL_NAME[status.protocol] : "" });
     case "waiting":
       return `${t("waiting")}. ${t("waitingHint")}`;
@@ -32,7 +35,7 @@ export function stateText(status: PlayerStatus | null, t: Translate): string {
     case "error":
       return t(status.fault?.kind ?? "unreachable");
     case "loading":
-      return status.info && status.protocol ? t("buffering") : t("connecting");
+      return status.kind !== "live" || (status.info && status.protocol) ? t("buffering") : t("connecting");
     default:
       return t("connecting");
   }

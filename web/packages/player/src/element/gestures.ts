@@ -17,6 +17,9 @@ export function togglePip(video: HTMLVideoElement): void {
   else void video.requestPictureInPicture?.().catch(() => {});
 }
 
+/** What a slider does with a key by itself. */
+const SLIDER_KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
+
 /** Fields, dialogs and open menus keep their keys; a focused button keeps the space bar. */
 export function isForPlayer(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
@@ -24,7 +27,7 @@ export function isForPlayer(event: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return true;
   if (target.closest("[role=menu], dialog, textarea, select, [contenteditable]")) return false;
   const input = target.closest("input");
-  if (input) return input.type === "range" && !event.key.startsWith("Arrow");
+  if (input) return input.type === "range" && !SLIDER_KEYS.has(event.key);
   return !((event.key === " " || event.key === "Enter") && target.closest("button, a"));
 }
 

@@ -11,6 +11,7 @@ export const ICONS = {
   stats: "M4 19.5h16M6.5 16v-4M12 16V6M17.5 16v-7",
   quality: "M4 7.5h9M17 7.5h3M15 5.5v4M4 16.5h3M11 16.5h9M9 14.5v4",
   clock: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M12 7.5V12l3 2",
+  replay: "M5.5 8.5A8 8 0 1 1 4 13M5 4v4.5h4.5",
   captions: "M3.5 6h17v12h-17zM10.5 10.5a2 2 0 1 0 0 3M17 10.5a2 2 0 1 0 0 3",
   check: "M5 12.5l4.5 4.5L19 7.5",
   close: "M6 6l12 12M18 6L6 18",

@@ -23,7 +23,8 @@ export function qualityMenu(
       choose: () => choose.protocol(protocol),
     };
   });
-  const groups = [{ title: t("protocol"), items: protocols }];
+  // What was recorded comes in one way.
+  const groups = status && status.kind !== "live" ? [] : [{ title: t("protocol"), items: protocols }];
   if (levels.length > 1) groups.unshift({ title: t("quality"), items: levelItems(t, levels, choose.level) });
   return groups;
 }
@@ -38,6 +39,24 @@ function levelItems(t: Translate, levels: Level[], choose: (id: number | null) =
     auto,
     ...best.map((level) => ({ label: name(level), hint: bitrate(level.bitrate_kbps), checked: level.chosen, choose: () => choose(level.id) })),
   ];
+}
+
+/** How fast the past can be had. */
+export const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
+
+export function speedMenu(t: Translate, rate: number, choose: (rate: number) => void): MenuGroup[] {
+  const items = RATES.map((each) => ({
+    label: each === 1 ? t("normalSpeed") : `${each}×`,
+    checked: each === rate,
+    choose: () => choose(each),
+  }));
+  return [{ title: t("playbackSpeed"), items }];
+}
+
+/** The next faster or slower one. */
+export function nextRate(rate: number, isFaster: boolean): number {
+  const found = isFaster ? RATES.find((each) => each > rate) : [...RATES].reverse().find((each) => each < rate);
+  return found ?? rate;
 }
 
 const MODES: { mode: LatencyMode; label: TextKey; hint: TextKey }[] = [

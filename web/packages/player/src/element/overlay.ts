@@ -11,6 +11,8 @@ export interface OverlayActions {
   play: () => void;
   retry: () => void;
   unmute: () => void;
+  /** From the beginning; of what is over. */
+  again: () => void;
 }
 
 export class Overlay {
@@ -20,13 +22,14 @@ export class Overlay {
   constructor(private readonly actions: OverlayActions) {}
 
   /** Drawn anew only when it says something else: a button under a finger must stay. */
-  update(status: PlayerStatus | null, t: Translate, hasSource: boolean): void {
+  update(status: PlayerStatus | null, t: Translate, hasSource: boolean, hasReplay: boolean): void {
     const kind = hasSource ? kindOf(status) : "empty";
     const { fault, info } = status ?? {};
-    const key = [kind, t("play"), kind === "loading" && stateText(status, t), kind === "error" && JSON.stringify([fault, info?.video, info?.audio])].join("|");
+    const isOver = kind === "ended" || (kind === "offline" && hasReplay);
+    const key = [kind, isOver, t("play"), kind === "loading" && stateText(status, t), kind === "error" && JSON.stringify([fault, info?.video, info?.audio])].join("|");
     if (key === this.shown) return;
     this.shown = key;
-    this.root.replaceChildren(...this.draw(kind, status, t));
+    this.root.replaceChildren(...(isOver ? [this.over(t, kind)] : this.draw(kind, status, t)));
   }
 
   private draw(kind: Kind, status: PlayerStatus | null, t: Translate): HTMLElement[] {
@@ -47,9 +50,15 @@ export class Overlay {
         return [h("div", { class: "veil thin" }, h("div", { class: "spinner", part: "spinner" }), h("p", {}, stateText(status, t)))];
       case "sound":
         return [h("button", { type: "button", class: "sound", part: "sound-button", onclick: unmute }, icon("muted", 20), t("tapForSound"))];
+      case "ended":
       case "none":
         return [];
     }
+  }
+
+  private over(t: Translate, kind: Kind): HTMLElement {
+    const again = h("button", { type: "button", class: "button again", part: "again-button", onclick: this.actions.again }, icon("replay", 20), t("watchAgain"));
+    return h("div", { class: "veil over" }, h("h2", {}, t(kind === "offline" ? "offline" : "ended")), again, kind === "offline" && h("p", {}, t("offlineHint")));
   }
 
   private trouble({ fault, info }: PlayerStatus, t: Translate): HTMLElement {
@@ -74,13 +83,13 @@ export class Overlay {
   }
 }
 
-type Kind = "blocked" | "paused" | "waiting" | "offline" | "error" | "loading" | "sound" | "empty" | "none";
+type Kind = "blocked" | "paused" | "waiting" | "offline" | "ended" | "error" | "loading" | "sound" | "empty" | "none";
 
 function kindOf(status: PlayerStatus | null): Kind {
   if (!status) return "loading";
   if (status.playBlocked) return "blocked";
   const { state } = status;
-  if (state === "waiting" || state === "offline" || state === "error") return state;
+  if (state === "waiting" || state === "offline" || state === "ended" || state === "error") return state;
   if (status.paused) return "paused";
   if (state === "loading") return "loading";
   return status.soundBlocked && status.info?.audio !== null ? "sound" : "none";

@@ -4,6 +4,7 @@
 import { plausibleLatency } from "../clock";
 import type { Pieces } from "../pacing";
 import type { Latency, Level, Protocol, StreamInfo } from "../types";
+import type { ReplayContext } from "./replay";
 
 export interface EngineContext {
   video: HTMLVideoElement;
@@ -71,6 +72,11 @@ export async function loadEngine(name: EngineName): Promise<(context: EngineCont
     case "hlsjs":
       return (await import("./hls")).startHls;
   }
+}
+
+/** Likewise, of what was recorded. */
+export async function loadReplay(): Promise<(context: ReplayContext) => Engine> {
+  return (await import("./replay")).startReplay;
 }
 
 /** End of the buffered range that the play position is in (or of the last one), seconds. */
