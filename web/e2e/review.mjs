@@ -67,6 +67,7 @@ async function ban(page, result) {
   result.in_order = times.every((time, at) => at === 0 || times[at - 1] <= time);
   await page.waitForFunction(() => (window.weirVideo()?.videoWidth ?? 0) > 0);
   result.muted = await page.evaluate(() => window.weirVideo().muted);
+  result.player_px = await page.evaluate(() => window.weirVideo().clientWidth);
   await shot(page, "review-detail");
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });

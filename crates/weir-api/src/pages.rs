@@ -21,6 +21,11 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src '
 /// Pages without a player need nothing inline, and speak with this server alone.
 const STRICT_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; \
                              base-uri 'self'; frame-ancestors ";
+/// The one page of the console with a player, and with pictures that a script fetched.
+const REVIEW_PAGE: &str = "console/review";
+const REVIEW_POLICY: &str = "default-src 'self'; media-src 'self' blob: *; worker-src 'self' blob:; connect-src *; \
+                             img-src 'self' data: blob:; object-src 'none'; form-action 'self'; base-uri 'self'; \
+                             frame-ancestors ";
 /// They.
 const PLAIN_PAGES: &[&str] = &["docs", "account", "console"];
 /// The embedded player is there to be framed; on other pages a frame could steal clicks.
@@ -76,7 +81,9 @@ pub(crate) async fn page(Extract(state): Extract<State>, request: Request) -> Re
     if is_known && response.status() == StatusCode::OK && site_pages::is_channel(whole_path) {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
-    let policy = if PLAIN_PAGES.contains(&first) {
+    let policy = if path.starts_with(REVIEW_PAGE) {
+        REVIEW_POLICY
+    } else if PLAIN_PAGES.contains(&first) {
         STRICT_POLICY
     } else {
         POLICY

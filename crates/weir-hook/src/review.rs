@@ -69,7 +69,7 @@ pub struct ReviewAsker {
 }
 
 #[derive(Debug, Deserialize)]
-struct Answered {
+struct Written {
     verdict: String,
     #[serde(default)]
     reason: String,
@@ -139,7 +139,7 @@ fn read(answer: &WholeAnswer) -> ReviewOpinion {
     if !answer.status.is_success() {
         return ReviewOpinion::Silent(format!("answered {}", answer.status));
     }
-    let written = match serde_json::from_slice::<Answered>(&answer.body) {
+    let written = match serde_json::from_slice::<Written>(&answer.body) {
         Ok(written) => written,
         Err(error) => return ReviewOpinion::Silent(format!("its answer cannot be read: {error}")),
     };

@@ -14,7 +14,7 @@ section! {
         restart hook_secret: String = String::new(),
         /// Milliseconds that people wait for its answer; then they look.
         restart hook_timeout_ms: u32 = 2_000,
-        /// Days that verdicts, with the pictures they were given on, are kept.
+        /// Days that verdicts, with the pictures they were given on, are kept; of what was right three days at most.
         restart keep_days: i64 = 90,
     }
 }

@@ -24,6 +24,9 @@ const NEW_LOOKS: i64 = 3;
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 /// In whose name a machine's yes stands in rows.
 const MACHINE: &str = "hook";
+/// Milliseconds for which stretches are kept that were right, or that nobody looked at: what is live now is more than
+/// anybody asks for later. The audit log says for ever who passed them.
+const PLAIN_KEPT_MS: i64 = 3 * DAY_MS;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Takes pictures and reports.
@@ -52,7 +55,7 @@ pub enum MachineSays {
 pub enum NewOne {
     /// People look at it, in this item.
     Waits {
-        /// The item.
+        /// Id of the stretch that it went into.
         item: String,
         /// A machine may be asked first: there is a picture, and nothing is odd about it.
         is_plain: bool,
@@ -106,8 +109,10 @@ impl Intake {
     }
 
     async fn prune(&self) -> Result<(), StoreError> {
-        let before_ms = self.store.now_ms() - self.keep_days.saturating_mul(DAY_MS);
-        while self.store.review().prune(before_ms).await? {}
+        let now_ms = self.store.now_ms();
+        let before_ms = now_ms - self.keep_days.saturating_mul(DAY_MS);
+        let plain_ms = before_ms.max(now_ms - PLAIN_KEPT_MS);
+        while self.store.review().prune(before_ms, plain_ms).await? {}
         Ok(())
     }
 

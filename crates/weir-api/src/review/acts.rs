@@ -46,6 +46,10 @@ pub(super) async fn follow(
         && needs_second_look(given.verdict, given.ban_ms, chance())
         && again(state, item, ban.as_ref()).await?;
     let ban = ban.map(|ban| ban.id.to_string());
+    // What passes is written down for all of a page at once.
+    if given.verdict == Verdict::Ok {
+        return Ok(DecisionSeen::new(item.id.clone(), has_second, ban));
+    }
     written(
         state,
         actor,
@@ -236,6 +240,24 @@ pub(super) async fn written(
         "pictures": item.pictures, "folded": item.folded, "reports": item.reports,
     });
     told(state, item, "review.decided", data.to_string()).await
+}
+
+/// What passed, in the audit log: one act, with the newest picture of each. It is no event: what is right is nobody's
+/// news.
+pub(super) async fn passed(state: &State, actor: &Actor, ids: &[String]) -> Result<(), Refused> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let newest = state.store()?.review().some_pictures(ids, 1).await?;
+    let items: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let shot = newest.iter().find(|shot| shot.item_id == *id);
+            json!({ "item": id, "sha256": shot.map(|shot| &shot.sha256) })
+        })
+        .collect();
+    let act = Acted::plain("review.pass", "").now(json!({ "items": items }));
+    actor.did(state, act).await
 }
 
 /// The same of a verdict that was taken back.

@@ -111,6 +111,10 @@ pub(super) async fn decide(
         };
         decided.extend(done);
     }
+    if given.verdict == Verdict::Ok {
+        let ids: Vec<_> = decided.iter().map(|one| one.item.clone()).collect();
+        acts::passed(&state, &actor, &ids).await?;
+    }
     for id in wish.items {
         if !decided.iter().any(|one: &DecisionSeen| one.item == id) {
             lost.push(id);

@@ -30,7 +30,7 @@ pub(super) struct NumbersSeen {
     escalated: i64,
     /// Pictures in them.
     pictures: i64,
-    /// How long the oldest of them waits; null where nothing does.
+    /// How long the oldest stretch waits that any reviewer may decide; null where none does.
     oldest_age_ms: Option<i64>,
     /// `none`; `late`: something waits for 30 seconds; `very_late`: for two minutes.
     alarm: &'static str,
@@ -73,7 +73,7 @@ pub(super) async fn numbers(Extract(state): Extract<State>) -> Result<Json<Numbe
         .iter()
         .filter_map(|one| one.decided_by.parse().ok());
     let names = names_of(&state, ids).await;
-    let age_ms = (waits.waiting > 0).then_some((now_ms - waits.oldest_ms).max(0));
+    let age_ms = (waits.oldest_ms > 0).then_some((now_ms - waits.oldest_ms).max(0));
     let reviewers = reviewers.into_iter().map(|one| ReviewerSeen {
         name: named(&names, &one.decided_by),
         items: one.items,

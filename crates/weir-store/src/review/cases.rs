@@ -143,17 +143,38 @@ impl Review<'_> {
         Ok(())
     }
 
-    /// Forgets some of what was decided before `at_ms`, with its proofs. Says whether there may be more.
+    /// Forgets some of what was decided before `at_ms`, with its proofs; of stretches that were right, and of those
+    /// that nobody looked at, some from before `plain_ms`. Says whether there may be more.
     ///
     /// # Errors
     /// [`StoreError::Away`]: what is gone by then is gone.
-    pub async fn prune(&self, at_ms: i64) -> Result<bool, StoreError> {
-        let ids = sqlx::query_scalar::<_, String>(
-            "SELECT id FROM review_items WHERE is_waiting = 0 AND decided_ms < $1 ORDER BY decided_ms LIMIT $2",
-        )
-        .bind(at_ms)
-        .bind(AT_ONCE);
-        self.forget(ids.fetch_all(self.db.fresh()).await?).await
+    pub async fn prune(&self, at_ms: i64, plain_ms: i64) -> Result<bool, StoreError> {
+        let mut has_more = false;
+        for (sql, before_ms) in [
+            (
+                "SELECT id FROM review_items WHERE is_waiting = 0 AND decided_ms < $1 ORDER BY decided_ms LIMIT $2",
+                at_ms,
+            ),
+            (
+                "SELECT id FROM review_items WHERE is_waiting = 0 AND decided_ms < $1 AND verdict = 'ok' \
+                 AND kind = 'live' ORDER BY decided_ms LIMIT $2",
+                plain_ms,
+            ),
+            (
+                "SELECT id FROM review_items WHERE is_waiting = 1 AND kind = 'live' AND id < $1 ORDER BY id LIMIT $2",
+                plain_ms,
+            ),
+        ] {
+            let rows = sqlx::query_scalar::<_, String>(sql);
+            let rows = match sql.contains("id < $1") {
+                // Ids sort by the time that they begin with.
+                true => rows.bind(Id::first_of(before_ms).to_string()),
+                false => rows.bind(before_ms),
+            };
+            let ids = rows.bind(AT_ONCE).fetch_all(self.db.fresh()).await?;
+            has_more |= self.forget(ids).await?;
+        }
+        Ok(has_more)
     }
 
     /// Forgets some of what there is of an account's channels. Says whether there may be more.

@@ -31,7 +31,7 @@ pub struct ReviewNumbers {
     pub escalated: i64,
     /// Pictures in them.
     pub pictures: i64,
-    /// Since when the oldest of them waits, milliseconds since 1970; 0: none does.
+    /// Since when the oldest stretch waits that any reviewer may decide, milliseconds since 1970; 0: none does.
     pub oldest_ms: i64,
 }
 
@@ -99,7 +99,7 @@ impl Review<'_> {
              CAST(COALESCE(SUM(CASE WHEN claim_until_ms > $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS claimed, \
              CAST(COALESCE(SUM(for_lead), 0) AS BIGINT) AS escalated, \
              CAST(COALESCE(SUM(pictures), 0) AS BIGINT) AS pictures, \
-             CAST(COALESCE(MIN(since_ms), 0) AS BIGINT) AS oldest_ms \
+             CAST(COALESCE(MIN(CASE WHEN kind = 'live' AND for_lead = 0 THEN since_ms END), 0) AS BIGINT) AS oldest_ms \
              FROM review_items WHERE is_waiting = 1",
         );
         let row = row.bind(self.store.now_ms()).fetch_one(self.db.fresh());

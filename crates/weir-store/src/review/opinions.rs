@@ -8,7 +8,7 @@ use crate::error::StoreError;
 pub struct Opinion<'a> {
     /// The item that it is in.
     pub item_id: &'a str,
-    /// The picture.
+    /// Of the snapshot that it is about.
     pub picture_id: &'a str,
     /// In whose name it counts as approved, where nothing is wrong with it.
     pub by: &'a str,

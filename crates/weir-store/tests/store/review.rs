@@ -445,9 +445,25 @@ async fn proofs_outlive_the_pictures_and_go_with_their_item() {
     let kept = review.picture(&item, &id).await.unwrap();
     let key = Key::new(&kept.object).unwrap();
     assert_eq!(assets.whole(&key, 9).await.unwrap(), "jpeg");
-    assert!(!review.prune(kit.store.now_ms()).await.unwrap());
-    assert!(review.by_id(&item).await.is_ok());
-    review.prune(kit.store.now_ms() + 1).await.unwrap();
+    let now_ms = kit.store.now_ms();
+    kit.clock.advance_us(1_000_000);
+    let (plain, _) = took(&kit, "live/b", 0).await;
+    claim(&kit, "one", "two", 1).await;
+    review
+        .decide(&plain, &deciding("one", "two", "ok"))
+        .await
+        .unwrap();
+    let (unseen, _) = took(&kit, "live/c", 0).await;
+    assert!(!review.prune(now_ms, now_ms).await.unwrap());
+    assert!(review.by_id(&item).await.is_ok() && review.by_id(&plain).await.is_ok());
+    kit.clock.advance_us(1_000_000);
+    review.prune(now_ms, kit.store.now_ms()).await.unwrap();
+    assert!(review.by_id(&plain).await.is_err() && review.by_id(&unseen).await.is_err());
+    assert!(
+        review.by_id(&item).await.is_ok(),
+        "a ban is kept for longer"
+    );
+    review.prune(now_ms + 1, now_ms + 1).await.unwrap();
     assert!(review.by_id(&item).await.is_err() && assets.whole(&key, 9).await.is_err());
     let all = review.list(ItemFilter::default(), None, 9).await.unwrap();
     assert!(all.is_empty());

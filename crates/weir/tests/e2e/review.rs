@@ -83,6 +83,8 @@ fn two_reviewers_at_once_end_a_bad_stream_by_keys_alone() {
         (&first["in_order"], &first["muted"]),
         (&json!(true), &json!(true))
     );
+    let wide = first["player_px"].as_u64().unwrap();
+    assert!(wide > 300, "the live player is {wide} pixels wide");
     println!("a stream ended {} ms after the key", first["ended_ms"]);
 
     // Whoever passed a page passed what was theirs, and the ban is the other's.

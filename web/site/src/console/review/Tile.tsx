@@ -24,11 +24,11 @@ export function Tile({ item, isCurrent, isMarked, mark, open }: Props) {
         class="rv-tile"
         tabIndex={isCurrent ? 0 : -1}
         aria-pressed={isMarked}
-        aria-label={r("tile", { stream: item.stream, pictures: item.pictures, age })}
+        aria-label={[r("tile", { stream: item.stream, pictures: item.pictures, age }), ...item.marks.map((one) => r(`mark_${one}` as ReviewKey))].join(", ")}
         onClick={(event) => event.detail > 0 && mark()}
       >
         <span class={item.shots.length > 1 ? "rv-shots many" : "rv-shots"}>
-          {item.shots.length === 0 && <span class="rv-none">{r("soundAlone")}</span>}
+          {item.shots.length === 0 && <span class="rv-none" data-words={r("soundAlone")} />}
           {item.shots.map((shot) => <Shot key={shot.id} shot={shot} />)}
         </span>
       </button>
@@ -61,6 +61,6 @@ export function Shot({ shot }: { shot: ReviewPicture }) {
       URL.revokeObjectURL(shown);
     };
   }, [shot.url]);
-  if (!shot.url) return <span class="rv-none">{r("undecodable")}</span>;
+  if (!shot.url) return <span class="rv-none" data-words={r("undecodable")} />;
   return at ? <img class="rv-shot" src={at} alt="" width={shot.width} height={shot.height} /> : <span class="rv-none" />;
 }
