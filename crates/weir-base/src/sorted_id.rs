@@ -81,6 +81,18 @@ impl Id {
         Self(Uuid::from_u64_pair((ms << 16) | 0x7000, 1 << 63))
     }
 
+    /// Another id that is always the same for this one and `word`: for what is told of a thing once, however often
+    /// it is told.
+    #[must_use]
+    pub fn derived(self, word: &str) -> Self {
+        let (high, low) = self.0.as_u64_pair();
+        // FNV-1a: words that the program has, none that somebody chose.
+        let mixed = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(Uuid::from_u64_pair(high, low ^ (mixed >> 2)))
+    }
+
     /// When it was made, milliseconds since 1970.
     pub fn at_ms(self) -> i64 {
         i64::try_from(self.0.as_u64_pair().0 >> 16).unwrap_or(i64::MAX)

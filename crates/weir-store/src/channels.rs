@@ -411,6 +411,14 @@ impl Channels<'_> {
             .execute(&mut *writing)
             .await?;
         listing::unlist(&mut writing, channel.id).await?;
+        sqlx::query(
+            "UPDATE recordings SET state = 'deleting', version = version + 1 \
+             WHERE user_id = $1 AND channel_id = $2 AND held = 0",
+        )
+        .bind(user_id.clone())
+        .bind(id.clone())
+        .execute(&mut *writing)
+        .await?;
         sqlx::query("DELETE FROM scheduled_broadcasts WHERE user_id = $1 AND channel_id = $2")
             .bind(user_id.clone())
             .bind(id.clone())

@@ -24,6 +24,7 @@ mod module;
 pub mod objects;
 pub mod owned;
 pub mod pages;
+pub mod recordings;
 pub mod seal;
 mod sealing;
 pub mod snapshots;

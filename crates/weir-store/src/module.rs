@@ -5,7 +5,7 @@
 pub enum Module {
     /// Accounts, their sessions, keys and proofs.
     Accounts,
-    /// Channels, stream keys, followers, apps, bans, pages and pictures.
+    /// Channels, stream keys, followers, apps, bans, pages, pictures and recordings.
     Content,
     /// What happened: broadcasts, the event log, hooks and their deliveries, the audit log.
     Events,
@@ -73,7 +73,7 @@ impl Module {
             }
             Self::Content => {
                 steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages",
-                    4 "0004_app_key_sets", 5 "0005_channel_shots")
+                    4 "0004_app_key_sets", 5 "0005_channel_shots", 6 "0006_recordings")
             }
             Self::Events => steps!("events": 1 "0001_events", 2 "0002_snapshots"),
         }

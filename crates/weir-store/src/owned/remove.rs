@@ -96,7 +96,7 @@ impl LivingRow {
 
 impl Store {
     /// Removes all that belongs to an account, but the account itself: its channels with all that is theirs, what it
-    /// follows and helps with, bans against it and its appeals, its broadcasts and hooks. To be followed by
+    /// follows and helps with, bans against it and its appeals, its recordings, broadcasts and hooks. To be followed by
     /// [`crate::accounts::Accounts::remove`].
     ///
     /// What stays: the audit log; the event log, which ends by itself and names streams, not accounts; the mark that
@@ -109,6 +109,7 @@ impl Store {
         self.remove_follows(user_id).await?;
         self.remove_memberships(user_id).await?;
         self.remove_moderation(user_id).await?;
+        self.recordings().remove_of(user_id).await?;
         self.remove_happenings(user_id).await
     }
 

@@ -10,6 +10,7 @@ use crate::bans::{NewBan, SubjectKind};
 use crate::channels::{Channel, MemberRole, NewChannel, NewStreamKey, Timing};
 use crate::events::{Ending, Fact, NewBroadcast, NewEvent};
 use crate::hooks::EndpointFields;
+use crate::recordings::{RecordingNow, RecordingState};
 use crate::snapshots::Snapshot;
 
 /// What a removal leaves, and why: who did what is on the record, and other nodes have to be told what is gone.
@@ -183,6 +184,7 @@ async fn live(store: &Store, me: &Account, other: &Account) {
         .unwrap();
     broadcast(store, &mine).await;
     snapshot(store, &mine).await;
+    recording(store, &mine).await;
     let key = ReplyKey {
         user_id: owner.clone(),
         id: "a request".to_owned(),
@@ -331,6 +333,30 @@ async fn snapshot(store: &Store, channel: &Channel) {
         taken_ms: store.now_ms(),
     };
     store.snapshots().write(&new).await.unwrap();
+}
+
+async fn recording(store: &Store, channel: &Channel) {
+    let told = RecordingNow {
+        user_id: channel.user_id.to_string(),
+        id: store.next_id().unwrap(),
+        channel_id: channel.id.to_string(),
+        vhost: String::new(),
+        app: channel.app.clone(),
+        stream: channel.name.clone(),
+        title: channel.title.clone(),
+        is_published: true,
+        state: RecordingState::Ready,
+        expires_ms: 0,
+        node: "a".to_owned(),
+        started_ms: 1,
+        ended_ms: 2,
+        duration_ms: 1,
+        bytes: 1,
+        stored_bytes: 0,
+        holes: "[]".to_owned(),
+        told_ms: 2,
+    };
+    store.recordings().tell(&[told]).await.unwrap();
 }
 
 /// One that is over, and one that lives.

@@ -14,5 +14,6 @@ mod objects;
 mod opening;
 mod pages;
 mod passkeys;
+mod recordings;
 mod replies;
 mod sessions;

@@ -1,0 +1,136 @@
+//! What nodes tell of recordings. The same again changes nothing, and what is gone does not come back.
+
+use super::{RecordingState, Recordings};
+use crate::db::Writing;
+use crate::error::StoreError;
+use crate::id::Id;
+
+/// What a node says of a recording now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingNow {
+    /// The channel's owner; empty where the stream is no channel's. Of one that is known already it stays.
+    pub user_id: String,
+    /// Its name for ever.
+    pub id: Id,
+    /// Empty likewise; stays likewise.
+    pub channel_id: String,
+    /// Virtual host of the stream, often none.
+    pub vhost: String,
+    /// Of which app.
+    pub app: String,
+    /// The stream's name in its app.
+    pub stream: String,
+    /// As it is shown, until somebody says otherwise.
+    pub title: String,
+    /// It stands in the channel's list, until somebody says otherwise.
+    pub is_published: bool,
+    /// Where it stands; never deleting.
+    pub state: RecordingState,
+    /// Milliseconds since 1970 at which it is taken away, by the rules of when it ended; 0: never.
+    pub expires_ms: i64,
+    /// Who tells.
+    pub node: String,
+    /// When it began, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended; 0: it goes on.
+    pub ended_ms: i64,
+    /// Milliseconds that it lasts.
+    pub duration_ms: i64,
+    /// Bytes of it.
+    pub bytes: i64,
+    /// Of these, the ones among the objects.
+    pub stored_bytes: i64,
+    /// JSON: where nothing was recorded.
+    pub holes: String,
+    /// When it was so, milliseconds since 1970: what is told later counts.
+    pub told_ms: i64,
+}
+
+/// What became of what was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// It stands in its row, or something newer does.
+    Written,
+    /// The recording was taken away: whoever has something of it takes that away, too.
+    Gone,
+}
+
+impl Recordings<'_> {
+    /// Writes down what nodes tell, all or nothing, and says of each what became of it.
+    ///
+    /// # Errors
+    /// [`StoreError::is_passing`] where the same again may pass.
+    pub async fn tell(&self, told: &[RecordingNow]) -> Result<Vec<Telling>, StoreError> {
+        if told.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut writing = self.db.begin().await?;
+        let mut outcomes = Vec::with_capacity(told.len());
+        for one in told {
+            outcomes.push(tell(&mut writing, one).await?);
+        }
+        writing.commit().await?;
+        Ok(outcomes)
+    }
+}
+
+pub(super) async fn tell(
+    writing: &mut Writing,
+    told: &RecordingNow,
+) -> Result<Telling, StoreError> {
+    let id = told.id.to_string();
+    // The owner's row decides: a recording that was told of keeps the owner it had first.
+    sqlx::query(
+        "INSERT INTO recording_owners (id, user_id, gone_ms) VALUES ($1, $2, 0) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id.clone())
+    .bind(told.user_id.clone())
+    .execute(&mut **writing)
+    .await?;
+    let (user_id, gone_ms): (String, i64) =
+        sqlx::query_as("SELECT user_id, gone_ms FROM recording_owners WHERE id = $1")
+            .bind(id.clone())
+            .fetch_one(&mut **writing)
+            .await?;
+    if gone_ms > 0 {
+        return Ok(Telling::Gone);
+    }
+    let is_own = user_id == told.user_id;
+    let channel_id = if is_own {
+        told.channel_id.clone()
+    } else {
+        String::new()
+    };
+    sqlx::query(
+        "INSERT INTO recordings (user_id, id, channel_id, vhost, app, stream, title, published, state, stop_ms, held, \
+         expires_ms, node, started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, '', $18, 1) \
+         ON CONFLICT (user_id, id) DO UPDATE SET \
+         state = CASE WHEN recordings.state = 'deleting' THEN recordings.state ELSE excluded.state END, \
+         expires_ms = CASE WHEN recordings.expires_ms > 0 THEN recordings.expires_ms ELSE excluded.expires_ms END, \
+         node = excluded.node, ended_ms = excluded.ended_ms, duration_ms = excluded.duration_ms, \
+         bytes = excluded.bytes, stored_bytes = excluded.stored_bytes, holes = excluded.holes, \
+         told_ms = excluded.told_ms WHERE recordings.told_ms <= excluded.told_ms",
+    )
+    .bind(user_id)
+    .bind(id)
+    .bind(channel_id)
+    .bind(told.vhost.clone())
+    .bind(told.app.clone())
+    .bind(told.stream.clone())
+    .bind(told.title.clone())
+    .bind(i64::from(told.is_published))
+    .bind(told.state.name())
+    .bind(told.expires_ms)
+    .bind(told.node.clone())
+    .bind(told.started_ms)
+    .bind(told.ended_ms)
+    .bind(told.duration_ms)
+    .bind(told.bytes)
+    .bind(told.stored_bytes)
+    .bind(told.holes.clone())
+    .bind(told.told_ms)
+    .execute(&mut **writing)
+    .await?;
+    Ok(Telling::Written)
+}
