@@ -82,6 +82,7 @@ targets! {
     picture::picture_file,
     picture::picture_answer,
     record::record_block,
+    record::record_manifest,
     site::site_markdown,
     site::site_target,
 }
