@@ -7,6 +7,7 @@ mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
 pub(crate) mod own;
+pub(crate) mod recordings;
 pub(crate) mod schedule;
 pub(crate) mod team;
 pub(crate) mod tickets;
@@ -47,7 +48,7 @@ const PAGE: u32 = 50;
 /// The same of a list of live ones.
 const LIVE_PAGE: usize = 50;
 /// Characters of a title.
-const MAX_TITLE_CHARS: usize = 140;
+pub(crate) const MAX_TITLE_CHARS: usize = 140;
 /// Bytes of what is said about a channel.
 const MAX_ABOUT_BYTES: usize = 16 * 1024;
 /// Characters of a category or a language.
@@ -185,6 +186,36 @@ pub(crate) async fn helps_with(
 ) -> Result<bool, Refused> {
     let standing = doors::standing(store, Some(caller), channel).await?;
     Ok(standing >= doors::Standing::Moderator)
+}
+
+/// How somebody helps with a channel, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ChannelHelp {
+    /// Not at all.
+    None,
+    /// Judges who watches.
+    Moderates,
+    /// Changes what is said about it.
+    Edits,
+    /// It is theirs.
+    Owns,
+}
+
+/// How somebody helps with a channel.
+///
+/// # Errors
+/// When it cannot be told now.
+pub(crate) async fn help_with(
+    store: &weir_store::Store,
+    caller: &Caller,
+    channel: &Channel,
+) -> Result<ChannelHelp, Refused> {
+    Ok(match doors::standing(store, Some(caller), channel).await? {
+        doors::Standing::Stranger | doors::Standing::Guest => ChannelHelp::None,
+        doors::Standing::Moderator => ChannelHelp::Moderates,
+        doors::Standing::Editor => ChannelHelp::Edits,
+        doors::Standing::Owner => ChannelHelp::Owns,
+    })
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -429,7 +460,7 @@ fn tag(channel: &Channel) -> Etag {
 }
 
 /// One line of text of at most so many characters.
-fn line<'a>(field: &str, text: &'a str, most: usize) -> Result<&'a str, Refused> {
+pub(crate) fn line<'a>(field: &str, text: &'a str, most: usize) -> Result<&'a str, Refused> {
     if text.chars().count() > most || text.chars().any(char::is_control) {
         let words = format!("this has at most {most} characters in one line");
         return Err(Refused::field(Code::Unprocessable, field, words));

@@ -38,12 +38,14 @@ mod happenings;
 mod health;
 mod hooks;
 mod idempotent;
+mod keeping;
 mod limiter;
 mod living;
 mod manager;
 mod metrics;
 mod node_admission;
 mod node_key_uses;
+mod node_recordings;
 mod node_reports;
 mod oembed;
 mod openapi;
@@ -89,9 +91,10 @@ pub use consult::{ConsultAnswer, ConsultDesk, ConsultQuestion};
 pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use happenings::Happenings;
+pub use keeping::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
-pub use recordings::{HoleFacts, RecordingFacts, Recordings};
+pub use node_recordings::RecordingPlace;
 pub use settings::Setting;
 pub use shots::Snapshots;
 pub use site_keeper::{Posters, SiteKeeper};
@@ -141,6 +144,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::AdmissionRead,
         ))
+        .merge(guarded(
+            node_recordings::routes(),
+            state,
+            Right::AdmissionRead,
+        ))
         .merge(guarded(node_key_uses::routes(), state, Right::EventsReport))
         .merge(guarded(consult::routes(), state, Right::AdmissionRead))
         .merge(guarded(events::routes(), state, Right::EventsRead))
@@ -150,11 +158,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::SessionsKeep,
         ))
-        .merge(guarded(
-            recordings::routes(),
-            state,
-            Right::RecordingsManage,
-        ))
+        .merge(guarded(recordings::routes(), state, Right::ChannelsHelp))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))
@@ -186,6 +190,7 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .merge(by_method(channels::public_routes()))
         .merge(by_method(channels::schedule::public_routes()))
+        .merge(by_method(channels::recordings::public_routes()))
         .merge(by_method(channels::tickets::routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))

@@ -1,94 +1,42 @@
-//! Recordings that this node keeps: which there are, and taking one away.
+//! Broadcasts that can be watched again, wherever they were recorded: which there are, what is said of them, and taking
+//! one away. Who looks after all of them may, and a channel's own people with theirs.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::{IntoParams, IntoResponses, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_base::{Code, Id, rfc3339};
+use weir_account::Right;
+use weir_base::{Code, rfc3339};
+use weir_store::StoreError;
+use weir_store::recordings::{RecordingEdit, RecordingFilter, RecordingState, StoredRecording};
 
 use crate::acts::{Acted, Actor};
-use crate::asked::{Page, PageParams, PathParts, QueryParts};
+use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
+use crate::caller::Caller;
+use crate::channels::{ChannelHelp, MAX_TITLE_CHARS, help_with, line};
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::{behind, id_of};
+use crate::stored::{StoreAway, account_of, behind, id_of};
+
+mod begin;
+pub(crate) mod seen;
+mod sheet;
+
+pub(crate) use sheet::RecordingSheet;
+
+use seen::{RecordingSeen, RecordingsSeen, seen, seen_all};
 
 /// Recordings in one answer, where nobody says.
-const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 
-/// Who keeps recordings. All of it may ask a disk: it is called on threads that may wait.
-pub trait Recordings: Send + Sync {
-    /// Those of an app and a stream of it, where these are not empty, that are older than `before`; the newest
-    /// first.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn list(
-        &self,
-        app: &str,
-        stream: &str,
-        before: Option<Id>,
-        limit: usize,
-    ) -> io::Result<Vec<RecordingFacts>>;
-
-    /// One of them.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>>;
-
-    /// Takes one away, for good.
-    ///
-    /// # Errors
-    /// `ResourceBusy` while the broadcast goes on; the disk's.
-    fn remove(&self, id: Id) -> io::Result<()>;
-}
-
-/// What is known of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordingFacts {
-    /// Its name for ever.
-    pub id: Id,
-    /// App of the stream.
-    pub app: String,
-    /// Name of the stream in its app.
-    pub stream: String,
-    /// When it began, Unix milliseconds.
-    pub started_ms: i64,
-    /// When it ended, Unix milliseconds; `None` while it goes on.
-    pub ended_ms: Option<i64>,
-    /// Milliseconds that it lasts.
-    pub duration_ms: i64,
-    /// Bytes of it on the disk.
-    pub bytes: u64,
-    /// What is missing in it.
-    pub holes: Vec<HoleFacts>,
-}
-
-/// Where nothing was recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HoleFacts {
-    /// From when on, Unix milliseconds.
-    pub at_ms: i64,
-    /// For how long, milliseconds.
-    pub duration_ms: i64,
-    /// Why, as a word.
-    pub cause: &'static str,
-}
-
-/// This node keeps no recordings.
-#[derive(IntoResponses)]
-#[response(status = 503, content_type = "application/problem+json")]
-#[expect(dead_code, reason = "only the document is made of it")]
-struct NoneKept(Problem);
-
-/// Of which stream.
+/// Which recordings.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
@@ -99,119 +47,162 @@ struct RecordingsAsked {
     /// Of this stream of the app alone, such as `demo`.
     #[param(required = false, nullable = false)]
     stream: String,
+    /// Of this channel alone, by its name.
+    #[param(required = false, nullable = false)]
+    channel: String,
+    /// In this state alone: `recording`, `ready`, `failed` or `deleting`. Left out: all but those that are being taken
+    /// away.
+    #[param(required = false, nullable = false)]
+    state: String,
 }
 
-/// A broadcast that can be watched again.
-#[derive(Debug, Serialize, ToSchema)]
-struct RecordingSeen {
-    id: String,
-    app: String,
-    stream: String,
-    /// `recording` or `ready`.
-    state: &'static str,
-    /// When it began (RFC 3339).
-    started_at: String,
-    /// When it ended; null while it goes on.
-    ended_at: Option<String>,
-    duration_ms: i64,
-    /// Bytes of it on the disk.
-    bytes: u64,
-    holes: Vec<HoleSeen>,
-    /// The path of its playlist.
-    url: String,
-}
-
-/// Where nothing was recorded.
-#[derive(Debug, Serialize, ToSchema)]
-struct HoleSeen {
-    /// From when on (RFC 3339).
-    at: String,
-    duration_ms: i64,
-    /// `slow`: the disk did not keep up; `full`, `failed`: what the disk said; `other`.
-    cause: &'static str,
-}
-
-/// Some recordings, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct RecordingsSeen {
-    items: Vec<RecordingSeen>,
-    /// `after` of the next page; null for none.
-    next: Option<String>,
-}
-
-impl From<RecordingFacts> for RecordingSeen {
-    fn from(facts: RecordingFacts) -> Self {
-        let hole = |hole: HoleFacts| HoleSeen {
-            at: rfc3339(hole.at_ms),
-            duration_ms: hole.duration_ms,
-            cause: hole.cause,
-        };
-        Self {
-            url: format!("/r/{}/index.m3u8", facts.id),
-            id: facts.id.to_string(),
-            app: facts.app,
-            stream: facts.stream,
-            state: if facts.ended_ms.is_some() {
-                "ready"
-            } else {
-                "recording"
-            },
-            started_at: rfc3339(facts.started_ms),
-            ended_at: facts.ended_ms.map(rfc3339),
-            duration_ms: facts.duration_ms,
-            bytes: facts.bytes,
-            holes: facts.holes.into_iter().map(hole).collect(),
-        }
-    }
+/// What is to be changed of a recording; what is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "title": "Finals, day one", "published": true }))]
+struct RecordingChange {
+    #[schema(max_length = 140, nullable = false, required = false)]
+    title: Option<String>,
+    /// It stands in the channel's public list. Who has its address and may play the stream may play it all the same.
+    #[schema(nullable = false, required = false)]
+    published: Option<bool>,
+    /// Nobody and nothing takes it away; for who looks after all recordings.
+    #[schema(nullable = false, required = false)]
+    held: Option<bool>,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list))
-        .routes(routes!(one, remove))
+        .routes(routes!(one, edit, remove))
+        .merge(begin::routes())
 }
 
-/// Recordings of this node, newest first
+/// Recordings of all nodes, newest first
+///
+/// All of them for who looks after recordings; else those of one's own channels, or of `channel` if one helps with it.
 #[utoipa::path(get, path = "/api/v1/recordings", tag = "recordings", operation_id = "recording_list",
     params(RecordingsAsked, PageParams),
-    responses(NoneKept, (status = 200, description = "Some of them", body = RecordingsSeen)),
+    responses(StoreAway, (status = 200, description = "Some of them", body = RecordingsSeen), NotThere),
 )]
 async fn list(
     Extract(state): Extract<State>,
+    caller: Caller,
     QueryParts(asked): QueryParts<RecordingsAsked>,
     page: Page,
 ) -> Result<Json<RecordingsSeen>, Refused> {
-    let (before, limit) = (behind(&page)?, page.limit(PAGE));
-    let rows = ask(&state, move |kept| {
-        kept.list(&asked.app, &asked.stream, before, limit as usize + 1)
+    let store = state.store()?;
+    let some = |text: &'_ String| Some(text.clone()).filter(|text| !text.is_empty());
+    let (mut user_id, mut channel_id) = (None, None);
+    if let Some(name) = some(&asked.channel) {
+        let channel = store.channels().by_name(&name).await?;
+        if !manages(&caller) && help_with(store, &caller, &channel).await? < ChannelHelp::Moderates
+        {
+            return Err(StoreError::Missing("channel").into());
+        }
+        user_id = Some(channel.user_id.to_string());
+        channel_id = Some(channel.id.to_string());
+    } else if !manages(&caller) {
+        user_id = Some(account_of(&caller)?.to_string());
+    }
+    let wanted = some(&asked.state).map(|name| {
+        let words = "this is none of recording, ready, failed and deleting";
+        RecordingState::from_name(&name)
+            .ok_or_else(|| Refused::field(Code::BadRequest, "state", words))
     });
-    let (rows, next) = Page::full(rows.await?, limit, |row| row.id.to_string());
-    let items = rows.into_iter().map(RecordingSeen::from).collect();
+    let (app, stream) = (some(&asked.app), some(&asked.stream));
+    let filter = RecordingFilter {
+        user_id: user_id.as_deref(),
+        channel_id: channel_id.as_deref(),
+        app: app.as_deref(),
+        stream: stream.as_deref(),
+        state: wanted.transpose()?,
+        is_public: false,
+    };
+    let (before, limit) = (behind(&page)?, page.limit(PAGE));
+    let rows = store.recordings().list(filter, before, limit + 1).await?;
+    let (rows, next) = Page::full(rows, limit, |row| row.id.to_string());
+    let items = seen_all(&state, rows).await?;
     Ok(Json(RecordingsSeen { items, next }))
 }
 
 /// One recording
 #[utoipa::path(get, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording",
     params(("id" = String, Path, description = "Its id")),
-    responses(NoneKept, (status = 200, description = "The recording", body = RecordingSeen), NotThere),
+    responses(StoreAway, (status = 200, description = "The recording", body = RecordingSeen), NotThere),
 )]
 async fn one(
     Extract(state): Extract<State>,
+    caller: Caller,
     PathParts(text): PathParts<String>,
-) -> Result<Json<RecordingSeen>, Refused> {
-    Ok(Json(find(&state, id_of(&text)?).await?.into()))
+) -> Result<Response, Refused> {
+    let row = open(&state, &caller, &text, ChannelHelp::Moderates).await?;
+    answer(&state, row).await
+}
+
+/// Say something else of a recording
+#[utoipa::path(patch, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording_edit",
+    params(("id" = String, Path, description = "Its id")),
+    request_body = RecordingChange,
+    responses(
+        StoreAway,
+        (status = 200, description = "The recording", body = RecordingSeen),
+        NotThere,
+        (status = 412, description = "It was changed meanwhile",
+            body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn edit(
+    Extract(state): Extract<State>,
+    actor: Actor,
+    PathParts(text): PathParts<String>,
+    asked: HeaderMap,
+    JsonBody(change): JsonBody<RecordingChange>,
+) -> Result<Response, Refused> {
+    if let Some(title) = &change.title {
+        line("title", title, MAX_TITLE_CHARS)?;
+        if title.trim().is_empty() {
+            return Err(Refused::field(
+                Code::Unprocessable,
+                "title",
+                "a title says something",
+            ));
+        }
+    }
+    if change.held.is_some() {
+        actor.caller.require(Right::RecordingsManage)?;
+    }
+    let row = open(&state, &actor.caller, &text, ChannelHelp::Edits).await?;
+    Etag::of(row.version.to_string()).admits(&asked)?;
+    let edit = RecordingEdit {
+        title: change.title.as_deref(),
+        is_published: change.published,
+        is_held: change.held,
+        expires_ms: None,
+    };
+    let changed = state.store()?.recordings().edit(&row, &edit).await?;
+    let shown = |row: &StoredRecording| json!({ "title": row.title, "published": row.is_published, "held": row.is_held });
+    let act = Acted {
+        action: "recording.edit",
+        object: &text,
+        before: shown(&row),
+        after: shown(&changed),
+    };
+    did(&state, &actor, &row, act).await?;
+    answer(&state, changed).await
 }
 
 /// Take a recording away
 ///
-/// Its files are gone with the answer. One that goes on is not taken away: end the broadcast first.
+/// From the answer on it is in no list, and within seconds it is played nowhere; its files go meanwhile. One that goes
+/// on is not taken away: end the broadcast, or the recording, first.
 #[utoipa::path(delete, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording_remove",
     params(("id" = String, Path, description = "Its id")),
     responses(
-        NoneKept,
-        (status = 204, description = "It is gone"),
+        StoreAway,
+        (status = 204, description = "It goes"),
         NotThere,
-        (status = 409, description = "The broadcast goes on",
+        (status = 409, description = "It goes on, or is held",
             body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -220,41 +211,92 @@ async fn remove(
     actor: Actor,
     PathParts(text): PathParts<String>,
 ) -> Result<StatusCode, Refused> {
-    let id = id_of(&text)?;
-    let facts = find(&state, id).await?;
-    ask(&state, move |kept| kept.remove(id)).await?;
-    let before = json!({ "app": facts.app, "stream": facts.stream, "started_at": rfc3339(facts.started_ms) });
+    let row = open(&state, &actor.caller, &text, ChannelHelp::Owns).await?;
+    if !state.store()?.recordings().delete(&row).await? {
+        let words = match row.is_held {
+            true => "it is held: nobody takes it away until that is over",
+            false => "it goes on: end the broadcast, or the recording, first",
+        };
+        return Err(Refused::new(Code::Conflict, words));
+    }
+    // What this node has of it goes with the answer; other nodes hear of it with their next report.
+    if let Some(kept) = &state.recordings {
+        let (kept, id) = (kept.clone(), row.id);
+        if let Err(error) = waiting(move || kept.remove(id)).await {
+            tracing::warn!(recording = %row.id, "it is not wholly gone from here yet: {error}");
+        }
+    }
+    let before =
+        json!({ "app": row.app, "stream": row.stream, "started_at": rfc3339(row.started_ms) });
     let act = Acted {
         action: "recording.delete",
         object: &text,
         before,
         after: Value::Null,
     };
-    actor.did(&state, act).await?;
+    did(&state, &actor, &row, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(state: &State, id: Id) -> Result<RecordingFacts, Refused> {
-    let found = ask(state, move |kept| kept.find(id)).await?;
-    found.ok_or_else(|| Refused::new(Code::NotFound, "there is no such recording"))
+/// Whether somebody looks after all recordings.
+fn manages(caller: &Caller) -> bool {
+    caller.rights.has(Right::RecordingsManage)
 }
 
-/// Asks who keeps the recordings, on a thread that may wait for the disk.
-async fn ask<T: Send + 'static>(
+/// The recording of this id, for somebody who helps so with its channel, or looks after all.
+async fn open(
     state: &State,
-    work: impl FnOnce(&dyn Recordings) -> io::Result<T> + Send + 'static,
-) -> Result<T, Refused> {
-    let kept: Option<Arc<dyn Recordings>> = state.recordings.clone();
-    let words = "this node keeps no recordings";
-    let kept = kept.ok_or_else(|| Refused::new(Code::Unavailable, words))?;
-    let done = tokio::task::spawn_blocking(move || work(&*kept)).await;
-    done.map_err(io::Error::other)
-        .and_then(|done| done)
-        .map_err(|error| {
-            if error.kind() == io::ErrorKind::ResourceBusy {
-                return Refused::new(Code::Conflict, "the broadcast goes on: end it first");
-            }
-            tracing::error!("recordings cannot be read: {error}");
-            Refused::from(Code::Storage)
-        })
+    caller: &Caller,
+    id: &str,
+    wanted: ChannelHelp,
+) -> Result<StoredRecording, Refused> {
+    let row = state.store()?.recordings().by_id(id_of(id)?).await?;
+    if manages(caller) {
+        return Ok(row);
+    }
+    let not_there = || StoreError::Missing("recording").into();
+    let (Ok(user_id), Ok(channel_id)) = (row.user_id.parse(), row.channel_id.parse()) else {
+        return Err(not_there());
+    };
+    let channel = state.store()?.channels().by_id(user_id, channel_id).await?;
+    let help = help_with(state.store()?, caller, &channel).await?;
+    if help < ChannelHelp::Moderates || row.state == RecordingState::Deleting {
+        return Err(not_there());
+    }
+    match help >= wanted {
+        true => Ok(row),
+        false => Err(Refused::new(
+            Code::Forbidden,
+            "this is somebody else's channel",
+        )),
+    }
+}
+
+/// Written down where somebody did it who looks after all recordings.
+async fn did(
+    state: &State,
+    actor: &Actor,
+    row: &StoredRecording,
+    act: Acted<'_>,
+) -> Result<(), Refused> {
+    let own = actor.caller.account.map(|id| id.to_string());
+    if !manages(&actor.caller) || own.as_deref() == Some(row.user_id.as_str()) {
+        return Ok(());
+    }
+    actor.did(state, act).await
+}
+
+/// With the tag of what people said of it: how long it lasts may change all the same.
+async fn answer(state: &State, row: StoredRecording) -> Result<Response, Refused> {
+    let version = row.version.to_string();
+    let shown = seen(state, row).await?;
+    Ok(Etag::of(version).on(Json(shown)))
+}
+
+/// Work that a disk may hold up, on a thread that may wait.
+async fn waiting<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other).and_then(|done| done)
 }

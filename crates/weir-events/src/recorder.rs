@@ -14,6 +14,7 @@ use weir_store::{Id, Store, StoreError};
 
 use crate::desk::{Desk, DeskAnswer};
 use crate::log::Log;
+use crate::recordings::recording_fact;
 use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
 
 /// The type of event with which a broadcast begins.
@@ -28,6 +29,10 @@ pub struct Owner {
     pub user_id: String,
     /// As the store has it.
     pub channel_id: String,
+    /// As the channel is shown now.
+    pub title: String,
+    /// Anybody may find it.
+    pub is_public: bool,
 }
 
 /// Knows whose streams are.
@@ -38,6 +43,12 @@ pub trait Owners: Send + Sync + 'static {
         app: &'a str,
         stream: &'a str,
     ) -> Pin<Box<dyn Future<Output = Option<Owner>> + Send + 'a>>;
+
+    /// How long recordings of an app are kept, milliseconds; 0: for ever.
+    fn keep_ms<'a>(&'a self, app: &'a str) -> Pin<Box<dyn Future<Output = i64> + Send + 'a>> {
+        let _ = app;
+        Box::pin(std::future::ready(0))
+    }
 }
 
 /// Where no stream is a channel's.
@@ -57,9 +68,9 @@ impl Owners for NoOwners {
 /// See the module's words. Clones share it.
 #[derive(Clone)]
 pub struct Recorder {
-    store: Store,
-    log: Log,
-    owners: Arc<dyn Owners>,
+    pub(crate) store: Store,
+    pub(crate) log: Log,
+    pub(crate) owners: Arc<dyn Owners>,
     /// The node that it runs on.
     me: Arc<str>,
 }
@@ -80,13 +91,15 @@ impl Recorder {
     /// # Errors
     /// As the store: nothing is lost, the node sends it again.
     pub async fn take(&self, node: &str, report: &Report) -> Result<Reply, StoreError> {
+        let mut gone = HashSet::new();
         for told in report.told.chunks(BATCH_FACTS) {
+            gone.extend(self.tell_recordings(node, told).await?);
             let mut facts = Vec::with_capacity(told.len());
             for one in told {
-                facts.extend(self.fact(node, one).await);
+                facts.extend(self.fact(node, one, &gone).await);
             }
-            if facts.len() < told.len() {
-                let newer = told.len() - facts.len();
+            let newer = told.iter().filter(|one| **one == Told::Newer).count();
+            if newer > 0 {
                 tracing::warn!(
                     node,
                     newer,
@@ -115,9 +128,12 @@ impl Recorder {
             session,
             cause: u16::try_from(cause).unwrap_or(0),
         });
+        let orders = orders.collect();
+        let recordings = self.recording_orders(node, gone).await?;
         Ok(Reply {
             over,
-            orders: orders.collect(),
+            orders,
+            recordings,
         })
     }
 
@@ -189,15 +205,16 @@ impl Recorder {
         Ok(())
     }
 
-    /// None for what only a newer release knows.
-    async fn fact(&self, node: &str, told: &Told) -> Option<Fact> {
+    /// None for what the log does not say, or only a newer release knows.
+    async fn fact(&self, node: &str, told: &Told, gone: &HashSet<Id>) -> Option<Fact> {
         Some(match told {
             Told::Began(began) => {
                 let owner = self.owners.owner(&began.app, &began.stream).await;
                 began_fact(node, began, owner.unwrap_or_default())
             }
             Told::Ended(ended) => ended_fact(node, ended),
-            Told::Newer => return None,
+            Told::Recording(told) if !gone.contains(&told.id) => recording_fact(node, told)?,
+            Told::Recording(_) | Told::RecordingGone(_) | Told::Newer => return None,
         })
     }
 }

@@ -16,6 +16,10 @@ pub enum Told {
     Began(ToldBegin),
     /// It is over.
     Ended(ToldEnd),
+    /// A recording is this now.
+    Recording(ToldRecording),
+    /// A node has nothing of a recording any more that was to be taken away.
+    RecordingGone(ToldGone),
     /// What only a newer release knows: passed over, so that what stands behind it is written down.
     #[serde(other, skip_serializing)]
     Newer,
@@ -73,6 +77,82 @@ pub struct ToldEnd {
     pub bytes_out: i64,
 }
 
+/// A recording as its node has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldRecording {
+    /// Its name for ever.
+    pub id: Id,
+    /// It has come so far just now, and the log is to say so. Told again it is the same event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<RecordingStep>,
+    /// When it was so, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Virtual host of the stream, often none.
+    pub vhost: String,
+    /// Of which app.
+    pub app: String,
+    /// The stream's name in its app.
+    pub stream: String,
+    /// When it began, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended; 0: it goes on.
+    pub ended_ms: i64,
+    /// Milliseconds that it lasts.
+    pub duration_ms: i64,
+    /// Bytes of it.
+    pub bytes: i64,
+    /// Of these, the ones among the objects.
+    #[serde(default)]
+    pub stored_bytes: i64,
+    /// Where nothing was recorded, the first [`MAX_HOLES`] of them.
+    #[serde(default)]
+    pub holes: Vec<ToldHole>,
+}
+
+/// Holes of a recording that are told of: whoever has more has no recording worth a list of them.
+pub const MAX_HOLES: usize = 100;
+
+/// How far a recording has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingStep {
+    /// It began.
+    Started,
+    /// It is over and can be played.
+    Ready,
+    /// It is over, and nothing of it can be played.
+    Failed,
+}
+
+impl RecordingStep {
+    /// The type of its event.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Started => "recording.started",
+            Self::Ready => "recording.ready",
+            Self::Failed => "recording.failed",
+        }
+    }
+}
+
+/// Where nothing was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldHole {
+    /// From when on, milliseconds since 1970.
+    pub at_ms: i64,
+    /// For how long, milliseconds.
+    pub duration_ms: i64,
+    /// Why, as a word.
+    pub cause: String,
+}
+
+/// A recording of which a node has nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldGone {
+    /// Which.
+    pub id: Id,
+}
+
 /// What a node tells: some times a second while something happens, else once a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -96,6 +176,47 @@ pub struct Reply {
     /// Broadcasts to be ended.
     #[serde(default)]
     pub orders: Vec<Order>,
+    /// Recordings to be stopped or taken away.
+    #[serde(default)]
+    pub recordings: Vec<RecordingOrder>,
+}
+
+/// Something to be done with a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingOrder {
+    /// Which.
+    pub id: Id,
+    /// What.
+    pub act: RecordingAct,
+    /// Of which stream, where one is to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<RecordedStream>,
+}
+
+/// A stream that is to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedStream {
+    /// Virtual host of it, often none.
+    pub vhost: String,
+    /// All levels of the app.
+    pub app: String,
+    /// Without vhost and app.
+    pub stream: String,
+}
+
+/// What is to be done with a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingAct {
+    /// It begins, though nobody else wants the stream recorded.
+    Start,
+    /// It ends, and what there is of it stays.
+    Stop,
+    /// All of it goes.
+    Remove,
+    /// What only a newer release knows.
+    #[serde(other)]
+    Newer,
 }
 
 /// A broadcast to be ended.

@@ -8,6 +8,8 @@ use crate::report::Told;
 
 /// Facts that wait: hours of a busy node without an api node, some 20 MB.
 const MAX_TOLD: usize = 50_000;
+/// Facts that wait before those are left out that the next of their kind make up for.
+const MANY_TOLD: usize = 1_000;
 /// Bytes of the file that are read at the start: what that many facts take.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -69,6 +71,13 @@ impl Spool {
             self.give_up_file(&error);
         }
         self.waiting.push_back(told);
+    }
+
+    /// One more that the next of its kind makes up for: where many wait already it is left out.
+    pub(crate) fn push_passing(&mut self, told: Told) {
+        if self.waiting.len() < MANY_TOLD {
+            self.push(told);
+        }
     }
 
     /// The next facts, at most `limit`, and whether that is all.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use weir_base::{ClientId, Code, Id, Ids, Shutdown, StreamName, ids};
 use weir_hub::{Arrival, Client, Event, Events, Hub, Notice, Stream, What};
 
-use crate::report::{Order, Reply, Report, Told, ToldBegin, ToldEnd};
+use crate::report::{
+    Order, RecordingOrder, Reply, Report, Told, ToldBegin, ToldEnd, ToldGone, ToldRecording,
+};
 use crate::spool::Spool;
 
 /// Between two looks at how many watch.
@@ -29,7 +31,12 @@ struct Inner {
     state: Mutex<State>,
     /// There is something to tell.
     fresh: Notify,
+    /// Who has the recordings of this node.
+    keeper: OnceLock<Keeper>,
 }
+
+/// Does what is to be done with recordings; it may not wait.
+type Keeper = Box<dyn Fn(&RecordingOrder) + Send + Sync>;
 
 struct State {
     events: Events,
@@ -69,6 +76,7 @@ impl Witness {
             heartbeat_ms: Box::new(heartbeat_ms),
             state: Mutex::new(state),
             fresh: Notify::new(),
+            keeper: OnceLock::new(),
             hub,
         }));
         // What is live already began before anybody looked.
@@ -91,6 +99,31 @@ impl Witness {
                 () = shutdown.stopping() => return,
             }
         }
+    }
+
+    /// Tells of a recording of this node.
+    pub fn tell_recording(&self, told: ToldRecording) {
+        let is_step = told.step.is_some();
+        let mut state = self.0.state.lock();
+        match is_step {
+            true => state.spool.push(Told::Recording(told)),
+            false => state.spool.push_passing(Told::Recording(told)),
+        }
+        drop(state);
+        self.0.fresh.notify_one();
+    }
+
+    /// Tells that a recording that was to be taken away is gone from this node.
+    pub fn tell_gone(&self, id: Id) {
+        let told = Told::RecordingGone(ToldGone { id });
+        self.0.state.lock().spool.push_passing(told);
+        self.0.fresh.notify_one();
+    }
+
+    /// Who does what is to be done with recordings, from now on; said once. It may not wait.
+    pub fn keeps_recordings(&self, keeper: impl Fn(&RecordingOrder) + Send + Sync + 'static) {
+        // The first one stays.
+        let _ = self.0.keeper.set(Box::new(keeper));
     }
 
     /// Sees what has happened until now.
@@ -155,6 +188,10 @@ impl Witness {
         }
         for order in &reply.orders {
             obey(&state, order);
+        }
+        drop(state);
+        if let Some(keeper) = self.0.keeper.get() {
+            reply.recordings.iter().for_each(keeper);
         }
     }
 

@@ -13,19 +13,23 @@ use weir_cluster::record::Scope;
 use weir_cluster::run::Cluster;
 use weir_cluster::{Name, Role, Scheme};
 use weir_events::{
-    Courier, Desk, Log, Owner, Owners, Recorder, RemoteDesk, Warden, Witness, render,
+    Courier, Desk, Log, Owner, Owners, Recorder, RecordingSweeper, RemoteDesk, Warden, Witness,
+    render,
 };
 use weir_hook::{Dispatcher, Sender};
 use weir_link::dial::Dialer;
 use weir_link::http::HttpClient;
 use weir_link::node::NodeClient;
 use weir_link::walk::AnyNode;
-use weir_serve::Core;
+use weir_record::Spool;
+use weir_serve::{Core, Services};
 use weir_store::Store;
+use weir_store::channels::Visibility;
 use weir_store::seal::SealKeys;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
+use super::recordings::{self, Teller};
 use super::secrets::Secrets;
 use crate::config::Config;
 
@@ -39,6 +43,8 @@ const SEAL_AGAIN: Duration = Duration::from_secs(5);
 struct Parts<'a> {
     config: &'a Config,
     data: &'a Path,
+    spool: &'a Spool,
+    recorder: Option<weir_serve::recorder::Recorder>,
     core: &'a Core,
     joined: &'a Joined,
     entrance: &'a Arc<Entrance>,
@@ -50,11 +56,14 @@ pub(super) async fn start(
     (data, secrets): (&Path, &Secrets),
     joined: &Joined,
     entrance: &Arc<Entrance>,
-    core: &Core,
+    (spool, services): (&Spool, &Services),
 ) -> anyhow::Result<Option<Happenings>> {
+    let core = &services.core;
     let parts = Parts {
+        recorder: services.recorder.clone(),
         config,
         data,
+        spool,
         core,
         joined,
         entrance,
@@ -135,6 +144,16 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
     let witness = Witness::new(core.hub.clone(), spool, heartbeat_ms)
         .context("the system gives no randomness")?;
     tasks.spawn("witness", witness.clone().run(shutdown.clone()));
+    let clock = core.hub.clock().clone();
+    let is_uploaded = recordings::is_uploaded(parts.config);
+    let teller = Teller::new(
+        parts.spool.clone(),
+        witness.clone(),
+        clock,
+        parts.recorder.clone(),
+        is_uploaded,
+    );
+    tasks.spawn("recordings told", teller.run(shutdown.clone()));
     tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
     Ok(())
 }
@@ -150,11 +169,19 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     let me = parts.joined.node.settings().me.to_string();
     let log = Log::new(store.clone());
     tasks.spawn("log", log.clone().run(shutdown.clone()));
-    let owners = Arc::new(ChannelOwners(store.clone()));
+    let owners = Arc::new(ChannelOwners {
+        store: store.clone(),
+        keep_ms: parts.config.record.keep_ms(),
+    });
     let recorder = Recorder::new(store.clone(), log.clone(), owners, &me);
     let cluster = parts.joined.cluster.clone();
     let own = me.clone();
     let is_member = move |node: &str| node == own || is_member(&cluster, node);
+    let (members, own) = (parts.joined.cluster.clone(), me.clone());
+    let sweeper = RecordingSweeper::new(recorder.clone(), move |node: &str| {
+        node == own || self::is_member(&members, node)
+    });
+    tasks.spawn("recordings swept", sweeper.run(shutdown.clone()));
     let clock = hub.clock().clone();
     let warden = Warden::new(store.clone(), recorder.clone(), clock.clone(), is_member);
     tasks.spawn("warden", warden.run(shutdown.clone()));
@@ -178,7 +205,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     }
 }
 
-pub(super) fn client(core: &Core, dialer: Dialer) -> HttpClient {
+pub(in crate::compose) fn client(core: &Core, dialer: Dialer) -> HttpClient {
     let clock = core.hub.clock().clone();
     HttpClient::new(dialer, clock, core.tasks.clone(), core.shutdown.clone())
 }
@@ -220,7 +247,11 @@ fn is_member(cluster: &Cluster, node: &str) -> bool {
 }
 
 /// A stream is a channel's by its name.
-struct ChannelOwners(Store);
+struct ChannelOwners {
+    store: Store,
+    /// How long recordings are kept of apps that say nothing, milliseconds; 0: for ever.
+    keep_ms: i64,
+}
 
 impl Owners for ChannelOwners {
     fn owner<'a>(
@@ -231,11 +262,21 @@ impl Owners for ChannelOwners {
         Box::pin(async move {
             // With a virtual host before it the name is another's.
             let name = stream.strip_prefix(app)?.strip_prefix('/')?;
-            let channel = self.0.channels().by_name(name).await.ok()?;
+            let channel = self.store.channels().by_name(name).await.ok()?;
             (channel.app == app).then(|| Owner {
                 user_id: channel.user_id.to_string(),
                 channel_id: channel.id.to_string(),
+                title: channel.title,
+                is_public: channel.visibility == Visibility::Public,
             })
+        })
+    }
+
+    fn keep_ms<'a>(&'a self, app: &'a str) -> Pin<Box<dyn Future<Output = i64> + Send + 'a>> {
+        Box::pin(async move {
+            let of_app = self.store.apps().by_name(app).await;
+            let of_app = of_app.map_or(0, |app| app.retention_s.saturating_mul(1000));
+            if of_app > 0 { of_app } else { self.keep_ms }
         })
     }
 }

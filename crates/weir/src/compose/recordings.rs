@@ -1,4 +1,8 @@
-//! The recordings of this node: where they are, and what the API is told of them.
+//! The recordings of this node: where they are, and what others are told of them.
+
+mod finder;
+mod keeping;
+mod teller;
 
 use std::io;
 use std::path::Path;
@@ -6,12 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{HoleFacts, RecordingFacts, Recordings};
+use weir_api::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 use weir_base::{Clock, Id};
+use weir_keep::KeepTally;
 use weir_record::disk::LocalDisk;
 use weir_record::{Recording, Spool};
 
 use crate::config::Config;
+
+pub(super) use keeping::{is_uploaded, keep};
+pub(super) use teller::Teller;
 
 /// How long the disk may take at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,26 +45,9 @@ pub(super) async fn close(spool: Spool) {
 }
 
 /// What the API is told of a spool.
-pub(super) struct Kept(pub(super) Spool);
+pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally);
 
 impl Recordings for Kept {
-    fn list(
-        &self,
-        app: &str,
-        stream: &str,
-        before: Option<Id>,
-        limit: usize,
-    ) -> io::Result<Vec<RecordingFacts>> {
-        let is_asked_for = |recording: &Arc<Recording>| {
-            let facts = recording.facts();
-            before.is_none_or(|before| recording.id < before)
-                && (app.is_empty() || facts.app == app)
-                && (stream.is_empty() || facts.stream == stream)
-        };
-        let all = self.0.all().into_iter().filter(is_asked_for).take(limit);
-        all.map(|recording| facts_of(&recording)).collect()
-    }
-
     fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>> {
         let found = self.0.find(id);
         found.map(|recording| facts_of(&recording)).transpose()
@@ -65,6 +56,20 @@ impl Recordings for Kept {
     fn remove(&self, id: Id) -> io::Result<()> {
         self.0.remove(id)
     }
+
+    fn keeping(&self) -> KeepingFacts {
+        let now = self.1.now();
+        KeepingFacts {
+            uploaded_blocks: now.uploaded_blocks,
+            uploaded_bytes: now.uploaded_bytes,
+            failures: now.failures,
+            here_bytes: now.here_bytes,
+            waiting_blocks: now.waiting_blocks,
+            waiting_since_ms: now.waiting_since_ms,
+            is_full: now.is_full,
+            fault: now.fault,
+        }
+    }
 }
 
 fn facts_of(recording: &Recording) -> io::Result<RecordingFacts> {
@@ -72,20 +77,12 @@ fn facts_of(recording: &Recording) -> io::Result<RecordingFacts> {
     let hole = |hole: &weir_record::block::Hole| HoleFacts {
         at_ms: hole.wall_us / 1000,
         duration_ms: i64::from(hole.duration_us) / 1000,
-        cause: hole.cause.name(),
+        cause: hole.cause.name().to_owned(),
     };
+    let bytes = view.blocks.iter().map(|block| u64::from(block.table.len));
     Ok(RecordingFacts {
-        id: recording.id,
         duration_ms: view.duration_us() / 1000,
-        bytes: view
-            .blocks
-            .iter()
-            .map(|block| u64::from(block.table.len))
-            .sum(),
+        bytes: bytes.sum(),
         holes: view.holes().map(hole).collect(),
-        app: view.facts.app,
-        stream: view.facts.stream,
-        started_ms: view.facts.started_ms,
-        ended_ms: view.facts.ended_ms,
     })
 }

@@ -381,8 +381,17 @@ export type Publisher = { address: string; id: string; protocol: string };
 /** A question to a browser. */
 export type QuestionView = { offer: string; options: Record<string, unknown> };
 
+/** What is to be changed of a recording; what is left out stays. */
+export type RecordingChange = { held?: boolean; published?: boolean; title?: string };
+
+/** Where a recording is. */
+export type RecordingPlace = { app: string; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
+
 /** A broadcast that can be watched again. */
-export type RecordingSeen = { app: string; bytes: number; duration_ms: number; ended_at?: string | null; holes: (HoleSeen)[]; id: string; started_at: string; state: string; stream: string; url: string };
+export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
+
+/** Which stream is to be recorded. */
+export type RecordingWish = { app: string; stream: string };
 
 /** Some recordings, newest first. */
 export type RecordingsSeen = { items: (RecordingSeen)[]; next?: string | null };
@@ -617,6 +626,8 @@ export interface Operations {
   channel_edit: { asked: { path: { name: string }; header?: { "If-Match"?: string | null }; body: ChannelChange }; answered: ChannelShown };
   /** Public channels */
   channel_list: { asked: { query?: { category?: string; language?: string; q?: string; live?: boolean; limit?: number; after?: string } }; answered: ChannelList };
+  /** A channel's recordings, newest first */
+  channel_recordings: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Take a channel away */
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
   /** Get leave to watch a channel */
@@ -711,6 +722,8 @@ export interface Operations {
   node_consult: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
   /** Tell which stream keys were published with */
   node_key_uses: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: undefined };
+  /** Where a recording is */
+  node_recording: { asked: { path: { id: string } }; answered: RecordingPlace };
   /** Tell what happens to a node's streams */
   node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
   /** A channel's player for another page */
@@ -753,10 +766,16 @@ export interface Operations {
   provider_list: { asked: {  }; answered: ProviderList };
   /** One recording */
   recording: { asked: { path: { id: string } }; answered: RecordingSeen };
-  /** Recordings of this node, newest first */
-  recording_list: { asked: { query?: { app?: string; stream?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
+  /** Record a live stream from now on */
+  recording_begin: { asked: { body: RecordingWish }; answered: RecordingSeen };
+  /** Say something else of a recording */
+  recording_edit: { asked: { path: { id: string }; body: RecordingChange }; answered: RecordingSeen };
+  /** Recordings of all nodes, newest first */
+  recording_list: { asked: { query?: { app?: string; stream?: string; channel?: string; state?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Take a recording away */
   recording_remove: { asked: { path: { id: string } }; answered: undefined };
+  /** End a recording */
+  recording_stop: { asked: { path: { id: string } }; answered: undefined };
   /** Say where a stream is on a server of another make */
   report: { asked: { body: Report }; answered: Taken };
   /** What is to come on a channel */
@@ -874,6 +893,7 @@ export const PLACES = {
   channel_create: ["POST", "/api/v1/channels"],
   channel_edit: ["PATCH", "/api/v1/channels/{name}"],
   channel_list: ["GET", "/api/v1/channels"],
+  channel_recordings: ["GET", "/api/v1/channels/{name}/recordings"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
@@ -921,6 +941,7 @@ export const PLACES = {
   node_admission: ["GET", "/api/v1/nodes/admission"],
   node_consult: ["POST", "/api/v1/nodes/consult"],
   node_key_uses: ["POST", "/api/v1/nodes/key-uses"],
+  node_recording: ["GET", "/api/v1/nodes/recordings/{id}"],
   node_report: ["POST", "/api/v1/nodes/report"],
   oembed: ["GET", "/api/v1/oembed"],
   own_channels: ["GET", "/api/v1/me/channels"],
@@ -942,8 +963,11 @@ export const PLACES = {
   post_coworker: ["POST", "/api/v1/clusters"],
   provider_list: ["GET", "/api/v1/providers"],
   recording: ["GET", "/api/v1/recordings/{id}"],
+  recording_begin: ["POST", "/api/v1/recordings"],
+  recording_edit: ["PATCH", "/api/v1/recordings/{id}"],
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
+  recording_stop: ["POST", "/api/v1/recordings/{id}/stop"],
   report: ["POST", "/api/v1/streams/report"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
