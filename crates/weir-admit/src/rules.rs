@@ -87,6 +87,8 @@ section! {
         reload heartbeat_ms: Option<u32> = None,
         /// Seconds between two pictures of a stream; 0: none are taken.
         reload shot_every_s: Option<u32> = None,
+        /// Whether its streams are recorded whose publishers say nothing of it; left out: as `record.default`.
+        reload record: Option<bool> = None,
         /// Who checks keys and signatures.
         reload tokens: Option<Tokens> = None,
         /// The app takes nobody (2002).
@@ -367,6 +369,7 @@ impl AppRules {
             max_kbps: self.max_kbps.or(under.max_kbps),
             heartbeat_ms: self.heartbeat_ms.or(under.heartbeat_ms),
             shot_every_s: self.shot_every_s.or(under.shot_every_s),
+            record: self.record.or(under.record),
             tokens: self.tokens.or(under.tokens),
             disabled: self.disabled.or(under.disabled),
             keys: keys.keys.clone(),

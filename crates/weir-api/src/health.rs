@@ -54,6 +54,12 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, String
         text.push_str(&line);
         text.push('\n');
     }
+    let now_ms = state.hub.clock().wall_ms();
+    let kept = state.recordings.iter().map(|kept| kept.keeping());
+    for line in kept.flat_map(|facts| facts.troubles(now_ms)) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     if let Some(away_ms) = state.store.as_ref().and_then(|store| store.away_ms()) {
         let seconds = away_ms / 1000;
         text.push_str(&format!(

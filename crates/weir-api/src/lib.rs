@@ -39,12 +39,14 @@ mod happenings;
 mod health;
 mod hooks;
 mod idempotent;
+mod keeping;
 mod limiter;
 mod living;
 mod manager;
 mod metrics;
 mod node_admission;
 mod node_key_uses;
+mod node_recordings;
 mod node_reports;
 mod oembed;
 mod openapi;
@@ -93,9 +95,10 @@ pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use elsewhere::Elsewhere;
 pub use happenings::Happenings;
+pub use keeping::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
-pub use recordings::{HoleFacts, RecordingFacts, Recordings};
+pub use node_recordings::RecordingPlace;
 pub use settings::Setting;
 pub use shots::Snapshots;
 pub use site_keeper::{Posters, SiteKeeper};
@@ -145,6 +148,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(node_reports::routes(), state, Right::EventsReport))
         .merge(guarded(
             node_admission::routes(),
+            state,
+            Right::AdmissionRead,
+        ))
+        .merge(guarded(
+            node_recordings::routes(),
             state,
             Right::AdmissionRead,
         ))

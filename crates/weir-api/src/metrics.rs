@@ -19,6 +19,7 @@ use crate::autoscale::PoolGauges;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
 use crate::families::{Counters, Gauges, Labels};
+use crate::recordings::RecordingSheet;
 use crate::snapshots::SnapshotSheet;
 use crate::state::State;
 
@@ -47,6 +48,12 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_pool_current_nodes",
     "weir_pool_desired_nodes",
     "weir_received_bytes_total",
+    "weir_recording_blocks_waiting",
+    "weir_recording_disk_bytes",
+    "weir_recording_disk_full",
+    "weir_recording_oldest_seconds",
+    "weir_recording_uploaded_bytes_total",
+    "weir_recording_uploads_total",
     "weir_relay_pulls",
     "weir_resident_bytes",
     "weir_ring_bytes",
@@ -101,6 +108,7 @@ struct Sheet {
     ring: Gauges,
     sent: Counters,
     skipped: Gauges,
+    recordings: RecordingSheet,
     snapshots: SnapshotSheet,
     streams: Gauges,
     corrections: Gauges,
@@ -113,6 +121,7 @@ impl Sheet {
         let cluster = ClusterSheet::new(registry);
         let pools = PoolGauges::new(registry);
         let edge = EdgeSheet::new(registry);
+        let recordings = RecordingSheet::new(registry);
         let snapshots = SnapshotSheet::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
@@ -169,6 +178,7 @@ impl Sheet {
             ring,
             sent,
             skipped,
+            recordings,
             snapshots,
             streams,
             corrections,
@@ -194,6 +204,10 @@ impl Sheet {
         self.cluster.fill(state);
         self.pools.fill(&state.node, &state.facts.pools());
         self.edge.fill(state.facts.edge(), &state.node);
+        if let Some(kept) = &state.recordings {
+            let now_ms = state.hub.clock().wall_ms();
+            self.recordings.fill(&kept.keeping(), now_ms, &state.node);
+        }
         self.snapshots.fill(state.snapshots.tally(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
@@ -315,6 +329,8 @@ mod tests {
         sheet.edge.fill(crate::edge::EdgeFacts::default(), "n1");
         let tally = weir_snap::TallyNow::default();
         sheet.snapshots.fill(tally, "n1");
+        let facts = crate::keeping::KeepingFacts::default();
+        sheet.recordings.fill(&facts, 0, "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

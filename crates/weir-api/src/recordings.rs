@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
-use weir_base::{Code, Id, rfc3339};
+use weir_base::{Code, rfc3339};
 use weir_store::StoreError;
 use weir_store::recordings::{RecordingEdit, RecordingFilter, RecordingState, StoredRecording};
 
@@ -25,49 +25,16 @@ use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::{StoreAway, account_of, behind, id_of};
 
+mod begin;
 pub(crate) mod seen;
+mod sheet;
+
+pub(crate) use sheet::RecordingSheet;
 
 use seen::{RecordingSeen, RecordingsSeen, seen, seen_all};
 
 /// Recordings in one answer, where nobody says.
 pub(crate) const PAGE: u32 = 50;
-
-/// Who keeps recordings on this node. All of it may ask a disk: it is called on threads that may wait.
-pub trait Recordings: Send + Sync {
-    /// What is known here of one; fresher than its row while it goes on.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>>;
-
-    /// Takes away what this node has of one, for good; fine where it has nothing.
-    ///
-    /// # Errors
-    /// `ResourceBusy` while the broadcast goes on; the disk's.
-    fn remove(&self, id: Id) -> io::Result<()>;
-}
-
-/// What a node knows of a recording that it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordingFacts {
-    /// Milliseconds that it lasts.
-    pub duration_ms: i64,
-    /// Bytes of it.
-    pub bytes: u64,
-    /// What is missing in it.
-    pub holes: Vec<HoleFacts>,
-}
-
-/// Where nothing was recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HoleFacts {
-    /// From when on, Unix milliseconds.
-    pub at_ms: i64,
-    /// For how long, milliseconds.
-    pub duration_ms: i64,
-    /// Why, as a word.
-    pub cause: String,
-}
 
 /// Which recordings.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -108,6 +75,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(one, edit, remove))
+        .merge(begin::routes())
 }
 
 /// Recordings of all nodes, newest first

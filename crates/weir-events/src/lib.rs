@@ -26,8 +26,8 @@ pub use desk::{Desk, DeskAnswer, RemoteDesk};
 pub use log::{EventPage, EventWant, Log, LogEntry, WaitPlace};
 pub use recorder::{NoOwners, Owner, Owners, Recorder};
 pub use report::{
-    MAX_HOLES, MAX_REPORT_BYTES, Order, PATH, RecordingAct, RecordingOrder, RecordingStep, Reply,
-    Report, Told, ToldBegin, ToldEnd, ToldGone, ToldHole, ToldRecording,
+    MAX_HOLES, MAX_REPORT_BYTES, Order, PATH, RecordedStream, RecordingAct, RecordingOrder,
+    RecordingStep, Reply, Report, Told, ToldBegin, ToldEnd, ToldGone, ToldHole, ToldRecording,
 };
 pub use seen::{SeenAudio, SeenStream, SeenVideo};
 pub use sweeper::RecordingSweeper;

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use weir_store::events::{Fact, NewEvent};
-use weir_store::recordings::{RecordingState, Told as Outcome, ToldRecording as Row};
+use weir_store::recordings::{RecordingNow, RecordingState, StoredRecording, Telling};
 use weir_store::{Id, StoreError};
 
 use crate::recorder::Recorder;
-use crate::report::{MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, Told, ToldRecording};
+use crate::report::{
+    MAX_HOLES, RecordedStream, RecordingAct, RecordingOrder, RecordingStep, Told, ToldHole,
+    ToldRecording,
+};
 
 impl Recorder {
     /// Writes down what is told of recordings. Gives those that were taken away meanwhile.
@@ -27,11 +30,11 @@ impl Recorder {
         }
         let outcomes = self.store.recordings().tell(&rows).await?;
         let gone = rows.into_iter().zip(outcomes);
-        let gone = gone.filter(|(_, outcome)| *outcome == Outcome::Gone);
+        let gone = gone.filter(|(_, outcome)| *outcome == Telling::Gone);
         Ok(gone.map(|(row, _)| row.id).collect())
     }
 
-    async fn row(&self, node: &str, told: &ToldRecording) -> Row {
+    async fn row(&self, node: &str, told: &ToldRecording) -> RecordingNow {
         let name = whole_name(told);
         let owner = self.owners.owner(&told.app, &name).await;
         let is_public = owner.as_ref().is_none_or(|owner| owner.is_public);
@@ -45,7 +48,7 @@ impl Recorder {
             _ => self.owners.keep_ms(&told.app).await,
         };
         let holes = serde_json::to_string(&told.holes.iter().take(MAX_HOLES).collect::<Vec<_>>());
-        Row {
+        RecordingNow {
             user_id: owner.user_id,
             id: told.id,
             channel_id: owner.channel_id,
@@ -74,6 +77,35 @@ impl Recorder {
         }
     }
 
+    /// Ends a recording whose node is gone: what was told of it last is how it ended.
+    pub(crate) async fn end_recording(&self, one: &StoredRecording) -> Result<(), StoreError> {
+        let holes: Vec<ToldHole> = serde_json::from_str(&one.holes).unwrap_or_default();
+        let told = ToldRecording {
+            id: one.id,
+            step: Some(match one.duration_ms {
+                0 => RecordingStep::Failed,
+                _ => RecordingStep::Ready,
+            }),
+            at_ms: self.store.now_ms(),
+            vhost: one.vhost.clone(),
+            app: one.app.clone(),
+            stream: one.stream.clone(),
+            started_ms: one.started_ms,
+            ended_ms: one.started_ms.saturating_add(one.duration_ms),
+            duration_ms: one.duration_ms,
+            bytes: one.bytes,
+            stored_bytes: one.stored_bytes,
+            holes,
+        };
+        tracing::warn!(recording = %one.id, node = one.node, "its node is gone: it has ended");
+        let row = self.row(&one.node, &told).await;
+        self.store.recordings().tell(&[row]).await?;
+        let facts: Vec<Fact> = recording_fact(&one.node, &told).into_iter().collect();
+        self.store.events().record(&facts).await?;
+        self.log.poke();
+        Ok(())
+    }
+
     /// What a node shall do: what people want, and what is to go since the recording is `gone`.
     pub(crate) async fn recording_orders(
         &self,
@@ -81,15 +113,27 @@ impl Recorder {
         gone: HashSet<Id>,
     ) -> Result<Vec<RecordingOrder>, StoreError> {
         let ordered = self.store.recordings().ordered(node).await?;
-        let orders = ordered.into_iter().map(|row| RecordingOrder {
-            id: row.id,
-            act: match row.state {
-                RecordingState::Deleting => RecordingAct::Remove,
-                _ => RecordingAct::Stop,
-            },
+        let orders = ordered.into_iter().map(|row| {
+            let is_begun = row.told_ms > 0;
+            RecordingOrder {
+                id: row.id,
+                act: match row.state {
+                    RecordingState::Deleting => RecordingAct::Remove,
+                    _ if is_begun => RecordingAct::Stop,
+                    _ => RecordingAct::Start,
+                },
+                of: (!is_begun).then_some(RecordedStream {
+                    vhost: row.vhost,
+                    app: row.app,
+                    stream: row.stream,
+                }),
+            }
         });
-        let act = RecordingAct::Remove;
-        let gone = gone.into_iter().map(|id| RecordingOrder { id, act });
+        let gone = gone.into_iter().map(|id| RecordingOrder {
+            id,
+            act: RecordingAct::Remove,
+            of: None,
+        });
         Ok(orders.chain(gone).collect())
     }
 }

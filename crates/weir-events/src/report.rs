@@ -190,18 +190,34 @@ pub struct Reply {
 }
 
 /// Something to be done with a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingOrder {
     /// Which.
     pub id: Id,
     /// What.
     pub act: RecordingAct,
+    /// Of which stream, where one is to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<RecordedStream>,
+}
+
+/// A stream that is to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedStream {
+    /// Virtual host of it, often none.
+    pub vhost: String,
+    /// All levels of the app.
+    pub app: String,
+    /// Without vhost and app.
+    pub stream: String,
 }
 
 /// What is to be done with a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingAct {
+    /// It begins, though nobody else wants the stream recorded.
+    Start,
     /// It ends, and what there is of it stays.
     Stop,
     /// All of it goes.

@@ -1,4 +1,4 @@
-//! Takes recordings away whose time is over or that somebody wants gone: first from the nodes that have something of
+//! Ends recordings whose node is gone, and takes away those whose time is over or that somebody wants gone: first from the nodes that have something of
 //! them, then from the store, then their rows. Each step may be done again.
 
 use std::time::Duration;
@@ -9,36 +9,36 @@ use weir_base::Shutdown;
 use weir_store::events::{Fact, NewEvent};
 use weir_store::objects::{Class, Key};
 use weir_store::recordings::StoredRecording;
-use weir_store::{Id, Store, StoreError};
+use weir_store::{Id, StoreError};
 
-use crate::log::Log;
+use crate::recorder::Recorder;
 use crate::recordings::stream_name;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Milliseconds for which nothing was told of a recording whose node is gone before it is over: somebody who comes back
+/// within that to the same node goes on with it.
+const LEFT_MS: i64 = 90_000;
 /// Recordings that are looked at, at once.
 const AT_ONCE: u32 = 100;
 /// The type of event with which a recording is gone.
 const DELETED: &str = "recording.deleted";
 
-/// See the module's words.
+/// Looks each second, on a node that has the store, for recordings that are to end or to go.
 pub struct RecordingSweeper {
-    store: Store,
-    log: Log,
+    recorder: Recorder,
     /// Whether a node is a member of the cluster.
     is_member: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 impl RecordingSweeper {
-    /// Of the recordings in `store`; `log` is told of what is new.
+    /// Of the recordings that `recorder` writes down.
     pub fn new(
-        store: Store,
-        log: Log,
+        recorder: Recorder,
         is_member: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
         Self {
-            store,
-            log,
+            recorder,
             is_member: Box::new(is_member),
         }
     }
@@ -68,9 +68,17 @@ impl RecordingSweeper {
     /// # Errors
     /// As the store.
     pub async fn look(&self) -> Result<(), StoreError> {
-        let recordings = self.store.recordings();
-        for one in recordings.expired(self.store.now_ms(), AT_ONCE).await? {
+        let store = &self.recorder.store;
+        let recordings = store.recordings();
+        for one in recordings.expired(store.now_ms(), AT_ONCE).await? {
             recordings.delete(&one).await?;
+        }
+        let since_ms = store.now_ms() - LEFT_MS;
+        for one in recordings.unheard(since_ms, AT_ONCE).await? {
+            // One that no node has begun is one of a stream that had ended.
+            if one.told_ms == 0 || !(self.is_member)(&one.node) {
+                self.recorder.end_recording(&one).await?;
+            }
         }
         let mut after: Option<Id> = None;
         loop {
@@ -89,7 +97,8 @@ impl RecordingSweeper {
     }
 
     async fn take_away(&self, one: &StoredRecording) -> Result<(), StoreError> {
-        let objects = self.store.objects(Class::Recordings);
+        let store = &self.recorder.store;
+        let objects = store.objects(Class::Recordings);
         let prefix =
             Key::new(&one.id.to_string()).map_err(|error| StoreError::Fault(error.to_string()))?;
         let mut listed = objects.list(Some(&prefix));
@@ -105,12 +114,12 @@ impl RecordingSweeper {
             session: None,
             cause: 0,
             data: json!({ "recording": one.id.to_string() }).to_string(),
-            at_ms: self.store.now_ms(),
+            at_ms: store.now_ms(),
         });
         // Before the row goes: whoever is broken off here says it again, and it is the same event.
-        self.store.events().record(&[fact]).await?;
-        self.store.recordings().gone(one).await?;
-        self.log.poke();
+        store.events().record(&[fact]).await?;
+        store.recordings().gone(one).await?;
+        self.recorder.log.poke();
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde::Serialize;
+use weir_base::Code;
 use weir_base::urls::sealed;
 
 use crate::http::{BodyLimits, WholeAnswer};
@@ -54,6 +55,9 @@ pub enum Unserved {
     /// No node is known.
     #[error("no api node is known: is one running, and cluster.secret the same there?")]
     Nobody,
+    /// The last one says that there is no such thing.
+    #[error("{0}")]
+    Missing(String),
     /// What the last one said.
     #[error("{0}")]
     Refused(String),
@@ -127,7 +131,11 @@ impl AnyNode {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(answer),
             status => {
                 let refusal = refusal_in(base, status, &answer.headers, &answer.body);
-                Err(Unserved::Refused(format!("{base}: {refusal}")))
+                let words = format!("{base}: {refusal}");
+                Err(match refusal.code {
+                    Code::NotFound => Unserved::Missing(words),
+                    _ => Unserved::Refused(words),
+                })
             }
         }
     }

@@ -27,6 +27,22 @@ pub struct BlockName {
     pub number: u32,
 }
 
+impl BlockName {
+    /// The name that is written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (epoch, number) = text.rsplit_once('-')?;
+        let (epoch, number) = (Epoch::new(epoch)?, number.parse().ok()?);
+        Some(Self { epoch, number })
+    }
+}
+
+impl std::fmt::Display for BlockName {
+    /// `lq3k9x01-000007`: in names of files and objects.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{:06}", self.epoch, self.number)
+    }
+}
+
 /// A segment in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
@@ -242,6 +258,25 @@ impl Table {
         out.put_u32(self.len);
         out.put_u32(whole as u32);
         out
+    }
+
+    /// As the piece that ends a block of this epoch.
+    pub fn piece(&self, epoch: Epoch) -> Vec<u8> {
+        let table = self.encode();
+        let head = PieceHead {
+            kind: PieceKind::Table,
+            is_independent: false,
+            is_discontinuity: false,
+            epoch,
+            msn: 0,
+            part: 0,
+            wall_us: 0,
+            duration_us: 0,
+            init_id: 0,
+            pictures: 0,
+            len: table.len() as u32,
+        };
+        [&head.encode(&table)[..], &table].concat()
     }
 
     /// Reads what [`Table::encode`] wrote; `None` where it makes no sense.

@@ -7,6 +7,7 @@
 pub mod block;
 pub mod disk;
 mod epoch;
+pub mod manifest;
 pub mod piece;
 pub mod playlist;
 mod recording;
@@ -14,6 +15,6 @@ mod spool;
 mod writing;
 
 pub use epoch::Epoch;
-pub use recording::{Block, Facts, Recording, View};
+pub use recording::{Block, Elsewhere, Facts, Recording, View};
 pub use spool::{Spool, Tape};
 pub use writing::{Given, Part};

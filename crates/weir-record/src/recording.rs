@@ -1,5 +1,8 @@
 //! A recording: what is known of it, and its blocks as far as they are written.
 
+mod stored;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,12 +16,17 @@ use crate::block::{self, BlockName, Hole, Segment, Table};
 use crate::disk::Disk;
 use crate::epoch::Epoch;
 
+pub(crate) use stored::Around;
+pub use stored::Elsewhere;
+
 /// The file in a recording's folder that has its [`Facts`].
 const FACTS: &str = "facts.json";
 /// Ending of a block that is written to.
 pub(crate) const OPEN: &str = "open";
 /// Ending of a block that is complete.
 pub(crate) const SEALED: &str = "blk";
+/// Ending of the mark of a block that is in the store.
+const STORED: &str = "tbl";
 /// Bytes from the end of a block in which its table is looked for first.
 const TAIL_BYTES: u64 = 8 << 10;
 
@@ -42,6 +50,9 @@ pub struct Facts {
     /// What the packager has promised: no segment rounds to more than so many seconds. 0 where nothing is.
     #[serde(default)]
     pub target_s: u32,
+    /// Since when all of it is in the store; `None` where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_ms: Option<i64>,
 }
 
 /// A recording of this node's spool.
@@ -50,6 +61,7 @@ pub struct Recording {
     pub id: Id,
     folder: PathBuf,
     disk: Arc<dyn Disk>,
+    around: Arc<Around>,
     state: Mutex<State>,
     /// Who writes to it.
     tapes: AtomicUsize,
@@ -76,6 +88,8 @@ pub struct Block {
     pub is_sealed: bool,
     /// It is in the store, as it is.
     pub is_stored: bool,
+    /// It is on this disk.
+    pub is_here: bool,
 }
 
 /// A recording's blocks at one moment.
@@ -100,8 +114,8 @@ impl Recording {
     ///
     /// # Errors
     /// The disk's.
-    pub(crate) fn create(disk: Arc<dyn Disk>, root: &Path, facts: Facts) -> std::io::Result<Self> {
-        let recording = Self::of(disk, root, facts, true);
+    pub(crate) fn create(around: &Arc<Around>, root: &Path, facts: Facts) -> std::io::Result<Self> {
+        let recording = Self::of(around, root, facts, true);
         recording.disk.make_folder(&recording.folder)?;
         recording.keep_facts()?;
         Ok(recording)
@@ -111,19 +125,20 @@ impl Recording {
     ///
     /// # Errors
     /// The disk's.
-    pub(crate) fn open(disk: Arc<dyn Disk>, root: &Path, id: Id) -> std::io::Result<Option<Self>> {
+    pub(crate) fn open(around: &Arc<Around>, root: &Path, id: Id) -> std::io::Result<Option<Self>> {
         let path = root.join(id.to_string()).join(FACTS);
-        let bytes = disk.read(&path, 0..64 << 10)?;
+        let bytes = around.disk.read(&path, 0..64 << 10)?;
         let facts: Option<Facts> = serde_json::from_slice(&bytes).ok();
         let facts = facts.filter(|facts| facts.id == id);
-        Ok(facts.map(|facts| Self::of(disk, root, facts, false)))
+        Ok(facts.map(|facts| Self::of(around, root, facts, false)))
     }
 
-    fn of(disk: Arc<dyn Disk>, root: &Path, facts: Facts, is_loaded: bool) -> Self {
+    fn of(around: &Arc<Around>, root: &Path, facts: Facts, is_loaded: bool) -> Self {
         Self {
             id: facts.id,
             folder: root.join(facts.id.to_string()),
-            disk,
+            disk: around.disk.clone(),
+            around: around.clone(),
             state: Mutex::new(State {
                 facts,
                 blocks: Vec::new(),
@@ -213,6 +228,16 @@ impl Recording {
         self.is_to_stop.load(Ordering::Relaxed)
     }
 
+    /// As much is here as may be.
+    pub(crate) fn is_spool_full(&self) -> bool {
+        self.around.is_full.load(Ordering::Relaxed)
+    }
+
+    /// The disk has no room for it.
+    pub(crate) fn want_room(&self) {
+        self.around.wants_room.store(true, Ordering::Relaxed);
+    }
+
     /// Whether a crash has left it: nobody has ended it, and nobody writes to it.
     pub(crate) fn is_left(&self) -> bool {
         !self.is_taped() && self.state.lock().facts.ended_ms.is_none()
@@ -226,24 +251,42 @@ impl Recording {
         self.tapes.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The blocks of the disk, by their tables or, where these are missing, by their pieces.
+    /// The blocks of the disk, by their tables or, where these are missing, by their pieces; and those in the store
+    /// alone, by their marks.
     fn read_blocks(&self) -> std::io::Result<Vec<Block>> {
-        let mut blocks = Vec::new();
+        let mut found: BTreeMap<BlockName, Vec<Ending>> = BTreeMap::new();
         for file in self.disk.list(&self.folder)? {
-            let Some((name, is_sealed)) = parse_file_name(&file) else {
-                continue;
+            if let Some((name, ending)) = parse_file_name(&file) {
+                found.entry(name).or_default().push(ending);
+            }
+        }
+        let mut blocks = Vec::with_capacity(found.len());
+        for (name, endings) in found {
+            let has = |ending| endings.contains(&ending);
+            let (is_sealed, is_here) = (
+                !has(Ending::Open),
+                !endings.iter().all(|one| *one == Ending::Stored),
+            );
+            let ending = match (is_here, is_sealed) {
+                (true, true) => SEALED,
+                (true, false) => OPEN,
+                (false, _) => STORED,
             };
-            let path = self.folder.join(&file);
-            let len = self.disk.len(&path)?;
-            let table = match self.table_at_end(&path, len)? {
+            let path = self.path_of(name, ending);
+            let table = match self.table_at_end(&path, self.disk.len(&path)?)? {
                 Some(table) => table,
-                None => self.scan(&path)?,
+                None if is_here => self.scan(&path)?,
+                None => {
+                    tracing::warn!(recording = %self.id, "the mark {} is damaged: rebuild it", path.display());
+                    continue;
+                }
             };
             blocks.push(Block {
                 name,
                 table: Arc::new(table),
                 is_sealed,
-                is_stored: false,
+                is_stored: has(Ending::Stored),
+                is_here,
             });
         }
         blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
@@ -253,7 +296,7 @@ impl Recording {
     /// Closes blocks that a crash has left open, each behind its last whole piece.
     pub(crate) fn mend(&self) -> std::io::Result<()> {
         for file in self.disk.list(&self.folder)? {
-            let Some((name, false)) = parse_file_name(&file) else {
+            let Some((name, Ending::Open)) = parse_file_name(&file) else {
                 continue;
             };
             let path = self.path_of(name, OPEN);
@@ -302,6 +345,7 @@ impl Recording {
             table: Arc::new(table.clone()),
             is_sealed,
             is_stored: false,
+            is_here: true,
         };
         match state.blocks.iter_mut().rev().find(|own| own.name == name) {
             Some(own) => *own = block,
@@ -311,8 +355,7 @@ impl Recording {
 
     /// Where a block is, or will be.
     pub(crate) fn path_of(&self, name: BlockName, ending: &str) -> PathBuf {
-        let file = format!("{}-{:06}.{ending}", name.epoch, name.number);
-        self.folder.join(file)
+        self.folder.join(format!("{name}.{ending}"))
     }
 
     /// The bytes of a segment or an init segment, checked. Reads the disk: not for the media path.
@@ -330,6 +373,9 @@ impl Recording {
     /// # Errors
     /// The disk's, and `UnexpectedEof` where it has fewer.
     pub fn read(&self, block: &Block, place: std::ops::Range<u32>) -> std::io::Result<Bytes> {
+        if !block.is_here {
+            return self.around.read_elsewhere(self.id, block, place);
+        }
         let range = u64::from(place.start)..u64::from(place.end);
         let read = |ending| {
             let path = self.path_of(block.name, ending);
@@ -341,7 +387,13 @@ impl Recording {
         };
         let bytes = match read(first) {
             // It was sealed meanwhile, or could not be renamed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => read(otherwise)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match read(otherwise) {
+                // It left this disk meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && block.is_stored => {
+                    return self.around.read_elsewhere(self.id, block, place);
+                }
+                bytes => bytes?,
+            },
             bytes => bytes?,
         };
         match bytes.len() == place.len() {
@@ -411,15 +463,22 @@ fn begin_of(table: &Table) -> i64 {
     first.map_or(i64::MAX, |segment| segment.wall_us)
 }
 
-/// The block that a file is of, and whether it is complete.
-pub(crate) fn parse_file_name(name: &str) -> Option<(BlockName, bool)> {
+/// What a file of a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Open,
+    Sealed,
+    Stored,
+}
+
+/// The block that a file is of, and what of it.
+pub(crate) fn parse_file_name(name: &str) -> Option<(BlockName, Ending)> {
     let (stem, ending) = name.rsplit_once('.')?;
-    let is_sealed = match ending {
-        SEALED => true,
-        OPEN => false,
+    let ending = match ending {
+        SEALED => Ending::Sealed,
+        OPEN => Ending::Open,
+        STORED => Ending::Stored,
         _ => return None,
     };
-    let (epoch, number) = stem.rsplit_once('-')?;
-    let (epoch, number) = (Epoch::new(epoch)?, number.parse().ok()?);
-    Some((BlockName { epoch, number }, is_sealed))
+    Some((BlockName::parse(stem)?, ending))
 }

@@ -18,7 +18,7 @@ use weir_base::{Clock, Id, Ids, StreamName};
 use crate::block::HoleCause;
 use crate::disk::Disk;
 use crate::epoch::Epoch;
-use crate::recording::{Facts, Recording};
+use crate::recording::{Around, Elsewhere, Facts, Recording};
 use crate::writing::{Given, Writing};
 
 /// Threads that write.
@@ -42,6 +42,7 @@ pub struct Spool(Arc<Inner>);
 
 struct Inner {
     disk: Arc<dyn Disk>,
+    around: Arc<Around>,
     root: PathBuf,
     clock: Clock,
     ids: Ids,
@@ -96,10 +97,11 @@ impl Spool {
     /// The disk's.
     pub fn open(disk: Arc<dyn Disk>, root: &Path, clock: Clock) -> io::Result<Self> {
         disk.make_folder(root)?;
+        let around = Around::new(disk.clone());
         let mut recordings = HashMap::new();
         for name in disk.list(root)? {
             let Ok(id) = name.parse::<Id>() else { continue };
-            match open(&disk, root, id) {
+            match open(&around, root, id) {
                 Ok(Some(recording)) => drop(recordings.insert(id, Arc::new(recording))),
                 Ok(None) => {
                     tracing::warn!(recording = %id, "its facts cannot be read: it is left alone");
@@ -120,6 +122,7 @@ impl Spool {
         Ok(Self(Arc::new(Inner {
             ids: Ids::new(clock.clone()),
             disk,
+            around,
             root: root.to_owned(),
             clock,
             recordings: Mutex::new(recordings),
@@ -138,8 +141,24 @@ impl Spool {
     pub fn record(&self, name: &StreamName, epoch: Epoch) -> io::Result<Tape> {
         let recording = match self.left(name)? {
             Some(left) => left,
-            None => self.create(name)?,
+            None => self.create(name, self.0.ids.next().map_err(io::Error::other)?)?,
         };
+        self.tape(recording, epoch)
+    }
+
+    /// Begins a recording of this stream under an id that somebody else has chosen. Reads and writes the disk: not for
+    /// the media path.
+    ///
+    /// # Errors
+    /// The disk's; `AlreadyExists` where there is one of this id.
+    pub fn record_as(&self, name: &StreamName, epoch: Epoch, id: Id) -> io::Result<Tape> {
+        if self.has(id) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.tape(self.create(name, id)?, epoch)
+    }
+
+    fn tape(&self, recording: Arc<Recording>, epoch: Epoch) -> io::Result<Tape> {
         let inner = &self.0;
         let writing = Writing::new(recording.clone(), inner.disk.clone(), epoch)?;
         let at = (recording.id.at_ms().unsigned_abs() as usize) % inner.threads.len().max(1);
@@ -159,18 +178,19 @@ impl Spool {
         })
     }
 
-    fn create(&self, name: &StreamName) -> io::Result<Arc<Recording>> {
+    fn create(&self, name: &StreamName, id: Id) -> io::Result<Arc<Recording>> {
         let inner = &self.0;
         let facts = Facts {
-            id: inner.ids.next().map_err(io::Error::other)?,
+            id,
             vhost: name.vhost().to_owned(),
             app: name.app().to_owned(),
             stream: name.stream().to_owned(),
             started_ms: inner.clock.wall_ms(),
             ended_ms: None,
             target_s: 0,
+            stored_ms: None,
         };
-        let recording = Recording::create(inner.disk.clone(), &inner.root, facts)?;
+        let recording = Recording::create(&inner.around, &inner.root, facts)?;
         let recording = Arc::new(recording);
         inner
             .recordings
@@ -239,6 +259,26 @@ impl Spool {
             recording.rest();
         }
         Some(found)
+    }
+
+    /// Blocks that are not on this disk are read there, from now on; said once.
+    pub fn reads_elsewhere(&self, elsewhere: Arc<dyn Elsewhere>) {
+        self.0.around.set_elsewhere(elsewhere);
+    }
+
+    /// Whether as much is here as may be: then no new block is begun, and recordings have holes.
+    pub fn set_full(&self, is_full: bool) {
+        self.0.around.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    /// Whether the disk had no room since this was asked last.
+    pub fn wanted_room(&self) -> bool {
+        self.0.around.wants_room.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether there is such a recording.
+    pub fn has(&self, id: Id) -> bool {
+        self.0.recordings.lock().contains_key(&id)
     }
 
     /// Those that are not over, in no order.
@@ -338,8 +378,8 @@ impl Drop for Tape {
 }
 
 /// A recording as it lies on the disk, mended.
-fn open(disk: &Arc<dyn Disk>, root: &Path, id: Id) -> io::Result<Option<Recording>> {
-    let recording = Recording::open(disk.clone(), root, id)?;
+fn open(around: &Arc<Around>, root: &Path, id: Id) -> io::Result<Option<Recording>> {
+    let recording = Recording::open(around, root, id)?;
     recording.iter().try_for_each(Recording::mend)?;
     Ok(recording)
 }

@@ -270,6 +270,9 @@ impl Writing {
             epoch: self.epoch,
             number: self.next_number,
         };
+        if self.recording.is_spool_full() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.next_number += 1;
         let path = self.recording.path_of(name, OPEN);
         let file = self.disk.create(&path, BLOCK_BYTES as u64)?;
@@ -288,13 +291,7 @@ impl Writing {
             return Ok(());
         };
         open.table.close();
-        let table = open.table.encode();
-        let len = table.len() as u32;
-        let head = PieceHead {
-            len,
-            ..head(PieceKind::Table, self.epoch)
-        };
-        let written = open.file.append(&[&head.encode(&table), &table]);
+        let written = open.file.append(&[&open.table.piece(self.epoch)]);
         let synced = written.and_then(|()| open.file.close());
         self.put_away(&open);
         synced
@@ -315,6 +312,9 @@ impl Writing {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => HoleCause::Full,
             _ => HoleCause::Failed,
         };
+        if cause == HoleCause::Full {
+            self.recording.want_room();
+        }
         if let Some(since_us) = self.works_since_us.take() {
             let lasted_us = u64::try_from(now_us - since_us).unwrap_or(0);
             self.again.worked(Duration::from_micros(lasted_us));

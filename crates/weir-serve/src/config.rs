@@ -212,7 +212,33 @@ section! {
         /// Hours for which a recording is kept after its end, where its app says nothing; 0: for ever. What ended
         /// before a change of this goes by what it was then.
         restart keep_h: u32 = 0,
+        /// Whether recordings are brought to the store while they grow: `auto`, where `store.recordings.url` names a
+        /// place for them; `on`; or `off`.
+        restart upload: RecordUpload = RecordUpload::Auto,
+        /// Kilobits a second of uploads at most; 0: half of what viewers leave of `node.capacity.out_kbps`, or no bound
+        /// where that is not said.
+        restart upload_kbps: u32 = 0,
+        /// Mebibytes of recordings in the folder at most; 0: as the disk has room. Beyond that the oldest blocks go that
+        /// are in the store; where none is, recordings have holes.
+        restart spool_mb: u64 = 0,
+        /// Seconds for which a block stays in the folder that is in the store.
+        restart keep_local_s: u32 = 3_600,
+        /// Mebibytes of the disk for what is played from other nodes and from the store; 0: nothing is kept of it.
+        restart cache_mb: u64 = 1_024,
     }
+}
+
+/// Whether recordings are brought to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordUpload {
+    /// Where there is a place for them.
+    #[default]
+    Auto,
+    /// They are.
+    On,
+    /// They are not.
+    Off,
 }
 
 impl RecordConfig {

@@ -14,7 +14,7 @@ pub mod ingest;
 mod intake;
 pub mod node;
 pub mod packaging;
-mod recorder;
+pub mod recorder;
 pub mod reply;
 pub mod request;
 pub mod server;

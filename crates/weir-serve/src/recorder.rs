@@ -6,10 +6,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use weir_base::{Id, StreamName};
 use weir_hub::{Notice, Stream, What};
 use weir_media::hls::{Container, Recorded, RecordedFrom, Selection};
 use weir_record::block::HoleCause;
-use weir_record::{Epoch, Given, Part, Spool, Tape};
+use weir_record::{Epoch, Facts, Given, Part, Spool, Tape};
 
 use crate::config::RecordDefault;
 use crate::core::Core;
@@ -18,25 +19,36 @@ use crate::packaging::{Packaging, Packagings, Workshop};
 /// Between two looks for recordings that were left.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
+/// Says of an app whether its streams are recorded of which their publishers say nothing; `None` where it says nothing.
+pub type AppRecords = Box<dyn Fn(&str) -> Option<bool> + Send + Sync>;
+
 /// See the module's words. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Recorder(Arc<Inner>);
+pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     core: Core,
     packagings: Packagings,
     spool: Spool,
+    /// Whether an app's streams are recorded of which their publishers say nothing; `None`: as this node does.
+    is_recorded: AppRecords,
     /// Which lives of streams are recorded.
     running: Mutex<HashMap<usize, Weak<Stream>>>,
 }
 
 impl Recorder {
     /// Records streams of `core` as `packagings` have them into `spool`.
-    pub(crate) fn new(core: Core, packagings: Packagings, spool: Spool) -> Self {
+    pub(crate) fn new(
+        core: Core,
+        packagings: Packagings,
+        spool: Spool,
+        is_recorded: AppRecords,
+    ) -> Self {
         Self(Arc::new(Inner {
             core,
             packagings,
             spool,
+            is_recorded,
             running: Mutex::default(),
         }))
     }
@@ -97,7 +109,7 @@ impl Recorder {
             return;
         }
         drop(running);
-        let follow = self.clone().follow(stream.clone());
+        let follow = self.clone().follow(stream.clone(), None);
         self.0.core.tasks.spawn("record", follow);
     }
 
@@ -112,12 +124,42 @@ impl Recorder {
         let wishes = client.and_then(|client| client.wishes.clone());
         match wishes.as_ref().and_then(|wishes| wishes.record.as_ref()) {
             Some(wish) => !wish.forms.is_empty(),
-            None => core.config.load().record.default == RecordDefault::On,
+            None => {
+                let of_node = || core.config.load().record.default == RecordDefault::On;
+                (self.0.is_recorded)(stream.name.app()).unwrap_or_else(of_node)
+            }
         }
     }
 
+    /// Records a live stream of this node from now on, under this id, whatever is said of it; whether it is here, and not
+    /// recorded already.
+    pub fn start(&self, name: &StreamName, id: Id) -> bool {
+        let core = &self.0.core;
+        let stream = core.hub.find_live(name).ok();
+        let own = |stream: &Arc<Stream>| stream.publisher().is_some_and(|one| !one.is_replaceable);
+        let Some(stream) = stream.filter(own) else {
+            return false;
+        };
+        let is_its = |facts: Facts| {
+            (&*facts.vhost, &*facts.app, &*facts.stream)
+                == (name.vhost(), name.app(), name.stream())
+        };
+        let open = self.0.spool.unended();
+        if open
+            .iter()
+            .any(|one| one.id == id || (one.is_taped() && is_its(one.facts())))
+        {
+            return false;
+        }
+        let key = Arc::as_ptr(&stream) as usize;
+        self.0.running.lock().insert(key, Arc::downgrade(&stream));
+        core.tasks
+            .spawn("record", self.clone().follow(stream, Some(id)));
+        true
+    }
+
     /// Records one life of a stream, from the oldest segment that there is until it is forgotten.
-    async fn follow(self, stream: Arc<Stream>) {
+    async fn follow(self, stream: Arc<Stream>, id: Option<Id>) {
         let core = &self.0.core;
         let settings = core.config.load();
         let workshop = Workshop {
@@ -134,7 +176,11 @@ impl Recorder {
             return;
         };
         let (spool, name) = (self.0.spool.clone(), stream.name.clone());
-        let opened = tokio::task::spawn_blocking(move || spool.record(&name, epoch)).await;
+        let open = move || match id {
+            Some(id) => spool.record_as(&name, epoch, id),
+            None => spool.record(&name, epoch),
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
         let mut tape = match opened {
             Ok(Ok(tape)) => tape,
             Ok(Err(error)) => {

@@ -14,13 +14,13 @@ use crate::doors::http;
 use crate::doors::rtmp::{self, RtmpServer};
 use crate::front::tls::{Certificate, TlsError};
 use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
-use crate::hls::Hls;
+use crate::hls::{Archives, Hls};
 use crate::http::service::ApiService;
 use crate::http::upgrade::SocketService;
 use crate::http::{Crowd, HttpServer};
 use crate::ingest::Ingest;
 use crate::node::Node;
-use crate::recorder::Recorder;
+use crate::recorder::{AppRecords, Recorder};
 
 /// How often the hub looks for silent publishers: they and their viewers are told within the second.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -54,6 +54,8 @@ pub struct Services {
     pub hls: Hls,
     /// Publishers' protocols.
     pub ingest: Ingest,
+    /// Records, where this node does.
+    pub recorder: Option<Recorder>,
 }
 
 impl Services {
@@ -66,17 +68,31 @@ impl Services {
             core,
             node,
             admission,
+            recorder: None,
         }
     }
 
-    /// Records into `spool` from now on, and plays what is in it.
+    /// Records into `spool` from now on what apps, by `is_recorded`, publishers and this node's settings want recorded, and
+    /// plays what is in it.
     #[must_use]
-    pub fn with_recordings(self, spool: Spool) -> Self {
-        let packagings = self.hls.packagings().clone();
-        let recorder = Recorder::new(self.core.clone(), packagings, spool.clone());
-        self.core.tasks.spawn("recorder", recorder.run());
+    pub fn with_recordings(self, spool: Spool, is_recorded: AppRecords) -> Self {
+        let (core, packagings) = (self.core.clone(), self.hls.packagings().clone());
+        let recorder = Recorder::new(core, packagings, spool.clone(), is_recorded);
+        self.core.tasks.spawn("recorder", recorder.clone().run());
         Self {
             hls: self.hls.with_recordings(spool),
+            recorder: Some(recorder),
+            ..self
+        }
+    }
+}
+
+impl Services {
+    /// Plays recordings of other nodes and of the store, too.
+    #[must_use]
+    pub fn with_archives(self, archives: Arc<dyn Archives>) -> Self {
+        Self {
+            hls: self.hls.with_archives(archives),
             ..self
         }
     }

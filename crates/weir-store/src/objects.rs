@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use sha2::{Digest as _, Sha256};
 use weir_base::ids;
 
@@ -83,6 +83,25 @@ impl Objects {
             .put(key.path(), PutPayload::from_bytes(bytes))
             .await?;
         Ok(stored)
+    }
+
+    /// Stores `bytes` where nothing is yet, whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] where something is; [`StoreError::Full`], [`StoreError::Away`].
+    pub async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let options = PutOptions::from(PutMode::Create);
+        let payload = PutPayload::from_bytes(bytes);
+        self.store.put_opts(key.path(), payload, options).await?;
+        Ok(())
+    }
+
+    /// How long an object is.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Away`].
+    pub async fn length(&self, key: &Key) -> Result<u64, StoreError> {
+        Ok(self.store.head(key.path()).await?.size)
     }
 
     /// Begins an object that comes piece by piece, and exists when it is finished.

@@ -13,7 +13,7 @@ use crate::module::Module;
 use crate::store::Store;
 
 pub use change::RecordingEdit;
-pub use tell::{Told, ToldRecording};
+pub use tell::{RecordingNow, Telling};
 
 /// Where a recording stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +89,8 @@ pub struct StoredRecording {
     pub holes: String,
     /// Id of its picture, or empty.
     pub poster: String,
+    /// When a node told of it last, milliseconds since 1970; 0: none has begun it yet.
+    pub told_ms: i64,
     /// How often people changed it.
     pub version: i64,
 }
@@ -134,6 +136,7 @@ struct RecordingRow {
     stored_bytes: i64,
     holes: String,
     poster: String,
+    told_ms: i64,
     version: i64,
 }
 
@@ -141,7 +144,7 @@ struct RecordingRow {
 macro_rules! columns {
     () => {
         "user_id, id, channel_id, vhost, app, stream, title, published, state, stop_ms, held, expires_ms, node, \
-         started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, version"
+         started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version"
     };
 }
 
@@ -223,7 +226,7 @@ impl Recordings<'_> {
         all(rows.await?)
     }
 
-    /// What a node shall stop, and what it shall take away.
+    /// What a node shall begin, stop and take away.
     ///
     /// # Errors
     /// [`StoreError::Away`].
@@ -231,12 +234,31 @@ impl Recordings<'_> {
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM recordings WHERE node = $1 AND (state = 'deleting' OR (state = 'recording' AND stop_ms > 0)) \
+            " FROM recordings WHERE node = $1 AND (state = 'deleting' OR (state = 'recording' AND (stop_ms > 0 OR told_ms = 0))) \
              ORDER BY id LIMIT $2"
         );
         let rows = sqlx::query_as::<_, RecordingRow>(SQL)
             .bind(node.to_owned())
             .bind(ORDERS_AT_ONCE);
+        all(rows.fetch_all(self.db.fresh()).await?)
+    }
+
+    /// At most `limit` that go on and of which nothing was told since `since_ms`, the longest silent first.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn unheard(
+        &self,
+        since_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredRecording>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM recordings WHERE state = 'recording' AND told_ms < $1 AND started_ms < $1 ORDER BY told_ms, id LIMIT $2"
+        );
+        let rows = sqlx::query_as::<_, RecordingRow>(SQL).bind(since_ms);
+        let rows = rows.bind(i64::from(limit));
         all(rows.fetch_all(self.db.fresh()).await?)
     }
 
@@ -315,6 +337,7 @@ impl TryFrom<RecordingRow> for StoredRecording {
             stored_bytes: row.stored_bytes,
             holes: row.holes,
             poster: row.poster,
+            told_ms: row.told_ms,
             version: row.version,
         })
     }

@@ -83,6 +83,7 @@ targets! {
     picture::picture_answer,
     picture::picture_stream,
     record::record_block,
+    record::record_manifest,
     site::site_markdown,
     site::site_target,
 }

@@ -43,11 +43,13 @@ use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
+use weir_keep::KeepTally;
 use weir_record::Spool;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::paced::RequestBody;
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
+use weir_serve::recorder::AppRecords;
 use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
@@ -93,23 +95,21 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (hub, tasks, shutdown) = (core.hub.clone(), core.tasks.clone(), core.shutdown.clone());
     let joined = cluster::join(&config, &addresses, &core)?;
     let entrance = Arc::new(Entrance::open(&config, &secrets, &hub, &joined)?);
-    entrance.watch(&tasks, &shutdown);
-    let spool = recordings::open(&config, data, hub.clock())?;
-    let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
-        .with_recordings(spool.clone());
-    cluster::report_load(&joined, &services);
-
+    let (spool, services) = serving(&config, data, core, &joined, &entrance)?;
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));
     let core = &services.core;
     let scaler = scale::start(&config, &sources, data, &joined, &dispatcher, core)?;
-    weir_scale::end_with_parent(&tasks, &shutdown);
-    let happenings =
-        happenings::start(&config, (data, &secrets, &spool), &joined, &entrance, core).await?;
+    let own = (&spool, &services);
+    let happenings = happenings::start(&config, (data, &secrets), &joined, &entrance, own).await?;
+    let own = (data, &spool, happenings.as_ref());
+    let (services, keeping) = recordings::keep(&config, own, &joined, services.clone())?;
+    let core = &services.core;
     let control = Control::start(&config, &secrets, happenings.as_ref(), core)?;
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
     let asked = Api {
+        keeping,
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -147,6 +147,29 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     end(&hub, &tasks, &shutdown).await;
     write_down(data, spool, happenings).await;
     Ok(())
+}
+
+/// What serves, and what is recorded of it.
+fn serving(
+    config: &Config,
+    data: &Path,
+    core: Core,
+    joined: &cluster::Joined,
+    entrance: &Arc<Entrance>,
+) -> anyhow::Result<(Spool, Services)> {
+    entrance.watch(&core.tasks, &core.shutdown);
+    weir_scale::end_with_parent(&core.tasks, &core.shutdown);
+    let spool = recordings::open(config, data, core.hub.clock())?;
+    let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
+        .with_recordings(spool.clone(), app_records(entrance));
+    cluster::report_load(joined, &services);
+    Ok((spool, services))
+}
+
+/// What apps say of being recorded.
+fn app_records(entrance: &Arc<Entrance>) -> AppRecords {
+    let entrance = entrance.clone();
+    Box::new(move |app| entrance.is_recorded(app))
 }
 
 /// The hub and its delivery loops.
@@ -221,6 +244,8 @@ fn site(
 
 /// What the API is made of.
 struct Api<'a> {
+    /// What was counted of recordings.
+    keeping: KeepTally,
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -270,6 +295,7 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
+        keeping,
         pictures: (pictures, snapshots),
         happenings,
         admission,
@@ -329,7 +355,7 @@ fn api(parts: Api<'_>) -> ApiService {
         recordings: services
             .hls
             .recordings()
-            .map(|spool| Arc::new(recordings::Kept(spool.clone())) as Arc<dyn Recordings>),
+            .map(|spool| Arc::new(recordings::Kept(spool.clone(), keeping)) as Arc<dyn Recordings>),
         facts,
     });
     served(router)

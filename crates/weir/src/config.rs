@@ -17,8 +17,8 @@ use weir_base::section;
 use weir_cluster::config::ClusterConfig;
 use weir_scale::config::{CapacityConfig, Scale};
 use weir_serve::config::{
-    CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RecordConfig, RtmpConfig,
-    SlspConfig, TlsConfig,
+    CacheConfig, DoorTimeouts, HlsConfig, HttpConfig, ProxyConfig, RecordConfig, RecordUpload,
+    RtmpConfig, SlspConfig, TlsConfig,
 };
 use weir_serve::deliver::DeliveryConfig;
 
@@ -176,6 +176,10 @@ impl Config {
         self.hooks.check()?;
         self.snapshot.check()?;
         self.review.check()?;
+        anyhow::ensure!(
+            self.record.upload != RecordUpload::On || !self.store.recordings.url.is_empty(),
+            "record.upload is on but store.recordings.url names no place"
+        );
         let needs_tls = !(self.rtmp.tls_listen.0.is_empty() && self.http.tls_listen.0.is_empty());
         let has_tls = self.tls.is_set() && !self.tls.key.as_os_str().is_empty();
         anyhow::ensure!(

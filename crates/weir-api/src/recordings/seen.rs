@@ -6,7 +6,8 @@ use weir_base::rfc3339;
 use weir_store::Id;
 use weir_store::recordings::{RecordingState, StoredRecording};
 
-use super::{HoleFacts, waiting};
+use super::waiting;
+use crate::keeping::HoleFacts;
 use crate::refused::Refused;
 use crate::state::State;
 

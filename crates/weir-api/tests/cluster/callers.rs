@@ -740,6 +740,24 @@ const TABLE: &[Row] = &[
         HELPERS_STORE,
     ),
     row(
+        "POST /api/v1/recordings",
+        "/api/v1/recordings",
+        r#"{"app":"live","stream":"a"}"#,
+        HELPERS_STORE,
+    ),
+    row(
+        "POST /api/v1/recordings/{id}/stop",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000/stop",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/nodes/recordings/{id}",
+        "/api/v1/nodes/recordings/019f0000-0000-7000-8000-000000000000",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
         "GET /api/v1/channels/{name}/recordings",
         "/api/v1/channels/ann/recordings",
         "",

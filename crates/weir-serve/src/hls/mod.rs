@@ -18,5 +18,5 @@ pub use asked::HlsRequest;
 pub use cache::CacheCounters;
 pub use edge::Edge;
 pub use file::HlsFile;
-pub use replay::ReplayFile;
+pub use replay::{Archives, FoundRecording, ReplayFile};
 pub use service::Hls;

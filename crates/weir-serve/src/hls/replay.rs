@@ -1,23 +1,48 @@
 //! HLS of what was recorded: the same bytes under the same names as while it was live.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::BodyExt;
 use weir_base::{Code, Id, Refusal};
 use weir_media::hls::{Name, Resource, Selection};
-use weir_record::Recording;
+use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
 use weir_record::playlist::{Stretch, playlist};
+use weir_record::{Recording, manifest};
 
 use super::asked::HlsRequest;
 use super::piece::{kind_of, piece_response};
 use super::service::{Hls, playlist_response};
 use crate::packaging::Page;
-use crate::reply::Body;
+use crate::reply::{Body, full};
 
 /// Seconds for which caches may keep the list of a recording that is over: it may be taken away.
 const OVER_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
 /// One that grows is asked for again and again.
 const GROWING_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=1");
+
+/// What is for other nodes is kept by nobody between.
+const NODES_CACHING: HeaderValue = HeaderValue::from_static("no-store");
+/// What is known of a recording, for other nodes.
+const VIEW: &str = "view";
+/// Bytes of a block, for other nodes.
+const BLOCK_ENDING: &str = ".blk";
+
+/// Finds recordings that this node has nothing of: on other nodes, and in the store.
+pub trait Archives: Send + Sync + 'static {
+    /// The recording of this id, as it was a moment ago.
+    ///
+    /// # Errors
+    /// 3001 where there is none, or it is being taken away; 5002 where it cannot be told now.
+    fn find(&self, id: Id) -> FoundRecording<'_>;
+}
+
+/// What is found, after a while.
+pub type FoundRecording<'a> =
+    Pin<Box<dyn Future<Output = Result<Arc<Recording>, Refusal>> + Send + 'a>>;
 
 /// A file of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +51,10 @@ pub enum ReplayFile {
     Index,
     /// An init segment or a segment.
     Piece(Name),
+    /// All that is known of it, for other nodes.
+    View,
+    /// Bytes of a block of it, for other nodes.
+    Block(BlockName),
 }
 
 impl ReplayFile {
@@ -33,6 +62,12 @@ impl ReplayFile {
     pub(crate) fn parse(file: &str) -> Option<Self> {
         if file == "index.m3u8" {
             return Some(Self::Index);
+        }
+        if file == VIEW {
+            return Some(Self::View);
+        }
+        if let Some(stem) = file.strip_suffix(BLOCK_ENDING) {
+            return BlockName::parse(stem).map(Self::Block);
         }
         let name = weir_media::hls::parse_name(file)?;
         let is_kept = matches!(
@@ -55,9 +90,8 @@ impl Hls {
         asked: &HlsRequest<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let recording = self.spool.as_ref().and_then(|spool| spool.find(id));
+        let recording = self.recording(id).await?;
         let gone = || Refusal::new(Code::NotFound, "there is no such recording");
-        let recording = recording.ok_or_else(gone)?;
         let facts = recording.facts();
         let asked = HlsRequest {
             app: &facts.app,
@@ -70,6 +104,12 @@ impl Hls {
             return Err(gone());
         }
         match file {
+            ReplayFile::View | ReplayFile::Block(_) if admitted.is_viewer() => Err(gone()),
+            ReplayFile::View => view_for_nodes(recording).await,
+            ReplayFile::Block(name) => {
+                let place = place(&asked)?;
+                block_for_nodes(recording, *name, place).await
+            }
             ReplayFile::Index => {
                 let stretch = stretch(&asked)?;
                 let is_over = facts.ended_ms.is_some();
@@ -105,6 +145,73 @@ impl Hls {
     }
 }
 
+impl Hls {
+    /// The recording of this id: one of this node, or else of wherever it is.
+    ///
+    /// # Errors
+    /// 3001 where there is none; 5002 where it cannot be told now.
+    pub async fn recording(&self, id: Id) -> Result<Arc<Recording>, Refusal> {
+        if let Some(found) = self.spool.as_ref().and_then(|spool| spool.find(id)) {
+            return Ok(found);
+        }
+        match &self.archives {
+            Some(archives) => archives.find(id).await,
+            None => Err(Refusal::new(Code::NotFound, "there is no such recording")),
+        }
+    }
+}
+
+/// All that is known of a recording.
+async fn view_for_nodes(recording: Arc<Recording>) -> Result<Response<Body>, Refusal> {
+    let told = blocking(move || {
+        let view = recording.view()?;
+        manifest::encode(&view).map_err(std::io::Error::other)
+    });
+    Ok(for_nodes(told.await?.into()))
+}
+
+/// Bytes of a block of it.
+async fn block_for_nodes(
+    recording: Arc<Recording>,
+    name: BlockName,
+    place: std::ops::Range<u32>,
+) -> Result<Response<Body>, Refusal> {
+    let found = blocking(move || {
+        let view = recording.view()?;
+        let block = view.blocks.iter().find(|block| block.name == name);
+        recording.read(block.ok_or(std::io::ErrorKind::NotFound)?, place)
+    });
+    Ok(for_nodes(found.await?))
+}
+
+fn for_nodes(bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(full(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, NODES_CACHING);
+    let kind = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// `?from=` and `?to=`, bytes of a block.
+fn place(asked: &HlsRequest<'_>) -> Result<std::ops::Range<u32>, Refusal> {
+    let at = |name: &'static str| {
+        let at: Option<u32> = asked.parameter(name).and_then(|text| text.parse().ok());
+        at.filter(|at| (*at as usize) <= MAX_BLOCK_BYTES)
+            .ok_or_else(|| {
+                Refusal::new(
+                    Code::ProtocolError,
+                    format!("{name} is no place in a block"),
+                )
+            })
+    };
+    let (from, to) = (at("from")?, at("to")?);
+    match from <= to {
+        true => Ok(from..to),
+        false => Err(Refusal::new(Code::ProtocolError, "from is behind to")),
+    }
+}
+
 /// The bytes of a piece; none where the recording does not have it.
 fn read(recording: &Recording, name: &Name) -> std::io::Result<Option<Vec<Bytes>>> {
     let view = recording.view()?;
@@ -135,6 +242,11 @@ async fn blocking<T: Send + 'static>(
             Code::NotFound,
             "this recording was taken away",
         )),
+        Err(error) if error.kind() == std::io::ErrorKind::HostUnreachable => {
+            tracing::warn!("a recording cannot be read now: {error}");
+            let words = "this recording cannot be read now";
+            Err(Refusal::new(Code::OriginUnreachable, words))
+        }
         Err(error) => {
             tracing::error!("a recording cannot be read: {error}");
             Err(Code::Storage.into())

@@ -1,5 +1,7 @@
 //! HLS requests: who asks, where the answer comes from, and in which form HTTP and its caches want it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::BodyExt;
@@ -15,6 +17,7 @@ use super::edge::{Edge, Object, What, published_here};
 use super::file::HlsFile;
 use super::own::Own;
 use super::piece::{kind_of, piece_response};
+use super::replay::Archives;
 use super::stations::Stations;
 use super::text;
 use crate::admission::Admission;
@@ -37,6 +40,8 @@ pub struct Hls {
     edge: Edge,
     /// Recordings, where this node has some.
     pub(super) spool: Option<Spool>,
+    /// Who finds other recordings, where somebody does.
+    pub(super) archives: Option<Arc<dyn Archives>>,
 }
 
 impl Hls {
@@ -49,6 +54,7 @@ impl Hls {
             edge: Edge::new(stations.clone(), node),
             stations,
             spool: None,
+            archives: None,
         }
     }
 
@@ -56,6 +62,14 @@ impl Hls {
     pub(crate) fn with_recordings(self, spool: Spool) -> Self {
         Self {
             spool: Some(spool),
+            ..self
+        }
+    }
+
+    /// With recordings of other nodes and of the store.
+    pub(crate) fn with_archives(self, archives: Arc<dyn Archives>) -> Self {
+        Self {
+            archives: Some(archives),
             ..self
         }
     }

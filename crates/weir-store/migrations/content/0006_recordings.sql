@@ -32,6 +32,7 @@ CREATE INDEX recordings_by_channel ON recordings (user_id, channel_id, id);
 CREATE INDEX recordings_by_stream ON recordings (app, stream, id);
 CREATE INDEX recordings_by_node ON recordings (node, state);
 CREATE INDEX recordings_by_expiry ON recordings (expires_ms);
+CREATE INDEX recordings_by_telling ON recordings (state, told_ms);
 
 -- Whose a recording is; and that it is gone, for nodes that were away when it went.
 CREATE TABLE recording_owners (

@@ -10,7 +10,7 @@ use crate::bans::{NewBan, SubjectKind};
 use crate::channels::{Channel, MemberRole, NewChannel, NewStreamKey, Timing};
 use crate::events::{Ending, Fact, NewBroadcast, NewEvent};
 use crate::hooks::EndpointFields;
-use crate::recordings::{RecordingState, ToldRecording};
+use crate::recordings::{RecordingNow, RecordingState};
 use crate::snapshots::Snapshot;
 
 /// What a removal leaves, and why: who did what is on the record, and other nodes have to be told what is gone.
@@ -336,7 +336,7 @@ async fn snapshot(store: &Store, channel: &Channel) {
 }
 
 async fn recording(store: &Store, channel: &Channel) {
-    let told = ToldRecording {
+    let told = RecordingNow {
         user_id: channel.user_id.to_string(),
         id: store.next_id().unwrap(),
         channel_id: channel.id.to_string(),

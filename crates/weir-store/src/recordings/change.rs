@@ -1,6 +1,7 @@
 //! What people and rules change of recordings: words, whether they are listed, and that they go.
 
-use super::{Recordings, StoredRecording};
+use super::tell::tell;
+use super::{RecordingNow, RecordingState, Recordings, StoredRecording};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -70,6 +71,34 @@ impl Recordings<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A node shall begin to record a stream: until it tells of it, it is this.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] where one of this stream goes on.
+    pub async fn ask(&self, wanted: &RecordingNow) -> Result<StoredRecording, StoreError> {
+        let mut writing = self.db.begin().await?;
+        let going_on: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM recordings WHERE app = $1 AND stream = $2 AND vhost = $3 AND state = 'recording'",
+        )
+        .bind(wanted.app.clone())
+        .bind(wanted.stream.clone())
+        .bind(wanted.vhost.clone())
+        .fetch_one(&mut *writing)
+        .await?;
+        if going_on > 0 {
+            return Err(StoreError::Taken("a recording of this stream"));
+        }
+        // What no node has told is older than all that one tells.
+        let asked = RecordingNow {
+            told_ms: 0,
+            state: RecordingState::Recording,
+            ..wanted.clone()
+        };
+        tell(&mut writing, &asked).await?;
+        writing.commit().await?;
+        self.by_id(wanted.id).await
     }
 
     /// Its node shall stop. Says whether it goes on at all.

@@ -7,7 +7,7 @@ use crate::id::Id;
 
 /// What a node says of a recording now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldRecording {
+pub struct RecordingNow {
     /// The channel's owner; empty where the stream is no channel's. Of one that is known already it stays.
     pub user_id: String,
     /// Its name for ever.
@@ -48,7 +48,7 @@ pub struct ToldRecording {
 
 /// What became of what was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Telling {
     /// It stands in its row, or something newer does.
     Written,
     /// The recording was taken away: whoever has something of it takes that away, too.
@@ -60,7 +60,7 @@ impl Recordings<'_> {
     ///
     /// # Errors
     /// [`StoreError::is_passing`] where the same again may pass.
-    pub async fn tell(&self, told: &[ToldRecording]) -> Result<Vec<Told>, StoreError> {
+    pub async fn tell(&self, told: &[RecordingNow]) -> Result<Vec<Telling>, StoreError> {
         if told.is_empty() {
             return Ok(Vec::new());
         }
@@ -74,7 +74,10 @@ impl Recordings<'_> {
     }
 }
 
-async fn tell(writing: &mut Writing, told: &ToldRecording) -> Result<Told, StoreError> {
+pub(super) async fn tell(
+    writing: &mut Writing,
+    told: &RecordingNow,
+) -> Result<Telling, StoreError> {
     let id = told.id.to_string();
     // The owner's row decides: a recording that was told of keeps the owner it had first.
     sqlx::query(
@@ -90,7 +93,7 @@ async fn tell(writing: &mut Writing, told: &ToldRecording) -> Result<Told, Store
             .fetch_one(&mut **writing)
             .await?;
     if gone_ms > 0 {
-        return Ok(Told::Gone);
+        return Ok(Telling::Gone);
     }
     let is_own = user_id == told.user_id;
     let channel_id = if is_own {
@@ -129,5 +132,5 @@ async fn tell(writing: &mut Writing, told: &ToldRecording) -> Result<Told, Store
     .bind(told.told_ms)
     .execute(&mut **writing)
     .await?;
-    Ok(Told::Written)
+    Ok(Telling::Written)
 }

@@ -14,6 +14,7 @@ mod objects;
 mod opening;
 mod pages;
 mod passkeys;
+mod recordings;
 mod replies;
 mod review;
 mod sessions;

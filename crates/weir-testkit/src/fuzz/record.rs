@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use weir_record::block::{Table, media};
+use weir_record::manifest;
 use weir_record::piece::PieceHead;
 
 /// A block: what is found whole in it is read again, and a table says nothing that is not there.
@@ -24,4 +25,18 @@ pub(super) fn record_block(data: &[u8]) {
     }
     let _ = Table::decode(data);
     let _ = PieceHead::decode(data).map(|head| head.whole_len());
+}
+
+/// What is known of a recording, as a node tells another: what is read is written the same again.
+pub(super) fn record_manifest(data: &[u8]) {
+    // Also with the checksum that lets it through.
+    let sealed = [data, &crc32fast::hash(data).to_be_bytes()].concat();
+    for bytes in [data, &sealed] {
+        if let Some(view) = manifest::decode(bytes) {
+            let written = manifest::encode(&view).unwrap();
+            let again = manifest::decode(&written).unwrap();
+            assert_eq!(again.facts, view.facts);
+            assert_eq!(again.blocks.len(), view.blocks.len());
+        }
+    }
 }

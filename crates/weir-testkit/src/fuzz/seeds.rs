@@ -25,7 +25,7 @@ pub(super) use picture::{picture_answer, picture_file, picture_stream};
 pub(super) use proto::{
     relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };
-pub(super) use record::record_block;
+pub(super) use record::{record_block, record_manifest};
 pub(super) use site::{site_markdown, site_target};
 
 use crate::synthetic as syn;

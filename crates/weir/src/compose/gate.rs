@@ -124,6 +124,11 @@ impl Entrance {
         self.gate.rulebook().app(name).rules.shot_every_s
     }
 
+    /// Whether the app's streams are recorded of which their publishers say nothing, where that is said.
+    pub(super) fn is_recorded(&self, name: &str) -> Option<bool> {
+        self.gate.rulebook().app(name).rules.record
+    }
+
     /// Whether no signature is asked of who plays.
     pub(super) fn is_played_by_all(&self, name: &str) -> bool {
         self.gate.rulebook().app(name).play == PlayAuth::Open

@@ -22,14 +22,14 @@ use weir_link::http::HttpClient;
 use weir_link::node::NodeClient;
 use weir_link::walk::AnyNode;
 use weir_record::Spool;
-use weir_serve::Core;
+use weir_serve::{Core, Services};
 use weir_store::Store;
 use weir_store::channels::Visibility;
 use weir_store::seal::SealKeys;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
-use super::recordings::Teller;
+use super::recordings::{self, Teller};
 use super::secrets::Secrets;
 use crate::config::Config;
 
@@ -44,6 +44,7 @@ struct Parts<'a> {
     config: &'a Config,
     data: &'a Path,
     spool: &'a Spool,
+    recorder: Option<weir_serve::recorder::Recorder>,
     core: &'a Core,
     joined: &'a Joined,
     entrance: &'a Arc<Entrance>,
@@ -52,12 +53,14 @@ struct Parts<'a> {
 /// Starts all of it, on a node with the role api with a store. None on others.
 pub(super) async fn start(
     config: &Config,
-    (data, secrets, spool): (&Path, &Secrets, &Spool),
+    (data, secrets): (&Path, &Secrets),
     joined: &Joined,
     entrance: &Arc<Entrance>,
-    core: &Core,
+    (spool, services): (&Spool, &Services),
 ) -> anyhow::Result<Option<Happenings>> {
+    let core = &services.core;
     let parts = Parts {
+        recorder: services.recorder.clone(),
         config,
         data,
         spool,
@@ -143,7 +146,14 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
         .context("the system gives no randomness")?;
     tasks.spawn("witness", witness.clone().run(shutdown.clone()));
     let clock = core.hub.clock().clone();
-    let teller = Teller::new(parts.spool.clone(), witness.clone(), clock);
+    let is_uploaded = recordings::is_uploaded(parts.config);
+    let teller = Teller::new(
+        parts.spool.clone(),
+        witness.clone(),
+        clock,
+        parts.recorder.clone(),
+        is_uploaded,
+    );
     tasks.spawn("recordings told", teller.run(shutdown.clone()));
     tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
     Ok(())
@@ -169,7 +179,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     let own = me.clone();
     let is_member = move |node: &str| node == own || is_member(&cluster, node);
     let (members, own) = (parts.joined.cluster.clone(), me.clone());
-    let sweeper = RecordingSweeper::new(store.clone(), log.clone(), move |node: &str| {
+    let sweeper = RecordingSweeper::new(recorder.clone(), move |node: &str| {
         node == own || self::is_member(&members, node)
     });
     tasks.spawn("recordings swept", sweeper.run(shutdown.clone()));
@@ -200,7 +210,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     }
 }
 
-pub(super) fn client(core: &Core, dialer: Dialer) -> HttpClient {
+pub(in crate::compose) fn client(core: &Core, dialer: Dialer) -> HttpClient {
     let clock = core.hub.clock().clone();
     HttpClient::new(dialer, clock, core.tasks.clone(), core.shutdown.clone())
 }

@@ -1,5 +1,7 @@
 //! The recordings of this node: where they are, and what others are told of them.
 
+mod finder;
+mod keeping;
 mod teller;
 
 use std::io;
@@ -8,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{HoleFacts, RecordingFacts, Recordings};
+use weir_api::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 use weir_base::{Clock, Id};
+use weir_keep::KeepTally;
 use weir_record::disk::LocalDisk;
 use weir_record::{Recording, Spool};
 
 use crate::config::Config;
 
+pub(super) use keeping::{is_uploaded, keep};
 pub(super) use teller::Teller;
 
 /// How long the disk may take at the end.
@@ -41,7 +45,7 @@ pub(super) async fn close(spool: Spool) {
 }
 
 /// What the API is told of a spool.
-pub(super) struct Kept(pub(super) Spool);
+pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally);
 
 impl Recordings for Kept {
     fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>> {
@@ -51,6 +55,20 @@ impl Recordings for Kept {
 
     fn remove(&self, id: Id) -> io::Result<()> {
         self.0.remove(id)
+    }
+
+    fn keeping(&self) -> KeepingFacts {
+        let now = self.1.now();
+        KeepingFacts {
+            uploaded_blocks: now.uploaded_blocks,
+            uploaded_bytes: now.uploaded_bytes,
+            failures: now.failures,
+            here_bytes: now.here_bytes,
+            waiting_blocks: now.waiting_blocks,
+            waiting_since_ms: now.waiting_since_ms,
+            is_full: now.is_full,
+            fault: now.fault,
+        }
     }
 }
 

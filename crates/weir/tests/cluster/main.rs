@@ -24,6 +24,7 @@ mod lists;
 mod names;
 mod play;
 mod pulls;
+mod recordings;
 mod redirects;
 mod scaling;
 mod secret;

@@ -1,9 +1,10 @@
 //! What was broadcast can be watched again: from the moment it ends, and whatever dies meanwhile.
 
-use serde_json::Value;
-use weir_testkit::http::Request;
+use serde_json::{Value, json};
+use weir_testkit::http::{Request, Response, get};
 use weir_testkit::media::Source;
 use weir_testkit::process::Signal;
+use weir_testkit::s3::S3;
 use weir_testkit::server::{Options, Server};
 use weir_testkit::tools::Tool;
 use weir_testkit::wait::until;
@@ -36,6 +37,16 @@ fn text(server: &Server, path: &str) -> String {
 fn segments(playlist: &str) -> Vec<&str> {
     let is_segment = |line: &&str| line.starts_with("seg-");
     playlist.lines().filter(is_segment).collect()
+}
+
+/// Asks for a recording to be begun.
+fn asked(server: &Server, stream: &str) -> Response {
+    let bearer = format!("Bearer {}", server.token());
+    Request::get(&server.http("api/v1/recordings"))
+        .method("POST")
+        .header("Authorization", &bearer)
+        .json(&json!({ "app": "live", "stream": stream }))
+        .send()
 }
 
 /// How long something lasts, by ffprobe.
@@ -170,4 +181,95 @@ fn the_publishers_address_says_whether_a_stream_is_recorded() {
         .map(|one| &one["stream"])
         .collect();
     assert_eq!(streams, ["one"]);
+}
+
+/// Shows R25, R45.
+#[test]
+fn a_stream_is_recorded_while_somebody_wants_it_and_as_its_app_says() {
+    need!(Ffmpeg);
+    let server = Options::new(&binary())
+        .set(&["auth.publish=open", "apps.kept.record=true"])
+        .start();
+    let _one = begin(&server, &Source::H264_AAC, "live/one");
+    let _kept = begin(&server, &Source::H264_AAC, "kept/two");
+    server.wait_live("live/one");
+    until("the app's stream is recorded, and no other", 30, || {
+        let list = server.api("GET", "recordings").json();
+        let items = list["items"].as_array().unwrap();
+        assert!(items.iter().all(|one| one["app"] == "kept"), "{list}");
+        items.first().cloned()
+    });
+    let begun = asked(&server, "one");
+    assert_eq!(begun.status, 201, "{}", begun.text());
+    let id = begun.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(asked(&server, "one").status, 409);
+    assert_eq!(asked(&server, "nobody").status, 404);
+    until("four seconds are recorded", 30, || lasts(&server, 4_000));
+    let stopped = server.api("POST", &format!("recordings/{id}/stop"));
+    assert_eq!(stopped.status, 202, "{}", stopped.text());
+    let over = until("it is over", 30, || {
+        let one = server.api("GET", &format!("recordings/{id}")).json();
+        (one["state"] == "ready").then_some(one)
+    });
+    server.wait_live("live/one");
+    assert_eq!(
+        server.api("POST", &format!("recordings/{id}/stop")).status,
+        409
+    );
+    let url = over["url"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches('/')
+        .to_owned();
+    assert!(text(&server, &url).ends_with("#EXT-X-ENDLIST\n"));
+    decodes(&server.http(&url));
+}
+
+/// Shows R57.
+#[test]
+fn a_store_that_is_away_is_said_and_what_was_recorded_meanwhile_goes_there_when_it_is_back() {
+    need!(Ffmpeg, MotoServer);
+    let s3 = S3::start();
+    let place = format!("store.recordings.url={}", s3.url("rec"));
+    let credentials = format!("store.recordings.credentials={}", s3.credentials());
+    let mut settings = RECORDED.to_vec();
+    settings.extend([&*place, &*credentials, "record.keep_local_s=0"]);
+    s3.pause();
+    let server = Options::new(&binary()).set(&settings).start();
+    let publisher = begin(&server, &Source::H264_AAC, "live/a");
+    until("six seconds are recorded", 30, || lasts(&server, 6_000));
+    publisher.signal(Signal::KILL);
+    let over = until("the recording is ready", 20, || {
+        recording(&server).filter(|one| one["state"] == "ready")
+    });
+    let url = over["url"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches('/')
+        .to_owned();
+    decodes(&server.http(&url));
+    until("it is said that the store takes nothing", 120, || {
+        let ready = get(&server.http("readyz"));
+        assert_eq!(
+            ready.status, 200,
+            "a store that is away takes no node out of service"
+        );
+        ready
+            .text()
+            .contains("recordings: the store has taken none")
+            .then_some(())
+    });
+    assert_eq!(recording(&server).unwrap()["stored_bytes"], 0);
+
+    s3.resume();
+    until("all of it is in the store, and off the disk", 120, || {
+        let metrics = get(&server.http("metrics")).text();
+        let is_off = metrics
+            .lines()
+            .any(|line| line.starts_with("weir_recording_disk_bytes{") && line.ends_with(" 0"));
+        (is_off && s3.listing().contains(".view")).then_some(())
+    });
+    assert!(!get(&server.http("readyz")).text().contains("recordings:"));
+    // From the store now.
+    decodes(&server.http(&url));
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_base::{Clock, Id, Shutdown};
+use weir_base::{Clock, Id, Shutdown, StreamName};
 use weir_events::{
     MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, ToldHole, ToldRecording, Witness,
 };
 use weir_record::{Recording, Spool, View};
+use weir_serve::recorder::Recorder;
 
 /// Between two looks at what is recorded.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -30,9 +31,13 @@ struct Inner {
     spool: Spool,
     witness: Witness,
     clock: Clock,
-    /// What was told of those that are not over.
+    /// Who begins recordings that somebody asks for.
+    recorder: Option<Recorder>,
+    /// Recordings go to the store.
+    is_uploaded: bool,
+    /// What was told of those that are not over, or not in the store yet.
     told: Mutex<HashMap<Id, ToldLast>>,
-    orders: Mutex<HashMap<Id, RecordingAct>>,
+    orders: Mutex<HashMap<Id, RecordingOrder>>,
     ordered: Notify,
 }
 
@@ -41,15 +46,24 @@ struct ToldLast {
     at_ms: i64,
     duration_ms: i64,
     stored_bytes: i64,
+    is_over: bool,
 }
 
 impl Teller {
     /// Of what is in `spool`, by `witness`.
-    pub(in crate::compose) fn new(spool: Spool, witness: Witness, clock: Clock) -> Self {
+    pub(in crate::compose) fn new(
+        spool: Spool,
+        witness: Witness,
+        clock: Clock,
+        recorder: Option<Recorder>,
+        is_uploaded: bool,
+    ) -> Self {
         let teller = Self(Arc::new(Inner {
             spool,
             witness,
             clock,
+            recorder,
+            is_uploaded,
             told: Mutex::default(),
             orders: Mutex::default(),
             ordered: Notify::new(),
@@ -57,7 +71,7 @@ impl Teller {
         let told = Arc::downgrade(&teller.0);
         teller.0.witness.keeps_recordings(move |order| {
             if let Some(inner) = told.upgrade() {
-                inner.order(*order);
+                inner.order(order.clone());
             }
         });
         teller
@@ -87,7 +101,7 @@ impl Inner {
     fn order(&self, order: RecordingOrder) {
         let mut orders = self.orders.lock();
         if orders.len() < MAX_ORDERS {
-            orders.insert(order.id, order.act);
+            orders.insert(order.id, order);
         }
         drop(orders);
         self.ordered.notify_one();
@@ -96,8 +110,11 @@ impl Inner {
     /// Does what is ordered, and tells what is new. Asks the disk.
     fn look(&self, is_first: bool) -> io::Result<()> {
         let orders = std::mem::take(&mut *self.orders.lock());
-        for (id, act) in orders {
-            self.obey(id, act);
+        for (id, order) in orders {
+            match order.act {
+                RecordingAct::Start => self.start(&order),
+                act => self.obey(id, act),
+            }
         }
         let now_ms = self.clock.wall_ms();
         let mut open = self.spool.unended();
@@ -116,8 +133,21 @@ impl Inner {
             self.tell(&recording, now_ms)?;
         }
         let mut told = self.told.lock();
-        told.retain(|id, _| self.spool.find(*id).is_some());
+        told.retain(|id, _| self.spool.has(*id));
         Ok(())
+    }
+
+    /// What cannot be begun is not told of, and whoever asked for it sees that nothing came of it.
+    fn start(&self, order: &RecordingOrder) {
+        let name = order
+            .of
+            .as_ref()
+            .map(|of| StreamName::new(&of.vhost, &of.app, &of.stream));
+        if let (Some(Ok(name)), Some(recorder)) = (name, &self.recorder)
+            && !self.spool.has(order.id)
+        {
+            recorder.start(&name, order.id);
+        }
     }
 
     fn obey(&self, id: Id, act: RecordingAct) {
@@ -132,7 +162,7 @@ impl Inner {
                 }
                 Err(error) => tracing::warn!(recording = %id, "it cannot be taken away: {error}"),
             },
-            RecordingAct::Newer => {
+            RecordingAct::Start | RecordingAct::Newer => {
                 tracing::warn!(recording = %id, "a newer release wants what this one does not know");
             }
         }
@@ -147,36 +177,42 @@ impl Inner {
         let last = self.told.lock().get(&recording.id).copied();
         let told = told(&view, now_ms);
         let is_over = told.ended_ms > 0;
+        let mut steps = Vec::new();
         if last.is_none() {
-            let step = Some(RecordingStep::Started);
-            self.witness.tell_recording(ToldRecording {
-                step,
-                ..told.clone()
-            });
+            steps.push(Some(RecordingStep::Started));
         }
-        if is_over {
-            let step = match told.duration_ms {
+        if is_over && last.is_none_or(|last| !last.is_over) {
+            steps.push(Some(match told.duration_ms {
                 0 => RecordingStep::Failed,
                 _ => RecordingStep::Ready,
-            };
-            self.told.lock().remove(&recording.id);
-            self.witness.tell_recording(ToldRecording {
-                step: Some(step),
-                ..told
-            });
-            return Ok(());
+            }));
         }
-        let is_news = last.is_some_and(|last| last.is_outdone(&told, now_ms));
-        if last.is_none() || is_news {
+        if steps.is_empty() && last.is_some_and(|last| last.is_outdone(&told, now_ms)) {
+            steps.push(None);
+        }
+        let is_done = is_over && (!self.is_uploaded || view.facts.stored_ms.is_some());
+        let mut known = self.told.lock();
+        if is_done {
+            known.remove(&recording.id);
+        } else if !steps.is_empty() {
             let now = ToldLast {
                 at_ms: now_ms,
                 duration_ms: told.duration_ms,
                 stored_bytes: told.stored_bytes,
+                is_over,
             };
-            self.told.lock().insert(recording.id, now);
+            known.insert(recording.id, now);
         }
-        if is_news {
-            self.witness.tell_recording(told);
+        drop(known);
+        // What is in the store is told once more with its last block.
+        if is_done && steps.is_empty() {
+            steps.push(None);
+        }
+        for step in steps {
+            self.witness.tell_recording(ToldRecording {
+                step,
+                ..told.clone()
+            });
         }
         Ok(())
     }

@@ -1,0 +1,66 @@
+//! Recordings of this node, as handlers see who keeps them.
+
+use std::io;
+
+use weir_base::Id;
+
+/// Who keeps recordings on this node. All of it may ask a disk: it is called on threads that may wait.
+pub trait Recordings: Send + Sync {
+    /// What is known here of one; fresher than its row while it goes on.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>>;
+
+    /// Takes away what this node has of one, for good; fine where it has nothing.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while the broadcast goes on; the disk's.
+    fn remove(&self, id: Id) -> io::Result<()>;
+
+    /// How it stands with what is kept here and what goes to the store. Asks no disk.
+    fn keeping(&self) -> KeepingFacts;
+}
+
+/// How it stands with recordings on a node's disk, and on their way to the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeepingFacts {
+    /// Blocks that were brought to the store.
+    pub uploaded_blocks: u64,
+    /// Their bytes.
+    pub uploaded_bytes: u64,
+    /// Tries that failed.
+    pub failures: u64,
+    /// Bytes of recordings on the disk.
+    pub here_bytes: u64,
+    /// Blocks that are to be brought to the store.
+    pub waiting_blocks: u64,
+    /// Since when the one waits that waits longest, Unix milliseconds.
+    pub waiting_since_ms: Option<i64>,
+    /// As much is on the disk as may be: recordings have holes.
+    pub is_full: bool,
+    /// Since when the store takes nothing, Unix milliseconds, and why.
+    pub fault: Option<(i64, String)>,
+}
+
+/// What a node knows of a recording that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingFacts {
+    /// Milliseconds that it lasts.
+    pub duration_ms: i64,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// What is missing in it.
+    pub holes: Vec<HoleFacts>,
+}
+
+/// Where nothing was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoleFacts {
+    /// From when on, Unix milliseconds.
+    pub at_ms: i64,
+    /// For how long, milliseconds.
+    pub duration_ms: i64,
+    /// Why, as a word.
+    pub cause: String,
+}

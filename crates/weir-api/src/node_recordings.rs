@@ -1,0 +1,84 @@
+//! `GET /api/v1/nodes/recordings/{id}`: where a recording is, for nodes that play it and have no store.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use weir_store::recordings::{RecordingState, StoredRecording};
+use weir_store::{Store, StoreError};
+
+use crate::asked::PathParts;
+use crate::refused::{NotThere, Refused};
+use crate::state::State;
+use crate::stored::{StoreAway, id_of};
+
+/// Where a recording is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordingPlace {
+    /// Virtual host of the stream, often none.
+    pub vhost: String,
+    /// App of the stream.
+    pub app: String,
+    /// Name of the stream in its app.
+    pub stream: String,
+    /// The node that records it, or did last; empty where none has it any more.
+    pub node: String,
+    /// When it ended, Unix milliseconds; 0: it goes on.
+    pub ended_ms: i64,
+    /// Bytes of it that are in the store.
+    pub stored_bytes: i64,
+}
+
+impl RecordingPlace {
+    /// What the store knows of a recording; `None` where there is none, or it is being taken away.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn find(store: &Store, id: weir_store::Id) -> Result<Option<Self>, StoreError> {
+        match store.recordings().by_id(id).await {
+            Ok(row) if row.state == RecordingState::Deleting => Ok(None),
+            Ok(row) => Ok(Some(row.into())),
+            Err(StoreError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl From<StoredRecording> for RecordingPlace {
+    fn from(row: StoredRecording) -> Self {
+        Self {
+            vhost: row.vhost,
+            app: row.app,
+            stream: row.stream,
+            node: row.node,
+            ended_ms: row.ended_ms,
+            stored_bytes: row.stored_bytes,
+        }
+    }
+}
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(place))
+}
+
+/// Where a recording is
+///
+/// For nodes of the cluster that are asked to play it.
+#[utoipa::path(get, path = "/api/v1/nodes/recordings/{id}", tag = "cluster", operation_id = "node_recording",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+        StoreAway,
+        (status = 200, description = "Where it is", body = RecordingPlace),
+        NotThere,
+    ),
+)]
+async fn place(
+    Extract(state): Extract<State>,
+    PathParts(text): PathParts<String>,
+) -> Result<Json<RecordingPlace>, Refused> {
+    let found = RecordingPlace::find(state.store()?, id_of(&text)?).await?;
+    let found = found.ok_or(StoreError::Missing("recording"))?;
+    Ok(Json(found))
+}

@@ -1,0 +1,257 @@
+//! The objects of a recording: its blocks as they were sealed, and manifests beside them, each under a name that never
+//! has other bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use weir_base::Id;
+use weir_record::block::{BlockName, MAX_BLOCK_BYTES, Table};
+use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
+use weir_record::{Block, Facts, View};
+use weir_store::StoreError;
+use weir_store::objects::{Key, Objects, Stored};
+
+/// Bytes from the end of a block in which its table is looked for first.
+const TAIL_BYTES: u64 = 8 << 10;
+/// Manifests of a recording that are looked at for one that is whole.
+const MANIFESTS_TRIED: usize = 3;
+/// Other names that are tried for a manifest where somebody has put another one.
+const NAMES_TRIED: u64 = 16;
+
+/// The recordings of a store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Archive(Objects);
+
+/// What there is of a recording.
+#[derive(Debug, Default)]
+struct Listed {
+    blocks: BTreeMap<BlockName, u64>,
+    manifests: Vec<(u64, Key, u64)>,
+}
+
+impl Archive {
+    /// In the class of recordings.
+    pub const fn new(objects: Objects) -> Self {
+        Self(objects)
+    }
+
+    /// Puts a sealed block there, once: where it is there already it has to be the same. Gives its SHA-256.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where there is another; [`StoreError::is_passing`] where the same again may pass.
+    pub async fn put_block(
+        &self,
+        id: Id,
+        name: BlockName,
+        bytes: Bytes,
+    ) -> Result<[u8; 32], StoreError> {
+        let key = key(format!("{id}/b/{name}.blk"))?;
+        self.put_once(&key, bytes).await
+    }
+
+    /// Puts what is known of a recording there, as far as its blocks are. The newest manifest is the one with the
+    /// greatest number.
+    ///
+    /// # Errors
+    /// As [`Self::put_block`].
+    pub async fn put_manifest(&self, view: &View) -> Result<(), StoreError> {
+        let mut known = view.clone();
+        known.blocks.retain(|block| block.is_stored);
+        let bytes =
+            manifest::encode(&known).map_err(|error| StoreError::Fault(error.to_string()))?;
+        let bytes = Bytes::from(bytes);
+        let first = known.blocks.len() as u64 * 2 + u64::from(known.facts.ended_ms.is_some());
+        // Where another life of the node has said something else with as many blocks, this one is newer.
+        for version in (0..NAMES_TRIED).map(|more| first + 2 * more) {
+            let key = key(format!("{}/m/{version:010}.view", view.facts.id))?;
+            match self.put_once(&key, bytes.clone()).await {
+                Err(StoreError::Damaged(_)) => {}
+                put => {
+                    put?;
+                    return self.forget_before(view.facts.id, version).await;
+                }
+            }
+        }
+        Err(StoreError::Damaged(format!(
+            "manifests of {}",
+            view.facts.id
+        )))
+    }
+
+    /// All that is there of a recording; `None` where there is nothing. Blocks that no manifest has are looked at
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`]; [`StoreError::Damaged`] where no manifest can be read.
+    pub async fn view(&self, id: Id) -> Result<Option<View>, StoreError> {
+        let listed = self.listed(id).await?;
+        let Some(mut view) = self.manifest(&listed).await? else {
+            return match listed.blocks.is_empty() {
+                true => Ok(None),
+                false => Err(StoreError::Damaged(format!("the manifests of {id}"))),
+            };
+        };
+        view.blocks
+            .retain(|block| listed.blocks.contains_key(&block.name));
+        let known: Vec<BlockName> = view.blocks.iter().map(|block| block.name).collect();
+        let unknown = listed
+            .blocks
+            .iter()
+            .filter(|(name, _)| !known.contains(name));
+        for (name, len) in unknown {
+            let table = self.table(id, *name, *len).await?;
+            view.blocks.push(stored(*name, table));
+        }
+        view.blocks.sort_by_key(|block| {
+            let first = block.table.segments.first();
+            (
+                first.map_or(i64::MAX, |segment| segment.wall_us),
+                block.name,
+            )
+        });
+        Ok(Some(view))
+    }
+
+    /// The same from the blocks alone, whatever the manifests say; `facts` for what only these know.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn view_of_blocks(&self, facts: Facts) -> Result<View, StoreError> {
+        let listed = self.listed(facts.id).await?;
+        let mut blocks = Vec::with_capacity(listed.blocks.len());
+        for (name, len) in listed.blocks {
+            blocks.push(stored(name, self.table(facts.id, name, len).await?));
+        }
+        Ok(View { facts, blocks })
+    }
+
+    /// The bytes at a place of a block.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Away`].
+    pub async fn read(
+        &self,
+        id: Id,
+        name: BlockName,
+        place: std::ops::Range<u32>,
+    ) -> Result<Bytes, StoreError> {
+        let key = key(format!("{id}/b/{name}.blk"))?;
+        let range = u64::from(place.start)..u64::from(place.end);
+        self.0.range(&key, range).await
+    }
+
+    async fn put_once(&self, key: &Key, bytes: Bytes) -> Result<[u8; 32], StoreError> {
+        use sha2::{Digest as _, Sha256};
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        let length = bytes.len() as u64;
+        match self.0.create(key, bytes.clone()).await {
+            Ok(()) => {}
+            // An earlier try, whose answer was lost, or somebody else.
+            Err(StoreError::Taken(_)) => {
+                let stored = Stored::of(&bytes);
+                return self.0.get(key, &stored).await.map(|_| digest);
+            }
+            Err(error) => return Err(error),
+        }
+        match self.0.length(key).await? {
+            found if found == length => Ok(digest),
+            found => Err(StoreError::Away(format!(
+                "{key} has {found} bytes of {length} that were sent"
+            ))),
+        }
+    }
+
+    async fn listed(&self, id: Id) -> Result<Listed, StoreError> {
+        let mut listed = Listed::default();
+        let mut found = self.0.list(Some(&key(id.to_string())?));
+        while let Some(object) = found.next().await {
+            let (key, len) = object?;
+            let text = key.to_string();
+            let rest = text.split_once('/').map_or("", |(_, rest)| rest);
+            if let Some(stem) = within(rest, "b/", ".blk") {
+                listed
+                    .blocks
+                    .extend(BlockName::parse(stem).map(|name| (name, len)));
+            } else if let Some(version) =
+                within(rest, "m/", ".view").and_then(|stem| stem.parse().ok())
+            {
+                listed.manifests.push((version, key, len));
+            }
+        }
+        listed
+            .manifests
+            .sort_by_key(|(version, ..)| std::cmp::Reverse(*version));
+        Ok(listed)
+    }
+
+    async fn manifest(&self, listed: &Listed) -> Result<Option<View>, StoreError> {
+        for (_, key, _) in listed.manifests.iter().take(MANIFESTS_TRIED) {
+            let bytes = match self.0.whole(key, MAX_MANIFEST_BYTES as u64).await {
+                // It was made needless meanwhile, or is no manifest.
+                Err(StoreError::Missing(_) | StoreError::Bound(_)) => continue,
+                bytes => bytes?,
+            };
+            match manifest::decode(&bytes) {
+                Some(view) => return Ok(Some(view)),
+                None => tracing::warn!("the manifest {key} is damaged: an older one is taken"),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn table(&self, id: Id, name: BlockName, len: u64) -> Result<Table, StoreError> {
+        let key = key(format!("{id}/b/{name}.blk"))?;
+        let tail = self
+            .0
+            .range(&key, len.saturating_sub(TAIL_BYTES)..len)
+            .await?;
+        let needed = Table::bytes_at_end(&tail) as u64;
+        let found = match needed {
+            0 => None,
+            _ if needed <= tail.len() as u64 => Table::at_end(&tail),
+            _ => Table::at_end(&self.0.range(&key, len.saturating_sub(needed)..len).await?),
+        };
+        if let Some(table) = found {
+            return Ok(table);
+        }
+        // One that a crash has left has none.
+        let mut table = Table::scan(
+            &self
+                .0
+                .range(&key, 0..len.min(MAX_BLOCK_BYTES as u64))
+                .await?,
+        );
+        table.close();
+        Ok(table)
+    }
+
+    /// Manifests that a newer one has made needless go, but for the one before it, which somebody may be reading.
+    async fn forget_before(&self, id: Id, version: u64) -> Result<(), StoreError> {
+        let listed = self.listed(id).await?;
+        let old = listed.manifests.iter().filter(|(own, ..)| *own < version);
+        for (_, key, _) in old.skip(1) {
+            self.0.delete(key).await?;
+        }
+        Ok(())
+    }
+}
+
+fn stored(name: BlockName, table: Table) -> Block {
+    Block {
+        name,
+        table: Arc::new(table),
+        is_sealed: true,
+        is_stored: true,
+        is_here: false,
+    }
+}
+
+fn within<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    text.strip_prefix(begin)?.strip_suffix(end)
+}
+
+fn key(name: String) -> Result<Key, StoreError> {
+    Key::new(&name).map_err(|error| StoreError::Fault(error.to_string()))
+}

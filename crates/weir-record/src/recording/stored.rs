@@ -1,0 +1,191 @@
+//! Blocks of a recording that are in a store, too, or there alone: a mark beside each says so and has its table, so that
+//! lists need nobody else.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use weir_base::Id;
+
+use super::{Block, Recording, SEALED, STORED, State, View};
+use crate::block::BlockName;
+use crate::disk::{Appended, Disk};
+
+/// What all recordings of a spool share.
+pub(crate) struct Around {
+    pub(crate) disk: Arc<dyn Disk>,
+    elsewhere: OnceLock<Arc<dyn Elsewhere>>,
+    /// No new block is begun: what is here is as much as may be.
+    pub(crate) is_full: AtomicBool,
+    /// A disk said that it is full.
+    pub(crate) wants_room: AtomicBool,
+}
+
+/// Where blocks are that are not on this disk.
+pub trait Elsewhere: Send + Sync + 'static {
+    /// The bytes at a place of a block, as many as were asked for. It may wait for a network: it is called on threads
+    /// that may.
+    ///
+    /// # Errors
+    /// `NotFound` where it is nowhere; whatever is in the way.
+    fn read(&self, id: Id, name: BlockName, place: std::ops::Range<u32>) -> io::Result<Bytes>;
+}
+
+impl Around {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Arc<Self> {
+        Arc::new(Self {
+            disk,
+            elsewhere: OnceLock::new(),
+            is_full: AtomicBool::new(false),
+            wants_room: AtomicBool::new(false),
+        })
+    }
+
+    /// Blocks that are not here are read there, from now on; said once.
+    pub(crate) fn set_elsewhere(&self, elsewhere: Arc<dyn Elsewhere>) {
+        // The first one stays.
+        let _ = self.elsewhere.set(elsewhere);
+    }
+
+    pub(super) fn read_elsewhere(
+        &self,
+        id: Id,
+        block: &Block,
+        place: std::ops::Range<u32>,
+    ) -> io::Result<Bytes> {
+        let elsewhere = self.elsewhere.get().ok_or(io::ErrorKind::NotFound)?;
+        let wanted = place.len();
+        let bytes = elsewhere.read(id, block.name, place)?;
+        match bytes.len() == wanted {
+            true => Ok(bytes),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+impl Recording {
+    /// One of which nothing is here: its blocks are read elsewhere.
+    pub fn elsewhere(view: View, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        let around = Around::new(Arc::new(NoDisk));
+        around.set_elsewhere(elsewhere);
+        let mut blocks = view.blocks;
+        blocks.iter_mut().for_each(|block| block.is_here = false);
+        Self {
+            id: view.facts.id,
+            folder: std::path::PathBuf::new(),
+            disk: around.disk.clone(),
+            around,
+            state: Mutex::new(State {
+                facts: view.facts,
+                blocks,
+                is_loaded: true,
+            }),
+            tapes: AtomicUsize::new(0),
+            is_to_stop: AtomicBool::new(false),
+        }
+    }
+
+    /// All bytes of a block to which nothing more comes.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn whole(&self, name: BlockName) -> io::Result<Bytes> {
+        let path = self.path_of(name, SEALED);
+        let len = self.disk.len(&path)?;
+        self.disk.read(&path, 0..len)
+    }
+
+    /// A block with this SHA-256 is in the store for good.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn mark_stored(&self, name: BlockName, sha256: [u8; 32]) -> io::Result<()> {
+        let view = self.view()?;
+        let block = view.blocks.iter().find(|block| block.name == name);
+        let block = block.ok_or(io::ErrorKind::NotFound)?;
+        let mark = [&sha256[..], &block.table.piece(name.epoch)].concat();
+        self.disk.replace(&self.path_of(name, STORED), &mark)?;
+        self.change(name, |block| block.is_stored = true);
+        Ok(())
+    }
+
+    /// Takes a block off this disk that is in the store. Says how many bytes that gave.
+    ///
+    /// # Errors
+    /// The disk's; `InvalidInput` for one that is here alone.
+    pub fn drop_here(&self, name: BlockName) -> io::Result<u64> {
+        let view = self.view()?;
+        let block = view.blocks.iter().find(|block| block.name == name);
+        if !block.is_some_and(|block| block.is_stored && block.is_sealed) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let path = self.path_of(name, SEALED);
+        let len = match self.disk.len(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            len => len?,
+        };
+        self.disk.remove(&path)?;
+        self.change(name, |block| block.is_here = false);
+        Ok(len)
+    }
+
+    /// All of it is in the store since `at_ms`.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn mark_all_stored(&self, at_ms: i64) -> io::Result<()> {
+        self.note(|facts| facts.stored_ms = Some(at_ms))
+    }
+
+    fn change(&self, name: BlockName, change: impl FnOnce(&mut Block)) {
+        let mut state = self.state.lock();
+        let mut blocks = state.blocks.iter_mut();
+        if let Some(block) = blocks.find(|block| block.name == name) {
+            change(block);
+        }
+    }
+}
+
+/// Has nothing and takes nothing.
+struct NoDisk;
+
+impl Disk for NoDisk {
+    fn make_folder(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&self, _: &Path, _: u64) -> io::Result<Box<dyn Appended>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn replace(&self, _: &Path, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn cut(&self, _: &Path, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn read(&self, _: &Path, _: std::ops::Range<u64>) -> io::Result<Bytes> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn len(&self, _: &Path) -> io::Result<u64> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}

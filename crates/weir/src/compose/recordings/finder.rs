@@ -1,0 +1,340 @@
+//! Finds recordings that this node has nothing of: the database says where they are, the node that records them or the
+//! store has them, and a cache of its own keeps what was read.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use weir_api::RecordingPlace;
+use weir_base::{Clock, Code, Id, Refusal};
+use weir_cluster::record::Scope;
+use weir_cluster::run::Cluster;
+use weir_cluster::{Name, Scheme};
+use weir_keep::{Archive, Slice, SliceCache};
+use weir_link::http::BodyLimits;
+use weir_link::node::{NodeClient, NodeRequest, refusal_in};
+use weir_link::walk::{AnyNode, Unserved, WalkRequest};
+use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
+use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
+use weir_record::{Elsewhere, Recording, View};
+use weir_serve::hls::{Archives, FoundRecording};
+use weir_store::Store;
+
+/// How long what was found counts, microseconds: so long may one be played that was taken away.
+const FOUND_US: i64 = 2_000_000;
+/// The same of what is not there.
+const NOT_FOUND_US: i64 = 1_000_000;
+/// Recordings that are known at once; beyond that the ones go that were looked at longest ago.
+const MAX_KNOWN: usize = 512;
+/// How long another node may take for the head of an answer, and between two pieces of it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Bytes of a place.
+const MAX_PLACE_BYTES: usize = 16 * 1024;
+
+/// Who knows where recordings are.
+pub(in crate::compose) enum Places {
+    /// The database of this node.
+    Own(Store),
+    /// One of the api nodes.
+    Of(Box<AnyNode>),
+    /// Nobody: this node is alone and has no database.
+    Nobody,
+}
+
+/// What the finder is made of.
+pub(in crate::compose) struct FinderParts {
+    pub(in crate::compose) places: Places,
+    pub(in crate::compose) cluster: Cluster,
+    pub(in crate::compose) me: String,
+    pub(in crate::compose) client: NodeClient,
+    pub(in crate::compose) archive: Option<Archive>,
+    pub(in crate::compose) cache: Arc<SliceCache>,
+    pub(in crate::compose) clock: Clock,
+    pub(in crate::compose) runtime: Handle,
+}
+
+/// Knows for a moment what it has found, and asks once for all who want the same.
+pub(in crate::compose) struct Finder {
+    parts: Arc<FinderParts>,
+    known: Mutex<HashMap<Id, Arc<Sought>>>,
+}
+
+/// A recording, asked for once however many want it.
+#[derive(Default)]
+struct Sought {
+    last: tokio::sync::Mutex<Option<Finding>>,
+    /// When it was looked at last, microseconds.
+    asked_us: std::sync::atomic::AtomicI64,
+}
+
+#[derive(Clone)]
+struct Finding {
+    at_us: i64,
+    place: Option<RecordingPlace>,
+    outcome: Result<Arc<Recording>, Refusal>,
+}
+
+impl Finder {
+    pub(in crate::compose) fn new(parts: FinderParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self, id: Id, now_us: i64) -> Arc<Sought> {
+        use std::sync::atomic::Ordering;
+        let mut known = self.known.lock();
+        if known.len() >= MAX_KNOWN && !known.contains_key(&id) {
+            let asked_us = |known: &Sought| known.asked_us.load(Ordering::Relaxed);
+            let oldest = known.iter().min_by_key(|(_, known)| asked_us(known));
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                known.remove(&oldest);
+            }
+        }
+        let known = known.entry(id).or_default().clone();
+        known.asked_us.store(now_us, Ordering::Relaxed);
+        known
+    }
+}
+
+impl Archives for Finder {
+    fn find(&self, id: Id) -> FoundRecording<'_> {
+        Box::pin(async move {
+            let now_us = self.parts.clock.now_us();
+            let known = self.known(id, now_us);
+            // Whoever comes meanwhile waits for the same answer.
+            let mut last = known.last.lock().await;
+            let now_us = self.parts.clock.now_us();
+            if let Some(found) = last.as_ref().filter(|found| found.is_good(now_us)) {
+                return found.outcome.clone();
+            }
+            let found = self.parts.look(id, last.as_ref()).await;
+            let outcome = found.outcome.clone();
+            *last = Some(found);
+            outcome
+        })
+    }
+}
+
+impl Finding {
+    fn is_good(&self, now_us: i64) -> bool {
+        let for_us = if self.outcome.is_ok() {
+            FOUND_US
+        } else {
+            NOT_FOUND_US
+        };
+        now_us - self.at_us < for_us
+    }
+}
+
+impl FinderParts {
+    async fn look(self: &Arc<Self>, id: Id, before: Option<&Finding>) -> Finding {
+        let place = self.place(id).await;
+        let outcome = match &place {
+            Ok(Some(place)) => {
+                // One that is over and is where it was is what it was.
+                let same = before
+                    .filter(|before| place.ended_ms > 0 && before.place.as_ref() == Some(place));
+                match same.and_then(|before| before.outcome.as_ref().ok()) {
+                    Some(recording) => Ok(recording.clone()),
+                    None => self.open(id, place).await,
+                }
+            }
+            Ok(None) => {
+                let (cache, gone) = (self.cache.clone(), id);
+                let _ = tokio::task::spawn_blocking(move || cache.forget_recording(gone)).await;
+                Err(Refusal::new(Code::NotFound, "there is no such recording"))
+            }
+            Err(refusal) => Err(refusal.clone()),
+        };
+        Finding {
+            at_us: self.clock.now_us(),
+            place: place.ok().flatten(),
+            outcome,
+        }
+    }
+
+    async fn place(&self, id: Id) -> Result<Option<RecordingPlace>, Refusal> {
+        let away = |words: String| Refusal::new(Code::OriginUnreachable, words);
+        let nodes = match &self.places {
+            Places::Own(store) => {
+                let found = RecordingPlace::find(store, id).await;
+                return found
+                    .map_err(|error| away(format!("the store does not say where it is: {error}")));
+            }
+            Places::Of(nodes) => nodes,
+            Places::Nobody => return Ok(None),
+        };
+        let request = WalkRequest {
+            target: format!("/api/v1/nodes/recordings/{id}"),
+            json: String::new(),
+            timeout: ANSWER_TIMEOUT,
+            max_bytes: MAX_PLACE_BYTES,
+        };
+        match nodes.ask(&request).await {
+            Ok(answer) => {
+                let place = serde_json::from_slice(&answer.body);
+                place
+                    .map(Some)
+                    .map_err(|error| away(format!("an api node answers what is no place: {error}")))
+            }
+            Err(Unserved::Missing(_)) => Ok(None),
+            Err(error) => Err(away(error.to_string())),
+        }
+    }
+
+    /// From the node that records it; where that does not answer, from the store.
+    async fn open(
+        self: &Arc<Self>,
+        id: Id,
+        place: &RecordingPlace,
+    ) -> Result<Arc<Recording>, Refusal> {
+        let base = self.base(&place.node);
+        let told = match &base {
+            Some(base) => self.view_of(base, id, place).await,
+            None => Err(Refusal::new(Code::OriginUnreachable, "no node has it")),
+        };
+        let mut view = match told {
+            Ok(view) => view,
+            Err(refusal) => {
+                let stored = self.stored(id).await?;
+                stored.ok_or(refusal)?
+            }
+        };
+        if view.facts.id != id || view.facts.app != place.app || view.facts.stream != place.stream {
+            return Err(Refusal::new(
+                Code::OriginUnreachable,
+                "what another node has is another recording",
+            ));
+        }
+        // Nobody else says it of one whose node is gone.
+        view.facts.ended_ms = view
+            .facts
+            .ended_ms
+            .or(Some(place.ended_ms).filter(|ended_ms| *ended_ms > 0));
+        let stored = view.blocks.iter().filter(|block| block.is_stored);
+        let blocks = Blocks {
+            parts: self.clone(),
+            base,
+            vhost: view.facts.vhost.clone(),
+            stored: stored.map(|block| block.name).collect(),
+        };
+        Ok(Arc::new(Recording::elsewhere(view, Arc::new(blocks))))
+    }
+
+    async fn stored(&self, id: Id) -> Result<Option<View>, Refusal> {
+        let Some(archive) = &self.archive else {
+            return Ok(None);
+        };
+        let words = |error| format!("the store does not have it: {error}");
+        archive
+            .view(id)
+            .await
+            .map_err(|error| Refusal::new(Code::OriginUnreachable, words(error)))
+    }
+
+    /// Where another node is reached; none of one that is no member, or this one.
+    fn base(&self, node: &str) -> Option<String> {
+        let http = [Scheme::Http, Scheme::Https];
+        let name = Name::new(node).ok().filter(|_| node != self.me)?;
+        self.cluster.with(|member, _| {
+            let record = member.view().find(&name)?.record.as_ref()?;
+            Some(record.address(&http, Scope::Internal, None)?.url.clone())
+        })
+    }
+
+    async fn view_of(&self, base: &str, id: Id, place: &RecordingPlace) -> Result<View, Refusal> {
+        let query = query(&[("vhost", &place.vhost)]);
+        let target = format!("/r/{id}/view?{query}");
+        let bytes = self.fetch(base, &target, MAX_MANIFEST_BYTES).await?;
+        let words = || {
+            Refusal::new(
+                Code::OriginUnreachable,
+                format!("{base} answers what is no recording"),
+            )
+        };
+        manifest::decode(&bytes).ok_or_else(words)
+    }
+
+    async fn fetch(&self, base: &str, target: &str, max_bytes: usize) -> Result<Bytes, Refusal> {
+        let request = NodeRequest {
+            base,
+            method: Method::GET,
+            target,
+            headers: HeaderMap::new(),
+            head_timeout: ANSWER_TIMEOUT,
+        };
+        let limits = BodyLimits {
+            max_bytes,
+            piece_timeout: ANSWER_TIMEOUT,
+        };
+        let answer = self.client.fetch(request, limits).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            status => Err(refusal_in(base, status, &answer.headers, &answer.body)),
+        }
+    }
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs).finish()
+}
+
+/// The blocks of one recording.
+struct Blocks {
+    parts: Arc<FinderParts>,
+    base: Option<String>,
+    vhost: String,
+    stored: HashSet<BlockName>,
+}
+
+impl Elsewhere for Blocks {
+    fn read(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
+        let slice = Slice {
+            id,
+            name,
+            start: place.start,
+            end: place.end,
+        };
+        let runtime = &self.parts.runtime;
+        let read = || runtime.block_on(self.read_through(id, name, place));
+        self.parts.cache.get(slice, read)
+    }
+}
+
+impl Blocks {
+    /// From the store, which asks nobody's disk; else from the node that records it.
+    async fn read_through(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
+        let mut refused = None;
+        if let Some(archive) = self
+            .parts
+            .archive
+            .as_ref()
+            .filter(|_| self.stored.contains(&name))
+        {
+            match archive.read(id, name, place.clone()).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => refused = Some(error.to_string()),
+            }
+        }
+        if let Some(base) = &self.base {
+            let (from, to) = (place.start.to_string(), place.end.to_string());
+            let query = query(&[("vhost", &self.vhost), ("from", &from), ("to", &to)]);
+            let target = format!("/r/{id}/{name}.blk?{query}");
+            match self.parts.fetch(base, &target, MAX_BLOCK_BYTES).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(refusal) => refused = Some(refusal.to_string()),
+            }
+        }
+        let words = refused.unwrap_or_else(|| "nobody has this block".to_owned());
+        Err(io::Error::new(io::ErrorKind::HostUnreachable, words))
+    }
+}

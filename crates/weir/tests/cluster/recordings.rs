@@ -1,0 +1,139 @@
+//! Recordings are the cluster's: listed by the nodes that have the database, played by those that have nothing, kept in
+//! the store whoever dies, and taken away everywhere.
+
+use serde_json::Value;
+use weir_testkit::cluster::{Cluster, Node};
+use weir_testkit::http::{Request, get};
+use weir_testkit::media::Source;
+use weir_testkit::process::Signal;
+use weir_testkit::s3::S3;
+use weir_testkit::tools::Tool;
+use weir_testkit::wait::{Stopwatch, until};
+
+use crate::kit::{cluster, measured, need, publish};
+
+/// Within so long what was taken away is played nowhere.
+const GONE_S: f64 = 5.0;
+
+/// A node with the database, an origin that records into a store, and two edges.
+fn world(folder: &tempfile::TempDir, s3: &S3) -> Cluster {
+    let url = format!(
+        "store.url=sqlite:{}",
+        folder.path().join("one.db").display()
+    );
+    let objects = format!("store.recordings.url={}", s3.url("rec"));
+    let credentials = format!("store.recordings.credentials={}", s3.credentials());
+    let kept = [&*objects, &*credentials];
+    cluster(vec![
+        Node::new("p", &["api"]).set(&[&url]).set(&kept),
+        Node::origin("o")
+            .set(&["record.default=on", "stream.linger_ms=500"])
+            .set(&kept),
+        Node::edge("a").set(&kept),
+        Node::edge("b").set(&kept),
+    ])
+}
+
+fn recording(cluster: &Cluster) -> Option<Value> {
+    let list = cluster["p"].api("GET", "recordings?app=live").json();
+    list["items"].get(0).cloned()
+}
+
+fn playlist(cluster: &Cluster, node: &str, id: &str) -> String {
+    let answer = get(&cluster[node].http(&format!("r/{id}/index.m3u8")));
+    assert_eq!(answer.status, 200, "{node}: {}", answer.text());
+    answer.text()
+}
+
+fn decodes(url: &str) {
+    let asked = ["-v", "error", "-xerror", "-i", url, "-f", "null", "-"];
+    let output = Tool::Ffmpeg.command().args(asked).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// Shows R13, R14, R25, R39, R59.
+#[test]
+fn what_an_origin_recorded_is_played_by_every_edge_also_when_the_origin_is_dead_until_it_is_taken_away()
+ {
+    need!(Ffmpeg, RedisServer, MotoServer);
+    let (folder, s3) = (tempfile::tempdir().unwrap(), S3::start());
+    let mut cluster = world(&folder, &s3);
+    let publisher = publish(&cluster["a"], &Source::H264_AAC, "live/one");
+    let live = until("six seconds are recorded", 60, || {
+        recording(&cluster).filter(|one| one["duration_ms"].as_i64() >= Some(6_000))
+    });
+    let id = live["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&live["state"], &live["node"]),
+        (&"recording".into(), &"o".into())
+    );
+    assert_eq!(
+        (&live["channel"], &live["title"]),
+        (&Value::Null, &"one".into())
+    );
+    let growing = playlist(&cluster, "a", &id);
+    assert!(growing.contains("#EXT-X-PLAYLIST-TYPE:EVENT"), "{growing}");
+    // What is said to other nodes is said to nobody else.
+    for file in ["view", "x-000000.blk?from=0&to=9"] {
+        let answer = get(&cluster["o"].http(&format!("r/{id}/{file}")));
+        assert_eq!(answer.status, 404, "{file}");
+    }
+
+    publisher.signal(Signal::KILL);
+    let watch = Stopwatch::start();
+    until("the edge has all of it", 30, || {
+        Some(playlist(&cluster, "a", &id)).filter(|list| list.ends_with("#EXT-X-ENDLIST\n"))
+    });
+    measured(
+        "a replay is whole at an edge after",
+        watch.elapsed_s() * 1e3,
+        "ms",
+    );
+    decodes(&cluster["a"].http(&format!("r/{id}/index.m3u8")));
+    let over = until("all of it is in the store", 60, || {
+        recording(&cluster)
+            .filter(|one| one["state"] == "ready" && one["stored_bytes"] == one["bytes"])
+    });
+    assert_eq!(over["holes"], serde_json::json!([]));
+
+    let whole = playlist(&cluster, "a", &id);
+    cluster.kill("o");
+    // This one has never seen it: it has the store alone.
+    let elsewhere = until("the other edge finds it", 30, || {
+        let answer = get(&cluster["b"].http(&format!("r/{id}/index.m3u8")));
+        (answer.status == 200).then(|| answer.text())
+    });
+    assert_eq!(elsewhere, whole);
+    for node in ["a", "b"] {
+        decodes(&cluster[node].http(&format!("r/{id}/index.m3u8")));
+    }
+    assert!(s3.listing().contains(&id));
+
+    let watch = Stopwatch::start();
+    let gone = cluster["p"].api("DELETE", &format!("recordings/{id}"));
+    assert_eq!(gone.status, 204, "{}", gone.text());
+    assert!(recording(&cluster).is_none());
+    for node in ["a", "b"] {
+        until("it is played nowhere", 30, || {
+            let answer = Request::get(&cluster[node].http(&format!("r/{id}/index.m3u8"))).send();
+            (answer.status == 404).then_some(())
+        });
+    }
+    let gone_s = watch.elapsed_s();
+    measured(
+        "what was taken away is played nowhere after",
+        gone_s * 1e3,
+        "ms",
+    );
+    assert!(gone_s < GONE_S, "{gone_s}");
+    until("its objects are gone, and that is told", 60, || {
+        let events = cluster["p"]
+            .api("GET", "events?types=recording.deleted")
+            .json();
+        let is_told = events["events"]
+            .as_array()
+            .is_some_and(|events| events.len() == 1);
+        (is_told && !s3.listing().contains(&id)).then_some(())
+    });
+}
