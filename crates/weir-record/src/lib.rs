@@ -5,12 +5,18 @@
 //! no database, and no stream that lives: who records and who asks is elsewhere.
 
 pub mod block;
+pub mod clips;
 pub mod disk;
 mod epoch;
+pub mod file;
+pub mod iframes;
 pub mod piece;
 pub mod playlist;
 mod recording;
+pub mod samples;
 mod spool;
+pub mod stills;
+pub mod transport;
 mod writing;
 
 pub use epoch::Epoch;
