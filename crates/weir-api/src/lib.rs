@@ -21,6 +21,7 @@ mod broadcasts;
 mod caller;
 mod categories;
 mod channels;
+mod clips;
 mod cluster;
 mod config;
 mod consult;
@@ -84,6 +85,7 @@ pub use admission_feed::AdmissionSource;
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKIE};
+pub use clips::{ClipFacts, Clips, NewClip};
 pub use config::ApiConfig;
 pub use consult::{ConsultAnswer, ConsultDesk, ConsultQuestion};
 pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
@@ -155,6 +157,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::RecordingsManage,
         ))
+        .merge(guarded(clips::routes(), state, Right::RecordingsManage))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_base::{Code, Id, rfc3339};
+use weir_base::{Code, Id, StreamName, rfc3339};
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{Page, PageParams, PathParts, QueryParts};
+use crate::clips::Clips;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 use crate::stored::{behind, id_of};
@@ -23,7 +24,7 @@ use crate::stored::{behind, id_of};
 const PAGE: u32 = 50;
 
 /// Who keeps recordings. All of it may ask a disk: it is called on threads that may wait.
-pub trait Recordings: Send + Sync {
+pub trait Recordings: Clips + Send + Sync {
     /// Those of an app and a stream of it, where these are not empty, that are older than `before`; the newest
     /// first.
     ///
@@ -48,6 +49,9 @@ pub trait Recordings: Send + Sync {
     /// # Errors
     /// `ResourceBusy` while the broadcast goes on; the disk's.
     fn remove(&self, id: Id) -> io::Result<()>;
+
+    /// From when to when a stream is recorded that is live, Unix milliseconds. Asks no disk.
+    fn reach(&self, name: &StreamName) -> Option<(i64, i64)>;
 }
 
 /// What is known of a recording.
@@ -86,7 +90,7 @@ pub struct HoleFacts {
 #[derive(IntoResponses)]
 #[response(status = 503, content_type = "application/problem+json")]
 #[expect(dead_code, reason = "only the document is made of it")]
-struct NoneKept(Problem);
+pub(crate) struct NoneKept(Problem);
 
 /// Of which stream.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -99,6 +103,16 @@ struct RecordingsAsked {
     /// Of this stream of the app alone, such as `demo`.
     #[param(required = false, nullable = false)]
     stream: String,
+}
+
+/// What goes with it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct Removing {
+    /// Its clips too.
+    #[param(required = false, nullable = false)]
+    clips: bool,
 }
 
 /// A broadcast that can be watched again.
@@ -204,14 +218,15 @@ async fn one(
 
 /// Take a recording away
 ///
-/// Its files are gone with the answer. One that goes on is not taken away: end the broadcast first.
+/// Its files are gone with the answer. One that goes on is not taken away: end the broadcast first. One that has clips
+/// is not either, unless `clips=true` says that they go with it.
 #[utoipa::path(delete, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording_remove",
-    params(("id" = String, Path, description = "Its id")),
+    params(("id" = String, Path, description = "Its id"), Removing),
     responses(
         NoneKept,
         (status = 204, description = "It is gone"),
         NotThere,
-        (status = 409, description = "The broadcast goes on",
+        (status = 409, description = "The broadcast goes on, or it has clips",
             body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -219,9 +234,15 @@ async fn remove(
     Extract(state): Extract<State>,
     actor: Actor,
     PathParts(text): PathParts<String>,
+    QueryParts(removing): QueryParts<Removing>,
 ) -> Result<StatusCode, Refused> {
     let id = id_of(&text)?;
     let facts = find(&state, id).await?;
+    let clips = ask(&state, move |kept| Ok(kept.clips(id))).await?.len();
+    if clips > 0 && !removing.clips {
+        let words = format!("{clips} clips are of it: take them away first, or say clips=true");
+        return Err(Refused::new(Code::Conflict, words));
+    }
     ask(&state, move |kept| kept.remove(id)).await?;
     let before = json!({ "app": facts.app, "stream": facts.stream, "started_at": rfc3339(facts.started_ms) });
     let act = Acted {
@@ -234,13 +255,13 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(state: &State, id: Id) -> Result<RecordingFacts, Refused> {
+pub(crate) async fn find(state: &State, id: Id) -> Result<RecordingFacts, Refused> {
     let found = ask(state, move |kept| kept.find(id)).await?;
     found.ok_or_else(|| Refused::new(Code::NotFound, "there is no such recording"))
 }
 
 /// Asks who keeps the recordings, on a thread that may wait for the disk.
-async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     state: &State,
     work: impl FnOnce(&dyn Recordings) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Refused> {

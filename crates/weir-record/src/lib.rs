@@ -7,6 +7,7 @@
 pub mod block;
 pub mod clips;
 pub mod disk;
+pub mod entries;
 mod epoch;
 pub mod file;
 pub mod iframes;
@@ -14,6 +15,7 @@ pub mod piece;
 pub mod playlist;
 mod recording;
 pub mod samples;
+pub mod shifted;
 mod spool;
 pub mod stills;
 pub mod transport;

@@ -18,6 +18,7 @@ mod scale;
 mod secrets;
 mod signals;
 mod snapshots;
+mod stills;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -97,6 +98,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let spool = recordings::open(&config, data, hub.clock())?;
     let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
         .with_recordings(spool.clone());
+    let services = stills::added(services, &config)?;
     cluster::report_load(&joined, &services);
 
     let dispatcher = Arc::new(Dispatcher::new(config.dispatch_rules()?));

@@ -108,6 +108,12 @@ export type ClientDetail = { address: string; bytes: number; id: string; identit
 /** Publishers and viewers. */
 export type Clients = { clients: (ClientDetail)[]; next?: string; total: number };
 
+/** A clip as it is told of. */
+export type ClipSeen = { created_at: string; file_url: string; from_ms: number; id: string; recording: string; title: string; to_ms: number; url: string };
+
+/** Clips, the newest first. */
+export type ClipsSeen = { items: (ClipSeen)[] };
+
 /** A broadcast that is to come. */
 export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
 
@@ -131,6 +137,9 @@ export type DrainOrder = { boot?: number | null; by?: string | null; order?: str
 
 /** How far a drain is. */
 export type DrainProgress = { by?: string; draining: boolean; empty: boolean; publishers: number; viewers: number };
+
+/** A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`. */
+export type Dvr = { from_ms: number; to_ms: number };
 
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
@@ -244,7 +253,7 @@ export type ListedChannel = { category: string; cover: string; language: string;
 export type ListedKey = { created_ms: number; expires_ms?: number | null; id: string; label: string; replaces?: string; revoked_ms?: number | null; used_address?: string | null; used_ms?: number | null };
 
 /** What anybody may know of a live stream. */
-export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
+export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; dvr?: Dvr | null; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
 
 /** Where it is. */
 export type Located = { app: string; code: number; epoch?: number | null; ip: string; node?: string | null; port: number; protocol: string; since_ms?: number | null; source: string; stream: string; urls: (string)[]; vhost: string };
@@ -263,6 +272,9 @@ export type MemberWish = { account: string; role: string };
 
 /** What is missing to sign in. */
 export type MissingView = { missing: string; name: string; rest: string };
+
+/** What a clip is to be. */
+export type NewClip = { from_ms: number; title?: string; to_ms: number };
 
 /** A hook as it is made. */
 export type NewHook = { app?: string; dialect?: string; secret?: string; types?: (string)[]; url: string };
@@ -488,7 +500,7 @@ export type StreamDetail = (LiveStream) & ({ audio_frames: number; audio_kbps: n
 export type StreamKeyList = { items: (ListedKey)[] };
 
 /** Streams that are live. */
-export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
+export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; dvr?: Dvr | null; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
 
 /** Streams that are live. */
 export type Streams_StreamDetail = { next?: string; server_time_ms: number; streams: ((LiveStream) & ({ audio_frames: number; audio_kbps: number; corrections: number; dropped_frames: number; gop_frames: number; gop_ms: number; life: number; publisher?: Publisher | null; received_bytes: number; ring_bytes: number; sender?: Sender | null; sent_bytes: number; skipped_frames: number; video_frames: number; video_kbps: number; viewers_by_protocol: Record<string, number> }))[] };
@@ -625,6 +637,12 @@ export interface Operations {
   client_kick: { asked: { path: { id: string } }; answered: Kicked };
   /** Publishers and viewers */
   clients: { asked: { query?: { limit?: number; after?: string } }; answered: Clients };
+  /** Make a clip of a recording */
+  clip_create: { asked: { path: { id: string }; body: NewClip }; answered: ClipSeen };
+  /** Take a clip away */
+  clip_remove: { asked: { path: { id: string; clip: string } }; answered: undefined };
+  /** Clips of a recording, newest first */
+  clips_list: { asked: { path: { id: string } }; answered: ClipsSeen };
   /** Nodes, streams, and how this node stands among them */
   cluster: { asked: { query?: { after?: string } }; answered: Seen };
   /** Where to publish, play or chat */
@@ -756,7 +774,7 @@ export interface Operations {
   /** Recordings of this node, newest first */
   recording_list: { asked: { query?: { app?: string; stream?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Take a recording away */
-  recording_remove: { asked: { path: { id: string } }; answered: undefined };
+  recording_remove: { asked: { path: { id: string }; query?: { clips?: boolean } }; answered: undefined };
   /** Say where a stream is on a server of another make */
   report: { asked: { body: Report }; answered: Taken };
   /** What is to come on a channel */
@@ -878,6 +896,9 @@ export const PLACES = {
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
   clients: ["GET", "/api/v1/clients"],
+  clip_create: ["POST", "/api/v1/recordings/{id}/clips"],
+  clip_remove: ["DELETE", "/api/v1/recordings/{id}/clips/{clip}"],
+  clips_list: ["GET", "/api/v1/recordings/{id}/clips"],
   cluster: ["GET", "/api/v1/cluster"],
   dispatch: ["POST", "/api/v1/dispatch/{purpose}"],
   document: ["GET", "/api/v1/openapi.json"],
