@@ -84,7 +84,7 @@ fn its_tables_lead_to_each_sample_and_time_goes_on_over_a_seam() {
     let sizes = numbers(&table(&head, 0, b"stsz"));
     assert_eq!(sizes[..7], [0, 15, 10, 11, 12, 13, 14]);
     assert_eq!(
-        numbers(&table(&head, 0, b"stsd"))[0],
+        read_u32(&table(&head, 0, b"stsd"), 4).unwrap(),
         1,
         "one entry for both lives"
     );
