@@ -13,7 +13,7 @@ source scripts/need.sh
 need_rust
 need_apt curl ffmpeg openssl nginx libnginx-mod-stream redis-server postgresql libfaketime \
     chromium fonts-dejavu-core fonts-noto-cjk gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-    gstreamer1.0-plugins-bad gstreamer1.0-libav
+    gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base
 need_web_dist
 need_pip_ffmpeg9
 need_pip_wstest
@@ -33,12 +33,13 @@ WEIR_FFMPEG=$(have ffmpeg)
 WEIR_FFPROBE=$(have ffprobe)
 WEIR_CHROMIUM=$(have chromium chromium-browser google-chrome)
 WEIR_GST_LAUNCH=$(have gst-launch-1.0)
+WEIR_VLC=$(have cvlc)
 WEIR_NGINX=$(have nginx)
 WEIR_OPENSSL=$(have openssl)
 WEIR_NODE=$(have node)
 WEIR_CURL=$(have curl)
 WEIR_REDIS_SERVER=$(have redis-server)
-export WEIR_REDIS_SERVER WEIR_CURL WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_NGINX WEIR_OPENSSL WEIR_NODE
+export WEIR_REDIS_SERVER WEIR_CURL WEIR_FFMPEG WEIR_FFPROBE WEIR_CHROMIUM WEIR_GST_LAUNCH WEIR_VLC WEIR_NGINX WEIR_OPENSSL WEIR_NODE
 # With this set a test whose tool is missing fails; without it (plain `cargo test`) it may pass over.
 export WEIR_REQUIRE_TOOLS=1
 

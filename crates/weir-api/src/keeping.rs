@@ -2,10 +2,12 @@
 
 use std::io;
 
-use weir_base::Id;
+use weir_base::{Id, StreamName};
+
+use crate::clips::Clips;
 
 /// Who keeps recordings on this node. All of it may ask a disk: it is called on threads that may wait.
-pub trait Recordings: Send + Sync {
+pub trait Recordings: Clips + Send + Sync {
     /// What is known here of one; fresher than its row while it goes on.
     ///
     /// # Errors
@@ -17,6 +19,9 @@ pub trait Recordings: Send + Sync {
     /// # Errors
     /// `ResourceBusy` while the broadcast goes on; the disk's.
     fn remove(&self, id: Id) -> io::Result<()>;
+
+    /// From when to when a stream is recorded that is live, Unix milliseconds. Asks no disk.
+    fn reach(&self, name: &StreamName) -> Option<(i64, i64)>;
 
     /// How it stands with what is kept here and what goes to the store. Asks no disk.
     fn keeping(&self) -> KeepingFacts;

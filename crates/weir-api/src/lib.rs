@@ -21,6 +21,7 @@ mod broadcasts;
 mod caller;
 mod categories;
 mod channels;
+mod clips;
 mod cluster;
 mod config;
 mod consult;
@@ -89,6 +90,7 @@ pub use admission_feed::AdmissionSource;
 pub use apps::{AppFacts, EncoderRule, Prefer};
 pub use autoscale::PoolFacts;
 pub use caller::{Caller, Credentials, Identify, Means, NoAccounts, SESSION_COOKIE};
+pub use clips::{ClipFacts, Clips, NewClip};
 pub use config::ApiConfig;
 pub use consult::{ConsultAnswer, ConsultDesk, ConsultQuestion};
 pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
@@ -166,6 +168,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             Right::SessionsKeep,
         ))
         .merge(guarded(recordings::routes(), state, Right::ChannelsHelp))
+        .merge(guarded(clips::routes(), state, Right::ChannelsHelp))
         .merge(by_method(replays::public_routes()))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
-use weir_base::{Code, rfc3339};
+use weir_base::{Code, Id, rfc3339};
 use weir_store::StoreError;
 use weir_store::recordings::{RecordingEdit, RecordingFilter, RecordingState, StoredRecording};
 
@@ -54,6 +54,16 @@ struct RecordingsAsked {
     /// away.
     #[param(required = false, nullable = false)]
     state: String,
+}
+
+/// What goes with it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct Removing {
+    /// Its clips too.
+    #[param(required = false, nullable = false)]
+    clips: bool,
 }
 
 /// What is to be changed of a recording; what is left out stays.
@@ -196,14 +206,15 @@ async fn edit(
 /// Take a recording away
 ///
 /// From the answer on it is in no list, and within seconds it is played nowhere; its files go meanwhile. One that goes
-/// on is not taken away: end the broadcast, or the recording, first.
+/// on is not taken away: end the broadcast, or the recording, first. One that has clips is not either, unless `clips=true`
+/// says that they go with it.
 #[utoipa::path(delete, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording_remove",
-    params(("id" = String, Path, description = "Its id")),
+    params(("id" = String, Path, description = "Its id"), Removing),
     responses(
         StoreAway,
         (status = 204, description = "It goes"),
         NotThere,
-        (status = 409, description = "It goes on, or is held",
+        (status = 409, description = "It goes on, is held, or has clips",
             body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -211,8 +222,14 @@ async fn remove(
     Extract(state): Extract<State>,
     actor: Actor,
     PathParts(text): PathParts<String>,
+    QueryParts(removing): QueryParts<Removing>,
 ) -> Result<StatusCode, Refused> {
     let row = open(&state, &actor.caller, &text, ChannelHelp::Owns).await?;
+    let clips = clips_of(&state, row.id).await?;
+    if clips > 0 && !removing.clips {
+        let words = format!("{clips} clips are of it: take them away first, or say clips=true");
+        return Err(Refused::new(Code::Conflict, words));
+    }
     if !state.store()?.recordings().delete(&row).await? {
         let words = match row.is_held {
             true => "it is held: nobody takes it away until that is over",
@@ -239,13 +256,25 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// How many clips this node has of one.
+async fn clips_of(state: &State, id: Id) -> Result<usize, Refused> {
+    let Some(kept) = state.recordings.clone() else {
+        return Ok(0);
+    };
+    let counted = waiting(move || Ok(kept.clips(id).len())).await;
+    counted.map_err(|error| {
+        tracing::error!("clips cannot be read: {error}");
+        Refused::from(Code::Storage)
+    })
+}
+
 /// Whether somebody looks after all recordings.
 fn manages(caller: &Caller) -> bool {
     caller.rights.has(Right::RecordingsManage)
 }
 
 /// The recording of this id, for somebody who helps so with its channel, or looks after all.
-async fn open(
+pub(crate) async fn open(
     state: &State,
     caller: &Caller,
     id: &str,
@@ -295,7 +324,7 @@ async fn answer(state: &State, row: StoredRecording) -> Result<Response, Refused
 }
 
 /// Work that a disk may hold up, on a thread that may wait.
-async fn waiting<T: Send + 'static>(
+pub(crate) async fn waiting<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;

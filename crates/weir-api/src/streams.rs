@@ -44,6 +44,8 @@ struct LiveStream {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     poster: Option<String>,
+    /// What viewers can go back to; null where it is not recorded on this node, or where no stream was named.
+    dvr: Option<Dvr>,
     /// Why nobody can watch it yet although it has a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
@@ -52,6 +54,15 @@ struct LiveStream {
     left_out: Vec<LeftOutTrack>,
     /// The same in words, and what was put right.
     notes: Vec<String>,
+}
+
+/// A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`.
+#[derive(Debug, Serialize, ToSchema)]
+struct Dvr {
+    /// The oldest, Unix milliseconds.
+    from_ms: i64,
+    /// The newest that is recorded.
+    to_ms: i64,
 }
 
 /// A track that weir does not carry.
@@ -241,8 +252,10 @@ async fn live(
     let is_on = |stream: &Stream| {
         stream.is_live() && stream.why_not_live().is_none() && is_told(&stream.name)
     };
-    let Json(mut list) = page_of(&state, &Page::whole(), is_on, |stream, now_us| {
-        describe(&state, stream, now_us)
+    let is_one = meant.stream.is_some();
+    let Json(mut list) = page_of(&state, &Page::whole(), is_on, |stream, now_us| LiveStream {
+        dvr: if is_one { dvr(&state, stream) } else { None },
+        ..describe(&state, stream, now_us)
     });
     list.streams.extend(live_elsewhere(&state, is_told));
     Json(list)
@@ -273,6 +286,18 @@ fn live_elsewhere(state: &State, is_told: impl Fn(&StreamName) -> bool) -> Vec<L
         }
     };
     others.iter().map(told).collect()
+}
+
+/// What viewers can go back to, no further than its publisher lets them.
+fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
+    let (from_ms, to_ms) = state.recordings.as_ref()?.reach(&stream.name)?;
+    let clients = state.hub.clients();
+    let client = stream.publisher().and_then(|one| clients.find(one.id));
+    let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
+    let now_ms = state.hub.clock().wall_ms();
+    let oldest_ms = wished_s.map_or(i64::MIN, |dvr_s| now_ms - i64::from(dvr_s) * 1000);
+    let from_ms = from_ms.max(oldest_ms);
+    (from_ms < to_ms).then_some(Dvr { from_ms, to_ms })
 }
 
 /// Live streams in detail

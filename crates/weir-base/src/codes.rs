@@ -122,6 +122,10 @@ code_table! {
         "The codec cannot be carried here.", "Play over another protocol, or publish H.264 and AAC.";
     RenditionStarting = 3007, "rendition_starting", Stream, http 503, ws 4503,
         "The rendition is starting.", "Try again in a few seconds.";
+    NotRecordedYet = 3008, "not_recorded_yet", Stream, http 425, ws 4404,
+        "That time is not recorded yet.", "Ask again when it has passed: the detail says how far the recording has come.";
+    NotKept = 3009, "not_kept", Stream, http 410, ws 4404,
+        "Nothing of that time is kept, or no longer.", "Ask for a later time: the detail says what is the oldest there is.";
 
     ClientStopped = 4001, "client_stopped", Client, http 0, ws 1000,
         "The client stopped.", "Nothing: this is how a stream ends.";

@@ -16,7 +16,7 @@ pub const BLOCK_US: i64 = 60_000_000;
 /// Bytes of a block at most: one that is nearly full, and one more segment.
 pub const MAX_BLOCK_BYTES: usize = 2 * BLOCK_BYTES + MAX_PIECE_BYTES;
 /// Segments of a block at most; more are not believed of a table.
-const MAX_SEGMENTS: usize = 4096;
+pub(crate) const MAX_SEGMENTS: usize = 4096;
 
 /// Which of a recording's blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,6 +136,8 @@ pub struct Table {
     pub holes: Vec<Hole>,
     /// The segment whose end is still to come; of a block that was torn off, its last one.
     pub open: Option<Segment>,
+    /// Where the samples of its segments are told, head and all; none where they are not.
+    pub samples: Option<Range<u32>>,
     /// Bytes of whole pieces.
     pub len: u32,
 }
@@ -156,6 +158,7 @@ impl Table {
                 duration_us: head.duration_us,
                 cause: HoleCause::from_number(head.init_id),
             }),
+            PieceKind::Samples => self.samples = Some(start..end),
             PieceKind::Table => {}
         }
     }
@@ -254,8 +257,12 @@ impl Table {
             out.put_u32(hole.duration_us);
             out.put_u32(hole.cause.number());
         }
-        let whole = HEAD_BYTES + out.len() + 2 * size_of::<u32>();
         out.put_u32(self.len);
+        if let Some(place) = &self.samples {
+            out.put_u32(place.start);
+            out.put_u32(place.end);
+        }
+        let whole = HEAD_BYTES + out.len() + size_of::<u32>();
         out.put_u32(whole as u32);
         out
     }
@@ -317,10 +324,15 @@ impl Table {
             });
         }
         table.len = at.try_get_u32().ok()?;
+        // The length of the piece is last.
+        if at.remaining() > size_of::<u32>() {
+            table.samples = Some(at.try_get_u32().ok()?..at.try_get_u32().ok()?);
+        }
         let fits = |place: &Range<u32>| place.start <= place.end && place.end <= table.len;
         let segments_fit = table.segments.iter().all(|one| fits(&one.place));
         let inits_fit = table.inits.iter().all(|(_, place)| fits(place));
-        (segments_fit && inits_fit).then_some(table)
+        let samples_fit = table.samples.iter().all(fits);
+        (segments_fit && inits_fit && samples_fit).then_some(table)
     }
 
     /// The table at the end of a block, of whose last bytes this is a copy; `None` where it has none, or where

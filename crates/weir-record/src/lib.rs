@@ -5,13 +5,21 @@
 //! no database, and no stream that lives: who records and who asks is elsewhere.
 
 pub mod block;
+pub mod clips;
 pub mod disk;
+pub mod entries;
 mod epoch;
+pub mod file;
+pub mod iframes;
 pub mod manifest;
 pub mod piece;
 pub mod playlist;
 mod recording;
+pub mod samples;
+pub mod shifted;
 mod spool;
+pub mod stills;
+pub mod transport;
 mod writing;
 
 pub use epoch::Epoch;

@@ -28,6 +28,8 @@ pub enum PieceKind {
     Hole,
     /// The table of the block, inside the box. Nothing comes behind it.
     Table,
+    /// Where the samples of the block's segments are, inside the box.
+    Samples,
 }
 
 impl PieceKind {
@@ -38,7 +40,13 @@ impl PieceKind {
             Self::SegmentEnd => 3,
             Self::Hole => 4,
             Self::Table => 5,
+            Self::Samples => 6,
         }
+    }
+
+    /// Whether what it speaks of stands in the box, and not behind it.
+    const fn is_inside(self) -> bool {
+        matches!(self, Self::Table | Self::Samples)
     }
 
     const fn from_number(number: u8) -> Option<Self> {
@@ -48,6 +56,7 @@ impl PieceKind {
             3 => Self::SegmentEnd,
             4 => Self::Hole,
             5 => Self::Table,
+            6 => Self::Samples,
             _ => return None,
         })
     }
@@ -101,8 +110,11 @@ impl PieceHead {
     /// The box, for these bytes of it.
     pub fn encode(&self, bytes: &[u8]) -> [u8; HEAD_BYTES] {
         let mut head = [0; HEAD_BYTES];
-        let is_inside = self.kind == PieceKind::Table;
-        let inside = if is_inside { bytes.len() } else { 0 };
+        let inside = if self.kind.is_inside() {
+            bytes.len()
+        } else {
+            0
+        };
         let flags = u16::from(self.is_independent) | u16::from(self.is_discontinuity) << 1;
         // The box has room for all of these: their sum is compared at compile time, below.
         let mut at = &mut head[..];
@@ -158,7 +170,7 @@ impl PieceHead {
             (VERSION, Some(kind)) => kind,
             _ => return Err(BadPiece::Newer),
         };
-        let inside = if kind == PieceKind::Table { len } else { 0 };
+        let inside = if kind.is_inside() { len } else { 0 };
         let is_sized = size.checked_sub(inside) == Some(HEAD_BYTES as u32);
         if !is_sized || len as usize > MAX_PIECE_BYTES {
             return Err(BadPiece::Foreign);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use weir_media::hls::{DateTime, Name, Resource, Seconds, Selection};
 
-use crate::block::{BlockName, Segment};
-use crate::recording::View;
+use crate::block::Segment;
+use crate::recording::{Block, View};
 
 /// Bytes of an entry, to guess the room a playlist needs.
 const ENTRY_BYTES: usize = 56;
@@ -54,16 +54,10 @@ pub fn playlist(view: &View, stretch: Stretch) -> String {
     if is_independent {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
-    let mut before: Option<(BlockName, u32, i64)> = None;
+    let mut before: Option<(&Block, &Segment)> = None;
     for (block, segment) in segments() {
         let name = block.name;
-        let breaks = before.is_some_and(|(of, init_id, end_us)| {
-            let gap_us = segment.wall_us.saturating_sub(end_us);
-            segment.is_discontinuity
-                || of.epoch != name.epoch
-                || init_id != segment.init_id
-                || gap_us.abs() > SEAM_US
-        });
+        let breaks = before.is_some_and(|before| is_seam(before, (block, segment)));
         if breaks {
             out.push_str("#EXT-X-DISCONTINUITY\n");
         }
@@ -79,7 +73,7 @@ pub fn playlist(view: &View, stretch: Stretch) -> String {
             let _ = writeln!(out, "#EXT-X-MAP:URI=\"{init}\"");
         }
         // Once for each block is enough for the wall clock of every segment.
-        if breaks || before.is_none_or(|(of, ..)| of != name) {
+        if breaks || before.is_none_or(|(of, _)| of.name != name) {
             let _ = writeln!(
                 out,
                 "#EXT-X-PROGRAM-DATE-TIME:{}",
@@ -92,7 +86,7 @@ pub fn playlist(view: &View, stretch: Stretch) -> String {
             Seconds(i64::from(segment.duration_us)),
             uri(Resource::Segment { msn: segment.msn })
         );
-        before = Some((name, segment.init_id, segment.end_us()));
+        before = Some((block, segment));
     }
     if is_over {
         out.push_str("#EXT-X-ENDLIST\n");
@@ -100,7 +94,19 @@ pub fn playlist(view: &View, stretch: Stretch) -> String {
     out
 }
 
+/// Whether one segment does not simply follow another: with another clock or other codecs, or later.
+pub(crate) fn is_seam(
+    (block_before, before): (&Block, &Segment),
+    (block, segment): (&Block, &Segment),
+) -> bool {
+    let gap_us = segment.wall_us.saturating_sub(before.end_us());
+    segment.is_discontinuity
+        || block_before.name.epoch != block.name.epoch
+        || before.init_id != segment.init_id
+        || gap_us.abs() > SEAM_US
+}
+
 /// The target duration for segments that last so long at most: none of them rounds to more (§4.4.3.1).
-fn target_s(longest_us: i64) -> i64 {
+pub(crate) fn target_s(longest_us: i64) -> i64 {
     ((longest_us + 500_000) / 1_000_000).max(1)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use weir_base::Id;
+use weir_base::{Id, StreamName};
 
 use crate::block::{self, BlockName, Hole, Segment, Table};
 use crate::disk::Disk;
@@ -62,6 +62,8 @@ pub struct Recording {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
     around: Arc<Around>,
+    /// Virtual host, app and name of the stream: they never change.
+    stream: [String; 3],
     state: Mutex<State>,
     /// Who writes to it.
     tapes: AtomicUsize,
@@ -139,6 +141,7 @@ impl Recording {
             folder: root.join(facts.id.to_string()),
             disk: around.disk.clone(),
             around: around.clone(),
+            stream: [facts.vhost.clone(), facts.app.clone(), facts.stream.clone()],
             state: Mutex::new(State {
                 facts,
                 blocks: Vec::new(),
@@ -206,6 +209,25 @@ impl Recording {
         if !self.is_taped() {
             (state.blocks, state.is_loaded) = (Vec::new(), false);
         }
+    }
+
+    /// Whether it is of this stream.
+    pub fn is_of(&self, name: &StreamName) -> bool {
+        let [vhost, app, stream] = &self.stream;
+        vhost == name.vhost() && app == name.app() && stream == name.stream()
+    }
+
+    /// Wall clock at its beginning and at its end so far, Unix microseconds, where that is known without the disk and
+    /// there is something.
+    pub fn extent_us(&self) -> Option<(i64, i64)> {
+        let state = self.state.lock();
+        let of_block = |block: &Block| {
+            let (first, last) = (block.table.segments.first()?, block.table.segments.last()?);
+            Some((first.wall_us, last.end_us()))
+        };
+        let (from_us, _) = state.blocks.iter().find_map(of_block)?;
+        let (_, to_us) = state.blocks.iter().rev().find_map(of_block)?;
+        Some((from_us, to_us))
     }
 
     /// Whether somebody writes to it.
@@ -368,6 +390,15 @@ impl Recording {
         block::media(&span).map_err(damaged)
     }
 
+    /// The bytes of segments in a row, as [`Recording::media`].
+    ///
+    /// # Errors
+    /// The disk's, and `InvalidData` where it has not what was written.
+    pub fn media_of(&self, block: &Block, segments: &[Segment]) -> std::io::Result<Vec<Bytes>> {
+        let each = segments.iter().map(|segment| self.media(block, segment));
+        Ok(each.collect::<std::io::Result<Vec<_>>>()?.concat())
+    }
+
     /// The bytes at a place of a block.
     ///
     /// # Errors
@@ -442,6 +473,26 @@ impl View {
                 .binary_search_by_key(&msn, |one| one.msn);
             Some((block, block.table.segments.get(at.ok()?)?))
         })
+    }
+
+    /// So many segments from this number on, where they follow one another in one block.
+    pub fn segments_in_a_row(
+        &self,
+        epoch: &str,
+        msn: u64,
+        count: u32,
+    ) -> Option<(&Block, &[Segment])> {
+        let (block, _) = self.segment(epoch, msn)?;
+        let all = &block.table.segments;
+        let at = all.binary_search_by_key(&msn, |one| one.msn).ok()?;
+        let row = all.get(at..at.checked_add(count as usize)?)?;
+        let first = row.first()?;
+        let follows = |(at, one): (usize, &Segment)| {
+            one.msn == msn + at as u64
+                && one.init_id == first.init_id
+                && !(at > 0 && one.is_discontinuity)
+        };
+        row.iter().enumerate().all(follows).then_some((block, row))
     }
 
     /// A block with this init segment of this epoch, and where in it that is.

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use weir_base::{Clock, Id, Ids, StreamName};
 
 use crate::block::HoleCause;
+use crate::clips::Clips;
 use crate::disk::Disk;
 use crate::epoch::Epoch;
 use crate::recording::{Around, Elsewhere, Facts, Recording};
@@ -53,6 +54,7 @@ struct Inner {
     threads: Vec<SyncSender<Order>>,
     running: Mutex<Vec<JoinHandle<()>>>,
     waiting: Arc<AtomicUsize>,
+    clips: Clips,
 }
 
 enum Order {
@@ -119,6 +121,7 @@ impl Spool {
             })
             .collect();
         let (threads, running) = begun?.into_iter().unzip();
+        let clips = Clips::open(disk.clone(), root, clock.clone())?;
         Ok(Self(Arc::new(Inner {
             ids: Ids::new(clock.clone()),
             disk,
@@ -130,7 +133,13 @@ impl Spool {
             threads,
             running: Mutex::new(running),
             waiting: Arc::default(),
+            clips,
         })))
+    }
+
+    /// The clips of its recordings.
+    pub fn clips(&self) -> &Clips {
+        &self.0.clips
     }
 
     /// Goes on with the recording of this stream that a crash has left less than a minute ago, or begins one.
@@ -288,6 +297,18 @@ impl Spool {
         open.cloned().collect()
     }
 
+    /// Those of one stream, the newest first. Asks no disk.
+    pub fn of_stream(&self, name: &StreamName) -> Vec<Arc<Recording>> {
+        let recordings = self.0.recordings.lock();
+        let its = recordings
+            .values()
+            .filter(|recording| recording.is_of(name));
+        let mut its: Vec<_> = its.cloned().collect();
+        drop(recordings);
+        its.sort_by_key(|recording| std::cmp::Reverse(recording.id));
+        its
+    }
+
     /// All of them, the newest first.
     pub fn all(&self) -> Vec<Arc<Recording>> {
         let mut all: Vec<_> = self.0.recordings.lock().values().cloned().collect();
@@ -295,7 +316,7 @@ impl Spool {
         all
     }
 
-    /// Takes a recording away, for good; fine where it is gone.
+    /// Takes a recording away with its clips, for good; fine where it is gone.
     ///
     /// # Errors
     /// `ResourceBusy` while somebody writes to it. The disk's: then it is gone from here until the next start.
@@ -306,6 +327,7 @@ impl Spool {
         }
         recordings.remove(&id);
         drop(recordings);
+        self.0.clips.remove_of(id)?;
         self.0.disk.remove(&self.0.root.join(id.to_string()))
     }
 

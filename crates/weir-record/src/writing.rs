@@ -13,6 +13,7 @@ use crate::disk::{Appended, Disk};
 use crate::epoch::Epoch;
 use crate::piece::{PieceHead, PieceKind};
 use crate::recording::{OPEN, Recording, SEALED};
+use crate::samples::Gathering;
 
 /// Between two tries of a disk that failed or is full.
 const AGAIN: BackoffPlan = BackoffPlan {
@@ -95,6 +96,7 @@ struct OpenBlock {
     table: Table,
     init_id: Option<u32>,
     is_dirty: bool,
+    samples: Gathering,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -217,6 +219,7 @@ impl Writing {
             ..head(PieceKind::Part, epoch)
         };
         open.append(head, &part.bytes)?;
+        open.note_samples(&part.bytes);
         self.end_us = Some(part.wall_us + i64::from(part.duration_us));
         Ok(())
     }
@@ -282,6 +285,7 @@ impl Writing {
             table: Table::default(),
             init_id: None,
             is_dirty: false,
+            samples: Gathering::default(),
         })
     }
 
@@ -291,6 +295,12 @@ impl Writing {
             return Ok(());
         };
         open.table.close();
+        if let Some(samples) = open.samples.take()
+            && let Err(error) = open.append(head(PieceKind::Samples, self.epoch), &samples)
+        {
+            self.put_away(&open);
+            return Err(error);
+        }
         let written = open.file.append(&[&open.table.piece(self.epoch)]);
         let synced = written.and_then(|()| open.file.close());
         self.put_away(&open);
@@ -354,6 +364,14 @@ impl OpenBlock {
         self.file.append(&[&head.encode(bytes), bytes])?;
         self.table.note(&head);
         Ok(())
+    }
+
+    /// Takes up the samples of the part that was appended last.
+    fn note_samples(&mut self, part: &Bytes) {
+        if let Some(segment) = &self.table.open {
+            let at = segment.bytes.saturating_sub(part.len() as u32);
+            self.samples.note(self.table.segments.len(), at, part);
+        }
     }
 
     fn is_full(&self) -> bool {

@@ -37,7 +37,8 @@ pub fn refusal(refusal: &Refusal, target: &str) -> Response<Body> {
     {
         headers.insert(header::LOCATION, place);
     }
-    if refusal.code.entry().http == 503 {
+    // 425: what is asked for will be there in a moment.
+    if matches!(refusal.code.entry().http, 425 | 503) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
     response

@@ -1,6 +1,8 @@
 //! What a request for a stream says, over any protocol: which stream, from whom, and the parameters
 //! of its query. Who may have it is not known here.
 
+pub mod time_shift;
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::doors::http;
 use crate::doors::rtmp::{self, RtmpServer};
 use crate::front::tls::{Certificate, TlsError};
 use crate::front::{Addresses, Door, DoorKind, DoorSocket, Transport, listen};
-use crate::hls::{Archives, Hls};
+use crate::hls::{Archives, Hls, Stills};
 use crate::http::service::ApiService;
 use crate::http::upgrade::SocketService;
 use crate::http::{Crowd, HttpServer};
@@ -93,6 +93,17 @@ impl Services {
     pub fn with_archives(self, archives: Arc<dyn Archives>) -> Self {
         Self {
             hls: self.hls.with_archives(archives),
+            ..self
+        }
+    }
+}
+
+impl Services {
+    /// With somebody who makes pictures of what is recorded.
+    #[must_use]
+    pub fn with_stills(self, maker: Arc<dyn Stills>) -> Self {
+        Self {
+            hls: self.hls.with_stills(maker),
             ..self
         }
     }

@@ -77,6 +77,7 @@ targets! {
     serve::proxy_header,
     serve::signed_url,
     serve::preferences,
+    serve::time_shift,
     admit::signed_dialects,
     admit::admission_snapshot,
     picture::picture_file,

@@ -60,6 +60,12 @@ pub struct Parsed {
     pub ended: bool,
     /// EXT-X-INDEPENDENT-SEGMENTS is there.
     pub independent_segments: bool,
+    /// EXT-X-PLAYLIST-TYPE: `EVENT` or `VOD`.
+    pub kind: Option<String>,
+    /// EXT-X-I-FRAMES-ONLY is there.
+    pub is_iframes: bool,
+    /// TIME-OFFSET of EXT-X-START.
+    pub start_s: Option<f64>,
 }
 
 /// One segment of it.
@@ -81,6 +87,10 @@ pub struct ParsedSegment {
     pub date_time_ms: Option<i64>,
     /// Its parts, where listed.
     pub parts: Vec<ParsedPart>,
+    /// EXT-X-GAP stands before it.
+    pub gap: bool,
+    /// Bytes and the first of them, by EXT-X-BYTERANGE.
+    pub range: Option<(u64, u64)>,
 }
 
 /// One partial segment.

@@ -38,6 +38,8 @@ pub enum Tool {
     OidcProvider,
     /// The database server; what belongs to it lies beside it.
     Postgres,
+    /// VLC without a window.
+    Vlc,
 }
 
 impl Tool {
@@ -59,6 +61,7 @@ impl Tool {
             Self::MotoServer => ("WEIR_MOTO_SERVER", "moto_server"),
             Self::OidcProvider => ("WEIR_OIDC_PROVIDER", "oidc-provider"),
             Self::Postgres => ("WEIR_POSTGRES", "postgres"),
+            Self::Vlc => ("WEIR_VLC", "cvlc"),
         }
     }
 

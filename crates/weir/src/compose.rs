@@ -18,6 +18,7 @@ mod scale;
 mod secrets;
 mod signals;
 mod snapshots;
+mod stills;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -162,6 +163,7 @@ fn serving(
     let spool = recordings::open(config, data, core.hub.clock())?;
     let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
         .with_recordings(spool.clone(), app_records(entrance));
+    let services = stills::added(services, config)?;
     cluster::report_load(joined, &services);
     Ok((spool, services))
 }

@@ -769,7 +769,25 @@ const TABLE: &[Row] = &[
         "",
         OPEN_STORE,
     ),
-    row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
+    row(
+        "GET /api/v1/recordings/{id}/clips",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000/clips",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
+        "POST /api/v1/recordings/{id}/clips",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000/clips",
+        r#"{"from_ms":1,"to_ms":2}"#,
+        HELPERS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/recordings/{id}/clips/{clip}",
+        "/api/v1/recordings/019f0000-0000-7000-8000-000000000000/clips/019f0000-0000-7000-8000-000000000000",
+        "",
+        HELPERS_STORE,
+    ),
+    row("GET /api/v1/events", "/api/v1/events", "", HELPERS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),
     row(
         "POST /api/v1/hooks",

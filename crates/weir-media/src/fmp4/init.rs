@@ -10,9 +10,9 @@ use crate::{MediaError, Result, TrackKind, Tracks};
 /// Ticks per second of the movie header, which nothing else refers to.
 const MOVIE_TIMESCALE: u32 = 1_000;
 /// The unity matrix of `mvhd` and `tkhd`, 16.16 and 2.30 fixed point.
-const UNITY_MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+pub(super) const UNITY_MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 /// `und`, packed in 5-bit letters.
-const LANGUAGE_UNDETERMINED: u16 = 0x55C4;
+pub(super) const LANGUAGE_UNDETERMINED: u16 = 0x55C4;
 
 /// The init segment for `tracks`. Invalid without any track or without the codec set-up a sample
 /// entry is made of.

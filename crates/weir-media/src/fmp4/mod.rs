@@ -8,6 +8,7 @@ mod init;
 pub mod read;
 mod sample_entry;
 pub mod stream;
+pub mod whole;
 
 pub use fragment::{Sample, empty_fragment, fragment};
 pub use init::{init_segment, init_segment_with};

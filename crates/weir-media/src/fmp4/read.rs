@@ -4,6 +4,9 @@
 use bytes::Bytes;
 
 mod entry;
+mod runs;
+
+pub use runs::{RunSample, SampleRun, runs};
 
 use crate::{FrameKind, MediaError, Result, TrackKind, Tracks};
 
@@ -82,7 +85,7 @@ fn box_size(data: &[u8]) -> Result<(usize, usize)> {
     Ok((head, size))
 }
 
-fn find(data: &Bytes, path: &[&[u8; 4]]) -> Result<Option<Bytes>> {
+pub(super) fn find(data: &Bytes, path: &[&[u8; 4]]) -> Result<Option<Bytes>> {
     let mut body = data.clone();
     for kind in path.iter().take(MAX_DEPTH) {
         match boxes(&body)?.into_iter().find(|found| found.kind == **kind) {
@@ -109,6 +112,15 @@ struct MovieTrack {
     default_duration: u32,
     default_size: u32,
     default_flags: u32,
+}
+
+impl Movie {
+    /// A decode time of the track of this kind in microseconds; 0 where there is none.
+    pub fn us(&self, kind: TrackKind, ticks: u64) -> i64 {
+        let track = self.ids.iter().find(|track| track.kind == kind);
+        let scale = track.map_or(u64::MAX, |track| u64::from(track.timescale.max(1)));
+        (u128::from(ticks) * 1_000_000 / u128::from(scale)) as i64
+    }
 }
 
 /// A sample out of a fragment.
@@ -340,7 +352,7 @@ impl Fields<'_> {
     }
 }
 
-fn read_u32(data: &[u8], at: usize) -> Option<u32> {
+pub(super) fn read_u32(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
 }
 

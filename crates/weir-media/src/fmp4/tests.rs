@@ -81,6 +81,53 @@ fn samples_come_back_out_of_a_fragment() {
 }
 
 #[test]
+fn runs_say_where_the_samples_of_fragments_stand() {
+    let movie = read::movie(&init_segment(&tracks()).unwrap()).unwrap();
+    let fragments = [0_u64, 6].map(|from| {
+        fragment(
+            1,
+            &[
+                sample(TrackKind::Video, 90_000 + from * 3000, 3000, 6000, true, 10),
+                sample(TrackKind::Audio, from, 1024, 0, true, 20),
+                sample(
+                    TrackKind::Video,
+                    93_000 + from * 3000,
+                    3001,
+                    -300,
+                    false,
+                    30,
+                ),
+            ],
+        )
+    });
+    let data = Bytes::from(fragments.concat());
+    let expected = read::samples(&movie, &data).unwrap();
+    let runs = read::runs(&data).unwrap();
+    assert_eq!(runs.len(), 4);
+    let mut at = expected.iter();
+    for run in &runs {
+        let (mut dts, mut offset) = (run.dts, run.offset as usize);
+        for one in &run.samples {
+            let expected = at.next().unwrap();
+            let payload = data.slice(offset..offset + one.size as usize);
+            assert_eq!(
+                (run.track, dts, one.cts),
+                (expected.track, expected.dts, expected.cts)
+            );
+            assert_eq!(
+                (payload, one.duration),
+                (expected.payload.clone(), expected.duration)
+            );
+            assert_eq!(one.is_key, expected.kind == FrameKind::Key);
+            dts += u64::from(one.duration);
+            offset += one.size as usize;
+        }
+    }
+    assert!(at.next().is_none());
+    assert!(read::runs(&data.slice(..data.len() - 1)).is_err());
+}
+
+#[test]
 fn a_fragment_fits_the_room_reserved_for_it() {
     let samples: Vec<_> = (0..100)
         .map(|at| {
@@ -114,6 +161,7 @@ proptest! {
         let movie = read::movie(&init_segment(&tracks()).unwrap()).unwrap();
         let _ = read::movie(&bytes);
         let _ = read::samples(&movie, &bytes);
+        let _ = read::runs(&bytes);
         let _ = read::next_box_bytes(&bytes);
     }
 
@@ -135,6 +183,7 @@ proptest! {
         if let Ok(broken) = read::movie(&Bytes::from(init)) {
             let _ = read::samples(&broken, &Bytes::from(data.clone()));
         }
-        let _ = read::samples(&movie, &Bytes::from(data));
+        let data = Bytes::from(data);
+        let _ = (read::samples(&movie, &data), read::runs(&data));
     }
 }

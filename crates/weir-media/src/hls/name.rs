@@ -31,6 +31,13 @@ pub enum Resource {
         /// Media sequence number.
         msn: u64,
     },
+    /// `seg-{epoch}-{msn}-{count}.m4s`: so many segments in a row, as one
+    Segments {
+        /// Media sequence number of the first of them.
+        msn: u64,
+        /// How many.
+        count: u32,
+    },
     /// `seg-{epoch}-{msn}.ts`
     TsSegment {
         /// Media sequence number.
@@ -65,6 +72,9 @@ impl fmt::Display for Name {
         match self.resource {
             Resource::Init { id } => write!(f, "init-{epoch}-{id}{suffix}.mp4"),
             Resource::Segment { msn } => write!(f, "seg-{epoch}-{msn}{suffix}.m4s"),
+            Resource::Segments { msn, count } => {
+                write!(f, "seg-{epoch}-{msn}-{count}{suffix}.m4s")
+            }
             Resource::TsSegment { msn } => write!(f, "seg-{epoch}-{msn}{suffix}.ts"),
             Resource::Part { msn, part } => write!(f, "part-{epoch}-{msn}-{part}{suffix}.m4s"),
             Resource::Key { id } => write!(f, "key-{epoch}-{id}{suffix}.key"),
@@ -87,6 +97,10 @@ pub fn parse_name(name: &str) -> Option<Name> {
     let resource = match (fields.as_slice(), extension) {
         (["init", _, id], "mp4") => Resource::Init { id: number(id)? },
         (["seg", _, msn], "m4s") => Resource::Segment { msn: number(msn)? },
+        (["seg", _, msn, count], "m4s") => Resource::Segments {
+            msn: number(msn)?,
+            count: number(count)?,
+        },
         (["seg", _, msn], "ts") => Resource::TsSegment { msn: number(msn)? },
         (["part", _, msn, part], "m4s") => Resource::Part {
             msn: number(msn)?,
@@ -152,6 +166,7 @@ mod tests {
             for resource in [
                 Resource::Init { id: 3 },
                 Resource::Segment { msn: 0 },
+                Resource::Segments { msn: 4, count: 6 },
                 Resource::TsSegment { msn: u64::MAX },
                 Resource::Part { msn: 12, part: 7 },
                 Resource::Key { id: 1 },

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::annexb::{self, NalRole, START_CODE};
-use super::packet::{Adaptation, put_packets, put_pcr_packet, put_section, put_trailing_zero};
+use super::packet::{
+    Adaptation, put_break_packet, put_packets, put_pcr_packet, put_section, put_trailing_zero,
+};
 use super::psi::{pat_section, pmt_section};
 use super::{CLOCK_MASK, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO};
 use crate::codec::aac::{AacConfig, ProgramConfig};
@@ -121,6 +123,18 @@ impl Muxer {
         put_section(out, PID_PMT, &mut self.counters.pmt, &self.pmt);
         self.tables_just_put = true;
         self.owes_parameter_sets = true;
+    }
+
+    /// What comes is another muxer's: whoever had packets before is told so, and misses none.
+    pub fn put_break(&self, out: &mut Vec<u8>) {
+        put_break_packet(out, PID_PAT, self.counters.pat);
+        put_break_packet(out, PID_PMT, self.counters.pmt);
+        if self.tracks.video.is_some() {
+            put_break_packet(out, PID_VIDEO, self.counters.video);
+        }
+        if self.tracks.audio.is_some() {
+            put_break_packet(out, PID_AUDIO, self.counters.audio);
+        }
     }
 
     /// One frame as a PES. Frames of a track the tables do not know are left out, and so is sound that

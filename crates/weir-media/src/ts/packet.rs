@@ -75,6 +75,15 @@ pub(super) fn put_section(out: &mut Vec<u8>, pid: u16, counter: &mut u8, section
     out.resize(out.len() + MAX_PAYLOAD_BYTES - 1 - section.len(), 0xFF);
 }
 
+/// A packet that says that counters and clocks of `pid` begin anew behind it (§2.4.3.5, `discontinuity_indicator`).
+pub(super) fn put_break_packet(out: &mut Vec<u8>, pid: u16, counter: u8) {
+    let last = counter.wrapping_sub(1) & 0x0F;
+    let fill = MAX_PAYLOAD_BYTES - 1;
+    out.extend_from_slice(&[SYNC_BYTE, (pid >> 8) as u8, pid as u8, 0x20 | last]);
+    out.extend_from_slice(&[fill as u8, 0x80]);
+    out.resize(out.len() + fill - 1, 0xFF);
+}
+
 /// A packet that carries nothing but a PCR. The counter stands still without payload (§2.4.3.3).
 pub(super) fn put_pcr_packet(out: &mut Vec<u8>, pid: u16, counter: u8, pcr: u64) {
     let last = counter.wrapping_sub(1) & 0x0F;

@@ -4,14 +4,18 @@
 
 mod asked;
 mod cache;
+mod download;
 mod edge;
 mod file;
+mod for_nodes;
 mod own;
+mod past;
 mod piece;
 mod replay;
 mod service;
 mod station;
 mod stations;
+mod stills;
 mod text;
 
 pub use asked::HlsRequest;
@@ -20,3 +24,4 @@ pub use edge::Edge;
 pub use file::HlsFile;
 pub use replay::{Archives, FoundRecording, ReplayFile};
 pub use service::Hls;
+pub use stills::{Making, Stills};

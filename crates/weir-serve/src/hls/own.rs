@@ -114,6 +114,20 @@ impl Own<'_> {
         Ok((pieces.ok_or_else(gone)?, station))
     }
 
+    /// Whether a packager has the piece in its window.
+    pub(super) fn has(&self, name: &Name) -> bool {
+        let station =
+            self.hls
+                .stations
+                .find(&self.admitted.name, container_of(name), name.selection);
+        station.is_some_and(|station| {
+            station.epoch == name.epoch
+                && station
+                    .with(|packager| find(packager, name.resource))
+                    .is_some()
+        })
+    }
+
     fn note(&self, station: &Station) {
         let now_us = self.hls.core.hub.clock().now_us();
         station.touch(now_us);
@@ -294,7 +308,7 @@ fn render_multivariant(
     })
 }
 
-fn encode(name: &str) -> String {
+pub(super) fn encode(name: &str) -> String {
     percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
@@ -304,6 +318,8 @@ fn find(packager: &Packager, resource: Resource) -> Option<Vec<Bytes>> {
         Resource::Segment { msn } | Resource::TsSegment { msn } => {
             packager.segment(msn).map(|segment| segment.parts)
         }
+        // Lists of what is live have none of these.
+        Resource::Segments { .. } => None,
         Resource::Part { msn, part } => packager.part(msn, part).map(|bytes| vec![bytes]),
         Resource::Key { id } => packager
             .key(id)

@@ -20,7 +20,10 @@ const KEY_TYPE: &str = "application/octet-stream";
 /// The media type of a piece.
 pub(super) const fn kind_of(resource: Resource) -> &'static str {
     match resource {
-        Resource::Init { .. } | Resource::Segment { .. } | Resource::Part { .. } => "video/mp4",
+        Resource::Init { .. }
+        | Resource::Segment { .. }
+        | Resource::Segments { .. }
+        | Resource::Part { .. } => "video/mp4",
         Resource::TsSegment { .. } => "video/mp2t",
         Resource::Key { .. } => KEY_TYPE,
     }
@@ -33,53 +36,82 @@ pub(super) fn piece_response(
     length: u64,
     name: &str,
     kind: &'static str,
-    (headers, is_head): (&HeaderMap, bool),
+    request: (&HeaderMap, bool),
 ) -> Response<Pieces> {
-    // A name is never given to other bytes, so it is its own ETag.
-    let tag = format!("\"{name}\"");
-    let refused = precondition(headers, &tag);
-    let range = if refused.is_some() || is_head || !is_range_wanted(headers, &tag) {
-        RangeAsked::Whole
-    } else {
-        range_of(headers, length)
-    };
-    let (status, pieces) = match (&range, refused) {
-        (_, Some(status)) => (status, Pieces::default()),
-        (RangeAsked::Whole, _) => (StatusCode::OK, Pieces::new(pieces, 0..length)),
-        (RangeAsked::Part(range), _) => (
-            StatusCode::PARTIAL_CONTENT,
-            Pieces::new(pieces, range.clone()),
-        ),
-        (RangeAsked::Outside, _) => (StatusCode::RANGE_NOT_SATISFIABLE, Pieces::default()),
-    };
+    let cut = Cut::of(name, length, request);
+    let mut response = Response::new(match cut.has_bytes() {
+        true => Pieces::new(pieces, cut.range.clone()),
+        false => Pieces::default(),
+    });
     // A key in a shared cache would be anybody's; a range that is not there may be there later.
-    let is_error = status.is_client_error();
     let caching = match kind {
         KEY_TYPE => "private, no-store",
-        _ if is_error => "private, no-store",
+        _ if cut.status.is_client_error() => "private, no-store",
         _ => "public, max-age=3600, immutable",
     };
-    let mut response = Response::new(pieces);
-    *response.status_mut() = status;
-    let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    for_any_site(out);
-    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        out.insert(header::ETAG, tag);
-    }
-    let content_range = match range {
-        RangeAsked::Part(range) => {
-            Some(format!("bytes {}-{}/{length}", range.start, range.end - 1))
-        }
-        RangeAsked::Outside => Some(format!("bytes */{length}")),
-        RangeAsked::Whole => None,
-    };
-    if let Some(value) = content_range.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        out.insert(header::CONTENT_RANGE, value);
-    }
+    *response.status_mut() = cut.status;
+    cut.put(response.headers_mut(), kind, caching);
     response
+}
+
+/// What of some bytes is wanted, by the conditions and the range of a request.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) status: StatusCode,
+    /// What the answer has, where it has bytes.
+    pub(super) range: Range<u64>,
+    content_range: Option<String>,
+    tag: String,
+}
+
+impl Cut {
+    /// Of what is called `name`: a name is never given to other bytes, so it is its own ETag.
+    pub(super) fn of(name: &str, length: u64, (headers, is_head): (&HeaderMap, bool)) -> Self {
+        let tag = format!("\"{name}\"");
+        let refused = precondition(headers, &tag);
+        let asked = if refused.is_some() || is_head || !is_range_wanted(headers, &tag) {
+            RangeAsked::Whole
+        } else {
+            range_of(headers, length)
+        };
+        let (status, range, content_range) = match asked {
+            RangeAsked::Whole => (StatusCode::OK, 0..length, None),
+            RangeAsked::Part(range) => {
+                let told = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+                (StatusCode::PARTIAL_CONTENT, range, Some(told))
+            }
+            RangeAsked::Outside => {
+                let told = format!("bytes */{length}");
+                (StatusCode::RANGE_NOT_SATISFIABLE, 0..0, Some(told))
+            }
+        };
+        Self {
+            status: refused.unwrap_or(status),
+            range,
+            content_range,
+            tag,
+        }
+    }
+
+    /// Whether there is a body.
+    pub(super) fn has_bytes(&self) -> bool {
+        matches!(self.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
+    }
+
+    /// The fields that say all that.
+    pub(super) fn put(&self, out: &mut HeaderMap, kind: &'static str, caching: &'static str) {
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        out.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+        for_any_site(out);
+        out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
+            out.insert(header::ETAG, tag);
+        }
+        let content_range = self.content_range.as_deref();
+        if let Some(value) = content_range.and_then(|text| HeaderValue::from_str(text).ok()) {
+            out.insert(header::CONTENT_RANGE, value);
+        }
+    }
 }
 
 /// What the conditions on a piece come to, where that is no answer with its bytes (RFC 9110 §13.2.2). Pieces

@@ -1,31 +1,35 @@
-//! HLS of what was recorded: the same bytes under the same names as while it was live.
+//! HLS of what was recorded: the same bytes under the same names as while it was live, and other forms of them.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
-use weir_base::{Code, Id, Refusal};
+use weir_base::{Code, Id, Refusal, StreamName};
+use weir_media::MediaError;
 use weir_media::hls::{Name, Resource, Selection};
-use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
+use weir_record::block::BlockName;
+use weir_record::iframes::iframes;
 use weir_record::playlist::{Stretch, playlist};
-use weir_record::{Recording, manifest};
+use weir_record::stills::{parse_picture_name, poster};
+use weir_record::transport::{NoSegment, ts_playlist, ts_segment};
+use weir_record::{Facts, Recording};
 
-use super::asked::HlsRequest;
+use super::asked::{AdmittedRequest, HlsRequest};
+use super::for_nodes::{block_for_nodes, view_for_nodes};
 use super::piece::{kind_of, piece_response};
 use super::service::{Hls, playlist_response};
 use crate::packaging::Page;
-use crate::reply::{Body, full};
+use crate::reply::Body;
+use crate::request::time_shift::TimeShift;
 
 /// Seconds for which caches may keep the list of a recording that is over: it may be taken away.
 const OVER_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
 /// One that grows is asked for again and again.
 const GROWING_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
-/// What is for other nodes is kept by nobody between.
-const NODES_CACHING: HeaderValue = HeaderValue::from_static("no-store");
 /// What is known of a recording, for other nodes.
 const VIEW: &str = "view";
 /// Bytes of a block, for other nodes.
@@ -49,6 +53,18 @@ pub type FoundRecording<'a> =
 pub enum ReplayFile {
     /// `index.m3u8`
     Index,
+    /// All of it as one MP4 file.
+    Whole,
+    /// `iframes.m3u8`: its keyframes alone.
+    Iframes,
+    /// `ts.m3u8`: the same as MPEG-TS.
+    Ts,
+    /// `storyboard.vtt`: which picture is shown when.
+    Storyboard,
+    /// `poster.jpg`: a picture that stands for all of it.
+    Poster,
+    /// `picture-{epoch}-{msn}.jpg`: what a segment begins with.
+    Picture(String, u64),
     /// An init segment or a segment.
     Piece(Name),
     /// All that is known of it, for other nodes.
@@ -60,29 +76,53 @@ pub enum ReplayFile {
 impl ReplayFile {
     /// The file that has this name.
     pub(crate) fn parse(file: &str) -> Option<Self> {
-        if file == "index.m3u8" {
-            return Some(Self::Index);
-        }
-        if file == VIEW {
-            return Some(Self::View);
-        }
-        if let Some(stem) = file.strip_suffix(BLOCK_ENDING) {
-            return BlockName::parse(stem).map(Self::Block);
-        }
-        let name = weir_media::hls::parse_name(file)?;
-        let is_kept = matches!(
-            name.resource,
-            Resource::Init { .. } | Resource::Segment { .. }
-        );
-        (is_kept && name.selection == Selection::Both).then_some(Self::Piece(name))
+        Some(match file {
+            "index.m3u8" => Self::Index,
+            "iframes.m3u8" => Self::Iframes,
+            "ts.m3u8" => Self::Ts,
+            "storyboard.vtt" => Self::Storyboard,
+            "poster.jpg" => Self::Poster,
+            VIEW => Self::View,
+            _ => {
+                if let Some(stem) = file.strip_suffix(BLOCK_ENDING) {
+                    return BlockName::parse(stem).map(Self::Block);
+                }
+                if let Some((epoch, msn)) = parse_picture_name(file) {
+                    return Some(Self::Picture(epoch, msn));
+                }
+                let name = weir_media::hls::parse_name(file)?;
+                let is_ts = matches!(name.resource, Resource::TsSegment { .. });
+                let is_made = is_ts && name.selection == Selection::Both;
+                (is_kept(&name) || is_made).then_some(Self::Piece(name))?
+            }
+        })
     }
+}
+
+/// Whether recordings have pieces of such a name.
+pub(super) fn is_kept(name: &Name) -> bool {
+    let is_kept = matches!(
+        name.resource,
+        Resource::Init { .. } | Resource::Segment { .. } | Resource::Segments { .. }
+    );
+    is_kept && name.selection == Selection::Both
+}
+
+/// A recording, and what of it may be played and is asked for.
+struct Wanted {
+    recording: Arc<Recording>,
+    facts: Facts,
+    /// All of it, or a clip.
+    most: Stretch,
+    stretch: Stretch,
 }
 
 impl Hls {
     /// Answers a file under `/r/{id}/`. Who may play the stream may play what was recorded of it.
     ///
     /// # Errors
-    /// 3001 where there is no such recording or file, the gatekeeper's refusal; 6013 where the disk fails.
+    /// 3001 where there is no such recording or file, the gatekeeper's refusal; 3009 where nothing was recorded then;
+    /// 5003 where the disk fails.
     pub async fn replay(
         &self,
         id: Id,
@@ -90,7 +130,7 @@ impl Hls {
         asked: &HlsRequest<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let recording = self.recording(id).await?;
+        let (recording, most) = self.found(id).await?;
         let gone = || Refusal::new(Code::NotFound, "there is no such recording");
         let facts = recording.facts();
         let asked = HlsRequest {
@@ -104,42 +144,46 @@ impl Hls {
             return Err(gone());
         }
         match file {
-            ReplayFile::View | ReplayFile::Block(_) if admitted.is_viewer() => Err(gone()),
-            ReplayFile::View => view_for_nodes(recording).await,
-            ReplayFile::Block(name) => {
-                let place = place(&asked)?;
-                block_for_nodes(recording, *name, place).await
+            ReplayFile::View if !admitted.is_viewer() => return view_for_nodes(recording).await,
+            ReplayFile::Block(name) if !admitted.is_viewer() => {
+                return block_for_nodes(recording, *name, &asked).await;
             }
-            ReplayFile::Index => {
-                let stretch = stretch(&asked)?;
-                let is_over = facts.ended_ms.is_some();
-                let caching = if is_over {
-                    OVER_CACHING
-                } else {
-                    GROWING_CACHING
-                };
-                let text = blocking(move || Ok(playlist(&recording.view()?, stretch))).await?;
-                let query = asked.carried(&admitted);
-                Ok(playlist_response(
-                    &Page::new(text),
-                    &query,
-                    headers,
-                    caching,
-                ))
+            _ => {}
+        }
+        let wanted = Wanted {
+            stretch: within(stretch(&asked)?, most),
+            facts: facts.clone(),
+            recording,
+            most,
+        };
+        match file {
+            // They are for nodes alone.
+            ReplayFile::View | ReplayFile::Block(_) => Err(gone()),
+            ReplayFile::Index | ReplayFile::Iframes | ReplayFile::Ts => {
+                replayed_list(file, wanted, (&asked, &admitted), headers).await
+            }
+            ReplayFile::Whole => {
+                let is_saved = asked.parameter("download").is_some();
+                let of_file = (wanted.stretch, is_saved.then_some(&wanted.facts));
+                let request = (headers, asked.is_head);
+                let answer = self.downloads.answer(wanted.recording, of_file, request);
+                let (response, sent) = answer.await?;
+                self.core.hub.counters().sent(admitted.protocol(), sent);
+                Ok(response)
+            }
+            ReplayFile::Storyboard => {
+                let made = self.pictures.storyboard(wanted.recording, wanted.stretch);
+                made.await
+            }
+            ReplayFile::Poster | ReplayFile::Picture(..) => {
+                let request = (headers, asked.is_head);
+                self.picture(file, wanted, admitted.name, request).await
             }
             ReplayFile::Piece(name) => {
-                let wanted = name.clone();
-                let found = blocking(move || read(&recording, &wanted)).await?;
-                let gone =
-                    || Refusal::new(Code::NotFound, format!("{name} is not in this recording"));
-                let pieces = found.ok_or_else(gone)?;
-                let length = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
-                let kind = kind_of(name.resource);
                 let request = (headers, asked.is_head);
-                let response = piece_response(pieces, length, &name.to_string(), kind, request);
-                let sent = if asked.is_head { 0 } else { length };
+                let (response, sent) = replayed_piece(wanted, name, request).await?;
                 self.core.hub.counters().sent(admitted.protocol(), sent);
-                Ok(response.map(BodyExt::boxed_unsync))
+                Ok(response)
             }
         }
     }
@@ -159,63 +203,146 @@ impl Hls {
             None => Err(Refusal::new(Code::NotFound, "there is no such recording")),
         }
     }
-}
 
-/// All that is known of a recording.
-async fn view_for_nodes(recording: Arc<Recording>) -> Result<Response<Body>, Refusal> {
-    let told = blocking(move || {
-        let view = recording.view()?;
-        manifest::encode(&view).map_err(std::io::Error::other)
-    });
-    Ok(for_nodes(told.await?.into()))
-}
+    /// The recording of this id, or that of the clip, and what of it may be played.
+    async fn found(&self, id: Id) -> Result<(Arc<Recording>, Stretch), Refusal> {
+        let clip = self.spool.as_ref().and_then(|spool| spool.clips().find(id));
+        match clip {
+            Some(clip) => Ok((self.recording(clip.recording).await?, clip.stretch())),
+            None => Ok((self.recording(id).await?, Stretch::ALL)),
+        }
+    }
 
-/// Bytes of a block of it.
-async fn block_for_nodes(
-    recording: Arc<Recording>,
-    name: BlockName,
-    place: std::ops::Range<u32>,
-) -> Result<Response<Body>, Refusal> {
-    let found = blocking(move || {
-        let view = recording.view()?;
-        let block = view.blocks.iter().find(|block| block.name == name);
-        recording.read(block.ok_or(std::io::ErrorKind::NotFound)?, place)
-    });
-    Ok(for_nodes(found.await?))
-}
-
-fn for_nodes(bytes: Bytes) -> Response<Body> {
-    let mut response = Response::new(full(bytes));
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, NODES_CACHING);
-    let kind = HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-/// `?from=` and `?to=`, bytes of a block.
-fn place(asked: &HlsRequest<'_>) -> Result<std::ops::Range<u32>, Refusal> {
-    let at = |name: &'static str| {
-        let at: Option<u32> = asked.parameter(name).and_then(|text| text.parse().ok());
-        at.filter(|at| (*at as usize) <= MAX_BLOCK_BYTES)
-            .ok_or_else(|| {
-                Refusal::new(
-                    Code::ProtocolError,
-                    format!("{name} is no place in a block"),
-                )
-            })
-    };
-    let (from, to) = (at("from")?, at("to")?);
-    match from <= to {
-        true => Ok(from..to),
-        false => Err(Refusal::new(Code::ProtocolError, "from is behind to")),
+    async fn picture(
+        &self,
+        file: &ReplayFile,
+        wanted: Wanted,
+        stream: StreamName,
+        request: (&HeaderMap, bool),
+    ) -> Result<Response<Body>, Refusal> {
+        let (recording, most) = (wanted.recording.clone(), wanted.most);
+        let place = match file {
+            ReplayFile::Picture(epoch, msn) => {
+                let (epoch, msn) = (epoch.clone(), *msn);
+                blocking(move || {
+                    let view = recording.view()?;
+                    let found = view.segment(&epoch, msn);
+                    let is_in = found.is_some_and(|(_, segment)| most.has(segment));
+                    Ok(is_in.then_some((epoch, msn)))
+                })
+                .await?
+            }
+            _ => blocking(move || Ok(poster(&recording.view()?, wanted.stretch))).await?,
+        };
+        let none = || Refusal::new(Code::NotFound, "there is no such picture");
+        let of = (wanted.recording, stream);
+        self.pictures
+            .answer(of, place.ok_or_else(none)?, request)
+            .await
     }
 }
 
+async fn replayed_list(
+    file: &ReplayFile,
+    wanted: Wanted,
+    (asked, admitted): (&HlsRequest<'_>, &AdmittedRequest),
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
+    let caching = match wanted.facts.ended_ms {
+        Some(_) => OVER_CACHING,
+        None => GROWING_CACHING,
+    };
+    let Wanted {
+        recording, stretch, ..
+    } = wanted;
+    let text = match file {
+        ReplayFile::Iframes => {
+            let text = blocking(move || iframes(&recording, stretch)).await?;
+            let none = || Refusal::new(Code::NotKept, "there are no keyframes in it");
+            text.ok_or_else(none)?
+        }
+        ReplayFile::Ts => blocking(move || Ok(ts_playlist(&recording.view()?, stretch))).await?,
+        _ => blocking(move || Ok(playlist(&recording.view()?, stretch))).await?,
+    };
+    let query = asked.carried(admitted);
+    Ok(playlist_response(
+        &Page::new(text),
+        &query,
+        headers,
+        caching,
+    ))
+}
+
+async fn replayed_piece(
+    wanted: Wanted,
+    name: &Name,
+    request: (&HeaderMap, bool),
+) -> Result<(Response<Body>, u64), Refusal> {
+    let of_thread = name.clone();
+    let found = blocking(move || {
+        let (recording, name) = (&wanted.recording, &of_thread);
+        if !has(recording, name, wanted.most)? {
+            return Ok(Ok(None));
+        }
+        if let Resource::TsSegment { msn } = name.resource {
+            return match ts_segment(recording, &name.epoch, msn) {
+                Ok(bytes) => Ok(Ok(Some(vec![bytes]))),
+                Err(NoSegment::Empty) => Ok(Ok(None)),
+                Err(NoSegment::Media(error)) => Ok(Err(error)),
+                Err(NoSegment::Disk(error)) => Err(error),
+            };
+        }
+        read(recording, name).map(Ok)
+    });
+    let uncarried = |error: MediaError| Refusal::new(Code::CodecUnsupported, error.to_string());
+    let found = found.await?.map_err(uncarried)?;
+    let gone = || Refusal::new(Code::NotFound, format!("{name} is not in this recording"));
+    let pieces = found.ok_or_else(gone)?;
+    let length = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
+    let kind = kind_of(name.resource);
+    let response = piece_response(pieces, length, &name.to_string(), kind, request);
+    let sent = if request.1 { 0 } else { response.body().size() };
+    Ok((response.map(BodyExt::boxed_unsync), sent))
+}
+
+/// `?from=` and `?to=`, Unix milliseconds or RFC 3339.
+fn stretch(asked: &HlsRequest<'_>) -> Result<Stretch, Refusal> {
+    let at = |name| TimeShift::time(asked.query, name);
+    Ok(Stretch {
+        from_us: at("from")?.unwrap_or(i64::MIN),
+        to_us: at("to")?.unwrap_or(i64::MAX),
+    })
+}
+
+fn within(asked: Stretch, most: Stretch) -> Stretch {
+    Stretch {
+        from_us: asked.from_us.max(most.from_us),
+        to_us: asked.to_us.min(most.to_us),
+    }
+}
+
+/// Whether a piece is of a stretch. Init segments are of all.
+fn has(recording: &Recording, name: &Name, stretch: Stretch) -> std::io::Result<bool> {
+    let (Resource::Segment { msn } | Resource::Segments { msn, .. } | Resource::TsSegment { msn }) =
+        name.resource
+    else {
+        return Ok(true);
+    };
+    let view = recording.view()?;
+    let found = view.segment(&name.epoch, msn);
+    Ok(found.is_some_and(|(_, segment)| stretch.has(segment)))
+}
+
 /// The bytes of a piece; none where the recording does not have it.
-fn read(recording: &Recording, name: &Name) -> std::io::Result<Option<Vec<Bytes>>> {
+pub(super) fn read(recording: &Recording, name: &Name) -> std::io::Result<Option<Vec<Bytes>>> {
     let view = recording.view()?;
     match name.resource {
+        Resource::Segments { msn, count } => {
+            let found = view.segments_in_a_row(&name.epoch, msn, count);
+            found
+                .map(|(block, segments)| recording.media_of(block, segments))
+                .transpose()
+        }
         Resource::Segment { msn } => {
             let found = view.segment(&name.epoch, msn);
             found
@@ -232,7 +359,7 @@ fn read(recording: &Recording, name: &Name) -> std::io::Result<Option<Vec<Bytes>
 }
 
 /// Work that the disk may hold up, off the threads that carry media.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -252,23 +379,4 @@ async fn blocking<T: Send + 'static>(
             Err(Code::Storage.into())
         }
     }
-}
-
-/// `?from=` and `?to=`, Unix milliseconds.
-fn stretch(asked: &HlsRequest<'_>) -> Result<Stretch, Refusal> {
-    let at = |name: &'static str, otherwise: i64| match asked.parameter(name) {
-        None => Ok(otherwise),
-        Some(text) => {
-            let ms: Option<i64> = text.parse().ok();
-            let us = ms.and_then(|ms| ms.checked_mul(1000));
-            us.ok_or_else(|| {
-                let words = format!("{name} is not a time: say it in Unix milliseconds");
-                Refusal::new(Code::ProtocolError, words)
-            })
-        }
-    };
-    Ok(Stretch {
-        from_us: at("from", i64::MIN)?,
-        to_us: at("to", i64::MAX)?,
-    })
 }

@@ -13,18 +13,23 @@ use weir_media::hls::{Container, Name, Selection};
 use weir_record::Spool;
 
 use super::asked::{AdmittedRequest, Directives, HlsRequest};
+use super::download::Downloads;
 use super::edge::{Edge, Object, What, published_here};
 use super::file::HlsFile;
 use super::own::Own;
+use super::past::PastAsked;
 use super::piece::{kind_of, piece_response};
 use super::replay::Archives;
+use super::replay::is_kept;
 use super::stations::Stations;
+use super::stills::{Pictures, Stills};
 use super::text;
 use crate::admission::Admission;
 use crate::core::Core;
 use crate::node::Node;
 use crate::packaging::{Packagings, Page};
 use crate::reply::{Body, for_any_site, full};
+use crate::request::time_shift::TimeShift;
 use crate::request::{lines, tracks_of};
 
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
@@ -42,6 +47,10 @@ pub struct Hls {
     pub(super) spool: Option<Spool>,
     /// Who finds other recordings, where somebody does.
     pub(super) archives: Option<Arc<dyn Archives>>,
+    /// They as files.
+    pub(super) downloads: Downloads,
+    /// Pictures of them.
+    pub(super) pictures: Pictures,
 }
 
 impl Hls {
@@ -55,6 +64,8 @@ impl Hls {
             stations,
             spool: None,
             archives: None,
+            downloads: Downloads::default(),
+            pictures: Pictures::new(None),
         }
     }
 
@@ -70,6 +81,14 @@ impl Hls {
     pub(crate) fn with_archives(self, archives: Arc<dyn Archives>) -> Self {
         Self {
             archives: Some(archives),
+            ..self
+        }
+    }
+
+    /// With somebody who makes pictures of them.
+    pub(crate) fn with_stills(self, maker: Arc<dyn Stills>) -> Self {
+        Self {
+            pictures: Pictures::new(Some(maker)),
             ..self
         }
     }
@@ -98,7 +117,15 @@ impl Hls {
         asked: &HlsRequest<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
+        let shift = TimeShift::read(asked.query)?;
         let admitted = &asked.admit(&self.admission, headers).await?;
+        if let Some(shift) = shift {
+            let past = PastAsked {
+                shift,
+                is_multivariant: true,
+            };
+            return self.past(past, (asked, admitted), headers).await;
+        }
         self.move_on(admitted)?;
         let wanted = tracks_of(asked.query);
         let split = asked.parameter("split") == Some("1");
@@ -149,7 +176,19 @@ impl Hls {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
         let directives = Directives::read(asked)?;
+        let shift = TimeShift::read(asked.query)?;
         let admitted = &asked.admit(&self.admission, headers).await?;
+        if let Some(shift) = shift {
+            if (container, selection) != (Container::Fmp4, Selection::Both) {
+                let words = "of the past there is hls.m3u8 alone";
+                return Err(Refusal::new(Code::NotFound, words));
+            }
+            let past = PastAsked {
+                shift,
+                is_multivariant: false,
+            };
+            return self.past(past, (asked, admitted), headers).await;
+        }
         self.move_on(admitted)?;
         let what = What::Playlist {
             container,
@@ -186,18 +225,28 @@ impl Hls {
     ) -> Result<Response<Body>, Refusal> {
         let admitted = &asked.admit(&self.admission, headers).await?;
         let what = What::Piece(name.clone());
-        let edge = &self.edge;
-        let object = edge.object(asked, admitted, &what, headers).await?;
-        let (pieces, station) = match object.as_deref() {
-            Some(Object::Piece(bytes)) => (vec![bytes.clone()], None),
-            Some(Object::Playlist { .. }) => return Err(Code::NotFound.into()),
-            None => {
-                let own = Own {
-                    hls: self,
-                    asked,
-                    admitted,
-                    headers,
-                };
+        let own = Own {
+            hls: self,
+            asked,
+            admitted,
+            headers,
+        };
+        let past = match is_kept(name) && !own.has(name) {
+            true => self.past_piece(&admitted.name, name).await?,
+            false => None,
+        };
+        let object = match past {
+            Some(_) => None,
+            None => self.edge.object(asked, admitted, &what, headers).await?,
+        };
+        let (pieces, station) = match (past, object.as_deref()) {
+            (Some(pieces), _) => {
+                self.note_viewer(asked, admitted, headers);
+                (pieces, None)
+            }
+            (_, Some(Object::Piece(bytes))) => (vec![bytes.clone()], None),
+            (_, Some(Object::Playlist { .. })) => return Err(Code::NotFound.into()),
+            (_, None) => {
                 let (pieces, station) = own.piece(name).await?;
                 (pieces, Some(station))
             }
@@ -242,7 +291,11 @@ impl Hls {
 }
 
 /// A playlist of another node.
-fn passed_on(object: &Object, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+pub(super) fn passed_on(
+    object: &Object,
+    query: &str,
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
     match object {
         Object::Playlist { page, caching, .. } => {
             Ok(playlist_response(page, query, headers, caching.clone()))

@@ -5,7 +5,7 @@ use weir_media::hls::parse_name;
 /// Length of a name in a playlist, for the first guess of a longer text's size.
 const ENTRIES_GUESS: usize = 64;
 
-/// The same playlist with `query`, which begins with `?`, behind each URI.
+/// The same playlist with `query`, which begins with `?`, behind each URI, or behind the query that it has.
 pub(super) fn with_query(text: &str, query: &str) -> String {
     let mut out = String::with_capacity(text.len() + ENTRIES_GUESS * query.len());
     for line in text.split_inclusive('\n') {
@@ -18,7 +18,7 @@ pub(super) fn with_query(text: &str, query: &str) -> String {
         } else {
             out.push_str(line);
             if !line.is_empty() {
-                out.push_str(query);
+                push_query(&mut out, line, query);
             }
         }
         out.push_str(end);
@@ -36,10 +36,24 @@ fn tag_with_query(out: &mut String, line: &str, query: &str) {
         (Some(begin), Some(length)) => {
             let (head, tail) = line.split_at(begin + length);
             out.push_str(head);
-            out.push_str(query);
+            push_query(
+                out,
+                uri.unwrap_or_default().get(..length).unwrap_or_default(),
+                query,
+            );
             out.push_str(tail);
         }
         _ => out.push_str(line),
+    }
+}
+
+fn push_query(out: &mut String, uri: &str, query: &str) {
+    match query.strip_prefix('?').filter(|_| uri.contains('?')) {
+        Some(more) => {
+            out.push('&');
+            out.push_str(more);
+        }
+        None => out.push_str(query),
     }
 }
 

@@ -86,7 +86,7 @@ pub enum Route {
         /// Which file.
         file: HlsFile,
     },
-    /// `/r/{id}/{file}`: a recording.
+    /// `/r/{id}/{file}`, `/r/{id}.mp4`: a recording.
     Replay {
         /// Which one.
         id: Id,
@@ -143,6 +143,12 @@ pub fn route(path: &str) -> Route {
     if let Some(id) = folder.strip_prefix("r/")
         && let (Ok(id), Some(file)) = (id.parse(), ReplayFile::parse(file))
     {
+        return Route::Replay { id, file };
+    }
+    if folder == "r"
+        && let Some(Ok(id)) = file.strip_suffix(".mp4").map(str::parse)
+    {
+        let file = ReplayFile::Whole;
         return Route::Replay { id, file };
     }
     let first = folder.split('/').next().unwrap_or_default();

@@ -490,3 +490,15 @@ pub(super) fn signed_url() -> Vec<Vec<u8>> {
         b"s=00&e=1&a=play".to_vec(),
     ]
 }
+
+pub(super) fn time_shift() -> Vec<Vec<u8>> {
+    let texts = [
+        "shift=30s&window=4h",
+        "from=1800000000000&to=2027-01-15T16:01:00.5%2B08:00",
+        "txTimeshift=on&tsFormat=human_ms_-8&tsStart=20270115160000&tsEnd=1800000060000",
+        "txTimeshift=on&tsDelay=30",
+        "aliyunols=on&lhs_start_unix_us_0=1800000000000001&lhs_vodend_human_s_8=2027-01-15T16:01:00",
+        "aliyunols=on&lhs_offset_unix_ns_0=30000000000",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).into()
+}

@@ -9,6 +9,7 @@ use weir_base::{Code, Tongue, prefer, refusal_page};
 use weir_serve::front::proxy;
 use weir_serve::http::{head, route, rules};
 use weir_serve::request;
+use weir_serve::request::time_shift::{MAX_SPAN_US, TimeShift};
 
 pub(super) fn http_head(data: &[u8]) {
     if let Some(head::First::Request(head)) = head::look(data) {
@@ -66,4 +67,25 @@ pub(super) fn preferences(data: &[u8]) {
         refusal_page(Code::NotFound, "", tongue),
     );
     assert_eq!(elements(page), elements(plain), "markup from {list:?}");
+}
+
+pub(super) fn time_shift(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let query = request::query(Some(&text));
+    let Ok(Some(shift)) = TimeShift::read(&query) else {
+        return;
+    };
+    match shift {
+        TimeShift::Sliding {
+            behind_us,
+            window_us,
+        } => assert!(behind_us >= 0 && behind_us.max(window_us) <= MAX_SPAN_US),
+        TimeShift::Range { from_us, to_us, .. } => {
+            let span_us = to_us.map_or(1, |to_us| to_us - from_us);
+            assert!((1..=MAX_SPAN_US).contains(&span_us));
+        }
+    }
+    // Whoever's words it was said in, it is the same in ours.
+    let again = TimeShift::read(&request::query(Some(&shift.query())));
+    assert_eq!(again, Ok(Some(shift)), "{text}");
 }

@@ -19,6 +19,7 @@ pub fn check_media(playlist: &str) -> Result<Parsed, Vec<Violation>> {
     keys(&parsed, &mut findings);
     dates(&parsed, &mut findings);
     server_control(&parsed, &mut findings);
+    kind(&parsed, &mut findings);
     parts(&parsed, &mut findings);
     findings.into_result(parsed)
 }
@@ -42,7 +43,7 @@ fn segments(parsed: &Parsed, findings: &mut Findings) {
         let fmp4 = segment.uri.contains(".m4s");
         // In a delta update, the tag may be among what is skipped.
         findings.rule(
-            !fmp4 || segment.map.is_some() || parsed.skipped > 0,
+            !fmp4 || segment.gap || segment.map.is_some() || parsed.skipped > 0,
             "3.1.2",
             || format!("segment {msn} is fMP4 and has no EXT-X-MAP"),
         );
@@ -78,6 +79,27 @@ fn versions(parsed: &Parsed, playlist: &str, findings: &mut Findings) {
         "EXT-X-MAP",
     );
     needs(parsed.skipped > 0, 9, "EXT-X-SKIP");
+    needs(parsed.is_iframes, 4, "EXT-X-I-FRAMES-ONLY");
+    let ranges = || parsed.segments.iter().map(|segment| segment.range);
+    needs(ranges().any(|range| range.is_some()), 4, "EXT-X-BYTERANGE");
+    let gaps = || parsed.segments.iter().map(|segment| segment.gap);
+    needs(gaps().any(|gap| gap), 8, "EXT-X-GAP");
+}
+
+/// What a list that says what becomes of it may have (§4.4.3.5, §6.2.2).
+fn kind(parsed: &Parsed, findings: &mut Findings) {
+    let Some(kind) = parsed.kind.as_deref() else {
+        return;
+    };
+    findings.rule(parsed.media_sequence == 0, "6.2.2", || {
+        format!("of a list of type {kind} segments have gone")
+    });
+    findings.rule(parsed.discontinuity_sequence == 0, "6.2.2", || {
+        format!("of a list of type {kind} discontinuities have gone")
+    });
+    findings.rule(kind != "VOD" || parsed.ended, "4.4.3.5", || {
+        "a list of type VOD without an end".into()
+    });
 }
 
 fn names(parsed: &Parsed, findings: &mut Findings) {
@@ -87,7 +109,10 @@ fn names(parsed: &Parsed, findings: &mut Findings) {
         .iter()
         .chain([&parsed.open])
         .flat_map(|segment| &segment.parts);
-    let uris = parsed.segments.iter().map(|segment| &segment.uri);
+    // Pieces of one thing have its name all of them.
+    let whole = parsed.segments.iter();
+    let whole = whole.filter(|segment| segment.range.is_none());
+    let uris = whole.map(|segment| &segment.uri);
     for uri in uris.chain(parts.map(|part| &part.uri)).chain(&parsed.hint) {
         findings.rule(seen.insert(uri), "4.4.4", || {
             format!("{uri} is listed twice")

@@ -81,6 +81,9 @@ fn is_single(name: &str) -> bool {
             | "-X-PART-INF"
             | "-X-SERVER-CONTROL"
             | "-X-SKIP"
+            | "-X-START"
+            | "-X-PLAYLIST-TYPE"
+            | "-X-I-FRAMES-ONLY"
     )
 }
 
@@ -110,6 +113,19 @@ fn media_tag(
         }
         "-X-ENDLIST" => parsed.ended = true,
         "-X-INDEPENDENT-SEGMENTS" => parsed.independent_segments = true,
+        "-X-I-FRAMES-ONLY" => parsed.is_iframes = true,
+        "-X-GAP" => pending.segment.gap = true,
+        "-X-PLAYLIST-TYPE" => {
+            let is_one = matches!(value, "EVENT" | "VOD");
+            findings.rule(is_one, "4.4.3.5", || {
+                format!("{value} is no type of a list")
+            });
+            parsed.kind = Some(value.to_owned());
+        }
+        "-X-START" => {
+            let attributes = attributes(value, findings);
+            parsed.start_s = Some(seconds(&attributes, "TIME-OFFSET", "4.4.2.2", findings));
+        }
         "-X-PART-INF" => {
             let attributes = attributes(value, findings);
             parsed.part_target_s = Some(seconds(&attributes, "PART-TARGET", "4.4.3.7", findings));
@@ -143,6 +159,7 @@ fn segment_tag(
             pending.has_duration = true;
         }
         "-X-DISCONTINUITY" => pending.segment.discontinuity = true,
+        "-X-BYTERANGE" => pending.segment.range = byte_range(value, findings),
         "-X-PROGRAM-DATE-TIME" => {
             pending.segment.date_time_ms = date_time_ms(value);
             let reads = pending.segment.date_time_ms.is_some();
@@ -194,6 +211,17 @@ fn segment_tag(
             format!("#EXT{other} is no tag of a media playlist")
         }),
     }
+}
+
+/// `bytes@first`: where the first is left out it depends on what stands before, which nobody here writes.
+fn byte_range(value: &str, findings: &mut Findings) -> Option<(u64, u64)> {
+    let range = value
+        .split_once('@')
+        .and_then(|(bytes, from)| Some((bytes.parse().ok()?, from.parse().ok()?)));
+    findings.rule(range.is_some(), "4.4.4.2", || {
+        format!("{value} is no range of bytes with a beginning")
+    });
+    range
 }
 
 /// `NAME=value,NAME="value"` with each name once (§4.2).

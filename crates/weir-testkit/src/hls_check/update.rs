@@ -38,6 +38,13 @@ pub fn check_update(old: &Parsed, new: &Parsed) -> Result<(), Vec<Violation>> {
     findings.rule(!old.ended || old == new, "4.4.3.4", || {
         "changed behind EXT-X-ENDLIST".into()
     });
+    findings.rule(old.kind == new.kind, "6.2.1", || {
+        format!("the type went from {:?} to {:?}", old.kind, new.kind)
+    });
+    let has_lost = new.media_sequence > old.media_sequence && old.kind.is_some();
+    findings.rule(!has_lost, "4.4.3.5", || {
+        "a list that loses nothing has lost segments".into()
+    });
     for was in &old.segments {
         if let Some(is) = find(new, was.msn) {
             same_segment(was, is, &mut findings);

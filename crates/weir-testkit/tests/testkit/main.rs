@@ -6,3 +6,4 @@
 
 mod autobahn;
 mod replay;
+mod shifted;

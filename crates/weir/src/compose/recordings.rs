@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
-use weir_base::{Clock, Id};
+use weir_api::{ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, RecordingFacts, Recordings};
+use weir_base::{Clock, Code, Id, Refusal, StreamName};
 use weir_keep::KeepTally;
+use weir_record::clips::{Clip, NoClip};
 use weir_record::disk::LocalDisk;
 use weir_record::{Recording, Spool};
 
@@ -69,6 +70,58 @@ impl Recordings for Kept {
             is_full: now.is_full,
             fault: now.fault,
         }
+    }
+
+    fn reach(&self, name: &StreamName) -> Option<(i64, i64)> {
+        let its = self.0.of_stream(name);
+        let taped = its.into_iter().find(|recording| recording.is_taped());
+        let (from_us, to_us) = taped?.extent_us()?;
+        Some((from_us / 1000, to_us / 1000))
+    }
+}
+
+impl Clips for Kept {
+    fn clips(&self, recording: Id) -> Vec<ClipFacts> {
+        let its = self.0.clips().of(recording).into_iter();
+        its.map(told_of).collect()
+    }
+
+    fn make_clip(&self, recording: Id, new: NewClip) -> io::Result<Result<ClipFacts, Refusal>> {
+        let Some(recording) = self.0.find(recording) else {
+            return Ok(Err(Code::NotFound.into()));
+        };
+        let new = weir_record::clips::NewClip {
+            from_ms: new.from_ms,
+            to_ms: new.to_ms,
+            title: new.title,
+        };
+        let made = self.0.clips().make(&recording.view()?, new);
+        let code = match &made {
+            Ok(_) | Err(NoClip::Disk(_)) => Code::Storage,
+            Err(NoClip::TooEarly(_)) => Code::NotRecordedYet,
+            Err(NoClip::Empty) => Code::NotKept,
+            Err(NoClip::TooMany) => Code::Conflict,
+        };
+        match made {
+            Ok(clip) => Ok(Ok(told_of(clip))),
+            Err(NoClip::Disk(error)) => Err(error),
+            Err(none) => Ok(Err(Refusal::new(code, none.to_string()))),
+        }
+    }
+
+    fn remove_clip(&self, clip: Id) -> io::Result<()> {
+        self.0.clips().remove(clip).map(drop)
+    }
+}
+
+fn told_of(clip: Clip) -> ClipFacts {
+    ClipFacts {
+        id: clip.id,
+        recording: clip.recording,
+        from_ms: clip.from_ms,
+        to_ms: clip.to_ms,
+        title: clip.title,
+        made_ms: clip.made_ms,
     }
 }
 

@@ -10,11 +10,14 @@ use super::super::cache::Weigh;
 use super::super::text::Shape;
 use crate::node::fetch::Fetched;
 use crate::packaging::Page;
+use crate::request::time_shift::TimeShift;
 
 /// Microseconds a multivariant playlist is kept: its bandwidths change slowly.
 const MULTIVARIANT_US: i64 = 1_000_000;
 /// Playlists without parts are kept for this share of a target duration: players ask about once in one.
 const SHARE_OF_TARGET: i64 = 6;
+/// Microseconds a list of the past is kept: it grows by a segment in about two seconds.
+const PAST_US: i64 = 500_000;
 /// Bounds of how long a playlist of this very moment is kept, microseconds.
 const PLAYLIST_US: std::ops::RangeInclusive<i64> = 50_000..=1_000_000;
 /// The answer to one position is asked for by players that are a little behind each other; in target
@@ -48,6 +51,13 @@ pub(in crate::hls) enum What {
         position: Option<(u64, Option<u32>)>,
         skip: bool,
     },
+    /// A list of the past.
+    Past {
+        /// The playlist that names it, and not the list itself.
+        is_multivariant: bool,
+        /// What of the past.
+        shift: TimeShift,
+    },
     /// An init segment, segment, part or key.
     Piece(Name),
 }
@@ -78,7 +88,12 @@ impl What {
     /// What stands behind the stream's name in the path.
     pub(super) fn suffix(&self) -> String {
         match self {
-            Self::Multivariant { .. } => StreamPath::HLS.ending.to_owned(),
+            Self::Multivariant { .. }
+            | Self::Past {
+                is_multivariant: true,
+                ..
+            } => StreamPath::HLS.ending.to_owned(),
+            Self::Past { .. } => format!("/{HLS_FMP4}"),
             Self::Playlist {
                 container,
                 selection,
@@ -122,6 +137,7 @@ impl What {
                     pairs.push(("_HLS_skip", "YES".to_owned()));
                 }
             }
+            Self::Past { shift, .. } => pairs = shift.pairs(),
             Self::Piece(_) => {}
         }
         pairs
@@ -132,6 +148,7 @@ impl What {
     pub(super) const fn is_held(&self) -> bool {
         match self {
             Self::Multivariant { .. } | Self::Playlist { .. } => true,
+            Self::Past { .. } => false,
             Self::Piece(name) => matches!(name.resource, Resource::Part { .. }),
         }
     }
@@ -144,7 +161,7 @@ impl What {
     /// The rendition it belongs to.
     pub(super) const fn rendition(&self) -> Option<(Container, Selection)> {
         match self {
-            Self::Multivariant { .. } => None,
+            Self::Multivariant { .. } | Self::Past { .. } => None,
             Self::Playlist {
                 container,
                 selection,
@@ -177,6 +194,7 @@ impl What {
     pub(super) fn keep_us(&self, shape: Option<&Shape>) -> i64 {
         match self {
             Self::Multivariant { .. } => MULTIVARIANT_US,
+            Self::Past { .. } => PAST_US,
             Self::Playlist { position, .. } => {
                 let target_us = shape.map_or(0, |shape| shape.target_us);
                 let now_us = shape.and_then(|shape| shape.part_us);
@@ -202,7 +220,10 @@ impl What {
 pub(in crate::hls) const fn container_of(name: &Name) -> Container {
     match name.resource {
         Resource::TsSegment { .. } | Resource::Key { .. } => Container::Ts,
-        Resource::Init { .. } | Resource::Segment { .. } | Resource::Part { .. } => Container::Fmp4,
+        Resource::Init { .. }
+        | Resource::Segment { .. }
+        | Resource::Segments { .. }
+        | Resource::Part { .. } => Container::Fmp4,
     }
 }
 
