@@ -1,10 +1,5 @@
 //! Recordings: told by the node that has them, in rows and in the log, and taken away everywhere.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so and stops"
-)]
-
 use std::sync::Arc;
 
 use parking_lot::Mutex;
