@@ -21,6 +21,8 @@ mod broadcasts;
 mod caller;
 mod categories;
 mod channels;
+mod chat;
+mod chat_sheet;
 mod cluster;
 mod config;
 mod consult;
@@ -92,6 +94,7 @@ pub use happenings::Happenings;
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use recordings::{HoleFacts, RecordingFacts, Recordings};
+pub use same_site::cookie_of_own_page;
 pub use settings::Setting;
 pub use shots::Snapshots;
 pub use site_keeper::{Posters, SiteKeeper};
@@ -155,6 +158,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             state,
             Right::RecordingsManage,
         ))
+        .merge(guarded(chat::publish_routes(), state, Right::ChatPublish))
+        .merge(guarded(chat::read_routes(), state, Right::ChatRead))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))

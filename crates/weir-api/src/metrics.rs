@@ -16,6 +16,7 @@ use weir_base::process;
 use weir_hub::Protocol;
 
 use crate::autoscale::PoolGauges;
+use crate::chat_sheet::ChatSheet;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
 use crate::families::{Counters, Gauges, Labels};
@@ -28,6 +29,15 @@ const MAX_APPS: usize = 100;
 /// The names of all metrics: a contract with dashboards.
 pub const METRIC_NAMES: &[&str] = &[
     "weir_build_info",
+    "weir_chat_connections",
+    "weir_chat_ends_total",
+    "weir_chat_groups",
+    "weir_chat_left_out_total",
+    "weir_chat_posts_total",
+    "weir_chat_recoveries_total",
+    "weir_chat_refusals_total",
+    "weir_chat_sent_bytes_total",
+    "weir_chat_writes_total",
     "weir_clients",
     "weir_cluster_bus_up",
     "weir_cluster_nodes",
@@ -102,6 +112,7 @@ struct Sheet {
     sent: Counters,
     skipped: Gauges,
     snapshots: SnapshotSheet,
+    chat: ChatSheet,
     streams: Gauges,
     corrections: Gauges,
     uptime: FloatGauges,
@@ -114,6 +125,7 @@ impl Sheet {
         let pools = PoolGauges::new(registry);
         let edge = EdgeSheet::new(registry);
         let snapshots = SnapshotSheet::new(registry);
+        let chat = ChatSheet::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
             registry.register(name, help, family.clone());
@@ -170,6 +182,7 @@ impl Sheet {
             sent,
             skipped,
             snapshots,
+            chat,
             streams,
             corrections,
             uptime,
@@ -194,6 +207,10 @@ impl Sheet {
         self.cluster.fill(state);
         self.pools.fill(&state.node, &state.facts.pools());
         self.edge.fill(state.facts.edge(), &state.node);
+        let quiet = weir_chat::Tally::default();
+        let chat = state.chat.as_ref();
+        let chat = chat.map_or((&quiet, 0), |house| (&house.tally, house.groups()));
+        self.chat.fill(chat, &state.node);
         self.snapshots.fill(state.snapshots.tally(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
@@ -315,6 +332,7 @@ mod tests {
         sheet.edge.fill(crate::edge::EdgeFacts::default(), "n1");
         let tally = weir_snap::TallyNow::default();
         sheet.snapshots.fill(tally, "n1");
+        sheet.chat.fill((&weir_chat::Tally::default(), 0), "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

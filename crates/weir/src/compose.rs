@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admission;
+mod chat;
 mod cluster;
 mod consult;
 mod control;
@@ -39,6 +40,7 @@ use weir_api::{
     Snapshots,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
+use weir_chat::House;
 use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
@@ -108,7 +110,9 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
+    let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
     let asked = Api {
+        chat,
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -129,7 +133,6 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let link = control.first_admin_link(&addresses).await;
     announce(&addresses, &secrets, demo, &config, link.as_deref());
     start_demo(demo, &tasks, &shutdown, &secrets, &addresses);
-
     let reload = signals::Reload {
         sources,
         running: reload::Running {
@@ -219,6 +222,7 @@ fn site(
 
 /// What the API is made of.
 struct Api<'a> {
+    chat: Option<Arc<House>>,
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -268,6 +272,7 @@ impl Facts for KnownParts {
 
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
+        chat,
         pictures: (pictures, snapshots),
         happenings,
         admission,
@@ -324,6 +329,7 @@ fn api(parts: Api<'_>) -> ApiService {
         addresses,
         cluster,
         happenings,
+        chat,
         recordings: services
             .hls
             .recordings()

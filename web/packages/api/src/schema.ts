@@ -177,6 +177,9 @@ export type FreshKey = { id: string; key: string; stream: string };
 /** A channel that one helps with. */
 export type HelpedChannel = (ChannelShown) & ({ role: string });
 
+/** What a group remembers. */
+export type HistorySeen = { epoch: string; items: (unknown)[]; offset: number; online: number };
+
 /** Where nothing was recorded. */
 export type HoleSeen = { at: string; cause: string; duration_ms: number };
 
@@ -353,6 +356,15 @@ export type PoolFacts = (PoolDecision) & ({ leader: boolean; max: number; min: n
 
 /** All of them. */
 export type Pools = { pools: (PoolFacts)[] };
+
+/** In whose name something is posted. */
+export type PostAuthor = { name: string; user: string };
+
+/** What became of it. */
+export type PostPlaced = { again: boolean; epoch: string; id: string; offset?: number | null; shed: boolean };
+
+/** What is posted. */
+export type PostWanted = { data: unknown; from?: PostAuthor | null; group: string; key?: string | null; kind: string; lane?: string | null; receipt?: boolean };
 
 /** Hardware or software. */
 export type Prefer = "hardware" | "software" | "auto";
@@ -621,6 +633,10 @@ export interface Operations {
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
   /** Get leave to watch a channel */
   channel_ticket: { asked: { path: { name: string }; body: TicketWish }; answered: TicketGiven };
+  /** What was posted in a group */
+  chat_history: { asked: { query: { group: string; since?: number; limit?: number } }; answered: HistorySeen };
+  /** Post in a group */
+  chat_publish: { asked: { body: PostWanted }; answered: PostPlaced };
   /** End a client's stay */
   client_kick: { asked: { path: { id: string } }; answered: Kicked };
   /** Publishers and viewers */
@@ -876,6 +892,8 @@ export const PLACES = {
   channel_list: ["GET", "/api/v1/channels"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
+  chat_history: ["GET", "/api/v1/chat/history"],
+  chat_publish: ["POST", "/api/v1/chat/publish"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
   clients: ["GET", "/api/v1/clients"],
   cluster: ["GET", "/api/v1/cluster"],
