@@ -8,6 +8,7 @@
 //! go back, what is written reads back. Nothing here opens a socket.
 
 mod admit;
+mod chat;
 mod cluster;
 pub mod hunt;
 mod live;
@@ -84,6 +85,7 @@ targets! {
     record::record_block,
     site::site_markdown,
     site::site_target,
+    chat::chat,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.
