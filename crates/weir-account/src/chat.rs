@@ -2,16 +2,18 @@
 //!
 //! JSON Web Tokens (RFC 7519) with Ed25519 signatures (RFC 8037); the public key is a JWK set (RFC 7517).
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use weir_base::ids;
 use weir_store::accounts::Account;
 
 use crate::error::AccountError;
-use crate::service::AccountService;
+use crate::rights::AccountRole;
+use crate::service::{AccountService, RootSecret};
 
 /// What the tokens are for: a token for something else is no chat token.
 const AUDIENCE: &str = "chat";
@@ -94,6 +96,89 @@ impl ChatSigner {
     }
 }
 
+/// Reads them, wherever the account secret is known: asks nobody.
+pub struct ChatVerifier {
+    public: UnparsedPublicKey<Vec<u8>>,
+    id: String,
+}
+
+/// What a good token says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ChatClaims {
+    /// The account.
+    #[serde(rename = "sub")]
+    pub user_id: String,
+    /// As others see it.
+    pub display_name: String,
+    /// What it is on this site.
+    pub role: AccountRole,
+    aud: String,
+    exp: i64,
+}
+
+/// Why a token is no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoChatToken {
+    /// It is no token, or none of ours.
+    #[error("this is no token for chat of this site")]
+    Bad,
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+}
+
+impl ChatClaims {
+    /// Until when the token is good, milliseconds since 1970.
+    pub const fn until_ms(&self) -> i64 {
+        self.exp.saturating_mul(1000)
+    }
+}
+
+impl ChatVerifier {
+    /// Of the accounts with this secret.
+    ///
+    /// # Errors
+    /// Where no key can be made of it.
+    pub fn new(root: &RootSecret) -> Result<Self, AccountError> {
+        let signer = ChatSigner::new(&root.derive("chat tokens"))?;
+        let public = signer.pair.public_key().as_ref().to_vec();
+        Ok(Self {
+            public: UnparsedPublicKey::new(&ED25519, public),
+            id: signer.id,
+        })
+    }
+
+    /// What a token says, if it is ours and good at `now_ms`.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn verify(&self, token: &str, now_ms: i64) -> Result<ChatClaims, NoChatToken> {
+        /// What says how a token is signed.
+        #[derive(Deserialize)]
+        struct Head {
+            alg: String,
+            kid: String,
+        }
+        let bad = |_| NoChatToken::Bad;
+        let (signed, signature) = token.rsplit_once('.').ok_or(NoChatToken::Bad)?;
+        let (head, claims) = signed.split_once('.').ok_or(NoChatToken::Bad)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(bad)?;
+        let verified = self.public.verify(signed.as_bytes(), &signature);
+        verified.map_err(|_| NoChatToken::Bad)?;
+        let read = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(bad);
+        let no_json = |_| NoChatToken::Bad;
+        let head: Head = serde_json::from_slice(&read(head)?).map_err(no_json)?;
+        let claims: ChatClaims = serde_json::from_slice(&read(claims)?).map_err(no_json)?;
+        if head.alg != "EdDSA" || head.kid != self.id || claims.aud != AUDIENCE {
+            return Err(NoChatToken::Bad);
+        }
+        if claims.until_ms() <= now_ms {
+            return Err(NoChatToken::Expired);
+        }
+        Ok(claims)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +203,34 @@ mod tests {
         );
         let token = signer.sign(&json!({ "sub": "ann" }));
         assert_eq!(token.split('.').count(), 3);
+    }
+
+    #[test]
+    fn a_token_is_verified_without_asking_and_a_forged_one_is_not_believed() {
+        let root = RootSecret::new("a secret of the test").unwrap();
+        let verifier = ChatVerifier::new(&root).unwrap();
+        let signer = ChatSigner::new(&root.derive("chat tokens")).unwrap();
+        let claims = |aud: &str, exp: i64| json!({ "sub": "7", "display_name": "Ann", "role": "moderator", "aud": aud, "exp": exp, "x": [1] });
+        let good = signer.sign(&claims("chat", 100));
+        let read = verifier.verify(&good, 99_999).unwrap();
+        assert_eq!((&*read.user_id, read.role), ("7", AccountRole::Moderator));
+        assert_eq!(verifier.verify(&good, 100_000), Err(NoChatToken::Expired));
+        let (signed, signature) = good.rsplit_once('.').unwrap();
+        let (head, _) = signed.split_once('.').unwrap();
+        let other = URL_SAFE_NO_PAD.encode(claims("chat", 9_999_999).to_string());
+        let stranger = ChatSigner::new(&[7; 32])
+            .unwrap()
+            .sign(&claims("chat", 100));
+        for bad in [
+            format!("{head}.{other}.{signature}"),
+            format!("{signed}."),
+            format!("{signed}.{signature}x"),
+            signer.sign(&claims("site", 100)),
+            stranger,
+            String::new(),
+            "..".into(),
+        ] {
+            assert_eq!(verifier.verify(&bad, 0), Err(NoChatToken::Bad), "{bad}");
+        }
     }
 }

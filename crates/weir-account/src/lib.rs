@@ -31,7 +31,7 @@ mod watch_words;
 pub mod webauthn;
 
 pub use api_keys::NewKey;
-pub use chat::{ChatSigner, ChatToken};
+pub use chat::{ChatClaims, ChatSigner, ChatToken, ChatVerifier, NoChatToken};
 pub use config::{AccountsConfig, MailConfig, SignUpRule};
 pub use error::AccountError;
 pub use identity::{Identity, Shown};

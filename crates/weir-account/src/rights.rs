@@ -136,6 +136,10 @@ rights! {
     SessionsKeep = "sessions.keep", from Broadcaster, at Public;
     /// See what was recorded of every stream, and take it away.
     RecordingsManage = "recordings.manage", from Moderator, at Public;
+    /// Post in any chat group in the name of the site, gifts among it.
+    ChatPublish = "chat.publish", from Admin, at Public;
+    /// Read what was posted in any chat group.
+    ChatRead = "chat.read", from Moderator, at Public;
     /// Say who is told of what happens, and look at what was delivered.
     HooksManage = "hooks.manage", from Admin, at Public;
     /// Read who did what.

@@ -219,7 +219,7 @@ impl RootSecret {
         Ok(Self(text))
     }
 
-    fn derive(&self, purpose: &str) -> [u8; 32] {
+    pub(crate) fn derive(&self, purpose: &str) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes());
         let tag = hmac::sign(&key, purpose.as_bytes());
         let mut derived = [0; 32];

@@ -94,6 +94,7 @@ async fn main() {
             proof: Arc::new(Outside),
         },
         happenings: None,
+        chat: None,
         recordings: None,
         snapshots: weir_api::Snapshots::Off("this is a measurement"),
         facts: Arc::new(Outside),

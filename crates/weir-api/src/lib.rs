@@ -21,6 +21,8 @@ mod broadcasts;
 mod caller;
 mod categories;
 mod channels;
+mod chat;
+mod chat_sheet;
 mod clips;
 mod cluster;
 mod config;
@@ -101,6 +103,7 @@ pub use keeping::{HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use node_recordings::RecordingPlace;
+pub use same_site::cookie_of_own_page;
 pub use settings::Setting;
 pub use shots::Snapshots;
 pub use site_keeper::{Posters, SiteKeeper};
@@ -170,6 +173,8 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(recordings::routes(), state, Right::ChannelsHelp))
         .merge(guarded(clips::routes(), state, Right::ChannelsHelp))
         .merge(by_method(replays::public_routes()))
+        .merge(guarded(chat::publish_routes(), state, Right::ChatPublish))
+        .merge(guarded(chat::read_routes(), state, Right::ChatRead))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))

@@ -16,6 +16,7 @@ use weir_base::process;
 use weir_hub::Protocol;
 
 use crate::autoscale::PoolGauges;
+use crate::chat_sheet::ChatSheet;
 use crate::cluster::ClusterSheet;
 use crate::edge::EdgeSheet;
 use crate::families::{Counters, Gauges, Labels};
@@ -29,6 +30,15 @@ const MAX_APPS: usize = 100;
 /// The names of all metrics: a contract with dashboards.
 pub const METRIC_NAMES: &[&str] = &[
     "weir_build_info",
+    "weir_chat_connections",
+    "weir_chat_ends_total",
+    "weir_chat_groups",
+    "weir_chat_left_out_total",
+    "weir_chat_posts_total",
+    "weir_chat_recoveries_total",
+    "weir_chat_refusals_total",
+    "weir_chat_sent_bytes_total",
+    "weir_chat_writes_total",
     "weir_clients",
     "weir_cluster_bus_up",
     "weir_cluster_nodes",
@@ -110,6 +120,7 @@ struct Sheet {
     skipped: Gauges,
     recordings: RecordingSheet,
     snapshots: SnapshotSheet,
+    chat: ChatSheet,
     streams: Gauges,
     corrections: Gauges,
     uptime: FloatGauges,
@@ -123,6 +134,7 @@ impl Sheet {
         let edge = EdgeSheet::new(registry);
         let recordings = RecordingSheet::new(registry);
         let snapshots = SnapshotSheet::new(registry);
+        let chat = ChatSheet::new(registry);
         let mut gauge = |name: &str, help: &str| {
             let family = Gauges::default();
             registry.register(name, help, family.clone());
@@ -180,6 +192,7 @@ impl Sheet {
             skipped,
             recordings,
             snapshots,
+            chat,
             streams,
             corrections,
             uptime,
@@ -208,6 +221,10 @@ impl Sheet {
             let now_ms = state.hub.clock().wall_ms();
             self.recordings.fill(&kept.keeping(), now_ms, &state.node);
         }
+        let quiet = weir_chat::Tally::default();
+        let chat = state.chat.as_ref();
+        let chat = chat.map_or((&quiet, 0), |house| (&house.tally, house.groups()));
+        self.chat.fill(chat, &state.node);
         self.snapshots.fill(state.snapshots.tally(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
@@ -331,6 +348,7 @@ mod tests {
         sheet.snapshots.fill(tally, "n1");
         let facts = crate::keeping::KeepingFacts::default();
         sheet.recordings.fill(&facts, 0, "n1");
+        sheet.chat.fill((&weir_chat::Tally::default(), 0), "n1");
         sheet.cpu.get_or_create(&node).inc_by(1.0);
         sheet.uptime.get_or_create(&node).set(1.0);
         let mut text = String::new();

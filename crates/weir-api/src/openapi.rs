@@ -200,7 +200,7 @@ const ABOUT: &str = "Streams, who publishes and watches them, and the nodes that
     `limit` and `after`, which is what the page before called `next`. A POST with an `Idempotency-Key` is done once. \
     `RateLimit-Policy` and `RateLimit` tell how often one may ask.";
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("about", "What this server is"),
     ("accounts", "Who somebody is, and what they may do"),
     ("streams", "What is live, and who is there"),
@@ -213,6 +213,7 @@ const TAGS: [(&str, &str); 12] = [
     ("bans", "Who or what may not, and what is said against it"),
     ("events", "What happened, and who is told of it"),
     ("recordings", "What can be watched again"),
+    ("chat", "What is said, and gifts"),
     ("places", "Where to publish and play"),
     ("cluster", "Nodes, and servers of other makes"),
     ("srs", "In the shape that users of SRS know"),

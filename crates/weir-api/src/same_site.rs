@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, header};
 use weir_base::Code;
 
-use crate::caller::{Caller, Means};
+use crate::caller::{Caller, Means, cookie};
 use crate::refused::Refused;
 
 /// What a browser says of where a request comes from.
@@ -38,14 +38,22 @@ pub(crate) fn must_be_own(head: &Parts) -> Result<(), Refused> {
 
 /// Whether a page of this very site asks. A browser that says neither word is not believed.
 fn is_own(head: &Parts) -> bool {
-    let text = |name: HeaderName| head.headers.get(name).map(|value| value.to_str().ok());
+    let authority = head.uri.authority().map(|name| name.as_str());
+    is_own_page(&head.headers, authority)
+}
+
+/// The session's cookie in a request that a page of this very site makes, such as for a WebSocket: any page can have
+/// a browser send it.
+pub fn cookie_of_own_page(headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
+    cookie(headers).filter(|_| is_own_page(headers, authority))
+}
+
+fn is_own_page(headers: &HeaderMap, authority: Option<&str>) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().ok());
     let (site, origin) = (text(FETCH_SITE), text(header::ORIGIN));
     let same_site = site.map(|site| matches!(site, Some("same-origin" | "none")));
     let same_origin = origin.map(|origin| {
-        let host = host(
-            &head.headers,
-            head.uri.authority().map(|name| name.as_str()),
-        );
+        let host = host(headers, authority);
         host.is_some_and(|host| origin.and_then(of_origin) == Some(host))
     });
     // Each word that is said has to be right.

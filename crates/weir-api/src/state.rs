@@ -8,6 +8,7 @@ use weir_account::AccountService;
 use weir_admit::Publicity;
 use weir_admit::consult::Consult;
 use weir_base::{Shutdown, StreamName};
+use weir_chat::House;
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
@@ -73,6 +74,8 @@ pub struct Config {
     pub cluster: ClusterApi,
     /// What happened, on a node that has the store.
     pub happenings: Option<Happenings>,
+    /// The groups of this node's chat gateway.
+    pub chat: Option<Arc<House>>,
     /// Who keeps recordings here.
     pub recordings: Option<Arc<dyn Recordings>>,
     /// What the parts know that the API does not see.

@@ -6,6 +6,7 @@
 
 mod adapt;
 pub mod address;
+pub mod chat;
 pub mod clip;
 pub mod decode;
 mod hls;

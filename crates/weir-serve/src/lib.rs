@@ -3,6 +3,7 @@
 //! Knows no database and no admin API; other HTTP paths go to a service handed in by the binary.
 
 pub mod admission;
+pub mod chat;
 pub mod config;
 pub mod core;
 pub mod deliver;

@@ -8,6 +8,7 @@
 //! go back, what is written reads back. Nothing here opens a socket.
 
 mod admit;
+mod chat;
 mod cluster;
 pub mod hunt;
 mod live;
@@ -87,6 +88,7 @@ targets! {
     record::record_manifest,
     site::site_markdown,
     site::site_target,
+    chat::chat,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

@@ -16,6 +16,8 @@ const MAX_MESSAGE_BYTES: u64 = 64 << 20;
 pub enum Message {
     /// A binary message.
     Binary(Vec<u8>),
+    /// A text message.
+    Text(String),
     /// Pong, with what the ping carried.
     Pong(Vec<u8>),
     /// The end: code and reason.
@@ -32,8 +34,25 @@ pub struct WsClient {
 impl WsClient {
     /// Connects to `ws://host:port/path`.
     pub fn connect(url: &str) -> Self {
+        Self::connect_as(url, "", &[])
+    }
+
+    /// The same, with a subprotocol.
+    pub fn connect_for(url: &str, subprotocol: &str) -> Self {
+        Self::connect_as(url, subprotocol, &[])
+    }
+
+    /// The same, with header lines more.
+    pub fn connect_as(url: &str, subprotocol: &str, headers: &[(&str, &str)]) -> Self {
         let url = url.replacen("ws://", "http://", 1);
-        let answer = upgrade(Request::get(&url))
+        let mut request = upgrade(Request::get(&url));
+        if !subprotocol.is_empty() {
+            request = request.header("Sec-WebSocket-Protocol", subprotocol);
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = request
             .open()
             .unwrap_or_else(|error| panic!("{url}: {error}"));
         assert_eq!(
@@ -79,6 +98,9 @@ impl WsClient {
         let mut payload = vec![0; usize::try_from(length).unwrap()];
         self.reader.read_exact(&mut payload)?;
         match first & 0x0f {
+            0x1 => String::from_utf8(payload)
+                .map(Message::Text)
+                .map_err(io::Error::other),
             0x2 => Ok(Message::Binary(payload)),
             0xa => Ok(Message::Pong(payload)),
             0x8 => {
@@ -99,21 +121,39 @@ impl WsClient {
         self.send(0x9, payload);
     }
 
+    /// Sends a text message.
+    pub fn text(&mut self, text: &str) {
+        self.send(0x1, text.as_bytes());
+    }
+
+    /// Sends a binary message.
+    pub fn binary(&mut self, bytes: &[u8]) {
+        self.send(0x2, bytes);
+    }
+
     /// Says goodbye.
     pub fn close(&mut self, code: u16) {
         self.send(0x8, &code.to_be_bytes());
     }
 
+    /// Sends bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let written = self.writer.write_all(bytes);
+        written.and_then(|()| self.writer.flush()).unwrap();
+    }
+
     fn send(&mut self, opcode: u8, payload: &[u8]) {
         // A mask of zeros is a mask: the payload stays readable.
-        let mut frame = vec![
-            0x80 | opcode,
-            0x80 | u8::try_from(payload.len()).unwrap(),
-            0,
-            0,
-            0,
-            0,
-        ];
+        let mut frame = vec![0x80 | opcode];
+        match u8::try_from(payload.len()) {
+            Ok(short @ 0..=125) => frame.push(0x80 | short),
+            _ => {
+                let bytes = u16::try_from(payload.len()).expect("a short message");
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&bytes.to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(payload);
         self.writer
             .write_all(&frame)

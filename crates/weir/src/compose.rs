@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admission;
+mod chat;
 mod cluster;
 mod consult;
 mod control;
@@ -40,6 +41,7 @@ use weir_api::{
     Snapshots,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
+use weir_chat::House;
 use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
 use weir_hub::Hub;
@@ -109,8 +111,10 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
+    let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
     let asked = Api {
         keeping,
+        chat,
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -131,7 +135,6 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let link = control.first_admin_link(&addresses).await;
     announce(&addresses, &secrets, demo, &config, link.as_deref());
     start_demo(demo, &tasks, &shutdown, &secrets, &addresses);
-
     let reload = signals::Reload {
         sources,
         running: reload::Running {
@@ -248,6 +251,7 @@ fn site(
 struct Api<'a> {
     /// What was counted of recordings.
     keeping: KeepTally,
+    chat: Option<Arc<House>>,
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -298,6 +302,7 @@ impl Facts for KnownParts {
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
         keeping,
+        chat,
         pictures: (pictures, snapshots),
         happenings,
         admission,
@@ -354,6 +359,7 @@ fn api(parts: Api<'_>) -> ApiService {
         addresses,
         cluster,
         happenings,
+        chat,
         recordings: services
             .hls
             .recordings()

@@ -14,6 +14,7 @@ use weir_account::{AccountsConfig, MailConfig};
 use weir_admit::{AppRules, Auth, PlayAuth};
 use weir_api::{ApiConfig, DispatchConfig, EncoderRule};
 use weir_base::section;
+use weir_chat::ChatConfig;
 use weir_cluster::config::ClusterConfig;
 use weir_scale::config::{CapacityConfig, Scale};
 use weir_serve::config::{
@@ -76,6 +77,8 @@ section! {
         section hls: HlsConfig = HlsConfig::default(),
         /// Recordings.
         section record: RecordConfig = RecordConfig::default(),
+        /// Chat.
+        section chat: ChatConfig = ChatConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
         /// Pictures of live streams.
@@ -157,6 +160,7 @@ impl Config {
         self.stream.check()?;
         self.deliver.check()?;
         self.hls.check()?;
+        self.chat.check()?;
         self.http.check()?;
         self.check_auth()?;
         self.check_slsp()?;

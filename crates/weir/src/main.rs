@@ -37,6 +37,8 @@ enum Command {
     Play(commands::play::Args),
     /// Watch a stream for a moment and say what it is made of.
     Probe(commands::probe::Args),
+    /// Chat in a room.
+    Chat(commands::chat::Args),
     /// Generate load against a server and measure what arrives.
     Bench(commands::bench::Args),
     /// Check, back up, restore or move the rows of accounts, channels and events.
@@ -78,6 +80,7 @@ fn main() -> std::process::ExitCode {
         Command::Publish(args) => commands::with_runtime(cli.log, commands::publish::run(args)),
         Command::Play(args) => commands::with_runtime(cli.log, commands::play::run(args)),
         Command::Probe(args) => commands::with_runtime(cli.log, commands::probe::run(args)),
+        Command::Chat(args) => commands::with_runtime(cli.log, commands::chat::run(args)),
         Command::Bench(args) => commands::bench::run(args, cli.log),
         Command::Store(args) => commands::with_runtime(cli.log, commands::store::run(args)),
         Command::Apply(args) => commands::with_runtime(cli.log, commands::apply::run(args)),

@@ -740,6 +740,18 @@ const TABLE: &[Row] = &[
         HELPERS_STORE,
     ),
     row(
+        "POST /api/v1/chat/publish",
+        "/api/v1/chat/publish",
+        r#"{"group":"r:1","kind":"gift","data":1}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "GET /api/v1/chat/history",
+        "/api/v1/chat/history?group=r:1",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
         "POST /api/v1/recordings",
         "/api/v1/recordings",
         r#"{"app":"live","stream":"a"}"#,
@@ -787,7 +799,7 @@ const TABLE: &[Row] = &[
         "",
         HELPERS_STORE,
     ),
-    row("GET /api/v1/events", "/api/v1/events", "", HELPERS_STORE),
+    row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),
     row(
         "POST /api/v1/hooks",

@@ -178,6 +178,7 @@ impl World {
                 proof: Arc::new(Outside),
             },
             happenings: None,
+            chat: None,
             recordings: None,
             facts: Arc::new(Outside),
         };

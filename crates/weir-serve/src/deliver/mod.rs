@@ -26,7 +26,7 @@ pub use format::Format;
 pub use forms::Form;
 pub use framing::Framing;
 pub use playback::Playback;
-pub use pool::Pool;
+pub use pool::{Pool, Seat};
 pub use sink::Sink;
 pub use talk::Talk;
 pub use viewer::NewViewer;

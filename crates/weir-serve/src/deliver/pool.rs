@@ -161,11 +161,12 @@ impl PoolInner {
     }
 }
 
-/// A viewer's seat in a loop; dropping it leaves the loop.
-pub(super) struct Seat(Arc<AtomicUsize>);
+/// A seat in a loop, for as long as it is held: so it is known which loop has the fewest connections.
+pub struct Seat(Arc<AtomicUsize>);
 
 impl Seat {
-    pub(super) fn take(viewers: &Arc<AtomicUsize>) -> Self {
+    /// One more.
+    pub fn take(viewers: &Arc<AtomicUsize>) -> Self {
         viewers.fetch_add(1, Ordering::Relaxed);
         Self(viewers.clone())
     }

@@ -181,6 +181,10 @@ async fn respond(
         }
         Then::Upgrade(upgrade) => {
             let greeting = written(status, &headers, Framing::WebSocket, None, wall_us);
+            let upgrade = match upgrade.into_socket() {
+                Ok(take) => return take(socket, greeting, behind_head),
+                Err(upgrade) => upgrade,
+            };
             let limit = Duration::from_millis(limits::CONTROL_WRITE_MS);
             if let Ok(Ok(())) = timeout(limit, socket.write_all(&greeting)).await {
                 upgrade.serve(Prefixed::new(behind_head, socket)).await;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use weir_base::http_field::granted_fields;
 use weir_base::{Code, Refusal};
 
@@ -53,7 +54,12 @@ pub struct Upgrade {
     /// Of the task.
     pub name: &'static str,
     serve: Box<dyn FnOnce(Box<dyn UpgradedIo>) -> Serving + Send>,
+    socket: Option<TakeSocket>,
 }
+
+/// Takes a plain socket, with the answer's head, which is not written yet, and with what the client said behind its
+/// request.
+pub type TakeSocket = Box<dyn FnOnce(TcpStream, Vec<u8>, Bytes) + Send>;
 
 impl Upgrade {
     /// `serve` has the connection from then on.
@@ -66,7 +72,25 @@ impl Upgrade {
         Self {
             name,
             serve: Box::new(serve),
+            socket: None,
         }
+    }
+
+    /// The same, but a plain socket is taken as it is: by a loop that owns it from then on.
+    #[must_use]
+    pub fn or_socket(self, take: impl FnOnce(TcpStream, Vec<u8>, Bytes) + Send + 'static) -> Self {
+        Self {
+            socket: Some(Box::new(take)),
+            ..self
+        }
+    }
+
+    /// Who takes a plain socket as it is, where somebody does.
+    ///
+    /// # Errors
+    /// Itself, where nobody does.
+    pub fn into_socket(mut self) -> Result<TakeSocket, Self> {
+        self.socket.take().ok_or(self)
     }
 
     /// Serves `io` to its end.

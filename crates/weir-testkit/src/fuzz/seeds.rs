@@ -1,6 +1,7 @@
 //! What each target begins with: well-formed inputs, written by weir's own writers and by hand.
 
 mod admit;
+mod chat;
 mod cluster;
 mod live;
 mod picture;
@@ -17,6 +18,7 @@ use weir_media::{Frame, TrackKind, flv};
 use weir_proto::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
 
 pub(super) use admit::{admission_snapshot, signed_dialects};
+pub(super) use chat::chat;
 pub(super) use cluster::{
     cluster_coworker, cluster_maxmind, cluster_message, cluster_report, cluster_table, cluster_url,
 };

@@ -57,9 +57,15 @@ impl Advertise {
 
 /// All roles a node alone needs.
 pub(super) fn default_roles() -> Vec<String> {
-    [Role::Origin, Role::Edge, Role::Dispatcher, Role::Api]
-        .map(|role| role.name().to_owned())
-        .to_vec()
+    [
+        Role::Origin,
+        Role::Edge,
+        Role::Dispatcher,
+        Role::Chat,
+        Role::Api,
+    ]
+    .map(|role| role.name().to_owned())
+    .to_vec()
 }
 
 impl super::Config {

@@ -12,7 +12,7 @@ use crate::drivers::drive;
 use crate::kit::{begin_at, binary, build_dir, need};
 use weir_testkit::server::Options;
 
-const PASSWORD: &str = "a sentence that nobody guesses";
+pub(crate) const PASSWORD: &str = "a sentence that nobody guesses";
 
 pub(crate) fn ask(
     server: &Server,

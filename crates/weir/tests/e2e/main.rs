@@ -10,6 +10,7 @@ mod accounts;
 mod admission;
 mod apply;
 mod browser;
+mod chat;
 mod clips;
 mod console;
 mod described;

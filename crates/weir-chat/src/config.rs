@@ -1,0 +1,89 @@
+//! `[chat]`: what may be said, by whom, and how much of it.
+
+use weir_base::section;
+use weir_base::section::{Senseless, in_range};
+
+use crate::limits;
+use crate::who::Guests;
+
+section! {
+    /// Chat: who may say how much, and what is remembered of it.
+    pub ChatConfig {
+        /// Whether this node has the gateway at `/chat`.
+        restart enabled: bool = true,
+        /// What somebody without a token may do: `none`, `read` or `write`.
+        restart guests: Guests = Guests::Read,
+        /// Posts of the hi lane (gifts, notices, orders) that a group keeps for who comes back.
+        restart history_posts: usize = 300,
+        /// Seconds for which it keeps them.
+        restart history_s: i64 = 3_600,
+        /// Posts of the lo lane (chat) that a group keeps for who comes in.
+        restart recent_posts: usize = 50,
+        /// Posts of the lo lane in a group and tick; more are left out, counted, and told of.
+        restart lo_posts_per_tick: usize = 80,
+        /// Bytes of posts of the lo lane in a group and tick, likewise.
+        restart lo_bytes_per_tick: usize = 32_768,
+        /// Bytes of what a client posts.
+        restart post_bytes: usize = 2_048,
+        /// Characters of a chat message.
+        restart message_chars: usize = 500,
+        /// Connections from one network (an IPv4 address, an IPv6 network of 64 bits) to this node.
+        restart connections_per_network: u32 = 4_096,
+        /// Loops, each a thread; 0 for one per core.
+        restart loops: usize = 0,
+    }
+}
+
+/// More history than this is a store's task, not memory's.
+const MAX_HISTORY_POSTS: usize = 10_000;
+/// A day.
+const MAX_HISTORY_S: i64 = 86_400;
+/// More in a tick is read by nobody.
+const MAX_LO_POSTS: usize = 1_000;
+/// A group and tick has to fit the sockets' buffers of most.
+const MAX_LO_BYTES: usize = 256 * 1024;
+
+impl ChatConfig {
+    /// What only sense, not types, can refuse.
+    ///
+    /// # Errors
+    /// The key that makes no sense, and why.
+    pub fn check(&self) -> Result<(), Senseless> {
+        in_range(
+            "chat.history_posts",
+            self.history_posts,
+            0..=MAX_HISTORY_POSTS,
+        )?;
+        in_range("chat.history_s", self.history_s, 1..=MAX_HISTORY_S)?;
+        in_range(
+            "chat.recent_posts",
+            self.recent_posts,
+            0..=MAX_HISTORY_POSTS,
+        )?;
+        in_range(
+            "chat.lo_posts_per_tick",
+            self.lo_posts_per_tick,
+            1..=MAX_LO_POSTS,
+        )?;
+        in_range(
+            "chat.lo_bytes_per_tick",
+            self.lo_bytes_per_tick,
+            1_024..=MAX_LO_BYTES,
+        )?;
+        in_range(
+            "chat.post_bytes",
+            self.post_bytes,
+            64..=limits::MESSAGE_BYTES / 2,
+        )?;
+        in_range(
+            "chat.message_chars",
+            self.message_chars,
+            1..=limits::MESSAGE_BYTES / 2,
+        )?;
+        in_range(
+            "chat.connections_per_network",
+            self.connections_per_network,
+            1..=u32::MAX,
+        )
+    }
+}

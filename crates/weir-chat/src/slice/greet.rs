@@ -1,0 +1,223 @@
+//! Greetings: who a connection is, and which groups it begins with.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::{Carrier, Slice};
+use crate::bye::Bye;
+use crate::deny::{Denied, Deny};
+use crate::desk::quoted;
+use crate::limits;
+use crate::name::{GroupKind, GroupName};
+use crate::post::Post;
+use crate::room::{Joined, Room};
+use crate::who::{Guests, Who};
+use crate::wire::{Encoding, Position};
+
+/// Groups that are asked for, and how far the client has come in them.
+type WantedGroups<'a> = BTreeMap<Cow<'a, str>, Option<Position>>;
+
+impl<C: Carrier> Slice<C> {
+    /// Lets a member in, with the groups that it wants; what it is told.
+    ///
+    /// # Errors
+    /// The refusal, and the goodbye that follows.
+    pub(super) fn greet(
+        &mut self,
+        key: usize,
+        token: Option<&str>,
+        wanted: &WantedGroups<'_>,
+    ) -> Result<String, (Denied, Option<Bye>)> {
+        let Some(member) = self.members.get_mut(key) else {
+            return Err((Deny::Internal.into(), None));
+        };
+        let Some(presented) = member.presented.take() else {
+            let words = "the connection has greeted already";
+            return Err((Denied::because(Deny::BadRequest, words), None));
+        };
+        let who = self.who(token, *presented)?;
+        let now_ms = self.house.clock.wall_ms();
+        let may = self
+            .house
+            .with_silences(|of| of.may_enter(&who.user, now_ms));
+        may.map_err(|denied| (denied, Some(Bye::Banned)))?;
+        let entered = self.house.enter(&who.user);
+        entered.map_err(|denied| (denied, Some(Bye::TooMany)))?;
+        let who = Arc::new(who);
+        if let Some(member) = self.members.get_mut(key) {
+            member.who = Some(who.clone());
+        }
+        let groups = self.enter_wanted(key, &who, wanted);
+        let ttl = who
+            .until_ms
+            .map_or(0, |until_ms| (until_ms - now_ms).max(0) / 1_000);
+        let (user, name) = (quoted(&who.user), quoted(&who.name));
+        Ok(format!(
+            "{{\"cid\":\"{}-{key}\",\"ping\":{},\"pong\":true,\"fps\":{},\"ttl\":{ttl},\"t\":{now_ms},\
+             \"u\":{{\"u\":{user},\"n\":{name}}},\"g\":{{{groups}}}}}",
+            self.number,
+            limits::PING_S,
+            limits::TICKS_PER_S,
+        ))
+    }
+
+    fn who(
+        &self,
+        token: Option<&str>,
+        presented: (Option<Who>, String),
+    ) -> Result<Who, (Denied, Option<Bye>)> {
+        let (known, number) = presented;
+        if let Some(token) = token {
+            return self.house.who(token).map_err(|denied| {
+                let bye = match denied.why {
+                    Deny::TokenExpired => Bye::Expired,
+                    Deny::Unavailable => Bye::Shutdown,
+                    _ => Bye::BadToken,
+                };
+                (denied, Some(bye))
+            });
+        }
+        match known {
+            Some(who) => Ok(who),
+            None if self.house.config.guests == Guests::None => {
+                Err((Deny::Unauthenticated.into(), Some(Bye::BadToken)))
+            }
+            None => Ok(Who::guest(&number)),
+        }
+    }
+
+    /// Everybody's group, its own, and those that it wants: as fields of JSON.
+    fn enter_wanted(&mut self, key: usize, who: &Who, wanted: &WantedGroups<'_>) -> String {
+        let mut fields = String::new();
+        let mut missed_bytes = 0;
+        let everybody = GroupName::everybody();
+        let own = who.own_group();
+        for name in [Some(&everybody), own.as_ref()].into_iter().flatten() {
+            let at = wanted.get(name.as_str()).cloned().flatten();
+            let joined = self.enter_group(key, name.as_str(), at.as_ref(), &mut missed_bytes);
+            put_group(&mut fields, name.as_str(), joined);
+        }
+        for (name, at) in wanted {
+            let is_implied = |group: &GroupName| group.as_str() == name.as_ref();
+            if is_implied(&everybody) || own.as_ref().is_some_and(is_implied) {
+                continue;
+            }
+            let joined = self.enter_group(key, name, at.as_ref(), &mut missed_bytes);
+            put_group(&mut fields, name, joined);
+        }
+        fields
+    }
+
+    /// Has a member enter a group, if it may: what it is told of the group.
+    ///
+    /// # Errors
+    /// 102, 103, 105, 106, 202.
+    pub(super) fn enter_group(
+        &mut self,
+        key: usize,
+        name: &str,
+        at: Option<&Position>,
+        missed_bytes: &mut usize,
+    ) -> Result<String, Denied> {
+        let name = GroupName::new(name)?;
+        let member = self.members.get(key).ok_or(Deny::Internal)?;
+        let who = member.who.clone().ok_or(Deny::Unauthenticated)?;
+        if name.kind() == GroupKind::User && name.whose() != &*who.user {
+            return Err(Deny::Forbidden.into());
+        }
+        if self.is_in(key, &name).is_some() {
+            return Err(Deny::AlreadyJoined.into());
+        }
+        if member.subs.len() >= limits::GROUPS_PER_MEMBER {
+            return Err(Denied::because(
+                Deny::Limit,
+                "the connection is in too many groups",
+            ));
+        }
+        let now_ms = self.house.clock.wall_ms();
+        let room = self.house.room(&name)?;
+        room.with_silences(|of| of.may_enter(&who.user, now_ms))?;
+        let mut joined = self.enter(key, &room, at).ok_or(Deny::Internal)?;
+        *missed_bytes += joined.missed.iter().map(|post| post.bytes()).sum::<usize>();
+        if *missed_bytes > limits::MISSED_BYTES {
+            joined.missed.clear();
+            joined.is_recovered = Some(false);
+        }
+        let tally = &self.house.tally;
+        match joined.is_recovered {
+            Some(true) => tally.recovered.add(1),
+            Some(false) => tally.unrecovered.add(1),
+            None => tally.resent.add(joined.missed.len() as u64),
+        }
+        Ok(described(&room, &joined))
+    }
+
+    /// Which part a member is in by this name.
+    pub(super) fn is_in(&self, key: usize, name: &GroupName) -> Option<usize> {
+        let index = *self.part_of.get(name)?;
+        let member = self.members.get(key)?;
+        member
+            .subs
+            .iter()
+            .any(|sub| sub.part == index)
+            .then_some(index)
+    }
+}
+
+fn put_group(fields: &mut String, name: &str, joined: Result<String, Denied>) {
+    if !fields.is_empty() {
+        fields.push(',');
+    }
+    let told = joined.unwrap_or_else(|denied| format!("{{\"er\":{}}}", refused(&denied)));
+    let _ = write!(fields, "{}:{told}", quoted(name));
+}
+
+fn described(room: &Room, joined: &Joined) -> String {
+    let mut told = format!(
+        "{{\"h\":{},\"o\":{},\"e\":\"{}\",\"n\":{},\"st\":{}",
+        room.handle,
+        joined.offset,
+        room.epoch,
+        joined.crowd,
+        joined.mode.json()
+    );
+    if let Some(is_recovered) = joined.is_recovered {
+        let _ = write!(told, ",\"rec\":{is_recovered}");
+    }
+    if let Some(post) = &joined.pinned {
+        let _ = write!(told, ",\"pin\":{{{}", post.fields);
+    }
+    if !joined.missed.is_empty() {
+        let _ = write!(told, ",\"ms\":{}", listed(room, &joined.missed));
+    }
+    told.push('}');
+    told
+}
+
+/// Posts as a list of what would have been pushed.
+pub(crate) fn listed(room: &Room, posts: &[Arc<Post>]) -> String {
+    let mut lines = Vec::new();
+    for post in posts {
+        let push = post.to_push(room.group());
+        push.put(Encoding::Json, &mut lines, &mut 0);
+    }
+    let lines = String::from_utf8(lines).unwrap_or_default();
+    format!("[{}]", lines.replace('\n', ","))
+}
+
+/// A refusal as JSON.
+pub(super) fn refused(denied: &Denied) -> String {
+    let mut told = format!(
+        "{{\"n\":{},\"m\":{},\"tmp\":{}",
+        denied.why.number(),
+        quoted(&denied.words),
+        denied.why.is_temporary()
+    );
+    if let Some(retry_ms) = denied.retry_ms {
+        let _ = write!(told, ",\"r\":{retry_ms}");
+    }
+    told.push('}');
+    told
+}

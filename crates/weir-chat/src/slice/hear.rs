@@ -1,0 +1,359 @@
+//! Commands: each line of what a member says, and what is answered.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::greet::{listed, refused};
+use super::{Carrier, Said, Slice};
+use crate::bye::Bye;
+use crate::deny::{Denied, Deny};
+use crate::desk::{self, Wanted, quoted};
+use crate::house::Answered;
+use crate::limits;
+use crate::name::GroupName;
+use crate::room::Room;
+use crate::wire::record::{COMMAND, take};
+use crate::wire::{Ask, Command, Encoding, Misread, Push, PushKind};
+
+/// What a command comes to: an answer now, or one that the bus gives.
+enum Done {
+    Now(String),
+    Later,
+}
+
+impl<C: Carrier> Slice<C> {
+    /// Hears a whole message.
+    pub fn hear(&mut self, key: usize, said: Said<'_>) {
+        let now_us = self.house.clock.now_us();
+        let Some(member) = self.members.get_mut(key) else {
+            return;
+        };
+        if member.ending.is_some() {
+            return;
+        }
+        member.heard_us = now_us;
+        let heard = match (member.encoding, said) {
+            // The answer to a sign of life.
+            (_, Said::Text("") | Said::Binary([])) => Ok(()),
+            (Encoding::Json, Said::Text(text)) => self.hear_lines(key, text),
+            (Encoding::Binary, Said::Binary(bytes)) => self.hear_records(key, bytes),
+            _ => Err(Bye::BadRequest),
+        };
+        match heard {
+            Ok(()) => self.flush_now(key),
+            Err(bye) => self.close(key, bye),
+        }
+    }
+
+    /// A sign of life below the commands.
+    pub fn alive(&mut self, key: usize) {
+        let now_us = self.house.clock.now_us();
+        if let Some(member) = self.members.get_mut(key) {
+            member.heard_us = now_us;
+        }
+    }
+
+    /// Has framed bytes sent that are no matter of chat: the answer to a ping of the carrier.
+    pub fn say_framed(&mut self, key: usize, bytes: &[u8]) {
+        if let Some(member) = self.members.get_mut(key) {
+            member.say_framed(&self.house.framing, bytes);
+        }
+        self.mark(key);
+        self.flush_now(key);
+    }
+
+    fn hear_lines(&mut self, key: usize, text: &str) -> Result<(), Bye> {
+        let lines = text
+            .split('\n')
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        for (place, line) in lines.enumerate() {
+            if place >= limits::COMMANDS_PER_MESSAGE {
+                return Err(Bye::BadRequest);
+            }
+            self.hear_command(key, line)?;
+        }
+        Ok(())
+    }
+
+    fn hear_records(&mut self, key: usize, bytes: &[u8]) -> Result<(), Bye> {
+        let mut rest = bytes;
+        let mut count = 0;
+        while !rest.is_empty() {
+            let record = take(&mut rest).filter(|record| record.kind == COMMAND);
+            let line = record.and_then(|record| std::str::from_utf8(record.body).ok());
+            count += 1;
+            let line = line.filter(|_| count <= limits::COMMANDS_PER_MESSAGE);
+            self.hear_command(key, line.ok_or(Bye::BadRequest)?)?;
+        }
+        Ok(())
+    }
+
+    fn hear_command(&mut self, key: usize, line: &str) -> Result<(), Bye> {
+        self.house.tally.commands.add(1);
+        let now_us = self.house.clock.now_us();
+        let Some(member) = self.members.get_mut(key) else {
+            return Ok(());
+        };
+        let measure = member.may_command(now_us);
+        let is_greeted = member.who.is_some();
+        let (i, ask) = match Command::read(line) {
+            Ok(command) => (command.i, command.ask),
+            Err(Misread::Garbage) => return Err(Bye::BadRequest),
+            Err(Misread::Denied(i, denied)) => {
+                self.refuse(key, i, &denied);
+                return if is_greeted {
+                    Ok(())
+                } else {
+                    Err(Bye::BadRequest)
+                };
+            }
+        };
+        if let Err((wait_ms, is_flood)) = measure {
+            self.refuse(key, i, &Denied::new(Deny::Rate).after_ms(wait_ms));
+            return if is_flood { Err(Bye::Flood) } else { Ok(()) };
+        }
+        if !is_greeted && !matches!(ask, Ask::Greet { .. }) {
+            let words = "the first command is to be hi";
+            self.refuse(key, i, &Denied::because(Deny::Unauthenticated, words));
+            return Err(Bye::BadRequest);
+        }
+        let done = match ask {
+            Ask::Greet { token, groups } => match self.greet(key, token.as_deref(), &groups) {
+                Ok(told) => Ok(Done::Now(told)),
+                Err((denied, bye)) => {
+                    self.refuse(key, i, &denied);
+                    return bye.map_or(Ok(()), Err);
+                }
+            },
+            Ask::Refresh { token } => match self.refresh(key, &token) {
+                Ok(told) => Ok(Done::Now(told)),
+                Err(denied) => {
+                    self.refuse(key, i, &denied);
+                    return Err(Bye::BadToken);
+                }
+            },
+            ask => self.obey(key, i, ask),
+        };
+        match done {
+            Ok(Done::Now(told)) => self.reply(key, i, &told),
+            Ok(Done::Later) => {}
+            Err(denied) => self.refuse(key, i, &denied),
+        }
+        Ok(())
+    }
+
+    /// Does what a member that has greeted asks.
+    fn obey(&mut self, key: usize, i: Option<u64>, ask: Ask<'_>) -> Result<Done, Denied> {
+        match ask {
+            Ask::Publish {
+                group,
+                kind,
+                body,
+                once,
+            } => {
+                let wanted = Wanted {
+                    kind: &kind,
+                    body,
+                    once: once.as_deref(),
+                };
+                self.publish(key, i, &group, wanted)?;
+                Ok(Done::Later)
+            }
+            Ask::Join { group, at } => {
+                let told = self.enter_group(key, &group, at.as_ref(), &mut 0)?;
+                Ok(Done::Now(told))
+            }
+            Ask::Leave { group } => {
+                let name = GroupName::new(&group)?;
+                let part = self.is_in(key, &name).ok_or(Deny::UnknownGroup)?;
+                self.leave(key, part);
+                Ok(Done::Now("{}".into()))
+            }
+            Ask::History {
+                group,
+                since,
+                limit,
+                is_reversed,
+            } => {
+                let room = self.room_of(key, &group)?;
+                let limit = limit.unwrap_or(limits::HISTORY_PAGE);
+                history(&room, since, limit, is_reversed).map(Done::Now)
+            }
+            Ask::Who { group, limit } => {
+                let room = self.room_of(key, &group)?;
+                Ok(Done::Now(people(&room, limit.unwrap_or(limits::LISTED))))
+            }
+            Ask::Rpc {
+                group,
+                method,
+                body,
+            } => {
+                let words = "rpc here is of a group: g is missing";
+                let group = group.ok_or_else(|| Denied::because(Deny::BadRequest, words))?;
+                let room = self.room_of(key, &group)?;
+                let who = self.members.get(key).and_then(|member| member.who.clone());
+                let who = who.ok_or(Deny::Unauthenticated)?;
+                desk::order(&self.house, &who, &room, (&method, body)).map(Done::Now)
+            }
+            Ask::Acknowledge { group, offset } => {
+                let room = self.room_of(key, &group)?;
+                room.acknowledge(offset);
+                Ok(Done::Now("{}".into()))
+            }
+            Ask::Greet { .. } | Ask::Refresh { .. } => Err(Deny::UnknownCommand.into()),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        key: usize,
+        i: Option<u64>,
+        group: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<(), Denied> {
+        let room = self.room_of(key, group)?;
+        let member = self.members.get(key).ok_or(Deny::Internal)?;
+        let who = member.who.clone().ok_or(Deny::Unauthenticated)?;
+        let (serial, bell, answered) = (member.serial, self.bell.clone(), room.clone());
+        let answer = move |result| {
+            bell.tell(|inbox| {
+                inbox.answers.push(Answered {
+                    member: key,
+                    serial,
+                    i,
+                    room: answered,
+                    result,
+                });
+            });
+        };
+        desk::publish(&self.house, &who, &room, wanted, Box::new(answer));
+        Ok(())
+    }
+
+    /// Tells a member what became of its post.
+    pub(super) fn answer(&mut self, answered: Answered) {
+        let Answered {
+            member: key,
+            serial,
+            i,
+            room,
+            result,
+        } = answered;
+        if self
+            .members
+            .get(key)
+            .is_none_or(|member| member.serial != serial)
+        {
+            return;
+        }
+        let placed = match result {
+            Ok(placed) => placed,
+            Err(denied) => return self.refuse(key, i, &denied),
+        };
+        let mut told = format!("{{\"id\":\"{}\"", placed.post.id);
+        if let Some(offset) = placed.post.offset {
+            let _ = write!(told, ",\"o\":{offset}");
+        }
+        if placed.is_again {
+            told.push_str(",\"again\":true");
+        }
+        if placed.is_shed {
+            told.push_str(",\"shed\":true");
+        }
+        told.push('}');
+        self.reply(key, i, &told);
+        if placed.is_shed && !placed.is_again {
+            // Who writes sees what it wrote, whoever else does.
+            self.say(key, &placed.post.to_push(room.group()));
+        }
+    }
+
+    fn refresh(&mut self, key: usize, token: &str) -> Result<String, Denied> {
+        let fresh = self.house.who(token)?;
+        let member = self.members.get_mut(key).ok_or(Deny::Internal)?;
+        let is_same = member
+            .who
+            .as_ref()
+            .is_some_and(|who| who.user == fresh.user);
+        if !is_same {
+            let words = "the token is of somebody else: connect again";
+            return Err(Denied::because(Deny::Forbidden, words));
+        }
+        let now_ms = self.house.clock.wall_ms();
+        let ttl = fresh
+            .until_ms
+            .map_or(0, |until_ms| (until_ms - now_ms).max(0) / 1_000);
+        member.who = Some(Arc::new(fresh));
+        Ok(format!("{{\"ttl\":{ttl}}}"))
+    }
+
+    /// A group that the member is in.
+    fn room_of(&self, key: usize, group: &str) -> Result<Arc<Room>, Denied> {
+        let name = GroupName::new(group)?;
+        let words = "join the group first";
+        let part = self.is_in(key, &name);
+        let part = part.ok_or_else(|| Denied::because(Deny::Forbidden, words))?;
+        let part = self.parts.get(part).ok_or(Deny::Internal)?;
+        Ok(part.room.clone())
+    }
+
+    fn reply(&mut self, key: usize, i: Option<u64>, told: &str) {
+        self.say_reply(key, i, |i| format!("\"i\":{i},\"ok\":{told}}}"));
+    }
+
+    fn refuse(&mut self, key: usize, i: Option<u64>, denied: &Denied) {
+        if let Some(count) = self.house.tally.denied(denied.why) {
+            count.add(1);
+        }
+        tracing::debug!(target: "chat", member = key, n = denied.why.number(), "refused: {}", denied.words);
+        self.say_reply(key, i, |i| {
+            format!("\"i\":{i},\"er\":{}}}", refused(denied))
+        });
+    }
+
+    /// Whoever gave no number wants no reply.
+    fn say_reply(&mut self, key: usize, i: Option<u64>, fields: impl FnOnce(u64) -> String) {
+        if let Some(i) = i {
+            let push = Push {
+                kind: PushKind::Reply,
+                group: None,
+                offset: None,
+                fields: &fields(i),
+            };
+            self.say(key, &push);
+        }
+    }
+}
+
+fn history(
+    room: &Room,
+    since: Option<u64>,
+    limit: usize,
+    is_reversed: bool,
+) -> Result<String, Denied> {
+    if since.is_some_and(|since| !room.has_all_behind(since)) {
+        return Err(Deny::Unrecoverable.into());
+    }
+    let (mut posts, offset) = room.page(since, limit);
+    if is_reversed {
+        posts.reverse();
+    }
+    let epoch = &room.epoch;
+    Ok(format!(
+        "{{\"o\":{offset},\"e\":\"{epoch}\",\"ms\":{}}}",
+        listed(room, &posts)
+    ))
+}
+
+fn people(room: &Room, limit: usize) -> String {
+    let (count, people) = room.people(limit);
+    let Some(people) = people else {
+        return format!("{{\"n\":{count}}}");
+    };
+    let one = |(user, name): &(Arc<str>, Arc<str>)| {
+        format!("{{\"u\":{},\"n\":{}}}", quoted(user), quoted(name))
+    };
+    let list: Vec<_> = people.iter().map(one).collect();
+    format!("{{\"n\":{count},\"us\":[{}]}}", list.join(","))
+}
