@@ -136,6 +136,15 @@ fn an_empty_project_installs_the_packages_and_publishes_and_plays_from_another_o
                 "dist/types/index.d.ts",
             ][..],
         ),
+        (
+            "chat",
+            &[
+                "dist/chat.js",
+                "dist/danmaku.js",
+                "dist/types/index.d.ts",
+                "dist/types/danmaku/index.d.ts",
+            ][..],
+        ),
     ] {
         let package = &result["packed"][name];
         assert_eq!(package["version"], env!("CARGO_PKG_VERSION"), "{name}");

@@ -10,6 +10,7 @@ import { a, followersOf } from "../account/strings";
 import { store } from "../store";
 import { Picture } from "../ui/Picture";
 import { Admitted } from "../watch/Admitted";
+import { ChatPlace } from "../watch/ChatPlace";
 import { readPlayerQuery } from "../watch/query";
 import "../css/account.css";
 
@@ -73,6 +74,7 @@ function Seen({ channel }: { channel: Shown }) {
         <Follow name={channel.name} />
       </div>
       <Playing channel={channel} />
+      <ChatPlace stream={channel.stream} />
       <p class="ac-mail">{channel.name} · {followersOf(channel)}</p>
       <section class="ac-card" aria-labelledby="ac-about">
         <h2 id="ac-about">{a("about")}</h2>
@@ -111,7 +113,7 @@ function Live({ name }: { name: string }) {
     }
     return true;
   });
-  return channel && <Playing channel={channel} />;
+  return channel && <><Playing channel={channel} /><ChatPlace stream={channel.stream} /></>;
 }
 
 function Follow({ name }: { name: string }) {

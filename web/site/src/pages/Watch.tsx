@@ -5,6 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { bitrate, codecName, count, duration, rate } from "../format";
 import { locale, t } from "../i18n";
 import { Icon } from "../ui/icons";
+import { ChatPlace } from "../watch/ChatPlace";
 import { Playing } from "../watch/Playing";
 import { readPlayerQuery } from "../watch/query";
 import { Share } from "../watch/Share";
@@ -21,6 +22,7 @@ export function Watch({ name }: { name: StreamName }) {
       <a class="back" href="/"><Icon name="back" size={18} />{t("back")}</a>
       <Playing name={name} query={query} keep onStatus={setStatus} />
       <About name={name} status={status} onShare={() => setSharing(true)} />
+      <ChatPlace stream={`${name.app}/${name.stream}`} />
       <p class="shortcuts">{t("shortcuts")}</p>
       {sharing && <Share name={name} query={query.media} onClose={() => setSharing(false)} />}
     </main>
