@@ -4,19 +4,16 @@ import { ChatError } from "@weir/chat";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { locale } from "../../i18n";
 import { c } from "./strings";
-import type { Room, Silence } from "./useRoom";
+import { isGuest, type Room, type Silence } from "./useRoom";
 
 /** As the server's default; what is longer it refuses. */
 const MAX_CHARS = 500;
-/** Guests are called so. */
-const GUEST = "g-";
 const TICK_MS = 250;
 
 export function Composer({ room }: { room: Room }) {
   const [asGuest, setAsGuest] = useState(false);
-  const isGuest = room.own.startsWith(GUEST);
   if (room.silence) return <p class="chat-note" role="status">{silenced(room.silence)}</p>;
-  if (isGuest && !asGuest) {
+  if (isGuest(room.own) && !asGuest) {
     return (
       <p class="chat-doors">
         <a class="button small" href="/account/sign-in">{c("signIn")}</a>

@@ -72,4 +72,4 @@ const Row = memo(function Row({ line, onMore }: { line: Line; onMore: Props["onM
   );
 });
 
-const clock = (time: Date): string => time.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+const clock = (time: Date): string => time.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });

@@ -3,7 +3,6 @@
 import { Chat, type ChatError, type ChatState } from "@weir/chat";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import { me } from "../../account/api";
-import { store } from "../../store";
 import { after, EMPTY, type Heard, type RoomView } from "./model";
 
 /** Posts of before that one sees when one comes in. */
@@ -40,7 +39,7 @@ export function useRoom(stream: string): Room | null {
   const [state, setState] = useState<ChatState>({ is: "connecting" });
   const [own, setOwn] = useState("");
   const [silence, setSilence] = useState<Silence | null>(null);
-  const isModerator = useModerates();
+  const isModerator = useModerates(own);
   useEffect(() => {
     let wasOpen = false;
     const chat = new Chat({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/chat`, groups: [group] });
@@ -86,11 +85,15 @@ async function isThere(): Promise<boolean> {
 }
 
 /** Whoever looks after everybody's channels looks after their rooms. */
-function useModerates(): boolean {
+function useModerates(own: string): boolean {
   const [moderates, setModerates] = useState(false);
   useEffect(() => {
-    if (!store.signedIn()) return;
+    setModerates(false);
+    if (own === "" || isGuest(own)) return;
     void me().then((account) => setModerates(account !== null && ["moderator", "admin"].includes(account.role)), () => {});
-  }, []);
+  }, [own]);
   return moderates;
 }
+
+/** Whether this is somebody without an account. */
+export const isGuest = (user: string): boolean => user.startsWith("g-");
