@@ -154,7 +154,7 @@ export class Danmaku {
 
   private make(): HTMLElement {
     const element = document.createElement("span");
-    const shadow = "0 0 2px #000, 0 1px 3px rgb(0 0 0 / 80%)";
+    const shadow = "0 0 2px #000, 0 0 3px #000, 0 1px 4px #000";
     Object.assign(element.style, {
       ...{ position: "absolute", left: "0", top: "0", whiteSpace: "pre", willChange: "transform", contain: "layout style" },
       ...{ padding: "0 0.25em", color: "#fff", textShadow: shadow, outlineOffset: "-2px", borderRadius: "4px" },

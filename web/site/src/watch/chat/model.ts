@@ -91,15 +91,15 @@ function skipped(lines: readonly Line[], count: number): readonly Line[] {
   return added(lines, { is: "skipped", id: `skipped after ${last?.id ?? ""}`, count });
 }
 
-/** The history stands before what was heard since, each post once. */
+/** The history and what was heard since, each post once, by time: after a break the one fills a hole in the other. */
 function joined(lines: readonly Line[], posts: Post[]): readonly Line[] {
   const known = new Set(lines.map(({ id }) => id));
-  const more = posts.filter(({ id }) => !known.has(id));
-  const first_ms = lines.flatMap((line) => ("post" in line ? [line.post.at_ms] : []))[0] ?? Infinity;
-  const linesOf = (some: Post[]) => some.flatMap((post) => lineOf(post) ?? []);
-  // After a break a part of it is newer than what is shown.
-  const [before, late] = [more.filter(({ at_ms }) => at_ms <= first_ms), more.filter(({ at_ms }) => at_ms > first_ms)];
-  return [...linesOf(before), ...lines, ...linesOf(late)].slice(-MAX_LINES);
+  const more = posts.filter(({ id }) => !known.has(id)).flatMap((post) => lineOf(post) ?? []);
+  if (more.length === 0) return lines;
+  let last_ms = 0;
+  const timed = [...lines, ...more].map((line) => ({ line, at_ms: (last_ms = "post" in line ? line.post.at_ms : last_ms) }));
+  timed.sort((a, b) => a.at_ms - b.at_ms);
+  return timed.map(({ line }) => line).slice(-MAX_LINES);
 }
 
 function without(view: RoomView, which: (post: Post) => boolean): RoomView {

@@ -54,8 +54,8 @@ export function useRoom(stream: string): Room | null {
     chat.on("entered", (event) => {
       if (event.group !== group) return;
       hear({ type: "entered", room: event.room });
-      if (event.room.isRecovered === true) return;
-      // Whoever cannot read it sees what comes from now on.
+      // Chat is not recovered by the protocol, and a page wants what was said just before. Whoever cannot read it sees
+      // what comes from now on.
       void chat.history(group, { limit: HISTORY }).then(({ posts }) => hear({ type: "history", posts }), () => {});
     });
     for (const type of ["post", "skip", "mode", "delete", "clear", "pin", "online"] as const) {
