@@ -10,6 +10,7 @@ mod accounts;
 mod admission;
 mod apply;
 mod browser;
+mod chat_page;
 mod console;
 mod described;
 mod disk_full;
