@@ -11,6 +11,8 @@ import { c } from "./strings";
 
 /** Nearer to the end than this is at the end, pixels. */
 const END_PX = 40;
+/** Faster than so many changes in such a time nobody can listen: a screen reader is then left alone. */
+const BUSY = { changes: 10, in_ms: 4000 };
 
 interface Props {
   lines: readonly Line[];
@@ -21,6 +23,7 @@ export function List({ lines, onMore }: Props) {
   const log = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const last = lines.at(-1)?.id;
+  const isBusy = useBusy(last);
   const toEnd = () => log.current && (log.current.scrollTop = log.current.scrollHeight);
   useLayoutEffect(() => {
     if (atEnd) toEnd();
@@ -29,13 +32,21 @@ export function List({ lines, onMore }: Props) {
     setAtEnd(scrollHeight - scrollTop - clientHeight < END_PX);
   return (
     <div class="chat-lines">
-      <div ref={log} class="chat-log" role="log" aria-label={c("messages")} tabIndex={0} onScroll={scrolled} onKeyDown={wander}>
+      <div ref={log} class="chat-log" role="log" aria-live={isBusy ? "off" : "polite"} aria-label={c("messages")} tabIndex={0} onScroll={scrolled} onKeyDown={wander}>
         {lines.length === 0 && <p class="chat-empty">{c("nothing")}</p>}
         {lines.map((line) => <Row key={line.id} line={line} onMore={onMore} language={locale()} />)}
       </div>
       {!atEnd && <button type="button" class="button small chat-end" onClick={() => setAtEnd(true)}>{c("newMessages")}</button>}
     </div>
   );
+}
+
+function useBusy(last: string | undefined): boolean {
+  const changes = useRef<{ id: string | undefined; at_ms: number }[]>([]);
+  const now_ms = Date.now();
+  changes.current = changes.current.filter(({ at_ms }) => now_ms - at_ms < BUSY.in_ms);
+  if (changes.current.at(-1)?.id !== last) changes.current.push({ id: last, at_ms: now_ms });
+  return changes.current.length > BUSY.changes;
 }
 
 /** From one message's button to that of the next. */
