@@ -12,16 +12,18 @@ import { Person } from "./Person";
 import { Settings } from "./Settings";
 import { c } from "./strings";
 import { useDanmaku } from "./useDanmaku";
-import { useRoom, type Room } from "./useRoom";
+import { useRoom, type Room, type Shut } from "./useRoom";
 import "../../css/chat.css";
 
 type Shown = { is: "people" } | { is: "settings" } | { is: "person"; line: Line & { is: "said" | "notice" } };
 
 export function ChatPanel({ stream }: { stream: string }) {
-  const room = useRoom(stream);
+  const entered = useRoom(stream);
+  const room = entered && "shut" in entered ? null : entered;
   const { settings, set } = useDanmaku(room);
   const [shown, setShown] = useState<Shown | null>(null);
   const [onMore] = useState(() => (line: Line) => "post" in line && line.post.from && setShown({ is: "person", line }));
+  if (entered && "shut" in entered) return <ShutOut {...entered} />;
   if (!room) return null;
   const close = () => setShown(null);
   const { users } = settings;
@@ -50,6 +52,15 @@ export function ChatPanel({ stream }: { stream: string }) {
       {shown?.is === "person" && (
         <Person room={room} line={shown.line} isHidden={users.includes(shown.line.post.from?.id ?? "")} onHide={hide} onClose={close} />
       )}
+    </section>
+  );
+}
+
+function ShutOut({ shut }: Shut) {
+  return (
+    <section class="chat shut" aria-labelledby="chat-title" data-chat-state="shut">
+      <header class="chat-head"><h2 id="chat-title">{c("chat")}</h2></header>
+      {shut === "signed_out" ? <p class="chat-doors"><a class="button small" href="/account/sign-in">{c("signIn")}</a></p> : <p class="chat-note">{c(`error_${shut}`)}</p>}
     </section>
   );
 }

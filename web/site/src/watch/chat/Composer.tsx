@@ -80,6 +80,7 @@ function modeWords({ view: { mode }, isModerator }: Room): string {
 }
 
 function silenced({ how, until_ms, reason }: Silence): string {
+  if (how === "out") return reason;
   const why = reason ? ` ${c("why", { why: reason })}` : "";
   if (how === "ban") return c("banned") + why;
   // Ten years are for ever.

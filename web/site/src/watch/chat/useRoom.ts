@@ -1,9 +1,10 @@
 //! A room as a hook: its connection, what it looks like, and what one is oneself in it.
 
-import { Chat, type ChatError, type ChatState } from "@weir/chat";
+import { Chat, type ChatErrorName, type ChatState } from "@weir/chat";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import { me } from "../../account/api";
 import { after, EMPTY, type Heard, type RoomView } from "./model";
+import { c } from "./strings";
 
 /** Posts of before that one sees when one comes in. */
 const HISTORY = 50;
@@ -12,10 +13,16 @@ const EVERYBODY = "r:0";
 const WANTS_WEBSOCKET = 426;
 
 export interface Silence {
-  how: "mute" | "ban";
+  /** `out`: the room cannot be entered, for the reason of an error. */
+  how: "mute" | "ban" | "out";
   /** Infinity where nobody said. */
   until_ms: number;
   reason: string;
+}
+
+/** Nobody lets one in: as a guest where there are none, or banned everywhere. */
+export interface Shut {
+  shut: ChatErrorName;
 }
 
 export interface Room {
@@ -32,7 +39,7 @@ export interface Room {
 }
 
 /** null while there is nothing to be seen: a server without chat never gets further. */
-export function useRoom(stream: string): Room | null {
+export function useRoom(stream: string): Room | Shut | null {
   const group = `r:${stream}`;
   const [chat, setChat] = useState<Chat | null>(null);
   const [view, hear] = useReducer<RoomView, Heard>(after, EMPTY);
@@ -62,9 +69,10 @@ export function useRoom(stream: string): Room | null {
       chat.on(type, (event: { group: string }) => event.group === group && hear({ ...event, type } as unknown as Heard));
     }
     chat.on("silenced", ({ group: where, how, until_ms, reason }) => (where === group || where === EVERYBODY) && setSilence({ how, until_ms, reason }));
-    const refuse = (event: { group: string; error?: ChatError }) => event.group === group && setSilence({ how: "ban", until_ms: Infinity, reason: "" });
-    chat.on("refused", refuse);
-    chat.on("out", refuse);
+    const out = (where: string, how: "ban" | "out", reason: string) => where === group && setSilence({ how, until_ms: Infinity, reason });
+    chat.on("refused", ({ group, error }) => (error.reason === "banned" ? out(group, "ban", "") : out(group, "out", c(`error_${error.reason}`))));
+    // By a moderator: nothing else puts one out of a room.
+    chat.on("out", ({ group }) => out(group, "ban", ""));
     return () => chat.close();
   }, []);
   useEffect(() => {
@@ -72,6 +80,7 @@ export function useRoom(stream: string): Room | null {
     const timer = setTimeout(() => setSilence(null), Math.min(silence.until_ms - Date.now(), 2 ** 31 - 1));
     return () => clearTimeout(timer);
   }, [silence]);
+  if (own === "" && state.is === "closed" && state.error) return { shut: state.error.reason };
   return own === "" || chat === null ? null : { chat, group, state, view, silence, setSilence, own, isModerator };
 }
 
