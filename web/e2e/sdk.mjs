@@ -1,5 +1,5 @@
 //! The packages on a page of somebody else's: the examples of their READMEs, run from another origin than the
-//! server's, publish and play. Prints one line of JSON.
+//! server's, publish, play and chat. Prints one line of JSON.
 //!
 //! node e2e/sdk.mjs --base URL --how tags|project [--stream a] [--screenshot FILE] [--browser PATH]
 //!
@@ -28,7 +28,7 @@ const { values: args } = parseArgs({
   },
 });
 const web = fileURLToPath(new URL("..", import.meta.url));
-const PACKAGES = ["player", "publisher"];
+const PACKAGES = ["player", "publisher", "chat"];
 const PATIENCE_MS = 30_000;
 /** Each player must get this far, seconds. */
 const ADVANCE_S = 2;
@@ -70,6 +70,8 @@ async function publishAndPlay(context, result, url) {
     { timeout: PATIENCE_MS },
   );
   result.played_s = await page.evaluate(played);
+  await page.waitForFunction(() => [...document.querySelectorAll("[data-chat]")].every((one) => one.dataset.chat === "open"), null, { timeout: PATIENCE_MS });
+  result.chats = await page.locator("[data-chat]").count();
   result.workers = page.workers().length;
   await screenshot(page, args.screenshot);
 }

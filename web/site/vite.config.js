@@ -27,6 +27,7 @@ export default defineConfig({
     proxy: {
       "/api": server,
       "/slsp": { target: server, ws: true },
+      "/chat": { target: server, ws: true },
       "^/(?!src/|@|node_modules/).+\\.(flv|m3u8|ts|m4s|mp4)(\\?.*)?$": { target: server, ws: true },
     },
   },

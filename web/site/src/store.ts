@@ -2,7 +2,7 @@
 
 import { isProtocol, LATENCY_MODES, type LatencyMode, type Protocol } from "@weir/player";
 
-type Key = "language" | "protocol" | "latency" | "volume" | "muted" | "stats" | "signed-in";
+type Key = "language" | "protocol" | "latency" | "volume" | "muted" | "stats" | "signed-in" | "danmaku";
 
 function read(key: Key): string | null {
   try {
@@ -54,6 +54,17 @@ export const store = {
   /** Whether somebody was signed in here when this browser last asked: public pages ask nothing of others. */
   signedIn: () => read("signed-in") === "true",
   setSignedIn: (value: boolean) => write("signed-in", value ? "true" : null),
+
+  /** What was chosen of the messages over the picture; whoever reads it checks it. */
+  danmaku(): Record<string, unknown> {
+    try {
+      const kept: unknown = JSON.parse(read("danmaku") ?? "{}");
+      return typeof kept === "object" && kept !== null ? { ...kept } : {};
+    } catch {
+      return {};
+    }
+  },
+  setDanmaku: (value: object) => write("danmaku", JSON.stringify(value)),
 
   stats: () => read("stats") === "true",
   setStats: (value: boolean) => write("stats", String(value)),

@@ -11,6 +11,7 @@ mod admission;
 mod apply;
 mod browser;
 mod chat;
+mod chat_page;
 mod clips;
 mod console;
 mod described;

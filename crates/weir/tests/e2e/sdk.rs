@@ -1,5 +1,5 @@
 //! The packages for other people's pages: what is in them, how the server hands out their files, and that
-//! the examples of their READMEs publish and play from another origin. The driver is `web/e2e/sdk.mjs`.
+//! the examples of their READMEs publish, play and chat from another origin. The driver is `web/e2e/sdk.mjs`.
 
 use serde_json::Value;
 use weir_testkit::http::{Request, Response, get};
@@ -101,6 +101,7 @@ fn a_page_of_another_site_publishes_and_plays_by_the_servers_scripts() {
     let arguments = ["--how", "tags", "--screenshot", &shot];
     let result = drive("sdk.mjs", &server.http(""), None, &arguments);
     assert_eq!(result["players"], 1, "{result:#}");
+    assert_eq!(result["chats"], 1, "{result:#}");
     // A worker of the server's origin is forbidden to such a page; it ticks all the same.
     assert_eq!(number(&result, "workers"), 1.0, "{result:#}");
 }
@@ -114,6 +115,7 @@ fn an_empty_project_installs_the_packages_and_publishes_and_plays_from_another_o
     let result = drive("sdk.mjs", &server.http(""), None, &arguments);
     // The element and the class.
     assert_eq!(result["players"], 2, "{result:#}");
+    assert_eq!(result["chats"], 1, "{result:#}");
     assert_eq!(number(&result, "workers"), 1.0, "{result:#}");
     for (name, must) in [
         (
@@ -132,6 +134,15 @@ fn an_empty_project_installs_the_packages_and_publishes_and_plays_from_another_o
                 "dist/ticker.js",
                 "dist/worklet.js",
                 "dist/types/index.d.ts",
+            ][..],
+        ),
+        (
+            "chat",
+            &[
+                "dist/chat.js",
+                "dist/danmaku.js",
+                "dist/types/index.d.ts",
+                "dist/types/danmaku/index.d.ts",
             ][..],
         ),
     ] {

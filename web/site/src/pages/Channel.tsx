@@ -10,6 +10,7 @@ import { a, followersOf } from "../account/strings";
 import { store } from "../store";
 import { Picture } from "../ui/Picture";
 import { Admitted } from "../watch/Admitted";
+import { ChatPlace } from "../watch/ChatPlace";
 import { isPlayable, type Replay } from "../watch/replays";
 import { Replays } from "../watch/Replays";
 import { readPlayerQuery } from "../watch/query";
@@ -75,6 +76,7 @@ function Seen({ channel }: { channel: Shown }) {
         <Follow name={channel.name} />
       </div>
       <Playing channel={channel} />
+      <ChatPlace stream={channel.stream} />
       <Replays all={useChannelReplays(channel)} shown={null} />
       <p class="ac-mail">{channel.name} · {followersOf(channel)}</p>
       <section class="ac-card" aria-labelledby="ac-about">
@@ -125,7 +127,7 @@ function Live({ name }: { name: string }) {
     }
     return true;
   });
-  return channel && <Playing channel={channel} />;
+  return channel && <><Playing channel={channel} /><ChatPlace stream={channel.stream} /></>;
 }
 
 function Follow({ name }: { name: string }) {

@@ -7,6 +7,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import { Icon } from "../ui/icons";
 import { LiveAbout, ReplayAbout } from "../watch/About";
+import { ChatPlace } from "../watch/ChatPlace";
 import { Playing } from "../watch/Playing";
 import { readPlayerQuery } from "../watch/query";
 import type { Report } from "../watch/Report";
@@ -64,6 +65,7 @@ export function Watch({ name }: { name: StreamName }) {
         <ReplayAbout name={name} replay={shown} status={status} from={query.start ? null : start} onStart={() => player.current?.seekTo(0)} onShare={share} />
       )}
       {recording !== null && <LiveAgain name={name} />}
+      {recording === null && <ChatPlace stream={`${name.app}/${name.stream}`} />}
       <p class="shortcuts">{t("shortcuts")}</p>
       <Replays all={replays} shown={recording} />
       {sharing && <Share name={name} query={query.media} moment={sharing.moment} recording={recording} onClose={() => setSharing(null)} />}

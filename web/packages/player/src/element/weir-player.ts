@@ -114,7 +114,7 @@ export class WeirPlayerElement extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     addStyles(root);
     const captions = h("div", { class: "captions", part: "captions" }, h("slot", { name: "captions" }));
-    this.stage.append(this.video, this.audioOnly, captions, this.overlay.root, this.note, this.stats_.root, this.controls_.root, this.menu.root, this.spoken);
+    this.stage.append(this.video, this.audioOnly, h("slot", { name: "picture" }), captions, this.overlay.root, this.note, this.stats_.root, this.controls_.root, this.menu.root, this.spoken);
     root.append(this.stage);
   }
 

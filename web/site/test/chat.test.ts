@@ -1,0 +1,62 @@
+//! What a room looks like after what was heard of it.
+
+import type { Post } from "@weir/chat";
+import { expect, test } from "vitest";
+import { after, EMPTY, MAX_LINES, saidBy, type Heard, type RoomView } from "../src/watch/chat/model";
+
+const MODE = { slow_s: 0, emotesOnly: false, isClosed: false };
+
+function post(id: string, at_ms: number, user: string | null = "ann", data: unknown = { m: id }, kind = "chat"): Post {
+  return { id, kind, from: user === null ? null : { id: user, name: user, role: "user" }, data, at_ms, offset: null };
+}
+
+const heard = (...all: Heard[]): RoomView => all.reduce(after, EMPTY);
+const said = (view: RoomView) => view.lines.map((line) => (line.is === "skipped" ? `-${line.count}` : line.is === "gap" ? "gap" : line.text));
+
+test("each message is there once, whether it came or was read from the history, in the order of time", () => {
+  const view = heard(
+    { type: "post", post: post("d", 4) },
+    { type: "history", posts: [post("a", 1), post("b", 2), post("d", 4)] },
+    { type: "post", post: post("f", 6) },
+    { type: "post", post: post("f", 6) },
+    // After a break.
+    { type: "post", post: post("h", 8) },
+    { type: "history", posts: [post("f", 6), post("g", 7), post("h", 8)] },
+  );
+  expect(said(view)).toEqual(["a", "b", "d", "f", "g", "h"]);
+});
+
+test("the list is bounded, and keeps the latest", () => {
+  const view = heard(...Array.from({ length: MAX_LINES + 10 }, (_, at): Heard => ({ type: "post", post: post(String(at), at) })));
+  expect([view.lines.length, said(view)[0], said(view).at(-1)]).toEqual([MAX_LINES, "10", String(MAX_LINES + 9)]);
+});
+
+test("what moderators take away is gone, from the top, too", () => {
+  const both: Heard[] = [{ type: "post", post: post("a", 1) }, { type: "post", post: post("b", 2, "bob") }, { type: "pin", post: post("a", 1) }];
+  expect(said(heard(...both, { type: "delete", id: "a" }))).toEqual(["b"]);
+  const cleared = heard(...both, { type: "clear", user: "ann" });
+  expect([said(cleared), cleared.pinned]).toEqual([["b"], null]);
+  const whole = heard(...both);
+  expect(after(whole, { type: "delete", id: "x" })).toBe(whole);
+});
+
+test("messages left out one after another are one line that counts them", () => {
+  const view = heard({ type: "post", post: post("a", 1) }, { type: "skip", count: 3 }, { type: "skip", count: 4 }, { type: "post", post: post("b", 2) }, { type: "skip", count: 1 });
+  expect(said(view)).toEqual(["a", "-7", "b", "-1"]);
+  expect(new Set(view.lines.map(({ id }) => id)).size).toBe(4);
+});
+
+test("coming back tells of what is lost, and of nothing else", () => {
+  const room = { online: 3, mode: { ...MODE, slow_s: 5 }, pinned: null };
+  const one: Heard = { type: "post", post: post("a", 1) };
+  expect(said(heard(one, { type: "entered", room: { ...room, isRecovered: false } }))).toEqual(["a", "gap"]);
+  expect(said(heard(one, { type: "entered", room: { ...room, isRecovered: true } }))).toEqual(["a"]);
+  const view = heard(one, { type: "entered", room: { ...room, isRecovered: null } }, { type: "mode", mode: { isClosed: true } });
+  expect([view.online, view.mode]).toEqual([3, { slow_s: 5, emotesOnly: false, isClosed: true }]);
+});
+
+test("what has no words is no line, and what the site says is a notice", () => {
+  const view = heard({ type: "post", post: post("g", 1, "ann", { gift: 7 }, "gift") }, { type: "post", post: post("n", 2, null, { m: "hello" }, "notice") });
+  expect(view.lines.map(({ is }) => is)).toEqual(["notice"]);
+  expect(saidBy(view, "ann")).toEqual([]);
+});
