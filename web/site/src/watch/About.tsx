@@ -49,14 +49,16 @@ interface ReplayProps extends Props {
   /** Where it goes on, as the player's `start`; null: nobody was there before. */
   from: string | null;
   onStart: () => void;
+  /** null: who looks may not. */
+  onCut: (() => void) | null;
 }
 
-export function ReplayAbout({ name, replay, status, from, onStart, onShare }: ReplayProps) {
+export function ReplayAbout({ name, replay, status, from, onStart, onCut, onShare }: ReplayProps) {
   const start = parseStart(from);
   const from_ms = start && "after_ms" in start ? start.after_ms : 0;
   const isGone = status?.state === "error" && status.fault?.kind === "refused";
   return (
-    <Title onShare={onShare}>
+    <Title onShare={onShare} onCut={onCut}>
       <h1>{replay?.title || name.stream}</h1>
       <p class="facts">
         <span class="badge replay">{v("replay")}</span>
@@ -75,10 +77,11 @@ export function ReplayAbout({ name, replay, status, from, onStart, onShare }: Re
   );
 }
 
-function Title({ children, onShare }: { children: ComponentChildren; onShare: () => void }) {
+function Title({ children, onShare, onCut }: { children: ComponentChildren; onShare: () => void; onCut?: (() => void) | null }) {
   return (
     <div class="title">
       <div>{children}</div>
+      {onCut && <button type="button" class="button quiet" data-act="cut" onClick={onCut}>{v("cut")}</button>}
       <button type="button" class="button quiet" data-act="share" onClick={onShare}>
         <Icon name="share" size={18} />{t("share")}
       </button>
