@@ -161,6 +161,7 @@ const PAGES = [
   ["watch-replay", `/watch/${path}?r=${await recorded()}`, plays],
   ["watch-replay-speed", `/watch/${path}?r=${await recorded()}`, (page) => plays(page).then(() => press(page, "[part~=speed-button]"))],
   ["watch-replay-share", `/watch/${path}?r=${await recorded()}`, (page) => plays(page).then(() => page.locator("[data-act=share]").click()).then(() => page.locator("dialog[open]").waitFor())],
+  ["watch-shifted", `/watch/${path}`, goesBack],
   ["embed", `/embed/${path}?autoplay=1&muted=1`, plays],
   ["embed-still", `/embed/${path}?autoplay=0`, (page) => page.locator("weir-player").waitFor()],
   ["studio", `/studio?app=${args.app}&stream=axe`, (page) => page.locator('[data-action="go"]').waitFor()],
@@ -271,6 +272,15 @@ async function recorded() {
     await sleep(250);
   }
   throw new Error("nothing is recorded");
+}
+
+async function goesBack(page) {
+  await page.waitForFunction(() => document.querySelector("weir-player")?.behind_ms != null);
+  await page.evaluate(() => document.querySelector("weir-player").seekBack(15));
+  await page.waitForFunction(() => document.documentElement.dataset.playerKind === "shifted" && document.documentElement.dataset.playerState === "playing");
+  await plays(page);
+  const bar = await page.locator("weir-player [part=seek-bar]").boundingBox();
+  await page.mouse.move(bar.x + bar.width / 3, bar.y + bar.height / 2);
 }
 
 function press(page, selector) {

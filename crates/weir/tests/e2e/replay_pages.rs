@@ -45,6 +45,13 @@ fn watches_again(more: &[&str]) {
     assert!(steps.len() >= 5, "{result:#}");
 }
 
+/// Shows R13.
+#[test]
+fn a_viewer_goes_back_in_what_is_live_and_returns() {
+    need!(Ffmpeg, Chromium, Node);
+    watches_again(&["--back", "--lang", "en"]);
+}
+
 /// Shows R13, R25.
 #[test]
 fn a_viewer_sees_a_broadcast_end_and_watches_it_again() {
@@ -55,7 +62,7 @@ fn a_viewer_sees_a_broadcast_end_and_watches_it_again() {
 #[test]
 fn the_same_on_a_telephone_in_chinese() {
     need!(Ffmpeg, Chromium, Node);
-    watches_again(&["--lang", "zh", "--phone"]);
+    watches_again(&["--back", "--lang", "zh", "--phone"]);
 }
 
 fn page(server: &Server, path: &str) -> String {

@@ -1,4 +1,5 @@
-//! `/studio/recordings`: what one has broadcast. What it is called, whether it is shown, and taking it away.
+//! `/studio/recordings`: what one has broadcast. What it is called, whether it is shown, a piece of it, a copy of it, and
+//! taking it away.
 
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { SignIn } from "../account/Doors";
@@ -7,7 +8,7 @@ import { ask, Refused } from "../api";
 import { duration } from "../format";
 import { Placeholder } from "../ui/Placeholder";
 import { Sure } from "../ui/Sure";
-import { begunAt, missingIn, replayPath, size, type Replay } from "../watch/replays";
+import { begunAt, isPlayable, missingIn, replayPath, size, type Replay } from "../watch/replays";
 import { v, type ReplayKey } from "../watch/strings";
 import "../css/account.css";
 
@@ -93,6 +94,7 @@ function One({ replay, changed, removed }: OneProps) {
           <p class="past-acts">
             <button type="button" class="button small quiet" aria-label={`${v("rename")}: ${name}`} data-act="rename" onClick={() => setEditing(true)}>{v("rename")}</button>
             <Publish replay={replay} name={name} edit={edit} />
+            {isPlayable(replay) && <More replay={replay} name={name} />}
             {replay.state !== "recording" && (
               <Sure label={v("remove")} sure={v("removeForGood")} keep={v("keepIt")} failed={v("down")} named={name} data="remove" act={() => ask("recording_remove", { path: { id } }).then(removed)} />
             )}
@@ -132,6 +134,16 @@ function Publish({ replay, name, edit }: { replay: Replay; name: string; edit: (
     <>
       <button type="button" class="button small quiet" aria-label={`${label}: ${name}`} data-act="publish" onClick={turn}>{label}</button>
       {words && <span class="ac-words" role="alert">{words}</span>}
+    </>
+  );
+}
+
+/** Cutting a piece of it, and having a copy of it. */
+function More({ replay, name }: { replay: Replay; name: string }) {
+  return (
+    <>
+      <a class="button small quiet" aria-label={`${v("cut")}: ${name}`} data-act="cut" href={`${replayPath(replay)}&cut`}>{v("cut")}</a>
+      {replay.state === "ready" && <a class="button small quiet" aria-label={`${v("download")}: ${name}`} data-act="download" href={`/r/${replay.id}.mp4?download`} download>{v("download")}</a>}
     </>
   );
 }

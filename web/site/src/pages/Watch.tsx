@@ -8,10 +8,12 @@ import { t } from "../i18n";
 import { Icon } from "../ui/icons";
 import { LiveAbout, ReplayAbout } from "../watch/About";
 import { ChatPlace } from "../watch/ChatPlace";
+import { mayCut } from "../watch/clips";
+import type { Cutter } from "../watch/Cutter";
 import { Playing } from "../watch/Playing";
 import { readPlayerQuery } from "../watch/query";
 import type { Report } from "../watch/Report";
-import { atOf, keepPlace, placeIn, replayPath } from "../watch/replays";
+import { atOf, keepPlace, placeIn, replayPath, type Replay } from "../watch/replays";
 import { Replays } from "../watch/Replays";
 import { Share, type Moment } from "../watch/Share";
 import { v } from "../watch/strings";
@@ -32,6 +34,7 @@ export function Watch({ name }: { name: StreamName }) {
   const replays = useReplays(name, recording !== null || isOver);
   const shown = replays.find(({ id }) => id === recording) ?? null;
   const offered = recording === null ? (replays[0]?.id ?? null) : null;
+  const cutter = useCutter(shown, query.cuts);
   usePlaceKept(player, recording);
   useEffect(() => {
     document.title = `${status?.state === "playing" ? "▶ " : ""}${shown?.title || name.stream} · weir`;
@@ -62,8 +65,9 @@ export function Watch({ name }: { name: StreamName }) {
       {recording === null ? (
         <LiveAbout name={name} status={status} onShare={share} onReport={() => void import("../watch/Report").then(setReporting)} />
       ) : (
-        <ReplayAbout name={name} replay={shown} status={status} from={query.start ? null : start} onStart={() => player.current?.seekTo(0)} onShare={share} />
+        <ReplayAbout name={name} replay={shown} status={status} from={query.start ? null : start} onStart={() => player.current?.seekTo(0)} onCut={cutter.open} onShare={share} />
       )}
+      {cutter.Part && shown && player.current && <cutter.Part replay={shown} player={player.current} onClose={cutter.close} />}
       {recording !== null && <LiveAgain name={name} />}
       {recording === null && <ChatPlace stream={`${name.app}/${name.stream}`} />}
       <p class="shortcuts">{t("shortcuts")}</p>
@@ -72,6 +76,20 @@ export function Watch({ name }: { name: StreamName }) {
       {reporting && <reporting.Report name={name} onClose={() => setReporting(null)} />}
     </main>
   );
+}
+
+/** What cuts clips, for who may; loaded when it is opened. */
+function useCutter(replay: Replay | null, isWanted: boolean) {
+  const [may, setMay] = useState(false);
+  const [loaded, setLoaded] = useState<{ Part: typeof Cutter } | null>(null);
+  const id = replay?.id ?? null;
+  useEffect(() => {
+    setMay(false);
+    if (id !== null) void mayCut(id).then(setMay);
+  }, [id]);
+  const open = () => void import("../watch/Cutter").then((part) => setLoaded({ Part: part.Cutter }));
+  useEffect(() => void (may && isWanted && open()), [may]);
+  return { Part: may ? (loaded?.Part ?? null) : null, open: may && !loaded ? open : null, close: () => setLoaded(null) };
 }
 
 /** Where one was in it. */

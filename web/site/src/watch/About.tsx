@@ -54,14 +54,16 @@ interface ReplayProps extends Props {
   /** Where it goes on, as the player's `start`; null: nobody was there before. */
   from: string | null;
   onStart: () => void;
+  /** null: who looks may not. */
+  onCut: (() => void) | null;
 }
 
-export function ReplayAbout({ name, replay, status, from, onStart, onShare }: ReplayProps) {
+export function ReplayAbout({ name, replay, status, from, onStart, onCut, onShare }: ReplayProps) {
   const start = parseStart(from);
   const from_ms = start && "after_ms" in start ? start.after_ms : 0;
   const isGone = status?.state === "error" && status.fault?.kind === "refused";
   return (
-    <Title onShare={onShare}>
+    <Title onShare={onShare} acts={onCut && <button type="button" class="button quiet" data-act="cut" onClick={onCut}>{v("cut")}</button>}>
       <h1>{replay?.title || name.stream}</h1>
       <p class="facts">
         <span class="badge replay">{v("replay")}</span>
