@@ -472,6 +472,7 @@ impl LiveStream {
             viewers: seen.map_or(0, |seen| seen.viewers),
             uptime_ms: (now_ms - since_ms).max(0),
             poster: poster(state, name),
+            dvr: None,
             not_yet_live: None,
             left_out: Vec::new(),
             notes: Vec::new(),

@@ -79,7 +79,9 @@ mod tests {
     #[test]
     fn what_another_thread_came_by_first_is_kept_too() {
         let log = KeptLog::new();
-        std::thread::spawn(say).join().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(say);
+        });
         assert_eq!(log.text(), "");
         say();
         assert!(log.text().contains("here it is"), "{}", log.text());

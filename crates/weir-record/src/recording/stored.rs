@@ -73,11 +73,13 @@ impl Recording {
         around.set_elsewhere(elsewhere);
         let mut blocks = view.blocks;
         blocks.iter_mut().for_each(|block| block.is_here = false);
+        let facts = &view.facts;
         Self {
-            id: view.facts.id,
+            id: facts.id,
             folder: std::path::PathBuf::new(),
             disk: around.disk.clone(),
             around,
+            stream: [facts.vhost.clone(), facts.app.clone(), facts.stream.clone()],
             state: Mutex::new(State {
                 facts: view.facts,
                 blocks,

@@ -51,6 +51,8 @@ impl Broadcast {
                     name,
                     table: Arc::default(),
                     is_sealed: false,
+                    is_stored: false,
+                    is_here: true,
                 });
             }
             let hole_us = if is_second { self.hole_us } else { 0 };
@@ -77,6 +79,7 @@ impl Broadcast {
                     .ended
                     .then_some((START_US + count as i64 * SEGMENT_US + self.hole_us) / 1000),
                 target_s: 2,
+                stored_ms: None,
             },
             blocks,
         }

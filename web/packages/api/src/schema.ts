@@ -102,15 +102,6 @@ export type ChannelWish = { name: string; owner?: string; title?: string };
 /** A token for chat. */
 export type ChatTokenView = { expires_ms: number; token: string };
 
-/** What is left of a claim. */
-export type ClaimKept = { good_for_ms: number; items: (string)[] };
-
-/** Items that are one reviewer's for a while. */
-export type ClaimSeen = { claim: string; good_for_ms: number; items: (ReviewItem)[] };
-
-/** How many are wanted. */
-export type ClaimWish = { count: number };
-
 /** A publisher or a viewer. */
 export type ClientDetail = { address: string; bytes: number; id: string; identity?: KnownAs; is_node: boolean; lost_frames: number; protocol: string; role: string; skips: number; stream: string; uptime_ms: number };
 
@@ -119,15 +110,6 @@ export type Clients = { clients: (ClientDetail)[]; next?: string; total: number 
 
 /** A broadcast that is to come. */
 export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
-
-/** What became of one. */
-export type DecisionSeen = { ban?: string | null; item: string; second_look: boolean };
-
-/** What becomes of some items. */
-export type DecisionWish = { claim: string; hours?: number; items: (string)[]; reason?: string; verdict: string };
-
-/** What became of them. */
-export type DecisionsSeen = { decided: (DecisionSeen)[]; lost: (string)[]; undo_ms: number };
 
 /** Some deliveries, newest first. */
 export type DeliveriesSeen = { items: (DeliverySeen)[]; next?: string | null };
@@ -192,12 +174,6 @@ export type Forgotten = { login: string };
 /** A key as it is shown once. */
 export type FreshKey = { id: string; key: string; stream: string };
 
-/** A picture that is known to be bad. */
-export type HashWish = { hash: string; label: string };
-
-/** Some of them, by their hashes. */
-export type HashesSeen = { items: (KnownPicture)[]; next?: string | null };
-
 /** A channel that one helps with. */
 export type HelpedChannel = (ChannelShown) & ({ role: string });
 
@@ -231,9 +207,6 @@ export type InviteOrder = { hours: number; role: string; uses: number };
 /** What lets others sign up, its code left out. */
 export type InviteView = { created_ms: number; expires_ms: number; id: string; role: string; uses_left: number };
 
-/** Some items, newest first. */
-export type ItemsSeen = { items: (ReviewItem)[]; next?: string | null };
-
 /** An account's keys. */
 export type KeyList = { items: (ApiKeyView)[]; next?: string | null };
 
@@ -248,9 +221,6 @@ export type Kicked = { code: number; kicked: string };
 
 /** Who a client is, as far as whoever admitted it knows. */
 export type KnownAs = { account: string; app: string; device: string; session: string };
-
-/** A picture that is known to be bad. */
-export type KnownPicture = { added_at: string; hash: string; label: string };
 
 /** A track that weir does not carry. */
 export type LeftOutTrack = { kind: string; what: string };
@@ -426,32 +396,11 @@ export type RemoveOrder = { code: string; password?: string };
 /** The body of a report. */
 export type Report = { app: string; ip: string; port: number; protocol?: string; stream: string; ttl_ms?: number; vhost?: string };
 
-/** That it was heard. */
-export type ReportHeard = { counted: boolean };
-
-/** What is wrong with a stream. */
-export type ReportWish = { reason: string };
-
 /** What was missing. */
 export type RestOrder = { code?: string; kind?: WantedKind; name?: string; rest: string };
 
 /** What a provider sent back. */
 export type ReturnOrder = { code?: string; error?: string; iss?: string; kind?: WantedKind; provider: string; state: string };
-
-/** A stretch of one stream's time with pictures inside. */
-export type ReviewItem = { age_ms: number; app: string; begun_at: string; folded: number; id: string; kind: string; marks: (string)[]; note?: string | null; pictures: number; reports: number; shots: (ReviewPicture)[]; state: string; stream: string; until_at: string; verdict?: ReviewVerdict | null; viewers: number };
-
-/** What review comes to. */
-export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; waiting: number };
-
-/** A picture inside an item. */
-export type ReviewPicture = { folded: boolean; hash?: string | null; height: number; id: string; known_as?: string | null; taken_at: string; undecodable?: string | null; url?: string | null; width: number };
-
-/** What became of an item. */
-export type ReviewVerdict = { agrees?: boolean | null; at: string; ban?: string | null; by?: string | null; reason?: string | null; verdict: string };
-
-/** What one reviewer did within the last hour. */
-export type Reviewer = { acted: number; items: number; last_at: string; name?: string | null; pictures: number };
 
 /** How an old key ends. */
 export type Rotation = { grace_s?: number };
@@ -558,9 +507,6 @@ export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 
 /** What somebody shows who wants to watch. */
 export type TicketWish = { password?: string };
-
-/** What was taken back, for whoever did to decide again. */
-export type UndoneSeen = { claim: string; good_for_ms: number; item: ReviewItem };
 
 /** The password, once more. */
 export type UnlinkOrder = { password?: string };
@@ -813,30 +759,6 @@ export interface Operations {
   recording_remove: { asked: { path: { id: string } }; answered: undefined };
   /** Say where a stream is on a server of another make */
   report: { asked: { body: Report }; answered: Taken };
-  /** Claim the next items */
-  review_claim: { asked: { body: ClaimWish }; answered: ClaimSeen };
-  /** Decide items of a claim */
-  review_decide: { asked: { body: DecisionWish }; answered: DecisionsSeen };
-  /** Add a picture that is known to be bad */
-  review_hash_add: { asked: { body: HashWish }; answered: undefined };
-  /** Pictures that are known to be bad */
-  review_hash_list: { asked: { query?: { limit?: number; after?: string } }; answered: HashesSeen };
-  /** Remove one of them */
-  review_hash_remove: { asked: { path: { hash: string } }; answered: undefined };
-  /** One item, with all of its pictures in the order of time */
-  review_item: { asked: { path: { id: string } }; answered: ReviewItem };
-  /** What waits and what was decided, newest first */
-  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; limit?: number; after?: string } }; answered: ItemsSeen };
-  /** What review comes to, in numbers */
-  review_numbers: { asked: {  }; answered: ReviewNumbers };
-  /** A picture inside an item, as JPEG */
-  review_picture: { asked: { path: { id: string; picture: string } }; answered: undefined };
-  /** Give a claim back */
-  review_release: { asked: { path: { claim: string } }; answered: undefined };
-  /** Keep a claim */
-  review_renew: { asked: { path: { claim: string } }; answered: ClaimKept };
-  /** Take a verdict back */
-  review_undo: { asked: { path: { id: string } }; answered: UndoneSeen };
   /** What is to come on a channel */
   schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
   /** Announce a broadcast */
@@ -883,8 +805,6 @@ export interface Operations {
   srs_summaries: { asked: {  }; answered: SrsSummaries };
   /** One live stream in detail */
   stream: { asked: { path: { name: string } }; answered: StreamDetail };
-  /** Report a live stream */
-  stream_report: { asked: { path: { name: string }; body: ReportWish }; answered: ReportHeard };
   /** Live streams in detail */
   streams: { asked: { query?: { limit?: number; after?: string } }; answered: Streams_StreamDetail };
   /** Who helps with a channel */
@@ -1025,18 +945,6 @@ export const PLACES = {
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
   report: ["POST", "/api/v1/streams/report"],
-  review_claim: ["POST", "/api/v1/review/claims"],
-  review_decide: ["POST", "/api/v1/review/decisions"],
-  review_hash_add: ["POST", "/api/v1/review/hashes"],
-  review_hash_list: ["GET", "/api/v1/review/hashes"],
-  review_hash_remove: ["DELETE", "/api/v1/review/hashes/{hash}"],
-  review_item: ["GET", "/api/v1/review/items/{id}"],
-  review_list: ["GET", "/api/v1/review/items"],
-  review_numbers: ["GET", "/api/v1/review/numbers"],
-  review_picture: ["GET", "/api/v1/review/items/{id}/pictures/{picture}"],
-  review_release: ["DELETE", "/api/v1/review/claims/{claim}"],
-  review_renew: ["PUT", "/api/v1/review/claims/{claim}"],
-  review_undo: ["POST", "/api/v1/review/items/{id}/undo"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
   schedule_change: ["PUT", "/api/v1/channels/{name}/schedule/{id}"],
@@ -1060,7 +968,6 @@ export const PLACES = {
   srs_streams: ["GET", "/api/v1/streams/"],
   srs_summaries: ["GET", "/api/v1/summaries"],
   stream: ["GET", "/api/v1/streams/{+name}"],
-  stream_report: ["POST", "/api/v1/streams/{+name}"],
   streams: ["GET", "/api/v1/streams"],
   team: ["GET", "/api/v1/channels/{name}/team"],
   team_remove: ["DELETE", "/api/v1/channels/{name}/team/{id}"],
