@@ -3,17 +3,17 @@
 use axum::Json;
 use axum::extract::State as Extract;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{IntoResponses, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_base::{Code, Id, Refusal, rfc3339};
+use weir_base::{Code, Id, rfc3339};
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, PathParts};
 use crate::channels::ChannelHelp;
-use crate::keeping::Recordings;
+use crate::keeping::{ClipFacts, NewClip, Recordings};
 use crate::recordings::{open, waiting};
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
@@ -22,66 +22,11 @@ use crate::stored::id_of;
 /// Letters of a title at most.
 const MAX_TITLE: usize = 200;
 
-/// Who keeps clips. All of it may ask a disk: it is called on threads that may wait.
-pub trait Clips {
-    /// Those of a recording, the newest first.
-    fn clips(&self, recording: Id) -> Vec<ClipFacts>;
-
-    /// Makes one, from the segment with its beginning to the one with its end.
-    ///
-    /// # Errors
-    /// The disk's; and inside why there is none.
-    fn make_clip(&self, recording: Id, new: NewClip)
-    -> std::io::Result<Result<ClipFacts, Refusal>>;
-
-    /// Takes one away, for good.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn remove_clip(&self, clip: Id) -> std::io::Result<()>;
-}
-
 /// This node does not have the recording.
 #[derive(IntoResponses)]
 #[response(status = 503, content_type = "application/problem+json")]
 #[expect(dead_code, reason = "only the document is made of it")]
 struct NotKeptHere(Problem);
-
-/// What is known of a clip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClipFacts {
-    /// Its name for ever.
-    pub id: Id,
-    /// What it is of.
-    pub recording: Id,
-    /// Where it begins, Unix milliseconds.
-    pub from_ms: i64,
-    /// Where it ends, Unix milliseconds.
-    pub to_ms: i64,
-    /// What people call it; may be empty.
-    pub title: String,
-    /// When it was made, Unix milliseconds.
-    pub made_ms: i64,
-}
-
-/// What a clip is to be.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "from_ms": 1_800_000_010_000_i64, "to_ms": 1_800_000_040_000_i64, "title": "The goal",
-}))]
-pub struct NewClip {
-    /// From when on, Unix milliseconds.
-    #[schema(example = 1_800_000_010_000_i64)]
-    pub from_ms: i64,
-    /// Up to when, Unix milliseconds.
-    #[schema(example = 1_800_000_040_000_i64)]
-    pub to_ms: i64,
-    /// What people call it: up to 200 letters; may be left out.
-    #[serde(default)]
-    #[schema(max_length = 200, required = false, example = "The goal")]
-    pub title: String,
-}
 
 /// A clip as it is told of.
 #[derive(Debug, Serialize, ToSchema)]

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use weir_base::{Id, StreamName};
-
-use crate::clips::Clips;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use weir_base::{Id, Refusal, StreamName};
 
 /// Who keeps recordings on this node. All of it may ask a disk: it is called on threads that may wait.
 pub trait Recordings: Clips + Send + Sync {
@@ -68,4 +69,58 @@ pub struct HoleFacts {
     pub duration_ms: i64,
     /// Why, as a word.
     pub cause: String,
+}
+
+/// Who keeps clips. All of it may ask a disk: it is called on threads that may wait.
+pub trait Clips {
+    /// Those of a recording, the newest first.
+    fn clips(&self, recording: Id) -> Vec<ClipFacts>;
+
+    /// Makes one, from the segment with its beginning to the one with its end.
+    ///
+    /// # Errors
+    /// The disk's; and inside why there is none.
+    fn make_clip(&self, recording: Id, new: NewClip) -> io::Result<Result<ClipFacts, Refusal>>;
+
+    /// Takes one away, for good.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn remove_clip(&self, clip: Id) -> io::Result<()>;
+}
+
+/// What is known of a clip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClipFacts {
+    /// Its name for ever.
+    pub id: Id,
+    /// What it is of.
+    pub recording: Id,
+    /// Where it begins, Unix milliseconds.
+    pub from_ms: i64,
+    /// Where it ends, Unix milliseconds.
+    pub to_ms: i64,
+    /// What people call it; may be empty.
+    pub title: String,
+    /// When it was made, Unix milliseconds.
+    pub made_ms: i64,
+}
+
+/// What a clip is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "from_ms": 1_800_000_010_000_i64, "to_ms": 1_800_000_040_000_i64, "title": "The goal",
+}))]
+pub struct NewClip {
+    /// From when on, Unix milliseconds.
+    #[schema(example = 1_800_000_010_000_i64)]
+    pub from_ms: i64,
+    /// Up to when, Unix milliseconds.
+    #[schema(example = 1_800_000_040_000_i64)]
+    pub to_ms: i64,
+    /// What people call it: up to 200 letters; may be left out.
+    #[serde(default)]
+    #[schema(max_length = 200, required = false, example = "The goal")]
+    pub title: String,
 }

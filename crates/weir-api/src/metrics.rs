@@ -145,10 +145,8 @@ impl Sheet {
         let draining = gauge("weir_draining", "1 while the node takes nobody new");
         let files = gauge("weir_open_files", "Open file descriptors");
         let resident = gauge("weir_resident_bytes", "Resident memory of the process");
-        let ring = gauge(
-            "weir_ring_bytes",
-            "Bytes held in the rings of an app's streams",
-        );
+        let about = "Bytes held in the rings of an app's streams";
+        let ring = gauge("weir_ring_bytes", about);
         let skipped = gauge(
             "weir_skipped_frames",
             "Frames that slow viewers of live streams lost",

@@ -111,6 +111,7 @@ mod tests {
                 cause: HoleCause::Full,
             }],
             open: None,
+            samples: Some(900..980),
             len: 1000,
         };
         let block = |number, is_stored| Block {

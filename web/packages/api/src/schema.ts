@@ -102,14 +102,38 @@ export type ChannelWish = { name: string; owner?: string; title?: string };
 /** A token for chat. */
 export type ChatTokenView = { expires_ms: number; token: string };
 
+/** What is left of a claim. */
+export type ClaimKept = { good_for_ms: number; items: (string)[] };
+
+/** Items that are one reviewer's for a while. */
+export type ClaimSeen = { claim: string; good_for_ms: number; items: (ReviewItem)[] };
+
+/** How many are wanted. */
+export type ClaimWish = { count: number };
+
 /** A publisher or a viewer. */
 export type ClientDetail = { address: string; bytes: number; id: string; identity?: KnownAs; is_node: boolean; lost_frames: number; protocol: string; role: string; skips: number; stream: string; uptime_ms: number };
 
 /** Publishers and viewers. */
 export type Clients = { clients: (ClientDetail)[]; next?: string; total: number };
 
+/** A clip as it is told of. */
+export type ClipSeen = { created_at: string; file_url: string; from_ms: number; id: string; recording: string; title: string; to_ms: number; url: string };
+
+/** Clips, the newest first. */
+export type ClipsSeen = { items: (ClipSeen)[] };
+
 /** A broadcast that is to come. */
 export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
+
+/** What became of one. */
+export type DecisionSeen = { ban?: string | null; item: string; second_look: boolean };
+
+/** What becomes of some items. */
+export type DecisionWish = { claim: string; hours?: number; items: (string)[]; reason?: string; verdict: string };
+
+/** What became of them. */
+export type DecisionsSeen = { decided: (DecisionSeen)[]; lost: (string)[]; undo_ms: number };
 
 /** Some deliveries, newest first. */
 export type DeliveriesSeen = { items: (DeliverySeen)[]; next?: string | null };
@@ -131,6 +155,9 @@ export type DrainOrder = { boot?: number | null; by?: string | null; order?: str
 
 /** How far a drain is. */
 export type DrainProgress = { by?: string; draining: boolean; empty: boolean; publishers: number; viewers: number };
+
+/** A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`. */
+export type Dvr = { from_ms: number; to_ms: number };
 
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
@@ -174,8 +201,17 @@ export type Forgotten = { login: string };
 /** A key as it is shown once. */
 export type FreshKey = { id: string; key: string; stream: string };
 
+/** A picture that is known to be bad. */
+export type HashWish = { hash: string; label: string };
+
+/** Some of them, by their hashes. */
+export type HashesSeen = { items: (KnownPicture)[]; next?: string | null };
+
 /** A channel that one helps with. */
 export type HelpedChannel = (ChannelShown) & ({ role: string });
+
+/** What a group remembers. */
+export type HistorySeen = { epoch: string; items: (unknown)[]; offset: number; online: number };
 
 /** Where nothing was recorded. */
 export type HoleSeen = { at: string; cause: string; duration_ms: number };
@@ -207,6 +243,9 @@ export type InviteOrder = { hours: number; role: string; uses: number };
 /** What lets others sign up, its code left out. */
 export type InviteView = { created_ms: number; expires_ms: number; id: string; role: string; uses_left: number };
 
+/** Some items, newest first. */
+export type ItemsSeen = { items: (ReviewItem)[]; next?: string | null };
+
 /** An account's keys. */
 export type KeyList = { items: (ApiKeyView)[]; next?: string | null };
 
@@ -221,6 +260,9 @@ export type Kicked = { code: number; kicked: string };
 
 /** Who a client is, as far as whoever admitted it knows. */
 export type KnownAs = { account: string; app: string; device: string; session: string };
+
+/** A picture that is known to be bad. */
+export type KnownPicture = { added_at: string; hash: string; label: string };
 
 /** A track that weir does not carry. */
 export type LeftOutTrack = { kind: string; what: string };
@@ -244,7 +286,7 @@ export type ListedChannel = { category: string; cover: string; language: string;
 export type ListedKey = { created_ms: number; expires_ms?: number | null; id: string; label: string; replaces?: string; revoked_ms?: number | null; used_address?: string | null; used_ms?: number | null };
 
 /** What anybody may know of a live stream. */
-export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
+export type LiveStream = { app: string; audio?: Audio | null; bitrate_kbps: number; dvr?: Dvr | null; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number };
 
 /** Where it is. */
 export type Located = { app: string; code: number; epoch?: number | null; ip: string; node?: string | null; port: number; protocol: string; since_ms?: number | null; source: string; stream: string; urls: (string)[]; vhost: string };
@@ -263,6 +305,9 @@ export type MemberWish = { account: string; role: string };
 
 /** What is missing to sign in. */
 export type MissingView = { missing: string; name: string; rest: string };
+
+/** What a clip is to be. */
+export type NewClip = { from_ms: number; title?: string; to_ms: number };
 
 /** A hook as it is made. */
 export type NewHook = { app?: string; dialect?: string; secret?: string; types?: (string)[]; url: string };
@@ -354,6 +399,15 @@ export type PoolFacts = (PoolDecision) & ({ leader: boolean; max: number; min: n
 /** All of them. */
 export type Pools = { pools: (PoolFacts)[] };
 
+/** In whose name something is posted. */
+export type PostAuthor = { name: string; user: string };
+
+/** What became of it. */
+export type PostPlaced = { again: boolean; epoch: string; id: string; offset?: number | null; shed: boolean };
+
+/** What is posted. */
+export type PostWanted = { data: unknown; from?: PostAuthor | null; group: string; key?: string | null; kind: string; lane?: string | null; receipt?: boolean };
+
 /** Hardware or software. */
 export type Prefer = "hardware" | "software" | "auto";
 
@@ -381,8 +435,17 @@ export type Publisher = { address: string; id: string; protocol: string };
 /** A question to a browser. */
 export type QuestionView = { offer: string; options: Record<string, unknown> };
 
+/** What is to be changed of a recording; what is left out stays. */
+export type RecordingChange = { held?: boolean; published?: boolean; title?: string };
+
+/** Where a recording is. */
+export type RecordingPlace = { app: string; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
+
 /** A broadcast that can be watched again. */
-export type RecordingSeen = { app: string; bytes: number; duration_ms: number; ended_at?: string | null; holes: (HoleSeen)[]; id: string; started_at: string; state: string; stream: string; url: string };
+export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
+
+/** Which stream is to be recorded. */
+export type RecordingWish = { app: string; stream: string };
 
 /** Some recordings, newest first. */
 export type RecordingsSeen = { items: (RecordingSeen)[]; next?: string | null };
@@ -396,11 +459,32 @@ export type RemoveOrder = { code: string; password?: string };
 /** The body of a report. */
 export type Report = { app: string; ip: string; port: number; protocol?: string; stream: string; ttl_ms?: number; vhost?: string };
 
+/** That it was heard. */
+export type ReportHeard = { counted: boolean };
+
+/** What is wrong with a stream. */
+export type ReportWish = { reason: string };
+
 /** What was missing. */
 export type RestOrder = { code?: string; kind?: WantedKind; name?: string; rest: string };
 
 /** What a provider sent back. */
 export type ReturnOrder = { code?: string; error?: string; iss?: string; kind?: WantedKind; provider: string; state: string };
+
+/** A stretch of one stream's time with pictures inside. */
+export type ReviewItem = { age_ms: number; app: string; begun_at: string; folded: number; id: string; kind: string; marks: (string)[]; note?: string | null; pictures: number; reports: number; shots: (ReviewPicture)[]; state: string; stream: string; until_at: string; verdict?: ReviewVerdict | null; viewers: number };
+
+/** What review comes to. */
+export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; waiting: number };
+
+/** A picture inside an item. */
+export type ReviewPicture = { folded: boolean; hash?: string | null; height: number; id: string; known_as?: string | null; taken_at: string; undecodable?: string | null; url?: string | null; width: number };
+
+/** What became of an item. */
+export type ReviewVerdict = { agrees?: boolean | null; at: string; ban?: string | null; by?: string | null; reason?: string | null; verdict: string };
+
+/** What one reviewer did within the last hour. */
+export type Reviewer = { acted: number; items: number; last_at: string; name?: string | null; pictures: number };
 
 /** How an old key ends. */
 export type Rotation = { grace_s?: number };
@@ -488,7 +572,7 @@ export type StreamDetail = (LiveStream) & ({ audio_frames: number; audio_kbps: n
 export type StreamKeyList = { items: (ListedKey)[] };
 
 /** Streams that are live. */
-export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
+export type Streams_LiveStream = { next?: string; server_time_ms: number; streams: ({ app: string; audio?: Audio | null; bitrate_kbps: number; dvr?: Dvr | null; left_out: (LeftOutTrack)[]; not_yet_live?: string; notes: (string)[]; poster?: string; stream: string; uptime_ms: number; vhost: string; video?: Video | null; viewers: number })[] };
 
 /** Streams that are live. */
 export type Streams_StreamDetail = { next?: string; server_time_ms: number; streams: ((LiveStream) & ({ audio_frames: number; audio_kbps: number; corrections: number; dropped_frames: number; gop_frames: number; gop_ms: number; life: number; publisher?: Publisher | null; received_bytes: number; ring_bytes: number; sender?: Sender | null; sent_bytes: number; skipped_frames: number; video_frames: number; video_kbps: number; viewers_by_protocol: Record<string, number> }))[] };
@@ -507,6 +591,9 @@ export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 
 /** What somebody shows who wants to watch. */
 export type TicketWish = { password?: string };
+
+/** What was taken back, for whoever did to decide again. */
+export type UndoneSeen = { claim: string; good_for_ms: number; item: ReviewItem };
 
 /** The password, once more. */
 export type UnlinkOrder = { password?: string };
@@ -617,14 +704,26 @@ export interface Operations {
   channel_edit: { asked: { path: { name: string }; header?: { "If-Match"?: string | null }; body: ChannelChange }; answered: ChannelShown };
   /** Public channels */
   channel_list: { asked: { query?: { category?: string; language?: string; q?: string; live?: boolean; limit?: number; after?: string } }; answered: ChannelList };
+  /** A channel's recordings, newest first */
+  channel_recordings: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Take a channel away */
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
   /** Get leave to watch a channel */
   channel_ticket: { asked: { path: { name: string }; body: TicketWish }; answered: TicketGiven };
+  /** What was posted in a group */
+  chat_history: { asked: { query: { group: string; since?: number; limit?: number } }; answered: HistorySeen };
+  /** Post in a group */
+  chat_publish: { asked: { body: PostWanted }; answered: PostPlaced };
   /** End a client's stay */
   client_kick: { asked: { path: { id: string } }; answered: Kicked };
   /** Publishers and viewers */
   clients: { asked: { query?: { limit?: number; after?: string } }; answered: Clients };
+  /** Make a clip of a recording */
+  clip_create: { asked: { path: { id: string }; body: NewClip }; answered: ClipSeen };
+  /** Take a clip away */
+  clip_remove: { asked: { path: { id: string; clip: string } }; answered: undefined };
+  /** Clips of a recording, newest first */
+  clips_list: { asked: { path: { id: string } }; answered: ClipsSeen };
   /** Nodes, streams, and how this node stands among them */
   cluster: { asked: { query?: { after?: string } }; answered: Seen };
   /** Where to publish, play or chat */
@@ -711,6 +810,8 @@ export interface Operations {
   node_consult: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
   /** Tell which stream keys were published with */
   node_key_uses: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: undefined };
+  /** Where a recording is */
+  node_recording: { asked: { path: { id: string } }; answered: RecordingPlace };
   /** Tell what happens to a node's streams */
   node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
   /** A channel's player for another page */
@@ -753,12 +854,44 @@ export interface Operations {
   provider_list: { asked: {  }; answered: ProviderList };
   /** One recording */
   recording: { asked: { path: { id: string } }; answered: RecordingSeen };
-  /** Recordings of this node, newest first */
-  recording_list: { asked: { query?: { app?: string; stream?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
+  /** Record a live stream from now on */
+  recording_begin: { asked: { body: RecordingWish }; answered: RecordingSeen };
+  /** Say something else of a recording */
+  recording_edit: { asked: { path: { id: string }; body: RecordingChange }; answered: RecordingSeen };
+  /** Recordings of all nodes, newest first */
+  recording_list: { asked: { query?: { app?: string; stream?: string; channel?: string; state?: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Take a recording away */
-  recording_remove: { asked: { path: { id: string } }; answered: undefined };
+  recording_remove: { asked: { path: { id: string }; query?: { clips?: boolean } }; answered: undefined };
+  /** End a recording */
+  recording_stop: { asked: { path: { id: string } }; answered: undefined };
+  /** What of a stream can be watched again, newest first */
+  replays: { asked: { query: { stream: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Say where a stream is on a server of another make */
   report: { asked: { body: Report }; answered: Taken };
+  /** Claim the next items */
+  review_claim: { asked: { body: ClaimWish }; answered: ClaimSeen };
+  /** Decide items of a claim */
+  review_decide: { asked: { body: DecisionWish }; answered: DecisionsSeen };
+  /** Add a picture that is known to be bad */
+  review_hash_add: { asked: { body: HashWish }; answered: undefined };
+  /** Pictures that are known to be bad */
+  review_hash_list: { asked: { query?: { limit?: number; after?: string } }; answered: HashesSeen };
+  /** Remove one of them */
+  review_hash_remove: { asked: { path: { hash: string } }; answered: undefined };
+  /** One item, with all of its pictures in the order of time */
+  review_item: { asked: { path: { id: string } }; answered: ReviewItem };
+  /** What waits and what was decided, newest first */
+  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; limit?: number; after?: string } }; answered: ItemsSeen };
+  /** What review comes to, in numbers */
+  review_numbers: { asked: {  }; answered: ReviewNumbers };
+  /** A picture inside an item, as JPEG */
+  review_picture: { asked: { path: { id: string; picture: string } }; answered: undefined };
+  /** Give a claim back */
+  review_release: { asked: { path: { claim: string } }; answered: undefined };
+  /** Keep a claim */
+  review_renew: { asked: { path: { claim: string } }; answered: ClaimKept };
+  /** Take a verdict back */
+  review_undo: { asked: { path: { id: string } }; answered: UndoneSeen };
   /** What is to come on a channel */
   schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
   /** Announce a broadcast */
@@ -805,6 +938,8 @@ export interface Operations {
   srs_summaries: { asked: {  }; answered: SrsSummaries };
   /** One live stream in detail */
   stream: { asked: { path: { name: string } }; answered: StreamDetail };
+  /** Report a live stream */
+  stream_report: { asked: { path: { name: string }; body: ReportWish }; answered: ReportHeard };
   /** Live streams in detail */
   streams: { asked: { query?: { limit?: number; after?: string } }; answered: Streams_StreamDetail };
   /** Who helps with a channel */
@@ -874,10 +1009,16 @@ export const PLACES = {
   channel_create: ["POST", "/api/v1/channels"],
   channel_edit: ["PATCH", "/api/v1/channels/{name}"],
   channel_list: ["GET", "/api/v1/channels"],
+  channel_recordings: ["GET", "/api/v1/channels/{name}/recordings"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
+  chat_history: ["GET", "/api/v1/chat/history"],
+  chat_publish: ["POST", "/api/v1/chat/publish"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
   clients: ["GET", "/api/v1/clients"],
+  clip_create: ["POST", "/api/v1/recordings/{id}/clips"],
+  clip_remove: ["DELETE", "/api/v1/recordings/{id}/clips/{clip}"],
+  clips_list: ["GET", "/api/v1/recordings/{id}/clips"],
   cluster: ["GET", "/api/v1/cluster"],
   dispatch: ["POST", "/api/v1/dispatch/{purpose}"],
   document: ["GET", "/api/v1/openapi.json"],
@@ -921,6 +1062,7 @@ export const PLACES = {
   node_admission: ["GET", "/api/v1/nodes/admission"],
   node_consult: ["POST", "/api/v1/nodes/consult"],
   node_key_uses: ["POST", "/api/v1/nodes/key-uses"],
+  node_recording: ["GET", "/api/v1/nodes/recordings/{id}"],
   node_report: ["POST", "/api/v1/nodes/report"],
   oembed: ["GET", "/api/v1/oembed"],
   own_channels: ["GET", "/api/v1/me/channels"],
@@ -942,9 +1084,25 @@ export const PLACES = {
   post_coworker: ["POST", "/api/v1/clusters"],
   provider_list: ["GET", "/api/v1/providers"],
   recording: ["GET", "/api/v1/recordings/{id}"],
+  recording_begin: ["POST", "/api/v1/recordings"],
+  recording_edit: ["PATCH", "/api/v1/recordings/{id}"],
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
+  recording_stop: ["POST", "/api/v1/recordings/{id}/stop"],
+  replays: ["GET", "/api/v1/replays"],
   report: ["POST", "/api/v1/streams/report"],
+  review_claim: ["POST", "/api/v1/review/claims"],
+  review_decide: ["POST", "/api/v1/review/decisions"],
+  review_hash_add: ["POST", "/api/v1/review/hashes"],
+  review_hash_list: ["GET", "/api/v1/review/hashes"],
+  review_hash_remove: ["DELETE", "/api/v1/review/hashes/{hash}"],
+  review_item: ["GET", "/api/v1/review/items/{id}"],
+  review_list: ["GET", "/api/v1/review/items"],
+  review_numbers: ["GET", "/api/v1/review/numbers"],
+  review_picture: ["GET", "/api/v1/review/items/{id}/pictures/{picture}"],
+  review_release: ["DELETE", "/api/v1/review/claims/{claim}"],
+  review_renew: ["PUT", "/api/v1/review/claims/{claim}"],
+  review_undo: ["POST", "/api/v1/review/items/{id}/undo"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
   schedule_change: ["PUT", "/api/v1/channels/{name}/schedule/{id}"],
@@ -968,6 +1126,7 @@ export const PLACES = {
   srs_streams: ["GET", "/api/v1/streams/"],
   srs_summaries: ["GET", "/api/v1/summaries"],
   stream: ["GET", "/api/v1/streams/{+name}"],
+  stream_report: ["POST", "/api/v1/streams/{+name}"],
   streams: ["GET", "/api/v1/streams"],
   team: ["GET", "/api/v1/channels/{name}/team"],
   team_remove: ["DELETE", "/api/v1/channels/{name}/team/{id}"],
