@@ -3,7 +3,6 @@
 use std::io;
 
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use weir_base::{Id, Refusal, StreamName};
 
