@@ -5,6 +5,7 @@
 //! are read where they lie, payloads are skipped and never copied. A few *sampled* viewers decode
 //! everything, for the latency of stamped pictures.
 
+mod chat;
 mod counters;
 mod deframe;
 mod engine;
@@ -18,6 +19,7 @@ mod rtmp;
 mod scan;
 mod viewer;
 
+pub use chat::{ChatLoad, ChatResult, chat_load};
 pub use engine::{FanOut, FanOutResult, fan_out};
 pub use hls::{HlsLoad, HlsResult, hls_load};
 pub use hops::{HopLoad, HopResult, hop_load};

@@ -8,8 +8,9 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use weir_base::{Clock, limits};
+use weir_base::{Clock, Refusal, limits};
 use weir_chat::{Bye, Gone, Said, Slice};
+use weir_hub::Protocol;
 use weir_proto::ws;
 
 use super::line::Line;
@@ -249,7 +250,7 @@ impl ChatLoop {
     fn see_off(&mut self) {
         let now_us = self.clock.now_us();
         for gone in self.slice.take_gone() {
-            log(&gone);
+            log(&self.core, &gone);
             let Line { sink, .. } = gone.carrier;
             if let Sink::Socket(mut socket) = sink
                 && self.lingering.len() < LINGERING
@@ -282,9 +283,20 @@ fn is_over(socket: &mut TcpStream, scratch: &mut [u8]) -> bool {
     false
 }
 
-fn log(gone: &Gone<Line>) {
+/// Whoever was sent away is counted and logged as others are who are refused; of everybody there is a line for
+/// `log.filter = "info,chat=debug"`.
+fn log(core: &Core, gone: &Gone<Line>) {
+    if !matches!(gone.why, Bye::Done | Bye::Shutdown) {
+        let refusal = Refusal::new(gone.why.code(), gone.why.words());
+        core.refused(
+            &refusal,
+            Protocol::Api,
+            "a chat connection",
+            gone.carrier.client.ip(),
+        );
+    }
     let user = gone.who.as_ref().map(|who| &*who.user);
-    tracing::info!(
+    tracing::debug!(
         target: "chat",
         client = %gone.carrier.client,
         user,

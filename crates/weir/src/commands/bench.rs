@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use weir_client::address::MediaUrl;
 use weir_client::load::{
-    FanOut, HlsLoad, HopLoad, JoinLoad, PublisherLoad, ReachLoad, fan_out, hls_load, hop_load,
-    join_load, publisher_load, reach_load,
+    ChatLoad, FanOut, HlsLoad, HopLoad, JoinLoad, PublisherLoad, ReachLoad, chat_load, fan_out,
+    hls_load, hop_load, join_load, publisher_load, reach_load,
 };
 use weir_link::url::HttpUrl;
 
@@ -33,6 +33,8 @@ enum BenchCommand {
     Hls(HlsArgs),
     /// One stamped stream watched at several nodes: what does each add to a picture's age?
     Hops(HopsArgs),
+    /// Chat rooms with many members: what came, what was left out, what was lost, and what it cost.
+    Chat(ChatArgs),
     /// Publish at one node, watch at another: how soon is the first picture there?
     Reach(ReachArgs),
 }
@@ -155,6 +157,34 @@ struct HopsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct ChatArgs {
+    /// The gateway, such as `ws://host:8080/chat`; its server runs with `chat.guests=write`.
+    #[arg(long)]
+    url: String,
+    /// How many members listen.
+    #[arg(long, value_name = "N")]
+    members: usize,
+    /// In how many rooms.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    rooms: usize,
+    /// How many post, once a second each.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    posters: usize,
+    /// Bytes of a message's text.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    bytes: usize,
+    /// How long they post.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    seconds: f64,
+    /// The server's process on this machine, to be measured with it.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// For machines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct ReachArgs {
     /// Where it is published; a `{}` in it is the number of the run.
     #[arg(long, value_name = "URL")]
@@ -185,6 +215,7 @@ pub(crate) fn run(args: Args, log: Option<String>) -> anyhow::Result<()> {
         BenchCommand::Join(args) => runtime()?.block_on(run_join(args)),
         BenchCommand::Hls(args) => run_hls(args),
         BenchCommand::Hops(args) => runtime()?.block_on(run_hops(args)),
+        BenchCommand::Chat(args) => run_chat(&args),
         BenchCommand::Reach(args) => runtime()?.block_on(run_reach(args)),
     }
 }
@@ -233,6 +264,28 @@ fn run_hls(args: HlsArgs) -> anyhow::Result<()> {
     let result = hls_load(&plan)?;
     if plan.save.is_none() {
         show(&result.report(&plan), args.json);
+    }
+    Ok(())
+}
+
+fn run_chat(args: &ChatArgs) -> anyhow::Result<()> {
+    let plan = ChatLoad {
+        url: HttpUrl::parse(&args.url)?,
+        members: args.members,
+        rooms: args.rooms,
+        posters: args.posters,
+        bytes: args.bytes,
+        seconds: args.seconds,
+        pid: args.pid,
+    };
+    let result = chat_load(&plan)?;
+    show(&result.report(&plan), args.json);
+    if result.lost != 0 || result.disordered != 0 {
+        bail!(
+            "{} posts were lost without a word, {} came again or too late",
+            result.lost,
+            result.disordered
+        );
     }
     Ok(())
 }

@@ -264,3 +264,41 @@ fn whoever_is_there_when_the_server_stops_is_told_to_come_again() {
     };
     assert_eq!(code, 3001);
 }
+
+/// Shows R82.
+#[test]
+fn under_load_nothing_is_lost_without_a_word() {
+    let server = Options::new(&binary()).set(&["chat.guests=write"]).start();
+    let mut bench = Command::new(binary());
+    let url = server.ws("chat");
+    bench.args([
+        "bench",
+        "chat",
+        "--url",
+        &url,
+        "--members",
+        "60",
+        "--rooms",
+        "3",
+        "--json",
+    ]);
+    let output = bench
+        .args(["--posters", "12", "--seconds", "3"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{text} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let count = |name: &str| report[name].as_i64().unwrap();
+    assert!(count("posted") >= 30 && count("refused") == 0, "{report}");
+    assert_eq!(
+        count("delivered") + count("skipped"),
+        count("posted") * 20,
+        "{report}"
+    );
+    assert_eq!((count("lost"), count("disordered")), (0, 0), "{report}");
+}
