@@ -15,7 +15,7 @@ use weir_chat::desk::{Ordered, Wanted, publish_ordered};
 use weir_chat::{Denied, Deny, GroupName, House, Lane};
 
 use crate::asked::{JsonBody, QueryParts};
-use crate::refused::{Problem, Refused};
+use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
 
 /// Posts in one answer, where nobody says.
@@ -171,6 +171,7 @@ async fn publish(
     responses(
         NoChat,
         (status = 200, description = "Some of it", body = HistorySeen),
+        NotThere,
         (status = 409, description = "Some of it is not remembered any more",
             body = Problem, content_type = "application/problem+json"),
     ),
@@ -180,7 +181,8 @@ async fn history(
     QueryParts(asked): QueryParts<HistoryAsked>,
 ) -> Result<Json<HistorySeen>, Refused> {
     let house = house(&state)?;
-    let group = GroupName::new(&asked.group).map_err(refused)?;
+    let wrong = |denied: Denied| Refused::new(Code::BadRequest, denied.words);
+    let group = GroupName::new(&asked.group).map_err(wrong)?;
     let none = || Refused::new(Code::NotFound, "nothing was ever posted there");
     let room = house.find(&group).ok_or_else(none)?;
     if asked.since.is_some_and(|since| !room.has_all_behind(since)) {

@@ -71,13 +71,11 @@ struct Removing {
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "title": "Finals, day one", "published": true }))]
 struct RecordingChange {
-    #[schema(max_length = 140, nullable = false, required = false)]
+    #[schema(max_length = 140)]
     title: Option<String>,
     /// It stands in the channel's public list. Who has its address and may play the stream may play it all the same.
-    #[schema(nullable = false, required = false)]
     published: Option<bool>,
     /// Nobody and nothing takes it away; for who looks after all recordings.
-    #[schema(nullable = false, required = false)]
     held: Option<bool>,
 }
 

@@ -47,7 +47,7 @@ pub(super) struct DecisionWish {
     reason: String,
     /// How long a ban lasts; left out: until somebody lifts it.
     #[serde(default)]
-    #[schema(nullable = false, required = false, minimum = 1, maximum = 87600)]
+    #[schema(minimum = 1, maximum = 87600)]
     hours: Option<i64>,
 }
 

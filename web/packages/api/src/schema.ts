@@ -130,7 +130,7 @@ export type ComingBroadcast = { description: string; ends_ms?: number | null; id
 export type DecisionSeen = { ban?: string | null; item: string; second_look: boolean };
 
 /** What becomes of some items. */
-export type DecisionWish = { claim: string; hours?: number; items: (string)[]; reason?: string; verdict: string };
+export type DecisionWish = { claim: string; hours?: number | null; items: (string)[]; reason?: string; verdict: string };
 
 /** What became of them. */
 export type DecisionsSeen = { decided: (DecisionSeen)[]; lost: (string)[]; undo_ms: number };
@@ -436,7 +436,7 @@ export type Publisher = { address: string; id: string; protocol: string };
 export type QuestionView = { offer: string; options: Record<string, unknown> };
 
 /** What is to be changed of a recording; what is left out stays. */
-export type RecordingChange = { held?: boolean; published?: boolean; title?: string };
+export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
 
 /** Where a recording is. */
 export type RecordingPlace = { app: string; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
