@@ -151,6 +151,10 @@ impl<'a> Command<'a> {
     /// # Errors
     /// Why it is no command.
     pub fn read(line: &'a str) -> Result<Self, Misread> {
+        // A list would be read as the fields in their order.
+        if !line.trim_ascii_start().starts_with('{') {
+            return Err(Misread::Garbage);
+        }
         let read: Line<'a> = match serde_json::from_str(line) {
             Ok(read) => read,
             Err(error) => {
