@@ -294,8 +294,9 @@ fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
     let clients = state.hub.clients();
     let client = stream.publisher().and_then(|one| clients.find(one.id));
     let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
-    let now_ms = state.hub.clock().wall_ms();
-    let oldest_ms = wished_s.map_or(i64::MIN, |dvr_s| now_ms - i64::from(dvr_s) * 1000);
+    // A sender's clock runs some milliseconds ahead of ours, and so may what is recorded of it.
+    let newest_ms = state.hub.clock().wall_ms().max(to_ms);
+    let oldest_ms = wished_s.map_or(i64::MIN, |dvr_s| newest_ms - i64::from(dvr_s) * 1000);
     let from_ms = from_ms.max(oldest_ms);
     (from_ms < to_ms).then_some(Dvr { from_ms, to_ms })
 }
