@@ -215,10 +215,10 @@ impl Sheet {
         self.cluster.fill(state);
         self.pools.fill(&state.node, &state.facts.pools());
         self.edge.fill(state.facts.edge(), &state.node);
-        if let Some(kept) = &state.recordings {
-            let now_ms = state.hub.clock().wall_ms();
-            self.recordings.fill(&kept.keeping(), now_ms, &state.node);
-        }
+        let kept = state.recordings.as_ref();
+        let keeping = kept.map(|kept| kept.keeping()).unwrap_or_default();
+        let now_ms = state.hub.clock().wall_ms();
+        self.recordings.fill(&keeping, now_ms, &state.node);
         let quiet = weir_chat::Tally::default();
         let chat = state.chat.as_ref();
         let chat = chat.map_or((&quiet, 0), |house| (&house.tally, house.groups()));
