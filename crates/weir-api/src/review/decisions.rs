@@ -51,6 +51,9 @@ pub(super) struct DecisionWish {
     hours: Option<i64>,
 }
 
+/// Bytes of a claim's name at most, with room for longer ones.
+const MAX_CLAIM_NAME_BYTES: usize = 64;
+
 /// What became of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DecisionsSeen {
@@ -230,6 +233,9 @@ impl DecisionWish {
         if self.items.is_empty() || self.items.len() > MAX_CLAIM as usize {
             let words = format!("from 1 to {MAX_CLAIM} items");
             return Err(wrong("items", &words));
+        }
+        if self.claim.len() > MAX_CLAIM_NAME_BYTES {
+            return Err(wrong("claim", "no claim is called so"));
         }
         match verdict.takes_reason() {
             true => check_words("reason", &self.reason)?,
