@@ -3,22 +3,17 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weir_base::Clock;
-use weir_base::ids;
-use weir_link::http::{BodyLimits, HttpClient, HttpRequest, WholeAnswer};
-use weir_link::in_words;
-use weir_link::url::HttpUrl;
+use weir_link::http::{HttpClient, WholeAnswer};
 
 use crate::config::Config;
 use crate::dialect::{Dialect, srs_takes};
-use crate::guard::guard;
-use crate::sign::{Secret, headers_of};
+use crate::question::{Questioner, Receiver};
+use crate::sign::Secret;
 
-/// Bytes of an answer that are read.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
 /// Characters of a refusal that the refused is told.
 const MAX_REASON_CHARS: usize = 300;
 /// Parameters that an answer may add.
@@ -82,10 +77,7 @@ pub enum HookVerdict {
 
 /// Asks receivers. Clones share its connections.
 #[derive(Debug, Clone)]
-pub struct AdmissionAsker {
-    client: HttpClient,
-    clock: Clock,
-}
+pub struct AdmissionAsker(Questioner);
 
 /// An answer in weir's own words.
 #[derive(Debug, Deserialize)]
@@ -106,52 +98,22 @@ struct Answered {
 impl AdmissionAsker {
     /// Asks by `client`, at addresses that the configuration allows.
     pub fn new(client: HttpClient, clock: Clock, config: &Config) -> Self {
-        Self {
-            client: client.guarded(guard(&config.allow)),
-            clock,
-        }
+        Self(Questioner::new(client, clock, config))
     }
 
     /// Asks once.
     pub async fn ask(&self, hook: &AdmissionHook, ask: AdmissionAsk<'_>) -> HookVerdict {
-        match tokio::time::timeout(hook.timeout, self.exchange(hook, ask)).await {
-            Ok(Ok(answer)) => read(hook.dialect, &answer),
-            Ok(Err(words)) => HookVerdict::Silent(words),
-            Err(_) => {
-                let words = format!("no answer within {} ms", hook.timeout.as_millis());
-                HookVerdict::Silent(words)
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        hook: &AdmissionHook,
-        ask: AdmissionAsk<'_>,
-    ) -> Result<WholeAnswer, String> {
-        let url = HttpUrl::parse(&hook.url).map_err(|error| error.to_string())?;
         let body = match hook.dialect {
             Dialect::Srs => in_srs_words(ask),
-            Dialect::Standard | Dialect::Tencent => in_own_words(ask, self.clock.wall_ms()),
+            Dialect::Standard | Dialect::Tencent => in_own_words(ask, self.0.clock.wall_ms()),
         };
-        let id = ids::random_bytes::<16>().map_err(|error| error.to_string())?;
-        let now_s = self.clock.wall_s();
-        let secrets = hook.secret.as_slice();
-        let headers = headers_of(secrets, &ids::hex(&id), now_s, body.as_bytes());
-        let mut request = HttpRequest::new(Method::POST, &url, hook.timeout).json(body);
-        for (name, value) in headers {
-            if secrets.is_empty() {
-                break;
-            }
-            let header = request.header(HeaderName::from_static(name), &value);
-            request = header.map_err(|error| error.to_string())?;
-        }
-        let limits = BodyLimits {
-            max_bytes: MAX_ANSWER_BYTES,
-            piece_timeout: hook.timeout,
+        let receiver = Receiver {
+            url: &hook.url,
+            secret: hook.secret.as_ref(),
+            timeout: hook.timeout,
         };
-        let answer = self.client.fetch(&request, limits).await;
-        answer.map_err(|error| in_words(&"no answer", &error))
+        let answer = self.0.put(receiver, body).await;
+        answer.map_or_else(HookVerdict::Silent, |answer| read(hook.dialect, &answer))
     }
 }
 

@@ -10,6 +10,7 @@ mod dispatcher;
 mod endpoint;
 mod event;
 pub mod guard;
+mod question;
 mod review;
 mod sender;
 mod sign;

@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::json;
-use weir_base::{Clock, ids};
-use weir_link::http::{BodyLimits, HttpClient, HttpRequest, WholeAnswer};
-use weir_link::in_words;
-use weir_link::url::HttpUrl;
+use weir_base::Clock;
+use weir_link::http::{HttpClient, WholeAnswer};
 
 use crate::config::Config;
-use crate::guard::guard;
-use crate::sign::{Secret, headers_of};
+use crate::question::{Questioner, Receiver};
+use crate::sign::Secret;
 
-/// Bytes of an answer that are read.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
 /// Characters of its words that people are shown.
 const MAX_WORDS_CHARS: usize = 200;
 
@@ -63,10 +58,7 @@ pub enum ReviewOpinion {
 
 /// Asks receivers. Clones share its connections.
 #[derive(Debug, Clone)]
-pub struct ReviewAsker {
-    client: HttpClient,
-    clock: Clock,
-}
+pub struct ReviewAsker(Questioner);
 
 #[derive(Debug, Deserialize)]
 struct Written {
@@ -78,29 +70,14 @@ struct Written {
 impl ReviewAsker {
     /// Asks by `client`, at addresses that the configuration allows.
     pub fn new(client: HttpClient, clock: Clock, config: &Config) -> Self {
-        Self {
-            client: client.guarded(guard(&config.allow)),
-            clock,
-        }
+        Self(Questioner::new(client, clock, config))
     }
 
     /// Asks once.
     pub async fn ask(&self, hook: &ReviewHook, ask: ReviewAsk<'_>) -> ReviewOpinion {
-        match tokio::time::timeout(hook.timeout, self.exchange(hook, ask)).await {
-            Ok(Ok(answer)) => read(&answer),
-            Ok(Err(words)) => ReviewOpinion::Silent(words),
-            Err(_) => {
-                let words = format!("no answer within {} ms", hook.timeout.as_millis());
-                ReviewOpinion::Silent(words)
-            }
-        }
-    }
-
-    async fn exchange(&self, hook: &ReviewHook, ask: ReviewAsk<'_>) -> Result<WholeAnswer, String> {
-        let url = HttpUrl::parse(&hook.url).map_err(|error| error.to_string())?;
         let body = json!({
             "type": "review.picture",
-            "timestamp_ms": self.clock.wall_ms(),
+            "timestamp_ms": self.0.clock.wall_ms(),
             "data": {
                 "app": ask.app,
                 "stream": ask.stream,
@@ -109,29 +86,13 @@ impl ReviewAsker {
                 "jpeg": STANDARD.encode(ask.jpeg),
             },
         });
-        let body = body.to_string();
-        let id = ids::random_bytes::<16>().map_err(|error| error.to_string())?;
-        let secrets = hook.secret.as_slice();
-        let headers = headers_of(
-            secrets,
-            &ids::hex(&id),
-            self.clock.wall_s(),
-            body.as_bytes(),
-        );
-        let mut request = HttpRequest::new(Method::POST, &url, hook.timeout).json(body);
-        for (name, value) in headers {
-            if secrets.is_empty() {
-                break;
-            }
-            let header = request.header(HeaderName::from_static(name), &value);
-            request = header.map_err(|error| error.to_string())?;
-        }
-        let limits = BodyLimits {
-            max_bytes: MAX_ANSWER_BYTES,
-            piece_timeout: hook.timeout,
+        let receiver = Receiver {
+            url: &hook.url,
+            secret: hook.secret.as_ref(),
+            timeout: hook.timeout,
         };
-        let answer = self.client.fetch(&request, limits).await;
-        answer.map_err(|error| in_words(&"no answer", &error))
+        let answer = self.0.put(receiver, body.to_string()).await;
+        answer.map_or_else(ReviewOpinion::Silent, |answer| read(&answer))
     }
 }
 
