@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use weir_testkit::media::{self, Library, Source};
 use weir_testkit::process::Process;
 use weir_testkit::server::{Options, Server};
@@ -62,6 +63,12 @@ pub(crate) fn publish(server: &Server, source: &Source, name: &str) -> Process {
     let process = begin(server, source, name);
     server.wait_live(name);
     process
+}
+
+/// The first event of this type about a stream. The log is written behind what it tells of, so it is waited for.
+pub(crate) fn told_of(server: &Server, kind: &str, stream: &str) -> Value {
+    let path = format!("events?types={kind}&stream={stream}&wait=15");
+    server.api("GET", &path).json()["events"][0].clone()
 }
 
 /// Ends the test early, with words, where a tool is missing.

@@ -9,7 +9,7 @@ use weir_testkit::wait::until;
 
 use crate::accounts::{account, ask};
 use crate::drivers::drive;
-use crate::kit::{build_dir, need, open_options};
+use crate::kit::{build_dir, need, open_options, told_of};
 use crate::snapshots::{colour, options};
 
 /// A moderator of this name.
@@ -117,10 +117,8 @@ fn two_reviewers_at_once_end_a_bad_stream_by_keys_alone() {
     let act = acts["items"].as_array().unwrap().iter();
     let act = act.clone().find(|act| act["object"] == banned).unwrap();
     assert_eq!(act["after"]["sha256"][0].as_str().unwrap().len(), 64);
-    let told = server
-        .api("GET", "events?types=review.decided&stream=live/red")
-        .json();
-    assert_eq!(told["events"][0]["data"]["verdict"], "ban", "{told}");
+    let told = told_of(&server, "review.decided", "live/red");
+    assert_eq!(told["data"]["verdict"], "ban", "{told}");
 
     // The proof is there, for who may see it alone.
     let item = server.api("GET", &format!("review/items/{banned}")).json();

@@ -12,7 +12,7 @@ use weir_testkit::tools::Tool;
 use weir_testkit::wait::until;
 
 use crate::accounts::{account, ask};
-use crate::kit::{binary, log_of, need, open_options, publish};
+use crate::kit::{binary, log_of, need, open_options, publish, told_of};
 
 /// Names of streams, each of which is of the colour that it is called, and that colour.
 const COLOURS: [(&str, [u8; 3]); 4] = [
@@ -159,10 +159,7 @@ fn a_plain_server_takes_pictures_of_each_stream_and_of_no_other() {
     assert_eq!(take(&server, "live/none").refusal(), (404, 3002));
 
     // The log tells of each that somebody asked for, and whose broadcast it is of.
-    let told = |name: &str| {
-        let path = format!("events?types=snapshot.taken&stream=live/{name}");
-        server.api("GET", &path).json()["events"][0].clone()
-    };
+    let told = |name: &str| told_of(&server, "snapshot.taken", &format!("live/{name}"));
     let first = told("red");
     assert_eq!(
         (&first["data"]["reason"], &first["data"]["width"]),
