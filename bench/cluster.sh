@@ -226,7 +226,7 @@ section_cluster-admission() {
     local example
     example=$(dirname "$WEIR")/examples/admission_bench
     if [[ ! -x $example ]]; then
-        (cd "$root" && cargo build --release --quiet --package weir-admit --example admission_bench)
+        (cd "$root" && cargo build --release --quiet --workspace --example admission_bench)
         example=${CARGO_TARGET_DIR:-$root/target}/release/examples/admission_bench
     fi
     "$example" | sed -E 's/^([0-9]+) admissions per CPU-second by stream key, ([0-9]+) by signature; ([0-9]+) channels and keys: ([0-9]+) bytes sent, read in ([0-9]+) ms, ([0-9]+) bytes held$/{"by_key_per_cpu_s":\1,"by_signature_per_cpu_s":\2,"keys":\3,"sent_bytes":\4,"read_ms":\5,"held_bytes":\6}/' |
@@ -238,7 +238,7 @@ section_cluster-dispatch() {
     local example
     example=$(dirname "$WEIR")/examples/dispatch_bench
     if [[ ! -x $example ]]; then
-        (cd "$root" && cargo build --release --quiet --package weir-api --example dispatch_bench)
+        (cd "$root" && cargo build --release --quiet --workspace --example dispatch_bench)
         example=${CARGO_TARGET_DIR:-$root/target}/release/examples/dispatch_bench
     fi
     "$example" | sed -E 's/^([0-9]+) answers per CPU-second of 3 places each, ([0-9]+) nodes, ([0-9]+) streams; ([0-9]+) of ([0-9]+) placed$/{"answers_per_cpu_s":\1,"nodes":\2,"streams":\3,"placed":\4,"asked":\5}/' |

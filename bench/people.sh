@@ -146,7 +146,7 @@ section_events() {
     local example
     example=$(dirname "$WEIR")/examples/events_bench
     if [[ ! -x $example ]]; then
-        (cd "$root" && cargo build --release --quiet --package weir-events --example events_bench)
+        (cd "$root" && cargo build --release --quiet --workspace --example events_bench)
         example=${CARGO_TARGET_DIR:-$root/target}/release/examples/events_bench
     fi
     say "5,000 events a second and 100 readers, SQLite …"

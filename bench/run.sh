@@ -5,6 +5,7 @@
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
 #             snapshots review
 #             lists-sqlite lists-postgres sign-in edge-keys events, or people for all five
+#             record-cost -many -long -edge -crash, or recordings for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
 #   WEIR=path        a weir binary, instead of building the release one
@@ -334,7 +335,7 @@ section_snapshots() {
     fi
     example=$(dirname "$WEIR")/examples/snapshots_bench
     if [[ ! -x $example ]]; then
-        (cd "$root" && cargo build --release --quiet --package weir-snap --example snapshots_bench)
+        (cd "$root" && cargo build --release --quiet --workspace --example snapshots_bench)
         example=${CARGO_TARGET_DIR:-$root/target}/release/examples/snapshots_bench
     fi
     "$example" "$WEIR" "$ffmpeg" | keep snapshots
@@ -345,7 +346,7 @@ section_review() {
     local example
     example=$(dirname "$WEIR")/examples/review_bench
     if [[ ! -x $example ]]; then
-        (cd "$root" && cargo build --release --quiet --package weir-review --example review_bench)
+        (cd "$root" && cargo build --release --quiet --workspace --example review_bench)
         example=${CARGO_TARGET_DIR:-$root/target}/release/examples/review_bench
     fi
     "$example" | keep review
@@ -379,11 +380,14 @@ section_pages() {
 source "$here/cluster.sh"
 # shellcheck source=bench/people.sh
 source "$here/people.sh"
+# shellcheck source=bench/recordings.sh
+source "$here/recordings.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review "${people_sections[@]}" "${cluster_sections[@]}"; do
-    if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } || { [[ $section == cluster-* ]] && wants cluster; }; then
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review "${people_sections[@]}" "${recording_sections[@]}" "${cluster_sections[@]}"; do
+    if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } ||
+        { [[ $section == record-* ]] && wants recordings; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"
     fi
 done

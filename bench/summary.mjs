@@ -110,6 +110,22 @@ if (review) {
   line(`A page of 20 stretches while ${review.streams} streams are live: claimed, passed`, `${ms(review.page_ms)}, ${ms(review.page_ok_ms)} (p99)`);
   line("A picture hashed, compared and put where people look", `${ms(review.picture_ms)} (p99)`);
 }
+const cost = results["record-cost"];
+if (cost) line(`Recording of ${cost.streams} streams of 4 Mbit/s beside their packaging: of a core, each (bar: 0.1 %)`, `${number(cost.percent_of_core_each, 3)} % (${number(cost.off_cpu_s)} and ${number(cost.on_cpu_s)} CPU-seconds in ${cost.seconds} s)`);
+const [off, on] = ["off", "on"].map((way) => results[`record-many-${way}`]);
+if (off && on) line("p99 of 100 viewers beside very many streams: not recorded, recorded (bar: within 5 %)", `${ms(off.latency_ms)}, ${ms(on.latency_ms)}`);
+const long = results["record-long"];
+if (long) {
+  line("List of 24 hours, packed: all of it (bars: 10 ms, 160 KB)", `${number(long.list.all_ms, 1)} ms, ${number(long.list.bytes / 1000, 0)} KB`);
+  line("MP4 of six hours: first byte, the first time and later; in the midst of it (bar: 300 ms)", `${number(long.file_cold_ms, 1)} ms, ${number(long.file.first_ms, 1)} ms; ${number(long.range.first_ms, 1)} ms`);
+}
+const [edge, replay] = ["live", "replay"].map((what) => results[`record-edge-${what}`]);
+if (edge && replay) {
+  const per_gb = (load) => (load.server_cpu_s / load.bytes) * 1e9;
+  line("CPU-seconds of an edge for a gigabyte: live HLS, replay (bar: 1.25 of live)", `${number(per_gb(edge))}, ${number(per_gb(replay))} (${number(per_gb(replay) / per_gb(edge))})`);
+}
+const crash = results["record-crash"];
+if (crash) line(`Start behind a crash with ${crash.open} open blocks (${mib(crash.bytes)}), and without (bar: 10 s)`, `${number(crash.start_ms / 1000)} s, ${number(crash.alone_ms / 1000)} s`);
 if (lines.length > 0) {
   console.log("\n## Everything else");
   table("figure", "value");

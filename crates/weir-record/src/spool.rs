@@ -351,6 +351,11 @@ impl Tape {
         &self.recording
     }
 
+    /// Bytes given that are not on the disk yet.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Gives what comes next. Never waits: where the disk does not keep up, it is missing.
     pub fn give(&mut self, given: Given) {
         if self.is_behind {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use weir_base::{Backoff, BackoffPlan, Dice};
+use weir_media::hls::Recorded;
 
 use crate::block::{BLOCK_BYTES, BLOCK_US, BlockName, HoleCause, Table};
 use crate::disk::{Appended, Disk};
@@ -68,6 +69,44 @@ pub struct Part {
     pub is_discontinuity: bool,
     /// `moof` and `mdat`.
     pub bytes: Bytes,
+}
+
+impl From<Recorded> for Given {
+    fn from(recorded: Recorded) -> Self {
+        let us = |us: i64| u32::try_from(us).unwrap_or(u32::MAX);
+        match recorded {
+            Recorded::Init { id, bytes } => Self::Init { id, bytes },
+            Recorded::Part {
+                msn,
+                index,
+                wall_us,
+                duration_us,
+                init_id,
+                is_independent,
+                is_discontinuity,
+                bytes,
+            } => Self::Part(Part {
+                msn,
+                index,
+                wall_us,
+                duration_us: us(duration_us),
+                init_id,
+                is_independent,
+                is_discontinuity,
+                bytes,
+            }),
+            Recorded::SegmentEnd {
+                msn,
+                duration_us,
+                pictures,
+            } => Self::SegmentEnd {
+                msn,
+                duration_us: us(duration_us),
+                pictures,
+            },
+            Recorded::Missed => Self::Missing(HoleCause::Slow),
+        }
+    }
 }
 
 /// One recording in one epoch, with the block that is open.

@@ -8,9 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use weir_base::{Id, StreamName};
 use weir_hub::{Notice, Stream, What};
-use weir_media::hls::{Container, Recorded, RecordedFrom, Selection};
-use weir_record::block::HoleCause;
-use weir_record::{Epoch, Facts, Given, Part, Spool, Tape};
+use weir_media::hls::{Container, RecordedFrom, Selection};
+use weir_record::{Epoch, Facts, Given, Spool, Tape};
 
 use crate::config::RecordDefault;
 use crate::core::Core;
@@ -221,42 +220,6 @@ fn take(packaging: &Packaging, from: &mut RecordedFrom, tape: &mut Tape, target_
             *target_s = promised;
             tape.give(Given::Target(promised));
         }
-        packager.recorded(from, |recorded| tape.give(given(recorded)));
+        packager.recorded(from, |recorded| tape.give(recorded.into()));
     });
-}
-
-fn given(recorded: Recorded) -> Given {
-    let us = |us: i64| u32::try_from(us).unwrap_or(u32::MAX);
-    match recorded {
-        Recorded::Init { id, bytes } => Given::Init { id, bytes },
-        Recorded::Part {
-            msn,
-            index,
-            wall_us,
-            duration_us,
-            init_id,
-            is_independent,
-            is_discontinuity,
-            bytes,
-        } => Given::Part(Part {
-            msn,
-            index,
-            wall_us,
-            duration_us: us(duration_us),
-            init_id,
-            is_independent,
-            is_discontinuity,
-            bytes,
-        }),
-        Recorded::SegmentEnd {
-            msn,
-            duration_us,
-            pictures,
-        } => Given::SegmentEnd {
-            msn,
-            duration_us: us(duration_us),
-            pictures,
-        },
-        Recorded::Missed => Given::Missing(HoleCause::Slow),
-    }
 }
