@@ -11,8 +11,6 @@ mod sessions;
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
-
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -98,7 +96,6 @@ pub struct Account {
     pub version: i64,
 }
 
-#[derive(FromRow)]
 struct AccountRow {
     user_id: String,
     name: String,
@@ -117,6 +114,24 @@ struct AccountRow {
     changed_ms: i64,
     version: i64,
 }
+row!(AccountRow {
+    user_id,
+    name,
+    email,
+    email_verified_ms,
+    password_hash,
+    role,
+    state,
+    state_reason,
+    display_name,
+    about,
+    language,
+    avatar,
+    totp_secret,
+    created_ms,
+    changed_ms,
+    version
+});
 
 /// The columns of [`AccountRow`].
 macro_rules! columns {
@@ -370,12 +385,11 @@ impl Accounts<'_> {
              AND (l.kind = 'name' OR NOT EXISTS (SELECT 1 FROM logins n WHERE n.user_id = l.user_id \
              AND n.kind = 'name' AND n.login >= $1 AND n.login < $2)) ORDER BY l.login LIMIT $4"
         );
-        #[derive(FromRow)]
         struct Found {
             login: String,
-            #[sqlx(flatten)]
             account: AccountRow,
         }
+        row!(Found { login }, account);
         let rows = sqlx::query_as::<_, Found>(SQL)
             .bind(start.to_owned())
             .bind(format!("{start}{}", char::MAX))

@@ -2,8 +2,6 @@
 
 pub mod key_sets;
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::mark::{Thing, mark};
@@ -14,7 +12,7 @@ use crate::store::Store;
 const CATEGORIES: i64 = 500;
 
 /// A row of `apps`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     /// All levels.
     pub name: String,
@@ -34,6 +32,16 @@ pub struct App {
     /// How often it was changed.
     pub version: i64,
 }
+row!(App {
+    name,
+    rules,
+    key_set,
+    retention_s,
+    recording_s,
+    created_ms,
+    changed_ms,
+    version
+});
 
 /// What is said of an app.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +57,7 @@ pub struct AppTerms<'a> {
 }
 
 /// A row of `categories`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Category {
     /// In URLs.
     pub name: String,
@@ -60,6 +68,12 @@ pub struct Category {
     /// In lists, lowest first.
     pub place: i64,
 }
+row!(Category {
+    name,
+    title,
+    title_zh,
+    place
+});
 
 /// The columns of [`App`].
 macro_rules! columns {

@@ -1,6 +1,6 @@
 //! Who did what, to what, from where: written once, read, never changed.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use crate::db::Db;
 use crate::error::StoreError;
@@ -61,7 +61,6 @@ pub struct AuditFilter<'a> {
     pub action: Option<&'a str>,
 }
 
-#[derive(FromRow)]
 struct AuditRow {
     id: String,
     actor: String,
@@ -73,6 +72,17 @@ struct AuditRow {
     address: String,
     at_ms: i64,
 }
+row!(AuditRow {
+    id,
+    actor,
+    name,
+    action,
+    object,
+    before,
+    after,
+    address,
+    at_ms
+});
 
 impl Store {
     /// The audit log.

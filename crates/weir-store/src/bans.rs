@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use crate::channels::Channel;
 use crate::db::{Db, IDS_AT_ONCE, Writing, list};
@@ -91,7 +91,6 @@ pub struct Appeal {
     pub decided_ms: i64,
 }
 
-#[derive(FromRow)]
 struct BanRow {
     id: String,
     channel_id: String,
@@ -105,8 +104,20 @@ struct BanRow {
     lifted_ms: i64,
     lifted_by: String,
 }
+row!(BanRow {
+    id,
+    channel_id,
+    subject_kind,
+    subject,
+    stops,
+    reason,
+    by_user,
+    created_ms,
+    expires_ms,
+    lifted_ms,
+    lifted_by
+});
 
-#[derive(FromRow)]
 struct AppealRow {
     user_id: String,
     ban_id: String,
@@ -116,6 +127,15 @@ struct AppealRow {
     answer: String,
     decided_ms: i64,
 }
+row!(AppealRow {
+    user_id,
+    ban_id,
+    id,
+    words,
+    state,
+    answer,
+    decided_ms
+});
 
 /// The columns of [`BanRow`].
 macro_rules! columns {

@@ -1,7 +1,7 @@
 //! Broadcasts in rows: which live, whose node was heard of, and what was. They begin and end by
 //! [`crate::events`], with the event that tells of it.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use crate::db::Db;
 use crate::error::StoreError;
@@ -49,7 +49,7 @@ pub struct Broadcast {
 }
 
 /// A node that owns streams.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorder {
     /// Its id in the cluster.
     pub node: String,
@@ -58,6 +58,11 @@ pub struct Recorder {
     /// When it was heard of last, milliseconds since 1970.
     pub seen_ms: i64,
 }
+row!(Recorder {
+    node,
+    boot,
+    seen_ms
+});
 
 /// Which broadcasts a list has.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,7 +77,6 @@ pub struct BroadcastFilter<'a> {
     pub is_live: Option<bool>,
 }
 
-#[derive(FromRow)]
 struct BroadcastRow {
     user_id: String,
     id: String,
@@ -92,6 +96,25 @@ struct BroadcastRow {
     bytes_in: i64,
     bytes_out: i64,
 }
+row!(BroadcastRow {
+    user_id,
+    id,
+    channel_id,
+    app,
+    stream,
+    node,
+    boot,
+    protocol,
+    address,
+    started_ms,
+    heartbeat_ms,
+    heard_ms,
+    ended_ms,
+    cause,
+    viewers_max,
+    bytes_in,
+    bytes_out
+});
 
 /// The columns of [`BroadcastRow`].
 macro_rules! columns {

@@ -4,8 +4,6 @@
 //! Each thing has one row with the number of its newest change, so a reader that was away for long reads each
 //! thing once. What a thing is now may be newer than its number says: then it comes again under a newer one.
 
-use sqlx::FromRow;
-
 use crate::apps::{App, Category};
 use crate::bans::Ban;
 use crate::channels::{Channel, StreamKey};
@@ -91,7 +89,6 @@ pub struct Whole {
     is_over: bool,
 }
 
-#[derive(FromRow)]
 struct ChangeRow {
     kind: String,
     id: String,
@@ -99,12 +96,19 @@ struct ChangeRow {
     seq: i64,
     at_ms: i64,
 }
+row!(ChangeRow {
+    kind,
+    id,
+    user_id,
+    seq,
+    at_ms
+});
 
-#[derive(FromRow)]
 struct ClockRow {
     series: String,
     seq: i64,
 }
+row!(ClockRow { series, seq });
 
 impl Store {
     /// For whoever keeps a copy of channels, keys, apps and bans.

@@ -12,7 +12,7 @@ mod words;
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 pub use follows::{Follow, Follower};
 pub use keys::{NewStreamKey, StreamKey};
@@ -120,7 +120,6 @@ pub struct ChannelEdit<'a> {
     pub shot_every_s: Option<i64>,
 }
 
-#[derive(FromRow)]
 struct ChannelRow {
     user_id: String,
     id: String,
@@ -140,6 +139,25 @@ struct ChannelRow {
     changed_ms: i64,
     version: i64,
 }
+row!(ChannelRow {
+    user_id,
+    id,
+    name,
+    app,
+    title,
+    description,
+    category,
+    language,
+    cover,
+    visibility,
+    password_hash,
+    play_round,
+    shot_every_s,
+    followers,
+    created_ms,
+    changed_ms,
+    version
+});
 
 /// The columns of [`ChannelRow`].
 macro_rules! columns {

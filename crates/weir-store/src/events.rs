@@ -5,8 +5,6 @@
 
 mod write;
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -129,11 +127,10 @@ impl Fact {
     }
 }
 
-#[derive(FromRow)]
 struct EventRow {
     seq: i64,
     id: String,
-    r#type: String,
+    kind: String,
     app: String,
     stream: String,
     session: String,
@@ -141,6 +138,17 @@ struct EventRow {
     data: String,
     at_ms: i64,
 }
+row!(EventRow {
+    seq,
+    id,
+    kind,
+    app,
+    stream,
+    session,
+    cause,
+    data,
+    at_ms
+});
 
 impl Store {
     /// The log of events.
@@ -173,7 +181,7 @@ impl Events<'_> {
     /// [`StoreError::Away`].
     pub async fn after(&self, after: i64, limit: u32) -> Result<Vec<LoggedEvent>, StoreError> {
         let rows = sqlx::query_as::<_, EventRow>(
-            "SELECT seq, id, type, app, stream, session, cause, data, at_ms FROM events \
+            "SELECT seq, id, type AS kind, app, stream, session, cause, data, at_ms FROM events \
              WHERE seq > $1 ORDER BY seq LIMIT $2",
         );
         let rows = rows.bind(after).bind(i64::from(limit));
@@ -232,7 +240,7 @@ impl TryFrom<EventRow> for LoggedEvent {
         Ok(Self {
             seq: row.seq,
             id: id::stored(&row.id)?,
-            kind: row.r#type,
+            kind: row.kind,
             app: row.app,
             stream: row.stream,
             session,

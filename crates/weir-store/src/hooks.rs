@@ -5,8 +5,6 @@
 
 mod deliveries;
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -62,7 +60,6 @@ pub struct EndpointFields<'a> {
     pub state: &'a str,
 }
 
-#[derive(FromRow)]
 struct HookRow {
     user_id: String,
     id: String,
@@ -77,6 +74,20 @@ struct HookRow {
     created_ms: i64,
     version: i64,
 }
+row!(HookRow {
+    user_id,
+    id,
+    app,
+    url,
+    secret,
+    old_secret,
+    old_until_ms,
+    types,
+    dialect,
+    state,
+    created_ms,
+    version
+});
 
 /// The columns of [`HookRow`].
 macro_rules! columns {

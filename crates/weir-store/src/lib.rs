@@ -3,6 +3,9 @@
 //! The only crate that knows SQL or an object's path. It says what is kept and how it is found again;
 //! who may do what, and over which protocol, is decided above it.
 
+#[macro_use]
+mod row;
+
 pub mod accounts;
 pub mod apps;
 pub mod audit;

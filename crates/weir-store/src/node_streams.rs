@@ -1,7 +1,5 @@
 //! What each node says is live on it: one row a node, whatever the number of its streams.
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::module::Module;
@@ -11,7 +9,7 @@ use crate::store::Store;
 const NODES: i64 = 10_000;
 
 /// A row of `node_streams`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStreams {
     /// Its id in the cluster.
     pub node: String,
@@ -20,6 +18,7 @@ pub struct NodeStreams {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
 }
+row!(NodeStreams { node, body, at_ms });
 
 impl Store {
     /// What nodes say of the streams on them.

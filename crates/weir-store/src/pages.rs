@@ -1,8 +1,6 @@
 //! Pages of the site's own: notices, help, words about categories. What a page may say, and who may say it, is
 //! decided above.
 
-use sqlx::FromRow;
-
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
 use crate::id::{self, Id, upper};
@@ -52,7 +50,7 @@ pub struct PageText {
 }
 
 /// A row of `page_versions`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageVersion {
     /// Which it was.
     pub version: i64,
@@ -71,8 +69,17 @@ pub struct PageVersion {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
 }
+row!(PageVersion {
+    version,
+    title,
+    title_zh,
+    body,
+    body_zh,
+    publish_ms,
+    by_user,
+    at_ms
+});
 
-#[derive(FromRow)]
 struct PageRow {
     id: String,
     kind: String,
@@ -87,6 +94,20 @@ struct PageRow {
     changed_ms: i64,
     version: i64,
 }
+row!(PageRow {
+    id,
+    kind,
+    slug,
+    title,
+    title_zh,
+    body,
+    body_zh,
+    place,
+    publish_ms,
+    created_ms,
+    changed_ms,
+    version
+});
 
 /// The columns of [`PageRow`].
 macro_rules! columns {

@@ -4,7 +4,7 @@
 mod change;
 mod tell;
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use crate::db::Db;
 use crate::error::StoreError;
@@ -114,7 +114,6 @@ pub struct RecordingFilter<'a> {
     pub is_public: bool,
 }
 
-#[derive(FromRow)]
 struct RecordingRow {
     user_id: String,
     id: String,
@@ -139,6 +138,30 @@ struct RecordingRow {
     told_ms: i64,
     version: i64,
 }
+row!(RecordingRow {
+    user_id,
+    id,
+    channel_id,
+    vhost,
+    app,
+    stream,
+    title,
+    published,
+    state,
+    stop_ms,
+    held,
+    expires_ms,
+    node,
+    started_ms,
+    ended_ms,
+    duration_ms,
+    bytes,
+    stored_bytes,
+    holes,
+    poster,
+    told_ms,
+    version
+});
 
 /// The columns of [`RecordingRow`].
 macro_rules! columns {

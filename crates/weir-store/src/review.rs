@@ -14,7 +14,7 @@ pub use intake::{Approved, Growth, MAX_PICTURES, NewPicture, NewReport};
 pub use listing::{ItemFilter, ReviewNumbers, ReviewerNumbers};
 pub use opinions::Opinion;
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use crate::db::{Db, IDS_AT_ONCE, list};
 use crate::error::StoreError;
@@ -22,7 +22,7 @@ use crate::module::Module;
 use crate::store::Store;
 
 /// A row of `review_items`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewItem {
     /// Sorts by when it was begun.
     pub id: String,
@@ -81,9 +81,39 @@ pub struct ReviewItem {
     /// Of a second look, whether it agrees with the first: 1 or 0; -1 where there is nothing to agree with.
     pub agrees: i64,
 }
+row!(ReviewItem {
+    id,
+    kind,
+    is_waiting,
+    stream,
+    app,
+    channel_id,
+    user_id,
+    session,
+    since_ms,
+    begun_ms,
+    until_ms,
+    pictures,
+    folded,
+    reports,
+    viewers,
+    marks,
+    note,
+    parent_id,
+    ban_id,
+    appeal_id,
+    for_lead,
+    claimed_by,
+    claim_until_ms,
+    verdict,
+    reason,
+    decided_by,
+    decided_ms,
+    agrees
+});
 
 /// A row of `review_pictures`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewPicture {
     /// Of which item.
     pub item_id: String,
@@ -112,6 +142,21 @@ pub struct ReviewPicture {
     /// When it was captured, milliseconds since 1970.
     pub taken_ms: i64,
 }
+row!(ReviewPicture {
+    item_id,
+    id,
+    object,
+    sha256,
+    bytes,
+    width,
+    height,
+    hash,
+    quality,
+    fault,
+    known_as,
+    is_folded,
+    taken_ms
+});
 
 /// The columns of [`ReviewItem`].
 macro_rules! item_columns {

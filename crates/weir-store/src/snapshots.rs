@@ -1,8 +1,6 @@
 //! Pictures of live streams: a row for each, and the objects that rows name. What goes takes its object along first,
 //! so that a row is there for each object that is left.
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::id::{self, Id, upper};
@@ -46,7 +44,6 @@ pub struct Snapshot {
     pub taken_ms: i64,
 }
 
-#[derive(FromRow)]
 struct SnapshotRow {
     user_id: String,
     id: String,
@@ -63,6 +60,22 @@ struct SnapshotRow {
     height: i64,
     taken_ms: i64,
 }
+row!(SnapshotRow {
+    user_id,
+    id,
+    channel_id,
+    app,
+    stream,
+    session,
+    reason,
+    fault,
+    object,
+    sha256,
+    bytes,
+    width,
+    height,
+    taken_ms
+});
 
 /// The columns of [`SnapshotRow`].
 macro_rules! columns {

@@ -1,7 +1,5 @@
 //! Keys of programs that act for an account.
 
-use sqlx::FromRow;
-
 use super::{Account, AccountRow, Accounts, columns};
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -51,7 +49,6 @@ pub struct KeyHolder {
     pub account: Account,
 }
 
-#[derive(FromRow)]
 struct ApiKeyRow {
     id: String,
     label: String,
@@ -61,6 +58,15 @@ struct ApiKeyRow {
     used_ms: i64,
     used_address: String,
 }
+row!(ApiKeyRow {
+    id,
+    label,
+    scopes,
+    key_created_ms,
+    expires_ms,
+    used_ms,
+    used_address
+});
 
 /// The columns of [`ApiKeyRow`].
 macro_rules! key_columns {
@@ -149,13 +155,11 @@ impl Accounts<'_> {
              JOIN accounts a ON a.user_id = h.user_id \
              WHERE h.key_hash = $1 AND (k.expires_ms = 0 OR k.expires_ms > $2)"
         );
-        #[derive(FromRow)]
         struct Held {
-            #[sqlx(flatten)]
             key: ApiKeyRow,
-            #[sqlx(flatten)]
             account: AccountRow,
         }
+        row!(Held {}, key, account);
         let row = sqlx::query_as::<_, Held>(SQL)
             .bind(key_hash.to_owned())
             .bind(self.store.now_ms())

@@ -1,7 +1,5 @@
 //! Identities in rows: who an account is at providers elsewhere, each found by what its provider says.
 
-use sqlx::FromRow;
-
 use super::Accounts;
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -41,7 +39,6 @@ pub struct LinkedIdentity {
     pub used_ms: i64,
 }
 
-#[derive(FromRow)]
 struct IdentityRow {
     user_id: String,
     id: String,
@@ -52,6 +49,16 @@ struct IdentityRow {
     created_ms: i64,
     used_ms: i64,
 }
+row!(IdentityRow {
+    user_id,
+    id,
+    provider,
+    issuer,
+    subject,
+    label,
+    created_ms,
+    used_ms
+});
 
 /// The columns of [`IdentityRow`].
 macro_rules! columns {

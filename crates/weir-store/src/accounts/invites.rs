@@ -1,7 +1,5 @@
 //! Invites: what lets somebody sign up where that is not open to all.
 
-use sqlx::FromRow;
-
 use super::Accounts;
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -37,7 +35,6 @@ pub struct Invite {
     pub expires_ms: i64,
 }
 
-#[derive(FromRow)]
 struct InviteRow {
     id: String,
     role: String,
@@ -45,6 +42,13 @@ struct InviteRow {
     created_ms: i64,
     expires_ms: i64,
 }
+row!(InviteRow {
+    id,
+    role,
+    uses_left,
+    created_ms,
+    expires_ms
+});
 
 impl Accounts<'_> {
     /// Makes an invite.

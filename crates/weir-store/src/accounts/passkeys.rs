@@ -1,7 +1,5 @@
 //! Passkeys in rows: found by what a browser shows, and questions that are answered once.
 
-use sqlx::FromRow;
-
 use super::{Account, Accounts};
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -42,7 +40,6 @@ pub struct Passkey {
     pub used_ms: i64,
 }
 
-#[derive(FromRow)]
 struct PasskeyRow {
     user_id: String,
     id: String,
@@ -53,6 +50,16 @@ struct PasskeyRow {
     created_ms: i64,
     used_ms: i64,
 }
+row!(PasskeyRow {
+    user_id,
+    id,
+    credential,
+    cose_key,
+    sign_count,
+    label,
+    created_ms,
+    used_ms
+});
 
 /// The columns of [`PasskeyRow`].
 macro_rules! columns {

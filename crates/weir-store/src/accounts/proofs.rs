@@ -1,7 +1,5 @@
 //! Links that were sent or shown: each proves something, once.
 
-use sqlx::FromRow;
-
 use super::Accounts;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -28,12 +26,16 @@ pub struct Proof {
     pub expires_ms: i64,
 }
 
-#[derive(FromRow)]
 struct ProofRow {
     user_id: String,
     email: String,
     expires_ms: i64,
 }
+row!(ProofRow {
+    user_id,
+    email,
+    expires_ms
+});
 
 impl Accounts<'_> {
     /// Keeps a link. Those of the same purpose that the account had before are good no more.

@@ -1,7 +1,5 @@
 //! Answers to requests that may be sent again: each key is claimed once, over all nodes.
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::module::Module;
@@ -28,11 +26,11 @@ pub enum Claim {
     Kept(String, Vec<u8>),
 }
 
-#[derive(FromRow)]
 struct ReplyRow {
     digest: String,
     sealed: Vec<u8>,
 }
+row!(ReplyRow { digest, sealed });
 
 impl Store {
     /// The answers.

@@ -1,7 +1,5 @@
 //! Sessions and the tokens that stand for them.
 
-use sqlx::FromRow;
-
 use super::{Account, AccountRow, Accounts, columns};
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -103,7 +101,6 @@ pub struct Renewal<'a> {
     pub tokens: &'a [NewToken],
 }
 
-#[derive(FromRow)]
 struct SessionRow {
     user_id: String,
     id: String,
@@ -114,8 +111,17 @@ struct SessionRow {
     used_ms: i64,
     expires_ms: i64,
 }
+row!(SessionRow {
+    user_id,
+    id,
+    kind,
+    agent,
+    address,
+    created_ms,
+    used_ms,
+    expires_ms
+});
 
-#[derive(FromRow)]
 struct SignedRow {
     token_kind: String,
     made_ms: i64,
@@ -126,9 +132,22 @@ struct SignedRow {
     session_created_ms: i64,
     used_ms: i64,
     session_expires_ms: i64,
-    #[sqlx(flatten)]
     account: AccountRow,
 }
+row!(
+    SignedRow {
+        token_kind,
+        made_ms,
+        session_id,
+        session_kind,
+        agent,
+        address,
+        session_created_ms,
+        used_ms,
+        session_expires_ms
+    },
+    account
+);
 
 impl Accounts<'_> {
     /// Opens a session.

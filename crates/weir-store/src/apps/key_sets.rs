@@ -1,8 +1,6 @@
 //! Keys of apps that are kept up to date from an address: whose turn it is to be read, and what was read. Of several
 //! nodes one reads each.
 
-use sqlx::FromRow;
-
 use super::Apps;
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -18,16 +16,17 @@ pub const MISSED_MS: i64 = 30_000;
 const MAX_FAULT_BYTES: usize = 300;
 
 /// A set whose turn it is.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueKeySet {
     /// Whose, all levels.
     pub app: String,
     /// Where it is.
     pub url: String,
 }
+row!(DueKeySet { app, url });
 
 /// How a set stands.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySetState {
     /// Where it is.
     pub url: String,
@@ -36,6 +35,11 @@ pub struct KeySetState {
     /// When it was read last, milliseconds since 1970; 0: never.
     pub read_ms: i64,
 }
+row!(KeySetState {
+    url,
+    fault,
+    read_ms
+});
 
 /// Whether a set is to be read: `$2`, `$3` and `$4` are since when it has not been.
 macro_rules! is_due {

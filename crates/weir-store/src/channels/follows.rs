@@ -1,7 +1,5 @@
 //! Who follows which channel: kept from both sides, so that both lists are read in order.
 
-use sqlx::FromRow;
-
 use super::{Channel, Channels, Visibility};
 use crate::error::StoreError;
 use crate::id::{self, Id, upper};
@@ -31,18 +29,22 @@ pub struct Follower {
     pub user_id: Id,
 }
 
-#[derive(FromRow)]
 struct FollowRow {
     id: String,
     owner_id: String,
     channel_id: String,
 }
+row!(FollowRow {
+    id,
+    owner_id,
+    channel_id
+});
 
-#[derive(FromRow)]
 struct FollowerRow {
     id: String,
     user_id: String,
 }
+row!(FollowerRow { id, user_id });
 
 impl Channels<'_> {
     /// Lets somebody follow a channel; whether they did not before.

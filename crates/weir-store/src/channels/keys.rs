@@ -1,7 +1,5 @@
 //! Stream keys of a channel. A key itself is shown once and nowhere kept: what is here is its hash.
 
-use sqlx::FromRow;
-
 use super::{Channel, Channels, hold};
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -51,7 +49,6 @@ pub struct StreamKey {
     pub used_address: String,
 }
 
-#[derive(FromRow)]
 struct StreamKeyRow {
     user_id: String,
     channel_id: String,
@@ -65,6 +62,19 @@ struct StreamKeyRow {
     used_ms: i64,
     used_address: String,
 }
+row!(StreamKeyRow {
+    user_id,
+    channel_id,
+    id,
+    key_hash,
+    label,
+    replaces,
+    created_ms,
+    expires_ms,
+    revoked_ms,
+    used_ms,
+    used_address
+});
 
 /// The columns of [`StreamKeyRow`].
 macro_rules! columns {

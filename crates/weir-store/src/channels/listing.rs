@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::words::{TERMS, Term, WORDS, terms_of, words_of};
 use super::{Channel, Channels, Visibility};
@@ -19,7 +19,7 @@ const LOOKED_AT: i64 = 5_000;
 const ABOUT_BYTES: usize = 1_000;
 
 /// What a list shows of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelCard {
     /// The channel's id: a list goes on behind it.
     pub channel_id: String,
@@ -36,6 +36,15 @@ pub struct ChannelCard {
     /// Id of its picture; empty for none.
     pub cover: String,
 }
+row!(ChannelCard {
+    channel_id,
+    user_id,
+    name,
+    title,
+    category,
+    language,
+    cover
+});
 
 /// Which channels a list has; what is empty leaves all in.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,11 +57,11 @@ pub struct ListedBy<'a> {
     pub search: &'a str,
 }
 
-#[derive(FromRow)]
 struct Meant {
     word: String,
     channels: i64,
 }
+row!(Meant { word, channels });
 
 /// The columns of [`ChannelCard`].
 macro_rules! columns {

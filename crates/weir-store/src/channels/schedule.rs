@@ -1,7 +1,5 @@
 //! Broadcasts that are to come.
 
-use sqlx::FromRow;
-
 use super::{Channel, Channels, hold};
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -39,7 +37,6 @@ pub struct ScheduledBroadcast {
     pub version: i64,
 }
 
-#[derive(FromRow)]
 struct ScheduledRow {
     id: String,
     title: String,
@@ -48,6 +45,14 @@ struct ScheduledRow {
     ends_ms: i64,
     version: i64,
 }
+row!(ScheduledRow {
+    id,
+    title,
+    description,
+    starts_ms,
+    ends_ms,
+    version
+});
 
 impl Channels<'_> {
     /// Announces a broadcast.

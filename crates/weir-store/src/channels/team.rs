@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::{Channel, Channels, hold};
 use crate::db::{IDS_AT_ONCE, Writing, list};
@@ -36,18 +36,25 @@ pub struct Member {
     pub since_ms: i64,
 }
 
-#[derive(FromRow)]
 struct MemberRow {
     member_id: String,
     role: String,
     since_ms: i64,
 }
+row!(MemberRow {
+    member_id,
+    role,
+    since_ms
+});
 
-#[derive(FromRow)]
 struct PlaceRow {
     owner_id: String,
     channel_id: String,
 }
+row!(PlaceRow {
+    owner_id,
+    channel_id
+});
 
 impl Channels<'_> {
     /// Takes somebody into the team, or gives them another role in it.

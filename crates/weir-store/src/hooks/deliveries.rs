@@ -1,6 +1,6 @@
 //! Deliveries in rows: made of events once, tried until they are delivered or dead.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::{Endpoint, Hooks};
 use crate::db::placeholders;
@@ -114,14 +114,13 @@ pub enum Outcome {
     Dead,
 }
 
-#[derive(FromRow)]
 struct DeliveryRow {
     user_id: String,
     id: String,
     endpoint_id: String,
     seq: i64,
     stream: String,
-    r#type: String,
+    kind: String,
     event: String,
     state: String,
     tries: i64,
@@ -131,11 +130,27 @@ struct DeliveryRow {
     status: i64,
     words: String,
 }
+row!(DeliveryRow {
+    user_id,
+    id,
+    endpoint_id,
+    seq,
+    stream,
+    kind,
+    event,
+    state,
+    tries,
+    next_ms,
+    made_ms,
+    done_ms,
+    status,
+    words
+});
 
 /// The columns of [`DeliveryRow`].
 macro_rules! columns {
     () => {
-        "user_id, id, endpoint_id, seq, stream, type, event, state, tries, next_ms, made_ms, done_ms, status, words"
+        "user_id, id, endpoint_id, seq, stream, type AS kind, event, state, tries, next_ms, made_ms, done_ms, status, words"
     };
 }
 
@@ -360,7 +375,7 @@ impl TryFrom<DeliveryRow> for Delivery {
             endpoint_id: id::stored(&row.endpoint_id)?,
             seq: row.seq,
             stream: row.stream,
-            kind: row.r#type,
+            kind: row.kind,
             event: row.event,
             state,
             tries: row.tries,

@@ -1,8 +1,6 @@
 //! What of an account is removed beside the account itself, module by module. Each part may be done again: whoever
 //! was broken off begins anew.
 
-use sqlx::FromRow;
-
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -44,14 +42,16 @@ const MEMBERSHIPS_GONE: &str = "DELETE FROM memberships WHERE user_id = $1 AND c
      RETURNING channel_id, owner_id";
 
 /// A channel of somebody else.
-#[derive(FromRow)]
 struct FollowedRow {
     channel_id: String,
     owner_id: String,
 }
+row!(FollowedRow {
+    channel_id,
+    owner_id
+});
 
 /// A broadcast, without what names its owner.
-#[derive(FromRow)]
 struct LivingRow {
     id: String,
     app: String,
@@ -69,6 +69,23 @@ struct LivingRow {
     bytes_in: i64,
     bytes_out: i64,
 }
+row!(LivingRow {
+    id,
+    app,
+    stream,
+    node,
+    boot,
+    protocol,
+    started_ms,
+    heartbeat_ms,
+    heard_ms,
+    ended_ms,
+    cause,
+    order_cause,
+    viewers_max,
+    bytes_in,
+    bytes_out
+});
 
 impl LivingRow {
     async fn insert_as_nobodys(self, writing: &mut Writing) -> Result<(), StoreError> {

@@ -1,7 +1,5 @@
 //! Pictures that are known to be bad, by their hashes.
 
-use sqlx::FromRow;
-
 use super::Review;
 use crate::error::StoreError;
 
@@ -9,7 +7,7 @@ use crate::error::StoreError;
 pub const MAX_HASHES: i64 = 50_000;
 
 /// A row of `review_hashes`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownHash {
     /// PDQ in hex.
     pub hash: String,
@@ -20,6 +18,12 @@ pub struct KnownHash {
     /// When, milliseconds since 1970.
     pub added_ms: i64,
 }
+row!(KnownHash {
+    hash,
+    label,
+    by_user,
+    added_ms
+});
 
 impl Review<'_> {
     /// Adds a hash, or gives it another label.

@@ -1,7 +1,5 @@
 //! Pictures and reports as they come in: each into the open stretch of its stream, or into what was approved last.
 
-use sqlx::FromRow;
-
 use super::{Review, ReviewPicture};
 use crate::db::Writing;
 use crate::error::StoreError;
@@ -79,7 +77,7 @@ pub struct NewReport<'a> {
 }
 
 /// What was approved last of a stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approved {
     /// Into which what is near to it is folded; empty where nothing was approved.
     pub item_id: String,
@@ -90,6 +88,12 @@ pub struct Approved {
     /// How often it was approved.
     pub looks: i64,
 }
+row!(Approved {
+    item_id,
+    hash,
+    approved_ms,
+    looks
+});
 
 impl Review<'_> {
     /// What was approved last of a stream; nothing where nobody ever did.

@@ -1,6 +1,6 @@
 //! What waits, what was decided, and what it all comes to in numbers.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::{Review, ReviewItem, item_columns};
 use crate::error::StoreError;
@@ -21,7 +21,7 @@ pub struct ItemFilter<'a> {
 }
 
 /// What it all comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewNumbers {
     /// Items that wait, with those that somebody has.
     pub waiting: i64,
@@ -34,9 +34,16 @@ pub struct ReviewNumbers {
     /// Since when the oldest stretch waits that any reviewer may decide, milliseconds since 1970; 0: none does.
     pub oldest_ms: i64,
 }
+row!(ReviewNumbers {
+    waiting,
+    claimed,
+    escalated,
+    pictures,
+    oldest_ms
+});
 
 /// What one reviewer did.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewerNumbers {
     /// Who.
     pub decided_by: String,
@@ -49,6 +56,13 @@ pub struct ReviewerNumbers {
     /// When the last one was, milliseconds since 1970.
     pub last_ms: i64,
 }
+row!(ReviewerNumbers {
+    decided_by,
+    items,
+    pictures,
+    acted,
+    last_ms
+});
 
 impl Review<'_> {
     /// At most `limit` items older than `before`, the newest first.

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use weir_base::Clock;
+use weir_testkit::postgres::Postgres;
+use weir_testkit::tools::{Tool, have};
 
 use super::*;
 use crate::Config;
@@ -26,10 +28,8 @@ const FIELDS: EndpointFields<'static> = EndpointFields {
 };
 
 /// The same database, opened by a process that has these secrets.
-async fn again(data: &Path, secrets: &[&str]) -> Store {
-    let store = Store::open(&Config::default(), data, Clock::manual(0))
-        .await
-        .unwrap();
+async fn again((config, data): (&Config, &Path), secrets: &[&str]) -> Store {
+    let store = Store::open(config, data, Clock::manual(0)).await.unwrap();
     if !secrets.is_empty() {
         store.seal_by(SealKeys::of(secrets).unwrap());
     }
@@ -60,8 +60,19 @@ async fn columns(store: &Store) -> String {
 
 #[tokio::test]
 async fn secrets_are_sealed_after_an_upgrade_and_anew_after_a_change_of_keys() {
+    seals_and_opens(&Config::default()).await;
+    if cfg!(feature = "postgres") && have(&[Tool::Postgres]) {
+        let server = Postgres::shared();
+        let mut config = Config::default();
+        config.url = server.database();
+        config.connections = 4;
+        seals_and_opens(&config).await;
+    }
+}
+
+async fn seals_and_opens(config: &Config) {
     let dir = tempfile::tempdir().unwrap();
-    let data = dir.path();
+    let data = (config, dir.path());
     // As a version without keys wrote them.
     let old = &again(data, &[]).await;
     old.apps().create("school", &TERMS).await.unwrap();
