@@ -2,6 +2,7 @@
 //
 //   node bench/people.mjs lists --base http://HOST:PORT --token TOKEN --accounts N --channels N --seconds N
 //   node bench/people.mjs guesses --base http://HOST:PORT --accounts N
+//   node bench/people.mjs tickets --base http://HOST:PORT --password WORDS --accounts N --rate N --seconds N
 //   node bench/people.mjs sign-in --base http://HOST:PORT --password WORDS --accounts N --rate N --seconds N
 
 import { Agent, request } from "node:http";
@@ -99,6 +100,40 @@ async function signIn() {
   return { rate, seconds, statuses, ...told(times) };
 }
 
+/** Leave to watch a channel that its followers may: each costs a look at the session, the channel, and who follows it. */
+async function tickets() {
+  const rate = Number(option("rate"));
+  const json = { "content-type": "application/json" };
+  const made = async (method, path, headers, body) => {
+    const answer = await fetch(base + path, { method, headers: { ...json, ...headers }, body: body && JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path} is ${answer.status}: ${await answer.text()}`);
+    return answer.status === 204 ? {} : answer.json();
+  };
+  const signed = async (login) => {
+    const { token } = await made("POST", "/api/v1/sessions", {}, { login, password: option("password") });
+    return { authorization: `Bearer ${token}` };
+  };
+  const people = await Promise.all(Array.from({ length: accounts }, (_, n) => signed(`user${n + 1}`)));
+  await made("POST", "/api/v1/channels", people[0], { name: "closed", title: "Closed", visibility: "followers" });
+  const viewers = people.slice(1);
+  for (const viewer of viewers) await made("PUT", "/api/v1/channels/closed/follow", viewer);
+  const [times, statuses, open] = [[], {}, []];
+  const begun = performance.now();
+  for (let n = 0; n < rate * seconds; n++) {
+    const wait = begun + (n * 1000) / rate - performance.now();
+    if (wait > 1) await new Promise((done) => setTimeout(done, wait));
+    const headers = { ...json, ...viewers[n % viewers.length] };
+    open.push(
+      ask("POST", "/api/v1/channels/closed/ticket", headers, "{}").then(({ status, ms }) => {
+        statuses[status] = (statuses[status] ?? 0) + 1;
+        if (status === 200) times.push(ms);
+      }),
+    );
+  }
+  await Promise.all(open);
+  return { rate, seconds, statuses, ...told(times) };
+}
+
 /** What somebody learns by a clock who tries names: in turn one that is somebody's and one that is nobody's. */
 async function guesses() {
   const kinds = {
@@ -124,6 +159,6 @@ async function guesses() {
   return { statuses, ...results };
 }
 
-const asked = { lists, "sign-in": signIn, guesses };
+const asked = { lists, "sign-in": signIn, guesses, tickets };
 console.log(JSON.stringify(await asked[what]()));
 process.exit(0);

@@ -5,11 +5,11 @@
 
 set -euo pipefail
 
-people_sections=(lists-sqlite lists-postgres sign-in edge-keys events)
+people_sections=(lists-sqlite lists-postgres sign-in tickets edge-keys events)
 people_password='a sentence that nobody guesses'
 
 if [[ $mode == full ]]; then
-    sqlite_people=(100000 10000) postgres_people=(1000000 100000) people_seconds=10 storm_seconds=30 edge_keys=100000
+    sqlite_people=(100000 10000) postgres_people=(1000000 100000) people_seconds=4 storm_seconds=20 edge_keys=100000
 else
     sqlite_people=(20000 2000) postgres_people=(50000 5000) people_seconds=1 storm_seconds=8 edge_keys=10000
 fi
@@ -97,6 +97,25 @@ section_sign-in() {
     node "$here/people.mjs" guesses --base "http://$http" --accounts 100 | keep sign-in-guesses
     stop "$publisher_pid"
     stop "$weir_pid"
+}
+
+# Admissions that ask the database: 500 a second.
+section_tickets() {
+    local engine sets=(api.reads_per_minute=0 api.writes_per_minute=0 'proxy.trusted=["127.0.0.1/32"]')
+    for engine in sqlite postgres; do
+        say "500 leaves to watch a second, $engine …"
+        if [[ $engine == postgres ]]; then
+            start_postgres || return 0
+            start_weir "${sets[@]}" "store.url=$postgres_url"
+            fill_people 5000 10 psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$postgres_url"
+        else
+            start_weir "${sets[@]}"
+            fill_people 5000 10 sqlite3 -cmd ".timeout 20000" -bail "$data/weir.db"
+        fi
+        node "$here/people.mjs" tickets --base "http://$http" --password "$people_password" --accounts 20 --rate 500 \
+            --seconds "$people_seconds" | keep "tickets-$engine"
+        stop "$weir_pid"
+    done
 }
 
 # An edge that starts beside an api node with this many stream keys: how long until it knows them, and what they cost

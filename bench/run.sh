@@ -4,7 +4,7 @@
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
 #             snapshots review
-#             lists-sqlite lists-postgres sign-in edge-keys events, or people for all five
+#             lists-sqlite lists-postgres sign-in tickets edge-keys events, or people for all six
 #             record-cost -many -long -edge -crash, or recordings for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #

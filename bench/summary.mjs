@@ -99,6 +99,10 @@ for (const [size, bar] of [["720p", 100], ["1080p", 65]]) {
   const shots = results.snapshots?.[size];
   if (shots) line(`Pictures of ${size} streams per core-second (bar: ${bar}); with an FFmpeg for each`, `${number(shots.per_cpu_s, 0)}; ${number(shots.spawned_per_cpu_s, 0)} (keyframes of ${number(shots.keyframe_bytes / 1024, 0)} KiB)`);
 }
+for (const engine of ["sqlite", "postgres"]) {
+  const tickets = results[`tickets-${engine}`];
+  if (tickets) line(`${tickets.rate} leaves to watch a second, ${engine} (bar: p99 of 5 ms)`, `${tickets.p50_ms} / ${tickets.p99_ms} ms (${JSON.stringify(tickets.statuses)})`);
+}
 const keys = results["edge-keys"];
 if (keys) line(`${number(keys.keys, 0)} stream keys at an edge: known after its start, as against none of them; memory`, `${keys.known_after_ms} ms, ${keys.alone_after_ms} ms; ${mib(keys.memory_bytes)}`);
 for (const engine of ["sqlite", "postgres"]) {

@@ -16,5 +16,5 @@ case " $* " in
 esac
 need_web_dist
 [ -x "$WEIR_TARGET/quick/weir" ] || say 'cargo build (the first time: some minutes)'
-cargo build --profile quick --locked --package weir
+cargo build --profile quick --locked --package weir --no-default-features
 exec "$WEIR_TARGET/quick/weir" dev cluster --publish-demo --data "${WEIR_DATA:-data}/cluster" "$@"

@@ -11,5 +11,5 @@ source scripts/need.sh
 need_rust
 need_web_dist
 [ -x "$WEIR_TARGET/quick/weir" ] || say 'cargo build (the first time: some minutes)'
-cargo build --profile quick --locked --package weir
+cargo build --profile quick --locked --package weir --no-default-features
 exec "$WEIR_TARGET/quick/weir" serve --demo --data "${WEIR_DATA:-data}" "$@"

@@ -68,14 +68,13 @@ part 'nginx-conf' scripts/nginx-check.sh
 part 'schemathesis' scripts/schemathesis.sh
 part 'web-types' in_web npm run --silent check
 part 'web-units' in_web npm run --silent test
+# Tests mostly wait for players, browsers and clocks: more of them than there are cores.
 # A browser on a shaped link is judged by what it does in time: nothing else may run beside it.
-part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --skip slsp_browser::a_browser_ --skip faults::
-part 'shaped' cargo test --locked --package weir --test e2e slsp_browser::a_browser_ -- --test-threads 1
+part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --test-threads 4 --skip slsp_browser::a_browser_ --skip faults::
+part 'shaped' cargo test --locked --workspace --test e2e slsp_browser::a_browser_ -- --test-threads 1
 # What becomes of a cluster when a part of it dies is a matter of time too; but these tests mostly wait,
 # and some of them may wait together.
-part 'faults' cargo test --locked --package weir --test cluster faults:: -- --test-threads 4
-# Redis is a feature of its own, so that whoever changes a decision need not build its client.
-part 'redis' cargo test --locked --package weir-cluster --features redis --test redis -- --test-threads 4
+part 'faults' cargo test --locked --workspace --test cluster --test redis faults:: -- --test-threads 4
 
 # Counts come from the runners' own closing lines. A part that failed without failing a test (it did
 # not build, say) counts as one failure.
@@ -86,8 +85,8 @@ count() {
         /^test result:|^ *Tests  / { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) }
         END { print n + 0 }' "$logs/$2.log"
 }
-rust_passed=$(($(count passed rust) + $(count passed shaped) + $(count passed faults) + $(count passed redis)))
-rust_failed=$(($(count failed rust) + $(count failed shaped) + $(count failed faults) + $(count failed redis)))
+rust_passed=$(($(count passed rust) + $(count passed shaped) + $(count passed faults)))
+rust_failed=$(($(count failed rust) + $(count failed shaped) + $(count failed faults)))
 rust_skipped=$(count ignored rust)
 web_passed=$(count passed web-units)
 web_failed=$(count failed web-units)

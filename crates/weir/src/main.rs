@@ -5,12 +5,12 @@ mod compose;
 mod config;
 
 use clap::{Parser, Subcommand};
-use tikv_jemallocator::Jemalloc;
 
 /// Gives pages that are no longer used back to the system, from a thread of its own: 4000 connections that came
 /// and went leave 12 MiB here and 50 with glibc's allocator (`bench/run.sh churn`).
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// weir: a whole live-streaming platform in one binary.
 #[derive(Debug, Parser)]
