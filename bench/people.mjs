@@ -114,7 +114,8 @@ async function tickets() {
     return { authorization: `Bearer ${token}` };
   };
   const people = await Promise.all(Array.from({ length: accounts }, (_, n) => signed(`user${n + 1}`)));
-  await made("POST", "/api/v1/channels", people[0], { name: "closed", title: "Closed", visibility: "followers" });
+  await made("POST", "/api/v1/channels", people[0], { name: "closed", title: "Closed" });
+  await made("PATCH", "/api/v1/channels/closed", people[0], { visibility: "followers" });
   const viewers = people.slice(1);
   for (const viewer of viewers) await made("PUT", "/api/v1/channels/closed/follow", viewer);
   const [times, statuses, open] = [[], {}, []];

@@ -14,9 +14,10 @@ else
     sqlite_people=(20000 2000) postgres_people=(50000 5000) people_seconds=1 storm_seconds=8 edge_keys=10000
 fi
 
-# Starts a PostgreSQL of our own; sets postgres_url.
+# Starts a PostgreSQL of our own, empty; sets postgres_url.
+postgres_count=0
 start_postgres() {
-    local bin dir=$scratch/postgres port
+    local bin dir=$scratch/postgres-$((++postgres_count)) port
     bin=$(dirname "${WEIR_POSTGRES:-$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -1)}")
     [[ -x $bin/initdb ]] || { say "PostgreSQL is not installed: left out"; return 1; }
     port=$(free_port)
@@ -28,11 +29,11 @@ start_postgres() {
     fi
     (cd "$dir" && "${as[@]}" "$bin/initdb" --auth=trust --encoding=UTF8 --locale=C --username weir -D "$dir/data" >/dev/null)
     (cd "$dir" && exec "${as[@]}" "$bin/postgres" -D "$dir/data" -p "$port" -h 127.0.0.1 -k "$dir" \
-        -c shared_buffers=512MB -c max_wal_size=4GB >"$scratch/postgres.log" 2>&1) &
+        -c shared_buffers=512MB -c max_wal_size=4GB >"$dir.log" 2>&1) &
     pids+=("$!")
     local left=200
     until "$bin/createdb" --host 127.0.0.1 --port "$port" --username weir bench 2>/dev/null; do
-        ((left-- > 0)) || { cat "$scratch/postgres.log" >&2; return 1; }
+        ((left-- > 0)) || { cat "$dir.log" >&2; return 1; }
         sleep 0.1
     done
     postgres_url=postgres://weir@127.0.0.1:$port/bench

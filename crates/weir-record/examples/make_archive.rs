@@ -113,7 +113,7 @@ fn dts_us(item: &Item) -> Option<i64> {
 }
 
 fn record(clip: &Clip, spool: &Spool, name: &StreamName, wall_us: i64, length_us: i64) -> Tape {
-    let epoch = format!("e{wall_us}");
+    let epoch = format!("e{:x}", wall_us / 1000);
     let mut packager = Packager::new(PackagerConfig {
         container: Container::Fmp4,
         segment_us: SEGMENT_US,
@@ -134,8 +134,7 @@ fn record(clip: &Clip, spool: &Spool, name: &StreamName, wall_us: i64, length_us
                 Item::Frame(frame) => frame.dts_us += at_us,
                 _ => {}
             }
-            let now_us = wall_us + dts_us(&item).unwrap_or(at_us);
-            packager.push(&item, now_us).unwrap();
+            packager.push(&item, wall_us).unwrap();
         }
         at_us += clip.length_us;
         packager.recorded(&mut from, |recorded| tape.give(recorded.into()));
