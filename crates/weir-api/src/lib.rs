@@ -106,6 +106,7 @@ pub use same_site::cookie_of_own_page;
 pub use settings::Setting;
 pub use shots::Snapshots;
 pub use site_keeper::{Posters, SiteKeeper};
+pub use site_pages::PublicPages;
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
 
@@ -114,7 +115,17 @@ const MAX_BODY_BYTES: usize = dispatch::MAX_BYTES;
 
 /// Everything that is not media.
 pub fn router(config: Config) -> Router {
+    with_pages(config).0
+}
+
+/// Everything that is not media, and of that the pages that need no routing.
+pub fn with_pages(config: Config) -> (Router, PublicPages) {
     let state = State::new(config);
+    let pages = PublicPages::new(state.clone());
+    (routes(state), pages)
+}
+
+fn routes(state: State) -> Router {
     let (api, described) = operations(&state).split_for_parts();
     state.describe(Document::new(&described, state.version));
     let for_operators = Router::new()

@@ -127,23 +127,26 @@ fn with_style_of(page: &str) -> String {
 /// Says who may show a page in a frame, and whence its pictures come.
 fn frameable(state: &State, mut response: Response, policy: &str, anywhere: bool) -> Response {
     let ancestors = if anywhere { "*" } else { "'self'" };
-    set_policy(state, &mut response, &format!("{policy}{ancestors}"));
-    response
-}
-
-/// Says by which policy a page runs, and that pictures come from where they are.
-pub(crate) fn set_policy(state: &State, response: &mut Response, policy: &str) {
-    let policy = match &state.addresses.pictures {
-        None => policy.to_owned(),
-        Some(place) => {
-            let port = place.strip_prefix(':');
-            let place = port.map_or_else(|| place.clone(), |port| format!("http://*:{port}"));
-            policy.replace("img-src 'self'", &format!("img-src 'self' {place}"))
-        }
-    };
+    let policy = with_pictures(
+        &format!("{policy}{ancestors}"),
+        state.addresses.pictures.as_deref(),
+    );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// The policy by which a page runs, with where pictures are: none, an origin, or `:` and a port of the same host.
+pub(crate) fn with_pictures(policy: &str, pictures: Option<&str>) -> String {
+    match pictures {
+        None => policy.to_owned(),
+        Some(place) => {
+            let port = place.strip_prefix(':');
+            let place = port.map_or_else(|| place.to_owned(), |port| format!("http://*:{port}"));
+            policy.replace("img-src 'self'", &format!("img-src 'self' {place}"))
+        }
     }
 }
 

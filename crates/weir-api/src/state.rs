@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 use weir_account::AccountService;
 use weir_admit::Publicity;
@@ -141,6 +142,7 @@ struct Inner {
     limiter: Limiter,
     replies: Box<dyn Replies>,
     document: OnceLock<Document>,
+    page_policy: OnceLock<HeaderValue>,
 }
 
 impl std::ops::Deref for State {
@@ -161,6 +163,7 @@ impl State {
         };
         Self(Arc::new(Inner {
             limiter: Limiter::new(&config.api, config.hub.clock().clone()),
+            page_policy: OnceLock::new(),
             config,
             drained_by: Mutex::default(),
             replies,
@@ -181,6 +184,11 @@ impl State {
     /// The API's description of itself; there from the first request on.
     pub(crate) fn document(&self) -> Option<&Document> {
         self.0.document.get()
+    }
+
+    /// By which public pages run: the same for all, so it is made once.
+    pub(crate) fn page_policy(&self, make: impl FnOnce() -> HeaderValue) -> HeaderValue {
+        self.0.page_policy.get_or_init(make).clone()
     }
 
     /// Keeps it, once all routes are known.

@@ -161,7 +161,7 @@ impl Server {
     }
 
     /// Serves until shutdown. Returns at once; the work is in the core's tasks.
-    pub fn run(self, services: &Services, api: ApiService) {
+    pub fn run(self, services: &Services, api: Arc<dyn ApiService>) {
         let core = &services.core;
         let rtmp_server = RtmpServer {
             core: core.clone(),

@@ -1,13 +1,11 @@
 //! A server in this process, with real sockets: a node alone, or one of a cluster whose registry is in
 //! memory. The process of its own is `server`.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use tower::util::BoxCloneSyncService;
 use weir_base::Clock;
 use weir_cluster::local::{LocalBus, LocalStore};
 use weir_cluster::record::{self, Address, Scope};
@@ -18,7 +16,7 @@ use weir_hub::{Admission, Gatekeeper, Grant, Hub};
 use weir_serve::config::{CacheConfig, HlsConfig, HttpConfig, Listen, RtmpConfig, SlspConfig};
 use weir_serve::front::DoorKind;
 use weir_serve::http::paced::RequestBody;
-use weir_serve::http::service::ApiService;
+use weir_serve::http::service::{ApiAnswer, ApiService};
 use weir_serve::http::upgrade::SocketService;
 use weir_serve::node::{Node, Settings};
 use weir_serve::{Config, Core, Server, Services, reply};
@@ -140,7 +138,7 @@ impl ServerSetup {
         let core = Core::start(hub, self.delivery.clone(), self.config.clone()).unwrap();
         let node = self.node(&core, &http);
         let services = Services::new(core, node, self.gate);
-        server.run(&services, nothing_here());
+        server.run(&services, Arc::new(NothingHere));
         RunningServer {
             services,
             rtmp,
@@ -223,15 +221,22 @@ pub fn config(rtmp: Vec<SocketAddr>, http: Vec<SocketAddr>) -> Config {
 }
 
 /// Pages and API of a server that has none. It reads what it is sent, as an API does.
-fn nothing_here() -> ApiService {
-    let answer = |request: http::Request<RequestBody>| async {
-        let (status, words) = match request.into_body().collect().await {
-            Ok(_) => (http::StatusCode::NOT_FOUND, "nothing here"),
-            Err(_) => (http::StatusCode::BAD_REQUEST, "no whole body"),
-        };
-        let mut response = http::Response::new(reply::full(words));
-        *response.status_mut() = status;
-        Ok::<_, Infallible>(response)
-    };
-    BoxCloneSyncService::new(tower::service_fn(answer))
+struct NothingHere;
+
+impl ApiService for NothingHere {
+    fn at_once(&self, _: &http::request::Parts) -> Option<http::Response<reply::Body>> {
+        None
+    }
+
+    fn answer(&self, request: http::Request<RequestBody>) -> ApiAnswer {
+        Box::pin(async {
+            let (status, words) = match request.into_body().collect().await {
+                Ok(_) => (http::StatusCode::NOT_FOUND, "nothing here"),
+                Err(_) => (http::StatusCode::BAD_REQUEST, "no whole body"),
+            };
+            let mut response = http::Response::new(reply::full(words));
+            *response.status_mut() = status;
+            Ok(response)
+        })
+    }
 }

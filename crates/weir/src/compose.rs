@@ -17,6 +17,7 @@ mod recordings;
 mod reload;
 mod scale;
 mod secrets;
+mod served;
 mod signals;
 mod snapshots;
 mod stills;
@@ -30,15 +31,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use http_body_util::BodyExt as _;
-use tower::ServiceExt as _;
-use tower::util::BoxCloneSyncService;
 use weir_admit::Publicity;
 use weir_admit::consult::Consult;
 use weir_api::{
-    AdminDoor, AdmissionSource, AppFacts, ClientIp, ClusterApi, Dispatcher, EdgeFacts, Facts,
-    Happenings, PictureDoor, PoolFacts, Posters, PublicAddresses, Recordings, Setting, SiteKeeper,
-    Snapshots,
+    AdmissionSource, AppFacts, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings, PoolFacts,
+    Posters, PublicAddresses, Recordings, Setting, SiteKeeper, Snapshots,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_chat::House;
@@ -50,8 +47,7 @@ use weir_keep::KeepTally;
 use weir_record::Spool;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
-use weir_serve::http::paced::RequestBody;
-use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
+use weir_serve::http::service::ApiService;
 use weir_serve::recorder::AppRecords;
 use weir_serve::{Core, Server, Services};
 
@@ -60,6 +56,7 @@ use crate::config::{Config, Sources};
 use control::Control;
 use gate::Entrance;
 pub(crate) use secrets::{Secrets, shared_stream_key_secret};
+use served::Served;
 
 /// The clip of the demo stream: made by `scripts/make-demo.sh`.
 const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");
@@ -299,7 +296,7 @@ impl Facts for KnownParts {
     }
 }
 
-fn api(parts: Api<'_>) -> ApiService {
+fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
     let Api {
         keeping,
         chat,
@@ -331,7 +328,7 @@ fn api(parts: Api<'_>) -> ApiService {
         snapshots: snapshots.clone(),
         place: addresses.pictures.clone(),
     };
-    let router = weir_api::router(weir_api::Config {
+    let (router, pages) = weir_api::with_pages(weir_api::Config {
         hub: services.core.hub.clone(),
         shutdown: services.core.shutdown.clone(),
         api: config.api.clone(),
@@ -366,29 +363,7 @@ fn api(parts: Api<'_>) -> ApiService {
             .map(|spool| Arc::new(recordings::Kept(spool.clone(), keeping)) as Arc<dyn Recordings>),
         facts,
     });
-    served(router)
-}
-
-/// The routes as the server has them: it says by which door a request came.
-fn served(router: axum::Router) -> ApiService {
-    let service = router.map_request(|mut request: http::Request<RequestBody>| {
-        let extensions = request.extensions_mut();
-        if let Some(client) = extensions.get::<ClientAddr>().copied() {
-            extensions.insert(ClientIp(client.0.ip()));
-        }
-        if extensions.get::<ByOperatorsDoor>().is_some() {
-            extensions.insert(AdminDoor);
-        }
-        if extensions.get::<ByPicturesDoor>().is_some() {
-            extensions.insert(PictureDoor);
-        }
-        request.map(axum::body::Body::new)
-    });
-    BoxCloneSyncService::new(
-        service.map_response(|response: http::Response<axum::body::Body>| {
-            response.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
-        }),
-    )
+    Arc::new(Served { router, pages })
 }
 
 pub(crate) fn host_name() -> String {

@@ -10,7 +10,6 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -238,7 +237,7 @@ async fn serve_hyper(server: HttpServer, conn: Conn, read: BytesMut, client: Soc
         .max_concurrent_streams(HTTP2_STREAMS)
         .keep_alive_interval(Duration::from_secs(30))
         .max_header_list_size(u32::try_from(limits::HTTP_HEAD_BYTES).unwrap_or(u32::MAX));
-    let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
+    let connection = builder.serve_connection_with_upgrades(io, service);
     tokio::pin!(connection);
     let drains = server.core.shutdown.is_draining();
     let served = tokio::select! {

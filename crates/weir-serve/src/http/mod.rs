@@ -38,7 +38,7 @@ pub struct HttpServer {
     /// What is no media and speaks over WebSockets.
     pub(crate) sockets: Arc<[Arc<dyn SocketService>]>,
     /// Everything else.
-    pub(crate) api: service::ApiService,
+    pub(crate) api: Arc<dyn service::ApiService>,
     /// Those whose request heads are waited for, and those whose bodies are.
     pub(crate) heads: Crowd,
     pub(crate) bodies: Crowd,

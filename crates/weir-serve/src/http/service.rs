@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
+use futures_util::future::{Either, Ready, ready};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
+use hyper::service::Service;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
-use tower::Service;
-use tower::util::BoxCloneSyncService;
 use weir_base::{Code, Refusal, limits};
 use weir_hub::Protocol;
 
@@ -33,7 +33,16 @@ use crate::reply::{Body, full};
 
 /// Everything that is not media: pages and API, by the binary. Each request has the extension
 /// [`ClientAddr`], and one that came by the operators' door [`ByOperatorsDoor`], by the pictures' [`ByPicturesDoor`].
-pub type ApiService = BoxCloneSyncService<Request<RequestBody>, Response<Body>, Infallible>;
+pub trait ApiService: Send + Sync + 'static {
+    /// The answer to a request without a body, where it is in memory already. Most of a crowd ask for such.
+    fn at_once(&self, head: &Parts) -> Option<Response<Body>>;
+
+    /// The answer to any request.
+    fn answer(&self, request: Request<RequestBody>) -> ApiAnswer;
+}
+
+/// An answer to come.
+pub type ApiAnswer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// The address of the client, as a request extension for the API service.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +57,6 @@ pub struct ByOperatorsDoor;
 pub struct ByPicturesDoor;
 
 /// See the module's words. One per connection.
-#[derive(Clone)]
 pub struct MediaService {
     server: HttpServer,
     client: SocketAddr,
@@ -94,13 +102,9 @@ impl MediaService {
 impl Service<Request<Incoming>> for MediaService {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Either<Ready<Result<Response<Body>, Infallible>>, ApiAnswer>;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
-        self.server.api.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.has_asked.store(true, Ordering::Relaxed);
         let client = self.server.client_of(self.client, request.headers());
         let (method, version) = (request.method(), request.version());
@@ -113,42 +117,65 @@ impl Service<Request<Incoming>> for MediaService {
                 then: Then::Body(body),
             } = HttpResponse::misfit(&misfit)
             else {
-                return self.server.api.call(request.map(|_| RequestBody::none()));
+                let request = request.map(|_| RequestBody::none());
+                return Either::Right(self.server.api.answer(request));
             };
-            return Box::pin(std::future::ready(Ok(whole(status, headers, body))));
+            return Either::Left(ready(Ok(whole(status, headers, body))));
         }
         match self.server.resource(request.uri().path()) {
-            Resource::Other => {
-                let extensions = request.extensions_mut();
-                extensions.insert(ClientAddr(client));
-                if self.server.is_for_operators {
-                    extensions.insert(ByOperatorsDoor);
-                }
-                if self.server.is_for_pictures {
-                    extensions.insert(ByPicturesDoor);
-                }
-                let (head, body) = request.into_parts();
-                let body = match self.paced(body, client) {
-                    Ok(body) => body,
-                    Err(refused) => {
-                        let refused = crate::reply::refusal(&refused, head.uri.path());
-                        return Box::pin(std::future::ready(Ok(refused)));
-                    }
-                };
-                self.server.api.call(Request::from_parts(head, body))
+            Resource::Other => self.other(request, client),
+            resource => Either::Right(self.media(request, client, resource)),
+        }
+    }
+}
+
+impl MediaService {
+    fn other(
+        &self,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> <Self as Service<Request<Incoming>>>::Future {
+        let extensions = request.extensions_mut();
+        extensions.insert(ClientAddr(client));
+        if self.server.is_for_operators {
+            extensions.insert(ByOperatorsDoor);
+        }
+        if self.server.is_for_pictures {
+            extensions.insert(ByPicturesDoor);
+        }
+        let (head, body) = request.into_parts();
+        if body.is_end_stream()
+            && let Some(answer) = self.server.api.at_once(&head)
+        {
+            return Either::Left(ready(Ok(answer)));
+        }
+        match self.paced(body, client) {
+            Ok(body) => {
+                let request = Request::from_parts(head, body);
+                Either::Right(self.server.api.answer(request))
             }
-            resource => {
-                let server = self.server.clone();
-                let upgrade = hyper::upgrade::on(&mut request);
-                let (head, body) = request.into_parts();
-                let body = body.map_err(std::io::Error::other).boxed_unsync();
-                let request = request_of(&head, client).with_body(body);
-                Box::pin(async move {
-                    let answer = server.answer(&request, &resource).await;
-                    Ok(write(&server, &request, upgrade, answer))
-                })
+            Err(refused) => {
+                let refused = crate::reply::refusal(&refused, head.uri.path());
+                Either::Left(ready(Ok(refused)))
             }
         }
+    }
+
+    fn media(
+        &self,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+        resource: Resource,
+    ) -> ApiAnswer {
+        let server = self.server.clone();
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (head, body) = request.into_parts();
+        let body = body.map_err(std::io::Error::other).boxed_unsync();
+        let request = request_of(&head, client).with_body(body);
+        Box::pin(async move {
+            let answer = server.answer(&request, &resource).await;
+            Ok(write(&server, &request, upgrade, answer))
+        })
     }
 }
 

@@ -63,9 +63,11 @@ async fn secrets_are_sealed_after_an_upgrade_and_anew_after_a_change_of_keys() {
     seals_and_opens(&Config::default()).await;
     if cfg!(feature = "postgres") && have(&[Tool::Postgres]) {
         let server = Postgres::shared();
-        let mut config = Config::default();
-        config.url = server.database();
-        config.connections = 4;
+        let config = Config {
+            url: server.database(),
+            connections: 4,
+            ..Config::default()
+        };
         seals_and_opens(&config).await;
     }
 }
