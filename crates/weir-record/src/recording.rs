@@ -29,6 +29,8 @@ pub(crate) const SEALED: &str = "blk";
 const STORED: &str = "tbl";
 /// Bytes from the end of a block in which its table is looked for first.
 const TAIL_BYTES: u64 = 8 << 10;
+/// Times that a node comes to own the stream of one broadcast that are told apart.
+const MAX_OWNINGS: usize = 256;
 
 /// What a recording is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,29 @@ pub struct Facts {
     /// Since when all of it is in the store; `None` where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_ms: Option<i64>,
+    /// Other nodes have parts of it, too: the stream moved between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shared: bool,
+    /// Each time that the node that tells this came to own the stream, in order. Where nodes have recorded the same time,
+    /// the one counts that came to own it last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<Owning>,
+}
+
+/// A node came to own a stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owning {
+    /// When, Unix milliseconds by a clock that all nodes ask.
+    pub from_ms: i64,
+    /// The epoch that it recorded in from then on.
+    pub epoch: String,
+}
+
+impl Facts {
+    /// When its node came to own the stream last, Unix milliseconds; `None` where it never did.
+    pub fn owned_from_ms(&self) -> Option<i64> {
+        self.owned.iter().map(|one| one.from_ms).max()
+    }
 }
 
 /// A recording of this node's spool.
@@ -65,6 +90,8 @@ pub struct Recording {
     /// Virtual host, app and name of the stream: they never change.
     stream: [String; 3],
     state: Mutex<State>,
+    /// What this node has of it itself, where other nodes have parts of it, too.
+    own: Option<Arc<Recording>>,
     /// Who writes to it.
     tapes: AtomicUsize,
     /// Somebody wants it to end.
@@ -147,6 +174,7 @@ impl Recording {
                 blocks: Vec::new(),
                 is_loaded,
             }),
+            own: None,
             tapes: AtomicUsize::new(0),
             is_to_stop: AtomicBool::new(false),
         }
@@ -230,6 +258,53 @@ impl Recording {
         Some((from_us, to_us))
     }
 
+    /// Whether other nodes have parts of it, too.
+    pub fn is_shared(&self) -> bool {
+        self.state.lock().facts.is_shared
+    }
+
+    /// Other nodes have parts of it, too, from now on.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn share(&self) -> std::io::Result<()> {
+        match self.is_shared() {
+            true => Ok(()),
+            false => self.note(|facts| facts.is_shared = true),
+        }
+    }
+
+    /// The broadcast goes on here: whoever had ended it did not know that.
+    pub(crate) fn go_on(&self) -> std::io::Result<()> {
+        let facts = self.facts();
+        match facts.ended_ms.is_some() || facts.stored_ms.is_some() {
+            true => self.note(|facts| (facts.ended_ms, facts.stored_ms) = (None, None)),
+            false => Ok(()),
+        }
+    }
+
+    /// This node came to own the stream at `from_ms`, by a clock that all nodes ask, and records in this epoch.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn own_from(&self, from_ms: i64, epoch: Epoch) -> std::io::Result<()> {
+        self.note(|facts| {
+            if facts.owned.len() < MAX_OWNINGS {
+                let epoch = epoch.to_string();
+                facts.owned.push(Owning { from_ms, epoch });
+            }
+        })
+    }
+
+    /// The epoch that is recorded now, or was last.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn last_epoch(&self) -> std::io::Result<Option<Epoch>> {
+        let view = self.view()?;
+        Ok(view.blocks.last().map(|block| block.name.epoch))
+    }
+
     /// Whether somebody writes to it.
     pub fn is_taped(&self) -> bool {
         self.tapes.load(Ordering::Relaxed) > 0
@@ -311,7 +386,7 @@ impl Recording {
                 is_here,
             });
         }
-        blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
+        in_order(&mut blocks);
         Ok(blocks)
     }
 
@@ -406,6 +481,9 @@ impl Recording {
     pub fn read(&self, block: &Block, place: std::ops::Range<u32>) -> std::io::Result<Bytes> {
         if !block.is_here {
             return self.around.read_elsewhere(self.id, block, place);
+        }
+        if let Some(own) = &self.own {
+            return own.read(block, place);
         }
         let range = u64::from(place.start)..u64::from(place.end);
         let read = |ending| {
@@ -506,6 +584,19 @@ impl View {
             .iter()
             .filter(move |block| block.name.epoch.as_str() == epoch)
     }
+}
+
+/// Puts blocks of one node in order: epochs by when they began, and the blocks of each as they were written, whatever the
+/// clock did meanwhile.
+pub fn in_order(blocks: &mut [Block]) {
+    let mut begun: BTreeMap<Epoch, (u32, i64)> = BTreeMap::new();
+    for block in blocks.iter() {
+        let first = (block.name.number, begin_of(&block.table));
+        let own = begun.entry(block.name.epoch).or_insert(first);
+        *own = first.min(*own);
+    }
+    let begins = |epoch| begun.get(&epoch).map_or(i64::MAX, |(_, begin)| *begin);
+    blocks.sort_by_key(|block| (begins(block.name.epoch), block.name));
 }
 
 /// When a block begins, by its first segment.
