@@ -101,6 +101,10 @@ struct ChannelChange {
     /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
     #[schema(nullable = false, required = false, minimum = -1, maximum = 3_600)]
     shot_every_s: Option<i64>,
+    /// Whether its broadcasts are recorded: `on`, `off`, or `app` for as its app says. What the publisher's address
+    /// says counts more; what is on the air goes on as it began.
+    #[schema(nullable = false, required = false, example = "on")]
+    record: Option<String>,
 }
 
 /// A place to broadcast at, as it is told.
@@ -127,6 +131,8 @@ pub(crate) struct ChannelShown {
     visibility: &'static str,
     /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
     shot_every_s: i64,
+    /// Whether its broadcasts are recorded: `on`, `off`, or `app` for as its app says.
+    record: &'static str,
     followers: i64,
     created_ms: i64,
     /// Somebody publishes to it now.
@@ -451,8 +457,17 @@ fn told(channel: &Channel) -> serde_json::Value {
     json!({
         "owner": channel.user_id.to_string(), "title": channel.title, "category": channel.category,
         "language": channel.language, "visibility": channel.visibility.name(),
-        "shot_every_s": channel.shot_every_s,
+        "shot_every_s": channel.shot_every_s, "record": record_word(channel.record),
     })
+}
+
+/// Whether a channel's broadcasts are recorded, as a word.
+const RECORD_WORDS: [(&str, Option<bool>); 3] =
+    [("on", Some(true)), ("off", Some(false)), ("app", None)];
+
+fn record_word(record: Option<bool>) -> &'static str {
+    let known = RECORD_WORDS.into_iter().find(|(_, means)| *means == record);
+    known.map_or("app", |(word, _)| word)
 }
 
 fn tag(channel: &Channel) -> Etag {
@@ -504,6 +519,15 @@ impl ChannelChange {
             let words = format!("seconds from 1 to {most}, 0 for none, or -1 for as the app says");
             return Err(Refused::field(Code::Unprocessable, "shot_every_s", words));
         }
+        let record = match self.record.as_deref() {
+            None => None,
+            Some(said) => {
+                let known = RECORD_WORDS.into_iter().find(|(word, _)| *word == said);
+                let words = "a channel is recorded: on, off, or app for as its app says";
+                let wrong = || Refused::field(Code::Unprocessable, "record", words);
+                Some(known.ok_or_else(wrong)?.1)
+            }
+        };
         Ok(ChannelEdit {
             title: self.title.as_deref(),
             description: about,
@@ -511,6 +535,7 @@ impl ChannelChange {
             language: self.language.as_deref(),
             visibility,
             shot_every_s: self.shot_every_s,
+            record,
             ..ChannelEdit::default()
         })
     }
@@ -555,6 +580,7 @@ impl ChannelShown {
             cover: channel.cover,
             visibility: channel.visibility.name(),
             shot_every_s: channel.shot_every_s,
+            record: record_word(channel.record),
             followers: channel.followers,
             created_ms: channel.created_ms,
         }
