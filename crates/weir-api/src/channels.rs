@@ -27,6 +27,7 @@ use weir_account::{AccountError, LoginName};
 use weir_base::Code;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
+use self::recordings::{RECORD_WORDS, record_word};
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
@@ -459,15 +460,6 @@ fn told(channel: &Channel) -> serde_json::Value {
         "language": channel.language, "visibility": channel.visibility.name(),
         "shot_every_s": channel.shot_every_s, "record": record_word(channel.record),
     })
-}
-
-/// Whether a channel's broadcasts are recorded, as a word.
-const RECORD_WORDS: [(&str, Option<bool>); 3] =
-    [("on", Some(true)), ("off", Some(false)), ("app", None)];
-
-fn record_word(record: Option<bool>) -> &'static str {
-    let known = RECORD_WORDS.into_iter().find(|(_, means)| *means == record);
-    known.map_or("app", |(word, _)| word)
 }
 
 fn tag(channel: &Channel) -> Etag {

@@ -16,7 +16,7 @@ pub fn merged(mut parts: Vec<View>) -> Option<View> {
         return parts.pop();
     }
     let facts = facts(&parts)?;
-    let mut parts: Vec<Part> = parts.into_iter().map(Part::of).collect();
+    let mut parts: Vec<NodePart> = parts.into_iter().map(NodePart::of).collect();
     forget_doubles(&mut parts);
     let mut pieces = pieces(&parts);
     pieces.sort_by_key(|piece| (piece.from_us, piece.block.name));
@@ -29,7 +29,7 @@ pub fn merged(mut parts: Vec<View>) -> Option<View> {
 }
 
 /// What one node has.
-struct Part {
+struct NodePart {
     owned: Vec<Owning>,
     /// In the order of time.
     blocks: Vec<Block>,
@@ -47,7 +47,7 @@ struct Piece {
 /// Who counts where two have the same time: the greater.
 type Rank = (i64, BlockName);
 
-impl Part {
+impl NodePart {
     fn of(view: View) -> Self {
         let mut blocks = view.blocks;
         blocks.sort_by_key(|block| (begins(block), block.name));
@@ -95,7 +95,7 @@ fn facts(parts: &[View]) -> Option<Facts> {
 }
 
 /// A block that two tell of is one of the first of them; that it is in the store may be known to the other alone.
-fn forget_doubles(parts: &mut [Part]) {
+fn forget_doubles(parts: &mut [NodePart]) {
     let mut is_stored: HashMap<BlockName, bool> = HashMap::new();
     for block in parts.iter().flat_map(|part| &part.blocks) {
         *is_stored.entry(block.name).or_default() |= block.is_stored;
@@ -110,7 +110,7 @@ fn forget_doubles(parts: &mut [Part]) {
 }
 
 /// All blocks whose time is theirs alone as they are, and of the others the segments that count.
-fn pieces(parts: &[Part]) -> Vec<Piece> {
+fn pieces(parts: &[NodePart]) -> Vec<Piece> {
     let (mut pieces, mut crowded) = (Vec::new(), Vec::new());
     for (at, part) in parts.iter().enumerate() {
         for block in &part.blocks {
@@ -181,7 +181,7 @@ fn joined(pieces: Vec<Piece>) -> Vec<(usize, Block)> {
 }
 
 /// Says before each block what is missing there: what its node knows of it, or that another had to take the stream over.
-fn tell_holes(parts: &[Part], blocks: &mut [(usize, Block)]) {
+fn tell_holes(parts: &[NodePart], blocks: &mut [(usize, Block)]) {
     let all = parts.iter().flat_map(|part| &part.blocks);
     let mut known: Vec<Hole> = all.flat_map(|block| block.table.holes.clone()).collect();
     known.sort_by_key(|hole| hole.wall_us);

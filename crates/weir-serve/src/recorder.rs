@@ -28,7 +28,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Says of a stream whether it is recorded where its publisher says nothing, by its channel and its app; `None` where
 /// these say nothing either.
-pub type Records = Box<dyn Fn(&StreamName) -> Option<bool> + Send + Sync>;
+pub type RecordRules = Box<dyn Fn(&StreamName) -> Option<bool> + Send + Sync>;
 
 /// See the module's words. Clones share it.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ struct Inner {
     spool: Spool,
     agreement: Agreement,
     /// What channels and apps say.
-    is_recorded: Records,
+    is_recorded: RecordRules,
     /// Which lives of streams are recorded.
     running: Mutex<HashMap<usize, Weak<Stream>>>,
 }
@@ -53,7 +53,7 @@ impl Recorder {
         packagings: Packagings,
         spool: Spool,
         others: (Arc<dyn Store>, Name),
-        is_recorded: Records,
+        is_recorded: RecordRules,
     ) -> Self {
         let clock = core.hub.clock().clone();
         Self(Arc::new(Inner {

@@ -52,7 +52,7 @@ use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::paced::RequestBody;
 use weir_serve::http::service::{ApiService, ByOperatorsDoor, ByPicturesDoor, ClientAddr};
-use weir_serve::recorder::Records;
+use weir_serve::recorder::RecordRules;
 use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
@@ -172,7 +172,7 @@ fn serving(
 }
 
 /// What channels and apps say of being recorded.
-fn records(entrance: &Arc<Entrance>) -> Records {
+fn records(entrance: &Arc<Entrance>) -> RecordRules {
     let entrance = entrance.clone();
     Box::new(move |name| entrance.is_recorded(name))
 }

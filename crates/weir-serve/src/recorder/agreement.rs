@@ -24,11 +24,11 @@ pub(super) struct Agreement {
     store: Arc<dyn Store>,
     me: Name,
     clock: Clock,
-    said: Mutex<HashMap<LeaseKey, Said>>,
+    said: Mutex<HashMap<LeaseKey, Word>>,
 }
 
 /// What was said of a stream, for as long as it lives here.
-struct Said {
+struct Word {
     recording: Option<Id>,
     stream: Weak<Stream>,
 }
@@ -120,7 +120,7 @@ impl Agreement {
         };
         let answer = self.ask(vec![self.op(key.clone(), recording, act)]).await;
         let answer = answer.unwrap_or(alone);
-        let said = Said {
+        let said = Word {
             recording: answer.recording,
             stream: Arc::downgrade(stream),
         };
