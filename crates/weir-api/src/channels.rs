@@ -7,6 +7,7 @@ mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
 pub(crate) mod own;
+mod record_words;
 pub(crate) mod recordings;
 pub(crate) mod schedule;
 pub(crate) mod team;
@@ -27,7 +28,7 @@ use weir_account::{AccountError, LoginName};
 use weir_base::Code;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
-use self::recordings::{RECORD_WORDS, record_word};
+use self::record_words::{RECORD_WORDS, record_word};
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;

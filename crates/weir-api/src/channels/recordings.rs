@@ -54,13 +54,3 @@ async fn list(
     let items = seen_all(&state, rows).await?;
     Ok(Json(RecordingsSeen { items, next }))
 }
-
-/// Whether a channel's broadcasts are recorded, as a word.
-pub(super) const RECORD_WORDS: [(&str, Option<bool>); 3] =
-    [("on", Some(true)), ("off", Some(false)), ("app", None)];
-
-/// Its word.
-pub(super) fn record_word(record: Option<bool>) -> &'static str {
-    let known = RECORD_WORDS.into_iter().find(|(_, means)| *means == record);
-    known.map_or("app", |(word, _)| word)
-}
