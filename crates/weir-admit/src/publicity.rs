@@ -18,6 +18,18 @@ pub enum Publicity {
 }
 
 impl Rulebook {
+    /// Whether a stream is recorded of which its publisher's address says nothing: as its channel says, else as its app;
+    /// `None` where neither does.
+    pub fn is_recorded(&self, name: &StreamName) -> Option<bool> {
+        let book = self.read();
+        let of_app = || book.app(name.app()).rules.record;
+        let channel = match name.vhost() {
+            "" => book.snapshot.channel(&name.to_string()),
+            _ => None,
+        };
+        channel.and_then(|channel| channel.record).or_else(of_app)
+    }
+
     /// To whom it is told that this stream is there. Whether somebody may watch it is the gate's to say.
     pub fn publicity(&self, name: &StreamName) -> Publicity {
         let book = self.read();
@@ -63,6 +75,7 @@ mod tests {
             visibility,
             round: 0,
             max_kbps: None,
+            record: None,
         }))
     }
 
@@ -101,6 +114,40 @@ mod tests {
         known.apply(&app("off", off)).unwrap();
         book.install(known);
         book
+    }
+
+    #[test]
+    fn a_stream_is_recorded_as_its_channel_says_and_else_as_its_app() {
+        let book = book();
+        let mut known = Snapshot::new("s", 2);
+        let recorded = AppRules {
+            record: Some(true),
+            ..AppRules::default()
+        };
+        known.apply(&app("live", recorded)).unwrap();
+        for (name, record) in [("kept", Some(true)), ("not", Some(false)), ("as_app", None)] {
+            let Change::Channel(one) = channel(name, Visibility::Public) else {
+                panic!("no channel")
+            };
+            let one = Channel {
+                record,
+                ..(*one).clone()
+            };
+            known.apply(&Change::Channel(Arc::new(one))).unwrap();
+        }
+        book.install(known);
+        let of =
+            |vhost, app, stream| book.is_recorded(&StreamName::new(vhost, app, stream).unwrap());
+        assert_eq!(of("", "live", "not"), Some(false));
+        assert_eq!(
+            (of("", "live", "kept"), of("", "live", "as_app")),
+            (Some(true), Some(true))
+        );
+        // A channel's stream has no virtual host, and its app is its own.
+        assert_eq!(
+            (of("v", "live", "not"), of("", "other", "kept")),
+            (Some(true), None)
+        );
     }
 
     #[test]

@@ -142,6 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn all_that_an_address_chooses_is_in_the_signed_text() {
+        assert!(read_text("rec=1&title=%").is_ok());
+        for name in weir_base::sign::CHOSEN {
+            assert!(read_text(&format!("rec=1&{name}=%")).is_err(), "{name}");
+        }
+        let text = "rec=1&record=1&record_interval=60&shot=5&hls=1&delay=3&ladder=0&dvr=1";
+        let all = read_text(text).unwrap().unwrap();
+        let is_said = all.record.is_some() && all.ladder.is_some() && all.hls.is_some();
+        assert!(is_said && all.dvr_s.is_some() && all.delay_s.is_some());
+        assert_eq!(text.split('&').count(), weir_base::sign::CHOSEN.len());
+    }
+
+    #[test]
     fn nothing_is_something_else_than_not_said() {
         let wishes = read_text("rec=0&ladder=0&shot=0&hls=0").unwrap().unwrap();
         assert_eq!(wishes.record, Some(RecordWish::default()));

@@ -7,6 +7,7 @@ mod doors;
 pub(crate) mod follows;
 pub(crate) mod keys;
 pub(crate) mod own;
+mod record_words;
 pub(crate) mod recordings;
 pub(crate) mod schedule;
 pub(crate) mod team;
@@ -27,6 +28,7 @@ use weir_account::{AccountError, LoginName};
 use weir_base::Code;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
+use self::record_words::{RECORD_WORDS, record_word};
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
@@ -101,6 +103,10 @@ struct ChannelChange {
     /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
     #[schema(nullable = false, required = false, minimum = -1, maximum = 3_600)]
     shot_every_s: Option<i64>,
+    /// Whether its broadcasts are recorded: `on`, `off`, or `app` for as its app says. What the publisher's address
+    /// says counts more; what is on the air goes on as it began.
+    #[schema(nullable = false, required = false, example = "on")]
+    record: Option<String>,
 }
 
 /// A place to broadcast at, as it is told.
@@ -127,6 +133,8 @@ pub(crate) struct ChannelShown {
     visibility: &'static str,
     /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
     shot_every_s: i64,
+    /// Whether its broadcasts are recorded: `on`, `off`, or `app` for as its app says.
+    record: &'static str,
     followers: i64,
     created_ms: i64,
     /// Somebody publishes to it now.
@@ -451,7 +459,7 @@ fn told(channel: &Channel) -> serde_json::Value {
     json!({
         "owner": channel.user_id.to_string(), "title": channel.title, "category": channel.category,
         "language": channel.language, "visibility": channel.visibility.name(),
-        "shot_every_s": channel.shot_every_s,
+        "shot_every_s": channel.shot_every_s, "record": record_word(channel.record),
     })
 }
 
@@ -504,6 +512,15 @@ impl ChannelChange {
             let words = format!("seconds from 1 to {most}, 0 for none, or -1 for as the app says");
             return Err(Refused::field(Code::Unprocessable, "shot_every_s", words));
         }
+        let record = match self.record.as_deref() {
+            None => None,
+            Some(said) => {
+                let known = RECORD_WORDS.into_iter().find(|(word, _)| *word == said);
+                let words = "a channel is recorded: on, off, or app for as its app says";
+                let wrong = || Refused::field(Code::Unprocessable, "record", words);
+                Some(known.ok_or_else(wrong)?.1)
+            }
+        };
         Ok(ChannelEdit {
             title: self.title.as_deref(),
             description: about,
@@ -511,6 +528,7 @@ impl ChannelChange {
             language: self.language.as_deref(),
             visibility,
             shot_every_s: self.shot_every_s,
+            record,
             ..ChannelEdit::default()
         })
     }
@@ -555,6 +573,7 @@ impl ChannelShown {
             cover: channel.cover,
             visibility: channel.visibility.name(),
             shot_every_s: channel.shot_every_s,
+            record: record_word(channel.record),
             followers: channel.followers,
             created_ms: channel.created_ms,
         }

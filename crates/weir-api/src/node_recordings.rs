@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_store::recordings::{RecordingState, StoredRecording};
+use weir_store::recordings::RecordingState;
 use weir_store::{Store, StoreError};
 
 use crate::asked::PathParts;
@@ -25,6 +25,9 @@ pub struct RecordingPlace {
     pub stream: String,
     /// The node that records it, or did last; empty where none has it any more.
     pub node: String,
+    /// All nodes that have parts of it: its stream moved between them.
+    #[serde(default)]
+    pub nodes: Vec<String>,
     /// When it ended, Unix milliseconds; 0: it goes on.
     pub ended_ms: i64,
     /// Bytes of it that are in the store.
@@ -37,25 +40,31 @@ impl RecordingPlace {
     /// # Errors
     /// As the store.
     pub async fn find(store: &Store, id: weir_store::Id) -> Result<Option<Self>, StoreError> {
-        match store.recordings().by_id(id).await {
-            Ok(row) if row.state == RecordingState::Deleting => Ok(None),
-            Ok(row) => Ok(Some(row.into())),
-            Err(StoreError::Missing(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl From<StoredRecording> for RecordingPlace {
-    fn from(row: StoredRecording) -> Self {
-        Self {
+        let row = match store.recordings().by_id(id).await {
+            Ok(row) if row.state == RecordingState::Deleting => return Ok(None),
+            Ok(row) => row,
+            Err(StoreError::Missing(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let parts = store.recordings().parts(id).await?;
+        Ok(Some(Self {
             vhost: row.vhost,
             app: row.app,
             stream: row.stream,
             node: row.node,
+            nodes: parts.into_iter().map(|part| part.node).collect(),
             ended_ms: row.ended_ms,
             stored_bytes: row.stored_bytes,
-        }
+        }))
+    }
+
+    /// The nodes that have parts of it.
+    pub fn nodes(&self) -> impl Iterator<Item = &String> {
+        // An api node of an older release knows of one alone.
+        let known = self.nodes.iter();
+        let alone = [&self.node].into_iter();
+        let alone = alone.filter(|node| self.nodes.is_empty() && !node.is_empty());
+        known.chain(alone)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A signed URL carries `e` (Unix expiry), `a` (`publish` or `play`), `k` (key id), optionally `n`
 //! (nonce) and `ip`, and `s`: hex HMAC-SHA256 over
-//! `action\nvhost\napp\nstream\nexpiry\nnonce\nip`, absent fields empty. A stream key is the simple
-//! form: one unguessable word per stream, derived from the node's secret.
+//! `action\nvhost\napp\nstream\nexpiry\nnonce\nip`, absent fields empty. Where a publisher's URL chooses what is made of
+//! its stream ([`CHOSEN`]), a line `\nname=value` follows for each choice, in the order of their names: nobody adds one to a
+//! URL that was signed. A stream key is the simple form: one unguessable word per stream, derived from the node's secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -16,6 +17,18 @@ use crate::nonce::NonceUse;
 pub const MAX_KEYS: usize = 2;
 /// Characters of a stream key: 100 bits.
 const STREAM_KEY_CHARS: usize = 25;
+
+/// Parameters by which a publisher's URL chooses what is made of its stream, in the order in which they are signed.
+pub const CHOSEN: [&str; 8] = [
+    "delay",
+    "dvr",
+    "hls",
+    "ladder",
+    "rec",
+    "record",
+    "record_interval",
+    "shot",
+];
 
 /// What a URL asks to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +89,8 @@ pub struct Signed<'a> {
     nonce: &'a str,
     ip: &'a str,
     signature: &'a str,
+    /// What it chooses, in the order of [`CHOSEN`].
+    chosen: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Signed<'a> {
@@ -90,9 +105,11 @@ impl<'a> Signed<'a> {
                 "n" => signed.nonce = value,
                 "ip" => signed.ip = value,
                 "s" => signed.signature = value,
+                _ if CHOSEN.contains(&name) => signed.chosen.push((name, value)),
                 _ => {}
             }
         }
+        signed.chosen.sort_by_key(|(name, _)| *name);
         (!signed.signature.is_empty()).then_some(signed)
     }
 
@@ -151,7 +168,10 @@ impl<'a> Signed<'a> {
             .ok_or(Refusal::new(Code::AuthRevoked, "no live key has this id"))?;
         let claimed = unhex(self.signature)
             .ok_or(Refusal::new(Code::AuthMalformed, "s is not hexadecimal"))?;
-        let text = canonical(self.action, subject, self.expiry, self.nonce, self.ip);
+        let mut text = canonical(self.action, subject, self.expiry, self.nonce, self.ip);
+        if self.action == Action::Publish.name() {
+            put_chosen(&mut text, &self.chosen);
+        }
         if mac(key.secret.as_bytes(), &text)
             .verify_slice(&claimed)
             .is_err()
@@ -183,14 +203,31 @@ pub fn sign(
     nonce: &str,
     ip: &str,
 ) -> String {
+    sign_choosing(key, subject, (expiry_s, nonce, ip), &[])
+}
+
+/// The query of a signed publish URL that chooses what is made of its stream, ready to be put behind `?`. `bounds` are
+/// its expiry, its nonce and its address; `chosen` are names of [`CHOSEN`] with their values, as they stand in a URL.
+pub fn sign_choosing(
+    key: &SigningKey,
+    subject: Subject<'_>,
+    (expiry_s, nonce, ip): (i64, &str, &str),
+    chosen: &[(&str, &str)],
+) -> String {
     let expiry = expiry_s.to_string();
-    let text = canonical(subject.action.name(), subject, &expiry, nonce, ip);
+    let mut text = canonical(subject.action.name(), subject, &expiry, nonce, ip);
+    let mut chosen = chosen.to_vec();
+    chosen.sort_by_key(|(name, _)| *name);
+    put_chosen(&mut text, &chosen);
     let signature = hex(&mac(key.secret.as_bytes(), &text).finalize().into_bytes());
     let mut query = format!("e={expiry}&a={}&k={}", subject.action.name(), key.id);
     for (name, value) in [("n", nonce), ("ip", ip)] {
         if !value.is_empty() {
             query.push_str(&format!("&{name}={value}"));
         }
+    }
+    for (name, value) in chosen {
+        query.push_str(&format!("&{name}={value}"));
     }
     query.push_str("&s=");
     query.push_str(&signature);
@@ -240,6 +277,12 @@ fn canonical(action: &str, subject: Subject<'_>, expiry: &str, nonce: &str, ip: 
         vhost, app, stream, ..
     } = subject;
     format!("{action}\n{vhost}\n{app}\n{stream}\n{expiry}\n{nonce}\n{ip}")
+}
+
+fn put_chosen(text: &mut String, chosen: &[(&str, &str)]) {
+    for (name, value) in chosen {
+        text.push_str(&format!("\n{name}={value}"));
+    }
 }
 
 fn mac(secret: &[u8], text: &str) -> Hmac<Sha256> {
@@ -323,6 +366,39 @@ mod tests {
         );
         let elsewhere = sign(&keys()[0], subject(Action::Publish), 2_000, "", "10.0.0.8");
         assert_eq!(verify(&elsewhere, Action::Publish, 1_000), Err(2003));
+    }
+
+    #[test]
+    fn nobody_chooses_in_a_signed_url_what_its_signer_did_not() {
+        let bounds = (2_000, "", "");
+        let publish = subject(Action::Publish);
+        let plain = sign(&keys()[0], publish, 2_000, "", "");
+        let chosen = sign_choosing(&keys()[0], publish, bounds, &[("shot", "5"), ("rec", "1")]);
+        assert_eq!(verify(&chosen, Action::Publish, 1_000), Ok(()));
+        // The order in a URL is nobody's business.
+        let turned = chosen.replace("&rec=1&shot=5", "&shot=5&rec=1");
+        assert_ne!(turned, chosen);
+        assert_eq!(verify(&turned, Action::Publish, 1_000), Ok(()));
+        let (added, key) = (format!("{plain}&rec=1"), format!("{plain}&title=x"));
+        let (other, fewer) = (
+            chosen.replace("rec=1", "rec=0"),
+            chosen.replace("&shot=5", ""),
+        );
+        let twice = format!("{chosen}&rec=0");
+        for forged in [added, other, fewer, twice] {
+            assert_eq!(
+                verify(&forged, Action::Publish, 1_000),
+                Err(1004),
+                "{forged}"
+            );
+        }
+        // What is no choice is free.
+        assert_eq!(verify(&key, Action::Publish, 1_000), Ok(()));
+        let watch = sign(&keys()[0], subject(Action::Play), 2_000, "", "");
+        assert_eq!(
+            verify(&format!("{watch}&hls=1"), Action::Play, 1_000),
+            Ok(())
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod message;
 pub mod name;
 pub mod place;
 pub mod record;
+pub mod recorded;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod report;

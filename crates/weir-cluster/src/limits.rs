@@ -66,6 +66,12 @@ pub const REPORT_HOST_BYTES: usize = 255;
 pub const REPORT_PROTOCOL_BYTES: usize = 16;
 /// Reports in one message and in one call to the store: at most 300 KiB.
 pub const REPORTS_PER_BATCH: usize = 256;
+/// How long it is known which recording a broadcast goes into when the node that records it says nothing more,
+/// milliseconds: a publisher that comes back within a minute of its origin's death goes on with it, and words are said
+/// anew each ten seconds.
+pub const RECORDING_TERM_MS: i64 = 75_000;
+/// Words about recordings in one call to the store: some 50 KiB.
+pub const RECORDINGS_PER_BATCH: usize = 256;
 /// Bytes of the store's URL: some hosts, a user and a password.
 pub const URL_BYTES: usize = 4_096;
 /// Servers that the store's URL may name; a cluster or a group of Sentinels tells of the others.

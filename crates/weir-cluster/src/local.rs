@@ -7,10 +7,11 @@ use tokio::sync::{broadcast, mpsc};
 use weir_base::Clock;
 
 use crate::lease::Unreachable;
-use crate::limits::{BUS_INBOX, REPORTS};
+use crate::limits::{BUS_INBOX, RECORDING_TERM_MS, REPORTS};
 use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::recorded::{RecordingOp, RecordingSaid, RecordingTable};
 use crate::report::StreamReport;
 use crate::store::{Bus, BusEvent, Everything, Store, Waiting};
 use crate::table::{LeaseReply, LeaseTable, Op};
@@ -29,6 +30,7 @@ struct Inner {
     table: LeaseTable,
     nodes: HashMap<Name, (NodeRecord, i64)>,
     reports: HashMap<LeaseKey, (StreamReport, i64)>,
+    recorded: RecordingTable,
 }
 
 impl LocalStore {
@@ -124,6 +126,17 @@ impl Store for LocalStore {
         };
         let reports = inner.reports.values().filter_map(left).collect();
         Box::pin(std::future::ready(Ok(reports)))
+    }
+
+    fn recorded(
+        &self,
+        ops: Vec<RecordingOp>,
+    ) -> Waiting<'_, Result<Vec<RecordingSaid>, Unreachable>> {
+        // By the wall clock: what is said outlives the process.
+        let now_ms = self.clock.wall_ms();
+        let table = &mut self.inner.lock().recorded;
+        let said = table.apply(&ops, now_ms, RECORDING_TERM_MS);
+        Box::pin(std::future::ready(Ok(said)))
     }
 }
 

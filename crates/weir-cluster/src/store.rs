@@ -9,6 +9,7 @@ use crate::lease::Unreachable;
 use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::recorded::{RecordingOp, RecordingSaid};
 use crate::report::StreamReport;
 use crate::table::{LeaseReply, Op};
 
@@ -46,6 +47,15 @@ pub trait Store: Send + Sync {
     /// lost the thread.
     fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Does these operations on what is known of recordings, atomically each, and answers them in order; at most 256.
+    fn recorded(
+        &self,
+        ops: Vec<RecordingOp>,
+    ) -> Waiting<'_, Result<Vec<RecordingSaid>, Unreachable>> {
+        drop(ops);
+        Box::pin(std::future::ready(Err(Unreachable)))
     }
 }
 

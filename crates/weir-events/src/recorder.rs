@@ -10,11 +10,12 @@ use weir_base::{Code, limits};
 use weir_link::walk::Unserved;
 use weir_store::broadcasts::{Broadcast, Life};
 use weir_store::events::{BATCH_FACTS, Ending, Fact, NewBroadcast, NewEvent};
+use weir_store::recordings::Telling;
 use weir_store::{Id, Store, StoreError};
 
 use crate::desk::{Desk, DeskAnswer};
 use crate::log::Log;
-use crate::recordings::recording_fact;
+use crate::recordings::{TellingOf, recording_fact};
 use crate::report::{MAX_SEEN, Order, Reply, Report, Told, ToldBegin, ToldEnd};
 use crate::seen::SeenStream;
 
@@ -92,12 +93,12 @@ impl Recorder {
     /// # Errors
     /// As the store: nothing is lost, the node sends it again.
     pub async fn take(&self, node: &str, report: &Report) -> Result<Reply, StoreError> {
-        let mut gone = HashSet::new();
+        let mut recorded = TellingOf::new();
         for told in report.told.chunks(BATCH_FACTS) {
-            gone.extend(self.tell_recordings(node, told).await?);
+            recorded.extend(self.tell_recordings(node, told).await?);
             let mut facts = Vec::with_capacity(told.len());
             for one in told {
-                facts.extend(self.fact(node, one, &gone).await);
+                facts.extend(self.fact(node, one, &recorded).await);
             }
             let newer = told.iter().filter(|one| **one == Told::Newer).count();
             if newer > 0 {
@@ -133,7 +134,7 @@ impl Recorder {
             cause: u16::try_from(cause).unwrap_or(0),
         });
         let orders = orders.collect();
-        let recordings = self.recording_orders(node, gone).await?;
+        let recordings = self.recording_orders(node, recorded).await?;
         Ok(Reply {
             over,
             orders,
@@ -223,15 +224,18 @@ impl Recorder {
     }
 
     /// None for what the log does not say, or only a newer release knows.
-    async fn fact(&self, node: &str, told: &Told, gone: &HashSet<Id>) -> Option<Fact> {
+    async fn fact(&self, node: &str, told: &Told, recorded: &TellingOf) -> Option<Fact> {
         Some(match told {
             Told::Began(began) => {
                 let owner = self.owners.owner(&began.app, &began.stream).await;
                 began_fact(node, began, owner.unwrap_or_default())
             }
             Told::Ended(ended) => ended_fact(node, ended),
-            Told::Recording(told) if !gone.contains(&told.id) => recording_fact(node, told)?,
-            Told::Recording(_) | Told::RecordingGone(_) | Told::Newer => return None,
+            Told::Recording(told) => match recorded.get(&told.id)? {
+                Telling::Written(sum) => recording_fact(node, told, sum)?,
+                Telling::Gone => return None,
+            },
+            Told::RecordingGone(_) | Told::Newer => return None,
         })
     }
 }

@@ -1,10 +1,12 @@
 //! What nodes tell of recordings, written down: a row for each, and the events of its steps.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::json;
 use weir_store::events::{Fact, NewEvent};
-use weir_store::recordings::{RecordingNow, RecordingState, StoredRecording, Telling};
+use weir_store::recordings::{
+    RecordingNow, RecordingPart, RecordingState, RecordingSum, StoredRecording, Telling,
+};
 use weir_store::{Id, StoreError};
 
 use crate::recorder::Recorder;
@@ -13,13 +15,16 @@ use crate::report::{
     ToldRecording,
 };
 
+/// What became of what was told of recordings.
+pub(crate) type TellingOf = HashMap<Id, Telling>;
+
 impl Recorder {
-    /// Writes down what is told of recordings. Gives those that were taken away meanwhile.
+    /// Writes down what is told of recordings, and says of each what became of it.
     pub(crate) async fn tell_recordings(
         &self,
         node: &str,
         told: &[Told],
-    ) -> Result<Vec<Id>, StoreError> {
+    ) -> Result<TellingOf, StoreError> {
         let mut rows = Vec::new();
         for one in told {
             match one {
@@ -29,9 +34,7 @@ impl Recorder {
             }
         }
         let outcomes = self.store.recordings().tell(&rows).await?;
-        let gone = rows.into_iter().zip(outcomes);
-        let gone = gone.filter(|(_, outcome)| *outcome == Telling::Gone);
-        Ok(gone.map(|(row, _)| row.id).collect())
+        Ok(rows.iter().map(|row| row.id).zip(outcomes).collect())
     }
 
     async fn row(&self, node: &str, told: &ToldRecording) -> RecordingNow {
@@ -67,8 +70,11 @@ impl Recorder {
                 keep_ms => told.ended_ms.saturating_add(keep_ms),
             },
             node: node.to_owned(),
+            owned_ms: told.owned_ms,
             started_ms: told.started_ms,
             ended_ms: told.ended_ms,
+            from_ms: told.from_ms,
+            to_ms: told.to_ms,
             duration_ms: told.duration_ms,
             bytes: told.bytes,
             stored_bytes: told.stored_bytes,
@@ -79,38 +85,54 @@ impl Recorder {
 
     /// Ends a recording whose node is gone: what was told of it last is how it ended.
     pub(crate) async fn end_recording(&self, one: &StoredRecording) -> Result<(), StoreError> {
-        let holes: Vec<ToldHole> = serde_json::from_str(&one.holes).unwrap_or_default();
+        let parts = self.store.recordings().parts(one.id).await?;
+        let told_last = parts.into_iter().find(|part| part.node == one.node);
+        let now_ms = self.store.now_ms();
+        // Where no node has begun, nothing of it is there.
+        let holes = told_last.as_ref().map_or("[]", |part| &part.holes);
+        let holes: Vec<ToldHole> = serde_json::from_str(holes).unwrap_or_default();
+        let of = |field: fn(&RecordingPart) -> i64| told_last.as_ref().map_or(0, field);
         let told = ToldRecording {
             id: one.id,
             step: Some(match one.duration_ms {
                 0 => RecordingStep::Failed,
                 _ => RecordingStep::Ready,
             }),
-            at_ms: self.store.now_ms(),
+            at_ms: now_ms,
             vhost: one.vhost.clone(),
             app: one.app.clone(),
             stream: one.stream.clone(),
-            started_ms: one.started_ms,
-            ended_ms: one.started_ms.saturating_add(one.duration_ms),
-            duration_ms: one.duration_ms,
-            bytes: one.bytes,
-            stored_bytes: one.stored_bytes,
+            started_ms: told_last
+                .as_ref()
+                .map_or(one.started_ms, |part| part.started_ms),
+            ended_ms: of(|part| part.to_ms).max(one.started_ms),
+            duration_ms: of(|part| part.duration_ms),
+            bytes: of(|part| part.bytes),
+            stored_bytes: of(|part| part.stored_bytes),
             holes,
+            from_ms: of(|part| part.from_ms),
+            to_ms: of(|part| part.to_ms),
+            owned_ms: of(|part| part.owned_ms),
         };
         tracing::warn!(recording = %one.id, node = one.node, "its node is gone: it has ended");
         let row = self.row(&one.node, &told).await;
-        self.store.recordings().tell(&[row]).await?;
-        let facts: Vec<Fact> = recording_fact(&one.node, &told).into_iter().collect();
+        let outcomes = self.store.recordings().tell(&[row]).await?;
+        let facts: Vec<Fact> = match outcomes.first() {
+            Some(Telling::Written(sum)) => recording_fact(&one.node, &told, sum),
+            Some(Telling::Gone) | None => None,
+        }
+        .into_iter()
+        .collect();
         self.store.events().record(&facts).await?;
         self.log.poke();
         Ok(())
     }
 
-    /// What a node shall do: what people want, and what is to go since the recording is `gone`.
+    /// What a node shall do: what people want, and what follows from what became of what it `told`.
     pub(crate) async fn recording_orders(
         &self,
         node: &str,
-        gone: HashSet<Id>,
+        told: TellingOf,
     ) -> Result<Vec<RecordingOrder>, StoreError> {
         let ordered = self.store.recordings().ordered(node).await?;
         let orders = ordered.into_iter().map(|row| {
@@ -129,27 +151,40 @@ impl Recorder {
                 }),
             }
         });
-        let gone = gone.into_iter().map(|id| RecordingOrder {
-            id,
-            act: RecordingAct::Remove,
-            of: None,
+        let follows = told.into_iter().filter_map(|(id, telling)| {
+            let act = match telling {
+                Telling::Gone => RecordingAct::Remove,
+                Telling::Written(sum) if sum.nodes > 1 => RecordingAct::Share,
+                Telling::Written(_) => return None,
+            };
+            Some(RecordingOrder { id, act, of: None })
         });
-        Ok(orders.chain(gone).collect())
+        // What people want comes last, and counts.
+        Ok(follows.chain(orders).collect())
     }
 }
 
-/// The event of a step; none where nothing is to be logged.
-pub(crate) fn recording_fact(node: &str, told: &ToldRecording) -> Option<Fact> {
-    let step = told.step?;
+/// The event of a step; none where nothing is to be logged. `sum` is what all nodes together have: one that ended at a
+/// node and goes on at another has not ended.
+pub(crate) fn recording_fact(node: &str, told: &ToldRecording, sum: &RecordingSum) -> Option<Fact> {
+    let step = match told.step? {
+        RecordingStep::Started => RecordingStep::Started,
+        _ => match sum.state {
+            RecordingState::Ready => RecordingStep::Ready,
+            RecordingState::Failed => RecordingStep::Failed,
+            RecordingState::Recording | RecordingState::Deleting => return None,
+        },
+    };
     let mut data = json!({
         "recording": told.id.to_string(),
         "node": node,
         "url": format!("/r/{}/index.m3u8", told.id),
     });
     if step != RecordingStep::Started {
-        data["duration_ms"] = told.duration_ms.into();
-        data["bytes"] = told.bytes.into();
-        data["holes"] = told.holes.len().into();
+        let holes: Vec<ToldHole> = serde_json::from_str(&sum.holes).unwrap_or_default();
+        data["duration_ms"] = sum.duration_ms.into();
+        data["bytes"] = sum.bytes.into();
+        data["holes"] = holes.len().into();
     }
     Some(Fact::Other(NewEvent {
         id: told.id.derived(step.kind()),

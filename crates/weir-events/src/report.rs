@@ -112,6 +112,15 @@ pub struct ToldRecording {
     /// Where nothing was recorded, the first [`MAX_HOLES`] of them.
     #[serde(default)]
     pub holes: Vec<ToldHole>,
+    /// What this node has of it is of the time from here, milliseconds since 1970.
+    #[serde(default)]
+    pub from_ms: i64,
+    /// Up to here.
+    #[serde(default)]
+    pub to_ms: i64,
+    /// Since when this node owned the stream, the last time, milliseconds since 1970; 0: it never did.
+    #[serde(default)]
+    pub owned_ms: i64,
 }
 
 /// Holes of a recording that are told of: whoever has more has no recording worth a list of them.
@@ -222,6 +231,8 @@ pub enum RecordingAct {
     Stop,
     /// All of it goes.
     Remove,
+    /// Other nodes have parts of it, too.
+    Share,
     /// What only a newer release knows.
     #[serde(other)]
     Newer,

@@ -84,8 +84,9 @@ impl RecordingSweeper {
         loop {
             let some = recordings.deleting(after, AT_ONCE).await?;
             for one in &some {
-                // A node that lives takes its part away first, so that it brings nothing to the store meanwhile.
-                if one.node.is_empty() || !(self.is_member)(&one.node) {
+                // Nodes that live take their parts away first, so that they bring nothing to the store meanwhile.
+                let parts = recordings.parts(one.id).await?;
+                if !parts.iter().any(|part| (self.is_member)(&part.node)) {
                     self.take_away(one).await?;
                 }
             }

@@ -1,7 +1,7 @@
 //! The objects of a recording: its blocks as they were sealed, and manifests beside them, each under a name that never
 //! has other bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use weir_base::Id;
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES, Table};
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
-use weir_record::{Block, Facts, View};
+use weir_record::{Block, Facts, View, in_order, merged};
 use weir_store::StoreError;
 use weir_store::objects::{Key, Objects, Stored};
 
@@ -17,24 +17,27 @@ use weir_store::objects::{Key, Objects, Stored};
 const TAIL_BYTES: u64 = 8 << 10;
 /// Manifests of a recording that are looked at for one that is whole.
 const MANIFESTS_TRIED: usize = 3;
+/// Nodes whose manifests of one recording are looked at: its stream moved between them.
+const MAX_WRITERS: usize = 64;
 /// Other names that are tried for a manifest where somebody has put another one.
 const NAMES_TRIED: u64 = 16;
 
-/// The recordings of a store. Clones share it.
+/// The recordings of a store, and the node that writes there. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Archive(Objects);
+pub struct Archive(Objects, Arc<str>);
 
 /// What there is of a recording.
 #[derive(Debug, Default)]
 struct Listed {
     blocks: BTreeMap<BlockName, u64>,
-    manifests: Vec<(u64, Key, u64)>,
+    /// Of each node, the newest first.
+    manifests: BTreeMap<String, Vec<(u64, Key, u64)>>,
 }
 
 impl Archive {
-    /// In the class of recordings.
-    pub const fn new(objects: Objects) -> Self {
-        Self(objects)
+    /// In the class of recordings; `node` is who writes.
+    pub fn new(objects: Objects, node: &str) -> Self {
+        Self(objects, node.into())
     }
 
     /// Puts a sealed block there, once: where it is there already it has to be the same. Gives its SHA-256.
@@ -51,8 +54,8 @@ impl Archive {
         self.put_once(&key, bytes).await
     }
 
-    /// Puts what is known of a recording there, as far as its blocks are. The newest manifest is the one with the
-    /// greatest number.
+    /// Puts what this node knows of a recording there, as far as its blocks are. The newest manifest of a node is the
+    /// one with the greatest number.
     ///
     /// # Errors
     /// As [`Self::put_block`].
@@ -65,7 +68,10 @@ impl Archive {
         let first = known.blocks.len() as u64 * 2 + u64::from(known.facts.ended_ms.is_some());
         // Where another life of the node has said something else with as many blocks, this one is newer.
         for version in (0..NAMES_TRIED).map(|more| first + 2 * more) {
-            let key = key(format!("{}/m/{version:010}.view", view.facts.id))?;
+            let key = key(format!(
+                "{}/m/n-{}/{version:010}.view",
+                view.facts.id, self.1
+            ))?;
             match self.put_once(&key, bytes.clone()).await {
                 Err(StoreError::Damaged(_)) => {}
                 put => {
@@ -86,32 +92,42 @@ impl Archive {
     /// # Errors
     /// [`StoreError::Away`]; [`StoreError::Damaged`] where no manifest can be read.
     pub async fn view(&self, id: Id) -> Result<Option<View>, StoreError> {
+        Ok(merged(self.parts(id).await?))
+    }
+
+    /// The same, as each node that recorded some of it has told it.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub async fn parts(&self, id: Id) -> Result<Vec<View>, StoreError> {
         let listed = self.listed(id).await?;
-        let Some(mut view) = self.manifest(&listed).await? else {
-            return match listed.blocks.is_empty() {
-                true => Ok(None),
-                false => Err(StoreError::Damaged(format!("the manifests of {id}"))),
-            };
-        };
-        view.blocks
-            .retain(|block| listed.blocks.contains_key(&block.name));
-        let known: Vec<BlockName> = view.blocks.iter().map(|block| block.name).collect();
-        let unknown = listed
+        let mut parts = Vec::new();
+        for manifests in listed.manifests.values().take(MAX_WRITERS) {
+            parts.extend(self.manifest(manifests).await?);
+        }
+        if parts.is_empty() && !listed.blocks.is_empty() {
+            return Err(StoreError::Damaged(format!("the manifests of {id}")));
+        }
+        for part in &mut parts {
+            part.blocks
+                .retain(|block| listed.blocks.contains_key(&block.name));
+        }
+        let known = parts.iter().flat_map(|part| &part.blocks);
+        let known: HashSet<BlockName> = known.map(|block| block.name).collect();
+        for (name, len) in listed
             .blocks
             .iter()
-            .filter(|(name, _)| !known.contains(name));
-        for (name, len) in unknown {
+            .filter(|(name, _)| !known.contains(name))
+        {
             let table = self.table(id, *name, *len).await?;
-            view.blocks.push(stored(*name, table));
+            let is_its = |part: &View| part.blocks.iter().any(|own| own.name.epoch == name.epoch);
+            let whose = parts.iter().position(is_its).unwrap_or(0);
+            if let Some(part) = parts.get_mut(whose) {
+                part.blocks.push(stored(*name, table));
+            }
         }
-        view.blocks.sort_by_key(|block| {
-            let first = block.table.segments.first();
-            (
-                first.map_or(i64::MAX, |segment| segment.wall_us),
-                block.name,
-            )
-        });
-        Ok(Some(view))
+        parts.iter_mut().for_each(|part| in_order(&mut part.blocks));
+        Ok(parts)
     }
 
     /// The same from the blocks alone, whatever the manifests say; `facts` for what only these know.
@@ -174,20 +190,23 @@ impl Archive {
                 listed
                     .blocks
                     .extend(BlockName::parse(stem).map(|name| (name, len)));
-            } else if let Some(version) =
-                within(rest, "m/", ".view").and_then(|stem| stem.parse().ok())
+            } else if let Some((node, version)) = within(rest, "m/n-", ".view")
+                .and_then(|stem| stem.split_once('/'))
+                .and_then(|(node, version)| Some((node.to_owned(), version.parse().ok()?)))
             {
-                listed.manifests.push((version, key, len));
+                let own = listed.manifests.entry(node).or_default();
+                own.push((version, key, len));
             }
         }
-        listed
-            .manifests
-            .sort_by_key(|(version, ..)| std::cmp::Reverse(*version));
+        for own in listed.manifests.values_mut() {
+            own.sort_by_key(|(version, ..)| std::cmp::Reverse(*version));
+        }
         Ok(listed)
     }
 
-    async fn manifest(&self, listed: &Listed) -> Result<Option<View>, StoreError> {
-        for (_, key, _) in listed.manifests.iter().take(MANIFESTS_TRIED) {
+    /// The newest of a node's manifests that is whole.
+    async fn manifest(&self, own: &[(u64, Key, u64)]) -> Result<Option<View>, StoreError> {
+        for (_, key, _) in own.iter().take(MANIFESTS_TRIED) {
             let bytes = match self.0.whole(key, MAX_MANIFEST_BYTES as u64).await {
                 // It was made needless meanwhile, or is no manifest.
                 Err(StoreError::Missing(_) | StoreError::Bound(_)) => continue,
@@ -230,7 +249,8 @@ impl Archive {
     /// Manifests that a newer one has made needless go, but for the one before it, which somebody may be reading.
     async fn forget_before(&self, id: Id, version: u64) -> Result<(), StoreError> {
         let listed = self.listed(id).await?;
-        let old = listed.manifests.iter().filter(|(own, ..)| *own < version);
+        let own = listed.manifests.get(&*self.1).into_iter().flatten();
+        let old = own.filter(|(own, ..)| *own < version);
         for (_, key, _) in old.skip(1) {
             self.0.delete(key).await?;
         }

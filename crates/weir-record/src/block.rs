@@ -91,6 +91,8 @@ pub enum HoleCause {
     Full,
     /// The disk failed.
     Failed,
+    /// Another origin had to take the stream over. Stands in no block: it is seen where those of two nodes meet.
+    Origin,
     /// A cause of a release that is not known.
     Other,
 }
@@ -102,6 +104,7 @@ impl HoleCause {
             Self::Slow => "slow",
             Self::Full => "full",
             Self::Failed => "failed",
+            Self::Origin => "origin",
             Self::Other => "other",
         }
     }
@@ -111,6 +114,7 @@ impl HoleCause {
             Self::Slow => 1,
             Self::Full => 2,
             Self::Failed => 3,
+            Self::Origin => 4,
             Self::Other => 0,
         }
     }
@@ -120,6 +124,7 @@ impl HoleCause {
             1 => Self::Slow,
             2 => Self::Full,
             3 => Self::Failed,
+            4 => Self::Origin,
             _ => Self::Other,
         }
     }

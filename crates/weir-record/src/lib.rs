@@ -12,6 +12,7 @@ mod epoch;
 pub mod file;
 pub mod iframes;
 pub mod manifest;
+mod merge;
 pub mod piece;
 pub mod playlist;
 mod recording;
@@ -23,6 +24,7 @@ pub mod transport;
 mod writing;
 
 pub use epoch::Epoch;
-pub use recording::{Block, Elsewhere, Facts, Recording, View};
+pub use merge::merged;
+pub use recording::{Block, Elsewhere, Facts, Owning, Recording, View, in_order};
 pub use spool::{Spool, Tape};
 pub use writing::{Given, Part};

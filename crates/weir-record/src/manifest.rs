@@ -91,6 +91,7 @@ mod tests {
 
     use super::*;
     use crate::block::{Hole, HoleCause, Segment};
+    use crate::recording::Owning;
 
     fn view() -> View {
         let table = Table {
@@ -134,6 +135,11 @@ mod tests {
                 ended_ms: Some(2),
                 target_s: 2,
                 stored_ms: None,
+                is_shared: true,
+                owned: vec![Owning {
+                    from_ms: 1,
+                    epoch: "lq3k9x01".to_owned(),
+                }],
             },
             blocks: vec![block(0, true), block(1, false)],
         }

@@ -10,7 +10,7 @@ use crate::recording::{Block, View};
 /// Bytes of an entry, to guess the room a playlist needs.
 const ENTRY_BYTES: usize = 56;
 /// Where one segment ends and the next begins less far apart than this, in microseconds, nothing is missing.
-const SEAM_US: i64 = 50_000;
+pub(crate) const SEAM_US: i64 = 50_000;
 
 /// Which part of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

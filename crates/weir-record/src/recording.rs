@@ -1,5 +1,6 @@
 //! A recording: what is known of it, and its blocks as far as they are written.
 
+mod shared;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::block::{self, BlockName, Hole, Segment, Table};
 use crate::disk::Disk;
 use crate::epoch::Epoch;
 
+pub use shared::in_order;
 pub(crate) use stored::Around;
 pub use stored::Elsewhere;
 
@@ -53,6 +55,29 @@ pub struct Facts {
     /// Since when all of it is in the store; `None` where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_ms: Option<i64>,
+    /// Other nodes have parts of it, too: the stream moved between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shared: bool,
+    /// Each time that the node that tells this came to own the stream, in order. Where nodes have recorded the same time,
+    /// the one counts that came to own it last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<Owning>,
+}
+
+/// A node came to own a stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owning {
+    /// When, Unix milliseconds by a clock that all nodes ask.
+    pub from_ms: i64,
+    /// The epoch that it recorded in from then on.
+    pub epoch: String,
+}
+
+impl Facts {
+    /// When its node came to own the stream last, Unix milliseconds; `None` where it never did.
+    pub fn owned_from_ms(&self) -> Option<i64> {
+        self.owned.iter().map(|one| one.from_ms).max()
+    }
 }
 
 /// A recording of this node's spool.
@@ -65,6 +90,8 @@ pub struct Recording {
     /// Virtual host, app and name of the stream: they never change.
     stream: [String; 3],
     state: Mutex<State>,
+    /// What this node has of it itself, where other nodes have parts of it, too.
+    own: Option<Arc<Recording>>,
     /// Who writes to it.
     tapes: AtomicUsize,
     /// Somebody wants it to end.
@@ -147,6 +174,7 @@ impl Recording {
                 blocks: Vec::new(),
                 is_loaded,
             }),
+            own: None,
             tapes: AtomicUsize::new(0),
             is_to_stop: AtomicBool::new(false),
         }
@@ -311,7 +339,7 @@ impl Recording {
                 is_here,
             });
         }
-        blocks.sort_by_key(|block| (begin_of(&block.table), block.name));
+        in_order(&mut blocks);
         Ok(blocks)
     }
 
@@ -406,6 +434,9 @@ impl Recording {
     pub fn read(&self, block: &Block, place: std::ops::Range<u32>) -> std::io::Result<Bytes> {
         if !block.is_here {
             return self.around.read_elsewhere(self.id, block, place);
+        }
+        if let Some(own) = &self.own {
+            return own.read(block, place);
         }
         let range = u64::from(place.start)..u64::from(place.end);
         let read = |ending| {

@@ -148,10 +148,33 @@ impl Spool {
     /// # Errors
     /// The disk's, and where the system has no randomness.
     pub fn record(&self, name: &StreamName, epoch: Epoch) -> io::Result<Tape> {
-        let recording = match self.left(name)? {
-            Some(left) => left,
-            None => self.create(name, self.0.ids.next().map_err(io::Error::other)?)?,
+        self.record_in(name, epoch, self.next_for(name)?)
+    }
+
+    /// What a broadcast of this stream goes into for all that this node knows: the recording that a crash has left less
+    /// than a minute ago, or a new one. Reads the disk: not for the media path.
+    ///
+    /// # Errors
+    /// The disk's, and where the system has no randomness.
+    pub fn next_for(&self, name: &StreamName) -> io::Result<Id> {
+        match self.left(name)? {
+            Some(left) => Ok(left.id),
+            None => self.0.ids.next().map_err(io::Error::other),
+        }
+    }
+
+    /// Goes on with the recording of this id, or begins this node's part of it: it may have begun on another. Reads and
+    /// writes the disk: not for the media path.
+    ///
+    /// # Errors
+    /// The disk's; `InvalidInput` where it is of another stream.
+    pub fn record_in(&self, name: &StreamName, epoch: Epoch, id: Id) -> io::Result<Tape> {
+        let recording = match self.find(id) {
+            Some(found) if found.is_of(name) => found,
+            Some(_) => return Err(io::ErrorKind::InvalidInput.into()),
+            None => self.create(name, id)?,
         };
+        recording.go_on()?;
         self.tape(recording, epoch)
     }
 
@@ -164,7 +187,7 @@ impl Spool {
         if self.has(id) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.tape(self.create(name, id)?, epoch)
+        self.record_in(name, epoch, id)
     }
 
     fn tape(&self, recording: Arc<Recording>, epoch: Epoch) -> io::Result<Tape> {
@@ -198,6 +221,8 @@ impl Spool {
             ended_ms: None,
             target_s: 0,
             stored_ms: None,
+            is_shared: false,
+            owned: Vec::new(),
         };
         let recording = Recording::create(&inner.around, &inner.root, facts)?;
         let recording = Arc::new(recording);

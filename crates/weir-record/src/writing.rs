@@ -433,3 +433,6 @@ const fn head(kind: PieceKind, epoch: Epoch) -> PieceHead {
         len: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,7 +205,8 @@ impl HlsConfig {
 section! {
     /// Recordings.
     pub RecordConfig {
-        /// Whether streams are recorded whose publisher's address and app say nothing of it: `on` or `off`.
+        /// Whether streams are recorded whose publisher's address, channel and app say nothing of it: `on` or `off`; or
+        /// `never`, whatever anybody says.
         reload default: RecordDefault = RecordDefault::Off,
         /// Folder of the recordings; `recordings` in the data folder when empty.
         restart folder: PathBuf = PathBuf::new(),
@@ -257,6 +258,8 @@ pub enum RecordDefault {
     /// It is not.
     #[default]
     Off,
+    /// It is not, and nor is any other.
+    Never,
 }
 
 section! {

@@ -38,6 +38,8 @@ const DISCONTINUITY_NUMBER_US: i64 = 10_000_000;
 /// Numbers of discontinuities a stream begins with are below this: hls.js has an array as long as the number,
 /// which it walks through. They begin anew after a day, less than which no player waits through.
 const DISCONTINUITY_NUMBERS: u64 = 8192;
+/// Numbers of three digits to the base of 36.
+const EPOCH_RANDOM: i64 = 36 * 36 * 36;
 
 /// One packager of one stream, and the pages it renders. An `Arc` of it keeps it running.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Packaging {
     ) -> Self {
         let segment_us = settings.segment_us();
         let segments_per_key = settings.key_every_segments;
-        let epoch = base36(clock.wall_us() / 1_000);
+        let epoch = new_epoch(clock.wall_us() / 1_000);
         let encrypted = container == Container::Ts && segments_per_key > 0;
         let packager = Packager::new(PackagerConfig {
             container,
@@ -375,6 +377,14 @@ impl Follower {
 fn since_epoch(wall_us: i64, step_us: i64) -> u64 {
     let steps = wall_us.saturating_sub(NUMBER_EPOCH_US) / step_us;
     u64::try_from(steps).unwrap_or(0)
+}
+
+/// The name of a packager's life that begins at `now_ms`: later ones are greater. Three random digits behind the time,
+/// because packagers of two nodes may begin in one millisecond and their segments may go into one recording.
+fn new_epoch(now_ms: i64) -> String {
+    let random = ids::random_bytes().map_or(0, u16::from_le_bytes);
+    let digits = base36(i64::from(random) % EPOCH_RANDOM);
+    format!("{}{digits:0>3}", base36(now_ms))
 }
 
 fn base36(number: i64) -> String {

@@ -20,7 +20,7 @@ use crate::http::upgrade::SocketService;
 use crate::http::{Crowd, HttpServer};
 use crate::ingest::Ingest;
 use crate::node::Node;
-use crate::recorder::{AppRecords, Recorder};
+use crate::recorder::{RecordRules, Recorder};
 
 /// How often the hub looks for silent publishers: they and their viewers are told within the second.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -72,12 +72,13 @@ impl Services {
         }
     }
 
-    /// Records into `spool` from now on what apps, by `is_recorded`, publishers and this node's settings want recorded, and
+    /// Records into `spool` from now on what channels and apps, by `is_recorded`, publishers and this node's settings want recorded, and
     /// plays what is in it.
     #[must_use]
-    pub fn with_recordings(self, spool: Spool, is_recorded: AppRecords) -> Self {
+    pub fn with_recordings(self, spool: Spool, is_recorded: RecordRules) -> Self {
         let (core, packagings) = (self.core.clone(), self.hls.packagings().clone());
-        let recorder = Recorder::new(core, packagings, spool.clone(), is_recorded);
+        let others = (self.node.registry(), self.node.settings().me.clone());
+        let recorder = Recorder::new(core, packagings, spool.clone(), others, is_recorded);
         self.core.tasks.spawn("recorder", recorder.clone().run());
         Self {
             hls: self.hls.with_recordings(spool),

@@ -89,6 +89,8 @@ pub struct Channel {
     pub play_round: i64,
     /// Seconds between two pictures of its stream; 0 for none, -1 for as its app says.
     pub shot_every_s: i64,
+    /// Whether its stream is recorded of which its publisher's address says nothing; `None`: as its app says.
+    pub record: Option<bool>,
     /// How many follow it.
     pub followers: i64,
     /// When it was made, milliseconds since 1970.
@@ -118,6 +120,8 @@ pub struct ChannelEdit<'a> {
     pub password_hash: Option<&'a str>,
     /// As [`Channel::shot_every_s`].
     pub shot_every_s: Option<i64>,
+    /// As [`Channel::record`].
+    pub record: Option<Option<bool>>,
 }
 
 struct ChannelRow {
@@ -134,6 +138,7 @@ struct ChannelRow {
     password_hash: String,
     play_round: i64,
     shot_every_s: i64,
+    record: i64,
     followers: i64,
     created_ms: i64,
     changed_ms: i64,
@@ -163,7 +168,7 @@ row!(ChannelRow {
 macro_rules! columns {
     () => {
         "c.user_id, c.id, c.name, c.app, c.title, c.description, c.category, c.language, c.cover, c.visibility, \
-         c.password_hash, c.play_round, c.shot_every_s, c.followers, c.created_ms, c.changed_ms, c.version"
+         c.password_hash, c.play_round, c.shot_every_s, c.record, c.followers, c.created_ms, c.changed_ms, c.version"
     };
 }
 
@@ -356,7 +361,7 @@ impl Channels<'_> {
         let changed = sqlx::query(
             "UPDATE channels SET title = $4, description = $5, category = $6, language = $7, cover = $8, \
              visibility = $9, password_hash = $10, play_round = $11, changed_ms = $12, \
-             shot_every_s = $13, version = version + 1 \
+             shot_every_s = $13, record = $14, version = version + 1 \
              WHERE user_id = $1 AND id = $2 AND version = $3",
         )
         .bind(user_id.to_string())
@@ -372,6 +377,7 @@ impl Channels<'_> {
         .bind(after.play_round)
         .bind(after.changed_ms)
         .bind(after.shot_every_s)
+        .bind(after.record.map_or(-1, i64::from))
         .execute(&mut *writing)
         .await?;
         if changed.rows_affected() == 0 {
@@ -545,6 +551,7 @@ impl ChannelEdit<'_> {
         set(&mut channel.password_hash, self.password_hash);
         channel.visibility = self.visibility.unwrap_or(visibility);
         channel.shot_every_s = self.shot_every_s.unwrap_or(channel.shot_every_s);
+        channel.record = self.record.unwrap_or(channel.record);
         if channel.visibility != visibility || channel.password_hash != password {
             channel.play_round += 1;
         }
@@ -596,6 +603,7 @@ impl TryFrom<ChannelRow> for Channel {
             password_hash: row.password_hash,
             play_round: row.play_round,
             shot_every_s: row.shot_every_s,
+            record: (row.record >= 0).then_some(row.record > 0),
             followers: row.followers,
             created_ms: row.created_ms,
             changed_ms: row.changed_ms,

@@ -2,6 +2,7 @@
 //! these rows are for lists, for what is to go, and for whom a node shall stop or take away.
 
 mod change;
+mod parts;
 mod tell;
 
 use sqlx::AssertSqlSafe;
@@ -13,6 +14,7 @@ use crate::module::Module;
 use crate::store::Store;
 
 pub use change::RecordingEdit;
+pub use parts::{RecordingPart, RecordingSum};
 pub use tell::{RecordingNow, Telling};
 
 /// Where a recording stands.
@@ -257,8 +259,9 @@ impl Recordings<'_> {
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM recordings WHERE node = $1 AND (state = 'deleting' OR (state = 'recording' AND (stop_ms > 0 OR told_ms = 0))) \
-             ORDER BY id LIMIT $2"
+            " FROM recordings WHERE (state = 'deleting' AND EXISTS \
+             (SELECT 1 FROM recording_parts p WHERE p.id = recordings.id AND p.node = $1)) \
+             OR (node = $1 AND state = 'recording' AND (stop_ms > 0 OR told_ms = 0)) ORDER BY id LIMIT $2"
         );
         let rows = sqlx::query_as::<_, RecordingRow>(SQL)
             .bind(node.to_owned())

@@ -48,7 +48,7 @@ use weir_record::Spool;
 use weir_scale::Scaler;
 use weir_serve::front::{Addresses, DoorKind};
 use weir_serve::http::service::ApiService;
-use weir_serve::recorder::AppRecords;
+use weir_serve::recorder::RecordRules;
 use weir_serve::{Core, Server, Services};
 
 use crate::config::{Config, Sources};
@@ -162,16 +162,16 @@ fn serving(
     weir_scale::end_with_parent(&core.tasks, &core.shutdown);
     let spool = recordings::open(config, data, core.hub.clock())?;
     let services = Services::new(core, joined.node.clone(), entrance.gate().clone())
-        .with_recordings(spool.clone(), app_records(entrance));
+        .with_recordings(spool.clone(), records(entrance));
     let services = stills::added(services, config)?;
     cluster::report_load(joined, &services);
     Ok((spool, services))
 }
 
-/// What apps say of being recorded.
-fn app_records(entrance: &Arc<Entrance>) -> AppRecords {
+/// What channels and apps say of being recorded.
+fn records(entrance: &Arc<Entrance>) -> RecordRules {
     let entrance = entrance.clone();
-    Box::new(move |app| entrance.is_recorded(app))
+    Box::new(move |name| entrance.is_recorded(name))
 }
 
 /// The hub and its delivery loops.

@@ -106,6 +106,9 @@ pub struct Channel {
     /// Kilobits per second that its publisher may send at most; where the app says less, that counts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_kbps: Option<u32>,
+    /// Whether its stream is recorded of which its publisher's address says nothing; `None`: as its app says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub record: Option<bool>,
 }
 
 /// Tickets of one account to one channel that count no more: it follows it no more, or helps with it no more. Those

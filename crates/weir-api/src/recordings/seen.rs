@@ -54,7 +54,8 @@ struct HoleSeen {
     /// From when on (RFC 3339).
     at: String,
     duration_ms: i64,
-    /// `slow`: the disk did not keep up; `full`, `failed`: what the disk said; `other`.
+    /// `slow`: the disk did not keep up; `full`, `failed`: what the disk said; `origin`: another origin had to take the
+    /// stream over; `other`.
     cause: String,
 }
 

@@ -11,6 +11,7 @@
 //! | `weir:{c}:nodes` | nodes with a record, scored by when it ends | while there are any | as nodes |
 //! | `weir:{c}:report:STREAM` | `port protocol ip` of a stream that is not weir's | as it was reported | 100,000 |
 //! | `weir:{c}:reports` | streams that are reported, scored by when that ends | while there are any | as reports |
+//! | `weir:{c}:recording:STREAM` | `recording node`: what the stream's broadcast goes into | 75 s after it was said last | as leases |
 //! | `weir:{c}:nonce:KEY NONCE` | who used a nonce of a signed URL | until the URL expires | as signed |
 //!
 //! Channels: `weir:{c}:bus` for all nodes, `weir:{c}:bus:ID` for one. Nothing is ever scanned.
@@ -31,10 +32,11 @@ use weir_base::{Backoff, BackoffPlan, Clock, Dice};
 pub use url::{Files, Servers, Target, UrlError};
 
 use crate::lease::Unreachable;
-use crate::limits::{NODES, REPORTS, STREAMS};
+use crate::limits::{NODES, RECORDING_TERM_MS, REPORTS, STREAMS};
 use crate::message::Message;
 use crate::name::{LeaseKey, Name};
 use crate::record::{NodeRecord, StreamRecord};
+use crate::recorded::{RecordingOp, RecordingSaid};
 use crate::report::StreamReport;
 use crate::store::{Bus, BusEvent, Everything, NonceStore, Store, Waiting};
 use crate::table::{Held, LeaseReply, Op};
@@ -55,10 +57,13 @@ const LISTEN_AGAIN: BackoffPlan = BackoffPlan {
 const PAGE: usize = 1_000;
 /// How long all of that may take, microseconds: what was read until then is better than nothing.
 const READ_US: i64 = 5_000_000;
+/// What stands for no recording.
+const NO_RECORDING: &str = "-";
 /// Scripts in place of batches of commands.
 const LEASES: &str = include_str!("leases.lua");
 const REGISTER: &str = include_str!("register.lua");
 const REPORT: &str = include_str!("report.lua");
+const RECORDED: &str = include_str!("recorded.lua");
 
 /// A store and a bus in one Redis.
 #[derive(Clone)]
@@ -72,6 +77,7 @@ struct Inner {
     leases: Script,
     register: Script,
     report: Script,
+    recorded: Script,
 }
 
 impl std::fmt::Debug for Redis {
@@ -118,6 +124,7 @@ impl Redis {
             leases: Script::new(LEASES),
             register: Script::new(REGISTER),
             report: Script::new(REPORT),
+            recorded: Script::new(RECORDED),
         })))
     }
 }
@@ -223,6 +230,27 @@ impl Inner {
             self.link.failed(What::Reports, &Failure::Said(words));
         }
         Ok(())
+    }
+
+    async fn recorded(&self, ops: &[RecordingOp]) -> Result<Vec<RecordingSaid>, Unreachable> {
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.recorded.prepare_invoke();
+        call.arg(RECORDING_TERM_MS);
+        for op in ops {
+            call.key(self.key(&format!("recording:{}", op.key)));
+            let recording = op.recording.map(|id| id.to_string());
+            call.arg(op.act.name())
+                .arg(recording.as_deref().unwrap_or(NO_RECORDING))
+                .arg(op.node.as_str());
+        }
+        let texts: Vec<String> = self.invoke(What::Recordings, &call).await?;
+        if texts.len() != ops.len() {
+            return Err(Unreachable);
+        }
+        let said = texts.iter().map(|text| read_recorded(text));
+        said.map(|said| said.ok_or(Unreachable)).collect()
     }
 
     async fn claim_nonce(
@@ -420,6 +448,13 @@ impl Store for Redis {
     fn reports(&self) -> Waiting<'_, Result<Vec<StreamReport>, Unreachable>> {
         Box::pin(self.0.reports())
     }
+
+    fn recorded(
+        &self,
+        ops: Vec<RecordingOp>,
+    ) -> Waiting<'_, Result<Vec<RecordingSaid>, Unreachable>> {
+        Box::pin(async move { self.0.recorded(&ops).await })
+    }
 }
 
 impl NonceStore for Redis {
@@ -460,6 +495,20 @@ fn read_answer(key: &LeaseKey, text: &str) -> Option<LeaseReply> {
         ("N", _) => Some(LeaseReply::Nobody),
         _ => None,
     }
+}
+
+/// `recording 1 time`, or `0` where somebody else has said something since.
+fn read_recorded(text: &str) -> Option<RecordingSaid> {
+    let mut words = text.split(' ');
+    let (recording, is_own) = (words.next()?, words.next()?);
+    Some(RecordingSaid {
+        recording: match recording {
+            NO_RECORDING => None,
+            id => Some(id.parse().ok()?),
+        },
+        is_own: is_own == "1",
+        at_ms: words.next()?.parse().ok()?,
+    })
 }
 
 /// `epoch boot claim over since_ms node`.

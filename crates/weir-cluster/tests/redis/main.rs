@@ -14,6 +14,7 @@ mod faults;
 mod forms;
 mod nodes;
 mod nonces;
+mod recorded;
 mod report;
 mod server;
 mod story;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use weir_base::Id;
-use weir_events::{RecordingAct, RecordingOrder, RecordingStep, RecordingSweeper, ToldRecording};
+use weir_events::{
+    RecordingAct, RecordingOrder, RecordingStep, RecordingSweeper, Report, Told, ToldRecording,
+};
 use weir_store::objects::{Class, Key};
 use weir_store::recordings::RecordingState;
 
@@ -24,6 +26,9 @@ fn told(id: Id, step: Option<RecordingStep>, ended_ms: i64) -> ToldRecording {
         bytes: 10,
         stored_bytes: 0,
         holes: Vec::new(),
+        from_ms: 1_700_000_000_000,
+        to_ms: 1_700_000_004_000,
+        owned_ms: 1_700_000_000_000,
     }
 }
 
@@ -47,6 +52,81 @@ async fn each_step_of_a_recording_is_one_event_however_often_it_is_told() {
     let row = writer.store.recordings().by_id(id).await.unwrap();
     assert_eq!((row.state, row.node.as_str()), (RecordingState::Ready, "a"));
     assert_eq!((row.title.as_str(), row.duration_ms), ("a", 4_000));
+    writer.stop().await;
+}
+
+#[tokio::test]
+async fn a_recording_that_two_nodes_tell_of_is_one_row_and_ends_once_with_the_node_that_took_it_over()
+ {
+    let writer = Writer::start().await;
+    let id = writer.store.next_id().unwrap();
+    let tell = async |node: &str, told: ToldRecording| {
+        let report = Report {
+            boot: node.to_owned(),
+            told: vec![Told::Recording(told)],
+            is_all: false,
+            living: None,
+            seen: None,
+        };
+        writer
+            .recorder
+            .take(node, &report)
+            .await
+            .unwrap()
+            .recordings
+    };
+    let at_b = |step, ended_ms| ToldRecording {
+        started_ms: 1_700_000_006_000,
+        from_ms: 1_700_000_006_000,
+        to_ms: 1_700_000_010_000,
+        owned_ms: 1_700_000_006_000,
+        ..told(id, step, ended_ms)
+    };
+    let alone = tell("a", told(id, Some(RecordingStep::Started), 0)).await;
+    assert_eq!(alone, []);
+    let share = [RecordingOrder {
+        id,
+        act: RecordingAct::Share,
+        of: None,
+    }];
+    assert_eq!(
+        tell("b", at_b(Some(RecordingStep::Started), 0)).await,
+        share
+    );
+    // The first says that it is over there, and hears that it is not over.
+    assert_eq!(
+        tell("a", told(id, Some(RecordingStep::Ready), 5)).await,
+        share
+    );
+    assert_eq!(writer.told(1).await, ["recording.started 0"]);
+    let recordings = writer.store.recordings();
+    let row = recordings.by_id(id).await.unwrap();
+    assert_eq!((row.state, &*row.node), (RecordingState::Recording, "b"));
+    tell("b", at_b(Some(RecordingStep::Ready), 9)).await;
+    let words = writer.told(2).await;
+    assert_eq!(words, ["recording.started 0", "recording.ready 0"]);
+    let row = recordings.by_id(id).await.unwrap();
+    assert_eq!(
+        (row.state, row.duration_ms, row.bytes),
+        (RecordingState::Ready, 8_000, 20)
+    );
+    assert!(row.holes.contains("\"cause\":\"origin\""), "{}", row.holes);
+
+    // What goes goes from both.
+    assert!(recordings.delete(&row).await.unwrap());
+    let sweeper = RecordingSweeper::new(writer.recorder.clone(), |node| node == "a");
+    for node in ["a", "b"] {
+        assert_eq!(recordings.ordered(node).await.unwrap().len(), 1, "{node}");
+    }
+    recordings.left("b", id).await.unwrap();
+    sweeper.look().await.unwrap();
+    assert!(
+        recordings.by_id(id).await.is_ok(),
+        "a has something of it yet"
+    );
+    recordings.left("a", id).await.unwrap();
+    sweeper.look().await.unwrap();
+    assert!(recordings.by_id(id).await.is_err());
     writer.stop().await;
 }
 

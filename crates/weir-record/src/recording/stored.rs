@@ -69,10 +69,17 @@ impl Around {
 impl Recording {
     /// One of which nothing is here: its blocks are read elsewhere.
     pub fn elsewhere(view: View, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        Self::shared(view, None, elsewhere)
+    }
+
+    /// One of which nodes have parts: `own`, where this one has some, and the others' blocks are read elsewhere.
+    pub fn shared(view: View, own: Option<Arc<Self>>, elsewhere: Arc<dyn Elsewhere>) -> Self {
         let around = Around::new(Arc::new(NoDisk));
         around.set_elsewhere(elsewhere);
         let mut blocks = view.blocks;
-        blocks.iter_mut().for_each(|block| block.is_here = false);
+        blocks
+            .iter_mut()
+            .for_each(|block| block.is_here &= own.is_some());
         let facts = &view.facts;
         Self {
             id: facts.id,
@@ -85,6 +92,7 @@ impl Recording {
                 blocks,
                 is_loaded: true,
             }),
+            own,
             tapes: AtomicUsize::new(0),
             is_to_stop: AtomicBool::new(false),
         }

@@ -28,6 +28,9 @@ const FIXED_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5")
 /// The same of one that grows.
 const GROWING_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
+/// Recordings of a stream, the newest, of which other nodes are asked what they have.
+const MAX_SHARED: usize = 4;
+
 /// What of the past is asked for, and as what.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PastAsked {
@@ -45,13 +48,11 @@ impl Hls {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
         let query = asked.carried(admitted);
-        let recordings = self.recorded(&admitted.name);
-        let here = match recordings.is_empty() {
-            true => Err(Refusal::new(
-                Code::NotFound,
-                "this stream is not recorded here",
-            )),
-            false => self.past_here(past, &admitted.name, recordings).await,
+        let none = || Refusal::new(Code::NotFound, "this stream is not recorded here");
+        let here = match self.recorded(&admitted.name).await {
+            Ok(recordings) if recordings.is_empty() => Err(none()),
+            Ok(recordings) => self.past_here(past, &admitted.name, recordings).await,
+            Err(refused) => Err(refused),
         };
         let refused = match here {
             Ok((page, caching)) => {
@@ -95,10 +96,11 @@ impl Hls {
                 Err(refused) => return Ok(Err(refused)),
             };
             // Whose tables are read is asked for, and what is asked for rests one day.
-            let asked_for = plan.recordings.iter();
-            let asked_for = asked_for.filter_map(|one| spool.as_ref()?.find(one.id));
-            let views: Result<Vec<_>, _> = asked_for.map(|one| one.view()).collect();
-            let views = views?;
+            let views = plan.recordings.iter().map(|one| {
+                let _asked_for = spool.as_ref().and_then(|spool| spool.find(one.id));
+                one.view()
+            });
+            let views = views.collect::<std::io::Result<Vec<_>>>()?;
             let text = match past.is_multivariant {
                 true => {
                     let query = past.shift.query();
@@ -121,8 +123,20 @@ impl Hls {
         blocking(work).await?
     }
 
-    /// The recordings of a stream on this node, the newest first.
-    fn recorded(&self, name: &StreamName) -> Vec<Arc<Recording>> {
+    /// The recordings of a stream on this node, the newest first; with what other nodes have of them, where the stream
+    /// moved.
+    async fn recorded(&self, name: &StreamName) -> Result<Vec<Arc<Recording>>, Refusal> {
+        let mut recordings = self.recorded_here(name);
+        for recording in recordings.iter_mut().take(MAX_SHARED) {
+            if recording.is_shared() {
+                *recording = self.recording(recording.id).await?;
+            }
+        }
+        Ok(recordings)
+    }
+
+    /// What this node itself has of a stream, the newest first.
+    fn recorded_here(&self, name: &StreamName) -> Vec<Arc<Recording>> {
         let spool = self.spool.as_ref();
         spool.map(|spool| spool.of_stream(name)).unwrap_or_default()
     }
@@ -157,7 +171,22 @@ impl Hls {
         stream: &StreamName,
         name: &Name,
     ) -> Result<Option<Vec<Bytes>>, Refusal> {
-        let recordings = self.recorded(stream);
+        let here = self.recorded_here(stream);
+        let is_shared = here.iter().any(|recording| recording.is_shared());
+        if let Some(pieces) = self.piece_of(here, name).await? {
+            return Ok(Some(pieces));
+        }
+        match is_shared {
+            true => self.piece_of(self.recorded(stream).await?, name).await,
+            false => Ok(None),
+        }
+    }
+
+    async fn piece_of(
+        &self,
+        recordings: Vec<Arc<Recording>>,
+        name: &Name,
+    ) -> Result<Option<Vec<Bytes>>, Refusal> {
         if recordings.is_empty() {
             return Ok(None);
         }

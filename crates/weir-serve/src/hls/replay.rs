@@ -130,7 +130,11 @@ impl Hls {
         asked: &HlsRequest<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let (recording, most) = self.found(id).await?;
+        let (recording, most) = match file {
+            // Another node wants to know what this one has, and not what it knows of others.
+            ReplayFile::View | ReplayFile::Block(_) => (self.own_recording(id)?, Stretch::ALL),
+            _ => self.found(id).await?,
+        };
         let gone = || Refusal::new(Code::NotFound, "there is no such recording");
         let facts = recording.facts();
         let asked = HlsRequest {
@@ -190,18 +194,25 @@ impl Hls {
 }
 
 impl Hls {
-    /// The recording of this id: one of this node, or else of wherever it is.
+    /// The recording of this id: one of this node, or else of wherever it and all its parts are.
     ///
     /// # Errors
     /// 3001 where there is none; 5002 where it cannot be told now.
     pub async fn recording(&self, id: Id) -> Result<Arc<Recording>, Refusal> {
-        if let Some(found) = self.spool.as_ref().and_then(|spool| spool.find(id)) {
-            return Ok(found);
-        }
+        let own = self.own_recording(id);
         match &self.archives {
-            Some(archives) => archives.find(id).await,
-            None => Err(Refusal::new(Code::NotFound, "there is no such recording")),
+            // Half of one is nowhere shown as the whole.
+            Some(archives) if own.as_ref().map_or(true, |own| own.is_shared()) => {
+                archives.find(id).await
+            }
+            _ => own,
         }
+    }
+
+    /// What this node itself has of the recording of this id.
+    fn own_recording(&self, id: Id) -> Result<Arc<Recording>, Refusal> {
+        let found = self.spool.as_ref().and_then(|spool| spool.find(id));
+        found.ok_or_else(|| Refusal::new(Code::NotFound, "there is no such recording"))
     }
 
     /// The recording of this id, or that of the clip, and what of it may be played.

@@ -144,6 +144,11 @@ impl Node {
         &self.0.cluster
     }
 
+    /// What it shares with the other nodes.
+    pub(crate) fn registry(&self) -> Arc<dyn Store> {
+        self.0.store.clone()
+    }
+
     /// Which node asks for `target` (path and query), by its proof.
     ///
     /// # Errors

@@ -145,15 +145,24 @@ impl Recordings<'_> {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn left(&self, node: &str, id: Id) -> Result<(), StoreError> {
+        let mut writing = self.db.begin().await?;
         sqlx::query(
-            "UPDATE recordings SET node = '' WHERE id = $1 AND node = $2 AND state = 'deleting' \
-             AND user_id IN (SELECT user_id FROM recording_owners WHERE id = $1)",
+            "DELETE FROM recording_parts WHERE id = $1 AND node = $2 AND EXISTS (SELECT 1 FROM recordings r \
+             WHERE r.id = $1 AND r.state = 'deleting')",
         )
         .bind(id.to_string())
         .bind(node.to_owned())
-        .execute(self.db.write())
+        .execute(&mut *writing)
         .await?;
-        Ok(())
+        sqlx::query(
+            "UPDATE recordings SET node = '' WHERE id = $1 AND state = 'deleting' \
+             AND user_id IN (SELECT user_id FROM recording_owners WHERE id = $1) \
+             AND NOT EXISTS (SELECT 1 FROM recording_parts p WHERE p.id = $1)",
+        )
+        .bind(id.to_string())
+        .execute(&mut *writing)
+        .await?;
+        Ok(writing.commit().await?)
     }
 
     /// All of it is gone: so is its row, and nobody brings it back.
@@ -164,6 +173,10 @@ impl Recordings<'_> {
         let mut writing = self.db.begin().await?;
         sqlx::query("DELETE FROM recordings WHERE user_id = $1 AND id = $2")
             .bind(one.user_id.clone())
+            .bind(one.id.to_string())
+            .execute(&mut *writing)
+            .await?;
+        sqlx::query("DELETE FROM recording_parts WHERE id = $1")
             .bind(one.id.to_string())
             .execute(&mut *writing)
             .await?;

@@ -1,11 +1,12 @@
 //! What nodes tell of recordings. The same again changes nothing, and what is gone does not come back.
 
+use super::parts::{RecordingSum, tell_part};
 use super::{RecordingState, Recordings};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::Id;
 
-/// What a node says of a recording now.
+/// What a node says of what it has of a recording now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingNow {
     /// The channel's owner; empty where the stream is no channel's. Of one that is known already it stays.
@@ -30,10 +31,16 @@ pub struct RecordingNow {
     pub expires_ms: i64,
     /// Who tells.
     pub node: String,
-    /// When it began, milliseconds since 1970.
+    /// Since when it owned the stream, the last time, milliseconds since 1970; 0: it never did.
+    pub owned_ms: i64,
+    /// When it began there, milliseconds since 1970.
     pub started_ms: i64,
     /// When it ended; 0: it goes on.
     pub ended_ms: i64,
+    /// What it has is of the time from here, milliseconds since 1970.
+    pub from_ms: i64,
+    /// Up to here.
+    pub to_ms: i64,
     /// Milliseconds that it lasts.
     pub duration_ms: i64,
     /// Bytes of it.
@@ -47,10 +54,10 @@ pub struct RecordingNow {
 }
 
 /// What became of what was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Telling {
-    /// It stands in its row, or something newer does.
-    Written,
+    /// It stands in its row, or something newer does: this is what all nodes together have.
+    Written(RecordingSum),
     /// The recording was taken away: whoever has something of it takes that away, too.
     Gone,
 }
@@ -101,6 +108,15 @@ pub(super) async fn tell(
     } else {
         String::new()
     };
+    // What somebody asks for and no node has begun is nobody's part.
+    let sum = match told.told_ms {
+        0 => asked(told),
+        _ => tell_part(writing, told).await?,
+    };
+    let expires_ms = match sum.state {
+        RecordingState::Recording => 0,
+        _ => told.expires_ms,
+    };
     sqlx::query(
         "INSERT INTO recordings (user_id, id, channel_id, vhost, app, stream, title, published, state, stop_ms, held, \
          expires_ms, node, started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version) \
@@ -108,9 +124,9 @@ pub(super) async fn tell(
          ON CONFLICT (user_id, id) DO UPDATE SET \
          state = CASE WHEN recordings.state = 'deleting' THEN recordings.state ELSE excluded.state END, \
          expires_ms = CASE WHEN recordings.expires_ms > 0 THEN recordings.expires_ms ELSE excluded.expires_ms END, \
-         node = excluded.node, ended_ms = excluded.ended_ms, duration_ms = excluded.duration_ms, \
-         bytes = excluded.bytes, stored_bytes = excluded.stored_bytes, holes = excluded.holes, \
-         told_ms = excluded.told_ms WHERE recordings.told_ms <= excluded.told_ms",
+         node = excluded.node, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, \
+         duration_ms = excluded.duration_ms, bytes = excluded.bytes, stored_bytes = excluded.stored_bytes, \
+         holes = excluded.holes, told_ms = excluded.told_ms WHERE recordings.told_ms <= excluded.told_ms OR excluded.told_ms > 0",
     )
     .bind(user_id)
     .bind(id)
@@ -120,17 +136,32 @@ pub(super) async fn tell(
     .bind(told.stream.clone())
     .bind(told.title.clone())
     .bind(i64::from(told.is_published))
-    .bind(told.state.name())
-    .bind(told.expires_ms)
-    .bind(told.node.clone())
-    .bind(told.started_ms)
-    .bind(told.ended_ms)
-    .bind(told.duration_ms)
-    .bind(told.bytes)
-    .bind(told.stored_bytes)
-    .bind(told.holes.clone())
-    .bind(told.told_ms)
+    .bind(sum.state.name())
+    .bind(expires_ms)
+    .bind(sum.node.clone())
+    .bind(sum.started_ms)
+    .bind(sum.ended_ms)
+    .bind(sum.duration_ms)
+    .bind(sum.bytes)
+    .bind(sum.stored_bytes)
+    .bind(sum.holes.clone())
+    .bind(sum.told_ms)
     .execute(&mut **writing)
     .await?;
-    Ok(Telling::Written)
+    Ok(Telling::Written(sum))
+}
+
+fn asked(told: &RecordingNow) -> RecordingSum {
+    RecordingSum {
+        state: told.state,
+        node: told.node.clone(),
+        nodes: 0,
+        started_ms: told.started_ms,
+        ended_ms: told.ended_ms,
+        duration_ms: told.duration_ms,
+        bytes: told.bytes,
+        stored_bytes: told.stored_bytes,
+        holes: told.holes.clone(),
+        told_ms: 0,
+    }
 }

@@ -80,6 +80,8 @@ impl Broadcast {
                     .then_some((START_US + count as i64 * SEGMENT_US + self.hole_us) / 1000),
                 target_s: 2,
                 stored_ms: None,
+                is_shared: false,
+                owned: Vec::new(),
             },
             blocks,
         }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use weir_admit::consult::{Advised, Consult, NoAdvice, Question};
 use weir_admit::{Gate, GateParts, PlayAuth, PublishAuth, Rulebook, Surroundings};
 use weir_api::AppFacts;
-use weir_base::{Clock, Shutdown, Tasks};
+use weir_base::{Clock, Shutdown, StreamName, Tasks};
 use weir_cluster::Role;
 use weir_cluster::fill::{self, Cost};
 use weir_cluster::geo::{Countries, Country};
@@ -124,9 +124,9 @@ impl Entrance {
         self.gate.rulebook().app(name).rules.shot_every_s
     }
 
-    /// Whether the app's streams are recorded of which their publishers say nothing, where that is said.
-    pub(super) fn is_recorded(&self, name: &str) -> Option<bool> {
-        self.gate.rulebook().app(name).rules.record
+    /// Whether a stream is recorded of which its publisher says nothing, where its channel or its app says that.
+    pub(super) fn is_recorded(&self, name: &StreamName) -> Option<bool> {
+        self.gate.rulebook().is_recorded(name)
     }
 
     /// Whether no signature is asked of who plays.

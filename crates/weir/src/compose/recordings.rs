@@ -50,7 +50,8 @@ pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally);
 
 impl Recordings for Kept {
     fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>> {
-        let found = self.0.find(id);
+        // Of one that others have parts of, too, the row knows more.
+        let found = self.0.find(id).filter(|recording| !recording.is_shared());
         found.map(|recording| facts_of(&recording)).transpose()
     }
 

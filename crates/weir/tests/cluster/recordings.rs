@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use weir_testkit::cluster::{Cluster, Node};
+use weir_testkit::hls_check::{Parsed, check_media};
 use weir_testkit::http::{Request, get};
 use weir_testkit::media::Source;
 use weir_testkit::process::Signal;
@@ -136,4 +137,115 @@ fn what_an_origin_recorded_is_played_by_every_edge_also_when_the_origin_is_dead_
             .is_some_and(|events| events.len() == 1);
         (is_told && !s3.listing().contains(&id)).then_some(())
     });
+}
+
+/// A node with the database, two origins that record into folders of their own, and an edge.
+fn two_origins(folder: &tempfile::TempDir, s3: &S3) -> Cluster {
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let url = format!("store.url=sqlite:{}", place("one.db"));
+    let objects = format!("store.recordings.url={}", s3.url("rec"));
+    let credentials = format!("store.recordings.credentials={}", s3.credentials());
+    let kept = [&*objects, &*credentials];
+    let origin = |id: &str| {
+        let records = format!("record.folder={}", place(id));
+        Node::origin(id)
+            .set(&["record.default=on", "stream.linger_ms=500", &records])
+            .set(&kept)
+    };
+    cluster(vec![
+        Node::new("p", &["api"]).set(&[&url]).set(&kept),
+        origin("o1"),
+        origin("o2"),
+        Node::edge("a").set(&kept),
+    ])
+}
+
+/// The only recording there is, when it is so.
+fn the_one(cluster: &Cluster, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    until(what, 40, || {
+        let list = cluster["p"].api("GET", "recordings?app=live").json();
+        let items = list["items"].as_array()?;
+        assert!(items.len() <= 1, "it is one recording: {list}");
+        items.first().filter(|one| is_so(one)).cloned()
+    })
+}
+
+fn epochs(list: &Parsed) -> Vec<&str> {
+    let names = list.segments.iter().map(|segment| &*segment.uri);
+    let mut epochs: Vec<&str> = names.filter_map(|name| name.split('-').nth(1)).collect();
+    epochs.dedup();
+    epochs
+}
+
+/// Shows R14, R25, R54.
+#[test]
+fn a_recording_goes_on_at_the_origin_that_takes_the_stream_over_and_has_what_the_dead_one_kept() {
+    need!(Ffmpeg, RedisServer, MotoServer);
+    let (folder, s3) = (tempfile::tempdir().unwrap(), S3::start());
+    let mut cluster = two_origins(&folder, &s3);
+    let first = publish(&cluster["o1"], &Source::H264_AAC, "live/one");
+    let live = the_one(&cluster, "some seconds are recorded", |one| {
+        one["duration_ms"].as_i64() >= Some(4_000)
+    });
+    let id = live["id"].as_str().unwrap().to_owned();
+    assert_eq!(live["node"], "o1");
+    cluster.kill("o1");
+    drop(first);
+    // The publisher comes back, at another origin.
+    let second = publish(&cluster["o2"], &Source::H264_AAC, "live/one");
+    let moved = the_one(&cluster, "the other goes on with it", |one| {
+        one["node"] == "o2" && one["duration_ms"].as_i64() >= Some(8_000)
+    });
+    assert_eq!(
+        (&moved["id"], &moved["state"]),
+        (&live["id"], &"recording".into())
+    );
+    let holes = moved["holes"].as_array().unwrap();
+    assert_eq!(holes.len(), 1, "{moved}");
+    assert_eq!(holes[0]["cause"], "origin");
+    let hole_ms = holes[0]["duration_ms"].as_f64().unwrap();
+    measured("an origin dies: missing in its recording", hole_ms, "ms");
+
+    // What the dead one had is on its disk: it is there when it is back.
+    let half = check_media(&playlist(&cluster, "a", &id)).unwrap();
+    assert_eq!(epochs(&half).len(), 1);
+    cluster.restart("o1");
+    let lists = until("each node shows both halves", 40, || {
+        let shown = ["a", "o1", "o2"].map(|node| playlist(&cluster, node, &id));
+        let lists = shown.map(|text| check_media(&text).unwrap());
+        lists
+            .iter()
+            .all(|list| epochs(list).len() == 2)
+            .then_some(lists)
+    });
+    for list in &lists {
+        assert_eq!(list.kind.as_deref(), Some("EVENT"));
+        let breaks = list.segments.iter().filter(|one| one.discontinuity);
+        assert_eq!(breaks.count(), 1);
+    }
+    second.signal(Signal::KILL);
+    let over = the_one(&cluster, "it is over", |one| one["state"] == "ready");
+    assert_eq!(over["id"], live["id"]);
+    assert_eq!(over["holes"].as_array().unwrap().len(), 1);
+    for node in ["a", "o1", "o2"] {
+        until("it has all of it", 20, || {
+            let list = check_media(&playlist(&cluster, node, &id)).unwrap();
+            (list.ended && epochs(&list).len() == 2).then_some(())
+        });
+        decodes(&cluster[node].http(&format!("r/{id}/index.m3u8")));
+    }
+    decodes(&cluster["o1"].http(&format!("r/{id}.mp4")));
+    let events = cluster["p"].api("GET", "events?types=recording.started,recording.ready");
+    assert_eq!(events.json()["events"].as_array().unwrap().len(), 2);
+
+    let gone = cluster["p"].api("DELETE", &format!("recordings/{id}"));
+    assert_eq!(gone.status, 204, "{}", gone.text());
+    until(
+        "neither origin has anything of it, nor the store",
+        40,
+        || {
+            let kept = ["o1", "o2"].map(|node| folder.path().join(node).join(&id).exists());
+            (kept == [false, false] && !s3.listing().contains(&id)).then_some(())
+        },
+    );
 }

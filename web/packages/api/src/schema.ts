@@ -85,7 +85,7 @@ export type CategoryWish = { place?: number; title: string; title_zh?: string };
 export type ChannelBanWish = { account?: string; expires_ms?: number; network?: string; reason: string };
 
 /** What is to be changed of a channel; what is left out stays. */
-export type ChannelChange = { category?: string; description?: string; language?: string; password?: string; shot_every_s?: number; title?: string; visibility?: string };
+export type ChannelChange = { category?: string; description?: string; language?: string; password?: string; record?: string; shot_every_s?: number; title?: string; visibility?: string };
 
 /** Channels. */
 export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
@@ -94,7 +94,7 @@ export type ChannelList = { items: (ListedChannel)[]; next?: string | null };
 export type ChannelSchedule = { items: (ComingBroadcast)[] };
 
 /** A place to broadcast at, as it is told. */
-export type ChannelShown = { category: string; cover: string; created_ms: number; description: string; followers: number; id: string; language: string; live: boolean; name: string; owner: string; shot_every_s: number; stream: string; title: string; visibility: string };
+export type ChannelShown = { category: string; cover: string; created_ms: number; description: string; followers: number; id: string; language: string; live: boolean; name: string; owner: string; record: string; shot_every_s: number; stream: string; title: string; visibility: string };
 
 /** A channel to be made. */
 export type ChannelWish = { name: string; owner?: string; title?: string };
@@ -439,7 +439,7 @@ export type QuestionView = { offer: string; options: Record<string, unknown> };
 export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
 
 /** Where a recording is. */
-export type RecordingPlace = { app: string; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
+export type RecordingPlace = { app: string; ended_ms: number; node: string; nodes?: (string)[]; stored_bytes: number; stream: string; vhost: string };
 
 /** A broadcast that can be watched again. */
 export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };

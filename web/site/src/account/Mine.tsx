@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
 import { Copy } from "../ui/Copy";
 import { useRtmp } from "../ui/rtmp";
-import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, removeAvatar, removeCover, revokeKey, setAvatar, setCover, setPassword, setVisibility, signOut, streamKeys, type Account, type Channel, type OwnBan, type StreamKey } from "./api";
+import { makeChannel, makeKey, ownBans, ownChannels, ownTeams, removeAvatar, removeCover, revokeKey, setAvatar, setCover, setPassword, setRecord, setVisibility, signOut, streamKeys, type Account, type Channel, type OwnBan, type StreamKey } from "./api";
 import { OwnBans } from "./Bans";
 import { Field, Form } from "./Form";
 import { Moderate } from "./Moderate";
@@ -120,6 +120,7 @@ function Own({ channel }: { channel: Channel }) {
       />
       <p><a href="/studio/recordings">{a("pastBroadcasts")}</a></p>
       <Who channel={channel} />
+      <Recorded channel={channel} />
       <h4>{a("keys")}</h4>
       <ul>
         {keys.map((key) => <KeyLine key={key.id} channel={channel.name} line={key} changed={load} />)}
@@ -135,6 +136,34 @@ function Own({ channel }: { channel: Channel }) {
       <Form what="new-key" button={a("newKey")} send={make}>{() => null}</Form>
       <Moderate channel={channel.name} owns />
     </article>
+  );
+}
+
+const RECORDS = ["app", "on", "off"] as const;
+
+/** Whether broadcasts can be watched again. */
+function Recorded({ channel }: { channel: Channel }) {
+  const [chosen, setChosen] = useState(channel.record);
+  const [said, setSaid] = useState("");
+  const keep = async () => {
+    setSaid("");
+    await setRecord(channel.name, chosen);
+    setSaid(a("kept"));
+  };
+  return (
+    <Form what="record" button={a("keep")} send={keep}>
+      {() => (
+        <>
+          <label class="ac-field">
+            {a("recorded")}
+            <select name="record" value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+              {RECORDS.map((one) => <option key={one} value={one}>{a(`record_${one}`)}</option>)}
+            </select>
+          </label>
+          {said && <span role="status">{said}</span>}
+        </>
+      )}
+    </Form>
   );
 }
 

@@ -130,6 +130,9 @@ export const ticket = async (name: string, password: string) =>
 export const setVisibility = (name: string, visibility: string, password: string) =>
   ask("channel_edit", { path: { name }, body: { visibility, ...(password && { password }) } });
 
+/** Whether its broadcasts are recorded: `on`, `off`, or `app` for as its app says. */
+export const setRecord = (name: string, record: string) => ask("channel_edit", { path: { name }, body: { record } });
+
 export const ownBans = async () => (await ask("ban_own")).items;
 
 export const appealAgainst = (ban: string, words: string) => ask("appeal", { body: { ban, words } });

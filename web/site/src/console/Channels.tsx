@@ -43,8 +43,8 @@ function AllChannels() {
 function OneChannel({ name }: { name: string }) {
   const loaded = useLoaded(() => ask("channel", { path: { name } }), [name]);
   const save = async (values: Record<string, string>) => {
-    const { title = "", category = "", visibility } = values;
-    await ask("channel_edit", { path: { name }, body: { title, category, ...(visibility && { visibility }) } });
+    const { title = "", category = "", record = "app", visibility } = values;
+    await ask("channel_edit", { path: { name }, body: { title, category, record, ...(visibility && { visibility }) } });
     await loaded.reload();
   };
   const remove = async () => {
@@ -68,6 +68,7 @@ function OneChannel({ name }: { name: string }) {
                   <div class="ac-pair">
                     <Line name="title" label={k("title")} value={channel.title} required wrong={wrong["title"]} />
                     <Line name="category" label={k("categories")} value={channel.category} wrong={wrong["category"]} />
+                    <Choice name="record" label={k("recordIt")} value={channel.record} options={[["app", k("recordApp")], ["on", k("recordOn")], ["off", k("recordOff")]]} />
                     {["public", "unlisted"].includes(channel.visibility) && (
                       <Choice name="visibility" label={k("visibility")} value={channel.visibility} options={[["public", k("public")], ["unlisted", k("unlisted")]]} />
                     )}

@@ -37,7 +37,14 @@ pub(super) struct Step {
 }
 
 /// Fields of a channel that are compared.
-const CHANNEL_FIELDS: [&str; 5] = ["title", "description", "category", "language", "visibility"];
+const CHANNEL_FIELDS: [&str; 6] = [
+    "title",
+    "description",
+    "category",
+    "language",
+    "visibility",
+    "record",
+];
 /// Fields of an app that are beside its rules.
 const APP_FIELDS: [&str; 2] = ["retention_hours", "recording_hours"];
 /// What a key of an app, and a question of it, has that is never told again.
@@ -296,6 +303,7 @@ impl WantedChannel {
             &self.category,
             &self.language,
             &self.visibility,
+            &self.record,
         ]
         .map(|field| field.as_deref())
     }

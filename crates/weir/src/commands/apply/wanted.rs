@@ -33,6 +33,8 @@ pub(super) struct WantedChannel {
     pub(super) category: Option<String>,
     pub(super) language: Option<String>,
     pub(super) visibility: Option<String>,
+    /// `on`, `off` or `app`.
+    pub(super) record: Option<String>,
     /// The environment variable that holds its password: sent when its visibility becomes `password`.
     pub(super) password_env: Option<String>,
     /// Labels of stream keys that it has.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -22,7 +23,7 @@ use weir_link::node::{NodeClient, NodeRequest, refusal_in};
 use weir_link::walk::{AnyNode, Unserved, WalkRequest};
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
-use weir_record::{Elsewhere, Recording, View};
+use weir_record::{Elsewhere, Recording, Spool, View, merged};
 use weir_serve::hls::{Archives, FoundRecording};
 use weir_store::Store;
 
@@ -53,6 +54,8 @@ pub(in crate::compose) struct FinderParts {
     pub(in crate::compose) cluster: Cluster,
     pub(in crate::compose) me: String,
     pub(in crate::compose) client: NodeClient,
+    /// What this node has itself.
+    pub(in crate::compose) spool: Spool,
     pub(in crate::compose) archive: Option<Archive>,
     pub(in crate::compose) cache: Arc<SliceCache>,
     pub(in crate::compose) clock: Clock,
@@ -77,6 +80,8 @@ struct Sought {
 struct Finding {
     at_us: i64,
     place: Option<RecordingPlace>,
+    /// All nodes that have parts of it told of them.
+    is_whole: bool,
     outcome: Result<Arc<Recording>, Refusal>,
 }
 
@@ -137,26 +142,32 @@ impl Finding {
 impl FinderParts {
     async fn look(self: &Arc<Self>, id: Id, before: Option<&Finding>) -> Finding {
         let place = self.place(id).await;
-        let outcome = match &place {
+        let (mut is_whole, mut outcome) = (true, Err(not_there()));
+        match &place {
             Ok(Some(place)) => {
                 // One that is over and is where it was is what it was.
-                let same = before
-                    .filter(|before| place.ended_ms > 0 && before.place.as_ref() == Some(place));
-                match same.and_then(|before| before.outcome.as_ref().ok()) {
+                let same = before.filter(|before| {
+                    before.is_whole && place.ended_ms > 0 && before.place.as_ref() == Some(place)
+                });
+                outcome = match same.and_then(|before| before.outcome.as_ref().ok()) {
                     Some(recording) => Ok(recording.clone()),
-                    None => self.open(id, place).await,
-                }
+                    None => {
+                        let found = self.open(id, place).await;
+                        is_whole = found.as_ref().is_ok_and(|(_, is_whole)| *is_whole);
+                        found.map(|(recording, _)| recording)
+                    }
+                };
             }
             Ok(None) => {
                 let (cache, gone) = (self.cache.clone(), id);
                 let _ = tokio::task::spawn_blocking(move || cache.forget_recording(gone)).await;
-                Err(Refusal::new(Code::NotFound, "there is no such recording"))
             }
-            Err(refusal) => Err(refusal.clone()),
-        };
+            Err(refusal) => outcome = Err(refusal.clone()),
+        }
         Finding {
             at_us: self.clock.now_us(),
             place: place.ok().flatten(),
+            is_whole,
             outcome,
         }
     }
@@ -190,30 +201,21 @@ impl FinderParts {
         }
     }
 
-    /// From the node that records it; where that does not answer, from the store.
+    /// From the nodes that have parts of it; where one does not answer, from the store, too. Says whether all have told.
     async fn open(
         self: &Arc<Self>,
         id: Id,
         place: &RecordingPlace,
-    ) -> Result<Arc<Recording>, Refusal> {
-        let base = self.base(&place.node);
-        let told = match &base {
-            Some(base) => self.view_of(base, id, place).await,
-            None => Err(Refusal::new(Code::OriginUnreachable, "no node has it")),
-        };
-        let mut view = match told {
-            Ok(view) => view,
-            Err(refusal) => {
-                let stored = self.stored(id).await?;
-                stored.ok_or(refusal)?
-            }
-        };
-        if view.facts.id != id || view.facts.app != place.app || view.facts.stream != place.stream {
-            return Err(Refusal::new(
-                Code::OriginUnreachable,
-                "what another node has is another recording",
-            ));
-        }
+    ) -> Result<(Arc<Recording>, bool), Refusal> {
+        let Told {
+            parts,
+            homes,
+            own,
+            refused,
+        } = self.told(id, place).await?;
+        let is_whole = refused.is_none();
+        let none = || Refusal::new(Code::OriginUnreachable, "no node has it");
+        let mut view = merged(parts).ok_or_else(|| refused.unwrap_or_else(none))?;
         // Nobody else says it of one whose node is gone.
         view.facts.ended_ms = view
             .facts
@@ -222,20 +224,67 @@ impl FinderParts {
         let stored = view.blocks.iter().filter(|block| block.is_stored);
         let blocks = Blocks {
             parts: self.clone(),
-            base,
+            homes,
             vhost: view.facts.vhost.clone(),
             stored: stored.map(|block| block.name).collect(),
         };
-        Ok(Arc::new(Recording::elsewhere(view, Arc::new(blocks))))
+        let recording = Recording::shared(view, own, Arc::new(blocks));
+        Ok((Arc::new(recording), is_whole))
     }
 
-    async fn stored(&self, id: Id) -> Result<Option<View>, Refusal> {
+    async fn told(&self, id: Id, place: &RecordingPlace) -> Result<Told, Refusal> {
+        let mut told = Told {
+            own: self.spool.find(id),
+            ..Told::default()
+        };
+        if let Some(own) = told.own.clone() {
+            let read = tokio::task::spawn_blocking(move || own.view()).await;
+            let view = read.map_err(io::Error::other).and_then(|view| view);
+            told.parts.push(view.map_err(|error| {
+                tracing::error!(recording = %id, "it cannot be read: {error}");
+                Refusal::from(Code::Storage)
+            })?);
+        }
+        let others = place.nodes().filter(|node| **node != self.me);
+        let asked = others.map(async |node| {
+            let gone = || Refusal::new(Code::OriginUnreachable, format!("{node} is away"));
+            let base = self.base(node).ok_or_else(gone)?;
+            let view = self.view_of(&base, id, place).await?;
+            Ok::<_, Refusal>((base, view))
+        });
+        for answer in join_all(asked).await {
+            match answer {
+                Ok((base, view)) => {
+                    let names = view.blocks.iter().map(|block| block.name);
+                    told.homes.extend(names.map(|name| (name, base.clone())));
+                    told.parts.push(view);
+                }
+                Err(refusal) => told.refused = Some(refusal),
+            }
+        }
+        if told.refused.is_some() || told.parts.is_empty() {
+            told.parts.extend(self.stored(id).await?);
+        }
+        let is_it = |view: &View| {
+            let facts = &view.facts;
+            facts.id == id && facts.app == place.app && facts.stream == place.stream
+        };
+        match told.parts.iter().all(is_it) {
+            true => Ok(told),
+            false => Err(Refusal::new(
+                Code::OriginUnreachable,
+                "what another node has is another recording",
+            )),
+        }
+    }
+
+    async fn stored(&self, id: Id) -> Result<Vec<View>, Refusal> {
         let Some(archive) = &self.archive else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let words = |error| format!("the store does not have it: {error}");
         archive
-            .view(id)
+            .parts(id)
             .await
             .map_err(|error| Refusal::new(Code::OriginUnreachable, words(error)))
     }
@@ -288,10 +337,25 @@ fn query(pairs: &[(&str, &str)]) -> String {
     query.extend_pairs(pairs).finish()
 }
 
+/// What is known of a recording, by those who have parts of it.
+#[derive(Default)]
+struct Told {
+    parts: Vec<View>,
+    /// Which node has a block.
+    homes: HashMap<BlockName, String>,
+    own: Option<Arc<Recording>>,
+    /// Why somebody told nothing.
+    refused: Option<Refusal>,
+}
+
+fn not_there() -> Refusal {
+    Refusal::new(Code::NotFound, "there is no such recording")
+}
+
 /// The blocks of one recording.
 struct Blocks {
     parts: Arc<FinderParts>,
-    base: Option<String>,
+    homes: HashMap<BlockName, String>,
     vhost: String,
     stored: HashSet<BlockName>,
 }
@@ -325,7 +389,7 @@ impl Blocks {
                 Err(error) => refused = Some(error.to_string()),
             }
         }
-        if let Some(base) = &self.base {
+        if let Some(base) = self.homes.get(&name) {
             let (from, to) = (place.start.to_string(), place.end.to_string());
             let query = query(&[("vhost", &self.vhost), ("from", &from), ("to", &to)]);
             let target = format!("/r/{id}/{name}.blk?{query}");

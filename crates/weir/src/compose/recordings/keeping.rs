@@ -36,7 +36,9 @@ pub(in crate::compose) fn keep(
     services: Services,
 ) -> anyhow::Result<(Services, KeepTally)> {
     let core = &services.core;
-    let archive = archive(config, data, happenings)?;
+    let settings = joined.node.settings();
+    let me = settings.me.as_str();
+    let archive = archive(config, (data, me), happenings)?;
     let folder = data.join(CACHE_FOLDER);
     let cache_bytes = config.record.cache_mb.saturating_mul(1 << 20);
     let cache = SliceCache::open(&folder, cache_bytes);
@@ -64,7 +66,6 @@ pub(in crate::compose) fn keep(
     core.tasks
         .spawn("recordings kept", uploader.run(core.shutdown.clone()));
 
-    let settings = joined.node.settings();
     let places = match happenings {
         Some(happenings) => Places::Own(happenings.store.clone()),
         None if settings.is_alone => Places::Nobody,
@@ -76,6 +77,7 @@ pub(in crate::compose) fn keep(
         cluster: joined.cluster.clone(),
         me: settings.me.to_string(),
         client: NodeClient::new(http, settings.me.as_str(), settings.secret.clone()),
+        spool: spool.clone(),
         archive,
         cache,
         clock: core.hub.clock().clone(),
@@ -93,7 +95,7 @@ pub(in crate::compose) fn is_uploaded(config: &Config) -> bool {
 /// The class of recordings, where the settings name a place for it: without one, blocks are where they are.
 fn archive(
     config: &Config,
-    data: &Path,
+    (data, me): (&Path, &str),
     happenings: Option<&Happenings>,
 ) -> anyhow::Result<Option<Archive>> {
     let place = &config.store.recordings;
@@ -105,7 +107,7 @@ fn archive(
         // No database is opened for it.
         None => Objects::open(Class::Recordings, place, data).context("store.recordings")?,
     };
-    Ok(Some(Archive::new(objects)))
+    Ok(Some(Archive::new(objects, me)))
 }
 
 /// What goes to viewers, by the counters of the hub.

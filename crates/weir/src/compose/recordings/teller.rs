@@ -162,6 +162,12 @@ impl Inner {
                 }
                 Err(error) => tracing::warn!(recording = %id, "it cannot be taken away: {error}"),
             },
+            RecordingAct::Share => {
+                let shared = found.iter().try_for_each(|recording| recording.share());
+                if let Err(error) = shared {
+                    tracing::warn!(recording = %id, "that other nodes have parts of it cannot be written down: {error}");
+                }
+            }
             RecordingAct::Start | RecordingAct::Newer => {
                 tracing::warn!(recording = %id, "a newer release wants what this one does not know");
             }
@@ -251,5 +257,8 @@ fn told(view: &View, now_ms: i64) -> ToldRecording {
         bytes: bytes(|_| true),
         stored_bytes: bytes(|block| block.is_stored),
         holes: holes.collect(),
+        from_ms: view.segments().next().map_or(0, |(_, first)| first.wall_us) / 1000,
+        to_ms: view.end_us() / 1000,
+        owned_ms: facts.owned_from_ms().unwrap_or(0),
     }
 }
