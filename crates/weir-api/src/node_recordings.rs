@@ -29,20 +29,53 @@ pub struct RecordingPlace {
     pub ended_ms: i64,
     /// Bytes of it that are in the store.
     pub stored_bytes: i64,
+    /// It is of a clip that was asked for; left out where a recording was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<ClipPlace>,
+}
+
+/// What of a recording a clip is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClipPlace {
+    /// The recording's id.
+    pub recording: String,
+    /// From when on, Unix milliseconds.
+    pub from_ms: i64,
+    /// Up to when, Unix milliseconds.
+    pub to_ms: i64,
 }
 
 impl RecordingPlace {
-    /// What the store knows of a recording; `None` where there is none, or it is being taken away.
+    /// What the store knows of a recording, or of that of a clip; `None` where there is none, or it is being taken away.
     ///
     /// # Errors
     /// As the store.
     pub async fn find(store: &Store, id: weir_store::Id) -> Result<Option<Self>, StoreError> {
-        match store.recordings().by_id(id).await {
-            Ok(row) if row.state == RecordingState::Deleting => Ok(None),
-            Ok(row) => Ok(Some(row.into())),
-            Err(StoreError::Missing(_)) => Ok(None),
-            Err(error) => Err(error),
+        let recordings = store.recordings();
+        match recordings.by_id(id).await {
+            Err(StoreError::Missing(_)) => {}
+            row => return Ok(Self::of(row?)),
         }
+        let clip = match recordings.clip(id).await {
+            Err(StoreError::Missing(_)) => return Ok(None),
+            clip => clip?,
+        };
+        let place = match recordings.by_id(clip.recording).await {
+            Err(StoreError::Missing(_)) => return Ok(None),
+            row => Self::of(row?),
+        };
+        Ok(place.map(|place| Self {
+            clip: Some(ClipPlace {
+                recording: clip.recording.to_string(),
+                from_ms: clip.from_ms,
+                to_ms: clip.to_ms,
+            }),
+            ..place
+        }))
+    }
+
+    fn of(row: StoredRecording) -> Option<Self> {
+        (row.state != RecordingState::Deleting).then(|| row.into())
     }
 }
 
@@ -55,6 +88,7 @@ impl From<StoredRecording> for RecordingPlace {
             node: row.node,
             ended_ms: row.ended_ms,
             stored_bytes: row.stored_bytes,
+            clip: None,
         }
     }
 }

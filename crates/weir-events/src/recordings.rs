@@ -106,6 +106,30 @@ impl Recorder {
         Ok(())
     }
 
+    /// Writes down again what the blocks of a recording that is over say of it, as if `node` told it. What was taken away
+    /// stays away.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn tell_again(&self, node: &str, told: ToldRecording) -> Result<Telling, StoreError> {
+        let told = ToldRecording {
+            step: Some(match told.duration_ms {
+                0 => RecordingStep::Failed,
+                _ => RecordingStep::Ready,
+            }),
+            at_ms: self.store.now_ms(),
+            ..told
+        };
+        let row = self.row(node, &told).await;
+        let outcomes = self.store.recordings().tell(&[row]).await?;
+        if outcomes.contains(&Telling::Gone) {
+            return Ok(Telling::Gone);
+        }
+        let facts: Vec<Fact> = recording_fact(node, &told).into_iter().collect();
+        self.store.events().record(&facts).await?;
+        Ok(Telling::Written)
+    }
+
     /// What a node shall do: what people want, and what is to go since the recording is `gone`.
     pub(crate) async fn recording_orders(
         &self,

@@ -16,6 +16,7 @@ pub mod piece;
 pub mod playlist;
 mod recording;
 pub mod samples;
+pub mod shelf;
 pub mod shifted;
 mod spool;
 pub mod stills;

@@ -37,7 +37,7 @@ const BLOCK_ENDING: &str = ".blk";
 
 /// Finds recordings that this node has nothing of: on other nodes, and in the store.
 pub trait Archives: Send + Sync + 'static {
-    /// The recording of this id, as it was a moment ago.
+    /// The recording or the clip of this id, as it was a moment ago.
     ///
     /// # Errors
     /// 3001 where there is none, or it is being taken away; 5002 where it cannot be told now.
@@ -45,8 +45,16 @@ pub trait Archives: Send + Sync + 'static {
 }
 
 /// What is found, after a while.
-pub type FoundRecording<'a> =
-    Pin<Box<dyn Future<Output = Result<Arc<Recording>, Refusal>> + Send + 'a>>;
+pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<Found, Refusal>> + Send + 'a>>;
+
+/// What an id is of.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// A recording.
+    Recording(Arc<Recording>),
+    /// A clip: a stretch of the recording of this id.
+    Clip(Id, Stretch),
+}
 
 /// A file of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +206,13 @@ impl Hls {
         if let Some(found) = self.spool.as_ref().and_then(|spool| spool.find(id)) {
             return Ok(found);
         }
+        match self.find(id).await? {
+            Found::Recording(recording) => Ok(recording),
+            Found::Clip(..) => Err(Refusal::new(Code::NotFound, "it is a clip")),
+        }
+    }
+
+    async fn find(&self, id: Id) -> Result<Found, Refusal> {
         match &self.archives {
             Some(archives) => archives.find(id).await,
             None => Err(Refusal::new(Code::NotFound, "there is no such recording")),
@@ -206,10 +221,12 @@ impl Hls {
 
     /// The recording of this id, or that of the clip, and what of it may be played.
     async fn found(&self, id: Id) -> Result<(Arc<Recording>, Stretch), Refusal> {
-        let clip = self.spool.as_ref().and_then(|spool| spool.clips().find(id));
-        match clip {
-            Some(clip) => Ok((self.recording(clip.recording).await?, clip.stretch())),
-            None => Ok((self.recording(id).await?, Stretch::ALL)),
+        if let Some(found) = self.spool.as_ref().and_then(|spool| spool.find(id)) {
+            return Ok((found, Stretch::ALL));
+        }
+        match self.find(id).await? {
+            Found::Recording(recording) => Ok((recording, Stretch::ALL)),
+            Found::Clip(of, stretch) => Ok((self.recording(of).await?, stretch)),
         }
     }
 
@@ -369,6 +386,10 @@ pub(super) async fn blocking<T: Send + 'static>(
             Code::NotFound,
             "this recording was taken away",
         )),
+        Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+            let words = "as many wait here for recordings from elsewhere as may";
+            Err(Refusal::new(Code::Overloaded, words))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::HostUnreachable => {
             tracing::warn!("a recording cannot be read now: {error}");
             let words = "this recording cannot be read now";

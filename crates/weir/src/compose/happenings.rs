@@ -170,11 +170,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     let me = parts.joined.node.settings().me.to_string();
     let log = Log::new(store.clone());
     tasks.spawn("log", log.clone().run(shutdown.clone()));
-    let owners = Arc::new(ChannelOwners {
-        store: store.clone(),
-        keep_ms: parts.config.record.keep_ms(),
-    });
-    let recorder = Recorder::new(store.clone(), log.clone(), owners, &me);
+    let recorder = recorder(parts.config, &store, log.clone(), &me);
     let cluster = parts.joined.cluster.clone();
     let own = me.clone();
     let is_member = move |node: &str| node == own || is_member(&cluster, node);
@@ -208,6 +204,15 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
         dispatcher,
         elsewhere,
     }
+}
+
+/// Writes down what nodes tell, on the node `me`.
+pub(super) fn recorder(config: &Config, store: &Store, log: Log, me: &str) -> Recorder {
+    let owners = Arc::new(ChannelOwners {
+        store: store.clone(),
+        keep_ms: config.record.keep_ms(),
+    });
+    Recorder::new(store.clone(), log, owners, me)
 }
 
 pub(in crate::compose) fn client(core: &Core, dialer: Dialer) -> HttpClient {

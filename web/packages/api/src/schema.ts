@@ -117,6 +117,9 @@ export type ClientDetail = { address: string; bytes: number; id: string; identit
 /** Publishers and viewers. */
 export type Clients = { clients: (ClientDetail)[]; next?: string; total: number };
 
+/** What of a recording a clip is. */
+export type ClipPlace = { from_ms: number; recording: string; to_ms: number };
+
 /** A clip as it is told of. */
 export type ClipSeen = { created_at: string; file_url: string; from_ms: number; id: string; recording: string; title: string; to_ms: number; url: string };
 
@@ -179,6 +182,12 @@ export type EventSeen = { app: string; at: string; cause?: number | null; cause_
 
 /** Some events, in order. */
 export type EventsSeen = { events: (EventSeen)[]; forgotten?: number; next: string };
+
+/** Some of them, oldest first. */
+export type ExpiringList = { going: number; going_bytes: number; going_ms: number; items: (ExpiringSeen)[]; next?: string | null };
+
+/** A recording whose time is over. */
+export type ExpiringSeen = { cases: number; clips: number; kept_by: (Pin)[]; kept_hours: number; recording: RecordingSeen; since: string };
 
 /** The password, once more. */
 export type Farewell = { password?: string };
@@ -384,6 +393,9 @@ export type PasswordOrder = { new_password: string; password?: string };
 /** A JPEG, PNG, WebP or GIF file of at most 10 MiB. */
 export type PictureFile = string;
 
+/** What keeps a recording whose time is over. */
+export type Pin = "held" | "clips" | "review";
+
 /** One place, as it is answered. */
 export type Place = { also?: (Also)[]; expires_ms: number; node: string; protocol: string; url: string; why: WhyThere };
 
@@ -439,7 +451,7 @@ export type QuestionView = { offer: string; options: Record<string, unknown> };
 export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
 
 /** Where a recording is. */
-export type RecordingPlace = { app: string; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
+export type RecordingPlace = { app: string; clip?: ClipPlace | null; ended_ms: number; node: string; stored_bytes: number; stream: string; vhost: string };
 
 /** A broadcast that can be watched again. */
 export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
@@ -864,6 +876,8 @@ export interface Operations {
   recording_remove: { asked: { path: { id: string }; query?: { clips?: boolean } }; answered: undefined };
   /** End a recording */
   recording_stop: { asked: { path: { id: string } }; answered: undefined };
+  /** Recordings whose time is over, oldest first */
+  recordings_expiring: { asked: { query?: { in_hours?: number; limit?: number; after?: string } }; answered: ExpiringList };
   /** What of a stream can be watched again, newest first */
   replays: { asked: { query: { stream: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Say where a stream is on a server of another make */
@@ -1089,6 +1103,7 @@ export const PLACES = {
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
   recording_stop: ["POST", "/api/v1/recordings/{id}/stop"],
+  recordings_expiring: ["GET", "/api/v1/recordings/expiring"],
   replays: ["GET", "/api/v1/replays"],
   report: ["POST", "/api/v1/streams/report"],
   review_claim: ["POST", "/api/v1/review/claims"],

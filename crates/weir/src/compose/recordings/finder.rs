@@ -10,20 +10,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use weir_api::RecordingPlace;
+use weir_api::{ClipPlace, RecordingPlace};
 use weir_base::{Clock, Code, Id, Refusal};
 use weir_cluster::record::Scope;
 use weir_cluster::run::Cluster;
 use weir_cluster::{Name, Scheme};
-use weir_keep::{Archive, Slice, SliceCache};
+use weir_keep::{Archive, ColdReads, Slice, SliceCache};
 use weir_link::http::BodyLimits;
 use weir_link::node::{NodeClient, NodeRequest, refusal_in};
 use weir_link::walk::{AnyNode, Unserved, WalkRequest};
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
+use weir_record::clips::stretch;
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
 use weir_record::{Elsewhere, Recording, View};
-use weir_serve::hls::{Archives, FoundRecording};
+use weir_serve::hls::{Archives, Found, FoundRecording};
 use weir_store::Store;
 
 /// How long what was found counts, microseconds: so long may one be played that was taken away.
@@ -56,7 +56,7 @@ pub(in crate::compose) struct FinderParts {
     pub(in crate::compose) archive: Option<Archive>,
     pub(in crate::compose) cache: Arc<SliceCache>,
     pub(in crate::compose) clock: Clock,
-    pub(in crate::compose) runtime: Handle,
+    pub(in crate::compose) cold: ColdReads,
 }
 
 /// Knows for a moment what it has found, and asks once for all who want the same.
@@ -77,7 +77,7 @@ struct Sought {
 struct Finding {
     at_us: i64,
     place: Option<RecordingPlace>,
-    outcome: Result<Arc<Recording>, Refusal>,
+    outcome: Result<Found, Refusal>,
 }
 
 impl Finder {
@@ -138,13 +138,16 @@ impl FinderParts {
     async fn look(self: &Arc<Self>, id: Id, before: Option<&Finding>) -> Finding {
         let place = self.place(id).await;
         let outcome = match &place {
+            Ok(Some(RecordingPlace {
+                clip: Some(clip), ..
+            })) => of_clip(clip),
             Ok(Some(place)) => {
                 // One that is over and is where it was is what it was.
                 let same = before
                     .filter(|before| place.ended_ms > 0 && before.place.as_ref() == Some(place));
                 match same.and_then(|before| before.outcome.as_ref().ok()) {
-                    Some(recording) => Ok(recording.clone()),
-                    None => self.open(id, place).await,
+                    Some(found) => Ok(found.clone()),
+                    None => self.open(id, place).await.map(Found::Recording),
                 }
             }
             Ok(None) => {
@@ -220,12 +223,12 @@ impl FinderParts {
             .ended_ms
             .or(Some(place.ended_ms).filter(|ended_ms| *ended_ms > 0));
         let stored = view.blocks.iter().filter(|block| block.is_stored);
-        let blocks = Blocks {
+        let blocks = Blocks(Arc::new(Place {
             parts: self.clone(),
             base,
             vhost: view.facts.vhost.clone(),
             stored: stored.map(|block| block.name).collect(),
-        };
+        }));
         Ok(Arc::new(Recording::elsewhere(view, Arc::new(blocks))))
     }
 
@@ -283,13 +286,23 @@ impl FinderParts {
     }
 }
 
+fn of_clip(clip: &ClipPlace) -> Result<Found, Refusal> {
+    let words = "an api node answers what is no clip";
+    let wrong = |_| Refusal::new(Code::OriginUnreachable, words);
+    let of = clip.recording.parse().map_err(wrong)?;
+    Ok(Found::Clip(of, stretch(clip.from_ms, clip.to_ms)))
+}
+
 fn query(pairs: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs).finish()
 }
 
 /// The blocks of one recording.
-struct Blocks {
+struct Blocks(Arc<Place>);
+
+/// Where they are.
+struct Place {
     parts: Arc<FinderParts>,
     base: Option<String>,
     vhost: String,
@@ -298,37 +311,40 @@ struct Blocks {
 
 impl Elsewhere for Blocks {
     fn read(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
-        let slice = Slice {
-            id,
-            name,
-            start: place.start,
-            end: place.end,
+        let slice = Slice::new(id, name, &place);
+        let fetch = |attempt| self.0.read(slice, attempt);
+        self.0.parts.cold.get(slice, fetch)
+    }
+
+    fn ahead(&self, id: Id, name: BlockName, place: Range<u32>) {
+        let slice = Slice::new(id, name, &place);
+        let own = self.0.clone();
+        let fetch = move |attempt| {
+            let own = own.clone();
+            async move { own.read(slice, attempt).await }
         };
-        let runtime = &self.parts.runtime;
-        let read = || runtime.block_on(self.read_through(id, name, place));
-        self.parts.cache.get(slice, read)
+        self.0.parts.cold.ahead(slice, fetch);
     }
 }
 
-impl Blocks {
-    /// From the store, which asks nobody's disk; else from the node that records it.
-    async fn read_through(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
+impl Place {
+    /// From the store, which asks nobody's disk; else from the node that records it, and from there first where what came
+    /// was damaged.
+    async fn read(&self, slice: Slice, attempt: u32) -> io::Result<Bytes> {
+        let is_stored = self.stored.contains(&slice.name) && (attempt == 0 || self.base.is_none());
+        let archive = self.parts.archive.as_ref().filter(|_| is_stored);
         let mut refused = None;
-        if let Some(archive) = self
-            .parts
-            .archive
-            .as_ref()
-            .filter(|_| self.stored.contains(&name))
-        {
-            match archive.read(id, name, place.clone()).await {
+        if let Some(archive) = archive {
+            let place = slice.start..slice.end;
+            match archive.read(slice.id, slice.name, place).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => refused = Some(error.to_string()),
             }
         }
         if let Some(base) = &self.base {
-            let (from, to) = (place.start.to_string(), place.end.to_string());
+            let (from, to) = (slice.start.to_string(), slice.end.to_string());
             let query = query(&[("vhost", &self.vhost), ("from", &from), ("to", &to)]);
-            let target = format!("/r/{id}/{name}.blk?{query}");
+            let target = format!("/r/{}/{}.blk?{query}", slice.id, slice.name);
             match self.parts.fetch(base, &target, MAX_BLOCK_BYTES).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(refusal) => refused = Some(refusal.to_string()),

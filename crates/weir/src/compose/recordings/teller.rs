@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Id, Shutdown, StreamName};
 use weir_events::{
-    MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, ToldHole, ToldRecording, Witness,
+    MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, SeenReach, ToldHole, ToldRecording,
+    Witness,
 };
 use weir_record::{Recording, Spool, View};
 use weir_serve::recorder::Recorder;
@@ -68,6 +69,8 @@ impl Teller {
             orders: Mutex::default(),
             ordered: Notify::new(),
         }));
+        let kept = teller.0.spool.clone();
+        teller.0.witness.knows_reach(move |name| reach(&kept, name));
         let told = Arc::downgrade(&teller.0);
         teller.0.witness.keeps_recordings(move |order| {
             if let Some(inner) = told.upgrade() {
@@ -227,7 +230,18 @@ impl ToldLast {
     }
 }
 
-fn told(view: &View, now_ms: i64) -> ToldRecording {
+/// What of a stream is recorded that is live. Asks no disk.
+pub(super) fn reach(spool: &Spool, name: &StreamName) -> Option<SeenReach> {
+    let mut its = spool.of_stream(name).into_iter();
+    let (from_us, to_us) = its.find(|recording| recording.is_taped())?.extent_us()?;
+    Some(SeenReach {
+        from_ms: from_us / 1000,
+        to_ms: to_us / 1000,
+    })
+}
+
+/// What is told of what there is.
+pub(super) fn told(view: &View, now_ms: i64) -> ToldRecording {
     let facts = &view.facts;
     let holes = view.holes().take(MAX_HOLES).map(|hole| ToldHole {
         at_ms: hole.wall_us / 1000,
