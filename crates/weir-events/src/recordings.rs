@@ -73,6 +73,7 @@ impl Recorder {
             bytes: told.bytes,
             stored_bytes: told.stored_bytes,
             holes: holes.unwrap_or_else(|_| "[]".to_owned()),
+            has_poster: told.has_poster,
             told_ms: told.at_ms,
         }
     }
@@ -96,6 +97,7 @@ impl Recorder {
             bytes: one.bytes,
             stored_bytes: one.stored_bytes,
             holes,
+            has_poster: false,
         };
         tracing::warn!(recording = %one.id, node = one.node, "its node is gone: it has ended");
         let row = self.row(&one.node, &told).await;

@@ -112,6 +112,9 @@ pub struct ToldRecording {
     /// Where nothing was recorded, the first [`MAX_HOLES`] of them.
     #[serde(default)]
     pub holes: Vec<ToldHole>,
+    /// A picture of it is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_poster: bool,
 }
 
 /// Holes of a recording that are told of: whoever has more has no recording worth a list of them.

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use weir_base::Id;
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES, Table};
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
-use weir_record::{Block, Facts, View};
+use weir_record::{Block, Facts, MAX_POSTER_BYTES, View};
 use weir_store::StoreError;
 use weir_store::objects::{Key, Objects, Stored};
 
@@ -191,6 +191,27 @@ impl Archive {
                 "block {name} of {id}: {whole} bytes of {} are whole",
                 block.table.len
             ))),
+        }
+    }
+
+    /// Keeps the picture that stands for a recording.
+    ///
+    /// # Errors
+    /// [`StoreError::is_passing`] where the same again may pass.
+    pub async fn put_poster(&self, id: Id, jpeg: Bytes) -> Result<(), StoreError> {
+        self.0.put(&key(format!("{id}/poster.jpg"))?, jpeg).await?;
+        Ok(())
+    }
+
+    /// It, where there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn poster(&self, id: Id) -> Result<Option<Bytes>, StoreError> {
+        let key = key(format!("{id}/poster.jpg"))?;
+        match self.0.whole(&key, MAX_POSTER_BYTES).await {
+            Err(StoreError::Missing(_)) => Ok(None),
+            jpeg => jpeg.map(Some),
         }
     }
 

@@ -24,6 +24,6 @@ pub mod transport;
 mod writing;
 
 pub use epoch::Epoch;
-pub use recording::{Block, Elsewhere, Facts, Recording, View};
+pub use recording::{Block, Elsewhere, Facts, MAX_POSTER_BYTES, Recording, View};
 pub use spool::{Spool, Tape};
 pub use writing::{Given, Part};

@@ -1,6 +1,7 @@
 //! A recording: what is known of it, and its blocks as far as they are written.
 
 mod facts;
+mod picture;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::disk::Disk;
 use crate::epoch::Epoch;
 
 pub use facts::Facts;
+pub use picture::MAX_POSTER_BYTES;
 pub(crate) use stored::Around;
 pub use stored::Elsewhere;
 

@@ -24,6 +24,7 @@ fn told(id: Id, step: Option<RecordingStep>, ended_ms: i64) -> ToldRecording {
         bytes: 10,
         stored_bytes: 0,
         holes: Vec::new(),
+        has_poster: false,
     }
 }
 

@@ -21,6 +21,7 @@ use super::asked::{AdmittedRequest, HlsRequest};
 use super::for_nodes::{block_for_nodes, view_for_nodes};
 use super::piece::{kind_of, piece_response};
 use super::service::{Hls, playlist_response};
+use super::stills::jpeg_response;
 use crate::packaging::Page;
 use crate::reply::Body;
 use crate::request::time_shift::TimeShift;
@@ -42,7 +43,16 @@ pub trait Archives: Send + Sync + 'static {
     /// # Errors
     /// 3001 where there is none, or it is being taken away; 5002 where it cannot be told now.
     fn find(&self, id: Id) -> FoundRecording<'_>;
+
+    /// The picture of a recording that is in the store, where there is one and the store answers.
+    fn poster(&self, id: Id) -> FoundPoster<'_> {
+        let _ = id;
+        Box::pin(std::future::ready(None))
+    }
 }
+
+/// A picture, after a while.
+pub type FoundPoster<'a> = Pin<Box<dyn Future<Output = Option<Bytes>> + Send + 'a>>;
 
 /// What is found, after a while.
 pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<Found, Refusal>> + Send + 'a>>;
@@ -230,6 +240,30 @@ impl Hls {
         }
     }
 
+    /// The picture that stands for a recording that is over, made anew.
+    ///
+    /// # Errors
+    /// 3001 where it has no pictures, 6008 where nobody makes any; the disk's.
+    pub async fn poster_of(&self, recording: Arc<Recording>) -> Result<Bytes, Refusal> {
+        let facts = recording.facts();
+        let name = StreamName::new(&facts.vhost, &facts.app, &facts.stream)?;
+        let viewed = recording.clone();
+        let place = blocking(move || Ok(poster(&viewed.view()?, Stretch::ALL))).await?;
+        let none = || Refusal::new(Code::NotFound, "there is no picture in it");
+        self.pictures
+            .jpeg((recording, name), place.ok_or_else(none)?)
+            .await
+    }
+
+    /// The picture that is kept of a whole recording, here or in the store.
+    async fn kept_poster(&self, recording: Arc<Recording>) -> Option<Bytes> {
+        let id = recording.id;
+        match blocking(move || recording.poster()).await {
+            Ok(Some(jpeg)) => Some(jpeg),
+            _ => self.archives.as_ref()?.poster(id).await,
+        }
+    }
+
     async fn picture(
         &self,
         file: &ReplayFile,
@@ -238,6 +272,17 @@ impl Hls {
         request: (&HeaderMap, bool),
     ) -> Result<Response<Body>, Refusal> {
         let (recording, most) = (wanted.recording.clone(), wanted.most);
+        let is_whole = *file == ReplayFile::Poster && wanted.stretch == Stretch::ALL;
+        if is_whole
+            && wanted.facts.ended_ms.is_some()
+            && let Some(jpeg) = self.kept_poster(recording.clone()).await
+        {
+            return Ok(jpeg_response(
+                jpeg,
+                &format!("poster-{}", recording.id),
+                request,
+            ));
+        }
         let place = match file {
             ReplayFile::Picture(epoch, msn) => {
                 let (epoch, msn) = (epoch.clone(), *msn);

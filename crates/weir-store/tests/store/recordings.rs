@@ -28,6 +28,7 @@ fn told(store: &Store, id: Id, told_ms: i64) -> RecordingNow {
         bytes: 0,
         stored_bytes: 0,
         holes: "[]".to_owned(),
+        has_poster: false,
         told_ms,
     }
 }

@@ -22,6 +22,7 @@ use weir_link::http::HttpClient;
 use weir_link::node::NodeClient;
 use weir_link::walk::AnyNode;
 use weir_record::Spool;
+use weir_serve::hls::Hls;
 use weir_serve::{Core, Services};
 use weir_store::Store;
 use weir_store::channels::Visibility;
@@ -29,7 +30,7 @@ use weir_store::seal::SealKeys;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
-use super::recordings::{self, Teller};
+use super::recordings::{self, Posters, Teller};
 use super::secrets::Secrets;
 use crate::config::Config;
 
@@ -45,6 +46,7 @@ struct Parts<'a> {
     data: &'a Path,
     spool: &'a Spool,
     recorder: Option<weir_serve::recorder::Recorder>,
+    hls: &'a Hls,
     core: &'a Core,
     joined: &'a Joined,
     entrance: &'a Arc<Entrance>,
@@ -61,6 +63,7 @@ pub(super) async fn start(
     let core = &services.core;
     let parts = Parts {
         recorder: services.recorder.clone(),
+        hls: &services.hls,
         config,
         data,
         spool,
@@ -154,6 +157,14 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
         parts.recorder.clone(),
         is_uploaded,
     );
+    let posters = Posters {
+        spool: parts.spool.clone(),
+        hls: parts.hls.clone(),
+        archive: recordings::archive(parts.config, parts.data, None)?,
+        teller: teller.clone(),
+        clock: core.hub.clock().clone(),
+    };
+    tasks.spawn("recordings' pictures", posters.run(shutdown.clone()));
     tasks.spawn("recordings told", teller.run(shutdown.clone()));
     tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
     Ok(())

@@ -2,6 +2,7 @@
 
 mod finder;
 mod keeping;
+mod posters;
 mod teller;
 mod workshop;
 
@@ -22,7 +23,8 @@ use weir_serve::hls::Hls;
 
 use crate::config::Config;
 
-pub(super) use keeping::{is_uploaded, keep};
+pub(super) use keeping::{archive, is_uploaded, keep};
+pub(super) use posters::Posters;
 pub(super) use teller::Teller;
 pub(crate) use workshop::{Outcome, Workshop};
 

@@ -23,7 +23,7 @@ use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
 use weir_record::clips::stretch;
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
 use weir_record::{Elsewhere, Recording, View};
-use weir_serve::hls::{Archives, Found, FoundRecording};
+use weir_serve::hls::{Archives, Found, FoundPoster, FoundRecording};
 use weir_store::Store;
 
 /// How long what was found counts, microseconds: so long may one be played that was taken away.
@@ -119,6 +119,15 @@ impl Archives for Finder {
             let outcome = found.outcome.clone();
             *last = Some(found);
             outcome
+        })
+    }
+
+    fn poster(&self, id: Id) -> FoundPoster<'_> {
+        Box::pin(async move {
+            let archive = self.parts.archive.as_ref()?;
+            let found = tokio::time::timeout(ANSWER_TIMEOUT, archive.poster(id)).await;
+            // One that cannot be had now is made anew.
+            found.ok()?.ok().flatten()
         })
     }
 }

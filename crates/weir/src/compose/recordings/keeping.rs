@@ -93,7 +93,7 @@ pub(in crate::compose) fn is_uploaded(config: &Config) -> bool {
 }
 
 /// The class of recordings, where the settings name a place for it: without one, blocks are where they are.
-pub(super) fn archive(
+pub(in crate::compose) fn archive(
     config: &Config,
     data: &Path,
     store: Option<&Store>,

@@ -1,6 +1,6 @@
 //! Tells of the recordings of this node as they grow and end, and does with them what is to be done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,8 @@ struct Inner {
     /// What was told of those that are not over, or not in the store yet.
     told: Mutex<HashMap<Id, ToldLast>>,
     orders: Mutex<HashMap<Id, RecordingOrder>>,
+    /// Those of which something is new that says nothing by itself.
+    anew: Mutex<HashSet<Id>>,
     ordered: Notify,
 }
 
@@ -67,6 +69,7 @@ impl Teller {
             is_uploaded,
             told: Mutex::default(),
             orders: Mutex::default(),
+            anew: Mutex::default(),
             ordered: Notify::new(),
         }));
         let kept = teller.0.spool.clone();
@@ -78,6 +81,14 @@ impl Teller {
             }
         });
         teller
+    }
+
+    /// Has one told of again with the next look.
+    pub(super) fn tell_anew(&self, id: Id) {
+        let mut anew = self.0.anew.lock();
+        if anew.len() < MAX_ORDERS {
+            anew.insert(id);
+        }
     }
 
     /// Tells until the process stops.
@@ -135,6 +146,14 @@ impl Inner {
         for recording in open {
             self.tell(&recording, now_ms)?;
         }
+        for id in std::mem::take(&mut *self.anew.lock()) {
+            if let Some(recording) = self.spool.find(id) {
+                self.witness.tell_recording(ToldRecording {
+                    has_poster: recording.has_poster(),
+                    ..told(&recording.glance()?, now_ms)
+                });
+            }
+        }
         let mut told = self.told.lock();
         told.retain(|id, _| self.spool.has(*id));
         Ok(())
@@ -178,7 +197,10 @@ impl Inner {
             view => view?,
         };
         let last = self.told.lock().get(&recording.id).copied();
-        let told = told(&view, now_ms);
+        let told = ToldRecording {
+            has_poster: recording.has_poster(),
+            ..told(&view, now_ms)
+        };
         let is_over = told.ended_ms > 0;
         let mut steps = Vec::new();
         if last.is_none() {
@@ -265,5 +287,6 @@ pub(super) fn told(view: &View, now_ms: i64) -> ToldRecording {
         bytes: bytes(|_| true),
         stored_bytes: bytes(|block| block.is_stored),
         holes: holes.collect(),
+        has_poster: false,
     }
 }
