@@ -11,7 +11,7 @@ use crate::block::{BlockName, Table};
 use crate::disk::Disk;
 use crate::recording::{Around, Ending, Facts, OPEN, Recording, SEALED, View, parse_file_name};
 
-/// See the module's words.
+/// Recordings by their folders, which are read anew each time it is asked.
 pub struct Shelf {
     around: Arc<Around>,
     root: PathBuf,

@@ -56,13 +56,13 @@ pub type Shares = [(Fault, u64)];
 /// A running proxy; gone when dropped.
 #[derive(Debug)]
 pub struct FaultProxy {
-    shared: Arc<Shared>,
+    shared: Arc<Wrongdoing>,
     address: SocketAddr,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Wrongdoing {
     target: String,
     seed: u64,
     requests: AtomicU64,
@@ -80,7 +80,7 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Wrongdoing {
             target: target.to_owned(),
             seed,
             requests: AtomicU64::new(0),
@@ -132,7 +132,7 @@ impl Drop for FaultProxy {
     }
 }
 
-impl Shared {
+impl Wrongdoing {
     /// Takes connections, a thread each, until it is told to stop.
     fn listen(self: Arc<Self>, listener: &TcpListener) {
         let mut threads: Vec<JoinHandle<()>> = Vec::new();
@@ -157,7 +157,7 @@ impl Shared {
     fn serve(&self, mut socket: TcpStream) -> std::io::Result<()> {
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let Some(request) = Message::read(&mut BufReader::new(&socket), Side::Request)? else {
+        let Some(request) = HttpMessage::read(&mut BufReader::new(&socket), Side::Request)? else {
             return Ok(());
         };
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
@@ -208,7 +208,7 @@ impl Shared {
     }
 
     /// What the server says.
-    fn ask(&self, request: &Message, is_head: bool) -> std::io::Result<Option<Message>> {
+    fn ask(&self, request: &HttpMessage, is_head: bool) -> std::io::Result<Option<HttpMessage>> {
         let mut server = TcpStream::connect(&self.target)?;
         server.set_read_timeout(Some(Duration::from_secs(60)))?;
         server.write_all(request.head.as_bytes())?;
@@ -218,7 +218,7 @@ impl Shared {
         } else {
             Side::Answer
         };
-        Message::read(&mut BufReader::new(&server), side)
+        HttpMessage::read(&mut BufReader::new(&server), side)
     }
 
     /// What is done to the request of this number.
@@ -248,12 +248,12 @@ enum Side {
 
 /// A head, which says that the connection ends with it, and a body.
 #[derive(Debug)]
-struct Message {
+struct HttpMessage {
     head: String,
     body: Vec<u8>,
 }
 
-impl Message {
+impl HttpMessage {
     /// The next one; `None` where the other side has nothing to say.
     fn read(from: &mut BufReader<&TcpStream>, side: Side) -> std::io::Result<Option<Self>> {
         let mut head = String::new();

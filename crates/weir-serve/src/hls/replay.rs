@@ -55,12 +55,12 @@ pub trait Archives: Send + Sync + 'static {
 pub type FoundPoster<'a> = Pin<Box<dyn Future<Output = Option<Bytes>> + Send + 'a>>;
 
 /// What is found, after a while.
-pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<Found, Refusal>> + Send + 'a>>;
+pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<FoundById, Refusal>> + Send + 'a>>;
 
 /// What an id is of.
 #[derive(Debug, Clone)]
-pub enum Found {
-    /// A recording.
+pub enum FoundById {
+    /// All of a recording may be played.
     Recording(Arc<Recording>),
     /// A clip: a stretch of the recording of this id.
     Clip(Id, Stretch),
@@ -217,12 +217,12 @@ impl Hls {
             return Ok(found);
         }
         match self.find(id).await? {
-            Found::Recording(recording) => Ok(recording),
-            Found::Clip(..) => Err(Refusal::new(Code::NotFound, "it is a clip")),
+            FoundById::Recording(recording) => Ok(recording),
+            FoundById::Clip(..) => Err(Refusal::new(Code::NotFound, "it is a clip")),
         }
     }
 
-    async fn find(&self, id: Id) -> Result<Found, Refusal> {
+    async fn find(&self, id: Id) -> Result<FoundById, Refusal> {
         match &self.archives {
             Some(archives) => archives.find(id).await,
             None => Err(Refusal::new(Code::NotFound, "there is no such recording")),
@@ -235,8 +235,8 @@ impl Hls {
             return Ok((found, Stretch::ALL));
         }
         match self.find(id).await? {
-            Found::Recording(recording) => Ok((recording, Stretch::ALL)),
-            Found::Clip(of, stretch) => Ok((self.recording(of).await?, stretch)),
+            FoundById::Recording(recording) => Ok((recording, Stretch::ALL)),
+            FoundById::Clip(of, stretch) => Ok((self.recording(of).await?, stretch)),
         }
     }
 

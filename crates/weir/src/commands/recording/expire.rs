@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Default)]
-struct Sum {
+struct Amount {
     count: usize,
     bytes: i64,
     ms: i64,
@@ -30,7 +30,7 @@ struct Sum {
 
 pub(super) async fn run(args: &Args, store: &Store) -> anyhow::Result<()> {
     let at_ms = store.now_ms() + i64::from(args.in_hours) * HOUR_MS;
-    let (mut goes, mut stays) = (Sum::default(), Sum::default());
+    let (mut goes, mut stays) = (Amount::default(), Amount::default());
     let mut after: Option<Id> = None;
     loop {
         let some = store.recordings().expiring(at_ms, after, AT_ONCE).await?;
@@ -68,7 +68,7 @@ pub(super) async fn run(args: &Args, store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Sum {
+impl Amount {
     fn add(&mut self, one: &Expiring) {
         self.count += 1;
         self.bytes += one.row.bytes;

@@ -23,7 +23,7 @@ use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
 use weir_record::clips::stretch;
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
 use weir_record::{Elsewhere, Recording, View};
-use weir_serve::hls::{Archives, Found, FoundPoster, FoundRecording};
+use weir_serve::hls::{Archives, FoundById, FoundPoster, FoundRecording};
 use weir_store::Store;
 
 /// How long what was found counts, microseconds: so long may one be played that was taken away.
@@ -77,7 +77,7 @@ struct Sought {
 struct Finding {
     at_us: i64,
     place: Option<RecordingPlace>,
-    outcome: Result<Found, Refusal>,
+    outcome: Result<FoundById, Refusal>,
 }
 
 impl Finder {
@@ -156,7 +156,7 @@ impl FinderParts {
                     .filter(|before| place.ended_ms > 0 && before.place.as_ref() == Some(place));
                 match same.and_then(|before| before.outcome.as_ref().ok()) {
                     Some(found) => Ok(found.clone()),
-                    None => self.open(id, place).await.map(Found::Recording),
+                    None => self.open(id, place).await.map(FoundById::Recording),
                 }
             }
             Ok(None) => {
@@ -295,11 +295,11 @@ impl FinderParts {
     }
 }
 
-fn of_clip(clip: &ClipPlace) -> Result<Found, Refusal> {
+fn of_clip(clip: &ClipPlace) -> Result<FoundById, Refusal> {
     let words = "an api node answers what is no clip";
     let wrong = |_| Refusal::new(Code::OriginUnreachable, words);
     let of = clip.recording.parse().map_err(wrong)?;
-    Ok(Found::Clip(of, stretch(clip.from_ms, clip.to_ms)))
+    Ok(FoundById::Clip(of, stretch(clip.from_ms, clip.to_ms)))
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {

@@ -19,7 +19,7 @@ const LATELY_MS: i64 = 24 * 3_600_000;
 /// How often one is tried.
 const TRIES: u32 = 3;
 
-/// See the module's words.
+/// Looks for recordings that are over and have no picture yet.
 pub(in crate::compose) struct Posters {
     pub(in crate::compose) spool: Spool,
     pub(in crate::compose) hls: Hls,

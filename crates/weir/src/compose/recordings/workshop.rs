@@ -17,7 +17,7 @@ use super::teller::told;
 use crate::compose::{cluster, happenings};
 use crate::config::Config;
 
-/// See the module's words.
+/// The disk, the store and the rows of a server, for one command.
 pub(crate) struct Workshop {
     pub(crate) store: Store,
     shelf: Shelf,
