@@ -5,28 +5,24 @@ use axum::extract::State as Extract;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_base::{Code, Id, rfc3339};
+use weir_base::{Code, rfc3339};
+use weir_store::StoreError;
+use weir_store::recordings::StoredClip;
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, PathParts};
 use crate::channels::ChannelHelp;
-use crate::keeping::{ClipFacts, NewClip, Recordings};
-use crate::recordings::{open, waiting};
+use crate::keeping::NewClip;
+use crate::recordings::open;
 use crate::refused::{NotThere, Problem, Refused};
 use crate::state::State;
-use crate::stored::id_of;
+use crate::stored::{StoreAway, id_of};
 
 /// Letters of a title at most.
 const MAX_TITLE: usize = 200;
-
-/// This node does not have the recording.
-#[derive(IntoResponses)]
-#[response(status = 503, content_type = "application/problem+json")]
-#[expect(dead_code, reason = "only the document is made of it")]
-struct NotKeptHere(Problem);
 
 /// A clip as it is told of.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,17 +49,17 @@ struct ClipsSeen {
     items: Vec<ClipSeen>,
 }
 
-impl From<ClipFacts> for ClipSeen {
-    fn from(facts: ClipFacts) -> Self {
+impl From<StoredClip> for ClipSeen {
+    fn from(clip: StoredClip) -> Self {
         Self {
-            url: format!("/r/{}/index.m3u8", facts.id),
-            file_url: format!("/r/{}.mp4", facts.id),
-            id: facts.id.to_string(),
-            recording: facts.recording.to_string(),
-            from_ms: facts.from_ms,
-            to_ms: facts.to_ms,
-            title: facts.title,
-            created_at: rfc3339(facts.made_ms),
+            url: format!("/r/{}/index.m3u8", clip.id),
+            file_url: format!("/r/{}.mp4", clip.id),
+            id: clip.id.to_string(),
+            recording: clip.recording.to_string(),
+            from_ms: clip.from_ms,
+            to_ms: clip.to_ms,
+            title: clip.title,
+            created_at: rfc3339(clip.made_ms),
         }
     }
 }
@@ -77,15 +73,15 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 /// Clips of a recording, newest first
 #[utoipa::path(get, path = "/api/v1/recordings/{id}/clips", tag = "recordings", operation_id = "clips_list",
     params(("id" = String, Path, description = "The recording's id")),
-    responses(NotKeptHere, (status = 200, description = "All of them", body = ClipsSeen), NotThere),
+    responses(StoreAway, (status = 200, description = "All of them", body = ClipsSeen), NotThere),
 )]
 async fn list(
     Extract(state): Extract<State>,
     actor: Actor,
     PathParts(text): PathParts<String>,
 ) -> Result<Json<ClipsSeen>, Refused> {
-    let id = find(&state, &actor, &text, ChannelHelp::Moderates).await?;
-    let clips = ask(&state, move |kept| Ok(kept.clips(id))).await?;
+    let row = open(&state, &actor.caller, &text, ChannelHelp::Moderates).await?;
+    let clips = state.store()?.recordings().clips(row.id).await?;
     let items = clips.into_iter().map(ClipSeen::from).collect();
     Ok(Json(ClipsSeen { items }))
 }
@@ -97,7 +93,7 @@ async fn list(
 #[utoipa::path(post, path = "/api/v1/recordings/{id}/clips", tag = "recordings", operation_id = "clip_create",
     params(("id" = String, Path, description = "The recording's id")), request_body = NewClip,
     responses(
-        NotKeptHere,
+        StoreAway,
         (status = 201, description = "The clip", body = ClipSeen),
         NotThere,
         (status = 409, description = "The recording has 1000 clips",
@@ -128,9 +124,24 @@ async fn create(
             "a title has 200 letters at most, on one line",
         ));
     }
-    let id = find(&state, &actor, &text, ChannelHelp::Edits).await?;
-    let made = ask(&state, move |kept| kept.make_clip(id, new)).await?;
-    let clip = made.map_err(|refused| Refused::new(refused.code, refused.detail))?;
+    let row = open(&state, &actor.caller, &text, ChannelHelp::Edits).await?;
+    let nobody = || Refused::new(Code::Unavailable, "this node finds no recordings");
+    let kept = state.recordings.clone().ok_or_else(nobody)?;
+    let cut = kept.cut(row.id, new.from_ms, new.to_ms).await;
+    let (from_ms, to_ms) = cut.map_err(|refused| Refused::new(refused.code, refused.detail))?;
+    let store = state.store()?;
+    let clip = StoredClip {
+        id: store.next_id()?,
+        recording: row.id,
+        from_ms,
+        to_ms,
+        title: new.title,
+        made_ms: store.now_ms(),
+    };
+    match store.recordings().add_clip(&clip).await {
+        Err(StoreError::Bound(words)) => return Err(Refused::new(Code::Conflict, words)),
+        added => added?,
+    }
     let told = json!({
         "recording": text, "from_ms": clip.from_ms, "to_ms": clip.to_ms, "title": clip.title,
     });
@@ -152,22 +163,17 @@ async fn create(
         ("id" = String, Path, description = "The recording's id"),
         ("clip" = String, Path, description = "The clip's id"),
     ),
-    responses(NotKeptHere, (status = 204, description = "It is gone"), NotThere),
+    responses(StoreAway, (status = 204, description = "It is gone"), NotThere),
 )]
 async fn remove(
     Extract(state): Extract<State>,
     actor: Actor,
     PathParts((recording, text)): PathParts<(String, String)>,
 ) -> Result<StatusCode, Refused> {
-    let recording = find(&state, &actor, &recording, ChannelHelp::Edits).await?;
-    let id = id_of(&text)?;
-    let found = ask(&state, move |kept| {
-        let its = kept.clips(recording);
-        Ok(its.into_iter().find(|clip| clip.id == id))
-    });
-    let clip = found.await?;
-    let clip = clip.ok_or_else(|| Refused::new(Code::NotFound, "there is no such clip"))?;
-    ask(&state, move |kept| kept.remove_clip(id)).await?;
+    let row = open(&state, &actor.caller, &recording, ChannelHelp::Edits).await?;
+    let (store, id) = (state.store()?, id_of(&text)?);
+    let clip = store.recordings().clip(id).await?;
+    store.recordings().remove_clip(row.id, id).await?;
     let before = json!({ "recording": clip.recording.to_string(), "title": clip.title });
     let act = Acted {
         action: "clip.delete",
@@ -177,32 +183,4 @@ async fn remove(
     };
     actor.did(&state, act).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The recording of this id, for somebody who helps so with its channel or looks after all; it is on this node.
-async fn find(
-    state: &State,
-    actor: &Actor,
-    text: &str,
-    wanted: ChannelHelp,
-) -> Result<Id, Refused> {
-    let id = open(state, &actor.caller, text, wanted).await?.id;
-    let known = ask(state, move |kept| kept.find(id)).await?;
-    let words = "another node keeps this recording: ask that for its clips";
-    known.ok_or_else(|| Refused::new(Code::Unavailable, words))?;
-    Ok(id)
-}
-
-/// Asks who keeps the recordings, on a thread that may wait for the disk.
-async fn ask<T: Send + 'static>(
-    state: &State,
-    work: impl FnOnce(&dyn Recordings) -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Refused> {
-    let kept = state.recordings.clone();
-    let words = "this node keeps no recordings";
-    let kept = kept.ok_or_else(|| Refused::new(Code::Unavailable, words))?;
-    waiting(move || work(&*kept)).await.map_err(|error| {
-        tracing::error!("clips cannot be read: {error}");
-        Refused::from(Code::Storage)
-    })
 }

@@ -89,6 +89,7 @@ mod tests {
             kbps: 0.0,
             video: None,
             audio: None,
+            reach: None,
         };
         let mut streams = SeenStreams::new();
         for one in [seen(true, 5), seen(false, 7), seen(true, 9)] {

@@ -1,13 +1,16 @@
 //! Recordings of this node, as handlers see who keeps them.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 use weir_base::{Id, Refusal, StreamName};
+use weir_events::SeenReach;
 
 /// Who keeps recordings on this node. All of it may ask a disk: it is called on threads that may wait.
-pub trait Recordings: Clips + Send + Sync {
+pub trait Recordings: Send + Sync {
     /// What is known here of one; fresher than its row while it goes on.
     ///
     /// # Errors
@@ -20,12 +23,22 @@ pub trait Recordings: Clips + Send + Sync {
     /// `ResourceBusy` while the broadcast goes on; the disk's.
     fn remove(&self, id: Id) -> io::Result<()>;
 
-    /// From when to when a stream is recorded that is live, Unix milliseconds. Asks no disk.
-    fn reach(&self, name: &StreamName) -> Option<(i64, i64)>;
+    /// From when to when a stream is recorded here that is live. Asks no disk.
+    fn reach(&self, name: &StreamName) -> Option<SeenReach>;
+
+    /// From when to when a clip of a recording is that is wished from `from_ms` to `to_ms`: at segments, Unix
+    /// milliseconds. Wherever the recording is.
+    ///
+    /// # Errors
+    /// 3008 where it is not recorded up to then yet, 3009 where nothing was recorded then; 5002, 5003.
+    fn cut(&self, recording: Id, from_ms: i64, to_ms: i64) -> Cutting<'_>;
 
     /// How it stands with what is kept here and what goes to the store. Asks no disk.
     fn keeping(&self) -> KeepingFacts;
 }
+
+/// Where a clip begins and ends, after a while.
+pub type Cutting<'a> = Pin<Box<dyn Future<Output = Result<(i64, i64), Refusal>> + Send + 'a>>;
 
 /// How it stands with recordings on a node's disk, and on their way to the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +51,8 @@ pub struct KeepingFacts {
     pub failures: u64,
     /// Bytes of recordings on the disk.
     pub here_bytes: u64,
+    /// As many may be; 0: as many as it takes.
+    pub most_bytes: u64,
     /// Blocks that are to be brought to the store.
     pub waiting_blocks: u64,
     /// Since when the one waits that waits longest, Unix milliseconds.
@@ -68,41 +83,6 @@ pub struct HoleFacts {
     pub duration_ms: i64,
     /// Why, as a word.
     pub cause: String,
-}
-
-/// Who keeps clips. All of it may ask a disk: it is called on threads that may wait.
-pub trait Clips {
-    /// Those of a recording, the newest first.
-    fn clips(&self, recording: Id) -> Vec<ClipFacts>;
-
-    /// Makes one, from the segment with its beginning to the one with its end.
-    ///
-    /// # Errors
-    /// The disk's; and inside why there is none.
-    fn make_clip(&self, recording: Id, new: NewClip) -> io::Result<Result<ClipFacts, Refusal>>;
-
-    /// Takes one away, for good.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn remove_clip(&self, clip: Id) -> io::Result<()>;
-}
-
-/// What is known of a clip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClipFacts {
-    /// Its name for ever.
-    pub id: Id,
-    /// What it is of.
-    pub recording: Id,
-    /// Where it begins, Unix milliseconds.
-    pub from_ms: i64,
-    /// Where it ends, Unix milliseconds.
-    pub to_ms: i64,
-    /// What people call it; may be empty.
-    pub title: String,
-    /// When it was made, Unix milliseconds.
-    pub made_ms: i64,
 }
 
 /// What a clip is to be.

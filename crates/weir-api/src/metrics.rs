@@ -61,6 +61,7 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_recording_blocks_waiting",
     "weir_recording_disk_bytes",
     "weir_recording_disk_full",
+    "weir_recording_disk_most_bytes",
     "weir_recording_oldest_seconds",
     "weir_recording_uploaded_bytes_total",
     "weir_recording_uploads_total",

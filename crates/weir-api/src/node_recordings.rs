@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_store::recordings::RecordingState;
+use weir_store::recordings::{RecordingState, StoredRecording};
 use weir_store::{Store, StoreError};
 
 use crate::asked::PathParts;
@@ -32,21 +32,56 @@ pub struct RecordingPlace {
     pub ended_ms: i64,
     /// Bytes of it that are in the store.
     pub stored_bytes: i64,
+    /// It is of a clip that was asked for; left out where a recording was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<ClipPlace>,
+}
+
+/// What of a recording a clip is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClipPlace {
+    /// The recording's id.
+    pub recording: String,
+    /// From when on, Unix milliseconds.
+    pub from_ms: i64,
+    /// Up to when, Unix milliseconds.
+    pub to_ms: i64,
 }
 
 impl RecordingPlace {
-    /// What the store knows of a recording; `None` where there is none, or it is being taken away.
+    /// What the store knows of a recording, or of that of a clip; `None` where there is none, or it is being taken away.
     ///
     /// # Errors
     /// As the store.
     pub async fn find(store: &Store, id: weir_store::Id) -> Result<Option<Self>, StoreError> {
-        let row = match store.recordings().by_id(id).await {
-            Ok(row) if row.state == RecordingState::Deleting => return Ok(None),
-            Ok(row) => row,
+        let recordings = store.recordings();
+        match recordings.by_id(id).await {
+            Err(StoreError::Missing(_)) => {}
+            row => return Self::of(store, row?).await,
+        }
+        let clip = match recordings.clip(id).await {
             Err(StoreError::Missing(_)) => return Ok(None),
-            Err(error) => return Err(error),
+            clip => clip?,
         };
-        let parts = store.recordings().parts(id).await?;
+        let place = match recordings.by_id(clip.recording).await {
+            Err(StoreError::Missing(_)) => return Ok(None),
+            row => Self::of(store, row?).await?,
+        };
+        Ok(place.map(|place| Self {
+            clip: Some(ClipPlace {
+                recording: clip.recording.to_string(),
+                from_ms: clip.from_ms,
+                to_ms: clip.to_ms,
+            }),
+            ..place
+        }))
+    }
+
+    async fn of(store: &Store, row: StoredRecording) -> Result<Option<Self>, StoreError> {
+        if row.state == RecordingState::Deleting {
+            return Ok(None);
+        }
+        let parts = store.recordings().parts(row.id).await?;
         Ok(Some(Self {
             vhost: row.vhost,
             app: row.app,
@@ -55,6 +90,7 @@ impl RecordingPlace {
             nodes: parts.into_iter().map(|part| part.node).collect(),
             ended_ms: row.ended_ms,
             stored_bytes: row.stored_bytes,
+            clip: None,
         }))
     }
 

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
-use weir_base::{Code, Id, rfc3339};
+use weir_base::{Code, rfc3339};
 use weir_store::StoreError;
 use weir_store::recordings::{RecordingEdit, RecordingFilter, RecordingState, StoredRecording};
 
@@ -26,6 +26,7 @@ use crate::state::State;
 use crate::stored::{StoreAway, account_of, behind, id_of};
 
 mod begin;
+mod expiring;
 pub(crate) mod seen;
 mod sheet;
 
@@ -84,6 +85,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(list))
         .routes(routes!(one, edit, remove))
         .merge(begin::routes())
+        .merge(expiring::routes())
 }
 
 /// Recordings of all nodes, newest first
@@ -205,14 +207,15 @@ async fn edit(
 ///
 /// From the answer on it is in no list, and within seconds it is played nowhere; its files go meanwhile. One that goes
 /// on is not taken away: end the broadcast, or the recording, first. One that has clips is not either, unless `clips=true`
-/// says that they go with it.
+/// says that they go with it. One of which something waits in review is taken away by those alone who look after all
+/// recordings.
 #[utoipa::path(delete, path = "/api/v1/recordings/{id}", tag = "recordings", operation_id = "recording_remove",
     params(("id" = String, Path, description = "Its id"), Removing),
     responses(
         StoreAway,
         (status = 204, description = "It goes"),
         NotThere,
-        (status = 409, description = "It goes on, is held, or has clips",
+        (status = 409, description = "It goes on, is held, has clips, or waits in review",
             body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -223,9 +226,14 @@ async fn remove(
     QueryParts(removing): QueryParts<Removing>,
 ) -> Result<StatusCode, Refused> {
     let row = open(&state, &actor.caller, &text, ChannelHelp::Owns).await?;
-    let clips = clips_of(&state, row.id).await?;
+    let clips = state.store()?.recordings().clips(row.id).await?.len();
     if clips > 0 && !removing.clips {
         let words = format!("{clips} clips are of it: take them away first, or say clips=true");
+        return Err(Refused::new(Code::Conflict, words));
+    }
+    let cases = state.store()?.recordings().cases(row.id).await?;
+    if cases > 0 && !manages(&actor.caller) {
+        let words = "what was broadcast then waits to be looked at: it is taken away afterwards";
         return Err(Refused::new(Code::Conflict, words));
     }
     if !state.store()?.recordings().delete(&row).await? {
@@ -252,18 +260,6 @@ async fn remove(
     };
     did(&state, &actor, &row, act).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// How many clips this node has of one.
-async fn clips_of(state: &State, id: Id) -> Result<usize, Refused> {
-    let Some(kept) = state.recordings.clone() else {
-        return Ok(0);
-    };
-    let counted = waiting(move || Ok(kept.clips(id).len())).await;
-    counted.map_err(|error| {
-        tracing::error!("clips cannot be read: {error}");
-        Refused::from(Code::Storage)
-    })
 }
 
 /// Whether somebody looks after all recordings.

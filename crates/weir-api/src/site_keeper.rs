@@ -71,13 +71,6 @@ pub struct Posters {
 }
 
 impl Posters {
-    /// The picture of this id; none where there is none.
-    fn at(&self, id: &str) -> Option<String> {
-        let place = self.place.as_deref().unwrap_or_default();
-        let is_known = !id.is_empty() && !place.starts_with(':');
-        is_known.then(|| format!("{place}/i/{id}-640.jpg"))
-    }
-
     fn of(&self, app: &str, stream: &str) -> Option<String> {
         let place = self.place.as_deref().unwrap_or_default();
         // A port of the name that a page was reached by: only its script knows that.
@@ -320,7 +313,7 @@ impl SiteKeeper {
             .recordings()
             .list(of_channel, None, shown)
             .await?;
-        Ok(rows.into_iter().map(|row| self.replay(row)).collect())
+        Ok(rows.into_iter().map(Self::replay).collect())
     }
 
     /// The newest that can be watched again, of all channels. What is gone from a page goes when its channel changes.
@@ -331,12 +324,12 @@ impl SiteKeeper {
         };
         for row in self.store.recordings().list(public, None, limit).await? {
             let channel_id = row.channel_id.clone();
-            site.replay(&channel_id, self.replay(row));
+            site.replay(&channel_id, Self::replay(row));
         }
         Ok(())
     }
 
-    fn replay(&self, row: StoredRecording) -> Replay {
+    fn replay(row: StoredRecording) -> Replay {
         let goes_on = row.state == RecordingState::Recording;
         Replay {
             id: row.id.to_string(),
@@ -345,7 +338,7 @@ impl SiteKeeper {
             // One that goes on grows, and no page is made anew for that.
             duration_ms: if goes_on { 0 } else { row.duration_ms },
             goes_on,
-            poster: self.posters.at(&row.poster),
+            poster: (!row.poster.is_empty()).then(|| format!("/r/{}/poster.jpg", row.poster)),
         }
     }
 }

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_admit::Publicity;
 use weir_base::{ClientId, Code, StreamName};
-use weir_events::{SeenAudio, SeenStream, SeenVideo};
+use weir_events::{SeenAudio, SeenReach, SeenStream, SeenVideo};
 use weir_hub::{Protocol, Role, Stream};
 
 use crate::acts::{Acted, Actor};
@@ -44,7 +44,8 @@ struct LiveStream {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     poster: Option<String>,
-    /// What viewers can go back to; null where it is not recorded on this node, or where no stream was named.
+    /// What viewers can go back to, of a stream on another node as it was some seconds ago; null where it is not recorded,
+    /// or where no stream was named.
     dvr: Option<Dvr>,
     /// Why nobody can watch it yet although it has a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -257,7 +258,11 @@ async fn live(
         dvr: if is_one { dvr(&state, stream) } else { None },
         ..describe(&state, stream, now_us)
     });
-    list.streams.extend(live_elsewhere(&state, is_told));
+    let others = live_elsewhere(&state, is_told).into_iter();
+    list.streams.extend(others.map(|one| LiveStream {
+        dvr: one.dvr.filter(|_| is_one),
+        ..one
+    }));
     Json(list)
 }
 
@@ -288,17 +293,31 @@ fn live_elsewhere(state: &State, is_told: impl Fn(&StreamName) -> bool) -> Vec<L
     others.iter().map(told).collect()
 }
 
-/// What viewers can go back to, no further than its publisher lets them.
+/// What viewers can go back to, no further than its publisher lets them: here, or as the node says where it is recorded.
 fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
-    let (from_ms, to_ms) = state.recordings.as_ref()?.reach(&stream.name)?;
+    let here = state
+        .recordings
+        .as_ref()
+        .and_then(|kept| kept.reach(&stream.name));
+    let Some(here) = here else {
+        let seen = state.elsewhere();
+        let source = seen.get(&stream.name.to_string())?.source.as_ref()?;
+        return source.reach.map(Dvr::from);
+    };
     let clients = state.hub.clients();
     let client = stream.publisher().and_then(|one| clients.find(one.id));
     let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
-    // A sender's clock runs some milliseconds ahead of ours, and so may what is recorded of it.
-    let newest_ms = state.hub.clock().wall_ms().max(to_ms);
-    let oldest_ms = wished_s.map_or(i64::MIN, |dvr_s| newest_ms - i64::from(dvr_s) * 1000);
-    let from_ms = from_ms.max(oldest_ms);
-    (from_ms < to_ms).then_some(Dvr { from_ms, to_ms })
+    let now_ms = state.hub.clock().wall_ms();
+    here.within(wished_s, now_ms).map(Dvr::from)
+}
+
+impl From<SeenReach> for Dvr {
+    fn from(reach: SeenReach) -> Self {
+        Self {
+            from_ms: reach.from_ms,
+            to_ms: reach.to_ms,
+        }
+    }
 }
 
 /// Live streams in detail
@@ -473,7 +492,7 @@ impl LiveStream {
             viewers: seen.map_or(0, |seen| seen.viewers),
             uptime_ms: (now_ms - since_ms).max(0),
             poster: poster(state, name),
-            dvr: None,
+            dvr: seen.and_then(|seen| seen.reach).map(Dvr::from),
             not_yet_live: None,
             left_out: Vec::new(),
             notes: Vec::new(),

@@ -29,7 +29,7 @@ pub use report::{
     MAX_HOLES, MAX_REPORT_BYTES, Order, PATH, RecordedStream, RecordingAct, RecordingOrder,
     RecordingStep, Reply, Report, Told, ToldBegin, ToldEnd, ToldGone, ToldHole, ToldRecording,
 };
-pub use seen::{SeenAudio, SeenStream, SeenVideo};
+pub use seen::{SeenAudio, SeenReach, SeenStream, SeenVideo};
 pub use sweeper::RecordingSweeper;
 pub use warden::Warden;
 pub use witness::Witness;

@@ -79,6 +79,7 @@ impl Recorder {
             bytes: told.bytes,
             stored_bytes: told.stored_bytes,
             holes: holes.unwrap_or_else(|_| "[]".to_owned()),
+            has_poster: told.has_poster,
             told_ms: told.at_ms,
         }
     }
@@ -113,6 +114,7 @@ impl Recorder {
             from_ms: of(|part| part.from_ms),
             to_ms: of(|part| part.to_ms),
             owned_ms: of(|part| part.owned_ms),
+            has_poster: false,
         };
         tracing::warn!(recording = %one.id, node = one.node, "its node is gone: it has ended");
         let row = self.row(&one.node, &told).await;
@@ -126,6 +128,30 @@ impl Recorder {
         self.store.events().record(&facts).await?;
         self.log.poke();
         Ok(())
+    }
+
+    /// Writes down again what the blocks of a recording that is over say of it, as if `node` told it. What was taken away
+    /// stays away.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn tell_again(&self, node: &str, told: ToldRecording) -> Result<Telling, StoreError> {
+        let told = ToldRecording {
+            step: Some(match told.duration_ms {
+                0 => RecordingStep::Failed,
+                _ => RecordingStep::Ready,
+            }),
+            at_ms: self.store.now_ms(),
+            ..told
+        };
+        let row = self.row(node, &told).await;
+        let outcomes = self.store.recordings().tell(&[row]).await?;
+        if outcomes.contains(&Telling::Gone) {
+            return Ok(Telling::Gone);
+        }
+        let facts: Vec<Fact> = recording_fact(node, &told).into_iter().collect();
+        self.store.events().record(&facts).await?;
+        Ok(Telling::Written)
     }
 
     /// What a node shall do: what people want, and what follows from what became of what it `told`.

@@ -121,6 +121,9 @@ pub struct ToldRecording {
     /// Since when this node owned the stream, the last time, milliseconds since 1970; 0: it never did.
     #[serde(default)]
     pub owned_ms: i64,
+    /// A picture of it is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_poster: bool,
 }
 
 /// Holes of a recording that are told of: whoever has more has no recording worth a list of them.

@@ -25,6 +25,31 @@ pub struct SeenStream {
     /// Its sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<SeenAudio>,
+    /// What viewers can go back to, where this node records it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<SeenReach>,
+}
+
+/// A stretch of time that is recorded of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenReach {
+    /// The oldest, milliseconds since 1970.
+    pub from_ms: i64,
+    /// The newest.
+    pub to_ms: i64,
+}
+
+impl SeenReach {
+    /// No further back than `wished_s`, what the publisher lets viewers go; `None` where nothing is left.
+    #[must_use]
+    pub fn within(self, wished_s: Option<u32>, now_ms: i64) -> Option<Self> {
+        // A sender's clock runs some milliseconds ahead of ours, and so may what is recorded of it.
+        let newest_ms = now_ms.max(self.to_ms);
+        let oldest_ms =
+            wished_s.map_or(i64::MIN, |wished_s| newest_ms - i64::from(wished_s) * 1000);
+        let from_ms = self.from_ms.max(oldest_ms);
+        (from_ms < self.to_ms).then_some(Self { from_ms, ..self })
+    }
 }
 
 /// The pictures of a stream.
@@ -74,6 +99,7 @@ impl SeenStream {
                 height: track.height,
                 fps: rounded(rates.fps),
             }),
+            reach: None,
             audio: tracks.audio.as_ref().map(|track| SeenAudio {
                 codec: track.codec.name().to_owned(),
                 rfc6381: track.rfc6381.clone(),
@@ -89,6 +115,7 @@ impl SeenStream {
             kbps: 0.0,
             video: None,
             audio: None,
+            reach: None,
             ..self
         }
     }
@@ -124,7 +151,18 @@ mod tests {
             kbps: 800.0,
             video: None,
             audio: None,
+            reach: None,
         }
+    }
+
+    #[test]
+    fn nobody_goes_back_further_than_the_publisher_lets_them() {
+        let reach = |from_ms, to_ms| SeenReach { from_ms, to_ms };
+        let all = reach(1_000, 50_000);
+        assert_eq!(all.within(None, 52_000), Some(all));
+        assert_eq!(all.within(Some(10), 52_000), Some(reach(42_000, 50_000)));
+        assert_eq!(all.within(Some(10), 40_000), Some(reach(40_000, 50_000)));
+        assert_eq!(all.within(Some(0), 52_000), None);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use serde_json::json;
 use weir_base::Shutdown;
 use weir_store::events::{Fact, NewEvent};
@@ -102,11 +101,7 @@ impl RecordingSweeper {
         let objects = store.objects(Class::Recordings);
         let prefix =
             Key::new(&one.id.to_string()).map_err(|error| StoreError::Fault(error.to_string()))?;
-        let mut listed = objects.list(Some(&prefix));
-        while let Some(object) = listed.next().await {
-            let (key, _) = object?;
-            objects.delete(&key).await?;
-        }
+        objects.delete_all(&prefix).await?;
         let fact = Fact::Other(NewEvent {
             id: one.id.derived(DELETED),
             kind: DELETED.to_owned(),

@@ -14,7 +14,7 @@ use crate::report::{
     MAX_SEEN, Order, RecordingOrder, Reply, Report, Told, ToldBegin, ToldEnd, ToldGone,
     ToldRecording,
 };
-use crate::seen::{SeenStream, all_seen};
+use crate::seen::{SeenReach, SeenStream, all_seen};
 use crate::spool::Spool;
 
 /// Between two looks at how many watch.
@@ -38,7 +38,12 @@ struct Inner {
     fresh: Notify,
     /// Who has the recordings of this node.
     keeper: OnceLock<Keeper>,
+    /// Who knows what of it can be gone back to.
+    reach: OnceLock<Reach>,
 }
+
+/// Knows what of a live stream is recorded here; it may not wait.
+type Reach = Box<dyn Fn(&StreamName) -> Option<SeenReach> + Send + Sync>;
 
 /// Does what is to be done with recordings; it may not wait.
 type Keeper = Box<dyn Fn(&RecordingOrder) + Send + Sync>;
@@ -84,6 +89,7 @@ impl Witness {
             state: Mutex::new(state),
             fresh: Notify::new(),
             keeper: OnceLock::new(),
+            reach: OnceLock::new(),
             hub,
         }));
         // What is live already began before anybody looked.
@@ -131,6 +137,15 @@ impl Witness {
     pub fn keeps_recordings(&self, keeper: impl Fn(&RecordingOrder) + Send + Sync + 'static) {
         // The first one stays.
         let _ = self.0.keeper.set(Box::new(keeper));
+    }
+
+    /// Who knows what of a live stream is recorded here, from now on; said once. It may not wait.
+    pub fn knows_reach(
+        &self,
+        reach: impl Fn(&StreamName) -> Option<SeenReach> + Send + Sync + 'static,
+    ) {
+        // The first one stays.
+        let _ = self.0.reach.set(Box::new(reach));
     }
 
     /// Sees what has happened until now.
@@ -338,6 +353,11 @@ impl Inner {
         let seen = live.map(|stream| {
             let mut seen = SeenStream::of(&stream, now_us, now_ms);
             seen.is_copy |= !self.is_origin;
+            let reach = self.reach.get().and_then(|reach| reach(&stream.name));
+            let client = stream.publisher();
+            let client = client.and_then(|one| self.hub.clients().find(one.id));
+            let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
+            seen.reach = reach.and_then(|reach| reach.within(wished_s, now_ms));
             seen
         });
         all_seen(seen, MAX_SEEN)

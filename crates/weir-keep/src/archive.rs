@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use weir_base::Id;
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES, Table};
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
-use weir_record::{Block, Facts, View, in_order, merged};
+use weir_record::{Block, Facts, MAX_POSTER_BYTES, View, in_order, merged};
 use weir_store::StoreError;
 use weir_store::objects::{Key, Objects, Stored};
 
@@ -101,12 +101,12 @@ impl Archive {
     /// As [`Self::view`].
     pub async fn parts(&self, id: Id) -> Result<Vec<View>, StoreError> {
         let listed = self.listed(id).await?;
-        let mut parts = Vec::new();
-        for manifests in listed.manifests.values().take(MAX_WRITERS) {
-            parts.extend(self.manifest(manifests).await?);
-        }
+        let mut parts = self.manifests(&listed).await?;
         if parts.is_empty() && !listed.blocks.is_empty() {
-            return Err(StoreError::Damaged(format!("the manifests of {id}")));
+            // Blocks say themselves whose they are.
+            let view = self.view_of_blocks(id, None).await?;
+            let view = view.ok_or_else(|| StoreError::Damaged(format!("the manifests of {id}")))?;
+            return Ok(vec![view]);
         }
         for part in &mut parts {
             part.blocks
@@ -130,17 +130,106 @@ impl Archive {
         Ok(parts)
     }
 
-    /// The same from the blocks alone, whatever the manifests say; `facts` for what only these know.
+    /// The recordings of which something is there, the oldest first.
     ///
     /// # Errors
     /// [`StoreError::Away`].
-    pub async fn view_of_blocks(&self, facts: Facts) -> Result<View, StoreError> {
-        let listed = self.listed(facts.id).await?;
+    pub async fn ids(&self) -> Result<Vec<Id>, StoreError> {
+        let names = self.0.folders().await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// Whether there is nothing of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn is_bare(&self, id: Id) -> Result<bool, StoreError> {
+        let listed = self.listed(id).await?;
+        Ok(listed.blocks.is_empty() && listed.manifests.is_empty())
+    }
+
+    /// What the newest manifests say that are whole; `None` where none is.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn told(&self, id: Id) -> Result<Option<View>, StoreError> {
+        let listed = self.listed(id).await?;
+        Ok(merged(self.manifests(&listed).await?))
+    }
+
+    /// What there is by the blocks alone, whatever the manifests say; `None` where there are none, or where nothing says
+    /// whose they are: `facts`, or else they themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn view_of_blocks(
+        &self,
+        id: Id,
+        facts: Option<&Facts>,
+    ) -> Result<Option<View>, StoreError> {
+        let listed = self.listed(id).await?;
+        let mut facts = facts.cloned();
         let mut blocks = Vec::with_capacity(listed.blocks.len());
         for (name, len) in listed.blocks {
-            blocks.push(stored(name, self.table(facts.id, name, len).await?));
+            if facts.is_none() {
+                facts = self.facts_of(id, name, len).await?;
+            }
+            blocks.push(stored(name, self.table(id, name, len).await?));
         }
-        Ok(View { facts, blocks })
+        in_order(&mut blocks);
+        Ok(facts
+            .filter(|_| !blocks.is_empty())
+            .map(|facts| View { facts, blocks }))
+    }
+
+    async fn facts_of(
+        &self,
+        id: Id,
+        name: BlockName,
+        len: u64,
+    ) -> Result<Option<Facts>, StoreError> {
+        let key = key(format!("{id}/b/{name}.blk"))?;
+        let begin = self.0.range(&key, 0..len.min(Facts::BYTES)).await?;
+        Ok(Facts::of_block(&begin).filter(|facts| facts.id == id))
+    }
+
+    /// The SHA-256 of a block as it is there, which has to be what its table says.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it is not whole; [`StoreError::Missing`], [`StoreError::Away`].
+    pub async fn digest(&self, id: Id, block: &Block) -> Result<[u8; 32], StoreError> {
+        use sha2::{Digest as _, Sha256};
+        let name = block.name;
+        let key = key(format!("{id}/b/{name}.blk"))?;
+        let bytes = self.0.whole(&key, MAX_BLOCK_BYTES as u64).await?;
+        match Table::scan(&bytes).len {
+            whole if whole >= block.table.len => Ok(Sha256::digest(&bytes).into()),
+            whole => Err(StoreError::Damaged(format!(
+                "block {name} of {id}: {whole} bytes of {} are whole",
+                block.table.len
+            ))),
+        }
+    }
+
+    /// Keeps the picture that stands for a recording.
+    ///
+    /// # Errors
+    /// [`StoreError::is_passing`] where the same again may pass.
+    pub async fn put_poster(&self, id: Id, jpeg: Bytes) -> Result<(), StoreError> {
+        self.0.put(&key(format!("{id}/poster.jpg"))?, jpeg).await?;
+        Ok(())
+    }
+
+    /// It, where there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn poster(&self, id: Id) -> Result<Option<Bytes>, StoreError> {
+        let key = key(format!("{id}/poster.jpg"))?;
+        match self.0.whole(&key, MAX_POSTER_BYTES).await {
+            Err(StoreError::Missing(_)) => Ok(None),
+            jpeg => jpeg.map(Some),
+        }
     }
 
     /// The bytes at a place of a block.
@@ -204,6 +293,15 @@ impl Archive {
         Ok(listed)
     }
 
+    /// The newest of each node's manifests that is whole.
+    async fn manifests(&self, listed: &Listed) -> Result<Vec<View>, StoreError> {
+        let mut parts = Vec::new();
+        for manifests in listed.manifests.values().take(MAX_WRITERS) {
+            parts.extend(self.manifest(manifests).await?);
+        }
+        Ok(parts)
+    }
+
     /// The newest of a node's manifests that is whole.
     async fn manifest(&self, own: &[(u64, Key, u64)]) -> Result<Option<View>, StoreError> {
         for (_, key, _) in own.iter().take(MANIFESTS_TRIED) {
@@ -235,14 +333,21 @@ impl Archive {
         if let Some(table) = found {
             return Ok(table);
         }
-        // One that a crash has left has none.
-        let mut table = Table::scan(
-            &self
-                .0
-                .range(&key, 0..len.min(MAX_BLOCK_BYTES as u64))
-                .await?,
-        );
+        self.scan(&key, len).await
+    }
+
+    /// The table of one that has none at its end, as where a crash has left it. What comes twice is what is stored.
+    async fn scan(&self, key: &Key, len: u64) -> Result<Table, StoreError> {
+        let all = 0..len.min(MAX_BLOCK_BYTES as u64);
+        let whole = self.0.range(key, all.clone()).await?;
+        if let Some(table) = Table::at_end(&whole) {
+            return Ok(table);
+        }
+        let mut table = Table::scan(&whole);
         table.close();
+        if u64::from(table.len) < len && self.0.range(key, all).await? != whole {
+            return Err(StoreError::Away(format!("{key} comes as two things")));
+        }
         Ok(table)
     }
 

@@ -24,6 +24,28 @@ pub struct Slice {
     pub end: u32,
 }
 
+impl Slice {
+    /// This place of this block.
+    pub const fn new(id: Id, name: BlockName, place: &std::ops::Range<u32>) -> Self {
+        Self {
+            id,
+            name,
+            start: place.start,
+            end: place.end,
+        }
+    }
+
+    /// Bytes that it has.
+    pub const fn len(&self) -> u64 {
+        self.end.saturating_sub(self.start) as u64
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A folder of slices, and what is known of each; many threads ask it at once.
 #[derive(Debug)]
 pub struct SliceCache {
@@ -83,6 +105,22 @@ impl SliceCache {
         self.state.lock().bytes
     }
 
+    /// Whether a slice is here or on its way.
+    pub fn has(&self, slice: &Slice) -> bool {
+        let state = self.state.lock();
+        state.kept.contains_key(slice) || state.flights.contains_key(slice)
+    }
+
+    /// A slice that is here.
+    pub fn kept(&self, slice: &Slice) -> Option<Bytes> {
+        let kept = self.state.lock().touch(slice)?;
+        let bytes = self.read(kept);
+        if bytes.is_none() {
+            self.forget(&mut self.state.lock(), slice);
+        }
+        bytes
+    }
+
     /// A slice: from here, from whoever fetches it already, or by `fetch`.
     ///
     /// # Errors
@@ -92,15 +130,10 @@ impl SliceCache {
         slice: Slice,
         fetch: impl FnOnce() -> io::Result<Bytes>,
     ) -> io::Result<Bytes> {
-        let mut state = self.state.lock();
-        if let Some(kept) = state.touch(&slice) {
-            drop(state);
-            if let Some(bytes) = self.read(kept) {
-                return Ok(bytes);
-            }
-            state = self.state.lock();
-            self.forget(&mut state, &slice);
+        if let Some(bytes) = self.kept(&slice) {
+            return Ok(bytes);
         }
+        let mut state = self.state.lock();
         if let Some(flight) = state.flights.get(&slice).cloned() {
             drop(state);
             return flight.wait();

@@ -1,49 +1,59 @@
 //! Blocks that are read from the store, through a cache on the disk.
 
+use std::future::Future;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use weir_base::Id;
 use weir_record::Elsewhere;
 use weir_record::block::BlockName;
 use weir_store::StoreError;
 
 use crate::archive::Archive;
-use crate::cache::{Slice, SliceCache};
+use crate::cache::Slice;
+use crate::cold::ColdReads;
 
 /// What a node's own recordings have in the store alone.
 pub struct StoreBlocks {
     archive: Archive,
-    cache: Arc<SliceCache>,
-    runtime: Handle,
+    cold: ColdReads,
 }
 
 impl StoreBlocks {
-    /// From `archive`, kept in `cache`; `runtime` does what is to be waited for.
-    pub const fn new(archive: Archive, cache: Arc<SliceCache>, runtime: Handle) -> Self {
-        Self {
-            archive,
-            cache,
-            runtime,
+    /// From `archive`, as `cold` reads.
+    pub const fn new(archive: Archive, cold: ColdReads) -> Self {
+        Self { archive, cold }
+    }
+
+    fn fetch(
+        &self,
+        slice: Slice,
+    ) -> impl Fn(u32) -> std::pin::Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>> + use<>
+    {
+        let archive = self.archive.clone();
+        move |_| {
+            let archive = archive.clone();
+            Box::pin(async move {
+                let place = slice.start..slice.end;
+                archive
+                    .read(slice.id, slice.name, place)
+                    .await
+                    .map_err(said)
+            })
         }
     }
 }
 
 impl Elsewhere for StoreBlocks {
     fn read(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
-        let slice = Slice {
-            id,
-            name,
-            start: place.start,
-            end: place.end,
-        };
-        self.cache.get(slice, || {
-            let read = self.archive.read(id, name, place);
-            self.runtime.block_on(read).map_err(said)
-        })
+        let slice = Slice::new(id, name, &place);
+        self.cold.get(slice, self.fetch(slice))
+    }
+
+    fn ahead(&self, id: Id, name: BlockName, place: Range<u32>) {
+        let slice = Slice::new(id, name, &place);
+        self.cold.ahead(slice, self.fetch(slice));
     }
 }
 

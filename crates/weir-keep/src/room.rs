@@ -79,6 +79,6 @@ pub(crate) fn make_room(
     }
     let is_full = here_bytes > most;
     spool.set_full(is_full);
-    tally.here(here_bytes, is_full);
+    tally.here(here_bytes, rules.most_bytes, is_full);
     Ok(())
 }

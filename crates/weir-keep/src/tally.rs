@@ -21,6 +21,7 @@ struct Inner {
 #[derive(Debug, Default, Clone)]
 struct Now {
     here_bytes: u64,
+    most_bytes: u64,
     waiting_blocks: u64,
     waiting_since_ms: Option<i64>,
     is_full: bool,
@@ -40,6 +41,8 @@ pub struct KeepNow {
     pub dropped_bytes: u64,
     /// Bytes of recordings on the disk.
     pub here_bytes: u64,
+    /// As many may be; 0: as many as it takes.
+    pub most_bytes: u64,
     /// Blocks that are to be brought there.
     pub waiting_blocks: u64,
     /// Since when the one waits that waits longest, Unix milliseconds.
@@ -61,6 +64,7 @@ impl KeepTally {
             failures: count(&self.0.failures),
             dropped_bytes: count(&self.0.dropped_bytes),
             here_bytes: now.here_bytes,
+            most_bytes: now.most_bytes,
             waiting_blocks: now.waiting_blocks,
             waiting_since_ms: now.waiting_since_ms,
             is_full: now.is_full,
@@ -90,8 +94,8 @@ impl KeepTally {
         (now.waiting_blocks, now.waiting_since_ms) = (blocks, since_ms);
     }
 
-    pub(crate) fn here(&self, bytes: u64, is_full: bool) {
+    pub(crate) fn here(&self, bytes: u64, most_bytes: u64, is_full: bool) {
         let mut now = self.0.now.lock();
-        (now.here_bytes, now.is_full) = (bytes, is_full);
+        (now.here_bytes, now.most_bytes, now.is_full) = (bytes, most_bytes, is_full);
     }
 }

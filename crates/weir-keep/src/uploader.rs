@@ -33,7 +33,7 @@ const TRY_BYTES_S: u64 = 256 * 1024;
 /// Recordings that are over and wait of which the blocks are looked at, at once.
 const LOOKED_AT: usize = 32;
 /// Pauses after a store that takes nothing.
-const AGAIN: BackoffPlan = BackoffPlan {
+pub const UPLOAD_AGAIN: BackoffPlan = BackoffPlan {
     first: Duration::from_secs(1),
     cap: Duration::from_secs(30),
     steady: Duration::from_secs(60),
@@ -51,6 +51,8 @@ pub struct UploaderParts {
     pub most_bytes_s: u64,
     /// What leaves the disk.
     pub room: RoomRules,
+    /// Pauses after failures; but for tests [`UPLOAD_AGAIN`].
+    pub again: BackoffPlan,
     /// Tells the time.
     pub clock: Clock,
     /// Counts.
@@ -78,8 +80,8 @@ impl Uploader {
     /// Of these parts.
     pub fn new(parts: UploaderParts) -> Self {
         Self {
+            failures: Backoff::new(parts.again, Dice::system()),
             parts,
-            failures: Backoff::new(AGAIN, Dice::system()),
             manifests: Mutex::default(),
             looked_at_disk_us: None,
         }

@@ -164,7 +164,7 @@ impl Table {
                 cause: HoleCause::from_number(head.init_id),
             }),
             PieceKind::Samples => self.samples = Some(start..end),
-            PieceKind::Table => {}
+            PieceKind::Table | PieceKind::Facts => {}
         }
     }
 
@@ -225,6 +225,17 @@ impl Table {
         inits
             .find(|(own, _)| *own == id)
             .map(|(_, place)| place.clone())
+    }
+
+    /// The bytes around a place that can be checked by themselves: a segment, an init segment or the samples, head and
+    /// all. None where it is inside none of them.
+    pub(crate) fn unit(&self, place: &Range<u32>) -> Option<Range<u32>> {
+        let segments = self.segments.iter().map(|one| one.place.clone());
+        let head = HEAD_BYTES as u32;
+        let inits = self.inits.iter();
+        let inits = inits.map(|(_, place)| place.start.saturating_sub(head)..place.end);
+        let mut units = segments.chain(inits).chain(self.samples.clone());
+        units.find(|unit| unit.start <= place.start && place.end <= unit.end)
     }
 
     /// Microseconds that its segments last.
@@ -381,6 +392,18 @@ pub fn media(span: &Bytes) -> Result<Vec<Bytes>, BadPiece> {
         at = end;
     }
     Ok(pieces)
+}
+
+/// Whether these are whole pieces, one behind the other, as they were written.
+pub fn is_whole(span: &[u8]) -> bool {
+    let mut rest = span;
+    while !rest.is_empty() {
+        let Ok(head) = whole_piece(rest) else {
+            return false;
+        };
+        rest = rest.get(head.whole_len()..).unwrap_or_default();
+    }
+    true
 }
 
 fn whole_piece(bytes: &[u8]) -> Result<PieceHead, BadPiece> {

@@ -17,6 +17,7 @@ pub mod piece;
 pub mod playlist;
 mod recording;
 pub mod samples;
+pub mod shelf;
 pub mod shifted;
 mod spool;
 pub mod stills;
@@ -25,6 +26,8 @@ mod writing;
 
 pub use epoch::Epoch;
 pub use merge::merged;
-pub use recording::{Block, Elsewhere, Facts, Owning, Recording, View, in_order};
+pub use recording::{
+    Block, Elsewhere, Facts, MAX_POSTER_BYTES, Owning, Recording, View, in_order,
+};
 pub use spool::{Spool, Tape};
 pub use writing::{Given, Part};

@@ -30,6 +30,8 @@ pub enum PieceKind {
     Table,
     /// Where the samples of the block's segments are, inside the box.
     Samples,
+    /// What the recording is of, inside the box: a block begins with it, so that it needs nobody to say whose it is.
+    Facts,
 }
 
 impl PieceKind {
@@ -41,12 +43,13 @@ impl PieceKind {
             Self::Hole => 4,
             Self::Table => 5,
             Self::Samples => 6,
+            Self::Facts => 7,
         }
     }
 
     /// Whether what it speaks of stands in the box, and not behind it.
     const fn is_inside(self) -> bool {
-        matches!(self, Self::Table | Self::Samples)
+        matches!(self, Self::Table | Self::Samples | Self::Facts)
     }
 
     const fn from_number(number: u8) -> Option<Self> {
@@ -57,6 +60,7 @@ impl PieceKind {
             4 => Self::Hole,
             5 => Self::Table,
             6 => Self::Samples,
+            7 => Self::Facts,
             _ => return None,
         })
     }

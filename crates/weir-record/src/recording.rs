@@ -1,5 +1,7 @@
 //! A recording: what is known of it, and its blocks as far as they are written.
 
+mod facts;
+mod picture;
 mod shared;
 mod stored;
 
@@ -10,13 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use weir_base::{Id, StreamName};
 
 use crate::block::{self, BlockName, Hole, Segment, Table};
 use crate::disk::Disk;
 use crate::epoch::Epoch;
 
+pub use facts::{Facts, Owning};
+pub use picture::MAX_POSTER_BYTES;
 pub use shared::in_order;
 pub(crate) use stored::Around;
 pub use stored::Elsewhere;
@@ -31,54 +34,6 @@ pub(crate) const SEALED: &str = "blk";
 const STORED: &str = "tbl";
 /// Bytes from the end of a block in which its table is looked for first.
 const TAIL_BYTES: u64 = 8 << 10;
-
-/// What a recording is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Its name for ever.
-    pub id: Id,
-    /// Virtual host of the stream, often none.
-    #[serde(default)]
-    pub vhost: String,
-    /// App of the stream.
-    pub app: String,
-    /// Name of the stream in its app.
-    pub stream: String,
-    /// When it began, Unix milliseconds.
-    pub started_ms: i64,
-    /// When it ended; `None` while it may go on.
-    #[serde(default)]
-    pub ended_ms: Option<i64>,
-    /// What the packager has promised: no segment rounds to more than so many seconds. 0 where nothing is.
-    #[serde(default)]
-    pub target_s: u32,
-    /// Since when all of it is in the store; `None` where it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored_ms: Option<i64>,
-    /// Other nodes have parts of it, too: the stream moved between them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_shared: bool,
-    /// Each time that the node that tells this came to own the stream, in order. Where nodes have recorded the same time,
-    /// the one counts that came to own it last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owned: Vec<Owning>,
-}
-
-/// A node came to own a stream.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Owning {
-    /// When, Unix milliseconds by a clock that all nodes ask.
-    pub from_ms: i64,
-    /// The epoch that it recorded in from then on.
-    pub epoch: String,
-}
-
-impl Facts {
-    /// When its node came to own the stream last, Unix milliseconds; `None` where it never did.
-    pub fn owned_from_ms(&self) -> Option<i64> {
-        self.owned.iter().map(|one| one.from_ms).max()
-    }
-}
 
 /// A recording of this node's spool.
 pub struct Recording {
@@ -162,7 +117,7 @@ impl Recording {
         Ok(facts.map(|facts| Self::of(around, root, facts, false)))
     }
 
-    fn of(around: &Arc<Around>, root: &Path, facts: Facts, is_loaded: bool) -> Self {
+    pub(crate) fn of(around: &Arc<Around>, root: &Path, facts: Facts, is_loaded: bool) -> Self {
         Self {
             id: facts.id,
             folder: root.join(facts.id.to_string()),
@@ -194,7 +149,7 @@ impl Recording {
         self.keep_facts()
     }
 
-    fn keep_facts(&self) -> std::io::Result<()> {
+    pub(crate) fn keep_facts(&self) -> std::io::Result<()> {
         let facts = serde_json::to_vec(&self.facts()).map_err(std::io::Error::other)?;
         self.disk.replace(&self.folder.join(FACTS), &facts)
     }
@@ -414,6 +369,7 @@ impl Recording {
     /// The disk's, and `InvalidData` where it has not what was written.
     pub fn media(&self, block: &Block, segment: &Segment) -> std::io::Result<Vec<Bytes>> {
         let span = self.read(block, segment.place.clone())?;
+        self.read_ahead(block, segment);
         let damaged = |bad| std::io::Error::new(std::io::ErrorKind::InvalidData, bad);
         block::media(&span).map_err(damaged)
     }

@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 use weir_base::{Clock, Id, Ids, StreamName};
 
 use crate::block::HoleCause;
-use crate::clips::Clips;
 use crate::disk::Disk;
 use crate::epoch::Epoch;
 use crate::recording::{Around, Elsewhere, Facts, Recording};
@@ -54,7 +53,6 @@ struct Inner {
     threads: Vec<SyncSender<Order>>,
     running: Mutex<Vec<JoinHandle<()>>>,
     waiting: Arc<AtomicUsize>,
-    clips: Clips,
 }
 
 enum Order {
@@ -121,7 +119,6 @@ impl Spool {
             })
             .collect();
         let (threads, running) = begun?.into_iter().unzip();
-        let clips = Clips::open(disk.clone(), root, clock.clone())?;
         Ok(Self(Arc::new(Inner {
             ids: Ids::new(clock.clone()),
             disk,
@@ -133,13 +130,7 @@ impl Spool {
             threads,
             running: Mutex::new(running),
             waiting: Arc::default(),
-            clips,
         })))
-    }
-
-    /// The clips of its recordings.
-    pub fn clips(&self) -> &Clips {
-        &self.0.clips
     }
 
     /// Goes on with the recording of this stream that a crash has left less than a minute ago, or begins one.
@@ -341,7 +332,7 @@ impl Spool {
         all
     }
 
-    /// Takes a recording away with its clips, for good; fine where it is gone.
+    /// Takes a recording away, for good; fine where it is gone.
     ///
     /// # Errors
     /// `ResourceBusy` while somebody writes to it. The disk's: then it is gone from here until the next start.
@@ -352,7 +343,6 @@ impl Spool {
         }
         recordings.remove(&id);
         drop(recordings);
-        self.0.clips.remove_of(id)?;
         self.0.disk.remove(&self.0.root.join(id.to_string()))
     }
 

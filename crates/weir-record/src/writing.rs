@@ -226,6 +226,12 @@ impl Writing {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
+        if open.table.len == 0 {
+            open.append(
+                head(PieceKind::Facts, epoch),
+                &self.recording.facts().told()?,
+            )?;
+        }
         if let Some(missing) = hole {
             let from_us = missing.from_us.or(self.end_us).unwrap_or(part.wall_us);
             let duration_us = u32::try_from((part.wall_us - from_us).max(0)).unwrap_or(u32::MAX);

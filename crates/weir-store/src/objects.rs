@@ -25,6 +25,9 @@ pub use upload::Upload;
 /// Bytes of an object that is read whole at most: larger ones are read in ranges.
 pub const MAX_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How often it is looked whether all that was to go is gone.
+const LOOKS: usize = 4;
+
 /// What kind of object it is, and so where it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -178,6 +181,40 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes all objects below `prefix`, and looks whether they are gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`], also where more comes as often as it is looked: what is gone by then is gone.
+    pub async fn delete_all(&self, prefix: &Key) -> Result<(), StoreError> {
+        for _ in 0..LOOKS {
+            let mut listed = self.list(Some(prefix));
+            let mut found = 0;
+            while let Some(object) = listed.next().await {
+                let (key, _) = object?;
+                self.delete(&key).await?;
+                found += 1;
+            }
+            if found == 0 {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Away(format!("{prefix} is still written to")))
+    }
+
+    /// The first parts of the keys of all objects that have more than one, each once, in order. All of them are in
+    /// memory at once: for commands.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn folders(&self) -> Result<Vec<String>, StoreError> {
+        let listed = self.store.list_with_delimiter(None).await?;
+        let names = listed.common_prefixes.iter();
+        let mut names: Vec<String> = names.map(ToString::to_string).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// The objects whose keys begin with the whole parts of `prefix`, and their lengths, in no order.

@@ -2,6 +2,8 @@
 //! these rows are for lists, for what is to go, and for whom a node shall stop or take away.
 
 mod change;
+mod clips;
+mod expiry;
 mod parts;
 mod tell;
 
@@ -14,6 +16,8 @@ use crate::module::Module;
 use crate::store::Store;
 
 pub use change::RecordingEdit;
+pub use clips::{MAX_CLIPS, StoredClip};
+pub use expiry::Expiring;
 pub use parts::{RecordingPart, RecordingSum};
 pub use tell::{RecordingNow, Telling};
 
@@ -304,26 +308,6 @@ impl Recordings<'_> {
         );
         let after = after.map_or_else(String::new, |id| id.to_string());
         let rows = sqlx::query_as::<_, RecordingRow>(SQL).bind(after);
-        let rows = rows.bind(i64::from(limit));
-        all(rows.fetch_all(self.db.fresh()).await?)
-    }
-
-    /// At most `limit` whose time is over at `now_ms` and that nobody holds, the longest over first.
-    ///
-    /// # Errors
-    /// [`StoreError::Away`].
-    pub async fn expired(
-        &self,
-        now_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<StoredRecording>, StoreError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM recordings WHERE expires_ms > 0 AND expires_ms <= $1 AND held = 0 \
-             AND state IN ('ready', 'failed') ORDER BY expires_ms, id LIMIT $2"
-        );
-        let rows = sqlx::query_as::<_, RecordingRow>(SQL).bind(now_ms);
         let rows = rows.bind(i64::from(limit));
         all(rows.fetch_all(self.db.fresh()).await?)
     }

@@ -10,6 +10,7 @@
 
 pub mod builders;
 pub mod cluster;
+pub mod fault_proxy;
 pub mod ffprobe;
 pub mod flv;
 pub mod fuzz;

@@ -47,10 +47,17 @@ impl S3 {
 
     /// As `store.recordings.url` wants it, with this prefix in the bucket.
     pub fn url(&self, prefix: &str) -> String {
-        format!(
-            "s3://{BUCKET}/{prefix}?endpoint=http://127.0.0.1:{}&region=eu-west-1",
-            self.port
-        )
+        self.url_through(&self.address(), prefix)
+    }
+
+    /// The same, reached through something at `address` (`host:port`).
+    pub fn url_through(&self, address: &str, prefix: &str) -> String {
+        format!("s3://{BUCKET}/{prefix}?endpoint=http://{address}&region=eu-west-1")
+    }
+
+    /// `host:port` where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// A file of credentials, as `store.recordings.credentials` wants it; the server takes any.

@@ -281,6 +281,15 @@ impl Server {
         self.begin_anew(settings)
     }
 
+    /// Ends it, does something with its data directory, and starts it anew there.
+    #[must_use]
+    pub fn restart_after(mut self, settings: &[&str], between: impl FnOnce(&Path)) -> Self {
+        self.process.signal(Signal::INT);
+        self.process.succeed(PATIENCE_S);
+        between(self.data());
+        self.begin_anew(settings)
+    }
+
     /// Kills it and starts it anew in the same data directory.
     #[must_use]
     pub fn restart_killed(mut self, settings: &[&str]) -> Self {

@@ -55,6 +55,7 @@ use crate::config::{Config, Sources};
 
 use control::Control;
 use gate::Entrance;
+pub(crate) use recordings::{Outcome, Workshop};
 pub(crate) use secrets::{Secrets, shared_stream_key_secret};
 use served::Served;
 
@@ -357,10 +358,10 @@ fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
         cluster,
         happenings,
         chat,
-        recordings: services
-            .hls
-            .recordings()
-            .map(|spool| Arc::new(recordings::Kept(spool.clone(), keeping)) as Arc<dyn Recordings>),
+        recordings: services.hls.recordings().map(|spool| {
+            let kept = recordings::Kept(spool.clone(), keeping, services.hls.clone());
+            Arc::new(kept) as Arc<dyn Recordings>
+        }),
         facts,
     });
     Arc::new(Served { router, pages })

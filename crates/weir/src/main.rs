@@ -43,6 +43,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Check, back up, restore or move the rows of accounts, channels and events.
     Store(commands::store::Args),
+    /// Make again what is known of recordings, or take away those whose time is over.
+    Recording(commands::recording::Args),
     /// Make apps, channels, keys and hooks what a file says.
     Apply(commands::apply::Args),
     /// Have a node move its clients to the others before it is stopped.
@@ -83,6 +85,7 @@ fn main() -> std::process::ExitCode {
         Command::Chat(args) => commands::with_runtime(cli.log, commands::chat::run(args)),
         Command::Bench(args) => commands::bench::run(args, cli.log),
         Command::Store(args) => commands::with_runtime(cli.log, commands::store::run(args)),
+        Command::Recording(args) => commands::with_runtime(cli.log, commands::recording::run(args)),
         Command::Apply(args) => commands::with_runtime(cli.log, commands::apply::run(args)),
         Command::Drain(args) => commands::with_runtime(cli.log, commands::drain::run(args)),
         Command::Doctor(args) => commands::with_runtime(cli.log, commands::doctor::run(args)),

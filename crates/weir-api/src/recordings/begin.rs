@@ -148,6 +148,7 @@ fn wanted(name: &StreamName, channel: Option<&Channel>, now_ms: i64) -> Recordin
         bytes: 0,
         stored_bytes: 0,
         holes: "[]".to_owned(),
+        has_poster: false,
         told_ms: 0,
     }
 }

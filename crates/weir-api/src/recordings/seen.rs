@@ -140,7 +140,7 @@ impl RecordingSeen {
             stored_bytes: row.stored_bytes,
             node: row.node,
             holes: holes.into_iter().map(hole).collect(),
-            poster: (!row.poster.is_empty()).then(|| format!("/i/{}-640.jpg", row.poster)),
+            poster: (!row.poster.is_empty()).then(|| format!("/r/{}/poster.jpg", row.poster)),
         }
     }
 }

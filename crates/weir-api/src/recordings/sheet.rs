@@ -11,6 +11,7 @@ pub(crate) struct RecordingSheet {
     uploads: Counters,
     uploaded: Counters,
     here: Gauges,
+    most: Gauges,
     waiting: Gauges,
     oldest: Gauges,
     is_full: Gauges,
@@ -22,6 +23,7 @@ impl RecordingSheet {
             uploads: Family::default(),
             uploaded: Family::default(),
             here: Family::default(),
+            most: Family::default(),
             waiting: Family::default(),
             oldest: Family::default(),
             is_full: Family::default(),
@@ -36,6 +38,8 @@ impl RecordingSheet {
         );
         let about = "Bytes of recordings on the disk";
         registry.register("weir_recording_disk_bytes", about, sheet.here.clone());
+        let about = "Bytes of recordings that may be on the disk; 0: as many as it takes";
+        registry.register("weir_recording_disk_most_bytes", about, sheet.most.clone());
         let about = "Blocks of recordings that wait for the store";
         registry.register(
             "weir_recording_blocks_waiting",
@@ -66,6 +70,9 @@ impl RecordingSheet {
         self.here
             .get_or_create(&labels)
             .set(gauge(facts.here_bytes));
+        self.most
+            .get_or_create(&labels)
+            .set(gauge(facts.most_bytes));
         self.waiting
             .get_or_create(&labels)
             .set(gauge(facts.waiting_blocks));

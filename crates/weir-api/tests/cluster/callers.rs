@@ -722,6 +722,12 @@ const TABLE: &[Row] = &[
         HELPERS_STORE,
     ),
     row(
+        "GET /api/v1/recordings/expiring",
+        "/api/v1/recordings/expiring?in_hours=24",
+        "",
+        HELPERS_STORE,
+    ),
+    row(
         "GET /api/v1/recordings/{id}",
         "/api/v1/recordings/019f0000-0000-7000-8000-000000000000",
         "",

@@ -29,6 +29,7 @@ fn told(id: Id, step: Option<RecordingStep>, ended_ms: i64) -> ToldRecording {
         from_ms: 1_700_000_000_000,
         to_ms: 1_700_000_004_000,
         owned_ms: 1_700_000_000_000,
+        has_poster: false,
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use weir_base::Id;
 
 use super::{Block, Recording, SEALED, STORED, State, View};
-use crate::block::BlockName;
+use crate::block::{BlockName, Segment, Table};
 use crate::disk::{Appended, Disk};
 
 /// What all recordings of a spool share.
@@ -26,12 +26,17 @@ pub(crate) struct Around {
 
 /// Where blocks are that are not on this disk.
 pub trait Elsewhere: Send + Sync + 'static {
-    /// The bytes at a place of a block, as many as were asked for. It may wait for a network: it is called on threads
-    /// that may.
+    /// The bytes at a place of a block that has whole pieces, which [`crate::block::is_whole`] knows: what is not what
+    /// was written is given to nobody and kept by nobody. It may wait for a network: it is called on threads that may.
     ///
     /// # Errors
-    /// `NotFound` where it is nowhere; whatever is in the way.
+    /// `NotFound` where it is nowhere; `ResourceBusy` where as many wait already as may; whatever is in the way.
     fn read(&self, id: Id, name: BlockName, place: std::ops::Range<u32>) -> io::Result<Bytes>;
+
+    /// This is likely to be asked for next. Waits for nothing.
+    fn ahead(&self, id: Id, name: BlockName, place: std::ops::Range<u32>) {
+        let _ = (id, name, place);
+    }
 }
 
 impl Around {
@@ -57,11 +62,19 @@ impl Around {
         place: std::ops::Range<u32>,
     ) -> io::Result<Bytes> {
         let elsewhere = self.elsewhere.get().ok_or(io::ErrorKind::NotFound)?;
-        let wanted = place.len();
-        let bytes = elsewhere.read(id, block.name, place)?;
-        match bytes.len() == wanted {
-            true => Ok(bytes),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        let unit = block.table.unit(&place).ok_or(io::ErrorKind::NotFound)?;
+        let bytes = elsewhere.read(id, block.name, unit.clone())?;
+        if bytes.len() != unit.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let start = (place.start - unit.start) as usize;
+        Ok(bytes.slice(start..start + place.len()))
+    }
+
+    /// What is not here and follows is made ready.
+    fn ahead(&self, id: Id, name: BlockName, place: std::ops::Range<u32>) {
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere.ahead(id, name, place);
         }
     }
 }
@@ -116,10 +129,20 @@ impl Recording {
         let view = self.view()?;
         let block = view.blocks.iter().find(|block| block.name == name);
         let block = block.ok_or(io::ErrorKind::NotFound)?;
-        let mark = [&sha256[..], &block.table.piece(name.epoch)].concat();
-        self.disk.replace(&self.path_of(name, STORED), &mark)?;
+        self.keep_mark(name, &block.table, sha256)?;
         self.change(name, |block| block.is_stored = true);
         Ok(())
+    }
+
+    /// Writes the mark of a block that is in the store.
+    pub(crate) fn keep_mark(
+        &self,
+        name: BlockName,
+        table: &Table,
+        sha256: [u8; 32],
+    ) -> io::Result<()> {
+        let mark = [&sha256[..], &table.piece(name.epoch)].concat();
+        self.disk.replace(&self.path_of(name, STORED), &mark)
     }
 
     /// Takes a block off this disk that is in the store. Says how many bytes that gave.
@@ -148,6 +171,31 @@ impl Recording {
     /// The disk's.
     pub fn mark_all_stored(&self, at_ms: i64) -> io::Result<()> {
         self.note(|facts| facts.stored_ms = Some(at_ms))
+    }
+
+    /// Whoever plays a segment plays the one behind it next: where that is not here, it is made ready.
+    pub(super) fn read_ahead(&self, block: &Block, segment: &Segment) {
+        if block.is_here {
+            return;
+        }
+        let segments = &block.table.segments;
+        let at = segments.partition_point(|one| one.msn <= segment.msn);
+        let next = match segments.get(at) {
+            Some(next) => Some((block.name, next.place.clone())),
+            None => self.first_behind(block.name),
+        };
+        if let Some((name, place)) = next {
+            self.around.ahead(self.id, name, place);
+        }
+    }
+
+    /// The first segment of the block behind this one, where that is not here.
+    fn first_behind(&self, name: BlockName) -> Option<(BlockName, std::ops::Range<u32>)> {
+        let state = self.state.lock();
+        let at = state.blocks.iter().position(|block| block.name == name)?;
+        let next = state.blocks.get(at + 1).filter(|next| !next.is_here)?;
+        let first = next.table.segments.first()?;
+        Some((next.name, first.place.clone()))
     }
 
     fn change(&self, name: BlockName, change: impl FnOnce(&mut Block)) {

@@ -21,6 +21,7 @@ use super::asked::{AdmittedRequest, HlsRequest};
 use super::for_nodes::{block_for_nodes, view_for_nodes};
 use super::piece::{kind_of, piece_response};
 use super::service::{Hls, playlist_response};
+use super::stills::jpeg_response;
 use crate::packaging::Page;
 use crate::reply::Body;
 use crate::request::time_shift::TimeShift;
@@ -37,16 +38,33 @@ const BLOCK_ENDING: &str = ".blk";
 
 /// Finds recordings that this node has nothing of: on other nodes, and in the store.
 pub trait Archives: Send + Sync + 'static {
-    /// The recording of this id, as it was a moment ago.
+    /// The recording or the clip of this id, as it was a moment ago.
     ///
     /// # Errors
     /// 3001 where there is none, or it is being taken away; 5002 where it cannot be told now.
     fn find(&self, id: Id) -> FoundRecording<'_>;
+
+    /// The picture of a recording that is in the store, where there is one and the store answers.
+    fn poster(&self, id: Id) -> FoundPoster<'_> {
+        let _ = id;
+        Box::pin(std::future::ready(None))
+    }
 }
 
+/// A picture, after a while.
+pub type FoundPoster<'a> = Pin<Box<dyn Future<Output = Option<Bytes>> + Send + 'a>>;
+
 /// What is found, after a while.
-pub type FoundRecording<'a> =
-    Pin<Box<dyn Future<Output = Result<Arc<Recording>, Refusal>> + Send + 'a>>;
+pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<FoundById, Refusal>> + Send + 'a>>;
+
+/// What an id is of.
+#[derive(Debug, Clone)]
+pub enum FoundById {
+    /// All of a recording may be played.
+    Recording(Arc<Recording>),
+    /// A clip: a stretch of the recording of this id.
+    Clip(Id, Stretch),
+}
 
 /// A file of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,13 +217,20 @@ impl Hls {
     /// # Errors
     /// 3001 where there is none; 5002 where it cannot be told now.
     pub async fn recording(&self, id: Id) -> Result<Arc<Recording>, Refusal> {
+        match self.find(id).await? {
+            FoundById::Recording(recording) => Ok(recording),
+            FoundById::Clip(..) => Err(Refusal::new(Code::NotFound, "it is a clip")),
+        }
+    }
+
+    async fn find(&self, id: Id) -> Result<FoundById, Refusal> {
         let own = self.own_recording(id);
         match &self.archives {
             // Half of one is nowhere shown as the whole.
             Some(archives) if own.as_ref().map_or(true, |own| own.is_shared()) => {
                 archives.find(id).await
             }
-            _ => own,
+            _ => own.map(FoundById::Recording),
         }
     }
 
@@ -217,10 +242,33 @@ impl Hls {
 
     /// The recording of this id, or that of the clip, and what of it may be played.
     async fn found(&self, id: Id) -> Result<(Arc<Recording>, Stretch), Refusal> {
-        let clip = self.spool.as_ref().and_then(|spool| spool.clips().find(id));
-        match clip {
-            Some(clip) => Ok((self.recording(clip.recording).await?, clip.stretch())),
-            None => Ok((self.recording(id).await?, Stretch::ALL)),
+        match self.find(id).await? {
+            FoundById::Recording(recording) => Ok((recording, Stretch::ALL)),
+            FoundById::Clip(of, stretch) => Ok((self.recording(of).await?, stretch)),
+        }
+    }
+
+    /// The picture that stands for a recording that is over, made anew.
+    ///
+    /// # Errors
+    /// 3001 where it has no pictures, 6008 where nobody makes any; the disk's.
+    pub async fn poster_of(&self, recording: Arc<Recording>) -> Result<Bytes, Refusal> {
+        let facts = recording.facts();
+        let name = StreamName::new(&facts.vhost, &facts.app, &facts.stream)?;
+        let viewed = recording.clone();
+        let place = blocking(move || Ok(poster(&viewed.view()?, Stretch::ALL))).await?;
+        let none = || Refusal::new(Code::NotFound, "there is no picture in it");
+        self.pictures
+            .jpeg((recording, name), place.ok_or_else(none)?)
+            .await
+    }
+
+    /// The picture that is kept of a whole recording, here or in the store.
+    async fn kept_poster(&self, recording: Arc<Recording>) -> Option<Bytes> {
+        let id = recording.id;
+        match blocking(move || recording.poster()).await {
+            Ok(Some(jpeg)) => Some(jpeg),
+            _ => self.archives.as_ref()?.poster(id).await,
         }
     }
 
@@ -232,6 +280,17 @@ impl Hls {
         request: (&HeaderMap, bool),
     ) -> Result<Response<Body>, Refusal> {
         let (recording, most) = (wanted.recording.clone(), wanted.most);
+        let is_whole = *file == ReplayFile::Poster && wanted.stretch == Stretch::ALL;
+        if is_whole
+            && wanted.facts.ended_ms.is_some()
+            && let Some(jpeg) = self.kept_poster(recording.clone()).await
+        {
+            return Ok(jpeg_response(
+                jpeg,
+                &format!("poster-{}", recording.id),
+                request,
+            ));
+        }
         let place = match file {
             ReplayFile::Picture(epoch, msn) => {
                 let (epoch, msn) = (epoch.clone(), *msn);
@@ -380,6 +439,10 @@ pub(super) async fn blocking<T: Send + 'static>(
             Code::NotFound,
             "this recording was taken away",
         )),
+        Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+            let words = "as many wait here for recordings from elsewhere as may";
+            Err(Refusal::new(Code::Overloaded, words))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::HostUnreachable => {
             tracing::warn!("a recording cannot be read now: {error}");
             let words = "this recording cannot be read now";

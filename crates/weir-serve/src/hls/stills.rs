@@ -109,15 +109,25 @@ impl Pictures {
         (epoch, msn): (String, u64),
         request: (&HeaderMap, bool),
     ) -> Result<Response<Body>, Refusal> {
+        let name = picture_name(&epoch, msn);
+        let jpeg = self.jpeg((recording, stream), (epoch, msn)).await?;
+        Ok(jpeg_response(jpeg, &name, request))
+    }
+
+    /// The picture itself.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub(super) async fn jpeg(
+        &self,
+        (recording, stream): (Arc<Recording>, StreamName),
+        (epoch, msn): (String, u64),
+    ) -> Result<Bytes, Refusal> {
         let key = (recording.id, epoch, msn);
-        let jpeg = match self.known(&key) {
-            Some(jpeg) => jpeg,
-            None => self.make(recording, stream, &key).await?,
-        };
-        let length = jpeg.len() as u64;
-        let name = picture_name(&key.1, key.2);
-        let response = piece_response(vec![jpeg], length, &name, "image/jpeg", request);
-        Ok(response.map(|body| body.boxed_unsync()))
+        match self.known(&key) {
+            Some(jpeg) => Ok(jpeg),
+            None => self.make(recording, stream, &key).await,
+        }
     }
 
     async fn make(
@@ -155,4 +165,15 @@ impl Pictures {
         kept.push_back(found);
         Some(jpeg)
     }
+}
+
+/// A picture as an answer; `name` is what it is known by to caches.
+pub(super) fn jpeg_response(
+    jpeg: Bytes,
+    name: &str,
+    request: (&HeaderMap, bool),
+) -> Response<Body> {
+    let length = jpeg.len() as u64;
+    let response = piece_response(vec![jpeg], length, name, "image/jpeg", request);
+    response.map(|body| body.boxed_unsync())
 }

@@ -357,6 +357,7 @@ async fn recording(store: &Store, channel: &Channel) {
         bytes: 1,
         stored_bytes: 0,
         holes: "[]".to_owned(),
+        has_poster: false,
         told_ms: 2,
     };
     store.recordings().tell(&[told]).await.unwrap();

@@ -180,6 +180,10 @@ impl Recordings<'_> {
             .bind(one.id.to_string())
             .execute(&mut *writing)
             .await?;
+        sqlx::query("DELETE FROM recording_clips WHERE recording = $1")
+            .bind(one.id.to_string())
+            .execute(&mut *writing)
+            .await?;
         sqlx::query("UPDATE recording_owners SET user_id = '', gone_ms = $2 WHERE id = $1")
             .bind(one.id.to_string())
             .bind(self.store.now_ms())

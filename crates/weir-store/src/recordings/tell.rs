@@ -49,6 +49,8 @@ pub struct RecordingNow {
     pub stored_bytes: i64,
     /// JSON: where nothing was recorded.
     pub holes: String,
+    /// A picture of it is kept.
+    pub has_poster: bool,
     /// When it was so, milliseconds since 1970: what is told later counts.
     pub told_ms: i64,
 }
@@ -120,13 +122,15 @@ pub(super) async fn tell(
     sqlx::query(
         "INSERT INTO recordings (user_id, id, channel_id, vhost, app, stream, title, published, state, stop_ms, held, \
          expires_ms, node, started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, '', $18, 1) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, $19, $18, 1) \
          ON CONFLICT (user_id, id) DO UPDATE SET \
          state = CASE WHEN recordings.state = 'deleting' THEN recordings.state ELSE excluded.state END, \
          expires_ms = CASE WHEN recordings.expires_ms > 0 THEN recordings.expires_ms ELSE excluded.expires_ms END, \
          node = excluded.node, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, \
          duration_ms = excluded.duration_ms, bytes = excluded.bytes, stored_bytes = excluded.stored_bytes, \
-         holes = excluded.holes, told_ms = excluded.told_ms WHERE recordings.told_ms <= excluded.told_ms OR excluded.told_ms > 0",
+         holes = excluded.holes, \
+         poster = CASE WHEN excluded.poster = '' THEN recordings.poster ELSE excluded.poster END, \
+         told_ms = excluded.told_ms WHERE recordings.told_ms <= excluded.told_ms OR excluded.told_ms > 0",
     )
     .bind(user_id)
     .bind(id)
@@ -146,6 +150,7 @@ pub(super) async fn tell(
     .bind(sum.stored_bytes)
     .bind(sum.holes.clone())
     .bind(sum.told_ms)
+    .bind(if told.has_poster { told.id.to_string() } else { String::new() })
     .execute(&mut **writing)
     .await?;
     Ok(Telling::Written(sum))

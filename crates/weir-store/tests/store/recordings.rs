@@ -1,8 +1,10 @@
 //! What nodes tell of recordings, what people change of them, and how they go.
 
 use weir_store::recordings::{
-    RecordingEdit, RecordingFilter, RecordingNow, RecordingState, Telling,
+    RecordingEdit, RecordingFilter, RecordingNow, RecordingState, StoredClip, StoredRecording,
+    Telling,
 };
+use weir_store::review::{Growth, NewPicture};
 use weir_store::{Id, Store, StoreError};
 
 use crate::common::kits;
@@ -29,6 +31,7 @@ fn told(store: &Store, id: Id, told_ms: i64) -> RecordingNow {
         bytes: 0,
         stored_bytes: 0,
         holes: "[]".to_owned(),
+        has_poster: false,
         told_ms,
     }
 }
@@ -168,5 +171,95 @@ async fn what_is_taken_away_goes_from_its_node_first_and_never_comes_back() {
             recordings.by_id(id).await,
             Err(StoreError::Missing(_))
         ));
+    }
+}
+
+#[tokio::test]
+async fn clips_and_what_waits_in_review_keep_a_recording_whose_time_is_over() {
+    for kit in kits().await {
+        let store = &kit.store;
+        let recordings = store.recordings();
+        let now_ms = store.now_ms();
+        let over = |stream: &str, from_ms: i64| RecordingNow {
+            stream: stream.to_owned(),
+            state: RecordingState::Ready,
+            started_ms: now_ms + from_ms,
+            ended_ms: now_ms + from_ms + 1_000,
+            expires_ms: 8,
+            ..told(store, store.next_id().unwrap(), 2)
+        };
+        let (seen, before, other) = (over("ann", -500), over("ann", -9_000), over("bob", -500));
+        let all = [seen.clone(), before.clone(), other.clone()];
+        recordings.tell(&all).await.unwrap();
+        let ids = |rows: Vec<StoredRecording>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let gone = ids(recordings.expired(8, 9).await.unwrap());
+        assert_eq!(gone, [seen.id, before.id, other.id]);
+
+        let growth = Growth {
+            stream: "live/ann",
+            app: "live",
+            channel_id: "",
+            user_id: "",
+            session: "",
+            at_ms: now_ms,
+            head_ms: 0,
+            hold_ms: 0,
+            marks: 0,
+        };
+        let picture = NewPicture {
+            growth,
+            id: "p",
+            object: "",
+            sha256: "",
+            bytes: 4,
+            width: 640,
+            height: 360,
+            hash: "",
+            quality: 90,
+            fault: "",
+            known_as: "",
+        };
+        store.review().take(&picture).await.unwrap();
+        let clip = StoredClip {
+            id: store.next_id().unwrap(),
+            recording: other.id,
+            from_ms: 1,
+            to_ms: 2,
+            title: "进球".to_owned(),
+            made_ms: 3,
+        };
+        recordings.add_clip(&clip).await.unwrap();
+        assert_eq!(recordings.clip(clip.id).await.unwrap(), clip);
+        assert_eq!(ids(recordings.expired(8, 9).await.unwrap()), [before.id]);
+        let expiring = recordings.expiring(8, None, 9).await.unwrap();
+        let pins = expiring
+            .iter()
+            .map(|one| (one.row.id, one.clips, one.cases, one.goes()));
+        assert_eq!(
+            pins.collect::<Vec<_>>(),
+            [
+                (seen.id, 0, 1, false),
+                (before.id, 0, 0, true),
+                (other.id, 1, 0, false)
+            ]
+        );
+        let behind = recordings.expiring(8, Some(seen.id), 1).await.unwrap();
+        assert_eq!(behind[0].row.id, before.id);
+        assert_eq!(recordings.expiring(7, None, 9).await.unwrap(), []);
+        assert_eq!(recordings.cases(seen.id).await.unwrap(), 1);
+
+        let wrong = recordings.remove_clip(seen.id, clip.id).await;
+        assert!(matches!(wrong, Err(StoreError::Missing(_))), "{wrong:?}");
+        recordings.remove_clip(other.id, clip.id).await.unwrap();
+        assert_eq!(recordings.clips(other.id).await.unwrap(), []);
+        recordings.add_clip(&clip).await.unwrap();
+        let row = recordings.by_id(other.id).await.unwrap();
+        assert!(recordings.delete(&row).await.unwrap());
+        recordings.gone(&row).await.unwrap();
+        assert_eq!(
+            recordings.clips(other.id).await.unwrap(),
+            [],
+            "they go with it"
+        );
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn record_block(data: &[u8]) {
     }
     let _ = Table::decode(data);
     let _ = PieceHead::decode(data).map(|head| head.whole_len());
+    let _ = weir_record::Facts::of_block(data);
 }
 
 /// What is known of a recording, as a node tells another: what is read is written the same again.

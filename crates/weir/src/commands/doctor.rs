@@ -1,6 +1,8 @@
 //! `weir doctor`: looks for what would keep a server from working well on this machine, and says
 //! what to do about it.
 
+mod uploads;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -437,6 +439,13 @@ async fn check_server(report: &mut Report, url: &str, args: &Args) -> anyhow::Re
     let (body, _) = client
         .fetch(&url, &[(http::header::AUTHORIZATION, &authorization)])
         .await?;
+    let metrics = base.join("/metrics")?;
+    let (metrics, _) = client
+        .fetch(&metrics, &[(http::header::AUTHORIZATION, &authorization)])
+        .await?;
+    if let Some((verdict, words)) = uploads::uploads(&String::from_utf8_lossy(&metrics)) {
+        report.line(verdict, &words);
+    }
     let json: Value = serde_json::from_slice(&body).context("the answer is no JSON")?;
     let streams = json.get("streams").and_then(Value::as_array);
     let streams = streams.context("the answer lists no streams")?;

@@ -12,6 +12,7 @@ mod node_args;
 pub(crate) mod play;
 pub(crate) mod probe;
 pub(crate) mod publish;
+pub(crate) mod recording;
 pub(crate) mod serve;
 pub(crate) mod store;
 

@@ -114,7 +114,7 @@ pub(super) fn pending(dispatcher: &Arc<Dispatcher>, clock: Clock) -> Pending {
 }
 
 /// The id in the cluster: letters, digits, dots, underscores and hyphens.
-fn identity(config: &Config) -> anyhow::Result<Name> {
+pub(super) fn identity(config: &Config) -> anyhow::Result<Name> {
     let given = [&config.node.id, &config.node.name];
     let text = match given.into_iter().find(|text| !text.is_empty()) {
         Some(text) => text.clone(),

@@ -22,6 +22,7 @@ use weir_link::http::HttpClient;
 use weir_link::node::NodeClient;
 use weir_link::walk::AnyNode;
 use weir_record::Spool;
+use weir_serve::hls::Hls;
 use weir_serve::{Core, Services};
 use weir_store::Store;
 use weir_store::channels::Visibility;
@@ -29,7 +30,7 @@ use weir_store::seal::SealKeys;
 
 use super::cluster::Joined;
 use super::gate::Entrance;
-use super::recordings::{self, Teller};
+use super::recordings::{self, Posters, Teller};
 use super::secrets::Secrets;
 use crate::config::Config;
 
@@ -45,6 +46,7 @@ struct Parts<'a> {
     data: &'a Path,
     spool: &'a Spool,
     recorder: Option<weir_serve::recorder::Recorder>,
+    hls: &'a Hls,
     core: &'a Core,
     joined: &'a Joined,
     entrance: &'a Arc<Entrance>,
@@ -61,6 +63,7 @@ pub(super) async fn start(
     let core = &services.core;
     let parts = Parts {
         recorder: services.recorder.clone(),
+        hls: &services.hls,
         config,
         data,
         spool,
@@ -154,6 +157,14 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
         parts.recorder.clone(),
         is_uploaded,
     );
+    let posters = Posters {
+        spool: parts.spool.clone(),
+        hls: parts.hls.clone(),
+        archive: recordings::archive(parts.config, (parts.data, me.as_str()), None)?,
+        teller: teller.clone(),
+        clock: core.hub.clock().clone(),
+    };
+    tasks.spawn("recordings' pictures", posters.run(shutdown.clone()));
     tasks.spawn("recordings told", teller.run(shutdown.clone()));
     tasks.spawn("courier", Courier::new(witness, desk).run(shutdown.clone()));
     Ok(())
@@ -170,11 +181,7 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
     let me = parts.joined.node.settings().me.to_string();
     let log = Log::new(store.clone());
     tasks.spawn("log", log.clone().run(shutdown.clone()));
-    let owners = Arc::new(ChannelOwners {
-        store: store.clone(),
-        keep_ms: parts.config.record.keep_ms(),
-    });
-    let recorder = Recorder::new(store.clone(), log.clone(), owners, &me);
+    let recorder = recorder(parts.config, &store, log.clone(), &me);
     let cluster = parts.joined.cluster.clone();
     let own = me.clone();
     let is_member = move |node: &str| node == own || is_member(&cluster, node);
@@ -208,6 +215,15 @@ fn write_and_tell(parts: &Parts<'_>, store: Store) -> Happenings {
         dispatcher,
         elsewhere,
     }
+}
+
+/// Writes down what nodes tell, on the node `me`.
+pub(super) fn recorder(config: &Config, store: &Store, log: Log, me: &str) -> Recorder {
+    let owners = Arc::new(ChannelOwners {
+        store: store.clone(),
+        keep_ms: config.record.keep_ms(),
+    });
+    Recorder::new(store.clone(), log, owners, me)
 }
 
 pub(in crate::compose) fn client(core: &Core, dialer: Dialer) -> HttpClient {

@@ -2,37 +2,48 @@
 
 mod finder;
 mod keeping;
+mod posters;
 mod teller;
+mod workshop;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, RecordingFacts, Recordings};
+use weir_api::{Cutting, HoleFacts, KeepingFacts, RecordingFacts, Recordings};
 use weir_base::{Clock, Code, Id, Refusal, StreamName};
+use weir_events::SeenReach;
 use weir_keep::KeepTally;
-use weir_record::clips::{Clip, NoClip};
+use weir_record::clips::{NoClip, cut};
 use weir_record::disk::LocalDisk;
 use weir_record::{Recording, Spool};
+use weir_serve::hls::Hls;
 
 use crate::config::Config;
 
-pub(super) use keeping::{is_uploaded, keep};
+pub(super) use keeping::{archive, is_uploaded, keep};
+pub(super) use posters::Posters;
 pub(super) use teller::Teller;
+pub(crate) use workshop::{Outcome, Workshop};
 
 /// How long the disk may take at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The spool of this node. What a crash has left is mended here.
 pub(super) fn open(config: &Config, data: &Path, clock: &Clock) -> anyhow::Result<Spool> {
-    let folder = match config.record.folder.as_os_str().is_empty() {
-        true => data.join("recordings"),
-        false => config.record.folder.clone(),
-    };
+    let folder = folder(config, data);
     let opened = Spool::open(Arc::new(LocalDisk), &folder, clock.clone());
     opened.with_context(|| format!("record.folder: {}", folder.display()))
+}
+
+/// Where its recordings are.
+fn folder(config: &Config, data: &Path) -> PathBuf {
+    match config.record.folder.as_os_str().is_empty() {
+        true => data.join("recordings"),
+        false => config.record.folder.clone(),
+    }
 }
 
 /// Has what was recorded written down before the process ends.
@@ -46,7 +57,7 @@ pub(super) async fn close(spool: Spool) {
 }
 
 /// What the API is told of a spool.
-pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally);
+pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally, pub(super) Hls);
 
 impl Recordings for Kept {
     fn find(&self, id: Id) -> io::Result<Option<RecordingFacts>> {
@@ -66,6 +77,7 @@ impl Recordings for Kept {
             uploaded_bytes: now.uploaded_bytes,
             failures: now.failures,
             here_bytes: now.here_bytes,
+            most_bytes: now.most_bytes,
             waiting_blocks: now.waiting_blocks,
             waiting_since_ms: now.waiting_since_ms,
             is_full: now.is_full,
@@ -73,57 +85,31 @@ impl Recordings for Kept {
         }
     }
 
-    fn reach(&self, name: &StreamName) -> Option<(i64, i64)> {
-        let its = self.0.of_stream(name);
-        let taped = its.into_iter().find(|recording| recording.is_taped());
-        let (from_us, to_us) = taped?.extent_us()?;
-        Some((from_us / 1000, to_us / 1000))
+    fn cut(&self, recording: Id, from_ms: i64, to_ms: i64) -> Cutting<'_> {
+        Box::pin(cut_of(self.2.clone(), recording, from_ms, to_ms))
+    }
+
+    fn reach(&self, name: &StreamName) -> Option<SeenReach> {
+        teller::reach(&self.0, name)
     }
 }
 
-impl Clips for Kept {
-    fn clips(&self, recording: Id) -> Vec<ClipFacts> {
-        let its = self.0.clips().of(recording).into_iter();
-        its.map(told_of).collect()
-    }
-
-    fn make_clip(&self, recording: Id, new: NewClip) -> io::Result<Result<ClipFacts, Refusal>> {
-        let Some(recording) = self.0.find(recording) else {
-            return Ok(Err(Code::NotFound.into()));
+/// Where a clip of a recording begins and ends, wherever that is.
+async fn cut_of(hls: Hls, id: Id, from_ms: i64, to_ms: i64) -> Result<(i64, i64), Refusal> {
+    let recording = hls.recording(id).await?;
+    let viewed = tokio::task::spawn_blocking(move || recording.view()).await;
+    let view = viewed.map_err(io::Error::other).and_then(|view| view);
+    let view = view.map_err(|error| {
+        tracing::error!(recording = %id, "it cannot be read: {error}");
+        Refusal::from(Code::Storage)
+    })?;
+    cut(&view, from_ms, to_ms).map_err(|none| {
+        let code = match none {
+            NoClip::TooEarly(_) => Code::NotRecordedYet,
+            NoClip::Empty => Code::NotKept,
         };
-        let new = weir_record::clips::NewClip {
-            from_ms: new.from_ms,
-            to_ms: new.to_ms,
-            title: new.title,
-        };
-        let made = self.0.clips().make(&recording.view()?, new);
-        let code = match &made {
-            Ok(_) | Err(NoClip::Disk(_)) => Code::Storage,
-            Err(NoClip::TooEarly(_)) => Code::NotRecordedYet,
-            Err(NoClip::Empty) => Code::NotKept,
-            Err(NoClip::TooMany) => Code::Conflict,
-        };
-        match made {
-            Ok(clip) => Ok(Ok(told_of(clip))),
-            Err(NoClip::Disk(error)) => Err(error),
-            Err(none) => Ok(Err(Refusal::new(code, none.to_string()))),
-        }
-    }
-
-    fn remove_clip(&self, clip: Id) -> io::Result<()> {
-        self.0.clips().remove(clip).map(drop)
-    }
-}
-
-fn told_of(clip: Clip) -> ClipFacts {
-    ClipFacts {
-        id: clip.id,
-        recording: clip.recording,
-        from_ms: clip.from_ms,
-        to_ms: clip.to_ms,
-        title: clip.title,
-        made_ms: clip.made_ms,
-    }
+        Refusal::new(code, none.to_string())
+    })
 }
 
 fn facts_of(recording: &Recording) -> io::Result<RecordingFacts> {

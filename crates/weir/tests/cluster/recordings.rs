@@ -1,7 +1,7 @@
 //! Recordings are the cluster's: listed by the nodes that have the database, played by those that have nothing, kept in
 //! the store whoever dies, and taken away everywhere.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weir_testkit::cluster::{Cluster, Node};
 use weir_testkit::hls_check::{Parsed, check_media};
 use weir_testkit::http::{Request, get};
@@ -53,6 +53,54 @@ fn decodes(url: &str) {
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
+/// What can be gone back to is told by a node that has only heard of it, and played by an edge.
+fn goes_back(cluster: &Cluster) {
+    let dvr = until("another node says what can be gone back to", 20, || {
+        let told = get(&cluster["p"].http("api/v1/live?stream=live/one")).json();
+        let dvr = told["streams"][0]["dvr"].clone();
+        let length = dvr["to_ms"].as_i64()? - dvr["from_ms"].as_i64()?;
+        (length >= 4_000).then_some(dvr)
+    });
+    let from_ms = dvr["from_ms"].as_i64().unwrap();
+    for query in [
+        "shift=2s".to_owned(),
+        "window=4s".to_owned(),
+        format!("from={from_ms}&to={}", from_ms + 3_000),
+    ] {
+        let url = cluster["a"].http(&format!("live/one/hls.m3u8?{query}"));
+        let text = get(&url).text();
+        let list = check_media(&text);
+        let list = list.unwrap_or_else(|broken| panic!("{query}: {broken:?}\n{text}"));
+        assert_eq!(list.ended, query.starts_with("from"), "{query}: {text}");
+        let folder = url.rsplit_once('/').unwrap().0;
+        let piece = get(&format!("{folder}/{}", list.segments[0].uri));
+        assert_eq!(piece.status, 200, "{query}: {}", list.segments[0].uri);
+    }
+}
+
+/// A clip, made by a node that has nothing of the recording.
+fn clip(cluster: &Cluster, id: &str) -> String {
+    let list = check_media(&playlist(cluster, "a", id)).unwrap();
+    let from_ms = list.segments[0].date_time_ms.unwrap();
+    let wish = json!({ "from_ms": from_ms, "to_ms": from_ms + 2_500, "title": "one" });
+    let url = cluster["p"].http(&format!("api/v1/recordings/{id}/clips"));
+    let made = Request::get(&url)
+        .method("POST")
+        .header("Authorization", &format!("Bearer {}", cluster["p"].token()))
+        .json(&wish)
+        .send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let clip = made.json()["id"].as_str().unwrap().to_owned();
+    for node in ["o", "a", "b"] {
+        let cut = check_media(&playlist(cluster, node, &clip)).unwrap();
+        assert!(
+            cut.ended && cut.segments.len() < list.segments.len(),
+            "{node}"
+        );
+    }
+    clip
+}
+
 /// Shows R13, R14, R25, R39, R59.
 #[test]
 fn what_an_origin_recorded_is_played_by_every_edge_also_when_the_origin_is_dead_until_it_is_taken_away()
@@ -73,6 +121,8 @@ fn what_an_origin_recorded_is_played_by_every_edge_also_when_the_origin_is_dead_
         (&live["channel"], &live["title"]),
         (&Value::Null, &"one".into())
     );
+    goes_back(&cluster);
+    let clip = clip(&cluster, &id);
     let growing = playlist(&cluster, "a", &id);
     assert!(growing.contains("#EXT-X-PLAYLIST-TYPE:EVENT"), "{growing}");
     // What is said to other nodes is said to nobody else.
@@ -108,18 +158,23 @@ fn what_an_origin_recorded_is_played_by_every_edge_also_when_the_origin_is_dead_
     assert_eq!(elsewhere, whole);
     for node in ["a", "b"] {
         decodes(&cluster[node].http(&format!("r/{id}/index.m3u8")));
+        decodes(&cluster[node].http(&format!("r/{clip}/index.m3u8")));
     }
     assert!(s3.listing().contains(&id));
 
     let watch = Stopwatch::start();
-    let gone = cluster["p"].api("DELETE", &format!("recordings/{id}"));
+    let kept = cluster["p"].api("DELETE", &format!("recordings/{id}"));
+    assert_eq!(kept.refusal(), (409, 6003), "a clip is of it");
+    let gone = cluster["p"].api("DELETE", &format!("recordings/{id}?clips=true"));
     assert_eq!(gone.status, 204, "{}", gone.text());
     assert!(recording(&cluster).is_none());
     for node in ["a", "b"] {
-        until("it is played nowhere", 30, || {
-            let answer = Request::get(&cluster[node].http(&format!("r/{id}/index.m3u8"))).send();
-            (answer.status == 404).then_some(())
-        });
+        for id in [&id, &clip] {
+            until("it is played nowhere", 30, || {
+                let url = cluster[node].http(&format!("r/{id}/index.m3u8"));
+                (Request::get(&url).send().status == 404).then_some(())
+            });
+        }
     }
     let gone_s = watch.elapsed_s();
     measured(

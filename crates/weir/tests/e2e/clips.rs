@@ -113,11 +113,15 @@ fn a_clip_has_a_link_of_its_own_is_there_after_a_crash_and_holds_its_recording()
         server.api("DELETE", &format!("{clips}/{clip_id}")).status,
         204
     );
-    assert_eq!(get(&server, link).status, 404);
+    until("the clip is played no more", 5, || {
+        (get(&server, link).status == 404).then_some(())
+    });
     let gone = server.api("DELETE", &format!("recordings/{id}?clips=true"));
     assert_eq!(gone.status, 204);
     let link = again.json()["url"].as_str().unwrap().to_owned();
-    assert_eq!(get(&server, link.trim_start_matches('/')).status, 404);
+    until("nor is the other", 5, || {
+        (get(&server, link.trim_start_matches('/')).status == 404).then_some(())
+    });
 }
 
 /// Shows R13.

@@ -12,7 +12,7 @@ use weir_testkit::server::{Options, Server};
 use weir_testkit::tools::Tool;
 use weir_testkit::wait::until;
 
-use crate::kit::{begin, binary, log_of, need};
+use crate::kit::{begin, binary, log_of, need, repository};
 
 const RECORDED: &[&str] = &[
     "auth.publish=open",
@@ -160,12 +160,23 @@ fn a_recording_has_pictures_along_its_bar() {
     let none = get(&server, &format!("r/{id}/picture-none-1.jpg"));
     assert_eq!(none.status, 404);
 
+    // The one that stands for all of it is made once, by itself, and kept.
+    let poster = until("the list has its picture", 20, || {
+        newest(&server).filter(|one| one["poster"].is_string())
+    });
+    let path = format!("r/{id}/poster.jpg");
+    assert_eq!(poster["poster"], format!("/{path}"));
+    let kept = get(&server, &path);
     let without = [RECORDED, &["snapshot.program=/nonexistent/ffmpeg"]].concat();
     let server = server.restart(&without);
-    for file in ["storyboard.vtt", "poster.jpg"] {
-        let refused = get(&server, &format!("r/{id}/{file}")).refusal();
-        assert_eq!(refused, (503, 6008), "{file}");
-    }
+    let refused = get(&server, &format!("r/{id}/storyboard.vtt")).refusal();
+    assert_eq!(refused, (503, 6008));
+    assert!(
+        get(&server, &path).body == kept.body,
+        "it needs nobody any more"
+    );
+    let other = get(&server, &format!("{path}?from=1&to=9999999999999"));
+    assert_eq!(other.refusal(), (503, 6008));
 }
 
 /// Shows R13.
@@ -181,6 +192,12 @@ fn a_browser_plays_the_file_from_the_middle() {
          v.onerror = () => {{ document.title = 'error ' + v.error.message; }};</script>",
         server.http(&format!("r/{id}.mp4"))
     );
+    let dom = shown(&server, &page);
+    assert!(dom.contains("<title>at 4 of "), "{dom}");
+}
+
+/// What Chromium makes of a page.
+fn shown(server: &Server, page: &str) -> String {
     let file = server.data().join("page.html");
     std::fs::write(&file, page).unwrap();
     let mut command = Tool::Chromium.command();
@@ -199,6 +216,52 @@ fn a_browser_plays_the_file_from_the_middle() {
         .arg(profile)
         .arg(format!("file://{}", file.display()));
     let output = command.output().unwrap();
-    let dom = String::from_utf8_lossy(&output.stdout);
-    assert!(dom.contains("<title>at 4 of "), "{dom}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Plays each list by hls.js and by Chromium's own player, and says in its title what came of it.
+const LISTS_PAGE: &str = "
+<script src=hls.min.js></script><script>
+const came = {};
+const say = (name, what) => {
+  came[name] ??= what;
+  const all = Object.values(came);
+  document.title = `${all.filter((one) => one === 'plays').length} of ${LISTS.length * 2} ` + JSON.stringify(came);
+};
+const element = (name) => {
+  const video = document.createElement('video');
+  video.muted = true; video.preload = 'auto';
+  video.oncanplay = () => say(name, video.videoWidth > 0 ? 'plays' : 'no picture');
+  video.onerror = () => say(name, video.error.message);
+  document.documentElement.append(video);
+  return video;
+};
+for (const url of LISTS) {
+  element(`own ${url}`).src = url;
+  const player = new Hls({ enableWorker: false });
+  player.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) say(`hls.js ${url}`, data.details); });
+  player.loadSource(url);
+  player.attachMedia(element(`hls.js ${url}`));
+}
+</script>";
+
+/// Shows R13.
+#[test]
+fn a_browser_and_hls_js_go_back_in_what_is_live() {
+    need!(Ffmpeg, Chromium, Node);
+    let settings = [RECORDED, &["hls.window_segments=3"]].concat();
+    let server = Options::new(&binary()).set(&settings).start();
+    let _publisher = begin(&server, &Source::H264_AAC, "live/a");
+    recorded(&server, 12_000);
+    let told = get(&server, "api/v1/live?stream=live/a").json();
+    let from_ms = told["streams"][0]["dvr"]["from_ms"].as_i64().unwrap();
+    let stretch = format!("from={from_ms}&to={}", from_ms + 5_000);
+    let queries = ["shift=5s", "window=4h", &stretch];
+    let lists = queries.map(|query| server.http(&format!("live/a.m3u8?{query}")));
+    let library = repository().join("web/node_modules/hls.js/dist/hls.min.js");
+    std::fs::copy(library, server.data().join("hls.min.js")).unwrap();
+    let lists = serde_json::to_string(&lists).unwrap();
+    let page = format!("<script>const LISTS = {lists};</script>{LISTS_PAGE}");
+    let dom = shown(&server, &page);
+    assert!(dom.contains("<title>6 of 6 "), "{dom}");
 }

@@ -11,20 +11,20 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use weir_api::RecordingPlace;
+use weir_api::{ClipPlace, RecordingPlace};
 use weir_base::{Clock, Code, Id, Refusal};
 use weir_cluster::record::Scope;
 use weir_cluster::run::Cluster;
 use weir_cluster::{Name, Scheme};
-use weir_keep::{Archive, Slice, SliceCache};
+use weir_keep::{Archive, ColdReads, Slice, SliceCache};
 use weir_link::http::BodyLimits;
 use weir_link::node::{NodeClient, NodeRequest, refusal_in};
 use weir_link::walk::{AnyNode, Unserved, WalkRequest};
 use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
+use weir_record::clips::stretch;
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
 use weir_record::{Elsewhere, Recording, Spool, View, merged};
-use weir_serve::hls::{Archives, FoundRecording};
+use weir_serve::hls::{Archives, FoundById, FoundPoster, FoundRecording};
 use weir_store::Store;
 
 /// How long what was found counts, microseconds: so long may one be played that was taken away.
@@ -59,7 +59,7 @@ pub(in crate::compose) struct FinderParts {
     pub(in crate::compose) archive: Option<Archive>,
     pub(in crate::compose) cache: Arc<SliceCache>,
     pub(in crate::compose) clock: Clock,
-    pub(in crate::compose) runtime: Handle,
+    pub(in crate::compose) cold: ColdReads,
 }
 
 /// Knows for a moment what it has found, and asks once for all who want the same.
@@ -82,7 +82,7 @@ struct Finding {
     place: Option<RecordingPlace>,
     /// All nodes that have parts of it told of them.
     is_whole: bool,
-    outcome: Result<Arc<Recording>, Refusal>,
+    outcome: Result<FoundById, Refusal>,
 }
 
 impl Finder {
@@ -126,6 +126,15 @@ impl Archives for Finder {
             outcome
         })
     }
+
+    fn poster(&self, id: Id) -> FoundPoster<'_> {
+        Box::pin(async move {
+            let archive = self.parts.archive.as_ref()?;
+            let found = tokio::time::timeout(ANSWER_TIMEOUT, archive.poster(id)).await;
+            // One that cannot be had now is made anew.
+            found.ok()?.ok().flatten()
+        })
+    }
 }
 
 impl Finding {
@@ -144,17 +153,20 @@ impl FinderParts {
         let place = self.place(id).await;
         let (mut is_whole, mut outcome) = (true, Err(not_there()));
         match &place {
+            Ok(Some(RecordingPlace {
+                clip: Some(clip), ..
+            })) => outcome = of_clip(clip),
             Ok(Some(place)) => {
                 // One that is over and is where it was is what it was.
                 let same = before.filter(|before| {
                     before.is_whole && place.ended_ms > 0 && before.place.as_ref() == Some(place)
                 });
                 outcome = match same.and_then(|before| before.outcome.as_ref().ok()) {
-                    Some(recording) => Ok(recording.clone()),
+                    Some(found) => Ok(found.clone()),
                     None => {
                         let found = self.open(id, place).await;
                         is_whole = found.as_ref().is_ok_and(|(_, is_whole)| *is_whole);
-                        found.map(|(recording, _)| recording)
+                        found.map(|(recording, _)| FoundById::Recording(recording))
                     }
                 };
             }
@@ -222,12 +234,12 @@ impl FinderParts {
             .ended_ms
             .or(Some(place.ended_ms).filter(|ended_ms| *ended_ms > 0));
         let stored = view.blocks.iter().filter(|block| block.is_stored);
-        let blocks = Blocks {
+        let blocks = Blocks(Arc::new(Place {
             parts: self.clone(),
             homes,
             vhost: view.facts.vhost.clone(),
             stored: stored.map(|block| block.name).collect(),
-        };
+        }));
         let recording = Recording::shared(view, own, Arc::new(blocks));
         Ok((Arc::new(recording), is_whole))
     }
@@ -332,6 +344,13 @@ impl FinderParts {
     }
 }
 
+fn of_clip(clip: &ClipPlace) -> Result<FoundById, Refusal> {
+    let words = "an api node answers what is no clip";
+    let wrong = |_| Refusal::new(Code::OriginUnreachable, words);
+    let of = clip.recording.parse().map_err(wrong)?;
+    Ok(FoundById::Clip(of, stretch(clip.from_ms, clip.to_ms)))
+}
+
 fn query(pairs: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs).finish()
@@ -353,7 +372,10 @@ fn not_there() -> Refusal {
 }
 
 /// The blocks of one recording.
-struct Blocks {
+struct Blocks(Arc<Place>);
+
+/// Where they are.
+struct Place {
     parts: Arc<FinderParts>,
     homes: HashMap<BlockName, String>,
     vhost: String,
@@ -362,37 +384,40 @@ struct Blocks {
 
 impl Elsewhere for Blocks {
     fn read(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
-        let slice = Slice {
-            id,
-            name,
-            start: place.start,
-            end: place.end,
+        let slice = Slice::new(id, name, &place);
+        let fetch = |attempt| self.0.read(slice, attempt);
+        self.0.parts.cold.get(slice, fetch)
+    }
+
+    fn ahead(&self, id: Id, name: BlockName, place: Range<u32>) {
+        let slice = Slice::new(id, name, &place);
+        let own = self.0.clone();
+        let fetch = move |attempt| {
+            let own = own.clone();
+            async move { own.read(slice, attempt).await }
         };
-        let runtime = &self.parts.runtime;
-        let read = || runtime.block_on(self.read_through(id, name, place));
-        self.parts.cache.get(slice, read)
+        self.0.parts.cold.ahead(slice, fetch);
     }
 }
 
-impl Blocks {
-    /// From the store, which asks nobody's disk; else from the node that records it.
-    async fn read_through(&self, id: Id, name: BlockName, place: Range<u32>) -> io::Result<Bytes> {
+impl Place {
+    /// From the store, which asks nobody's disk; else from the node that records it, and from there first where what came
+    /// was damaged.
+    async fn read(&self, slice: Slice, attempt: u32) -> io::Result<Bytes> {
+        let is_stored = self.stored.contains(&slice.name) && (attempt == 0 || !self.homes.contains_key(&slice.name));
+        let archive = self.parts.archive.as_ref().filter(|_| is_stored);
         let mut refused = None;
-        if let Some(archive) = self
-            .parts
-            .archive
-            .as_ref()
-            .filter(|_| self.stored.contains(&name))
-        {
-            match archive.read(id, name, place.clone()).await {
+        if let Some(archive) = archive {
+            let place = slice.start..slice.end;
+            match archive.read(slice.id, slice.name, place).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => refused = Some(error.to_string()),
             }
         }
-        if let Some(base) = self.homes.get(&name) {
-            let (from, to) = (place.start.to_string(), place.end.to_string());
+        if let Some(base) = self.homes.get(&slice.name) {
+            let (from, to) = (slice.start.to_string(), slice.end.to_string());
             let query = query(&[("vhost", &self.vhost), ("from", &from), ("to", &to)]);
-            let target = format!("/r/{id}/{name}.blk?{query}");
+            let target = format!("/r/{}/{}.blk?{query}", slice.id, slice.name);
             match self.parts.fetch(base, &target, MAX_BLOCK_BYTES).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(refusal) => refused = Some(refusal.to_string()),

@@ -8,16 +8,16 @@ use tokio::runtime::Handle;
 use weir_api::Happenings;
 use weir_hub::{Hub, Protocol};
 use weir_keep::{
-    Archive, Egress, EgressNow, KeepTally, RoomRules, SliceCache, StoreBlocks, Uploader,
-    UploaderParts,
+    Archive, ColdReads, Egress, EgressNow, KeepTally, RoomRules, SliceCache, StoreBlocks,
+    UPLOAD_AGAIN, Uploader, UploaderParts,
 };
 use weir_link::dial::Dialer;
 use weir_link::node::NodeClient;
 use weir_record::Spool;
 use weir_serve::Services;
 use weir_serve::config::RecordUpload;
-use weir_store::Objects;
 use weir_store::objects::Class;
+use weir_store::{Objects, Store};
 
 use super::finder::{Finder, FinderParts, Places};
 use crate::compose::cluster::Joined;
@@ -37,14 +37,15 @@ pub(in crate::compose) fn keep(
 ) -> anyhow::Result<(Services, KeepTally)> {
     let core = &services.core;
     let settings = joined.node.settings();
-    let me = settings.me.as_str();
-    let archive = archive(config, (data, me), happenings)?;
+    let place = (data, settings.me.as_str());
+    let archive = archive(config, place, happenings.map(|happenings| &happenings.store))?;
     let folder = data.join(CACHE_FOLDER);
     let cache_bytes = config.record.cache_mb.saturating_mul(1 << 20);
     let cache = SliceCache::open(&folder, cache_bytes);
     let cache = Arc::new(cache.with_context(|| format!("{} cannot be made", folder.display()))?);
+    let cold = ColdReads::new(cache.clone(), Handle::current(), core.tasks.clone());
     if let Some(archive) = &archive {
-        let blocks = StoreBlocks::new(archive.clone(), cache.clone(), Handle::current());
+        let blocks = StoreBlocks::new(archive.clone(), cold.clone());
         spool.reads_elsewhere(Arc::new(blocks));
     }
     let tally = KeepTally::default();
@@ -60,6 +61,7 @@ pub(in crate::compose) fn keep(
             most_bytes: config.record.spool_mb.saturating_mul(1 << 20),
             keep_ms: i64::from(config.record.keep_local_s) * 1000,
         },
+        again: UPLOAD_AGAIN,
         clock: core.hub.clock().clone(),
         tally: tally.clone(),
     });
@@ -81,7 +83,7 @@ pub(in crate::compose) fn keep(
         archive,
         cache,
         clock: core.hub.clock().clone(),
-        runtime: Handle::current(),
+        cold,
     });
     let services = services.clone().with_archives(Arc::new(finder));
     Ok((services, tally))
@@ -93,17 +95,17 @@ pub(in crate::compose) fn is_uploaded(config: &Config) -> bool {
 }
 
 /// The class of recordings, where the settings name a place for it: without one, blocks are where they are.
-fn archive(
+pub(in crate::compose) fn archive(
     config: &Config,
     (data, me): (&Path, &str),
-    happenings: Option<&Happenings>,
+    store: Option<&Store>,
 ) -> anyhow::Result<Option<Archive>> {
     let place = &config.store.recordings;
     if place.url.is_empty() {
         return Ok(None);
     }
-    let objects = match happenings {
-        Some(happenings) => happenings.store.objects(Class::Recordings).clone(),
+    let objects = match store {
+        Some(store) => store.objects(Class::Recordings).clone(),
         // No database is opened for it.
         None => Objects::open(Class::Recordings, place, data).context("store.recordings")?,
     };

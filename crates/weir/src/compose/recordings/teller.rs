@@ -1,6 +1,6 @@
 //! Tells of the recordings of this node as they grow and end, and does with them what is to be done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_base::{Clock, Id, Shutdown, StreamName};
 use weir_events::{
-    MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, ToldHole, ToldRecording, Witness,
+    MAX_HOLES, RecordingAct, RecordingOrder, RecordingStep, SeenReach, ToldHole, ToldRecording,
+    Witness,
 };
 use weir_record::{Recording, Spool, View};
 use weir_serve::recorder::Recorder;
@@ -38,6 +39,8 @@ struct Inner {
     /// What was told of those that are not over, or not in the store yet.
     told: Mutex<HashMap<Id, ToldLast>>,
     orders: Mutex<HashMap<Id, RecordingOrder>>,
+    /// Those of which something is new that says nothing by itself.
+    anew: Mutex<HashSet<Id>>,
     ordered: Notify,
 }
 
@@ -66,8 +69,11 @@ impl Teller {
             is_uploaded,
             told: Mutex::default(),
             orders: Mutex::default(),
+            anew: Mutex::default(),
             ordered: Notify::new(),
         }));
+        let kept = teller.0.spool.clone();
+        teller.0.witness.knows_reach(move |name| reach(&kept, name));
         let told = Arc::downgrade(&teller.0);
         teller.0.witness.keeps_recordings(move |order| {
             if let Some(inner) = told.upgrade() {
@@ -75,6 +81,14 @@ impl Teller {
             }
         });
         teller
+    }
+
+    /// Has one told of again with the next look.
+    pub(super) fn tell_anew(&self, id: Id) {
+        let mut anew = self.0.anew.lock();
+        if anew.len() < MAX_ORDERS {
+            anew.insert(id);
+        }
     }
 
     /// Tells until the process stops.
@@ -132,6 +146,14 @@ impl Inner {
         for recording in open {
             self.tell(&recording, now_ms)?;
         }
+        for id in std::mem::take(&mut *self.anew.lock()) {
+            if let Some(recording) = self.spool.find(id) {
+                self.witness.tell_recording(ToldRecording {
+                    has_poster: recording.has_poster(),
+                    ..told(&recording.glance()?, now_ms)
+                });
+            }
+        }
         let mut told = self.told.lock();
         told.retain(|id, _| self.spool.has(*id));
         Ok(())
@@ -181,7 +203,10 @@ impl Inner {
             view => view?,
         };
         let last = self.told.lock().get(&recording.id).copied();
-        let told = told(&view, now_ms);
+        let told = ToldRecording {
+            has_poster: recording.has_poster(),
+            ..told(&view, now_ms)
+        };
         let is_over = told.ended_ms > 0;
         let mut steps = Vec::new();
         if last.is_none() {
@@ -233,7 +258,18 @@ impl ToldLast {
     }
 }
 
-fn told(view: &View, now_ms: i64) -> ToldRecording {
+/// What of a stream is recorded that is live. Asks no disk.
+pub(super) fn reach(spool: &Spool, name: &StreamName) -> Option<SeenReach> {
+    let mut its = spool.of_stream(name).into_iter();
+    let (from_us, to_us) = its.find(|recording| recording.is_taped())?.extent_us()?;
+    Some(SeenReach {
+        from_ms: from_us / 1000,
+        to_ms: to_us / 1000,
+    })
+}
+
+/// What is told of what there is.
+pub(super) fn told(view: &View, now_ms: i64) -> ToldRecording {
     let facts = &view.facts;
     let holes = view.holes().take(MAX_HOLES).map(|hole| ToldHole {
         at_ms: hole.wall_us / 1000,
@@ -260,5 +296,6 @@ fn told(view: &View, now_ms: i64) -> ToldRecording {
         from_ms: view.segments().next().map_or(0, |(_, first)| first.wall_us) / 1000,
         to_ms: view.end_us() / 1000,
         owned_ms: facts.owned_from_ms().unwrap_or(0),
+        has_poster: false,
     }
 }
