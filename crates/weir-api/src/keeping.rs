@@ -21,10 +21,21 @@ pub trait Recordings: Clips + Send + Sync {
     fn remove(&self, id: Id) -> io::Result<()>;
 
     /// From when to when a stream is recorded that is live, Unix milliseconds. Asks no disk.
-    fn reach(&self, name: &StreamName) -> Option<(i64, i64)>;
+    fn reach(&self, name: &StreamName) -> Option<Reach>;
 
     /// How it stands with what is kept here and what goes to the store. Asks no disk.
     fn keeping(&self) -> KeepingFacts;
+}
+
+/// What of a live stream can be gone back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The oldest, Unix milliseconds.
+    pub from_ms: i64,
+    /// The newest.
+    pub to_ms: i64,
+    /// What it is recorded as.
+    pub recording: Id,
 }
 
 /// How it stands with recordings on a node's disk, and on their way to the store.

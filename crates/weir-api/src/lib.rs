@@ -98,7 +98,9 @@ pub use dispatch::{DispatchConfig, DispatchRules, DispatchStrategy, Dispatcher};
 pub use edge::EdgeFacts;
 pub use elsewhere::Elsewhere;
 pub use happenings::Happenings;
-pub use keeping::{ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, RecordingFacts, Recordings};
+pub use keeping::{
+    ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, Reach, RecordingFacts, Recordings,
+};
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use node_recordings::RecordingPlace;

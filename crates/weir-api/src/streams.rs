@@ -63,6 +63,8 @@ struct Dvr {
     from_ms: i64,
     /// The newest that is recorded.
     to_ms: i64,
+    /// Id of the recording that it is in: `/r/{id}/storyboard.vtt` has small pictures of it.
+    recording: String,
 }
 
 /// A track that weir does not carry.
@@ -290,7 +292,8 @@ fn live_elsewhere(state: &State, is_told: impl Fn(&StreamName) -> bool) -> Vec<L
 
 /// What viewers can go back to, no further than its publisher lets them.
 fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
-    let (from_ms, to_ms) = state.recordings.as_ref()?.reach(&stream.name)?;
+    let reach = state.recordings.as_ref()?.reach(&stream.name)?;
+    let (from_ms, to_ms) = (reach.from_ms, reach.to_ms);
     let clients = state.hub.clients();
     let client = stream.publisher().and_then(|one| clients.find(one.id));
     let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
@@ -298,7 +301,11 @@ fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
     let newest_ms = state.hub.clock().wall_ms().max(to_ms);
     let oldest_ms = wished_s.map_or(i64::MIN, |dvr_s| newest_ms - i64::from(dvr_s) * 1000);
     let from_ms = from_ms.max(oldest_ms);
-    (from_ms < to_ms).then_some(Dvr { from_ms, to_ms })
+    (from_ms < to_ms).then_some(Dvr {
+        from_ms,
+        to_ms,
+        recording: reach.recording.to_string(),
+    })
 }
 
 /// Live streams in detail

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use weir_api::{ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, RecordingFacts, Recordings};
+use weir_api::{
+    ClipFacts, Clips, HoleFacts, KeepingFacts, NewClip, Reach, RecordingFacts, Recordings,
+};
 use weir_base::{Clock, Code, Id, Refusal, StreamName};
 use weir_keep::KeepTally;
 use weir_record::clips::{Clip, NoClip};
@@ -72,11 +74,15 @@ impl Recordings for Kept {
         }
     }
 
-    fn reach(&self, name: &StreamName) -> Option<(i64, i64)> {
+    fn reach(&self, name: &StreamName) -> Option<Reach> {
         let its = self.0.of_stream(name);
-        let taped = its.into_iter().find(|recording| recording.is_taped());
-        let (from_us, to_us) = taped?.extent_us()?;
-        Some((from_us / 1000, to_us / 1000))
+        let taped = its.into_iter().find(|recording| recording.is_taped())?;
+        let (from_us, to_us) = taped.extent_us()?;
+        Some(Reach {
+            from_ms: from_us / 1000,
+            to_ms: to_us / 1000,
+            recording: taped.id,
+        })
     }
 }
 
