@@ -150,15 +150,18 @@ rights! {
     CategoriesManage = "categories.manage", from Moderator, at Public;
     /// Read the settings of a node, without its secrets.
     SettingsRead = "settings.read", from Admin, at Admin;
+    /// Have keyframes of streams decoded, and their pictures kept; nodes may.
+    SnapshotsCarry = "snapshots.carry", from Admin, at Public;
 }
 
 impl Right {
     /// What nodes of the cluster may.
-    pub const OF_NODES: [Self; 4] = [
+    pub const OF_NODES: [Self; 5] = [
         Self::StreamsReport,
         Self::NodeDrain,
         Self::EventsReport,
         Self::AdmissionRead,
+        Self::SnapshotsCarry,
     ];
 
     /// The right of this name.

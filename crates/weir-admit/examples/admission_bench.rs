@@ -127,6 +127,7 @@ fn snapshot() -> Snapshot {
             visibility: Visibility::Public,
             round: 0,
             max_kbps: None,
+            shot_every_s: None,
         }));
         let key = Change::Key(StreamKey {
             digest: KeyDigest::of(&key_of(n)),

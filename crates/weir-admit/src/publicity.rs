@@ -63,6 +63,7 @@ mod tests {
             visibility,
             round: 0,
             max_kbps: None,
+            shot_every_s: None,
         }))
     }
 

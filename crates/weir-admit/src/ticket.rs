@@ -108,6 +108,7 @@ mod tests {
             visibility: Visibility::Password,
             round,
             max_kbps: None,
+            shot_every_s: None,
         }
     }
 

@@ -51,6 +51,7 @@ mod node_admission;
 mod node_key_uses;
 mod node_recordings;
 mod node_reports;
+mod node_snapshots;
 mod oembed;
 mod openapi;
 mod own_pages;
@@ -104,9 +105,10 @@ pub use keeping::{
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use node_recordings::RecordingPlace;
+pub use node_snapshots::{ANSWER_PROOF, ShotKept, ShotWanted, answer_target};
 pub use same_site::cookie_of_own_page;
 pub use settings::Setting;
-pub use shots::Snapshots;
+pub use shots::{Lent, Snapshots, TakesElsewhere, TakingElsewhere};
 pub use site_keeper::{Posters, SiteKeeper};
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
 pub use weir_account::{AccountRole, DoorOf, Right, Rights};
@@ -163,6 +165,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             Right::AdmissionRead,
         ))
         .merge(guarded(node_key_uses::routes(), state, Right::EventsReport))
+        .merge(guarded(
+            node_snapshots::routes(),
+            state,
+            Right::SnapshotsCarry,
+        ))
         .merge(guarded(consult::routes(), state, Right::AdmissionRead))
         .merge(guarded(events::routes(), state, Right::EventsRead))
         .merge(guarded(broadcasts::routes(), state, Right::EventsRead))

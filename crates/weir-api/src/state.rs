@@ -117,6 +117,9 @@ pub trait Facts: Send + Sync {
 pub trait NodeProof: Send + Sync {
     /// The id of the node that this value of `Authorization` proves to ask for this path and query.
     fn node(&self, target: &str, authorization: Option<&str>) -> Option<String>;
+
+    /// What proves to another node that this one answers it.
+    fn prove(&self, target: &str) -> String;
 }
 
 /// What the API knows of the cluster.

@@ -185,6 +185,7 @@ fn channel(visibility: Visibility, round: u32) -> Change {
         visibility,
         round,
         max_kbps: Some(4_000),
+        shot_every_s: Some(2),
     }))
 }
 

@@ -106,6 +106,9 @@ pub struct Channel {
     /// Kilobits per second that its publisher may send at most; where the app says less, that counts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_kbps: Option<u32>,
+    /// Seconds between two pictures of its stream, 0 for none; none said: as its app says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shot_every_s: Option<u32>,
 }
 
 /// Tickets of one account to one channel that count no more: it follows it no more, or helps with it no more. Those

@@ -21,6 +21,7 @@ fn channel(id: u32, name: &str) -> Change {
         visibility: Visibility::Public,
         round: 0,
         max_kbps: None,
+        shot_every_s: None,
     }))
 }
 

@@ -155,6 +155,24 @@ const TABLE: &[Row] = &[
         [503, 401, 503, 503, 503],
     ),
     row(
+        "POST /api/v1/nodes/shots",
+        "/api/v1/nodes/shots",
+        "",
+        [401, 401, 403, 403, 403],
+    ),
+    row(
+        "POST /api/v1/nodes/snapshots",
+        "/api/v1/nodes/snapshots",
+        "",
+        [401, 401, 403, 403, 403],
+    ),
+    row(
+        "POST /api/v1/nodes/snapshots/take",
+        "/api/v1/nodes/snapshots/take",
+        "",
+        [401, 401, 403, 403, 403],
+    ),
+    row(
         "POST /api/v1/accounts",
         "/api/v1/accounts",
         r#"{"name":"x","email":"x","password":"x"}"#,

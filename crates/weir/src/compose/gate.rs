@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use weir_admit::consult::{Advised, Consult, NoAdvice, Question};
 use weir_admit::{Gate, GateParts, PlayAuth, PublishAuth, Rulebook, Surroundings};
 use weir_api::AppFacts;
-use weir_base::{Clock, Shutdown, Tasks};
+use weir_base::{Clock, Shutdown, StreamName, Tasks};
 use weir_cluster::Role;
 use weir_cluster::fill::{self, Cost};
 use weir_cluster::geo::{Countries, Country};
@@ -119,9 +119,9 @@ impl Entrance {
         }
     }
 
-    /// Seconds between two pictures of the app's streams, where that is said.
-    pub(super) fn shot_every_s(&self, name: &str) -> Option<u32> {
-        self.gate.rulebook().app(name).rules.shot_every_s
+    /// Seconds between two pictures of a stream as its channel or its app has them.
+    pub(super) fn shot_every_s(&self, name: &StreamName) -> Option<u32> {
+        self.gate.rulebook().shot_every_s(name)
     }
 
     /// Whether the app's streams are recorded of which their publishers say nothing, where that is said.
