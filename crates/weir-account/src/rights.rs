@@ -112,6 +112,8 @@ rights! {
     SnapshotsRead = "snapshots.read", from Moderator, at Public;
     /// Look at pictures of live streams, and say what becomes of them.
     ReviewAct = "review.act", from Moderator, at Public;
+    /// Look at pictures of live streams of some apps, where one is let, or of all; moderators may.
+    ReviewWork = "review.work", from Moderator, at Public;
     /// Decide what reviewers hand on, and say which pictures are known to be bad.
     ReviewLead = "review.lead", from Admin, at Public;
     /// End a client's stay.

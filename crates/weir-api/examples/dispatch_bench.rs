@@ -96,6 +96,7 @@ async fn main() {
         happenings: None,
         chat: None,
         recordings: None,
+        gold_one_in: 0,
         snapshots: weir_api::Snapshots::off("this is a measurement"),
         facts: Arc::new(Outside),
     });

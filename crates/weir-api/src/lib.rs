@@ -63,6 +63,7 @@ mod rejected;
 mod replays;
 mod replies;
 mod review;
+mod reviewers;
 mod same_site;
 mod schemas;
 mod sdk;
@@ -146,7 +147,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
         .merge(guarded(snapshots::routes(), state, Right::SnapshotsRead))
         .merge(by_method(snapshots::public_routes()))
-        .merge(guarded(review::routes(), state, Right::ReviewAct))
+        .merge(guarded(review::routes(), state, Right::ReviewWork))
         .merge(guarded(review::lead_routes(), state, Right::ReviewLead))
         .merge(by_method(review::public_routes()))
         .merge(guarded(srs::routes(), state, Right::StreamsRead))

@@ -288,6 +288,12 @@ async fn is_for(state: &State, caller: Option<&Caller>, row: &Snapshot) -> Resul
     if caller.rights.has(Right::SnapshotsRead) {
         return Ok(true);
     }
+    if caller.rights.has(Right::ReviewWork) {
+        let apps = state.reviewers().apps_of(caller).unwrap_or_default();
+        if apps.contains(&row.app) {
+            return Ok(true);
+        }
+    }
     let channel = channel_of(state, row).await?;
     // One from before the channel was there is not its people's.
     match channel.filter(|channel| channel.id.to_string() == row.channel_id) {

@@ -27,6 +27,7 @@ use crate::keeping::Recordings;
 use crate::limiter::Limiter;
 use crate::openapi::Document;
 use crate::replies::{MemoryReplies, Replies, StoredReplies};
+use crate::reviewers::Reviewers;
 use crate::settings::Setting;
 use crate::shots::Snapshots;
 use crate::site_keeper::SiteKeeper;
@@ -78,6 +79,8 @@ pub struct Config {
     pub chat: Option<Arc<House>>,
     /// Who keeps recordings here.
     pub recordings: Option<Arc<dyn Recordings>>,
+    /// One test picture comes among so many items that reviewers claim; 0: none does.
+    pub gold_one_in: u32,
     /// What the parts know that the API does not see.
     pub facts: Arc<dyn Facts>,
 }
@@ -143,6 +146,7 @@ struct Inner {
     drained_by: Mutex<Option<String>>,
     limiter: Limiter,
     replies: Box<dyn Replies>,
+    reviewers: Reviewers,
     document: OnceLock<Document>,
 }
 
@@ -167,6 +171,7 @@ impl State {
             config,
             drained_by: Mutex::default(),
             replies,
+            reviewers: Reviewers::default(),
             document: OnceLock::new(),
         }))
     }
@@ -179,6 +184,11 @@ impl State {
     /// Answers to requests that may be sent again.
     pub(crate) fn replies(&self) -> &dyn Replies {
         self.0.replies.as_ref()
+    }
+
+    /// Who looks at live streams of some apps.
+    pub(crate) fn reviewers(&self) -> &Reviewers {
+        &self.0.reviewers
     }
 
     /// The API's description of itself; there from the first request on.

@@ -360,6 +360,7 @@ fn api(parts: Api<'_>) -> ApiService {
         cluster,
         happenings,
         chat,
+        gold_one_in: config.review.gold_one_in,
         recordings: services
             .hls
             .recordings()

@@ -180,6 +180,7 @@ impl World {
             happenings: None,
             chat: None,
             recordings: None,
+            gold_one_in: 0,
             facts: Arc::new(Outside),
         };
         set(&mut config);

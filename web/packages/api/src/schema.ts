@@ -157,7 +157,7 @@ export type DrainOrder = { boot?: number | null; by?: string | null; order?: str
 export type DrainProgress = { by?: string; draining: boolean; empty: boolean; publishers: number; viewers: number };
 
 /** A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`. */
-export type Dvr = { from_ms: number; to_ms: number };
+export type Dvr = { from_ms: number; recording: string; to_ms: number };
 
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
@@ -381,6 +381,9 @@ export type PasskeyWish = { password?: string };
 /** Another password. */
 export type PasswordOrder = { new_password: string; password?: string };
 
+/** Whose streams somebody may look at. */
+export type PersonWish = { apps: (string)[] };
+
 /** A JPEG, PNG, WebP or GIF file of at most 10 MiB. */
 export type PictureFile = string;
 
@@ -475,10 +478,19 @@ export type ReturnOrder = { code?: string; error?: string; iss?: string; kind?: 
 export type ReviewItem = { age_ms: number; app: string; begun_at: string; folded: number; id: string; kind: string; marks: (string)[]; note?: string | null; pictures: number; reports: number; shots: (ReviewPicture)[]; state: string; stream: string; until_at: string; verdict?: ReviewVerdict | null; viewers: number };
 
 /** What review comes to. */
-export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; waiting: number };
+export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; tests: (TestScore)[]; waiting: number };
+
+/** All of them. */
+export type ReviewPeople = { items: (ReviewPerson)[] };
+
+/** Somebody who looks at streams of some apps. */
+export type ReviewPerson = { apps: (string)[]; id: string; name?: string | null; since_at: string };
 
 /** A picture inside an item. */
 export type ReviewPicture = { folded: boolean; hash?: string | null; height: number; id: string; known_as?: string | null; taken_at: string; undecodable?: string | null; url?: string | null; width: number };
+
+/** What whoever asks may do in review. */
+export type ReviewSelf = { apps?: (string)[] | null; leads: boolean; moderates: boolean };
 
 /** What became of an item. */
 export type ReviewVerdict = { agrees?: boolean | null; at: string; ban?: string | null; by?: string | null; reason?: string | null; verdict: string };
@@ -512,6 +524,9 @@ export type Setting = { is_set: boolean; meaning: string; name: string; needs_re
 
 /** The settings of a node. */
 export type SettingList = { items: (Setting)[]; node: string; version: string };
+
+/** A picture that is kept. */
+export type ShotKept = { fault: string; id: string };
 
 /** What somebody shows who signs in. */
 export type SignInOrder = { code?: string; kind?: WantedKind; login: string; password: string };
@@ -586,6 +601,15 @@ export type Team = { items: (TeamMember)[] };
 /** Somebody who helps. */
 export type TeamMember = { id: string; name?: string | null; role: string; since_ms: number };
 
+/** A test picture. */
+export type TestPicture = { added_at: string; id: string; label: string; url: string; verdict: string };
+
+/** Some of them, the oldest first. */
+export type TestPictures = { items: (TestPicture)[]; next?: string | null; one_in: number };
+
+/** How one reviewer did with test pictures within 30 days. */
+export type TestScore = { missed: number; name?: string | null; shown: number; wronged: number };
+
 /** Leave to watch. */
 export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 
@@ -606,6 +630,15 @@ export type Versions = { code: number; data: Version; server: string };
 
 /** The pictures of a stream. */
 export type Video = { codec: string; fps: number; height: number; rfc6381: string; width: number };
+
+/** Some of what is live, by name. */
+export type Wall = { items: (WallTile)[]; live: number; next?: string | null; off?: string | null };
+
+/** Which stream. */
+export type WallClaimWish = { stream: string };
+
+/** A live stream and its newest picture. */
+export type WallTile = { age_ms?: number | null; app: string; since_at: string; stream: string; taken_at?: string | null; url?: string | null; viewers: number };
 
 /** How a session is shown. */
 export type WantedKind = "cookie" | "token" | "both";
@@ -814,6 +847,12 @@ export interface Operations {
   node_recording: { asked: { path: { id: string } }; answered: RecordingPlace };
   /** Tell what happens to a node's streams */
   node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
+  /** Decode a keyframe */
+  node_shot_develop: { asked: { query: { sha256: string } }; answered: undefined };
+  /** Keep a picture */
+  node_snapshot_keep: { asked: { query: { sha256: string } }; answered: ShotKept };
+  /** Take a picture of a node's own stream */
+  node_snapshot_take: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: ShotKept };
   /** A channel's player for another page */
   oembed: { asked: { query: { url: string; maxwidth?: number; maxheight?: number; format?: string } }; answered: EmbedShown };
   /** My channels */
@@ -872,6 +911,14 @@ export interface Operations {
   review_claim: { asked: { body: ClaimWish }; answered: ClaimSeen };
   /** Decide items of a claim */
   review_decide: { asked: { body: DecisionWish }; answered: DecisionsSeen };
+  /** Add a test picture */
+  review_gold_add: { asked: { query?: { verdict?: string; label?: string } }; answered: TestPicture };
+  /** Test pictures */
+  review_gold_list: { asked: { query?: { limit?: number; after?: string } }; answered: TestPictures };
+  /** A test picture, as JPEG */
+  review_gold_picture: { asked: { path: { id: string } }; answered: undefined };
+  /** Remove a test picture */
+  review_gold_remove: { asked: { path: { id: string } }; answered: undefined };
   /** Add a picture that is known to be bad */
   review_hash_add: { asked: { body: HashWish }; answered: undefined };
   /** Pictures that are known to be bad */
@@ -881,17 +928,29 @@ export interface Operations {
   /** One item, with all of its pictures in the order of time */
   review_item: { asked: { path: { id: string } }; answered: ReviewItem };
   /** What waits and what was decided, newest first */
-  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; limit?: number; after?: string } }; answered: ItemsSeen };
+  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; known_as?: string; limit?: number; after?: string } }; answered: ItemsSeen };
   /** What review comes to, in numbers */
   review_numbers: { asked: {  }; answered: ReviewNumbers };
+  /** Who looks at streams of some apps */
+  review_people: { asked: {  }; answered: ReviewPeople };
+  /** Have an account look at streams of some apps */
+  review_person_put: { asked: { path: { id: string }; body: PersonWish }; answered: undefined };
+  /** Have an account look no more */
+  review_person_remove: { asked: { path: { id: string } }; answered: undefined };
   /** A picture inside an item, as JPEG */
   review_picture: { asked: { path: { id: string; picture: string } }; answered: undefined };
   /** Give a claim back */
   review_release: { asked: { path: { claim: string } }; answered: undefined };
   /** Keep a claim */
   review_renew: { asked: { path: { claim: string } }; answered: ClaimKept };
+  /** What one may do in review */
+  review_self: { asked: {  }; answered: ReviewSelf };
   /** Take a verdict back */
   review_undo: { asked: { path: { id: string } }; answered: UndoneSeen };
+  /** The newest picture of every live stream */
+  review_wall: { asked: { query?: { limit?: number; after?: string } }; answered: Wall };
+  /** Claim a stream of the wall */
+  review_wall_claim: { asked: { body: WallClaimWish }; answered: ClaimSeen };
   /** What is to come on a channel */
   schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
   /** Announce a broadcast */
@@ -1064,6 +1123,9 @@ export const PLACES = {
   node_key_uses: ["POST", "/api/v1/nodes/key-uses"],
   node_recording: ["GET", "/api/v1/nodes/recordings/{id}"],
   node_report: ["POST", "/api/v1/nodes/report"],
+  node_shot_develop: ["POST", "/api/v1/nodes/shots"],
+  node_snapshot_keep: ["POST", "/api/v1/nodes/snapshots"],
+  node_snapshot_take: ["POST", "/api/v1/nodes/snapshots/take"],
   oembed: ["GET", "/api/v1/oembed"],
   own_channels: ["GET", "/api/v1/me/channels"],
   own_teams: ["GET", "/api/v1/me/teams"],
@@ -1093,16 +1155,26 @@ export const PLACES = {
   report: ["POST", "/api/v1/streams/report"],
   review_claim: ["POST", "/api/v1/review/claims"],
   review_decide: ["POST", "/api/v1/review/decisions"],
+  review_gold_add: ["POST", "/api/v1/review/gold"],
+  review_gold_list: ["GET", "/api/v1/review/gold"],
+  review_gold_picture: ["GET", "/api/v1/review/gold/{id}"],
+  review_gold_remove: ["DELETE", "/api/v1/review/gold/{id}"],
   review_hash_add: ["POST", "/api/v1/review/hashes"],
   review_hash_list: ["GET", "/api/v1/review/hashes"],
   review_hash_remove: ["DELETE", "/api/v1/review/hashes/{hash}"],
   review_item: ["GET", "/api/v1/review/items/{id}"],
   review_list: ["GET", "/api/v1/review/items"],
   review_numbers: ["GET", "/api/v1/review/numbers"],
+  review_people: ["GET", "/api/v1/review/people"],
+  review_person_put: ["PUT", "/api/v1/review/people/{id}"],
+  review_person_remove: ["DELETE", "/api/v1/review/people/{id}"],
   review_picture: ["GET", "/api/v1/review/items/{id}/pictures/{picture}"],
   review_release: ["DELETE", "/api/v1/review/claims/{claim}"],
   review_renew: ["PUT", "/api/v1/review/claims/{claim}"],
+  review_self: ["GET", "/api/v1/review/self"],
   review_undo: ["POST", "/api/v1/review/items/{id}/undo"],
+  review_wall: ["GET", "/api/v1/review/wall"],
+  review_wall_claim: ["POST", "/api/v1/review/wall/claims"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
   schedule_change: ["PUT", "/api/v1/channels/{name}/schedule/{id}"],
