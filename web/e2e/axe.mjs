@@ -127,7 +127,12 @@ const REVIEW = {
   "**/api/v1/review/claims/1": { good_for_ms: 60_000, items: ["12", "14"] },
   "**/api/v1/review/items/12": ITEM,
   "**/api/v1/review/items?*": list({ ...ITEM, state: "decided", verdict: VERDICT }),
-  "**/api/v1/review/numbers": { waiting: 4, claimed: 2, escalated: 1, pictures: 9, oldest_age_ms: 130_000, alarm: "very_late", reviewers: [{ name: "ann", items: 3, pictures: 9, acted: 1, last_at: SHOT.taken_at }], second_looks: 2, disagreements: 1, off: null },
+  "**/api/v1/review/numbers": { waiting: 4, claimed: 2, escalated: 1, pictures: 9, oldest_age_ms: 130_000, alarm: "very_late", reviewers: [{ name: "ann", items: 3, pictures: 9, acted: 1, last_at: SHOT.taken_at }], second_looks: 2, disagreements: 1, tests: [{ name: "ann", shown: 9, missed: 2, wronged: 0 }], off: null },
+  "**/api/v1/review/self": { apps: null, leads: true, moderates: true },
+  "**/api/v1/review/wall?*": { items: [{ stream: "live/a", app: "live", viewers: 7, since_at: SHOT.taken_at, url: null, taken_at: null, age_ms: null }], next: null, live: 1, off: null },
+  "**/api/v1/review/hashes*": list({ hash: "f8".repeat(32), label: "ad for a casino", added_at: SHOT.taken_at }),
+  "**/api/v1/review/gold*": { ...list({ id: "15", verdict: "bad", label: "a knife", url: null, added_at: SHOT.taken_at }), one_in: 50 },
+  "**/api/v1/review/people": { items: [{ id: "16", name: "eve", apps: ["school"], since_at: SHOT.taken_at }] },
 };
 const tile = (page) => page.locator(".rv-tile").first().waitFor();
 const pressed = (key, what) => (page) => tile(page).then(() => page.keyboard.press(key)).then(() => page.locator(what).waitFor());
@@ -178,6 +183,9 @@ const PAGES = [
   ["console-review-keys", "/console/review", pressed("?", ".rv-keys"), REVIEW],
   ["console-review-decided", "/console/review/decided", row, REVIEW],
   ["console-review-numbers", "/console/review/numbers", row, REVIEW],
+  ["console-review-wall", "/console/review/wall", (page) => page.locator("[data-wall] .rv-tile").waitFor(), REVIEW],
+  ["console-review-banks", "/console/review/banks", (page) => page.locator("[data-act=matches]").click().then(() => page.locator("[data-matches] [data-row]").waitFor()), REVIEW],
+  ["console-reviewer", "/console", tile, { ...REVIEW, "**/api/v1/me": { ...ACCOUNT["**/api/v1/me"], role: "viewer" } }],
   ["console-recordings-sure", "/console/recordings", (page) => page.locator("[data-ask=remove]").first().click().then(() => page.locator("[data-act=remove]").waitFor()), STAFF],
   ["console-pages", "/console/pages", row, WRITTEN],
   ["console-page", "/console/pages/11", (page) => page.locator("[data-preview] strong").waitFor(), WRITTEN],

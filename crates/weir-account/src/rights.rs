@@ -112,6 +112,8 @@ rights! {
     SnapshotsRead = "snapshots.read", from Moderator, at Public;
     /// Look at pictures of live streams, and say what becomes of them.
     ReviewAct = "review.act", from Moderator, at Public;
+    /// Look at pictures of live streams of some apps, where one is let, or of all; moderators may.
+    ReviewWork = "review.work", from Moderator, at Public;
     /// Decide what reviewers hand on, and say which pictures are known to be bad.
     ReviewLead = "review.lead", from Admin, at Public;
     /// End a client's stay.
@@ -150,15 +152,18 @@ rights! {
     CategoriesManage = "categories.manage", from Moderator, at Public;
     /// Read the settings of a node, without its secrets.
     SettingsRead = "settings.read", from Admin, at Admin;
+    /// Have keyframes of streams decoded, and their pictures kept; nodes may.
+    SnapshotsCarry = "snapshots.carry", from Admin, at Public;
 }
 
 impl Right {
     /// What nodes of the cluster may.
-    pub const OF_NODES: [Self; 4] = [
+    pub const OF_NODES: [Self; 5] = [
         Self::StreamsReport,
         Self::NodeDrain,
         Self::EventsReport,
         Self::AdmissionRead,
+        Self::SnapshotsCarry,
     ];
 
     /// The right of this name.

@@ -128,6 +128,7 @@ fn snapshot() -> Snapshot {
             round: 0,
             max_kbps: None,
             record: None,
+            shot_every_s: None,
         }));
         let key = Change::Key(StreamKey {
             digest: KeyDigest::of(&key_of(n)),

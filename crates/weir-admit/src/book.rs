@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
+use weir_base::StreamName;
 use weir_base::sign::SigningKey;
 
 use crate::dialect::{AppKey, Dialect, Keyring, Opens};
@@ -138,6 +139,18 @@ impl Rulebook {
     /// The app of this name.
     pub fn app(&self, name: &str) -> Arc<App> {
         self.read().app(name).clone()
+    }
+
+    /// Seconds between two pictures of a stream as its channel, else its app has them, where one of them says so.
+    pub fn shot_every_s(&self, name: &StreamName) -> Option<u32> {
+        let book = self.read();
+        let channel = match name.vhost() {
+            "" => book.snapshot.channel(&name.to_string()),
+            // A channel's stream has no virtual host.
+            _ => None,
+        };
+        let of_channel = channel.and_then(|channel| channel.shot_every_s);
+        of_channel.or(book.app(name.app()).rules.shot_every_s)
     }
 
     /// Keys that sign tickets, the newest first.

@@ -76,6 +76,7 @@ mod tests {
             round: 0,
             max_kbps: None,
             record: None,
+            shot_every_s: None,
         }))
     }
 

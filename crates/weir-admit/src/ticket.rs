@@ -109,6 +109,7 @@ mod tests {
             round,
             max_kbps: None,
             record: None,
+            shot_every_s: None,
         }
     }
 

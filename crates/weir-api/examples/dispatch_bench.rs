@@ -96,7 +96,8 @@ async fn main() {
         happenings: None,
         chat: None,
         recordings: None,
-        snapshots: weir_api::Snapshots::Off("this is a measurement"),
+        gold_one_in: 0,
+        snapshots: weir_api::Snapshots::off("this is a measurement"),
         facts: Arc::new(Outside),
     });
     let (mut best, mut placed) = (0, 0_u64);
@@ -231,5 +232,9 @@ impl Facts for Outside {
 impl NodeProof for Outside {
     fn node(&self, _: &str, _: Option<&str>) -> Option<String> {
         None
+    }
+
+    fn prove(&self, _: &str) -> String {
+        String::new()
     }
 }

@@ -264,6 +264,7 @@ pub(crate) fn of_channel(channel: &channels::Channel) -> Channel {
         round: u32::try_from(channel.play_round).unwrap_or(u32::MAX),
         max_kbps: None,
         record: channel.record,
+        shot_every_s: u32::try_from(channel.shot_every_s).ok(),
     }
 }
 

@@ -139,6 +139,19 @@ impl Caller {
 /// # Errors
 /// 6011 for a token that is nobody's; what [`Identify`] refuses.
 pub(crate) async fn identify(state: &State, head: &Parts) -> Result<Option<Caller>, Refused> {
+    let Some(caller) = known(state, head).await? else {
+        return Ok(None);
+    };
+    let Some(store) = &state.store else {
+        return Ok(Some(caller));
+    };
+    let clock = state.hub.clock();
+    Ok(Some(
+        state.reviewers().with_rights(store, clock, caller).await,
+    ))
+}
+
+async fn known(state: &State, head: &Parts) -> Result<Option<Caller>, Refused> {
     let address = head.extensions.get::<ClientIp>().map(|ip| ip.0);
     let authorization = head.headers.get(header::AUTHORIZATION);
     let Some(value) = authorization else {

@@ -51,6 +51,7 @@ mod node_admission;
 mod node_key_uses;
 mod node_recordings;
 mod node_reports;
+mod node_snapshots;
 mod oembed;
 mod openapi;
 mod own_pages;
@@ -62,6 +63,7 @@ mod rejected;
 mod replays;
 mod replies;
 mod review;
+mod reviewers;
 mod same_site;
 mod schemas;
 mod sdk;
@@ -102,9 +104,10 @@ pub use keeping::{Cutting, HoleFacts, KeepingFacts, NewClip, RecordingFacts, Rec
 pub use metrics::METRIC_NAMES;
 pub use node_key_uses::{MAX_KEY_USES_BYTES, ToldKeyUses, keep_key_uses};
 pub use node_recordings::{ClipPlace, RecordingPlace};
+pub use node_snapshots::{ANSWER_PROOF, ShotKept, ShotWanted, answer_target};
 pub use same_site::cookie_of_own_page;
 pub use settings::Setting;
-pub use shots::Snapshots;
+pub use shots::{Lent, Snapshots, TakesElsewhere, TakingElsewhere};
 pub use site_keeper::{Posters, SiteKeeper};
 pub use site_pages::PublicPages;
 pub use state::{AdminDoor, ClientIp, ClusterApi, Config, Facts, NodeProof, PictureDoor};
@@ -153,7 +156,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(streams::kick_routes(), state, Right::ClientsKick))
         .merge(guarded(snapshots::routes(), state, Right::SnapshotsRead))
         .merge(by_method(snapshots::public_routes()))
-        .merge(guarded(review::routes(), state, Right::ReviewAct))
+        .merge(guarded(review::routes(), state, Right::ReviewWork))
         .merge(guarded(review::lead_routes(), state, Right::ReviewLead))
         .merge(by_method(review::public_routes()))
         .merge(guarded(srs::routes(), state, Right::StreamsRead))
@@ -172,6 +175,11 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
             Right::AdmissionRead,
         ))
         .merge(guarded(node_key_uses::routes(), state, Right::EventsReport))
+        .merge(guarded(
+            node_snapshots::routes(),
+            state,
+            Right::SnapshotsCarry,
+        ))
         .merge(guarded(consult::routes(), state, Right::AdmissionRead))
         .merge(guarded(events::routes(), state, Right::EventsRead))
         .merge(guarded(broadcasts::routes(), state, Right::EventsRead))

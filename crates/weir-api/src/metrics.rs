@@ -224,7 +224,7 @@ impl Sheet {
         let chat = state.chat.as_ref();
         let chat = chat.map_or((&quiet, 0), |house| (&house.tally, house.groups()));
         self.chat.fill(chat, &state.node);
-        self.snapshots.fill(state.snapshots.tally(), &state.node);
+        self.snapshots.fill(state.snapshots.counted(), &state.node);
         self.fill_counters(state);
         self.fill_streams(state);
         let resident_bytes = i64::try_from(process::own_rss_bytes()).unwrap_or(i64::MAX);

@@ -202,7 +202,7 @@ fn id_of(whose: &str, made: &[Made]) -> String {
     ids::hex(digest.get(..ID_BYTES).unwrap_or(&digest))
 }
 
-fn refused(error: PictureError) -> Refused {
+pub(crate) fn refused(error: PictureError) -> Refused {
     let words = error.to_string();
     match error {
         PictureError::Format => Refused::new(Code::WrongMediaType, words),

@@ -4,11 +4,14 @@
 mod acts;
 mod claims;
 mod decisions;
+mod gold;
 mod hashes;
 mod items;
 mod numbers;
+mod people;
 mod reports;
 mod shown;
+mod wall;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +33,9 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(items::one))
         .routes(routes!(items::picture))
         .routes(routes!(numbers::numbers))
+        .routes(routes!(people::own))
+        .routes(routes!(wall::wall))
+        .routes(routes!(wall::claim))
 }
 
 /// What those do who lead them.
@@ -37,6 +43,18 @@ pub(crate) fn lead_routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(hashes::list, hashes::add))
         .routes(routes!(hashes::remove))
+        .routes(routes!(people::list))
+        .routes(routes!(people::put, people::remove))
+        .routes(routes!(gold::list))
+        .routes(routes!(gold::picture, gold::remove))
+        .merge(gold_upload())
+}
+
+/// Pictures are larger than other bodies.
+fn gold_upload() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(gold::add))
+        .layer(crate::pictures::body_limit())
 }
 
 /// What viewers say.

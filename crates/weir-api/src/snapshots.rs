@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
 use weir_base::{Code, StreamName, rfc3339};
+use weir_cluster::LeaseKey;
 use weir_snap::NotTaken;
 use weir_store::StoreError;
 use weir_store::channels::{Channel, Visibility};
@@ -23,7 +24,6 @@ use crate::asked::{Etag, Page, PageParams, PathParts, QueryParts};
 use crate::caller::Caller;
 use crate::channels::helps_with;
 use crate::refused::{NotThere, Problem, Refused};
-use crate::shots::Snapshots;
 use crate::state::State;
 use crate::stored::{StoreAway, behind};
 
@@ -138,27 +138,25 @@ async fn take(
     actor: Actor,
     PathParts(name): PathParts<String>,
 ) -> Result<Response, Refused> {
-    let snapper = match &state.snapshots {
-        Snapshots::On(snapper) => snapper,
-        Snapshots::Off(why) => return Err(Refused::new(Code::Unavailable, *why)),
+    let store = state.store()?;
+    let taken = match (own(&state, &name), &state.snapshots.elsewhere) {
+        (Some(stream), _) => match &state.snapshots.taken {
+            Ok(snapper) => snapper.take(stream).await,
+            Err(why) => return Err(Refused::new(Code::Unavailable, *why)),
+        },
+        (None, Some(elsewhere)) => match parsed(&name) {
+            Some(stream) => elsewhere.take(stream).await,
+            None => Err(NotTaken::NotLive),
+        },
+        (None, None) => Err(NotTaken::NotLive),
     };
-    let not_live = || Refused::new(Code::NotLive, format!("{name} is not live here"));
-    let stream = live(&state, &name).ok_or_else(not_live)?;
-    let taken = snapper.take(stream).await.map_err(|why| match why {
-        NotTaken::NotLive => not_live(),
-        NotTaken::SoundAlone | NotTaken::Undecodable(_) => {
-            Refused::new(Code::Unprocessable, format!("{name}: {why}"))
-        }
-        NotTaken::TooEarly | NotTaken::Away(_) => {
-            Refused::new(Code::Unavailable, format!("{name}: {why}")).retry_after_ms(AGAIN_MS)
-        }
-    });
-    let row = taken?;
+    let id = taken.map_err(|why| not_taken(&name, &why))?;
+    let row = store.snapshots().by_id(id).await?;
     let after = json!({ "stream": row.stream, "sha256": row.sha256 });
     let id = row.id.to_string();
     let act = Acted::plain("snapshot.take", &id).now(after);
     actor.did(&state, act).await?;
-    let now_ms = state.store()?.now_ms();
+    let now_ms = store.now_ms();
     Ok((StatusCode::CREATED, Json(seen(row, now_ms))).into_response())
 }
 
@@ -234,16 +232,50 @@ fn none_yet(state: &State, caller: Option<&Caller>, path: &str) -> Refused {
     Refused::new(Code::NotFound, format!("there is no picture {path}{why}"))
 }
 
-/// The name of a live stream.
-fn live(state: &State, name: &str) -> Option<StreamName> {
+/// Why there is no picture of a stream now.
+pub(crate) fn not_taken(name: &str, why: &NotTaken) -> Refused {
+    match why {
+        NotTaken::NotLive => Refused::new(Code::NotLive, format!("{name} is not live here")),
+        NotTaken::SoundAlone | NotTaken::Undecodable(_) => {
+            Refused::new(Code::Unprocessable, format!("{name}: {why}"))
+        }
+        NotTaken::TooEarly | NotTaken::Away(_) => {
+            Refused::new(Code::Unavailable, format!("{name}: {why}")).retry_after_ms(AGAIN_MS)
+        }
+    }
+}
+
+/// A stream's name out of its whole name.
+fn parsed(name: &str) -> Option<StreamName> {
+    let (vhost, path) = name.split_once(':').unwrap_or(("", name));
+    let (app, stream) = path.rsplit_once('/')?;
+    StreamName::new(vhost, app, stream).ok()
+}
+
+/// The name of a live stream of this node's own; of one that another node owns the picture is taken there.
+fn own(state: &State, name: &str) -> Option<StreamName> {
     let mut all = state.hub.streams().into_iter();
-    let found = all.find(|stream| stream.is_live() && stream.name.to_string() == name);
+    let found = all.find(|stream| {
+        let is_own = stream.publisher().is_some_and(|one| !one.is_replaceable);
+        stream.is_live() && is_own && stream.name.to_string() == name
+    });
     found.map(|stream| stream.name.clone())
+}
+
+/// Whether a stream is live anywhere.
+fn is_live(state: &State, name: &str) -> bool {
+    let owned = || {
+        let key = LeaseKey::of(&parsed(name)?).ok()?;
+        let cluster = &state.cluster.cluster;
+        cluster.with(|member, _| member.view().owner(&key).map(|_| ()))
+    };
+    let mut here = state.hub.streams().into_iter();
+    here.any(|stream| stream.is_live() && stream.name.to_string() == name) || owned().is_some()
 }
 
 /// Whether anybody may see it: the stream is live, and anybody may watch it.
 async fn is_for_all(state: &State, row: &Snapshot) -> Result<bool, Refused> {
-    let is_open = live(state, &row.stream).is_some() && state.facts.app(&row.app).play == "open";
+    let is_open = is_live(state, &row.stream) && state.facts.app(&row.app).play == "open";
     let channel = channel_of(state, row).await?;
     Ok(is_open && channel.is_none_or(|channel| channel.visibility == Visibility::Public))
 }
@@ -255,6 +287,12 @@ async fn is_for(state: &State, caller: Option<&Caller>, row: &Snapshot) -> Resul
     };
     if caller.rights.has(Right::SnapshotsRead) {
         return Ok(true);
+    }
+    if caller.rights.has(Right::ReviewWork) {
+        let apps = state.reviewers().apps_of(caller).unwrap_or_default();
+        if apps.contains(&row.app) {
+            return Ok(true);
+        }
     }
     let channel = channel_of(state, row).await?;
     // One from before the channel was there is not its people's.

@@ -28,6 +28,7 @@ use crate::keeping::Recordings;
 use crate::limiter::Limiter;
 use crate::openapi::Document;
 use crate::replies::{MemoryReplies, Replies, StoredReplies};
+use crate::reviewers::Reviewers;
 use crate::settings::Setting;
 use crate::shots::Snapshots;
 use crate::site_keeper::SiteKeeper;
@@ -79,6 +80,8 @@ pub struct Config {
     pub chat: Option<Arc<House>>,
     /// Who keeps recordings here.
     pub recordings: Option<Arc<dyn Recordings>>,
+    /// One test picture comes among so many items that reviewers claim; 0: none does.
+    pub gold_one_in: u32,
     /// What the parts know that the API does not see.
     pub facts: Arc<dyn Facts>,
 }
@@ -118,6 +121,9 @@ pub trait Facts: Send + Sync {
 pub trait NodeProof: Send + Sync {
     /// The id of the node that this value of `Authorization` proves to ask for this path and query.
     fn node(&self, target: &str, authorization: Option<&str>) -> Option<String>;
+
+    /// What proves to another node that this one answers it.
+    fn prove(&self, target: &str) -> String;
 }
 
 /// What the API knows of the cluster.
@@ -141,6 +147,7 @@ struct Inner {
     drained_by: Mutex<Option<String>>,
     limiter: Limiter,
     replies: Box<dyn Replies>,
+    reviewers: Reviewers,
     document: OnceLock<Document>,
     page_policy: OnceLock<HeaderValue>,
 }
@@ -167,6 +174,7 @@ impl State {
             config,
             drained_by: Mutex::default(),
             replies,
+            reviewers: Reviewers::default(),
             document: OnceLock::new(),
         }))
     }
@@ -179,6 +187,11 @@ impl State {
     /// Answers to requests that may be sent again.
     pub(crate) fn replies(&self) -> &dyn Replies {
         self.0.replies.as_ref()
+    }
+
+    /// Who looks at live streams of some apps.
+    pub(crate) fn reviewers(&self) -> &Reviewers {
+        &self.0.reviewers
     }
 
     /// The API's description of itself; there from the first request on.

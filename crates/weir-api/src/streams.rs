@@ -64,6 +64,8 @@ struct Dvr {
     from_ms: i64,
     /// The newest that is recorded.
     to_ms: i64,
+    /// Id of the recording that it is in: `/r/{id}/storyboard.vtt` has small pictures of it.
+    recording: String,
 }
 
 /// A track that weir does not carry.
@@ -316,6 +318,7 @@ impl From<SeenReach> for Dvr {
         Self {
             from_ms: reach.from_ms,
             to_ms: reach.to_ms,
+            recording: reach.recording.to_string(),
         }
     }
 }

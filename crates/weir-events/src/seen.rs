@@ -1,6 +1,7 @@
 //! A live stream as one node has it: what lists on other nodes show of it.
 
 use serde::{Deserialize, Serialize};
+use weir_base::Id;
 use weir_hub::Stream;
 
 /// A live stream, its own or a copy of another node's.
@@ -37,6 +38,8 @@ pub struct SeenReach {
     pub from_ms: i64,
     /// The newest.
     pub to_ms: i64,
+    /// What it is recorded as.
+    pub recording: Id,
 }
 
 impl SeenReach {
@@ -157,7 +160,11 @@ mod tests {
 
     #[test]
     fn nobody_goes_back_further_than_the_publisher_lets_them() {
-        let reach = |from_ms, to_ms| SeenReach { from_ms, to_ms };
+        let reach = |from_ms, to_ms| SeenReach {
+            from_ms,
+            to_ms,
+            recording: Id::first_of(1),
+        };
         let all = reach(1_000, 50_000);
         assert_eq!(all.within(None, 52_000), Some(all));
         assert_eq!(all.within(Some(10), 52_000), Some(reach(42_000, 50_000)));

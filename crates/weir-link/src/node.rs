@@ -99,6 +99,27 @@ impl NodeClient {
         answer.map_err(|error| unreachable(base, &error))
     }
 
+    /// Sends bytes over a kept connection where there is one, and gives the answer whole, whatever its status. As with
+    /// [`post`](Self::post) the target has a digest of them in it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn post_bytes(
+        &self,
+        mut request: NodeRequest<'_>,
+        bytes: Bytes,
+        limits: BodyLimits,
+    ) -> Result<WholeAnswer, Refusal> {
+        let base = request.base;
+        let url = url_of(base, request.target)?;
+        let octets = HeaderValue::from_static("application/octet-stream");
+        request.headers.insert(header::CONTENT_TYPE, octets);
+        let mut request = self.signed(request, &url)?;
+        request.body = bytes;
+        let answer = self.http.fetch(&request, limits).await;
+        answer.map_err(|error| unreachable(base, &error))
+    }
+
     /// The connections.
     pub const fn http(&self) -> &HttpClient {
         &self.http

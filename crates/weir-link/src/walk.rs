@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -20,8 +21,10 @@ pub type FindNodes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 pub struct WalkRequest {
     /// Path and query.
     pub target: String,
-    /// JSON to send; empty for a GET.
+    /// JSON to send; empty where there is none.
     pub json: String,
+    /// Bytes to send that are no JSON; without either it is a GET.
+    pub bytes: Bytes,
     /// How long one node may take for the head of its answer, and between two pieces of it.
     pub timeout: Duration,
     /// Bytes of an answer.
@@ -43,9 +46,21 @@ impl WalkRequest {
         Ok(Self {
             target: sealed(path, json.as_bytes()),
             json,
+            bytes: Bytes::new(),
             timeout,
             max_bytes,
         })
+    }
+
+    /// Bytes to be sent to `path`, which the proof covers.
+    pub fn send(path: &str, bytes: Bytes, timeout: Duration, max_bytes: usize) -> Self {
+        Self {
+            target: sealed(path, &bytes),
+            json: String::new(),
+            bytes,
+            timeout,
+            max_bytes,
+        }
     }
 }
 
@@ -110,7 +125,7 @@ impl AnyNode {
     async fn ask_one(&self, base: &str, asked: &WalkRequest) -> Result<WholeAnswer, Unserved> {
         let request = NodeRequest {
             base,
-            method: match asked.json.is_empty() {
+            method: match asked.json.is_empty() && asked.bytes.is_empty() {
                 true => Method::GET,
                 false => Method::POST,
             },
@@ -122,9 +137,13 @@ impl AnyNode {
             max_bytes: asked.max_bytes,
             piece_timeout: asked.timeout,
         };
-        let answer = match asked.json.is_empty() {
-            true => self.client.fetch(request, limits).await,
-            false => self.client.post(request, asked.json.clone(), limits).await,
+        let answer = match (asked.json.is_empty(), asked.bytes.is_empty()) {
+            (true, true) => self.client.fetch(request, limits).await,
+            (false, _) => self.client.post(request, asked.json.clone(), limits).await,
+            (true, false) => {
+                let bytes = asked.bytes.clone();
+                self.client.post_bytes(request, bytes, limits).await
+            }
         };
         let answer = answer.map_err(|refusal| Unserved::Refused(refusal.to_string()))?;
         match answer.status {

@@ -41,8 +41,8 @@ pub fn parse_picture_name(name: &str) -> Option<(String, u64)> {
     (picture_name(epoch, msn) == name).then(|| (epoch.to_owned(), msn))
 }
 
-/// The storyboard of a stretch: when in its playlist which picture is shown; `None` where it has no pictures. Reads
-/// the disk: not for the media path.
+/// The storyboard of a stretch: when in its playlist which picture is shown, each under the Unix milliseconds at which it
+/// was captured; `None` where it has no pictures. Reads the disk: not for the media path.
 ///
 /// # Errors
 /// The disk's.
@@ -51,12 +51,13 @@ pub fn storyboard(recording: &Recording, stretch: Stretch) -> io::Result<Option<
     let inside = || view.segments().filter(|(_, one)| stretch.has(one));
     let all_us: i64 = inside().map(|(_, one)| i64::from(one.duration_us)).sum();
     let every_us = EVERY_US.max(all_us / MAX_PICTURES);
-    let mut cues: Vec<(i64, String)> = Vec::new();
+    let mut cues: Vec<(i64, i64, String)> = Vec::new();
     let (mut at_us, mut next_us) = (0, 0);
     for (block, segment) in inside() {
         if segment.is_independent && at_us >= next_us {
             let epoch = block.name.epoch;
-            cues.push((at_us, picture_name(epoch.as_str(), segment.msn)));
+            let name = picture_name(epoch.as_str(), segment.msn);
+            cues.push((at_us, segment.wall_us / 1000, name));
             next_us = at_us + every_us;
         }
         at_us += i64::from(segment.duration_us);
@@ -71,10 +72,11 @@ pub fn storyboard(recording: &Recording, stretch: Stretch) -> io::Result<Option<
         return Ok(None);
     }
     let mut out = String::from("WEBVTT\n");
-    for (number, (from_us, name)) in cues.iter().enumerate() {
-        let to_us = cues.get(number + 1).map_or(at_us, |(next_us, _)| *next_us);
+    for (number, (from_us, wall_ms, name)) in cues.iter().enumerate() {
+        let to_us = cues.get(number + 1).map_or(at_us, |(next_us, ..)| *next_us);
         // Writing to a string cannot fail.
-        let _ = write!(out, "\n{} --> {}\n{name}\n", Time(*from_us), Time(to_us));
+        let (from, to) = (Time(*from_us), Time(to_us));
+        let _ = write!(out, "\n{wall_ms}\n{from} --> {to}\n{name}\n");
     }
     Ok(Some(out))
 }

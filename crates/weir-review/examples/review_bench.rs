@@ -50,6 +50,7 @@ async fn main() {
                 is_lead: false,
                 count: PAGE,
                 most_held: MAX_HELD,
+                apps: None,
             },
         );
         let items = review.claim(&asked).await.unwrap();

@@ -16,6 +16,8 @@ section! {
         restart hook_timeout_ms: u32 = 2_000,
         /// Days that verdicts, with the pictures they were given on, are kept; of what was right three days at most.
         restart keep_days: i64 = 90,
+        /// One test picture comes among so many items that reviewers claim, where there are any; 0: none does.
+        restart gold_one_in: u32 = 50,
     }
 }
 
@@ -26,6 +28,7 @@ impl ReviewConfig {
     /// The key that makes no sense, and why.
     pub fn check(&self) -> Result<(), Senseless> {
         in_range("review.keep_days", self.keep_days, 1..=3_650)?;
+        in_range("review.gold_one_in", self.gold_one_in, 0..=10_000)?;
         in_range("review.hook_timeout_ms", self.hook_timeout_ms, 100..=30_000)
     }
 }

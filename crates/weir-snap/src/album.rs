@@ -3,15 +3,12 @@
 //! A picture of a stream that everybody may watch and that stands in lists is kept where everybody's pictures are,
 //! under a name that nobody guesses: it is the poster of its card. All others are kept apart from those.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use serde_json::json;
-use weir_base::limits::STREAMS;
 use weir_base::{Shutdown, StreamName, rfc3339};
 use weir_events::Log;
 use weir_store::broadcasts::BroadcastFilter;
@@ -19,15 +16,24 @@ use weir_store::channels::{Channel, Visibility};
 use weir_store::events::{Fact, NewEvent};
 use weir_store::objects::{Class, Key, Stored};
 use weir_store::snapshots::Snapshot;
-use weir_store::{Store, StoreError};
+use weir_store::{Id, Store, StoreError};
 
 use crate::config::SnapshotConfig;
-use crate::shot::{Picture, Reason, Shot};
+use crate::posters::Posters;
+use crate::shot::{Caption, Keep, Keeping, Kept, Picture};
 
 /// The type of event that tells of a picture.
 const TAKEN: &str = "snapshot.taken";
 /// Between two looks for pictures that are too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks for what other nodes kept.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Milliseconds that are read again at each: clocks of two nodes differ, and a row may be there late.
+const AGAIN_MS: i64 = 10_000;
+/// Milliseconds that a node which starts looks back.
+const BACK_MS: i64 = 120_000;
+/// Rows read at once.
+const BATCH: u32 = 500;
 /// Digits of a digest that name a public picture: nobody finds two with one.
 const NAME_DIGITS: usize = 32;
 
@@ -66,8 +72,7 @@ pub struct AlbumParts {
 /// Pictures of streams with their rows, and the posters of those that are live.
 pub struct Album {
     parts: AlbumParts,
-    /// Of live streams: the id of the newest picture, by app and stream.
-    posters: Mutex<HashMap<(String, String), String>>,
+    posters: Posters,
 }
 
 impl Album {
@@ -75,7 +80,7 @@ impl Album {
     pub fn new(parts: AlbumParts) -> Self {
         Self {
             parts,
-            posters: Mutex::default(),
+            posters: Posters::default(),
         }
     }
 
@@ -92,6 +97,34 @@ impl Album {
         }
     }
 
+    /// Sees what other nodes keep, for the cards of this one's pages, until the process stops.
+    pub async fn follow(&self, shutdown: Shutdown) {
+        let mut since_ms = self.parts.store.now_ms() - BACK_MS;
+        loop {
+            match self.see_since(since_ms).await {
+                Ok(()) => since_ms = self.parts.store.now_ms() - AGAIN_MS,
+                Err(error) => tracing::debug!("others' pictures are not seen: {error}"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FOLLOW_EVERY) => {}
+                () = shutdown.stopping() => return,
+            }
+        }
+    }
+
+    async fn see_since(&self, since_ms: i64) -> Result<(), StoreError> {
+        let store = &self.parts.store;
+        let mut after = Id::first_of(since_ms);
+        loop {
+            let rows = store.snapshots().after(after, BATCH).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.id;
+            rows.iter().for_each(|row| self.posters.see(row));
+        }
+        self.posters.forget(store.now_ms());
+        Ok(())
+    }
+
     async fn sweep(&self) -> Result<(), StoreError> {
         let store = &self.parts.store;
         let keep_ms = self.parts.openness.config().keep_s.saturating_mul(1_000);
@@ -100,19 +133,18 @@ impl Album {
         Ok(())
     }
 
-    /// Writes down what was made of a shot: a picture, or why there is none.
-    pub(crate) async fn keep(
+    async fn put(
         &self,
-        shot: &Shot,
+        caption: &Caption,
         picture: Result<&Picture, &String>,
     ) -> Result<Snapshot, StoreError> {
         let store = &self.parts.store;
-        let channel = self.channel_of(&shot.name).await?;
-        let mut row = self.row(shot, channel.as_ref()).await?;
+        let channel = self.channel_of(&caption.name).await?;
+        let mut row = self.row(caption, channel.as_ref()).await?;
         match picture {
             Ok(picture) => {
                 let stored = Stored::of(&picture.jpeg);
-                let is_public = self.is_public(shot, channel.as_ref());
+                let is_public = self.is_public(caption, channel.as_ref());
                 // Of its row too: what goes takes nobody else's along that looks the same.
                 let named = [row.id.to_string().as_bytes(), &picture.jpeg].concat();
                 let digest = Stored::of(&named).sha256;
@@ -138,8 +170,8 @@ impl Album {
                     let _ = assets.delete(&key).await;
                     return Err(error);
                 }
-                self.hang(shot, is_public.then_some(name));
-                if shot.is_told {
+                self.posters.see(&row);
+                if caption.is_told {
                     self.tell(&row).await?;
                 }
             }
@@ -157,9 +189,13 @@ impl Album {
         Ok(row)
     }
 
-    async fn row(&self, shot: &Shot, channel: Option<&Channel>) -> Result<Snapshot, StoreError> {
+    async fn row(
+        &self,
+        caption: &Caption,
+        channel: Option<&Channel>,
+    ) -> Result<Snapshot, StoreError> {
         let store = &self.parts.store;
-        let stream = shot.name.to_string();
+        let stream = caption.name.to_string();
         let of_stream = BroadcastFilter {
             stream: Some(&stream),
             ..BroadcastFilter::default()
@@ -168,21 +204,21 @@ impl Album {
         // The first picture may be here before its broadcast is told of.
         let broadcast = broadcasts
             .first()
-            .filter(|one| one.ended_ms == 0 || one.ended_ms >= shot.taken_ms);
+            .filter(|one| one.ended_ms == 0 || one.ended_ms >= caption.taken_ms);
         Ok(Snapshot {
             user_id: channel.map_or_else(String::new, |channel| channel.user_id.to_string()),
             id: store.next_id()?,
             channel_id: channel.map_or_else(String::new, |channel| channel.id.to_string()),
-            app: shot.name.app().to_owned(),
+            app: caption.name.app().to_owned(),
             session: broadcast.map_or_else(String::new, |one| one.id.to_string()),
-            reason: shot.reason.name().to_owned(),
+            reason: caption.reason.name().to_owned(),
             fault: String::new(),
             object: String::new(),
             sha256: String::new(),
             bytes: 0,
             width: 0,
             height: 0,
-            taken_ms: shot.taken_ms,
+            taken_ms: caption.taken_ms,
             stream,
         })
     }
@@ -199,35 +235,19 @@ impl Album {
         }
     }
 
-    fn is_public(&self, shot: &Shot, channel: Option<&Channel>) -> bool {
+    fn is_public(&self, caption: &Caption, channel: Option<&Channel>) -> bool {
         let is_listed = channel.is_none_or(|channel| channel.visibility == Visibility::Public);
-        is_listed && self.parts.openness.is_open(shot.name.app())
+        is_listed && self.parts.openness.is_open(caption.name.app())
     }
 
-    /// The picture on the stream's card, or none.
-    fn hang(&self, shot: &Shot, id: Option<&str>) {
-        let name = &shot.name;
-        let key = (name.app().to_owned(), name.stream().to_owned());
-        let mut posters = self.posters.lock();
-        match id.filter(|_| shot.reason != Reason::End) {
-            Some(id) if name.vhost().is_empty() && posters.len() < STREAMS => {
-                posters.insert(key, id.to_owned());
-            }
-            _ => {
-                posters.remove(&key);
-            }
-        }
+    /// Id of the newest public picture of a live stream that everybody may watch.
+    pub fn poster(&self, app: &str, stream: &str) -> Option<String> {
+        self.posters.find(app, stream)
     }
 
-    pub(crate) fn poster(&self, app: &str, stream: &str) -> Option<String> {
-        let posters = self.posters.lock();
-        posters.get(&(app.to_owned(), stream.to_owned())).cloned()
-    }
-
-    /// What is over has no card.
-    pub(crate) fn has_ended(&self, name: &StreamName) {
-        let key = (name.app().to_owned(), name.stream().to_owned());
-        self.posters.lock().remove(&key);
+    /// The newest picture of a live stream, everybody's or not: its id, and when it was taken.
+    pub fn newest(&self, app: &str, stream: &str) -> Option<(Id, i64)> {
+        self.posters.newest(app, stream)
     }
 
     async fn tell(&self, row: &Snapshot) -> Result<(), StoreError> {
@@ -254,6 +274,23 @@ impl Album {
             .await?;
         self.parts.log.poke();
         Ok(())
+    }
+}
+
+impl Keep for Album {
+    fn keep<'a>(&'a self, caption: Caption, picture: Result<Picture, String>) -> Keeping<'a> {
+        Box::pin(async move {
+            let kept = self.put(&caption, picture.as_ref()).await;
+            let row = kept.map_err(|error| error.to_string())?;
+            Ok(Kept {
+                id: row.id,
+                fault: row.fault,
+            })
+        })
+    }
+
+    fn has_ended(&self, name: &StreamName) {
+        self.posters.has_ended(name);
     }
 }
 

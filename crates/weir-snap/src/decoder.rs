@@ -74,7 +74,8 @@ pub fn become_decoder(program: &OsStr, codec: &str, canvas: &str) -> io::Error {
         .exec()
 }
 
-fn codec_of(name: &str) -> Option<VideoCodec> {
+/// The codec of this name.
+pub(crate) fn codec_of(name: &str) -> Option<VideoCodec> {
     use VideoCodec::{Av1, H264, Hevc, Vp9};
     [H264, Hevc, Av1, Vp9]
         .into_iter()

@@ -1,4 +1,4 @@
-//! Where others ask: for a picture now, for why there are none, for what was counted.
+//! Where others ask: for a picture now, and for why there are none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use weir_base::StreamName;
-use weir_store::snapshots::Snapshot;
+use weir_store::Id;
 
-use crate::album::Album;
 use crate::shot::Develop;
-use crate::tally::{Tally, TallyNow};
 
 /// How long somebody who asks is let wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,7 +16,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A picture that somebody asks for.
 pub(crate) struct Order {
     pub(crate) name: StreamName,
-    pub(crate) to: oneshot::Sender<Result<Snapshot, NotTaken>>,
+    pub(crate) to: oneshot::Sender<Result<Id, NotTaken>>,
 }
 
 /// Why somebody who asked for a picture has none.
@@ -46,30 +44,18 @@ pub enum NotTaken {
 pub struct Snapper {
     orders: mpsc::Sender<Order>,
     develop: Arc<dyn Develop>,
-    album: Arc<Album>,
-    tally: Arc<Tally>,
 }
 
 impl Snapper {
-    pub(crate) fn new(
-        orders: mpsc::Sender<Order>,
-        develop: Arc<dyn Develop>,
-        album: Arc<Album>,
-        tally: Arc<Tally>,
-    ) -> Self {
-        Self {
-            orders,
-            develop,
-            album,
-            tally,
-        }
+    pub(crate) fn new(orders: mpsc::Sender<Order>, develop: Arc<dyn Develop>) -> Self {
+        Self { orders, develop }
     }
 
-    /// Takes a picture of a live stream now.
+    /// Takes a picture of a live stream now, and gives the id that it is kept under.
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub async fn take(&self, name: StreamName) -> Result<Snapshot, NotTaken> {
+    pub async fn take(&self, name: StreamName) -> Result<Id, NotTaken> {
         if let Some(why) = self.why_off() {
             return Err(NotTaken::Away(why));
         }
@@ -86,16 +72,6 @@ impl Snapper {
     /// Why no pictures are taken here at all; none where they are.
     pub fn why_off(&self) -> Option<String> {
         self.develop.why_off()
-    }
-
-    /// Id of the newest public picture of a live stream that everybody may watch.
-    pub fn poster(&self, app: &str, stream: &str) -> Option<String> {
-        self.album.poster(app, stream)
-    }
-
-    /// What was counted.
-    pub fn tally(&self) -> TallyNow {
-        self.tally.now()
     }
 }
 

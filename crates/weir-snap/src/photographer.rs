@@ -13,12 +13,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use weir_base::{Shutdown, StreamName};
 use weir_hub::{Hub, Notice, Stream, What, Wishes};
-use weir_store::snapshots::Snapshot;
+use weir_store::Id;
 
-use crate::album::Album;
 use crate::desk::{NotTaken, Order, Snapper};
 use crate::due::{Mark, Outcome, Plan, Seen};
-use crate::shot::{Develop, Picture, Reason, Shot, Spoilt};
+use crate::shot::{Caption, Develop, Keep, Picture, Reason, Shot, Spoilt};
 use crate::tally::Tally;
 
 /// Between two looks at which streams are due.
@@ -47,7 +46,7 @@ pub struct PhotographerParts {
     /// Who decodes.
     pub develop: Arc<dyn Develop>,
     /// Who keeps.
-    pub album: Arc<Album>,
+    pub album: Arc<dyn Keep>,
     /// Who says how often.
     pub wanted: Arc<dyn Wanted>,
     /// Who counts.
@@ -77,12 +76,7 @@ impl Photographer {
     /// And who hands orders to it.
     pub fn new(parts: PhotographerParts) -> (Self, Snapper) {
         let (to, orders) = mpsc::channel(ORDERS);
-        let snapper = Snapper::new(
-            to,
-            parts.develop.clone(),
-            parts.album.clone(),
-            parts.tally.clone(),
-        );
+        let snapper = Snapper::new(to, parts.develop.clone());
         let photographer = Self {
             parts,
             orders,
@@ -205,20 +199,21 @@ impl Photographer {
         &self,
         mut shot: Shot,
         turn: Option<(i64, Option<Mark>)>,
-        to: Option<oneshot::Sender<Result<Snapshot, NotTaken>>>,
+        to: Option<oneshot::Sender<Result<Id, NotTaken>>>,
     ) -> Work {
         shot.is_told = shot.reason == Reason::Asked || self.plan.is_told(&shot.name);
         let (develop, album) = (self.parts.develop.clone(), self.parts.album.clone());
         let tally = self.parts.tally.clone();
         Box::pin(async move {
             let name = shot.name.clone();
-            let developed = develop.develop(shot.clone()).await;
+            let caption = shot.caption();
+            let developed = develop.develop(shot).await;
             let outcome = match &developed {
                 Ok(_) => Outcome::Taken,
                 Err(Spoilt::Undecodable(_)) => Outcome::Undecodable,
                 Err(Spoilt::Away(_)) => Outcome::Away,
             };
-            let answer = kept(&album, &tally, &shot, developed).await;
+            let answer = kept(&*album, &tally, caption, developed).await;
             if let Some(to) = to {
                 let _ = to.send(answer);
             }
@@ -239,16 +234,17 @@ impl Photographer {
 
 /// Keeps what was made of a shot, and counts it.
 async fn kept(
-    album: &Album,
+    album: &dyn Keep,
     tally: &Tally,
-    shot: &Shot,
+    caption: Caption,
     developed: Result<Picture, Spoilt>,
-) -> Result<Snapshot, NotTaken> {
+) -> Result<Id, NotTaken> {
+    let name = caption.name.clone();
     let picture = match developed {
         Ok(picture) => Ok(picture),
         Err(Spoilt::Undecodable(why)) => {
             Tally::count(&tally.undecodable);
-            tracing::info!(stream = %shot.name, "undecodable: {why}");
+            tracing::info!(stream = %name, "undecodable: {why}");
             Err(why)
         }
         Err(Spoilt::Away(why)) => {
@@ -256,15 +252,15 @@ async fn kept(
             return Err(NotTaken::Away(why));
         }
     };
-    match album.keep(shot, picture.as_ref()).await {
-        Ok(row) if row.fault.is_empty() => {
+    match album.keep(caption, picture).await {
+        Ok(kept) if kept.fault.is_empty() => {
             Tally::count(&tally.taken);
-            Ok(row)
+            Ok(kept.id)
         }
-        Ok(row) => Err(NotTaken::Undecodable(row.fault)),
+        Ok(kept) => Err(NotTaken::Undecodable(kept.fault)),
         Err(error) => {
             Tally::count(&tally.lost);
-            tracing::warn!(stream = %shot.name, "a picture is not kept: {error}");
+            tracing::warn!(stream = %name, "a picture is not kept: {error}");
             Err(NotTaken::Away(format!(
                 "the picture cannot be kept: {error}"
             )))

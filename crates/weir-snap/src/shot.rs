@@ -1,5 +1,5 @@
-//! The seam between who takes keyframes and who decodes them: a shot in, a picture out. What stands here could be
-//! sent to another process or another node as it is.
+//! The seams between who takes keyframes, who decodes them, and who keeps what was made of them: here, in another
+//! process or on another node.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +7,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use weir_base::StreamName;
 use weir_media::VideoTrack;
+use weir_store::Id;
 
 use crate::canvas::Canvas;
 
@@ -24,6 +25,8 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 4] = [Self::First, Self::Interval, Self::End, Self::Asked];
+
     /// As a word: in rows, in the API and in events.
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +35,11 @@ impl Reason {
             Self::End => "end",
             Self::Asked => "asked",
         }
+    }
+
+    /// The reason of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 
@@ -50,6 +58,31 @@ pub struct Shot {
     pub taken_ms: i64,
     /// Its picture is an event: somebody asked for it, and not the node's own settings alone.
     pub is_told: bool,
+}
+
+/// What stands under a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// Of which stream.
+    pub name: StreamName,
+    /// Why it was taken.
+    pub reason: Reason,
+    /// As [`Shot::taken_ms`].
+    pub taken_ms: i64,
+    /// As [`Shot::is_told`].
+    pub is_told: bool,
+}
+
+impl Shot {
+    /// What is to stand under its picture.
+    pub fn caption(&self) -> Caption {
+        Caption {
+            name: self.name.clone(),
+            reason: self.reason,
+            taken_ms: self.taken_ms,
+            is_told: self.is_told,
+        }
+    }
 }
 
 /// A keyframe, decoded.
@@ -82,4 +115,27 @@ pub trait Develop: Send + Sync + 'static {
 
     /// Why no pictures can be made at all; none where they can.
     fn why_off(&self) -> Option<String>;
+}
+
+/// A picture that is kept, or that of which it is written down why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Of its row.
+    pub id: Id,
+    /// Why the keyframe cannot be decoded; empty where there is a picture.
+    pub fault: String,
+}
+
+/// What keeping is waited for with; why it is not kept.
+pub type Keeping<'a> = Pin<Box<dyn Future<Output = Result<Kept, String>> + Send + 'a>>;
+
+/// Keeps pictures.
+pub trait Keep: Send + Sync + 'static {
+    /// Writes down what was made of a shot: a picture, or why there is none.
+    fn keep<'a>(&'a self, caption: Caption, picture: Result<Picture, String>) -> Keeping<'a>;
+
+    /// A broadcast is over.
+    fn has_ended(&self, name: &StreamName) {
+        let _ = name;
+    }
 }

@@ -13,7 +13,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use crate::canvas::Canvas;
 
 /// Bytes of a picture at most: those of 640 pixels' width have some 30 KB, noise has ten times as many.
-const MAX_PICTURE_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_PICTURE_BYTES: usize = 1024 * 1024;
 /// Bytes of what stands in front of the first picture.
 const MAX_HEAD_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"\0\nSMJPEG";
@@ -135,7 +135,7 @@ fn tag(rest: &mut &[u8]) -> Option<[u8; 4]> {
 }
 
 /// Width and height of a JPEG, as its frame header has them.
-fn size_of(jpeg: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn size_of(jpeg: &[u8]) -> Option<(u32, u32)> {
     if !jpeg.ends_with(&JPEG_END) {
         return None;
     }

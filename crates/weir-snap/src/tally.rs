@@ -12,6 +12,8 @@ pub struct Tally {
     pub(crate) waiting: AtomicU64,
     pub(crate) oldest_ms: AtomicI64,
     pub(crate) decoder_starts: AtomicU64,
+    pub(crate) lent: AtomicU64,
+    pub(crate) busy: AtomicU64,
 }
 
 /// What was counted.
@@ -31,6 +33,10 @@ pub struct TallyNow {
     pub oldest_ms: i64,
     /// Decoder processes that were started.
     pub decoder_starts: u64,
+    /// Keyframes of other nodes that were looked at here.
+    pub lent: u64,
+    /// Keyframes of other nodes that were turned away, as there were too many.
+    pub busy: u64,
 }
 
 impl Tally {
@@ -45,7 +51,14 @@ impl Tally {
             waiting: read(&self.waiting),
             oldest_ms: self.oldest_ms.load(Ordering::Relaxed),
             decoder_starts: read(&self.decoder_starts),
+            lent: read(&self.lent),
+            busy: read(&self.busy),
         }
+    }
+
+    /// A keyframe of another node was looked at here, or turned away.
+    pub fn lend(&self, is_taken: bool) {
+        Self::count(if is_taken { &self.lent } else { &self.busy });
     }
 
     pub(crate) fn count(count: &AtomicU64) {

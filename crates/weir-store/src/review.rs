@@ -4,15 +4,19 @@
 mod bank;
 mod cases;
 mod claims;
+mod gold;
 mod intake;
 mod listing;
 mod opinions;
+mod people;
 
 pub use bank::{KnownHash, MAX_HASHES};
 pub use claims::{Claiming, Deciding};
+pub use gold::{GoldPicture, GoldScore, MAX_GOLD};
 pub use intake::{Approved, Growth, MAX_PICTURES, NewPicture, NewReport};
 pub use listing::{ItemFilter, ReviewNumbers, ReviewerNumbers};
 pub use opinions::Opinion;
+pub use people::{MAX_PEOPLE, ReviewPerson};
 
 use sqlx::AssertSqlSafe;
 
@@ -26,7 +30,7 @@ use crate::store::Store;
 pub struct ReviewItem {
     /// Sorts by when it was begun.
     pub id: String,
-    /// `live`, `second` or `appeal`.
+    /// `live`, `second`, `appeal` or `gold`.
     pub kind: String,
     /// 1: somebody should look at it.
     pub is_waiting: i64,
@@ -58,7 +62,7 @@ pub struct ReviewItem {
     pub marks: i64,
     /// Words of whoever handed it on, or empty.
     pub note: String,
-    /// The item that it is a second look at, or empty.
+    /// The item that it is a second look at, or the test picture that it is; or empty.
     pub parent_id: String,
     /// The ban that came of it, or that is appealed against; or empty.
     pub ban_id: String,

@@ -163,6 +163,23 @@ impl Snapshots<'_> {
         rows.into_iter().map(Snapshot::try_from).collect()
     }
 
+    /// At most `limit` rows behind `after`, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn after(&self, after: Id, limit: u32) -> Result<Vec<Snapshot>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM snapshots WHERE id > $1 ORDER BY id LIMIT $2"
+        );
+        let rows = sqlx::query_as::<_, SnapshotRow>(SQL)
+            .bind(after.to_string())
+            .bind(i64::from(limit));
+        let rows = rows.fetch_all(self.db.fresh()).await?;
+        rows.into_iter().map(Snapshot::try_from).collect()
+    }
+
     /// The newest picture of a stream, by its whole name.
     ///
     /// # Errors

@@ -84,6 +84,7 @@ targets! {
     picture::picture_file,
     picture::picture_answer,
     picture::picture_stream,
+    picture::picture_carried,
     record::record_block,
     record::record_manifest,
     site::site_markdown,

@@ -358,6 +358,7 @@ fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
         cluster,
         happenings,
         chat,
+        gold_one_in: config.review.gold_one_in,
         recordings: services.hls.recordings().map(|spool| {
             let kept = recordings::Kept(spool.clone(), keeping, services.hls.clone());
             Arc::new(kept) as Arc<dyn Recordings>

@@ -1,7 +1,7 @@
 //! The API as every page of ours asks it: by the browser's cookie, or by the operator's token on a node that keeps no
 //! accounts. Files are sent by `account/api.ts`, which tells how far they are.
 
-import { Api } from "@weir/api";
+import { Api, Refused, type Problem } from "@weir/api";
 
 export { Refused } from "@weir/api";
 
@@ -26,4 +26,13 @@ export async function pictureAt(url: string): Promise<string> {
   const answer = await fetch(url, { headers: { authorization: `Bearer ${shown}` } });
   if (!answer.ok) throw new Error(`a picture was refused: ${answer.status}`);
   return URL.createObjectURL(await answer.blob());
+}
+
+/** Sends a file as the whole body, by whoever asks. Throws as {@link ask}. */
+export async function sendFile<T>(path: string, file: File): Promise<T> {
+  const headers = { "content-type": file.type.startsWith("image/") ? file.type : "application/octet-stream", ...(shown && { authorization: `Bearer ${shown}` }) };
+  const answer = await fetch(`/api/v1${path}`, { method: "POST", headers, body: file });
+  const said = (await answer.json().catch(() => ({}))) as T & Partial<Problem>;
+  if (!answer.ok) throw new Refused(answer.status, said);
+  return said;
 }

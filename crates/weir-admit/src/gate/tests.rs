@@ -186,6 +186,7 @@ fn channel(visibility: Visibility, round: u32) -> Change {
         round,
         max_kbps: Some(4_000),
         record: None,
+        shot_every_s: Some(2),
     }))
 }
 

@@ -109,6 +109,9 @@ pub struct Channel {
     /// Whether its stream is recorded of which its publisher's address says nothing; `None`: as its app says.
     #[serde(default, skip_serializing_if = "is_default")]
     pub record: Option<bool>,
+    /// Seconds between two pictures of its stream, 0 for none; none said: as its app says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shot_every_s: Option<u32>,
 }
 
 /// Tickets of one account to one channel that count no more: it follows it no more, or helps with it no more. Those

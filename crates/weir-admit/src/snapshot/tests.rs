@@ -22,6 +22,7 @@ fn channel(id: u32, name: &str) -> Change {
         round: 0,
         max_kbps: None,
         record: None,
+        shot_every_s: None,
     }))
 }
 

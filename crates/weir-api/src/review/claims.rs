@@ -10,8 +10,8 @@ use weir_base::{Code, ids};
 use weir_review::{CLAIM_MS, MAX_CLAIM, MAX_HELD};
 use weir_store::review::Claiming;
 
-use super::reviewer;
 use super::shown::ItemSeen;
+use super::{gold, reviewer};
 use crate::asked::{JsonBody, PathParts};
 use crate::caller::Caller;
 use crate::refused::{NotThere, Refused};
@@ -32,11 +32,11 @@ pub(super) struct ClaimWish {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ClaimSeen {
     /// Names the claim: renew it, decide by it, release it.
-    claim: String,
+    pub(super) claim: String,
     /// Milliseconds that it is good for from now on.
-    good_for_ms: i64,
+    pub(super) good_for_ms: i64,
     /// The most urgent first; none where nothing waits, or one has as many as may be.
-    items: Vec<ItemSeen>,
+    pub(super) items: Vec<ItemSeen>,
 }
 
 /// What is left of a claim.
@@ -67,6 +67,7 @@ pub(super) async fn claim(
     }
     let claim = new_claim()?;
     let (review, me) = (store.review(), reviewer(&caller));
+    let apps = state.reviewers().apps_of(&caller);
     let wanted = Claiming {
         reviewer: &me,
         claim: &claim,
@@ -74,8 +75,11 @@ pub(super) async fn claim(
         is_lead: caller.rights.has(Right::ReviewLead),
         count: wish.count,
         most_held: MAX_HELD,
+        apps: apps.as_deref(),
     };
-    let items = ItemSeen::all(&state, review.claim(&wanted).await?).await?;
+    let claimed = review.claim(&wanted).await?;
+    let claimed = gold::mixed_in(&state, &wanted, claimed).await?;
+    let items = ItemSeen::all(&state, claimed).await?;
     let seen = ClaimSeen {
         claim,
         good_for_ms: CLAIM_MS,

@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use weir_base::Code;
+use weir_store::StoreError;
 use weir_store::objects::{Class, Key, Stored};
-use weir_store::review::ItemFilter;
+use weir_store::review::{ItemFilter, ReviewItem};
 
 use super::reviewer;
 use super::shown::ItemSeen;
@@ -35,6 +36,9 @@ pub(super) struct ItemsAsked {
     /// Decided by whoever asks.
     #[param(required = false, nullable = false)]
     mine: Option<bool>,
+    /// With a picture that is near to the known one of this label.
+    #[param(required = false, nullable = false)]
+    known_as: Option<String>,
 }
 
 /// Some items, newest first.
@@ -58,6 +62,7 @@ pub(super) async fn list(
 ) -> Result<Json<ItemsSeen>, Refused> {
     let limit = page.limit(PAGE);
     let me = reviewer(&caller);
+    let apps = state.reviewers().apps_of(&caller);
     let filter = ItemFilter {
         stream: asked.stream.as_deref(),
         is_waiting: match asked.state.as_deref() {
@@ -70,6 +75,8 @@ pub(super) async fn list(
             }
         },
         decided_by: asked.mine.unwrap_or(false).then_some(me.as_str()),
+        apps: apps.as_deref(),
+        known_as: asked.known_as.as_deref(),
     };
     let review = state.store()?.review();
     let rows = review.list(filter, behind(&page)?, limit + 1).await?;
@@ -85,10 +92,12 @@ pub(super) async fn list(
 )]
 pub(super) async fn one(
     Extract(state): Extract<State>,
+    caller: Caller,
     PathParts(id): PathParts<String>,
 ) -> Result<Json<ItemSeen>, Refused> {
     let id = id_of(&id)?.to_string();
     let item = state.store()?.review().by_id(&id).await?;
+    may_see(&state, &caller, &item)?;
     Ok(Json(ItemSeen::whole(&state, item).await?))
 }
 
@@ -107,20 +116,44 @@ pub(super) async fn one(
 )]
 pub(super) async fn picture(
     Extract(state): Extract<State>,
+    caller: Caller,
     PathParts((item, id)): PathParts<(String, String)>,
     asked: HeaderMap,
 ) -> Result<Response, Refused> {
     let store = state.store()?;
     let (item, id) = (id_of(&item)?.to_string(), id_of(&id)?.to_string());
     let row = store.review().picture(&item, &id).await?;
-    let key = Key::new(&row.object)
+    may_see(&state, &caller, &store.review().by_id(&item).await?)?;
+    jpeg(&state, (&id, &row.object), (row.bytes, row.sha256), &asked).await
+}
+
+/// Who sees some apps alone is not told that there is more.
+pub(super) fn may_see(state: &State, caller: &Caller, item: &ReviewItem) -> Result<(), Refused> {
+    let apps = state.reviewers().apps_of(caller);
+    // What is nobody's but theirs is shown to nobody else.
+    let is_own = item.kind != "gold" || item.claimed_by == reviewer(caller);
+    match apps.is_none_or(|apps| apps.contains(&item.app)) && is_own {
+        true => Ok(()),
+        false => Err(StoreError::Missing("item").into()),
+    }
+}
+
+/// A picture out of the store.
+pub(super) async fn jpeg(
+    state: &State,
+    (id, object): (&str, &str),
+    (bytes, sha256): (i64, String),
+    asked: &HeaderMap,
+) -> Result<Response, Refused> {
+    let key = Key::new(object)
         .map_err(|_| Refused::new(Code::NotFound, "there is no picture of this keyframe"))?;
     let stored = Stored {
-        bytes: u64::try_from(row.bytes).unwrap_or(0),
-        sha256: row.sha256,
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        sha256,
     };
-    let bytes = store.objects(Class::Assets).get(&key, &stored).await?;
-    let mut response = Etag::of(id).answer(&asked, bytes);
+    let assets = state.store()?.objects(Class::Assets);
+    let bytes = assets.get(&key, &stored).await?;
+    let mut response = Etag::of(id).answer(asked, bytes);
     let headers = response.headers_mut();
     let fixed = HeaderValue::from_static;
     headers.insert(header::CONTENT_TYPE, fixed("image/jpeg"));

@@ -122,7 +122,7 @@ async fn told(state: &State, said: &Reported<'_>) -> Result<(), Refused> {
     let open = ItemFilter {
         stream: Some(said.stream),
         is_waiting: Some(true),
-        decided_by: None,
+        ..ItemFilter::default()
     };
     let items = state.store()?.review().list(open, None, 1).await?;
     let Some(item) = items.into_iter().next() else {

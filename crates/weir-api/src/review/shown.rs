@@ -138,7 +138,11 @@ impl ItemSeen {
             marks: Marks::stored(item.marks).names().collect(),
             note: some(item.note),
             id: item.id,
-            kind: item.kind,
+            // Whoever is tested is not told.
+            kind: match item.kind.as_str() {
+                "gold" => "live".to_owned(),
+                _ => item.kind,
+            },
             stream: item.stream,
             app: item.app,
             pictures: item.pictures,

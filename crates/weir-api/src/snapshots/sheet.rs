@@ -40,6 +40,8 @@ impl SnapshotSheet {
             ("undecodable", tally.undecodable),
             ("away", tally.away),
             ("lost", tally.lost),
+            ("lent", tally.lent),
+            ("busy", tally.busy),
         ];
         for (what, count) in became {
             let mut labels = labels.clone();

@@ -99,6 +99,8 @@ impl Site {
             config.identify = Arc::new(known);
             config.admission = Some(source);
             config.accounts = Some(accounts);
+            // Where there is a test picture at all.
+            config.gold_one_in = 1;
         });
         Self {
             world,

@@ -13,7 +13,7 @@ use weir_api::AccountRole;
 use weir_base::Clock;
 use weir_store::audit::AuditFilter;
 use weir_store::events::{Fact, NewBroadcast, NewEvent};
-use weir_store::review::{Growth, NewPicture};
+use weir_store::review::{GoldPicture, Growth, NewPicture};
 use weir_store::{Config, Id, Store};
 
 use crate::channels::{People, Site};
@@ -22,8 +22,12 @@ const CLAIMS: &str = "/api/v1/review/claims";
 const DECISIONS: &str = "/api/v1/review/decisions";
 
 async fn site() -> Site {
+    site_at(Clock::real()).await
+}
+
+async fn site_at(clock: Clock) -> Site {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&Config::default(), dir.path(), Clock::real())
+    let store = Store::open(&Config::default(), dir.path(), clock)
         .await
         .unwrap();
     let person = |role| (store.next_id().unwrap(), role);
@@ -38,11 +42,15 @@ async fn site() -> Site {
 
 /// A picture of a stream of this owner's channel waits.
 async fn waits(site: &Site, stream: &str, owner: &str) -> String {
+    waits_in(site, ("live", stream), owner).await
+}
+
+async fn waits_in(site: &Site, (app, stream): (&str, &str), owner: &str) -> String {
     let id = site.store.next_id().unwrap().to_string();
     let new = NewPicture {
         growth: Growth {
             stream,
-            app: "live",
+            app,
             channel_id: "",
             user_id: owner,
             session: "",
@@ -382,4 +390,163 @@ async fn a_verdict_says_what_it_needs() {
     let ban = json!({ "claim": "x", "items": ["y"], "verdict": "ban", "reason": "no", "hours": 0 });
     let answered = site.ask("one", "POST", DECISIONS, &ban).await;
     assert_eq!(answered.json()["errors"][0]["field"], "hours");
+}
+
+const NUMBERS: &str = "/api/v1/review/numbers";
+
+#[tokio::test]
+async fn what_waits_for_half_a_minute_is_late_and_for_two_very_late() {
+    let clock = Clock::manual(1_790_000_000_000_000);
+    let site = site_at(clock.clone()).await;
+    waits(&site, "live/a", "").await;
+    let mut alarms = Vec::new();
+    for more_ms in [29_999, 1, 89_999, 1] {
+        clock.advance_us(more_ms * 1_000);
+        let numbers = ok(&site, "one", "GET", NUMBERS, &Value::Null).await;
+        alarms.push((numbers["oldest_age_ms"].clone(), numbers["alarm"].clone()));
+    }
+    let expected = [
+        (json!(29_999), json!("none")),
+        (json!(30_000), json!("late")),
+        (json!(119_999), json!("late")),
+        (json!(120_000), json!("very_late")),
+    ];
+    assert_eq!(alarms, expected);
+    let (claimed, items) = claim(&site, "one", 1).await;
+    decide(&site, "one", &claimed, &items, json!({ "verdict": "ok" })).await;
+    let numbers = ok(&site, "one", "GET", NUMBERS, &Value::Null).await;
+    assert_eq!(numbers["alarm"], "none");
+}
+
+#[tokio::test]
+async fn a_reviewer_of_some_apps_sees_them_alone_and_bans_nobody_for_long() {
+    let site = site().await;
+    let here = waits_in(&site, ("school", "school/a"), "").await;
+    let other = waits(&site, "live/a", "").await;
+    let eve = site.id("eve");
+    let status =
+        async |method, target: &str| site.ask("eve", method, target, &Value::Null).await.status;
+    let review = site.store.review();
+    let apps = ["school".to_owned()];
+    review.let_look(eve, &apps, "").await.unwrap();
+    let nobody = format!("/api/v1/review/people/{}", site.store.next_id().unwrap());
+    let wish = json!({ "apps": ["school"] });
+    let missing = site.ask("boss", "PUT", &nobody, &wish).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND, "{}", missing.text);
+    let gone = site.ask("boss", "DELETE", &nobody, &Value::Null).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    let own = ok(&site, "eve", "GET", "/api/v1/review/self", &Value::Null).await;
+    assert_eq!(
+        own,
+        json!({ "apps": ["school"], "leads": false, "moderates": false })
+    );
+    let numbers = ok(&site, "eve", "GET", NUMBERS, &Value::Null).await;
+    assert_eq!(numbers["waiting"], 1);
+    let list = ok(&site, "eve", "GET", "/api/v1/review/items", &Value::Null).await;
+    let ids: Vec<_> = list["items"].as_array().unwrap().iter().collect();
+    assert!(ids.len() == 1 && ids[0]["id"] == here, "{list}");
+    let one = format!("/api/v1/review/items/{other}");
+    assert_eq!(status("GET", &one).await, StatusCode::NOT_FOUND);
+    for closed in [
+        "review/hashes",
+        "review/people",
+        "snapshots",
+        "events",
+        "bans",
+    ] {
+        let target = format!("/api/v1/{closed}");
+        assert_eq!(
+            status("GET", &target).await,
+            StatusCode::FORBIDDEN,
+            "{closed}"
+        );
+    }
+
+    let (claimed, items) = claim(&site, "eve", 9).await;
+    assert_eq!(items, std::slice::from_ref(&here));
+    let ban = |hours: Value| json!({ "claim": claimed, "items": items, "verdict": "ban", "reason": "no", "hours": hours });
+    let long = site.ask("eve", "POST", DECISIONS, &ban(Value::Null)).await;
+    assert_eq!(long.status, StatusCode::FORBIDDEN, "{}", long.text);
+    let day = ok(&site, "eve", "POST", DECISIONS, &ban(json!(24))).await;
+    assert_eq!(day["decided"][0]["item"], here);
+
+    let path = format!("/api/v1/review/people/{eve}");
+    let taken = site.ask("boss", "DELETE", &path, &Value::Null).await;
+    assert_eq!(taken.status, StatusCode::NO_CONTENT);
+    assert_eq!(status("GET", NUMBERS).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_test_picture_counts_for_who_saw_it_and_for_nothing_else() {
+    let site = site().await;
+    let review = site.store.review();
+    for (id, verdict) in [("g1", "bad"), ("g2", "bad")] {
+        let gold = GoldPicture {
+            id: id.to_owned(),
+            object: String::new(),
+            sha256: String::new(),
+            bytes: 4,
+            width: 640,
+            height: 360,
+            verdict: verdict.to_owned(),
+            label: "a test".to_owned(),
+            added_ms: 1,
+        };
+        review.add_gold(&gold, "").await.unwrap();
+    }
+    assert!(
+        claim(&site, "one", 9).await.1.is_empty(),
+        "nothing waits: nobody is tested"
+    );
+    let real = waits(&site, "live/a", "").await;
+    waits(&site, "live/b", "").await;
+    let (claimed, items) = claim(&site, "one", 1).await;
+    assert_eq!((items.len(), items.contains(&real)), (2, true));
+    let test = items.iter().find(|id| **id != real).unwrap().clone();
+    let target = format!("/api/v1/review/items/{test}");
+    let seen = ok(&site, "one", "GET", &target, &Value::Null).await;
+    assert_eq!(
+        (&seen["kind"], &seen["stream"]),
+        (&json!("live"), &json!("live/b"))
+    );
+    let others = site.ask("two", "GET", &target, &Value::Null).await;
+    assert_eq!(others.status, StatusCode::NOT_FOUND);
+    let waiting = async || ok(&site, "two", "GET", NUMBERS, &Value::Null).await["waiting"].clone();
+    assert_eq!(waiting().await, 2, "it is not among what waits");
+
+    // Passed, taken back, and seen for what it is.
+    decide(&site, "one", &claimed, &items, json!({ "verdict": "ok" })).await;
+    let scores = async || ok(&site, "boss", "GET", NUMBERS, &Value::Null).await["tests"].clone();
+    let row = |shown: i64, missed: i64| json!([{ "name": null, "shown": shown, "missed": missed, "wronged": 0 }]);
+    assert_eq!(scores().await, row(1, 1));
+    let back = ok(
+        &site,
+        "one",
+        "POST",
+        &format!("{target}/undo"),
+        &Value::Null,
+    )
+    .await;
+    let again = back["claim"].as_str().unwrap().to_owned();
+    let end = json!({ "verdict": "end", "reason": "no" });
+    decide(&site, "one", &again, std::slice::from_ref(&test), end).await;
+    assert_eq!(scores().await, row(1, 0));
+    let own = ok(&site, "one", "GET", NUMBERS, &Value::Null).await;
+    assert_eq!(own["tests"], json!([]), "who is tested is not told");
+    let list = ok(&site, "two", "GET", "/api/v1/review/items", &Value::Null).await;
+    let list = list["items"].as_array().unwrap();
+    assert!(
+        list.len() == 2 && list.iter().all(|one| one["id"] != test),
+        "{list:?}"
+    );
+    let acts = site
+        .store
+        .audit()
+        .list(AuditFilter::default(), None, 50)
+        .await
+        .unwrap();
+    assert!(
+        acts.iter()
+            .all(|act| act.object != test && !act.after.contains(&test))
+    );
 }

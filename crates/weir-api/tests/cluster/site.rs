@@ -45,7 +45,7 @@ impl Kept {
             store.clone(),
             "https://tv.example",
             Posters {
-                snapshots: Snapshots::Off("this is a test"),
+                snapshots: Snapshots::off("this is a test"),
                 place: Some("https://img.example".into()),
             },
         ));

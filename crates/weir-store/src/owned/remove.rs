@@ -22,7 +22,7 @@ const EVENTS_GONE: [&str; 2] = [
 ];
 
 /// Rows that name somebody for what they did to others: those stand, and the name goes.
-const NAMELESS: [&str; 7] = [
+const NAMELESS: [&str; 9] = [
     "UPDATE bans SET by_user = '' WHERE by_user = $1",
     "UPDATE bans SET lifted_by = '' WHERE lifted_by = $1",
     "UPDATE appeals SET decided_by = '' WHERE decided_by = $1",
@@ -30,6 +30,8 @@ const NAMELESS: [&str; 7] = [
     "UPDATE review_items SET claimed_by = '', claim = '', claim_until_ms = 0 WHERE claimed_by = $1",
     "UPDATE review_items SET not_by = '' WHERE not_by = $1",
     "UPDATE review_hashes SET by_user = '' WHERE by_user = $1",
+    "UPDATE review_gold SET by_user = '' WHERE by_user = $1",
+    "DELETE FROM review_people WHERE user_id = $1",
 ];
 
 /// The same of what somebody follows.

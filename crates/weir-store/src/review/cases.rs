@@ -161,7 +161,8 @@ impl Review<'_> {
                 plain_ms,
             ),
             (
-                "SELECT id FROM review_items WHERE is_waiting = 1 AND kind = 'live' AND id < $1 ORDER BY id LIMIT $2",
+                "SELECT id FROM review_items WHERE is_waiting = 1 AND kind IN ('live', 'gold') AND id < $1 \
+                 ORDER BY id LIMIT $2",
                 plain_ms,
             ),
         ] {

@@ -25,6 +25,8 @@ pub struct Claiming<'a> {
     pub count: u32,
     /// Items that one may have at once.
     pub most_held: u32,
+    /// Of these apps alone; none said: of all.
+    pub apps: Option<&'a [String]>,
 }
 
 /// A verdict.
@@ -72,14 +74,20 @@ impl Review<'_> {
     }
 
     async fn free(&self, asked: &Claiming<'_>, most: usize) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query_scalar::<_, String>(
+        let (apps, given) = of_apps(asked.apps, 5);
+        let sql = format!(
             "SELECT id FROM review_items WHERE is_waiting = 1 AND claim_until_ms <= $1 AND held_ms <= $1 \
-             AND not_by <> $2 AND for_lead <= $3 ORDER BY due_ms, id LIMIT $4",
-        )
-        .bind(self.store.now_ms())
-        .bind(asked.reviewer.to_owned())
-        .bind(i64::from(asked.is_lead))
-        .bind(i64::try_from(most).unwrap_or(0));
+             AND not_by <> $2 AND for_lead <= $3 AND kind <> 'gold'{apps} ORDER BY due_ms, id LIMIT $4"
+        );
+        // Only the numbers of the places are not written here.
+        let mut rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql))
+            .bind(self.store.now_ms())
+            .bind(asked.reviewer.to_owned())
+            .bind(i64::from(asked.is_lead))
+            .bind(i64::try_from(most).unwrap_or(0));
+        for app in given {
+            rows = rows.bind(app.clone());
+        }
         Ok(rows.fetch_all(self.db.fresh()).await?)
     }
 
@@ -101,6 +109,34 @@ impl Review<'_> {
             .bind(asked.claim.to_owned())
             .bind(now_ms + asked.good_for_ms)
             .bind(now_ms);
+        Ok(row.fetch_optional(self.db.write()).await?)
+    }
+
+    /// Gives somebody the most urgent item of one stream, if nobody has it; a machine that is asked first is not waited
+    /// for. None where there is none, or it may not be theirs.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn claim_of(
+        &self,
+        asked: &Claiming<'_>,
+        stream: &str,
+    ) -> Result<Option<ReviewItem>, StoreError> {
+        const SQL: &str = concat!(
+            "UPDATE review_items SET claimed_by = $2, claim = $3, claim_until_ms = $4, open_key = id \
+             WHERE is_waiting = 1 AND claim_until_ms <= $5 AND id = (SELECT id FROM review_items \
+             WHERE stream = $1 AND is_waiting = 1 AND kind = 'live' AND claim_until_ms <= $5 AND not_by <> $2 \
+             AND for_lead <= $6 ORDER BY due_ms, id LIMIT 1) RETURNING ",
+            item_columns!()
+        );
+        let now_ms = self.store.now_ms();
+        let row = sqlx::query_as::<_, ReviewItem>(SQL)
+            .bind(stream.to_owned())
+            .bind(asked.reviewer.to_owned())
+            .bind(asked.claim.to_owned())
+            .bind(now_ms + asked.good_for_ms)
+            .bind(now_ms)
+            .bind(i64::from(asked.is_lead));
         Ok(row.fetch_optional(self.db.write()).await?)
     }
 
@@ -312,6 +348,15 @@ impl Review<'_> {
             rows = rows.bind(id.clone());
         }
         Ok(rows.fetch_all(self.db.fresh()).await?)
+    }
+}
+
+/// A condition on the apps of items, with places from `first` on, and what stands there. Who sees no app sees nothing.
+pub(super) fn of_apps(apps: Option<&[String]>, first: usize) -> (String, &[String]) {
+    match apps {
+        None => (String::new(), &[]),
+        Some([]) => (" AND 1 = 0".to_owned(), &[]),
+        Some(apps) => (format!(" AND app IN {}", list(first - 1, apps.len())), apps),
     }
 }
 

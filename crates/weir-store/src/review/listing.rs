@@ -2,12 +2,13 @@
 
 use sqlx::AssertSqlSafe;
 
+use super::claims::of_apps;
 use super::{Review, ReviewItem, item_columns};
 use crate::error::StoreError;
 use crate::id::Id;
 
 /// Reviewers that are told apart in the numbers.
-const MAX_REVIEWERS: i64 = 200;
+pub(super) const MAX_REVIEWERS: i64 = 200;
 
 /// Which items a list has.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +19,10 @@ pub struct ItemFilter<'a> {
     pub is_waiting: Option<bool>,
     /// Decided by this reviewer alone.
     pub decided_by: Option<&'a str>,
+    /// Of these apps alone; none said: of all.
+    pub apps: Option<&'a [String]>,
+    /// With a picture that is near to the known one of this label.
+    pub known_as: Option<&'a str>,
 }
 
 /// What it all comes to.
@@ -78,7 +83,7 @@ impl Review<'_> {
         let mut sql = String::from(concat!(
             "SELECT ",
             item_columns!(),
-            " FROM review_items WHERE id < $1"
+            " FROM review_items WHERE id < $1 AND kind <> 'gold'"
         ));
         let mut given = vec![before.map_or_else(|| "~".to_owned(), |id| id.to_string())];
         let wanted = [("stream", filter.stream), ("decided_by", filter.decided_by)];
@@ -88,6 +93,16 @@ impl Review<'_> {
                 sql.push_str(&format!(" AND {column} = ${}", given.len()));
             }
         }
+        if let Some(label) = filter.known_as {
+            given.push(label.to_owned());
+            let place = given.len();
+            sql.push_str(&format!(
+                " AND id IN (SELECT item_id FROM review_pictures WHERE known_as = ${place})"
+            ));
+        }
+        let (apps, of) = of_apps(filter.apps, given.len() + 1);
+        sql.push_str(&apps);
+        given.extend_from_slice(of);
         sql.push_str(match filter.is_waiting {
             None => "",
             Some(true) => " AND is_waiting = 1",
@@ -103,21 +118,27 @@ impl Review<'_> {
         Ok(rows.fetch_all(self.db.fresh()).await?)
     }
 
-    /// What waits, in numbers.
+    /// What waits, in numbers; of these apps alone where some are said.
     ///
     /// # Errors
     /// [`StoreError::Away`].
-    pub async fn numbers(&self) -> Result<ReviewNumbers, StoreError> {
-        let row = sqlx::query_as::<_, ReviewNumbers>(
+    pub async fn numbers(&self, apps: Option<&[String]>) -> Result<ReviewNumbers, StoreError> {
+        let (of_those, given) = of_apps(apps, 2);
+        let sql = format!(
             "SELECT COUNT(*) AS waiting, \
              CAST(COALESCE(SUM(CASE WHEN claim_until_ms > $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS claimed, \
              CAST(COALESCE(SUM(for_lead), 0) AS BIGINT) AS escalated, \
              CAST(COALESCE(SUM(pictures), 0) AS BIGINT) AS pictures, \
              CAST(COALESCE(MIN(CASE WHEN kind = 'live' AND for_lead = 0 THEN since_ms END), 0) AS BIGINT) AS oldest_ms \
-             FROM review_items WHERE is_waiting = 1",
+             FROM review_items WHERE is_waiting = 1 AND kind <> 'gold'{of_those}",
         );
-        let row = row.bind(self.store.now_ms()).fetch_one(self.db.fresh());
-        Ok(row.await?)
+        // Only the numbers of the places are not written here.
+        let mut row = sqlx::query_as::<_, ReviewNumbers>(AssertSqlSafe(sql));
+        row = row.bind(self.store.now_ms());
+        for app in given {
+            row = row.bind(app.clone());
+        }
+        Ok(row.fetch_one(self.db.fresh()).await?)
     }
 
     /// What each reviewer decided since then.
@@ -129,7 +150,7 @@ impl Review<'_> {
             "SELECT decided_by, COUNT(*) AS items, CAST(SUM(pictures) AS BIGINT) AS pictures, \
              CAST(SUM(CASE WHEN verdict = 'ok' THEN 0 ELSE 1 END) AS BIGINT) AS acted, \
              CAST(MAX(decided_ms) AS BIGINT) AS last_ms FROM review_items WHERE decided_ms > $1 \
-             AND is_waiting = 0 GROUP BY decided_by ORDER BY decided_by LIMIT $2",
+             AND is_waiting = 0 AND kind <> 'gold' GROUP BY decided_by ORDER BY decided_by LIMIT $2",
         )
         .bind(since_ms)
         .bind(MAX_REVIEWERS);

@@ -17,4 +17,5 @@ mod passkeys;
 mod recordings;
 mod replies;
 mod review;
+mod review_people;
 mod sessions;

@@ -68,13 +68,13 @@ fn picture<'a>(growth: Growth<'a>, id: &'a str, hash: &'a str) -> NewPicture<'a>
     }
 }
 
-async fn took(kit: &Kit, stream: &str, head_ms: i64) -> (String, String) {
+pub(crate) async fn took(kit: &Kit, stream: &str, head_ms: i64) -> (String, String) {
     let id = kit.store.next_id().unwrap().to_string();
     let new = picture(growth(kit, stream, head_ms), &id, "");
     (kit.store.review().take(&new).await.unwrap(), id)
 }
 
-fn claiming<'a>(reviewer: &'a str, claim: &'a str, count: u32) -> Claiming<'a> {
+pub(crate) fn claiming<'a>(reviewer: &'a str, claim: &'a str, count: u32) -> Claiming<'a> {
     Claiming {
         reviewer,
         claim,
@@ -82,10 +82,11 @@ fn claiming<'a>(reviewer: &'a str, claim: &'a str, count: u32) -> Claiming<'a> {
         is_lead: false,
         count,
         most_held: 60,
+        apps: None,
     }
 }
 
-fn deciding<'a>(reviewer: &'a str, claim: &'a str, verdict: &'a str) -> Deciding<'a> {
+pub(crate) fn deciding<'a>(reviewer: &'a str, claim: &'a str, verdict: &'a str) -> Deciding<'a> {
     Deciding {
         reviewer,
         claim,
@@ -364,7 +365,7 @@ async fn a_full_stretch_waits_as_it_is_and_reports_put_a_stream_forward() {
         (first.stream.as_str(), first.reports, first.viewers),
         ("live/b", 2, 7)
     );
-    let waits = review.numbers().await.unwrap();
+    let waits = review.numbers(None).await.unwrap();
     assert_eq!((waits.waiting, waits.claimed, waits.pictures), (3, 1, 61));
 }
 

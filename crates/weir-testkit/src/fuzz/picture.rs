@@ -1,7 +1,8 @@
 //! Pictures as strangers send them, and what the process that reads them says.
 
+use bytes::Bytes;
 use weir_image::{Kind, Sent, format_of, read_answer};
-use weir_snap::{Canvas, PictureReader};
+use weir_snap::{Canvas, PictureReader, put_picture, put_shot, read_picture, read_shot};
 
 /// What a file is, and that it is nothing else: what is taken is not taken with a page behind it. The decoders
 /// behind this run in a process that may die, and are not ours.
@@ -36,6 +37,35 @@ pub(super) fn picture_stream(data: &[u8]) {
     let whole = pictures(canvas, [rest]);
     let cut = pictures(canvas, rest.chunks(usize::from(*piece).max(1)));
     assert_eq!(whole, cut);
+}
+
+/// What nodes send each other of pictures; the first byte picks what. What is read is written as it was read.
+pub(super) fn picture_carried(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else {
+        return;
+    };
+    let bytes = Bytes::copy_from_slice(rest);
+    match first % 3 {
+        0 => {
+            if let Ok((id, shot)) = read_shot(bytes) {
+                let again = put_shot(&id, &shot).and_then(|sent| read_shot(sent).ok());
+                let (again_id, again) = again.expect("a keyframe that was read can be sent");
+                assert_eq!((again_id, again.payload), (id, shot.payload));
+            }
+        }
+        1 => {
+            if let Ok(Ok(picture)) = weir_snap::read_answer(bytes, "id") {
+                assert!(picture.jpeg.starts_with(&[0xFF, 0xD8]));
+            }
+        }
+        _ => {
+            if let Ok((caption, picture)) = read_picture(bytes) {
+                let of = picture.as_ref().map_err(String::as_str);
+                let again = put_picture(&caption, of).and_then(|sent| read_picture(sent).ok());
+                assert_eq!(again, Some((caption, picture)));
+            }
+        }
+    }
 }
 
 /// All that is read, and whether it ended in something odd.

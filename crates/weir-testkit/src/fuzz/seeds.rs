@@ -23,7 +23,7 @@ pub(super) use cluster::{
     cluster_coworker, cluster_maxmind, cluster_message, cluster_report, cluster_table, cluster_url,
 };
 pub(super) use live::{fmp4_stream, live_demux, slsp, webm};
-pub(super) use picture::{picture_answer, picture_file, picture_stream};
+pub(super) use picture::{picture_answer, picture_carried, picture_file, picture_stream};
 pub(super) use proto::{
     relay, rtmp_chunk, rtmp_client, rtmp_handshake, rtmp_server, rtmp_url, ws_client, ws_server,
 };

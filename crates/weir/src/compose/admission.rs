@@ -69,6 +69,7 @@ impl Source for ApiNodes {
             let request = WalkRequest {
                 target,
                 json: String::new(),
+                bytes: bytes::Bytes::new(),
                 timeout: ANSWER_TIMEOUT,
                 max_bytes: MAX_SNAPSHOT_BYTES,
             };

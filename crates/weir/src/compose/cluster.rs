@@ -88,6 +88,11 @@ impl NodeProof for Proof {
         let asker = self.0.asker(target, authorization).ok()?;
         Some(asker.to_string())
     }
+
+    fn prove(&self, target: &str) -> String {
+        let settings = self.0.settings();
+        weir_link::proof::authorization(&settings.secret, settings.me.as_str(), target)
+    }
 }
 
 /// How this node proves itself to others.

@@ -119,9 +119,9 @@ impl Entrance {
         }
     }
 
-    /// Seconds between two pictures of the app's streams, where that is said.
-    pub(super) fn shot_every_s(&self, name: &str) -> Option<u32> {
-        self.gate.rulebook().app(name).rules.shot_every_s
+    /// Seconds between two pictures of a stream as its channel or its app has them.
+    pub(super) fn shot_every_s(&self, name: &StreamName) -> Option<u32> {
+        self.gate.rulebook().shot_every_s(name)
     }
 
     /// Whether a stream is recorded of which its publisher says nothing, where its channel or its app says that.

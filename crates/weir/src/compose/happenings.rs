@@ -160,7 +160,7 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
     let posters = Posters {
         spool: parts.spool.clone(),
         hls: parts.hls.clone(),
-        archive: recordings::archive(parts.config, (parts.data, me.as_str()), None)?,
+        archive: recordings::archive(parts.config, (parts.data, parts.joined.node.settings().me.as_str()), None)?,
         teller: teller.clone(),
         clock: core.hub.clock().clone(),
     };
@@ -237,9 +237,7 @@ fn remote_desk(parts: &Parts<'_>) -> RemoteDesk {
 
 /// Asks any of the api nodes in this node's name: those of the cluster, and those that the configuration lists.
 pub(super) fn any_api_node(joined: &Joined, core: &Core) -> AnyNode {
-    let settings = joined.node.settings();
-    let http = client(core, Dialer::to_nodes());
-    let client = NodeClient::new(http, settings.me.as_str(), settings.secret.clone());
+    let client = node_client(joined, core);
     let (cluster, listed) = (joined.cluster.clone(), joined.api.clone());
     let find = move || {
         let mut nodes = api_nodes(&cluster);
@@ -247,6 +245,13 @@ pub(super) fn any_api_node(joined: &Joined, core: &Core) -> AnyNode {
         nodes
     };
     AnyNode::new(client, Box::new(find))
+}
+
+/// Asks other nodes in this node's name.
+pub(super) fn node_client(joined: &Joined, core: &Core) -> NodeClient {
+    let settings = joined.node.settings();
+    let http = client(core, Dialer::to_nodes());
+    NodeClient::new(http, settings.me.as_str(), settings.secret.clone())
 }
 
 /// Where api nodes are reached by other nodes.

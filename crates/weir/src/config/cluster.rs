@@ -102,6 +102,11 @@ impl super::Config {
             advertised.addresses()?;
         }
         anyhow::ensure!(
+            !(roles.has(Role::Origin) && roles.has(Role::Worker) && self.cluster.has_others()),
+            "roles has origin and worker: in a cluster nothing is decoded beside live streams, so give worker to \
+             another process"
+        );
+        anyhow::ensure!(
             roles.has(Role::Origin) || self.cluster.has_others(),
             "roles has no origin, and neither cluster.redis, cluster.origins nor cluster.parent says where streams are"
         );
@@ -111,4 +116,28 @@ impl super::Config {
 
 fn name(key: &str, text: &str) -> anyhow::Result<Name> {
     Name::new(text).map_err(|error| anyhow::anyhow!("{key}: {text:?}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    /// Shows R58.
+    #[test]
+    fn an_origin_of_a_cluster_is_no_worker_and_a_node_alone_may_be() {
+        let mut config = Config {
+            roles: ["origin", "api", "worker"].map(str::to_owned).to_vec(),
+            ..Config::default()
+        };
+        config.check_cluster().unwrap();
+        config.cluster.redis = "redis://redis:6379".into();
+        config.cluster.secret = "a secret of the test cluster".into();
+        let refused = config.check_cluster().unwrap_err().to_string();
+        assert!(
+            refused.contains("give worker to another process"),
+            "{refused}"
+        );
+        config.roles.retain(|role| role != "origin");
+        config.check_cluster().unwrap();
+    }
 }

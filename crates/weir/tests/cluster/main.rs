@@ -28,6 +28,7 @@ mod recordings;
 mod redirects;
 mod scaling;
 mod secret;
+mod snapshots;
 mod srs;
 mod srs_trouble;
 mod tokens;

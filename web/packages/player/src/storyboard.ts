@@ -1,11 +1,14 @@
-//! Small pictures of a recording by time, as a storyboard tells them: WebVTT whose cues name a part of a picture
+//! Small pictures of a recording by time, as a storyboard tells them: WebVTT whose cues name a picture, or a part of one
 //! (`sprite-0.jpg#xywh=0,0,160,90`). Loaded by whoever points at a bar.
 
 export interface Tile {
   /** From the beginning of the recording. */
   from_ms: number;
   to_ms: number;
+  /** When it was captured, Unix ms, as the cue's name has it; null where it has another. */
+  at_ms: number | null;
   url: string;
+  /** Of width 0: all of the picture. */
   x: number;
   y: number;
   width: number;
@@ -14,6 +17,8 @@ export interface Tile {
 
 /** More cues than any recording has. */
 const MOST_TILES = 20_000;
+/** Names of cues below this are no times, Unix ms. */
+const SINCE_2000_MS = 946_684_800_000;
 /** Longer than any storyboard, characters. */
 const MOST_TEXT = 4_000_000;
 const TIME = /^(?:(\d{1,4}):)?(\d\d):(\d\d)\.(\d{3})$/;
@@ -24,12 +29,15 @@ export function parseStoryboard(text: string, base: string): Tile[] {
     const lines = block.split(/\r?\n/);
     const at = lines.findIndex((line) => line.includes("-->"));
     const [from, to] = at < 0 ? [] : lines[at]!.split("-->").map((part) => readTime(part.trim().split(/\s/)[0] ?? ""));
-    const place = /^(\S+)#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)$/.exec(lines[at + 1]?.trim() ?? "");
+    const place = /^([^#\s]+)(?:#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+))?$/.exec(lines[at + 1]?.trim() ?? "");
     if (from === null || from === undefined || to === null || to === undefined || !place) continue;
-    const [x, y, width, height] = place.slice(2).map(Number) as [number, number, number, number];
+    const isPart = place[2] !== undefined;
+    const [x, y, width, height] = place.slice(2).map((part: string | undefined) => Number(part ?? 0)) as [number, number, number, number];
+    const named = Number(lines[at - 1]);
     const url = addressOf(place[1]!, base);
-    if (url === null || width === 0 || height === 0) continue;
-    tiles.push({ from_ms: from, to_ms: to, url, x, y, width, height });
+    if (url === null || (isPart && (width === 0 || height === 0))) continue;
+    const at_ms = Number.isSafeInteger(named) && named >= SINCE_2000_MS ? named : null;
+    tiles.push({ from_ms: from, to_ms: to, at_ms, url, x, y, width, height });
     if (tiles.length >= MOST_TILES) break;
   }
   return tiles;
@@ -37,19 +45,30 @@ export function parseStoryboard(text: string, base: string): Tile[] {
 
 /** Widest a picture is drawn, CSS pixels. */
 const WIDTH_PX = 160;
+/** Of a whole picture whose size nobody said. */
+const HEIGHT_PX = 90;
 
 /** Draws the picture of that moment; false where there is none. */
 export function drawTile(place: HTMLElement, tiles: readonly Tile[], ms: number): boolean {
   const tile = tileAt(tiles, ms);
   if (!tile) return false;
-  const scale = Math.min(1, WIDTH_PX / tile.width);
-  place.style.width = `${tile.width * scale}px`;
-  place.style.height = `${tile.height * scale}px`;
+  const isPart = tile.width > 0;
+  const scale = isPart ? Math.min(1, WIDTH_PX / tile.width) : 1;
+  place.style.width = `${isPart ? tile.width * scale : WIDTH_PX}px`;
+  place.style.height = `${isPart ? tile.height * scale : HEIGHT_PX}px`;
+  place.classList.toggle("whole", !isPart);
   const image = (place.firstElementChild as HTMLImageElement | null) ?? place.appendChild(document.createElement("img"));
   image.alt = "";
   if (image.src !== tile.url) image.src = tile.url;
-  image.style.transform = `scale(${scale}) translate(${-tile.x}px, ${-tile.y}px)`;
+  image.style.transform = isPart ? `scale(${scale}) translate(${-tile.x}px, ${-tile.y}px)` : "";
   return true;
+}
+
+/** The same pictures by when they were captured, Unix ms; those of which nobody knows are left out. */
+export function byClock(tiles: readonly Tile[]): Tile[] {
+  const known = tiles.filter((tile): tile is Tile & { at_ms: number } => tile.at_ms !== null);
+  const moved = known.map((tile) => ({ ...tile, from_ms: tile.at_ms, to_ms: tile.at_ms + (tile.to_ms - tile.from_ms) }));
+  return moved.sort((a, b) => a.from_ms - b.from_ms);
 }
 
 /** The picture of that moment. */

@@ -31,6 +31,8 @@ export interface StreamInfo {
 export interface DvrWindow {
   from_ms: number;
   to_ms: number;
+  /** Id of the recording that it is in. */
+  recording?: string;
 }
 
 export interface LeftOut {

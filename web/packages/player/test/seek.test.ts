@@ -6,7 +6,7 @@ import { nextRate } from "../src/element/menus";
 import { clockTime, partOf } from "../src/element/seek-bar";
 import { duration } from "../src/names";
 import { parseStart, parseTime } from "../src/start";
-import { parseStoryboard, tileAt } from "../src/storyboard";
+import { byClock, parseStoryboard, tileAt } from "../src/storyboard";
 
 test("times are read in every form that people write", () => {
   expect(["90", "90s", "1m30s", "1:30", "1500ms", "1h", "1:00:05", "2.5"].map(parseTime)).toEqual([90_000, 90_000, 90_000, 90_000, 1500, 3_600_000, 3_605_000, 2500]);
@@ -71,6 +71,20 @@ test("a storyboard's cues name parts of pictures, of its own server and with its
   const text = "WEBVTT\n\n00:00.000 --> 00:05.000\nsprite-0.jpg#xywh=0,0,160,90\n\n1\n00:00:05.000 --> 00:00:10.000 align:start\nsprite-0.jpg#xywh=160,0,160,90\n\nNOTE no\n\n00:10.000 --> 00:15.000\nhttps://evil.example/x.jpg#xywh=0,0,1,1\n";
   const tiles = parseStoryboard(text, "https://tv.example/r/1/storyboard.vtt?key=a");
   expect(tiles).toHaveLength(2);
-  expect(tiles[1]).toEqual({ from_ms: 5000, to_ms: 10_000, url: "https://tv.example/r/1/sprite-0.jpg?key=a", x: 160, y: 0, width: 160, height: 90 });
+  expect(tiles[1]).toEqual({ from_ms: 5000, to_ms: 10_000, at_ms: null, url: "https://tv.example/r/1/sprite-0.jpg?key=a", x: 160, y: 0, width: 160, height: 90 });
   expect([tileAt(tiles, 4999)?.x, tileAt(tiles, 5000)?.x, tileAt(tiles, 60_000)?.x, tileAt([], 1)]).toEqual([0, 160, 160, null]);
+});
+
+test("a storyboard of whole pictures says when each was captured, and a stream that is live is looked up by that", () => {
+  const cue = (at: number, from: string, to: string, name: string) => `\n${at}\n00:00:${from} --> 00:00:${to}\n${name}\n`;
+  const text = `WEBVTT\n${cue(1_790_000_000_000, "00.000", "10.000", "picture-a-1.jpg")}${cue(1_790_000_060_000, "10.000", "20.000", "picture-b-1.jpg")}`;
+  const tiles = parseStoryboard(text, "https://tv.example/r/1/storyboard.vtt");
+  expect(tiles.map(({ url, width, at_ms }) => [url, width, at_ms])).toEqual([
+    ["https://tv.example/r/1/picture-a-1.jpg", 0, 1_790_000_000_000],
+    ["https://tv.example/r/1/picture-b-1.jpg", 0, 1_790_000_060_000],
+  ]);
+  // Nothing was captured between the two: the recording has a hole there.
+  const live = byClock(tiles);
+  const seen = (ms: number) => tileAt(live, 1_790_000_000_000 + ms)?.url.at(-7);
+  expect([seen(0), seen(9_999), seen(30_000), seen(65_000), seen(90_000)]).toEqual(["a", "a", undefined, "b", "b"]);
 });

@@ -3,7 +3,7 @@
 import type { ComponentType } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { me, signOut, type Account } from "../account/api";
-import { Refused } from "../api";
+import { ask, Refused } from "../api";
 import { SignIn } from "../account/Doors";
 import { SignIn as TokenSignIn } from "../cluster/SignIn";
 import { begin, setToken } from "../console/api";
@@ -41,7 +41,7 @@ const SECTIONS: [name: string, key: ConsoleKey, adminsOnly: boolean, load: () =>
   ["settings", "settings", true, () => import("../console/Logs").then((page) => page.Settings)],
 ];
 
-type State = { kind: "asking" } | { kind: "nobody"; wrong: boolean } | { kind: "stranger"; name: string } | { kind: "staff"; isAdmin: boolean; name: string };
+type State = { kind: "asking" } | { kind: "nobody"; wrong: boolean } | { kind: "stranger"; name: string } | { kind: "staff"; isAdmin: boolean; reviews?: boolean; name: string };
 
 async function who(): Promise<State> {
   const token = begin();
@@ -55,8 +55,15 @@ async function who(): Promise<State> {
   }
   if (!account) return { kind: "nobody", wrong: false };
   const isStaff = ["moderator", "admin"].includes(account.role);
-  return isStaff ? { kind: "staff", isAdmin: account.role === "admin", name: account.name } : { kind: "stranger", name: account.name };
+  if (isStaff) return { kind: "staff", isAdmin: account.role === "admin", name: account.name };
+  return (await mayReview()) ? { kind: "staff", isAdmin: false, reviews: true, name: account.name } : { kind: "stranger", name: account.name };
 }
+
+/** Whether an account without a role sees the review of some apps. */
+const mayReview = () => ask("review_self").then(() => true, (error: unknown) => {
+  if (error instanceof Refused) return false;
+  throw error;
+});
 
 export function Console() {
   const [state, setState] = useState<State>({ kind: "asking" });
@@ -95,10 +102,10 @@ export function Console() {
   );
 }
 
-function Board({ state, leave }: { state: { isAdmin: boolean }; leave: (denied: boolean) => void }) {
+function Board({ state, leave }: { state: { isAdmin: boolean; reviews?: boolean }; leave: (denied: boolean) => void }) {
   const [first = "", ...rest] = location.pathname.replace(/^\/console\/?/, "").replace(/\/$/, "").split("/").map(decodeURIComponent);
-  const may = SECTIONS.filter(([, , adminsOnly]) => state.isAdmin || !adminsOnly);
-  const chosen = may.find(([name]) => name === (first || "streams"));
+  const may = SECTIONS.filter(([name, , adminsOnly]) => (state.reviews ? name === "review" : state.isAdmin || !adminsOnly));
+  const chosen = may.find(([name]) => name === (first || may[0]?.[0]));
   const [page, setPage] = useState<{ Page: Section } | null>(null);
   useEffect(() => void chosen?.[3]().then((Page) => setPage({ Page })), []);
   return (

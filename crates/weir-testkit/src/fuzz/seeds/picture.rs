@@ -44,3 +44,27 @@ pub(in crate::fuzz) fn picture_stream() -> Vec<Vec<u8>> {
         .map(|piece| [&[0, piece], &two[..]].concat())
         .to_vec()
 }
+
+pub(in crate::fuzz) fn picture_carried() -> Vec<Vec<u8>> {
+    let sent = |kind: u8, head: &str, rest: &[u8]| {
+        let length = u32::try_from(head.len()).unwrap_or_default().to_be_bytes();
+        [&[kind], &length[..], head.as_bytes(), rest].concat()
+    };
+    let caption =
+        r#""vhost":"","app":"live","stream":"a","reason":"first","taken_ms":7,"is_told":true"#;
+    let shot = format!(
+        r#"{{"id":"id",{caption},"codec":"h264","config_bytes":2,"width":640,"height":360,"rfc6381":"avc1"}}"#
+    );
+    let jpeg = b"\xff\xd8\xff\xe0\0\x04\x01\x02\xff\xc0\0\x07\x08\x01\x68\x02\x80\xff\xd9";
+    vec![
+        sent(0, &shot, b"cckeyframe"),
+        sent(1, r#"{"id":"id","canvas":"wide"}"#, jpeg),
+        sent(1, r#"{"id":"id","undecodable":"it is broken"}"#, b""),
+        sent(2, &format!(r#"{{{caption},"canvas":"wide"}}"#), jpeg),
+        sent(
+            2,
+            &format!(r#"{{{caption},"undecodable":"it is broken"}}"#),
+            b"",
+        ),
+    ]
+}

@@ -198,6 +198,7 @@ impl FinderParts {
         let request = WalkRequest {
             target: format!("/api/v1/nodes/recordings/{id}"),
             json: String::new(),
+            bytes: bytes::Bytes::new(),
             timeout: ANSWER_TIMEOUT,
             max_bytes: MAX_PLACE_BYTES,
         };

@@ -261,10 +261,12 @@ impl ToldLast {
 /// What of a stream is recorded that is live. Asks no disk.
 pub(super) fn reach(spool: &Spool, name: &StreamName) -> Option<SeenReach> {
     let mut its = spool.of_stream(name).into_iter();
-    let (from_us, to_us) = its.find(|recording| recording.is_taped())?.extent_us()?;
+    let taped = its.find(|recording| recording.is_taped())?;
+    let (from_us, to_us) = taped.extent_us()?;
     Some(SeenReach {
         from_ms: from_us / 1000,
         to_ms: to_us / 1000,
+        recording: taped.id,
     })
 }
 

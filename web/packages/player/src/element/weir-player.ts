@@ -23,7 +23,7 @@ import { SeekBar } from "./seek-bar";
 import { readSource, type RecordingSource, type Source, type StreamSource } from "./source";
 import { StatsPanel } from "./stats-panel";
 import { pickLanguage, translator, type Translate } from "./texts";
-import { Thumbnails } from "./thumbnails";
+import { Thumbnails, type BoardSource } from "./thumbnails";
 
 /** What the viewer changed by hand, for pages that keep it. */
 export interface PlayerSettings {
@@ -405,13 +405,15 @@ export class WeirPlayerElement extends HTMLElement {
     return this.replay_ ?? this.shift;
   }
 
-  /** The pictures along the bar are those of the recording. */
-  private storyboard(): string | null {
+  /** The pictures along the bar are those of the recording, also while it goes on. */
+  private storyboard(): BoardSource | null {
     const own = this.getAttribute("storyboard");
-    if (own !== null) return own === "" ? null : new URL(own, location.href).href;
+    if (own !== null) return own === "" ? null : { url: new URL(own, location.href).href, isLive: false };
     const { source } = this;
-    if (!source || !("recording" in source)) return null;
-    return recordingUrl(source.origin, source.recording, source.query).replace("/index.m3u8", "/storyboard.vtt");
+    const isLive = source !== null && !("recording" in source);
+    const recording = source && "recording" in source ? source.recording : this.current?.info?.dvr?.recording;
+    if (!source || !recording) return null;
+    return { url: recordingUrl(source.origin, recording, source.query).replace("/index.m3u8", "/storyboard.vtt"), isLive };
   }
 
   /** Of what is over, from its beginning. */

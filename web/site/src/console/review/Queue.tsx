@@ -7,6 +7,7 @@ import { usePolled } from "../../ui/poll";
 import type { Held, Verdict } from "./desk";
 import { Detail } from "./Detail";
 import { Help, Modal, Order } from "./Dialogs";
+import { columns } from "./grid";
 import { actOf, type Act } from "./keys";
 import { keepLooks, keepShift, looks, minutes, needsRest, shift, worked } from "./settings";
 import { r } from "./strings";
@@ -156,13 +157,6 @@ export function Queue() {
       )}
     </div>
   );
-}
-
-/** Tiles in the first row, as they stand now. */
-function columns(grid: HTMLElement | null): number {
-  const tiles = [...(grid?.children ?? [])] as HTMLElement[];
-  const first = tiles[0]?.offsetTop;
-  return Math.max(1, tiles.filter((tile) => tile.offsetTop === first).length);
 }
 
 function Alarm({ of }: { of: { alarm: string; oldest_age_ms?: number | null } | null }) {

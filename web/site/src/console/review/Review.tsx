@@ -5,19 +5,22 @@ import { ask } from "../../api";
 import { duration } from "../../format";
 import { Card, Shown, Table, time, useLoaded, usePages } from "../parts";
 import "../../css/review.css";
+import { Banks } from "./Banks";
 import { Queue } from "./Queue";
 import { r, type ReviewKey } from "./strings";
+import { WallView } from "./WallView";
 
-const VIEWS = ["queue", "decided", "numbers"] as const;
+const VIEWS = ["queue", "wall", "decided", "numbers", "banks"] as const;
 
-export function Review({ id }: { id: string }) {
-  const view = VIEWS.find((one) => one === id) ?? "queue";
+export function Review({ id, isAdmin }: { id: string; isAdmin: boolean }) {
+  const views = VIEWS.filter((one) => isAdmin || one !== "banks");
+  const view = views.find((one) => one === id) ?? "queue";
   return (
     <>
       <div class="rv-head">
         <h1>{r("review")}</h1>
         <nav aria-label={r("views")} class="rv-views">
-          {VIEWS.map((one) => (
+          {views.map((one) => (
             <a key={one} href={one === "queue" ? "/console/review" : `/console/review/${one}`} aria-current={one === view ? "page" : undefined}>
               {r(one)}
             </a>
@@ -25,8 +28,10 @@ export function Review({ id }: { id: string }) {
         </nav>
       </div>
       {view === "queue" && <Queue />}
+      {view === "wall" && <WallView />}
       {view === "decided" && <Decided />}
       {view === "numbers" && <Numbers />}
+      {view === "banks" && <Banks />}
     </>
   );
 }
@@ -96,8 +101,28 @@ function Numbers() {
               ]}
             />
           </Card>
+          {value.tests.length > 0 && (
+            <Card title={r("testScores")}>
+              <Table
+                label={r("testScores")}
+                rows={value.tests}
+                id={(one) => String(one.name)}
+                columns={[
+                  { label: r("who"), cell: (one) => one.name ?? "—" },
+                  { label: r("tests"), cell: (one) => one.shown },
+                  { label: r("missed"), cell: (one) => <Share of={one.missed} all={one.shown} /> },
+                  { label: r("wronged"), cell: (one) => <Share of={one.wronged} all={one.shown} /> },
+                ]}
+              />
+            </Card>
+          )}
         </>
       )}
     </Shown>
   );
+}
+
+/** A count, drawn as a part of all. */
+function Share({ of, all }: { of: number; all: number }) {
+  return <span class="rv-share"><meter min={0} max={Math.max(1, all)} value={of} aria-hidden="true" /> {of}</span>;
 }

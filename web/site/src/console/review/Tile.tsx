@@ -46,7 +46,7 @@ export function Tile({ item, isCurrent, isMarked, mark, open }: Props) {
 }
 
 /** A picture, or why there is none. Words beside it say what it is of. */
-export function Shot({ shot }: { shot: ReviewPicture }) {
+export function Shot({ shot }: { shot: Pick<ReviewPicture, "url" | "width" | "height"> }) {
   const [at, setAt] = useState("");
   useEffect(() => {
     let [gone, shown] = [false, ""];
