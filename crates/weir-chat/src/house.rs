@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::{Mutex, RwLock};
 use weir_base::{Clock, Ids, ids};
 
-use crate::bus::{Answer, Bus};
+use crate::bus::{Answer, Bus, Change, Entry};
 use crate::bye::Bye;
 use crate::config::ChatConfig;
 use crate::deny::{Denied, Deny};
@@ -80,8 +80,18 @@ pub(crate) struct Inbox {
     pub(crate) rooms: Vec<Arc<Room>>,
     /// Answers to commands of its members.
     pub(crate) answers: Vec<Answered>,
+    /// A group has become ready: whoever waits may go on.
+    pub(crate) is_ready: bool,
     /// Users to be let go, of all groups or of one.
     pub(crate) byes: Vec<(Arc<str>, Option<GroupName>, Bye)>,
+}
+
+/// What became of what a member wanted.
+pub(crate) enum Outcome {
+    /// Its post has its place.
+    Placed(Placed),
+    /// It was done, and this is said of it.
+    Done(String),
 }
 
 /// An answer of the bus to a member.
@@ -90,7 +100,7 @@ pub(crate) struct Answered {
     pub(crate) serial: u64,
     pub(crate) i: Option<u64>,
     pub(crate) room: Arc<Room>,
-    pub(crate) result: Result<Placed, Denied>,
+    pub(crate) result: Result<Outcome, Denied>,
 }
 
 impl House {
@@ -138,7 +148,9 @@ impl House {
         let random = ids::random_bytes::<EPOCH_BYTES>().map_err(|_| Deny::Internal)?;
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
         let epoch = ids::hex(&random).into();
-        let room = Arc::new(Room::new(name.clone(), handle, epoch, self.clock.now_us()));
+        let is_ready = self.bus.is_alone();
+        let at = (self.clock.now_us(), is_ready);
+        let room = Arc::new(Room::new(name.clone(), handle, epoch, at));
         rooms.insert(name.clone(), room.clone());
         Ok(room)
     }
@@ -153,26 +165,51 @@ impl House {
         self.rooms.read().len()
     }
 
-    /// Posts something, through the bus.
-    pub(crate) fn put(&self, room: &Arc<Room>, draft: Draft, answer: Answer) {
-        self.bus.put(self, room, draft, answer);
+    /// Somebody wants to hear of a group: it is learned of from the other nodes, where there are any.
+    pub fn host(&self, room: &Arc<Room>) {
+        if !self.bus.is_alone() {
+            room.touch(self.clock.now_us());
+            self.bus.host(self, room);
+        }
     }
 
-    /// Gives a post its place here, and tells the loops: for the bus.
+    /// Has something happen to a group, through the bus.
+    pub(crate) fn put(&self, room: &Arc<Room>, change: Change, answer: Answer) {
+        self.bus.put(self, room, change, answer);
+    }
+
+    /// Gives a post its name and time.
     ///
     /// # Errors
     /// 100 where the system has no randomness.
-    pub fn place(&self, room: &Arc<Room>, draft: Draft) -> Result<Placed, Denied> {
-        let lane = draft.lane;
+    pub fn entry(&self, draft: Draft) -> Result<(Entry, Lane), Denied> {
         let id = self.ids.next().map_err(|_| Deny::Internal)?;
+        let lane = draft.lane;
+        Ok((Entry::new(draft, id, self.clock.wall_ms()), lane))
+    }
+
+    /// A name that nothing else has.
+    pub(crate) fn next_id(&self) -> Result<weir_base::Id, Denied> {
+        self.ids.next().map_err(|_| Deny::Internal.into())
+    }
+
+    /// A group has become ready: whoever waits for it may go on.
+    pub(crate) fn tell_ready(&self) {
+        for bell in self.bells.read().iter() {
+            bell.tell(|inbox| inbox.is_ready = true);
+        }
+    }
+
+    /// Gives a post its place here, and tells the loops: for the bus.
+    pub fn place(&self, room: &Arc<Room>, (entry, lane): (Entry, Lane)) -> Placed {
         let at = (self.clock.now_us(), self.clock.wall_ms());
-        let (placed, told) = room.place(draft, id, at, &self.config);
+        let (placed, told) = room.place((entry, lane), at, &self.config);
         if !placed.is_again {
             self.tally.posts(lane).add(1);
             self.tally.shed.add(u64::from(placed.is_shed));
         }
         self.ring(room, told);
-        Ok(placed)
+        placed
     }
 
     /// Who shows a token.
@@ -267,7 +304,7 @@ impl House {
         (bells.len() - 1, bell)
     }
 
-    fn ring(&self, room: &Arc<Room>, told: u64) {
+    pub(crate) fn ring(&self, room: &Arc<Room>, told: u64) {
         if told == 0 {
             return;
         }
@@ -299,7 +336,7 @@ impl Bell {
 
 impl Inbox {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.answers.is_empty() && self.byes.is_empty()
+        self.rooms.is_empty() && self.answers.is_empty() && self.byes.is_empty() && !self.is_ready
     }
 }
 

@@ -11,6 +11,7 @@ pub mod config;
 pub mod deny;
 pub mod desk;
 pub mod house;
+mod learn;
 pub mod limits;
 pub mod name;
 pub mod post;
@@ -20,7 +21,7 @@ pub mod tally;
 pub mod who;
 pub mod wire;
 
-pub use bus::{Alone, Bus};
+pub use bus::{Alone, Bus, Relay, RelayConfig};
 pub use bye::Bye;
 pub use config::ChatConfig;
 pub use deny::{Denied, Deny};

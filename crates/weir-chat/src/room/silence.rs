@@ -45,6 +45,16 @@ impl Silences {
         Ok(())
     }
 
+    /// Whether one more may be silenced.
+    pub fn has_room(&self, what: Silence, user: &str, now_ms: i64) -> bool {
+        let of = match what {
+            Silence::Mute => &self.muted,
+            Silence::Ban => &self.banned,
+        };
+        let holds = |until: &&i64| **until > now_ms;
+        of.contains_key(user) || of.values().filter(holds).count() < limits::SILENCED
+    }
+
     /// Lets somebody speak again.
     pub fn lift(&mut self, what: Silence, user: &str) {
         self.of_mut(what).remove(user);

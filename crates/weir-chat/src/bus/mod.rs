@@ -1,0 +1,80 @@
+//! The bus: where a post gets its place and goes to all nodes that have members of its group.
+//!
+//! A node alone is its own bus. In a cluster a [`Relay`] gives places and carries posts by a Redis; an answer comes
+//! later then, on another thread, and so it is given by a call.
+
+pub mod call;
+pub mod entry;
+pub mod fact;
+pub mod message;
+pub mod relay;
+pub mod table;
+
+use std::sync::Arc;
+
+pub use self::call::{Append, Appended, Call, Checked, Loaded, Op, Reply, Told};
+pub use self::entry::Entry;
+pub use self::fact::Fact;
+pub use self::relay::{Output, Relay, RelayConfig};
+use crate::deny::Denied;
+use crate::house::House;
+use crate::post::{Draft, Placed};
+use crate::room::Room;
+
+/// Called once with where a post ended up; `None` where the change was none of posts.
+pub type Answer = Box<dyn FnOnce(Result<Option<Placed>, Denied>) + Send>;
+
+/// What is to happen to a group: all of it or nothing.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// What is to hold from now on.
+    pub facts: Vec<Fact>,
+    /// What is to be posted.
+    pub draft: Option<Draft>,
+}
+
+/// See the file's words.
+pub trait Bus: Send + Sync {
+    /// Does what is to happen to a group on all nodes that have members of it, and answers. Never waits.
+    fn put(&self, house: &House, room: &Arc<Room>, change: Change, answer: Answer);
+
+    /// Somebody here wants to hear of a group. The group says when it [is ready](Room::is_ready).
+    fn host(&self, house: &House, room: &Arc<Room>);
+
+    /// Whether groups are ready as soon as they are made, as nobody else knows of them.
+    fn is_alone(&self) -> bool {
+        false
+    }
+}
+
+/// A node that knows of no other.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Alone;
+
+impl Bus for Alone {
+    fn put(&self, house: &House, room: &Arc<Room>, change: Change, answer: Answer) {
+        for fact in &change.facts {
+            house.learn(room, fact);
+        }
+        let placed = change.draft.map(|draft| {
+            let entry = house.entry(draft)?;
+            Ok(house.place(room, entry))
+        });
+        answer(placed.transpose());
+    }
+
+    fn host(&self, _: &House, _: &Arc<Room>) {}
+
+    fn is_alone(&self) -> bool {
+        true
+    }
+}
+
+impl From<Draft> for Change {
+    fn from(draft: Draft) -> Self {
+        Self {
+            facts: Vec::new(),
+            draft: Some(draft),
+        }
+    }
+}
