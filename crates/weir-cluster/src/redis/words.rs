@@ -142,6 +142,7 @@ pub(super) enum What {
     Read,
     Send,
     Listen,
+    Ask,
 }
 
 impl What {
@@ -155,6 +156,7 @@ impl What {
             Self::Read => "read from it",
             Self::Send => "send to the other nodes",
             Self::Listen => "hear the other nodes",
+            Self::Ask => "ask it",
         }
     }
 }
