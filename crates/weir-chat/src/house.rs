@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::{Mutex, RwLock};
 use weir_base::{Clock, Ids, ids};
 
-use crate::bus::{Answer, Bus, Change, Entry};
+use crate::bus::Entry;
 use crate::bye::Bye;
+use crate::change::{Answer, Bus, Change};
 use crate::config::ChatConfig;
 use crate::deny::{Denied, Deny};
 use crate::limits;
@@ -83,7 +84,17 @@ pub(crate) struct Inbox {
     /// A group has become ready: whoever waits may go on.
     pub(crate) is_ready: bool,
     /// Users to be let go, of all groups or of one.
-    pub(crate) byes: Vec<(Arc<str>, Option<GroupName>, Bye)>,
+    pub(crate) byes: Vec<LetGo>,
+}
+
+/// Connections of a user that are to go.
+pub(crate) struct LetGo {
+    pub(crate) user: Arc<str>,
+    /// From this group alone.
+    pub(crate) group: Option<GroupName>,
+    /// Those alone that came by what was made before, milliseconds since 1970.
+    pub(crate) before_ms: Option<i64>,
+    pub(crate) bye: Bye,
 }
 
 /// What became of what a member wanted.
@@ -217,7 +228,9 @@ impl House {
     /// # Errors
     /// The doorman's.
     pub(crate) fn who(&self, token: &str) -> Result<crate::who::Who, Denied> {
-        self.doorman.who(token, self.clock.wall_ms())
+        let who = self.doorman.who(token, self.clock.wall_ms())?;
+        self.with_silences(|of| of.may_show(&who.user, who.since_ms))?;
+        Ok(who)
     }
 
     /// Takes a place among the connections of a user.
@@ -269,7 +282,26 @@ impl House {
     /// Lets go of all connections of a user, or has them leave a group.
     pub fn let_go(&self, user: &Arc<str>, group: Option<&GroupName>, bye: Bye) {
         for bell in self.bells.read().iter() {
-            bell.tell(|inbox| inbox.byes.push((user.clone(), group.cloned(), bye)));
+            let let_go = LetGo {
+                user: user.clone(),
+                group: group.cloned(),
+                before_ms: None,
+                bye,
+            };
+            bell.tell(|inbox| inbox.byes.push(let_go));
+        }
+    }
+
+    /// Lets go of the connections of a user that came by what was made before.
+    pub(crate) fn let_go_of(&self, user: &Arc<str>, before_ms: i64) {
+        for bell in self.bells.read().iter() {
+            let let_go = LetGo {
+                user: user.clone(),
+                group: None,
+                before_ms: Some(before_ms),
+                bye: Bye::Expired,
+            };
+            bell.tell(|inbox| inbox.byes.push(let_go));
         }
     }
 

@@ -18,6 +18,14 @@ impl House {
         let now_ms = self.clock.wall_ms();
         match fact.known() {
             Some(Known::Silence(what, user)) => self.silence(room, what, (user, fact), now_ms),
+            Some(Known::Void(user)) if is_everywhere(room) && fact.holds(now_ms) => {
+                let user: Arc<str> = user.into();
+                let before_ms = fact.value.parse().unwrap_or(now_ms);
+                let times = (fact.until_ms, now_ms);
+                self.with_silences(|of| of.void(&user, before_ms, times));
+                self.let_go_of(&user, before_ms);
+            }
+            Some(Known::Void(_)) => {}
             Some(Known::Kick(user)) => self.let_go(&user.into(), None, Bye::Kicked),
             Some(Known::Mode) => room.set_mode(mode(&fact.value)),
             Some(Known::Pin) => room.pin(pinned(&fact.value)),

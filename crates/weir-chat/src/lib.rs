@@ -7,6 +7,7 @@
 
 pub mod bus;
 pub mod bye;
+pub mod change;
 pub mod config;
 pub mod deny;
 pub mod desk;
@@ -21,8 +22,9 @@ pub mod tally;
 pub mod who;
 pub mod wire;
 
-pub use bus::{Alone, Bus, Relay, RelayConfig};
+pub use bus::relay::{Relay, RelayConfig};
 pub use bye::Bye;
+pub use change::{Alone, Bus};
 pub use config::ChatConfig;
 pub use deny::{Denied, Deny};
 pub use house::{House, Parts};

@@ -8,6 +8,8 @@ use crate::room::silence::Silence;
 
 /// Milliseconds for which a node that was away for a moment still learns that somebody was to be let go.
 const KICK_KEPT_MS: i64 = 10_000;
+/// Milliseconds that no token lives longer: an hour is the most that can be set, and clocks differ.
+const TOKEN_MS: i64 = 2 * 3_600_000;
 /// Bytes of a fact's name: a word and a user.
 pub const FACT_KEY_BYTES: usize = 160;
 /// Bytes of what it says: a pinned post with all of its payload.
@@ -31,6 +33,8 @@ pub enum Known<'a> {
     Silence(Silence, &'a str),
     /// All connections of a user that are there are let go.
     Kick(&'a str),
+    /// What a user showed up to a time is good no more, and who came by it is let go.
+    Void(&'a str),
     /// What the room takes.
     Mode,
     /// What is pinned.
@@ -64,6 +68,15 @@ impl Fact {
             key: format!("kick:{user}").into(),
             value: id.to_string().into(),
             until_ms: now_ms + KICK_KEPT_MS,
+        }
+    }
+
+    /// Tokens that a user has at this time are good no more.
+    pub fn void(user: &str, now_ms: i64) -> Self {
+        Self {
+            key: format!("void:{user}").into(),
+            value: now_ms.to_string().into(),
+            until_ms: now_ms + TOKEN_MS,
         }
     }
 
@@ -104,6 +117,7 @@ impl Fact {
             Some(("mute", user)) => Some(Known::Silence(Silence::Mute, user)),
             Some(("ban", user)) => Some(Known::Silence(Silence::Ban, user)),
             Some(("kick", user)) => Some(Known::Kick(user)),
+            Some(("void", user)) => Some(Known::Void(user)),
             None if &*self.key == "mode" => Some(Known::Mode),
             None if &*self.key == "pin" => Some(Known::Pin),
             None if &*self.key == "rcv" => Some(Known::Received),

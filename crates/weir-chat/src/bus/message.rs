@@ -23,6 +23,8 @@ use crate::wire::record::{put_number, take_number};
 
 /// Bytes of one post between nodes: a payload, who says it, and what stands around them.
 pub const ENTRY_BYTES: usize = 64 * 1024;
+/// The largest place or count: what a number of JSON holds exactly.
+pub const MOST: u64 = 1 << 53;
 /// Items in one message: more are sent as several.
 pub const ITEMS: usize = 4_096;
 
@@ -55,9 +57,9 @@ pub enum Front<'a> {
 /// A post or a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A post.
+    /// Somebody's words, whose place is in front.
     Post(Entry),
-    /// A fact.
+    /// What holds from now on, or no more.
     Fact(Fact),
 }
 
@@ -81,10 +83,10 @@ pub fn split(message: &[u8]) -> Option<(Front<'_>, &[u8])> {
     let (line, rest) = message.split_at_checked(end)?;
     let mut words = std::str::from_utf8(line).ok()?.split(' ');
     let (kind, name) = (words.next()?, words.next()?);
-    let (first, last) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let (first, last): (u64, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let is_plain =
         name.len() <= limits::EPOCH_BYTES && name.bytes().all(|b| b.is_ascii_alphanumeric());
-    if words.next().is_some() || !is_plain {
+    if words.next().is_some() || !is_plain || first.max(last) > MOST {
         return None;
     }
     let front = match kind {
@@ -377,6 +379,7 @@ mod tests {
             "x e 1 1\n",
             "h e 1 1 1\n",
             "h e -1 1\n",
+            "h e 18446744073709551615 1\n",
         ] {
             assert_eq!(split(bad.as_bytes()), None, "{bad:?}");
         }

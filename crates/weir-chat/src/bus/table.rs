@@ -40,6 +40,40 @@ struct Group {
     facts: BTreeMap<Box<str>, Fact>,
 }
 
+impl Group {
+    /// What became of a post, and whether it has its place only now.
+    fn place(
+        &mut self,
+        (name, id, post): &(Box<str>, Box<str>, Vec<u8>),
+        is_asked_again: bool,
+    ) -> (Told, bool) {
+        if let Some((offset, of)) = self.named.get(name) {
+            let told = Told {
+                offset: *offset,
+                id: of.clone(),
+                // Asked again, it is the post itself that was found by its name.
+                is_again: !is_asked_again || of != id,
+            };
+            return (told, false);
+        }
+        let told = |offset| Told {
+            offset,
+            id: id.clone(),
+            is_again: false,
+        };
+        let mut recent = self.posts.iter().rev().take(LOOKED_BACK);
+        if is_asked_again && let Some((offset, ..)) = recent.find(|(_, of, _)| of == id) {
+            return (told(*offset), false);
+        }
+        self.last += 1;
+        self.posts.push_back((self.last, id.clone(), post.clone()));
+        if !name.is_empty() {
+            self.named.insert(name.clone(), (self.last, id.clone()));
+        }
+        (told(self.last), true)
+    }
+}
+
 impl Table {
     /// An empty one.
     pub fn new(kept: usize, online_ms: i64) -> Self {
@@ -126,45 +160,16 @@ impl Table {
         let mut first = group.last + 1;
         let mut told = Vec::new();
         let mut is_news = !append.facts.is_empty();
-        for (name, id, post) in &append.posts {
-            let was = group.named.get(name).cloned();
-            let recent = group.posts.iter().rev().take(LOOKED_BACK);
-            let mut recent = recent.filter(|(_, of, _)| of == id);
-            let again = append.again.as_ref().and_then(|_| recent.next());
-            if let Some((offset, of)) = was {
-                // Asked again, it is the post itself that was found by its name.
-                let is_again = append.again.is_none() || of != *id;
-                let id = of;
-                told.push(Told {
-                    offset,
-                    id,
-                    is_again,
-                });
-            } else if let Some((offset, id, _)) = again {
-                told.push(Told {
-                    offset: *offset,
-                    id: id.clone(),
-                    is_again: false,
-                });
-            } else {
-                group.last += 1;
+        for post in &append.posts {
+            let (placed, is_new) = group.place(post, append.again.is_some());
+            if is_new {
                 if body.is_empty() {
-                    first = group.last;
+                    first = placed.offset;
                 }
                 is_news = true;
-                group
-                    .posts
-                    .push_back((group.last, id.clone(), post.clone()));
-                if !name.is_empty() {
-                    group.named.insert(name.clone(), (group.last, id.clone()));
-                }
-                body.extend_from_slice(post);
-                told.push(Told {
-                    offset: group.last,
-                    id: id.clone(),
-                    is_again: false,
-                });
+                body.extend_from_slice(&post.2);
             }
+            told.push(placed);
         }
         while group.posts.len() > kept {
             group.posts.pop_front();

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use order::{Obeyed, order};
+pub use order::{Obeyed, order, void};
 use words::Words;
 
-use crate::bus::Answer;
+use crate::change::Answer;
 use crate::deny::{Denied, Deny};
 use crate::house::{House, lane_of};
 use crate::name::{GroupKind, GroupName};

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use weir_base::Id;
 
 use super::quoted;
-use crate::bus::{Change, Entry, Fact, message};
+use crate::bus::{Entry, Fact, message};
+use crate::change::Change;
 use crate::deny::{Denied, Deny};
 use crate::house::House;
 use crate::limits;
@@ -70,6 +71,17 @@ pub fn order(
     });
     house.put(&room, change, answer);
     Ok(())
+}
+
+/// Whatever a user has shown up to now is good no more, on all nodes: for whoever looks after accounts.
+pub fn void(house: &House, user: &str) {
+    let change = Change {
+        facts: vec![Fact::void(user, house.clock.wall_ms())],
+        draft: None,
+    };
+    if let Ok(room) = house.room(&GroupName::everybody()) {
+        house.put(&room, change, Box::new(drop));
+    }
 }
 
 fn rule(

@@ -25,7 +25,7 @@ enum Effect {
 
 /// Which post, or whose.
 #[derive(Deserialize)]
-struct Meant {
+struct Struck {
     #[serde(default)]
     id: Option<Id>,
     #[serde(default)]
@@ -55,7 +55,7 @@ impl Room {
             offset: (lane == Lane::Hi).then(|| state.hi.next()),
             fields: entry.fields,
             user: entry.user,
-            at_us: now_us - (wall_ms - entry.at_ms).clamp(0, MAX_AGE_MS) * 1_000,
+            at_us: now_us - wall_ms.saturating_sub(entry.at_ms).clamp(0, MAX_AGE_MS) * 1_000,
             wants_receipt: entry.wants_receipt,
         });
         let (posts, bytes) = (config.lo_posts_per_tick, config.lo_bytes_per_tick);
@@ -93,7 +93,7 @@ impl Room {
             offset: Some(state.hi.pass()),
             fields: entry.fields,
             user: entry.user,
-            at_us: now_us - (wall_ms - entry.at_ms).clamp(0, MAX_AGE_MS) * 1_000,
+            at_us: now_us - wall_ms.saturating_sub(entry.at_ms).clamp(0, MAX_AGE_MS) * 1_000,
             wants_receipt: entry.wants_receipt,
         });
         state.suffer(effect);
@@ -200,7 +200,7 @@ impl Effect {
         if !matches!(entry.push, PushKind::Delete | PushKind::Clear) {
             return None;
         }
-        let meant: Meant = serde_json::from_str(&format!("{{{}", entry.fields)).ok()?;
+        let meant: Struck = serde_json::from_str(&format!("{{{}", entry.fields)).ok()?;
         match entry.push {
             PushKind::Delete => meant.id.map(Self::Delete),
             _ => meant.u.map(Self::Clear),

@@ -69,8 +69,12 @@ impl<C: Carrier> Slice<C> {
     ) -> Result<String, (Denied, Bye)> {
         let who = self.members.get(key).and_then(|member| member.who.clone());
         let who = who.ok_or((Deny::Internal.into(), Bye::BadRequest))?;
-        // Who is banned may be known only now.
+        // Who is banned may be known only now, and whose token is good no more.
         self.may_enter(&who)?;
+        let may = self
+            .house
+            .with_silences(|of| of.may_show(&who.user, who.since_ms));
+        may.map_err(|denied| (denied, Bye::Expired))?;
         let now_ms = self.house.clock.wall_ms();
         let groups = self.enter_wanted(key, &who, wanted);
         let ttl = who

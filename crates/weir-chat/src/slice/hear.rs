@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::greet::{listed, refused};
 use super::{Carrier, Said, Slice};
-use crate::bus::{Change, Fact};
+use crate::bus::Fact;
 use crate::bye::Bye;
+use crate::change::Change;
 use crate::deny::{Denied, Deny};
 use crate::desk::{self, Wanted, quoted};
 use crate::house::{Answered, Outcome};

@@ -103,11 +103,14 @@ impl<C: Carrier> Slice<C> {
 
     /// Who waits to be let in is told why it is not.
     pub(super) fn refuse_held(&mut self, key: usize, bye: Bye) {
+        let why = match bye {
+            Bye::Banned => Deny::Banned,
+            Bye::Expired => Deny::TokenExpired,
+            _ => return,
+        };
         let member = self.members.get_mut(key);
-        if bye == Bye::Banned
-            && let Some(hold) = member.and_then(|member| member.hold.take())
-        {
-            self.refuse(key, hold.i, &Deny::Banned.into());
+        if let Some(hold) = member.and_then(|member| member.hold.take()) {
+            self.refuse(key, hold.i, &why.into());
         }
     }
 

@@ -21,7 +21,7 @@ use slab::Slab;
 use self::member::{Member, Sub};
 use self::part::Part;
 use crate::bye::Bye;
-use crate::house::{Bell, House, Inbox};
+use crate::house::{Bell, House, Inbox, LetGo};
 use crate::limits;
 use crate::name::GroupName;
 use crate::room::{Beat, Joined, Room};
@@ -198,8 +198,8 @@ impl<C: Carrier> Slice<C> {
             self.answer(answered);
         }
         self.release(began_us);
-        for (user, group, bye) in byes {
-            self.let_go(&user, group.as_ref(), bye);
+        for let_go in byes {
+            self.let_go(&let_go);
         }
         self.read_parts(began_us);
         self.flush_dirty();
@@ -401,10 +401,19 @@ impl<C: Carrier> Slice<C> {
     }
 
     /// Lets go of a user's connections, or has them leave a group.
-    fn let_go(&mut self, user: &Arc<str>, group: Option<&GroupName>, bye: Bye) {
+    fn let_go(&mut self, let_go: &LetGo) {
+        let LetGo {
+            user,
+            group,
+            before_ms,
+            bye,
+        } = let_go;
+        let bye = *bye;
         let is_meant = |member: &Member<C>| {
             let who = member.who.as_ref();
-            who.is_some_and(|who| who.user == *user)
+            who.is_some_and(|who| {
+                who.user == *user && before_ms.is_none_or(|before_ms| who.since_ms <= before_ms)
+            })
         };
         let meant: Vec<_> = self
             .members

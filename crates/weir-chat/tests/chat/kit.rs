@@ -74,6 +74,7 @@ impl Doorman for Names {
             user: name.into(),
             name: name.to_uppercase().as_str().into(),
             standing,
+            since_ms: WALL_US / 1_000,
             until_ms: None,
         })
     }

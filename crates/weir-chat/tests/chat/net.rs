@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use weir_base::Clock;
+use weir_chat::bus::relay::Output;
 use weir_chat::bus::table::Table;
-use weir_chat::bus::{Call, Output, Reply};
+use weir_chat::bus::{Call, Reply};
 use weir_chat::desk::{self, Ordered, Wanted};
 use weir_chat::{
     ChatConfig, Denied, Encoding, GroupName, House, Lane, Newcomer, Relay, RelayConfig, Said, Slice,

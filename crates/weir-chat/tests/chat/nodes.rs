@@ -46,7 +46,6 @@ fn hello(net: &mut Net, node: usize, token: &str) -> (usize, Value) {
     panic!("no greeting");
 }
 
-/// Shows R83, R91.
 #[test]
 fn what_a_moderator_does_holds_on_all_gateways_within_a_second_and_on_those_that_come_later() {
     let (mut net, ann, bob) = three();
@@ -89,6 +88,7 @@ fn what_a_moderator_does_holds_on_all_gateways_within_a_second_and_on_those_that
     assert_eq!(back["ok"]["g"]["r:1"]["er"]["n"], 202);
 }
 
+/// Shows R78.
 #[test]
 fn who_is_banned_everywhere_is_let_go_everywhere_also_by_a_gateway_that_was_cut_off() {
     let (mut net, ann, bob) = three();
@@ -124,6 +124,23 @@ fn who_is_banned_everywhere_is_let_go_everywhere_also_by_a_gateway_that_was_cut_
 }
 
 #[test]
+fn a_token_that_is_revoked_is_good_nowhere_within_a_second() {
+    let (mut net, ann, bob) = three();
+    weir_chat::desk::void(&net.nodes[2].house, "bob");
+    net.steps(SECOND);
+    assert!(net.told(1, bob).contains(&crate::kit::Told::Close(3005)));
+    assert!(
+        net.told(0, ann)
+            .iter()
+            .all(|told| *told != crate::kit::Told::Close(3005))
+    );
+    for node in 0..3 {
+        let (_, back) = hello(&mut net, node, "user-bob");
+        assert_eq!(back["er"]["n"], 109, "{node}: {back}");
+    }
+}
+
+#[test]
 fn who_is_there_is_counted_over_all_gateways_and_those_that_die_fall_out() {
     let (mut net, ann, _) = three();
     net.steps(10 * SECOND);
@@ -143,6 +160,7 @@ fn who_is_there_is_counted_over_all_gateways_and_those_that_die_fall_out() {
     assert_eq!(who["ok"]["us"][0]["u"], "ann");
 }
 
+/// Shows R90.
 #[test]
 fn without_redis_a_room_chats_on_each_gateway_and_what_needs_a_place_is_refused_in_time() {
     let (mut net, ann, bob) = three();
@@ -180,6 +198,7 @@ fn without_redis_a_room_chats_on_each_gateway_and_what_needs_a_place_is_refused_
     }
 }
 
+/// Shows R90.
 #[test]
 fn a_gateway_hears_the_groups_of_its_members_and_no_others() {
     let (mut net, ann, _) = three();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weir_base::Clock;
 use weir_chat::bus::message::{self, Item};
+use weir_chat::bus::relay::{Output, Relay, RelayConfig};
 use weir_chat::bus::table::Table;
-use weir_chat::bus::{Output, Relay, RelayConfig};
 use weir_chat::wire::record;
 use weir_chat::{
     Alone, Carrier, ChatConfig, Encoding, Framing, GroupName, Guests, House, Newcomer, NoDoorman,

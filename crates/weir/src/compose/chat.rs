@@ -10,7 +10,8 @@ use weir_account::{
     AccountError, AccountRole, AccountService, ChatVerifier, NoChatToken, Right, RootSecret,
 };
 use weir_api::cookie_of_own_page;
-use weir_base::{Code, Refusal};
+use weir_base::{Clock, Code, Refusal};
+use weir_chat::desk::void;
 use weir_chat::{Alone, Bus, Denied, Deny, Doorman, House, Standing, Who};
 use weir_cluster::Role;
 use weir_serve::chat::{Chat, ChatParts, Presented, Presenter};
@@ -39,18 +40,23 @@ pub(super) fn open(
         Some(nodes) => nodes.relay.clone(),
         None => Arc::new(Alone),
     };
+    let clock = core.hub.clock().clone();
     let parts = ChatParts {
         config: config.chat.clone(),
         doorman: Arc::new(Tokens(ChatVerifier::new(&root)?)),
         bus,
         presenter: control
             .accounts()
-            .map(|accounts| Arc::new(Cookies(accounts)) as Arc<dyn Presenter>),
+            .map(|accounts| Arc::new(Cookies(accounts, clock)) as Arc<dyn Presenter>),
     };
     let chat = Chat::start(parts, core).context("cannot start the chat loops")?;
     let house = chat.house().clone();
     if let Some(nodes) = nodes {
         nodes.start(&house, core);
+    }
+    if let Some(accounts) = control.accounts() {
+        let house = house.clone();
+        accounts.tell_revoked(move |user_id| void(&house, &user_id.to_string()));
     }
     Ok((server.with_sockets(Arc::new(chat)), Some(house)))
 }
@@ -68,13 +74,14 @@ impl Doorman for Tokens {
             user: claims.user_id.as_str().into(),
             name: claims.display_name.as_str().into(),
             standing: standing(claims.role),
+            since_ms: claims.since_ms(),
             until_ms: Some(claims.until_ms()),
         })
     }
 }
 
 /// Believes the site's cookie, on the site's own pages.
-struct Cookies(AccountService);
+struct Cookies(AccountService, Clock);
 
 impl Presenter for Cookies {
     fn who<'a>(&'a self, request: &'a HttpRequest) -> Presented<'a> {
@@ -106,6 +113,7 @@ impl Presenter for Cookies {
                     user: account.user_id.to_string().into(),
                     name: shown.into(),
                     standing: standing(role),
+                    since_ms: self.1.wall_ms(),
                     until_ms: None,
                 }
             }))

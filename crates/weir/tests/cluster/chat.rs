@@ -158,7 +158,7 @@ fn channels(cluster: &Cluster) -> usize {
         .len()
 }
 
-/// Shows R84, R89, R90.
+/// Shows R10, R84, R89, R90.
 #[test]
 fn a_room_is_one_on_two_gateways_also_after_its_lines_were_cut_and_redis_came_back_empty() {
     need!(RedisServer);

@@ -8,9 +8,10 @@ use super::{
     AGAIN_US, Asked, Output, PATIENCE_US, POSTS_PER_STEP, SENDER_KEPT_US, State, TICK_US,
     WAITING_POSTS, away,
 };
-use crate::bus::call::{Append, Appended, Op, Reply};
+use crate::bus::call::{Append, Appended, Op, Reply, Told};
 use crate::bus::message::{self, Front};
-use crate::bus::{Answer, Change, Entry, Fact};
+use crate::bus::{Entry, Fact};
+use crate::change::{Answer, Change};
 use crate::deny::{Denied, Deny};
 use crate::house::House;
 use crate::name::GroupName;
@@ -217,21 +218,7 @@ impl State {
                 self.done.push(Box::new(|| (one.answer)(Ok(None))));
                 continue;
             };
-            let id = told.id.parse().unwrap_or(entry.id);
-            let placed = Placed {
-                post: Arc::new(Post {
-                    id,
-                    push: entry.push,
-                    offset: Some(told.offset),
-                    fields: "".into(),
-                    user: entry.user.clone(),
-                    at_us: 0,
-                    wants_receipt: false,
-                }),
-                is_shed: false,
-                is_again: told.is_again,
-                epoch: epoch.clone(),
-            };
+            let placed = placed(&entry, &told, &epoch);
             if !told.is_again {
                 posts.push((told.offset, entry));
             }
@@ -270,6 +257,24 @@ impl State {
             };
             self.hear_hi(house, group, news);
         }
+    }
+}
+
+/// What the poster is told of its post.
+fn placed(entry: &Entry, told: &Told, epoch: &Arc<str>) -> Placed {
+    Placed {
+        post: Arc::new(Post {
+            id: told.id.parse().unwrap_or(entry.id),
+            push: entry.push,
+            offset: Some(told.offset),
+            fields: "".into(),
+            user: entry.user.clone(),
+            at_us: 0,
+            wants_receipt: false,
+        }),
+        is_shed: false,
+        is_again: told.is_again,
+        epoch: epoch.clone(),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use weir_base::ids;
-use weir_chat::bus::{Call, Output};
+use weir_chat::bus::Call;
+use weir_chat::bus::relay::Output;
 use weir_chat::{House, Relay, RelayConfig, limits};
 use weir_cluster::config::Mode;
 use weir_cluster::redis::{LineEvent, Wish, Wishes};

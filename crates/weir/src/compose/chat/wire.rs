@@ -141,7 +141,7 @@ impl Wire {
             ]);
         }
         let said = self.line.run(&self.append, (&keys, &args)).await.ok()?;
-        let mut said = Said::new(said);
+        let mut said = Texts::new(said);
         match said.text()?.as_str() {
             "forgotten" => return Some(Reply::Forgotten),
             "full" => return Some(Reply::Full),
@@ -173,7 +173,7 @@ impl Wire {
             text(numbering_ms),
         ];
         let keys = self.keys(group);
-        let mut said = Said::new(self.line.run(&self.load, (&keys, &args)).await.ok()?);
+        let mut said = Texts::new(self.line.run(&self.load, (&keys, &args)).await.ok()?);
         let (epoch, last, version) = (said.text()?.into(), said.number()?, said.number()?);
         let mut facts = Vec::new();
         for _ in 0..said.number::<usize>()? {
@@ -201,7 +201,7 @@ impl Wire {
 
     async fn check(&self, groups: &[GroupName]) -> Option<Reply> {
         let keys: Vec<_> = groups.iter().map(|group| self.key('m', group)).collect();
-        let mut said = Said::new(self.line.run(&self.check, (&keys, &[])).await.ok()?);
+        let mut said = Texts::new(self.line.run(&self.check, (&keys, &[])).await.ok()?);
         let mut checked = Vec::new();
         for _ in groups {
             let (epoch, last, version) = (said.text()?, said.text()?, said.text()?);
@@ -225,16 +225,16 @@ impl Wire {
         let mut args = vec![self.node.clone().into_bytes(), text(ONLINE_MS)];
         args.extend(counts.iter().map(|(_, count)| text(*count)));
         let said = self.online.run(&self.count, (&keys, &args)).await.ok()?;
-        let mut said = Said::new(said);
+        let mut said = Texts::new(said);
         let all: Option<Vec<u32>> = counts.iter().map(|_| said.number()).collect();
         all.map(Reply::Online)
     }
 }
 
 /// An answer, read from its front.
-struct Said(std::vec::IntoIter<Vec<u8>>);
+struct Texts(std::vec::IntoIter<Vec<u8>>);
 
-impl Said {
+impl Texts {
     fn new(said: Vec<Vec<u8>>) -> Self {
         Self(said.into_iter())
     }

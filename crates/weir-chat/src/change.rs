@@ -1,21 +1,9 @@
-//! The bus: where a post gets its place and goes to all nodes that have members of its group.
-//!
-//! A node alone is its own bus. In a cluster a [`Relay`] gives places and carries posts by a Redis; an answer comes
-//! later then, on another thread, and so it is given by a call.
-
-pub mod call;
-pub mod entry;
-pub mod fact;
-pub mod message;
-pub mod relay;
-pub mod table;
+//! What is to happen to a group, and who sees to it: a node alone itself, in a cluster a [relay](crate::bus::relay).
+//! An answer may come later then, on another thread, and so it is given by a call.
 
 use std::sync::Arc;
 
-pub use self::call::{Append, Appended, Call, Checked, Loaded, Op, Reply, Told};
-pub use self::entry::Entry;
-pub use self::fact::Fact;
-pub use self::relay::{Output, Relay, RelayConfig};
+use crate::bus::Fact;
 use crate::deny::Denied;
 use crate::house::House;
 use crate::post::{Draft, Placed};
