@@ -114,6 +114,8 @@ pub struct ChatClaims {
     pub role: AccountRole,
     aud: String,
     exp: i64,
+    #[serde(default)]
+    iat: i64,
 }
 
 /// Why a token is no good.
@@ -128,6 +130,11 @@ pub enum NoChatToken {
 }
 
 impl ChatClaims {
+    /// When the token was made, milliseconds since 1970, to the second.
+    pub const fn since_ms(&self) -> i64 {
+        self.iat.saturating_mul(1000)
+    }
+
     /// Until when the token is good, milliseconds since 1970.
     pub const fn until_ms(&self) -> i64 {
         self.exp.saturating_mul(1000)

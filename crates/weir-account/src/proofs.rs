@@ -144,7 +144,9 @@ impl AccountService {
         let rows = self.rows();
         rows.set_email(proof.user_id, &email.given, &email.folded)
             .await?;
-        Ok(rows.end_sessions(proof.user_id, None).await?)
+        rows.end_sessions(proof.user_id, None).await?;
+        self.revoked(proof.user_id);
+        Ok(())
     }
 
     /// A link by which whoever has it signs in as an account, once.

@@ -1,7 +1,7 @@
 //! The accounts of a site: what all that can be done with them shares.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -78,7 +78,11 @@ pub(crate) struct Inner {
     pub(crate) elsewhere: Elsewhere,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
+    revoked: OnceLock<TellsRevoked>,
 }
+
+/// Called with an account whose chat tokens are good no more.
+type TellsRevoked = Box<dyn Fn(weir_store::Id) + Send + Sync>;
 
 impl AccountService {
     /// Begins to look after the accounts of a store.
@@ -109,6 +113,7 @@ impl AccountService {
             mailer,
             clock,
             tasks: tasks.clone(),
+            revoked: OnceLock::new(),
         }));
         let sweeper = service.clone();
         tasks.spawn("sweep accounts", async move {
@@ -120,6 +125,18 @@ impl AccountService {
             }
         });
         Ok(service)
+    }
+
+    /// Has `tell` called whenever the chat tokens that an account has are good no more, though their time is not over:
+    /// it was suspended, has another role, or signed out. The first call counts.
+    pub fn tell_revoked(&self, tell: impl Fn(weir_store::Id) + Send + Sync + 'static) {
+        let _ = self.0.revoked.set(Box::new(tell));
+    }
+
+    pub(crate) fn revoked(&self, user_id: weir_store::Id) {
+        if let Some(tell) = self.0.revoked.get() {
+            tell(user_id);
+        }
     }
 
     /// The account with this id, such as a session has.

@@ -126,7 +126,9 @@ impl AccountService {
     /// # Errors
     /// [`AccountError::Missing`] where it has none with this id.
     pub async fn end_session(&self, user_id: Id, id: Id) -> Result<(), AccountError> {
-        Ok(self.rows().end_session(user_id, id).await?)
+        self.rows().end_session(user_id, id).await?;
+        self.revoked(user_id);
+        Ok(())
     }
 
     /// Ends all sessions of an account but one.
@@ -138,7 +140,9 @@ impl AccountService {
         user_id: Id,
         but: Option<Id>,
     ) -> Result<(), AccountError> {
-        Ok(self.rows().end_sessions(user_id, but).await?)
+        self.rows().end_sessions(user_id, but).await?;
+        self.revoked(user_id);
+        Ok(())
     }
 
     pub(crate) async fn open(

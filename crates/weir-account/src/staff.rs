@@ -96,6 +96,8 @@ impl AccountService {
         let changed = self.rows().save(&account).await?;
         if changed.state != "active" {
             self.end_other_sessions(changed.user_id, None).await?;
+        } else if changed.role != before.0 {
+            self.revoked(changed.user_id);
         }
         let by = by.map_or_else(|| "operator".to_owned(), |by| by.user_id.to_string());
         tracing::info!(target: "audit", by, account = %changed.user_id, ?before, role = changed.role,

@@ -153,11 +153,11 @@ async fn publish(
     publish_ordered(&house, &group, &ordered, answer).map_err(refused)?;
     let away = |_| Refused::new(Code::Unavailable, "the post got no place");
     let placed = answered.await.map_err(away)?.map_err(refused)?;
-    let epoch = house.find(&group).map(|room| room.epoch.to_string());
+    let placed = placed.ok_or_else(|| Refused::from(Code::Unavailable))?;
     Ok(Json(PostPlaced {
         id: placed.post.id.to_string(),
         offset: placed.post.offset,
-        epoch: epoch.unwrap_or_default(),
+        epoch: placed.epoch.to_string(),
         again: placed.is_again,
         shed: placed.is_shed,
     }))
@@ -193,7 +193,7 @@ async fn history(
     let items = items.filter_map(|line| serde_json::from_str(&line).ok());
     Ok(Json(HistorySeen {
         offset,
-        epoch: room.epoch.to_string(),
+        epoch: room.epoch().to_string(),
         online: room.people(0).0,
         items: items.collect(),
     }))

@@ -93,6 +93,16 @@ impl Id {
         Self(Uuid::from_u64_pair(high, low ^ (mixed >> 2)))
     }
 
+    /// As bytes, in the order that ids have.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        *self.0.as_bytes()
+    }
+
+    /// What [`Self::to_bytes`] has given.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// When it was made, milliseconds since 1970.
     pub fn at_ms(self) -> i64 {
         i64::try_from(self.0.as_u64_pair().0 >> 16).unwrap_or(i64::MAX)

@@ -31,6 +31,14 @@ section! {
         restart connections_per_network: u32 = 4_096,
         /// Loops, each a thread; 0 for one per core.
         restart loops: usize = 0,
+        /// The Redis by which rooms meet across nodes; when empty, `cluster.redis`, and none where that is empty too.
+        restart redis: String = String::new(),
+        /// The Redis that knows who is online; when empty, the one by which rooms meet.
+        restart online_redis: String = String::new(),
+        /// Parts that rooms are spread over by name, each in one slot of a Redis Cluster; the same on all nodes.
+        restart redis_shards: usize = 1,
+        /// Whether posts go between nodes as lines of JSON, for people to read.
+        restart bus_json: bool = false,
     }
 }
 
@@ -40,6 +48,8 @@ const MAX_HISTORY_POSTS: usize = 10_000;
 const MAX_HISTORY_S: i64 = 86_400;
 /// More in a tick is read by nobody.
 const MAX_LO_POSTS: usize = 1_000;
+/// A Redis Cluster of more servers than that has other things to do.
+const MAX_SHARDS: usize = 256;
 /// A group and tick has to fit the sockets' buffers of most.
 const MAX_LO_BYTES: usize = 256 * 1024;
 
@@ -84,6 +94,7 @@ impl ChatConfig {
             "chat.connections_per_network",
             self.connections_per_network,
             1..=u32::MAX,
-        )
+        )?;
+        in_range("chat.redis_shards", self.redis_shards, 1..=MAX_SHARDS)
     }
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::{Mutex, RwLock};
 use weir_base::{Clock, Ids, ids};
 
-use crate::bus::{Answer, Bus};
+use crate::bus::Entry;
 use crate::bye::Bye;
+use crate::change::{Answer, Bus, Change};
 use crate::config::ChatConfig;
 use crate::deny::{Denied, Deny};
 use crate::limits;
@@ -80,8 +81,28 @@ pub(crate) struct Inbox {
     pub(crate) rooms: Vec<Arc<Room>>,
     /// Answers to commands of its members.
     pub(crate) answers: Vec<Answered>,
+    /// A group has become ready: whoever waits may go on.
+    pub(crate) is_ready: bool,
     /// Users to be let go, of all groups or of one.
-    pub(crate) byes: Vec<(Arc<str>, Option<GroupName>, Bye)>,
+    pub(crate) byes: Vec<LetGo>,
+}
+
+/// Connections of a user that are to go.
+pub(crate) struct LetGo {
+    pub(crate) user: Arc<str>,
+    /// From this group alone.
+    pub(crate) group: Option<GroupName>,
+    /// Those alone that came by what was made before, milliseconds since 1970.
+    pub(crate) before_ms: Option<i64>,
+    pub(crate) bye: Bye,
+}
+
+/// What became of what a member wanted.
+pub(crate) enum Outcome {
+    /// Its post has its place.
+    Placed(Placed),
+    /// It was done, and this is said of it.
+    Done(String),
 }
 
 /// An answer of the bus to a member.
@@ -90,7 +111,7 @@ pub(crate) struct Answered {
     pub(crate) serial: u64,
     pub(crate) i: Option<u64>,
     pub(crate) room: Arc<Room>,
-    pub(crate) result: Result<Placed, Denied>,
+    pub(crate) result: Result<Outcome, Denied>,
 }
 
 impl House {
@@ -138,7 +159,9 @@ impl House {
         let random = ids::random_bytes::<EPOCH_BYTES>().map_err(|_| Deny::Internal)?;
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
         let epoch = ids::hex(&random).into();
-        let room = Arc::new(Room::new(name.clone(), handle, epoch, self.clock.now_us()));
+        let is_ready = self.bus.is_alone();
+        let at = (self.clock.now_us(), is_ready);
+        let room = Arc::new(Room::new(name.clone(), handle, epoch, at));
         rooms.insert(name.clone(), room.clone());
         Ok(room)
     }
@@ -153,26 +176,51 @@ impl House {
         self.rooms.read().len()
     }
 
-    /// Posts something, through the bus.
-    pub(crate) fn put(&self, room: &Arc<Room>, draft: Draft, answer: Answer) {
-        self.bus.put(self, room, draft, answer);
+    /// Somebody wants to hear of a group: it is learned of from the other nodes, where there are any.
+    pub fn host(&self, room: &Arc<Room>) {
+        if !self.bus.is_alone() {
+            room.touch(self.clock.now_us());
+            self.bus.host(self, room);
+        }
     }
 
-    /// Gives a post its place here, and tells the loops: for the bus.
+    /// Has something happen to a group, through the bus.
+    pub(crate) fn put(&self, room: &Arc<Room>, change: Change, answer: Answer) {
+        self.bus.put(self, room, change, answer);
+    }
+
+    /// Gives a post its name and time.
     ///
     /// # Errors
     /// 100 where the system has no randomness.
-    pub fn place(&self, room: &Arc<Room>, draft: Draft) -> Result<Placed, Denied> {
-        let lane = draft.lane;
+    pub fn entry(&self, draft: Draft) -> Result<(Entry, Lane), Denied> {
         let id = self.ids.next().map_err(|_| Deny::Internal)?;
+        let lane = draft.lane;
+        Ok((Entry::new(draft, id, self.clock.wall_ms()), lane))
+    }
+
+    /// A name that nothing else has.
+    pub(crate) fn next_id(&self) -> Result<weir_base::Id, Denied> {
+        self.ids.next().map_err(|_| Deny::Internal.into())
+    }
+
+    /// A group has become ready: whoever waits for it may go on.
+    pub(crate) fn tell_ready(&self) {
+        for bell in self.bells.read().iter() {
+            bell.tell(|inbox| inbox.is_ready = true);
+        }
+    }
+
+    /// Gives a post its place here, and tells the loops: for the bus.
+    pub fn place(&self, room: &Arc<Room>, (entry, lane): (Entry, Lane)) -> Placed {
         let at = (self.clock.now_us(), self.clock.wall_ms());
-        let (placed, told) = room.place(draft, id, at, &self.config);
+        let (placed, told) = room.place((entry, lane), at, &self.config);
         if !placed.is_again {
             self.tally.posts(lane).add(1);
             self.tally.shed.add(u64::from(placed.is_shed));
         }
         self.ring(room, told);
-        Ok(placed)
+        placed
     }
 
     /// Who shows a token.
@@ -180,7 +228,9 @@ impl House {
     /// # Errors
     /// The doorman's.
     pub(crate) fn who(&self, token: &str) -> Result<crate::who::Who, Denied> {
-        self.doorman.who(token, self.clock.wall_ms())
+        let who = self.doorman.who(token, self.clock.wall_ms())?;
+        self.with_silences(|of| of.may_show(&who.user, who.since_ms))?;
+        Ok(who)
     }
 
     /// Takes a place among the connections of a user.
@@ -232,7 +282,26 @@ impl House {
     /// Lets go of all connections of a user, or has them leave a group.
     pub fn let_go(&self, user: &Arc<str>, group: Option<&GroupName>, bye: Bye) {
         for bell in self.bells.read().iter() {
-            bell.tell(|inbox| inbox.byes.push((user.clone(), group.cloned(), bye)));
+            let let_go = LetGo {
+                user: user.clone(),
+                group: group.cloned(),
+                before_ms: None,
+                bye,
+            };
+            bell.tell(|inbox| inbox.byes.push(let_go));
+        }
+    }
+
+    /// Lets go of the connections of a user that came by what was made before.
+    pub(crate) fn let_go_of(&self, user: &Arc<str>, before_ms: i64) {
+        for bell in self.bells.read().iter() {
+            let let_go = LetGo {
+                user: user.clone(),
+                group: None,
+                before_ms: Some(before_ms),
+                bye: Bye::Expired,
+            };
+            bell.tell(|inbox| inbox.byes.push(let_go));
         }
     }
 
@@ -267,7 +336,7 @@ impl House {
         (bells.len() - 1, bell)
     }
 
-    fn ring(&self, room: &Arc<Room>, told: u64) {
+    pub(crate) fn ring(&self, room: &Arc<Room>, told: u64) {
         if told == 0 {
             return;
         }
@@ -299,7 +368,7 @@ impl Bell {
 
 impl Inbox {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.answers.is_empty() && self.byes.is_empty()
+        self.rooms.is_empty() && self.answers.is_empty() && self.byes.is_empty() && !self.is_ready
     }
 }
 

@@ -7,10 +7,12 @@
 
 pub mod bus;
 pub mod bye;
+pub mod change;
 pub mod config;
 pub mod deny;
 pub mod desk;
 pub mod house;
+mod learn;
 pub mod limits;
 pub mod name;
 pub mod post;
@@ -20,8 +22,9 @@ pub mod tally;
 pub mod who;
 pub mod wire;
 
-pub use bus::{Alone, Bus};
+pub use bus::relay::{Relay, RelayConfig};
 pub use bye::Bye;
+pub use change::{Alone, Bus};
 pub use config::ChatConfig;
 pub use deny::{Denied, Deny};
 pub use house::{House, Parts};

@@ -12,6 +12,8 @@ pub const GROUP_NAME_BYTES: usize = 128;
 pub const KIND_BYTES: usize = 32;
 /// Bytes of an idempotency key: a UUID in any spelling, or two words.
 pub const ONCE_KEY_BYTES: usize = 64;
+/// Bytes of the name of a numbering, or of a node that counts.
+pub const EPOCH_BYTES: usize = 40;
 /// Bytes of a token: a JSON Web Token of an account service with long names.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Groups that one connection is in at once.
@@ -77,3 +79,10 @@ pub const USER_POST_US: i64 = 1_000_000;
 pub const REPETITION_US: i64 = 30_000_000;
 /// Milliseconds for which somebody may be silenced: ten years is for ever.
 pub const SILENCE_MS: i64 = 10 * 365 * 24 * 3_600_000;
+/// Microseconds for which a greeting or a join waits for a group that is learned from the other nodes: then it goes on
+/// with what is known here.
+pub const LEARN_US: i64 = 1_500_000;
+/// Commands of a connection that are kept while it waits so.
+pub const HELD_COMMANDS: usize = 64;
+/// Bytes of them.
+pub const HELD_BYTES: usize = 32 * 1024;

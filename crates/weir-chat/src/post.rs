@@ -73,6 +73,8 @@ pub struct Placed {
     pub is_shed: bool,
     /// The same was posted before: nothing was done again.
     pub is_again: bool,
+    /// The numbering of the group.
+    pub epoch: Arc<str>,
 }
 
 impl Post {

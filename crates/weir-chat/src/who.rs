@@ -16,6 +16,8 @@ pub struct Who {
     pub name: Arc<str>,
     /// What it may do beyond what all may.
     pub standing: Standing,
+    /// When what it showed was made, milliseconds since 1970, to the second.
+    pub since_ms: i64,
     /// When what it showed is good no more, milliseconds since 1970; `None` where it is as long as the connection.
     pub until_ms: Option<i64>,
 }
@@ -71,6 +73,7 @@ impl Who {
             user: format!("g-{number}").into(),
             name: format!("guest-{}", number.get(..4).unwrap_or(number)).into(),
             standing: Standing::Guest,
+            since_ms: i64::MAX,
             until_ms: None,
         }
     }

@@ -90,6 +90,7 @@ targets! {
     site::site_markdown,
     site::site_target,
     chat::chat,
+    chat::chat_bus,
 }
 
 /// Runs the target of this name; for the cargo-fuzz targets.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use order::order;
+pub use order::{Obeyed, order, void};
 use words::Words;
 
-use crate::bus::Answer;
+use crate::change::Answer;
 use crate::deny::{Denied, Deny};
 use crate::house::{House, lane_of};
 use crate::name::{GroupKind, GroupName};
@@ -54,7 +54,7 @@ pub struct Ordered<'a> {
 /// Posts what a client wants to, if it may.
 pub fn publish(house: &House, who: &Who, room: &Arc<Room>, wanted: Wanted<'_>, answer: Answer) {
     match draft(house, who, room, wanted) {
-        Ok(draft) => house.put(room, draft, answer),
+        Ok(draft) => house.put(room, draft.into(), answer),
         Err(denied) => answer(Err(denied)),
     }
 }
@@ -92,7 +92,7 @@ pub fn publish_ordered(
         once: once.map(str::to_owned),
         wants_receipt: ordered.wants_receipt,
     };
-    house.put(&house.room(group)?, draft, answer);
+    house.put(&house.room(group)?, draft.into(), answer);
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use weir_base::Id;
 
 use super::quoted;
-use crate::bye::Bye;
+use crate::bus::{Entry, Fact, message};
+use crate::change::Change;
 use crate::deny::{Denied, Deny};
 use crate::house::House;
 use crate::limits;
@@ -37,16 +38,58 @@ struct Named {
     id: Id,
 }
 
-/// Does what is ordered in a group, and answers with JSON.
+/// What an order comes to: what happens to its group, what is said to who gave it, and what happens elsewhere then.
+struct Ruling {
+    change: Change,
+    told: String,
+    then: Option<(GroupName, Change)>,
+}
+
+/// Called once with what is said to who gave an order, JSON.
+pub type Obeyed = Box<dyn FnOnce(Result<String, Denied>) + Send>;
+
+/// Does what is ordered in a group.
 ///
 /// # Errors
-/// 103 for who may not, 104 for what there is not, 107 for what makes no sense.
+/// 103 for who may not, 104 for what there is not, 107 for what makes no sense. Whether it was done says the answer.
 pub fn order(
+    house: &Arc<House>,
+    who: &Who,
+    room: &Arc<Room>,
+    (method, body): (&str, &str),
+    answer: Obeyed,
+) -> Result<(), Denied> {
+    let Ruling { change, told, then } = rule(house, who, room, (method, body))?;
+    let (next_house, room) = (house.clone(), room.clone());
+    let answer = Box::new(move |result: Result<_, Denied>| {
+        if let (Ok(_), Some((group, change))) = (&result, then)
+            && let Ok(room) = next_house.room(&group)
+        {
+            next_house.put(&room, change, Box::new(drop));
+        }
+        answer(result.map(|_| told));
+    });
+    house.put(&room, change, answer);
+    Ok(())
+}
+
+/// Whatever a user has shown up to now is good no more, on all nodes: for whoever looks after accounts.
+pub fn void(house: &House, user: &str) {
+    let change = Change {
+        facts: vec![Fact::void(user, house.clock.wall_ms())],
+        draft: None,
+    };
+    if let Ok(room) = house.room(&GroupName::everybody()) {
+        house.put(&room, change, Box::new(drop));
+    }
+}
+
+fn rule(
     house: &House,
     who: &Who,
     room: &Arc<Room>,
     (method, body): (&str, &str),
-) -> Result<String, Denied> {
+) -> Result<Ruling, Denied> {
     let is_moderator = who.standing == Standing::Moderator;
     if method == "delete" {
         let Named { id } = read(body)?;
@@ -55,7 +98,7 @@ pub fn order(
         if !is_moderator && !is_own {
             return Err(Deny::Forbidden.into());
         }
-        return delete(house, room, id);
+        return Ok(said(PushKind::Delete, format!("\"id\":\"{id}\",")).into());
     }
     if !is_moderator {
         return Err(Deny::Forbidden.into());
@@ -64,33 +107,28 @@ pub fn order(
     match method {
         "mute" => silence(house, room, Silence::Mute, read(body)?),
         "ban" => silence(house, room, Silence::Ban, read(body)?),
-        "unmute" => lift(house, room, Silence::Mute, read(body)?),
-        "unban" => lift(house, room, Silence::Ban, read(body)?),
+        "unmute" => Ok(Fact::lift(Silence::Mute, &meant(body)?).into()),
+        "unban" => Ok(Fact::lift(Silence::Ban, &meant(body)?).into()),
         "kick" => {
-            let Meant { u, .. } = read(body)?;
-            house.let_go(&u.as_str().into(), None, Bye::Kicked);
-            Ok("{}".into())
+            let id = house.next_id()?;
+            Ok(Fact::kick(&meant(body)?, id, house.clock.wall_ms()).into())
         }
         "clear" => {
-            let Meant { u, .. } = read(body)?;
-            clear(house, room, &u.as_str().into())
+            let user = quoted(&meant(body)?);
+            Ok(said(PushKind::Clear, format!("\"u\":{user},")).into())
         }
         "pin" => {
             let Named { id } = read(body)?;
             let post = room.find(id);
             let post = post
                 .ok_or_else(|| Denied::because(Deny::BadRequest, "this post is not remembered"))?;
-            room.pin(Some(post.clone()));
-            tell(
-                house,
-                room,
-                PushKind::Pin,
-                format!("\"post\":{{{},", post.fields),
-            )
+            let pinned = message::post_line(&Entry::of(&post));
+            let fields = format!("\"post\":{{{},", post.fields);
+            Ok(both(Fact::pin(Some(pinned)), said(PushKind::Pin, fields)))
         }
         "unpin" => {
-            room.pin(None);
-            tell(house, room, PushKind::Pin, "\"post\":null,".into())
+            let fields = said(PushKind::Pin, "\"post\":null,".into());
+            Ok(both(Fact::pin(None), fields))
         }
         "mode" => {
             let change: ModeChange = read(body)?;
@@ -98,35 +136,15 @@ pub fn order(
                 return Err(Deny::BadRequest.into());
             }
             let mode = room.mode().changed(change);
-            room.set_mode(mode);
-            tell(
-                house,
-                room,
-                PushKind::State,
-                format!("\"d\":{},", mode.json()),
-            )
+            let fields = format!("\"d\":{},", mode.json());
+            Ok(both(Fact::mode(mode), said(PushKind::State, fields)))
         }
         _ => Err(Deny::UnknownCommand.into()),
     }
 }
 
-fn delete(house: &House, room: &Arc<Room>, id: Id) -> Result<String, Denied> {
-    room.take(|post| post.id == id);
-    tell(house, room, PushKind::Delete, format!("\"id\":\"{id}\","))
-}
-
-fn clear(house: &House, room: &Arc<Room>, user: &Arc<str>) -> Result<String, Denied> {
-    room.take(|post| post.user == *user);
-    tell(
-        house,
-        room,
-        PushKind::Clear,
-        format!("\"u\":{},", quoted(user)),
-    )
-}
-
 /// Silences somebody in a room, or everywhere where the room is everybody's; and says so, to all and to the one.
-fn silence(house: &House, room: &Arc<Room>, what: Silence, meant: Meant) -> Result<String, Denied> {
+fn silence(house: &House, room: &Room, what: Silence, meant: Meant) -> Result<Ruling, Denied> {
     let now_ms = house.clock.wall_ms();
     let lasts_ms = meant
         .s
@@ -138,53 +156,94 @@ fn silence(house: &House, room: &Arc<Room>, what: Silence, meant: Meant) -> Resu
         ));
     }
     let until_ms = now_ms + lasts_ms;
-    let user: Arc<str> = meant.u.as_str().into();
-    let is_everywhere = room.name == GroupName::everybody();
-    match is_everywhere {
-        true => house.with_silences(|of| of.set(what, &user, until_ms, now_ms)),
-        false => room.with_silences(|of| of.set(what, &user, until_ms, now_ms)),
-    }?;
-    let word = match what {
-        Silence::Mute => "muted",
-        Silence::Ban => "banned",
+    let user = named(&meant.u)?;
+    let has_room = match room.name == GroupName::everybody() {
+        true => house.with_silences(|of| of.has_room(what, user, now_ms)),
+        false => room.with_silences(|of| of.has_room(what, user, now_ms)),
+    };
+    if !has_room {
+        return Err(Denied::because(Deny::Limit, "too many are silenced here"));
+    }
+    let (word, draft) = match what {
+        Silence::Mute => ("muted", None),
+        Silence::Ban => {
+            let cleared = format!("\"u\":{},\"until\":{until_ms},", quoted(user));
+            ("banned", Some(said(PushKind::Clear, cleared)))
+        }
     };
     // Who is silenced is told, wherever it is: nobody talks to a wall here.
-    if let Ok(own) = GroupName::new(&format!("u:{user}")) {
-        let own = house.room(&own)?;
-        let (group, why) = (&room.name, quoted(&meant.why));
-        let told = format!("\"d\":{{\"{word}\":\"{group}\",\"until\":{until_ms},\"why\":{why}}},");
-        tell(house, &own, PushKind::State, told)?;
-    }
-    if what == Silence::Ban {
-        let group = (!is_everywhere).then_some(&room.name);
-        house.let_go(&user, group, Bye::Banned);
-        room.take(|post| post.user == user);
-        let cleared = format!("\"u\":{},\"until\":{until_ms},", quoted(&user));
-        tell(house, room, PushKind::Clear, cleared)?;
-    }
-    Ok(format!("{{\"until\":{until_ms}}}"))
+    let (group, why) = (&room.name, quoted(&meant.why));
+    let told = format!("\"d\":{{\"{word}\":\"{group}\",\"until\":{until_ms},\"why\":{why}}},");
+    let own = GroupName::new(&format!("u:{user}")).ok();
+    Ok(Ruling {
+        change: Change {
+            facts: vec![Fact::silence(what, user, until_ms)],
+            draft,
+        },
+        told: format!("{{\"until\":{until_ms}}}"),
+        then: own.map(|own| (own, said(PushKind::State, told).into())),
+    })
 }
 
-fn lift(house: &House, room: &Arc<Room>, what: Silence, meant: Meant) -> Result<String, Denied> {
-    match room.name == GroupName::everybody() {
-        true => house.with_silences(|of| of.lift(what, &meant.u)),
-        false => room.with_silences(|of| of.lift(what, &meant.u)),
-    }
-    Ok("{}".into())
+/// Who is meant by an order that needs no more.
+fn meant(body: &str) -> Result<String, Denied> {
+    let Meant { u, .. } = read(body)?;
+    named(&u)?;
+    Ok(u)
 }
 
-/// Says in the hi lane what has changed, so that whoever comes back hears of it too.
-fn tell(house: &House, room: &Arc<Room>, push: PushKind, fields: String) -> Result<String, Denied> {
-    let draft = Draft {
+/// A user's id of a length that one may have.
+fn named(user: &str) -> Result<&str, Denied> {
+    if user.is_empty() || user.len() > limits::GROUP_NAME_BYTES {
+        return Err(Denied::because(Deny::BadRequest, "u is to be a user's id"));
+    }
+    Ok(user)
+}
+
+/// What is said in the hi lane has changed, so that whoever comes back hears of it too.
+fn said(push: PushKind, fields: String) -> Draft {
+    Draft {
         lane: Lane::Hi,
         push,
         fields,
         user: "".into(),
         once: None,
         wants_receipt: false,
-    };
-    house.put(room, draft, Box::new(drop));
-    Ok("{}".into())
+    }
+}
+
+fn both(fact: Fact, draft: Draft) -> Ruling {
+    Ruling {
+        change: Change {
+            facts: vec![fact],
+            draft: Some(draft),
+        },
+        told: "{}".into(),
+        then: None,
+    }
+}
+
+impl From<Draft> for Ruling {
+    fn from(draft: Draft) -> Self {
+        Self {
+            change: draft.into(),
+            told: "{}".into(),
+            then: None,
+        }
+    }
+}
+
+impl From<Fact> for Ruling {
+    fn from(fact: Fact) -> Self {
+        Self {
+            change: Change {
+                facts: vec![fact],
+                draft: None,
+            },
+            told: "{}".into(),
+            then: None,
+        }
+    }
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> Result<T, Denied> {

@@ -14,6 +14,8 @@ pub(super) struct Crowd {
     /// Connections of each loop.
     of_slice: Vec<u32>,
     count: u32,
+    /// Connections on other nodes, as these say.
+    elsewhere: u32,
     binary: u32,
     /// Loops that have somebody here, a bit each.
     present: u64,
@@ -70,6 +72,15 @@ impl Crowd {
         self.count
     }
 
+    /// Connections on all nodes.
+    pub(super) const fn everybody(&self) -> u32 {
+        self.count.saturating_add(self.elsewhere)
+    }
+
+    pub(super) const fn set_elsewhere(&mut self, count: u32) {
+        self.elsewhere = count;
+    }
+
     pub(super) const fn has_binary(&self) -> bool {
         self.binary > 0
     }
@@ -89,17 +100,19 @@ impl Crowd {
     /// How many are there, where that has changed and was not told a moment ago.
     pub(super) fn news(&mut self, now_us: i64) -> Option<u32> {
         let (at_us, told) = self.last_told;
-        if told == self.count || (at_us > 0 && now_us - at_us < limits::COUNT_TOLD_US) {
+        let everybody = self.everybody();
+        if told == everybody || (at_us > 0 && now_us - at_us < limits::COUNT_TOLD_US) {
             return None;
         }
-        self.last_told = (now_us, self.count);
-        (self.count > 0).then_some(self.count)
+        self.last_told = (now_us, everybody);
+        (self.count > 0).then_some(everybody)
     }
 
-    /// Who is there; `None` where they are too many.
+    /// Who is there; `None` where they are too many, or some of them elsewhere.
     pub(super) fn people(&self, limit: usize) -> Option<Vec<Person>> {
         let pair = |(user, (name, _)): (&Arc<str>, &(Arc<str>, u32))| (user.clone(), name.clone());
-        (self.unlisted == 0).then(|| self.people.iter().take(limit).map(pair).collect())
+        (self.unlisted == 0 && self.elsewhere == 0)
+            .then(|| self.people.iter().take(limit).map(pair).collect())
     }
 }
 

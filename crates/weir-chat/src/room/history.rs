@@ -64,6 +64,13 @@ impl History {
         }
     }
 
+    /// The hi lane goes on behind this place, and nothing before it is remembered.
+    pub(super) fn begin(&mut self, offset: u64) {
+        self.hi.clear();
+        self.hi_bytes = 0;
+        self.forgotten = offset;
+    }
+
     /// Whether nothing is remembered.
     pub(super) fn is_empty(&self) -> bool {
         self.hi.is_empty() && self.lo.is_empty() && self.once.is_empty()

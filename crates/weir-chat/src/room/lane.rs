@@ -62,6 +62,8 @@ pub(super) struct LaneRing {
     shed: u64,
     /// How many are there, where that is to be told.
     crowd: Option<u32>,
+    /// A numbering that begins behind this place, where that is to be told first.
+    begins: Option<(Arc<str>, u64)>,
     sealed: VecDeque<Batch>,
     sealed_bytes: usize,
     next_seq: u64,
@@ -78,6 +80,7 @@ impl LaneRing {
             open_bytes: 0,
             shed: 0,
             crowd: None,
+            begins: None,
             sealed: VecDeque::new(),
             sealed_bytes: 0,
             next_seq: 0,
@@ -98,7 +101,7 @@ impl LaneRing {
 
     /// Whether something waits for the tick.
     pub(super) fn has_open(&self) -> bool {
-        !self.open.is_empty() || self.shed > 0 || self.crowd.is_some()
+        !self.open.is_empty() || self.shed > 0 || self.crowd.is_some() || self.begins.is_some()
     }
 
     /// Whether so many bytes more fit the tick.
@@ -114,10 +117,29 @@ impl LaneRing {
         self.open.push(post);
     }
 
-    /// A post that is left out.
-    pub(super) const fn shed(&mut self) {
+    /// Posts that are left out.
+    pub(super) const fn shed(&mut self, posts: u64) {
+        self.next += posts;
+        self.shed += posts;
+    }
+
+    /// The place of a post that nobody waits for: it is as if it was sealed already.
+    pub(super) const fn pass(&mut self) -> u64 {
+        let place = self.next;
         self.next += 1;
-        self.shed += 1;
+        self.sealed_end = self.next;
+        place
+    }
+
+    /// Goes on behind `offset` of another numbering. What is open was sealed before.
+    pub(super) const fn renumber(&mut self, offset: u64) {
+        self.next = offset + 1;
+        self.sealed_end = self.next;
+    }
+
+    /// Where the numbering goes on is told with the tick, in front of what is open then.
+    pub(super) fn announce(&mut self, epoch: Arc<str>) {
+        self.begins = Some((epoch, self.next - 1));
     }
 
     /// How many are there goes out with the tick.
@@ -147,6 +169,7 @@ impl LaneRing {
         self.open_bytes = 0;
         self.shed = 0;
         self.crowd = None;
+        self.begins = None;
         self.sealed_end = self.next;
         self.next_seq += 1;
         self.sealed_bytes += batch.bytes();
@@ -157,6 +180,15 @@ impl LaneRing {
     fn framed(&self, encoding: Encoding, readers: &Readers<'_>) -> Bytes {
         let mut payload = Vec::with_capacity(self.open_bytes);
         let mut last_offset = 0;
+        if let Some((epoch, offset)) = &self.begins {
+            let push = Push {
+                kind: PushKind::Renumber,
+                group: Some(readers.group),
+                offset: None,
+                fields: &format!("\"e\":\"{epoch}\",\"o\":{offset}}}"),
+            };
+            push.put(encoding, &mut payload, &mut last_offset);
+        }
         for post in &self.open {
             let push = post.to_push(readers.group);
             push.put(encoding, &mut payload, &mut last_offset);

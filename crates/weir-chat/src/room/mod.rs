@@ -4,6 +4,7 @@ mod crowd;
 mod history;
 mod lane;
 pub mod mode;
+mod place;
 pub mod silence;
 
 use std::collections::HashMap;
@@ -21,9 +22,9 @@ use self::silence::Silences;
 use crate::config::ChatConfig;
 use crate::limits;
 use crate::name::{GroupKind, GroupName};
-use crate::post::{Draft, Lane, Placed, Post};
+use crate::post::{Lane, Post};
 use crate::who::Who;
-use crate::wire::{Encoding, Framing, Position, PushKind};
+use crate::wire::{Encoding, Framing, Position};
 
 /// See the file's words.
 #[derive(Debug)]
@@ -32,13 +33,15 @@ pub struct Room {
     pub name: GroupName,
     /// Its number in records, never 0; the same for all connections of the node.
     pub handle: u32,
-    /// Names the numbering of its hi lane: another epoch begins anew.
-    pub epoch: Box<str>,
     state: Mutex<RoomState>,
 }
 
 #[derive(Debug)]
 struct RoomState {
+    /// Names the numbering of the hi lane: another epoch begins anew.
+    epoch: Arc<str>,
+    /// All is known of it that other nodes know.
+    is_ready: bool,
     hi: LaneRing,
     lo: LaneRing,
     history: History,
@@ -53,11 +56,15 @@ struct RoomState {
     hi_tick: i64,
     lo_tick: i64,
     used_us: i64,
+    /// When somebody was here last, or was about to be.
+    wanted_us: i64,
 }
 
 /// What a connection finds that comes in.
 #[derive(Debug)]
 pub struct Joined {
+    /// The numbering of the hi lane.
+    pub epoch: Arc<str>,
     /// The offset of the latest post of the hi lane that it has, or gets with this.
     pub offset: u64,
     /// Whether all that it missed is in `missed`; `None` where it did not say how far it had come.
@@ -104,12 +111,18 @@ pub struct Beat<'a> {
 }
 
 impl Room {
-    pub(crate) fn new(name: GroupName, handle: u32, epoch: Box<str>, now_us: i64) -> Self {
+    pub(crate) fn new(
+        name: GroupName,
+        handle: u32,
+        epoch: Arc<str>,
+        (now_us, is_ready): (i64, bool),
+    ) -> Self {
         Self {
             name,
             handle,
-            epoch,
             state: Mutex::new(RoomState {
+                epoch,
+                is_ready,
                 hi: LaneRing::new(Lane::Hi, 1),
                 lo: LaneRing::new(Lane::Lo, 0),
                 history: History::default(),
@@ -122,62 +135,9 @@ impl Room {
                 hi_tick: -1,
                 lo_tick: -1,
                 used_us: now_us,
+                wanted_us: now_us,
             }),
         }
-    }
-
-    /// Gives a post its place, and says which loops are to hear of it.
-    pub(crate) fn place(
-        &self,
-        draft: Draft,
-        id: Id,
-        at: (i64, i64),
-        config: &ChatConfig,
-    ) -> (Placed, u64) {
-        let (now_us, wall_ms) = at;
-        let mut state = self.state.lock();
-        state.used_us = now_us;
-        let key = draft.once.as_ref();
-        let key: Option<Box<str>> = key.map(|once| format!("{}\0{once}", draft.user).into());
-        if let Some(placed) = key.as_ref().and_then(|key| state.history.named(key)) {
-            return (placed, 0);
-        }
-        let receipt = if draft.wants_receipt { "\"rc\":1," } else { "" };
-        // What happens to another post or to the room has no name of its own.
-        let name = match draft.push {
-            PushKind::Message => format!("\"id\":\"{id}\","),
-            _ => String::new(),
-        };
-        let fields = format!("{name}{}{receipt}\"t\":{wall_ms}}}", draft.fields);
-        let post = Arc::new(Post {
-            id,
-            push: draft.push,
-            offset: (draft.lane == Lane::Hi).then(|| state.hi.next()),
-            fields: fields.into(),
-            user: draft.user,
-            at_us: now_us,
-            wants_receipt: draft.wants_receipt,
-        });
-        let (posts, bytes) = (config.lo_posts_per_tick, config.lo_bytes_per_tick);
-        let is_shed = draft.lane == Lane::Lo && !state.lo.has_room(post.bytes(), posts, bytes);
-        match draft.lane {
-            Lane::Hi => state.hi.push(post.clone()),
-            Lane::Lo if is_shed => state.lo.shed(),
-            Lane::Lo => state.lo.push(post.clone()),
-        }
-        if !is_shed {
-            state.history.keep(&post, config);
-        }
-        let placed = Placed {
-            post,
-            is_shed,
-            is_again: false,
-        };
-        if let Some(key) = key {
-            state.history.name(key, placed.clone());
-        }
-        let told = state.crowd.take_untold();
-        (placed, told)
     }
 
     /// Lets a connection in.
@@ -191,7 +151,7 @@ impl Room {
         state.crowd.enter(slice, encoding, who);
         let end = state.hi.sealed_end();
         let missed = at.map(|at| {
-            let is_same = *at.e == *self.epoch;
+            let is_same = *at.e == *state.epoch;
             is_same.then(|| state.history.behind(at.o, end)).flatten()
         });
         let is_recovered = missed.as_ref().map(Option::is_some);
@@ -203,12 +163,13 @@ impl Room {
             missed.sort_by_key(|post| post.offset);
         }
         Joined {
+            epoch: state.epoch.clone(),
             offset: end - 1,
             is_recovered,
             missed,
             mode: state.mode,
             pinned: state.pinned.clone(),
-            crowd: state.crowd.count(),
+            crowd: state.crowd.everybody(),
             cursor: Cursor {
                 hi: state.hi.next_seq(),
                 lo: state.lo.next_seq(),
@@ -222,6 +183,7 @@ impl Room {
         let mut state = self.state.lock();
         state.crowd.leave(slice, encoding, who);
         state.used_us = now_us;
+        state.wanted_us = now_us;
     }
 
     /// Seals what is due, and gives the batches behind `cursor`; whether more waits for the next tick.
@@ -326,15 +288,6 @@ impl Room {
         self.state.lock().history.find(id).cloned()
     }
 
-    /// Takes posts out of what is remembered, and unpins what was taken.
-    pub(crate) fn take(&self, is_one: impl Fn(&Post) -> bool) {
-        let mut state = self.state.lock();
-        if state.pinned.as_deref().is_some_and(&is_one) {
-            state.pinned = None;
-        }
-        state.history.take(is_one);
-    }
-
     /// What may not speak or be here.
     pub(crate) fn with_silences<T>(&self, ask: impl FnOnce(&mut Silences) -> T) -> T {
         ask(&mut self.state.lock().silences)
@@ -348,23 +301,34 @@ impl Room {
         (page, state.hi.next() - 1)
     }
 
+    /// Names the numbering of its hi lane.
+    pub fn epoch(&self) -> Arc<str> {
+        self.state.lock().epoch.clone()
+    }
+
+    /// Whether all is known of it that other nodes know.
+    pub fn is_ready(&self) -> bool {
+        self.state.lock().is_ready
+    }
+
     /// Whether all behind `offset` of the hi lane is still remembered.
     pub fn has_all_behind(&self, offset: u64) -> bool {
         let state = self.state.lock();
         state.history.behind(offset, state.hi.next()).is_some()
     }
 
-    /// Posts up to `offset` were received.
-    pub(crate) fn acknowledge(&self, offset: u64) {
+    /// Posts up to `offset` were received. Whether that is news.
+    pub(crate) fn acknowledge(&self, offset: u64) -> bool {
         let mut state = self.state.lock();
         let latest = state.hi.next() - 1;
-        state.received = state.received.max(offset.min(latest));
+        let received = state.received.max(offset.min(latest));
+        std::mem::replace(&mut state.received, received) < received
     }
 
     /// How many are there, and who, unless they are too many to list.
     pub fn people(&self, limit: usize) -> (u32, Option<Vec<Person>>) {
         let state = self.state.lock();
-        (state.crowd.count(), state.crowd.people(limit))
+        (state.crowd.everybody(), state.crowd.people(limit))
     }
 
     /// Posts remembered of a lane.

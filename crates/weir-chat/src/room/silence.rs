@@ -11,6 +11,8 @@ use crate::limits;
 pub struct Silences {
     muted: HashMap<Arc<str>, i64>,
     banned: HashMap<Arc<str>, i64>,
+    /// Up to when what a user showed was made that is good no more, and until when that is remembered.
+    void: HashMap<Arc<str>, (i64, i64)>,
 }
 
 /// What is done to somebody.
@@ -45,6 +47,37 @@ impl Silences {
         Ok(())
     }
 
+    /// Whether one more may be silenced.
+    pub fn has_room(&self, what: Silence, user: &str, now_ms: i64) -> bool {
+        let of = match what {
+            Silence::Mute => &self.muted,
+            Silence::Ban => &self.banned,
+        };
+        let holds = |until: &&i64| **until > now_ms;
+        of.contains_key(user) || of.values().filter(holds).count() < limits::SILENCED
+    }
+
+    /// What a user showed that was made before `before_ms` is good no more.
+    pub fn void(&mut self, user: &Arc<str>, before_ms: i64, (until_ms, now_ms): (i64, i64)) {
+        if self.void.len() >= limits::SILENCED {
+            self.forget(now_ms);
+        }
+        if self.void.len() < limits::SILENCED {
+            self.void.insert(user.clone(), (before_ms, until_ms));
+        }
+    }
+
+    /// Whether what a user shows that was made then is good still.
+    ///
+    /// # Errors
+    /// 109.
+    pub fn may_show(&self, user: &str, since_ms: i64) -> Result<(), Denied> {
+        match self.void.get(user) {
+            Some((before_ms, _)) if since_ms <= *before_ms => Err(Deny::TokenExpired.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets somebody speak again.
     pub fn lift(&mut self, what: Silence, user: &str) {
         self.of_mut(what).remove(user);
@@ -69,13 +102,14 @@ impl Silences {
 
     /// Whether nobody is silenced.
     pub fn is_empty(&self) -> bool {
-        self.muted.is_empty() && self.banned.is_empty()
+        self.muted.is_empty() && self.banned.is_empty() && self.void.is_empty()
     }
 
     /// Forgets those whose time is over.
     pub fn forget(&mut self, now_ms: i64) {
         self.muted.retain(|_, until| *until > now_ms);
         self.banned.retain(|_, until| *until > now_ms);
+        self.void.retain(|_, (_, until)| *until > now_ms);
     }
 
     const fn of_mut(&mut self, what: Silence) -> &mut HashMap<Arc<str>, i64> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::hold::Wish;
 use super::{Carrier, Slice};
 use crate::bye::Bye;
 use crate::deny::{Denied, Deny};
@@ -20,16 +21,17 @@ use crate::wire::{Encoding, Position};
 type WantedGroups<'a> = BTreeMap<Cow<'a, str>, Option<Position>>;
 
 impl<C: Carrier> Slice<C> {
-    /// Lets a member in, with the groups that it wants; what it is told.
+    /// Lets a member in, if it may; with the groups that it wants as soon as they are known.
     ///
     /// # Errors
     /// The refusal, and the goodbye that follows.
     pub(super) fn greet(
         &mut self,
         key: usize,
+        i: Option<u64>,
         token: Option<&str>,
         wanted: &WantedGroups<'_>,
-    ) -> Result<String, (Denied, Option<Bye>)> {
+    ) -> Result<(), (Denied, Option<Bye>)> {
         let Some(member) = self.members.get_mut(key) else {
             return Err((Deny::Internal.into(), None));
         };
@@ -38,17 +40,42 @@ impl<C: Carrier> Slice<C> {
             return Err((Denied::because(Deny::BadRequest, words), None));
         };
         let who = self.who(token, *presented)?;
-        let now_ms = self.house.clock.wall_ms();
-        let may = self
-            .house
-            .with_silences(|of| of.may_enter(&who.user, now_ms));
-        may.map_err(|denied| (denied, Some(Bye::Banned)))?;
+        self.may_enter(&who).map_err(|(d, bye)| (d, Some(bye)))?;
         let entered = self.house.enter(&who.user);
         entered.map_err(|denied| (denied, Some(Bye::TooMany)))?;
-        let who = Arc::new(who);
         if let Some(member) = self.members.get_mut(key) {
-            member.who = Some(who.clone());
+            member.who = Some(Arc::new(who));
         }
+        let owned = wanted
+            .iter()
+            .map(|(name, at)| (name.to_string(), at.clone()));
+        let wish = Wish::Greet(owned.collect());
+        let done = self.when_known(key, i, wish);
+        // What is said of that was said.
+        done.or_else(|bye| {
+            self.close(key, bye);
+            Ok(())
+        })
+    }
+
+    /// What a member is told that is let in.
+    ///
+    /// # Errors
+    /// The refusal, and the goodbye that follows.
+    pub(super) fn welcome(
+        &mut self,
+        key: usize,
+        wanted: &WantedGroups<'_>,
+    ) -> Result<String, (Denied, Bye)> {
+        let who = self.members.get(key).and_then(|member| member.who.clone());
+        let who = who.ok_or((Deny::Internal.into(), Bye::BadRequest))?;
+        // Who is banned may be known only now, and whose token is good no more.
+        self.may_enter(&who)?;
+        let may = self
+            .house
+            .with_silences(|of| of.may_show(&who.user, who.since_ms));
+        may.map_err(|denied| (denied, Bye::Expired))?;
+        let now_ms = self.house.clock.wall_ms();
         let groups = self.enter_wanted(key, &who, wanted);
         let ttl = who
             .until_ms
@@ -61,6 +88,34 @@ impl<C: Carrier> Slice<C> {
             limits::PING_S,
             limits::TICKS_PER_S,
         ))
+    }
+
+    /// Lets a member into a group as soon as that is known.
+    ///
+    /// # Errors
+    /// 105: what can be said before it is known.
+    pub(super) fn join(
+        &mut self,
+        key: usize,
+        i: Option<u64>,
+        group: &str,
+        at: Option<Position>,
+    ) -> Result<(), Denied> {
+        let name = GroupName::new(group)?;
+        if self.is_in(key, &name).is_some() {
+            return Err(Deny::AlreadyJoined.into());
+        }
+        let wish = Wish::Join(group.to_owned(), at);
+        self.when_known(key, i, wish)
+            .map_err(|_| Deny::Internal.into())
+    }
+
+    fn may_enter(&self, who: &Who) -> Result<(), (Denied, Bye)> {
+        let now_ms = self.house.clock.wall_ms();
+        let may = self
+            .house
+            .with_silences(|of| of.may_enter(&who.user, now_ms));
+        may.map_err(|denied| (denied, Bye::Banned))
     }
 
     fn who(
@@ -138,6 +193,7 @@ impl<C: Carrier> Slice<C> {
         }
         let now_ms = self.house.clock.wall_ms();
         let room = self.house.room(&name)?;
+        self.house.host(&room);
         room.with_silences(|of| of.may_enter(&who.user, now_ms))?;
         let mut joined = self.enter(key, &room, at).ok_or(Deny::Internal)?;
         *missed_bytes += joined.missed.iter().map(|post| post.bytes()).sum::<usize>();
@@ -179,7 +235,7 @@ fn described(room: &Room, joined: &Joined) -> String {
         "{{\"h\":{},\"o\":{},\"e\":\"{}\",\"n\":{},\"st\":{}",
         room.handle,
         joined.offset,
-        room.epoch,
+        joined.epoch,
         joined.crowd,
         joined.mode.json()
     );

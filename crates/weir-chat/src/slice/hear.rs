@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::greet::{listed, refused};
 use super::{Carrier, Said, Slice};
+use crate::bus::Fact;
 use crate::bye::Bye;
+use crate::change::Change;
 use crate::deny::{Denied, Deny};
 use crate::desk::{self, Wanted, quoted};
-use crate::house::Answered;
+use crate::house::{Answered, Outcome};
 use crate::limits;
-use crate::name::GroupName;
+use crate::name::{GroupKind, GroupName};
 use crate::room::Room;
 use crate::wire::record::{COMMAND, take};
 use crate::wire::{Ask, Command, Encoding, Misread, Push, PushKind};
@@ -20,6 +22,9 @@ enum Done {
     Now(String),
     Later,
 }
+
+/// Tells a member what became of what it wants.
+type Answering = Box<dyn FnOnce(Result<Outcome, Denied>) + Send>;
 
 impl<C: Carrier> Slice<C> {
     /// Hears a whole message.
@@ -89,12 +94,15 @@ impl<C: Carrier> Slice<C> {
         Ok(())
     }
 
-    fn hear_command(&mut self, key: usize, line: &str) -> Result<(), Bye> {
+    pub(super) fn hear_command(&mut self, key: usize, line: &str) -> Result<(), Bye> {
         self.house.tally.commands.add(1);
         let now_us = self.house.clock.now_us();
         let Some(member) = self.members.get_mut(key) else {
             return Ok(());
         };
+        if let Some(hold) = &mut member.hold {
+            return hold.keep(line);
+        }
         let measure = member.may_command(now_us);
         let is_greeted = member.who.is_some();
         let (i, ask) = match Command::read(line) {
@@ -119,8 +127,8 @@ impl<C: Carrier> Slice<C> {
             return Err(Bye::BadRequest);
         }
         let done = match ask {
-            Ask::Greet { token, groups } => match self.greet(key, token.as_deref(), &groups) {
-                Ok(told) => Ok(Done::Now(told)),
+            Ask::Greet { token, groups } => match self.greet(key, i, token.as_deref(), &groups) {
+                Ok(()) => Ok(Done::Later),
                 Err((denied, bye)) => {
                     self.refuse(key, i, &denied);
                     return bye.map_or(Ok(()), Err);
@@ -161,8 +169,8 @@ impl<C: Carrier> Slice<C> {
                 Ok(Done::Later)
             }
             Ask::Join { group, at } => {
-                let told = self.enter_group(key, &group, at.as_ref(), &mut 0)?;
-                Ok(Done::Now(told))
+                self.join(key, i, &group, at)?;
+                Ok(Done::Later)
             }
             Ask::Leave { group } => {
                 let name = GroupName::new(&group)?;
@@ -194,11 +202,14 @@ impl<C: Carrier> Slice<C> {
                 let room = self.room_of(key, &group)?;
                 let who = self.members.get(key).and_then(|member| member.who.clone());
                 let who = who.ok_or(Deny::Unauthenticated)?;
-                desk::order(&self.house, &who, &room, (&method, body)).map(Done::Now)
+                let answer = self.answers(key, i, &room)?;
+                let answer = |result: Result<_, _>| answer(result.map(Outcome::Done));
+                desk::order(&self.house, &who, &room, (&method, body), Box::new(answer))?;
+                Ok(Done::Later)
             }
             Ask::Acknowledge { group, offset } => {
                 let room = self.room_of(key, &group)?;
-                room.acknowledge(offset);
+                self.acknowledge(&room, offset);
                 Ok(Done::Now("{}".into()))
             }
             Ask::Greet { .. } | Ask::Refresh { .. } => Err(Deny::UnknownCommand.into()),
@@ -215,20 +226,41 @@ impl<C: Carrier> Slice<C> {
         let room = self.room_of(key, group)?;
         let member = self.members.get(key).ok_or(Deny::Internal)?;
         let who = member.who.clone().ok_or(Deny::Unauthenticated)?;
-        let (serial, bell, answered) = (member.serial, self.bell.clone(), room.clone());
-        let answer = move |result| {
+        let answer = self.answers(key, i, &room)?;
+        let answer = Box::new(|result: Result<Option<_>, Denied>| {
+            let placed = result.and_then(|placed| placed.ok_or_else(|| Deny::Internal.into()));
+            answer(placed.map(Outcome::Placed));
+        });
+        desk::publish(&self.house, &who, &room, wanted, answer);
+        Ok(())
+    }
+
+    /// How a member is told what became of what it wants, from whichever thread.
+    fn answers(&self, key: usize, i: Option<u64>, room: &Arc<Room>) -> Result<Answering, Denied> {
+        let member = self.members.get(key).ok_or(Deny::Internal)?;
+        let (serial, bell, room) = (member.serial, self.bell.clone(), room.clone());
+        Ok(Box::new(move |result| {
             bell.tell(|inbox| {
                 inbox.answers.push(Answered {
                     member: key,
                     serial,
                     i,
-                    room: answered,
+                    room,
                     result,
                 });
             });
-        };
-        desk::publish(&self.house, &who, &room, wanted, Box::new(answer));
-        Ok(())
+        }))
+    }
+
+    /// Receipts are of users' own groups.
+    fn acknowledge(&self, room: &Arc<Room>, offset: u64) {
+        if room.name.kind() == GroupKind::User && room.acknowledge(offset) {
+            let change = Change {
+                facts: vec![Fact::received(offset)],
+                draft: None,
+            };
+            self.house.put(room, change, Box::new(drop));
+        }
     }
 
     /// Tells a member what became of its post.
@@ -248,7 +280,8 @@ impl<C: Carrier> Slice<C> {
             return;
         }
         let placed = match result {
-            Ok(placed) => placed,
+            Ok(Outcome::Placed(placed)) => placed,
+            Ok(Outcome::Done(told)) => return self.reply(key, i, &told),
             Err(denied) => return self.refuse(key, i, &denied),
         };
         let mut told = format!("{{\"id\":\"{}\"", placed.post.id);
@@ -298,11 +331,11 @@ impl<C: Carrier> Slice<C> {
         Ok(part.room.clone())
     }
 
-    fn reply(&mut self, key: usize, i: Option<u64>, told: &str) {
+    pub(super) fn reply(&mut self, key: usize, i: Option<u64>, told: &str) {
         self.say_reply(key, i, |i| format!("\"i\":{i},\"ok\":{told}}}"));
     }
 
-    fn refuse(&mut self, key: usize, i: Option<u64>, denied: &Denied) {
+    pub(super) fn refuse(&mut self, key: usize, i: Option<u64>, denied: &Denied) {
         if let Some(count) = self.house.tally.denied(denied.why) {
             count.add(1);
         }
@@ -339,7 +372,7 @@ fn history(
     if is_reversed {
         posts.reverse();
     }
-    let epoch = &room.epoch;
+    let epoch = room.epoch();
     Ok(format!(
         "{{\"o\":{offset},\"e\":\"{epoch}\",\"ms\":{}}}",
         listed(room, &posts)

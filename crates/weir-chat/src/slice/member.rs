@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::hold::Hold;
 use super::{Carrier, Newcomer};
 use crate::bye::Bye;
 use crate::limits;
@@ -54,6 +55,8 @@ pub(super) struct Member<C> {
     pub(super) commands: u64,
     pub(super) sent_bytes: u64,
     pub(super) ending: Option<Bye>,
+    /// What waits for a group that is learned of.
+    pub(super) hold: Option<Box<Hold>>,
 }
 
 impl<C: Carrier> Member<C> {
@@ -80,6 +83,7 @@ impl<C: Carrier> Member<C> {
             commands: 0,
             sent_bytes: 0,
             ending: None,
+            hold: None,
         }
     }
 

@@ -7,6 +7,7 @@
 mod flush;
 mod greet;
 mod hear;
+mod hold;
 mod member;
 mod part;
 mod sweep;
@@ -20,7 +21,7 @@ use slab::Slab;
 use self::member::{Member, Sub};
 use self::part::Part;
 use crate::bye::Bye;
-use crate::house::{Bell, House, Inbox};
+use crate::house::{Bell, House, Inbox, LetGo};
 use crate::limits;
 use crate::name::GroupName;
 use crate::room::{Beat, Joined, Room};
@@ -100,6 +101,8 @@ pub struct Slice<C> {
     /// Members that have not said who they are, in the order in which they came.
     strangers: VecDeque<(i64, usize, u64)>,
     gone: Vec<Gone<C>>,
+    /// Members that wait for a group that is learned of.
+    holding: Vec<(usize, u64)>,
     /// Ticks in a second in which the lo lane goes out.
     lo_pace: u32,
     next_sweep_us: i64,
@@ -122,6 +125,7 @@ impl<C: Carrier> Slice<C> {
             dirty: Vec::new(),
             strangers: VecDeque::new(),
             gone: Vec::new(),
+            holding: Vec::new(),
             lo_pace: limits::TICKS_PER_S,
             next_sweep_us: 0,
             swept_s: 0,
@@ -182,6 +186,7 @@ impl<C: Carrier> Slice<C> {
         let Inbox {
             rooms,
             answers,
+            is_ready: _,
             byes,
         } = self.bell.take();
         for room in rooms {
@@ -192,8 +197,9 @@ impl<C: Carrier> Slice<C> {
         for answered in answers {
             self.answer(answered);
         }
-        for (user, group, bye) in byes {
-            self.let_go(&user, group.as_ref(), bye);
+        self.release(began_us);
+        for let_go in byes {
+            self.let_go(&let_go);
         }
         self.read_parts(began_us);
         self.flush_dirty();
@@ -209,7 +215,8 @@ impl<C: Carrier> Slice<C> {
         if self.members.is_empty() {
             return None;
         }
-        let is_waiting = !(self.pending.is_empty() && self.dirty.is_empty());
+        let is_waiting =
+            !(self.pending.is_empty() && self.dirty.is_empty() && self.holding.is_empty());
         let tick_us = (self.house.tick() + 1) * limits::TICK_US;
         match is_waiting {
             true => Some(tick_us.min(self.next_sweep_us)),
@@ -394,10 +401,19 @@ impl<C: Carrier> Slice<C> {
     }
 
     /// Lets go of a user's connections, or has them leave a group.
-    fn let_go(&mut self, user: &Arc<str>, group: Option<&GroupName>, bye: Bye) {
+    fn let_go(&mut self, let_go: &LetGo) {
+        let LetGo {
+            user,
+            group,
+            before_ms,
+            bye,
+        } = let_go;
+        let bye = *bye;
         let is_meant = |member: &Member<C>| {
             let who = member.who.as_ref();
-            who.is_some_and(|who| who.user == *user)
+            who.is_some_and(|who| {
+                who.user == *user && before_ms.is_none_or(|before_ms| who.since_ms <= before_ms)
+            })
         };
         let meant: Vec<_> = self
             .members
@@ -407,6 +423,7 @@ impl<C: Carrier> Slice<C> {
             .collect();
         for key in meant {
             let Some(group) = group else {
+                self.refuse_held(key, bye);
                 self.close(key, bye);
                 continue;
             };

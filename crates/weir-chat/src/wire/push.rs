@@ -24,11 +24,13 @@ pub enum PushKind {
     Online = 7,
     /// The connection ends soon.
     Bye = 8,
+    /// The numbering of a group's hi lane goes on elsewhere: what was missed is not there any more.
+    Renumber = 9,
 }
 
 impl PushKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Message,
         Self::Reply,
         Self::Skip,
@@ -38,6 +40,7 @@ impl PushKind {
         Self::Pin,
         Self::Online,
         Self::Bye,
+        Self::Renumber,
     ];
 
     /// The word in `p`; a reply has none.
@@ -52,6 +55,7 @@ impl PushKind {
             Self::Pin => "pin",
             Self::Online => "on",
             Self::Bye => "bye",
+            Self::Renumber => "ep",
         }
     }
 

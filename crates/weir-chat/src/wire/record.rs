@@ -64,7 +64,7 @@ pub fn take<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
     })
 }
 
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -72,7 +72,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push((number & 0x7f) as u8);
 }
 
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for place in 0..MAX_NUMBER_BYTES {
         let (&byte, rest) = bytes.split_first()?;

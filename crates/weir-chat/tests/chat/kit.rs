@@ -8,18 +8,18 @@ use serde_json::Value;
 use weir_base::Clock;
 use weir_chat::desk::{self, Ordered, Wanted};
 use weir_chat::{
-    Alone, Bye, Carrier, ChatConfig, Denied, Deny, Doorman, Encoding, Framing, GroupName, House,
-    Lane, Newcomer, Parts, Said, Slice, Standing, Who, limits,
+    Alone, Bus, Bye, Carrier, ChatConfig, Denied, Deny, Doorman, Encoding, Framing, GroupName,
+    House, Lane, Newcomer, Parts, Said, Slice, Standing, Who, limits,
 };
 
 /// Bytes in front of each message of the made-up framing: what it is, and how long.
 const HEADER_BYTES: usize = 5;
-const WALL_US: i64 = 1_790_000_000_000_000;
+pub(crate) const WALL_US: i64 = 1_790_000_000_000_000;
 
 /// A made-up socket.
 #[derive(Debug, Default)]
 pub(crate) struct Pipe {
-    taken: Vec<u8>,
+    pub(crate) taken: Vec<u8>,
     /// Bytes that it takes yet; `None` for all.
     pub(crate) room: Option<usize>,
     pub(crate) writes: usize,
@@ -60,7 +60,7 @@ pub(crate) enum Told {
 }
 
 /// Tokens of the test: `mod-ann` is a moderator, `user-bob` a user, `old` has expired.
-struct Names;
+pub(crate) struct Names;
 
 impl Doorman for Names {
     fn who(&self, token: &str, _: i64) -> Result<Who, Denied> {
@@ -74,9 +74,33 @@ impl Doorman for Names {
             user: name.into(),
             name: name.to_uppercase().as_str().into(),
             standing,
+            since_ms: WALL_US / 1_000,
             until_ms: None,
         })
     }
+}
+
+/// A house whose messages have the made-up framing.
+pub(crate) fn house(config: ChatConfig, clock: &Clock, bus: Arc<dyn Bus>) -> Arc<House> {
+    House::new(Parts {
+        config,
+        clock: clock.clone(),
+        doorman: Arc::new(Names),
+        bus,
+        framing: Framing {
+            header: |out, encoding, bytes| {
+                out.push(if encoding == Encoding::Json { 1 } else { 2 });
+                out.extend_from_slice(&u32::try_from(bytes).unwrap().to_be_bytes());
+            },
+            close: |out, code, reason| {
+                out.push(8);
+                let bytes = u32::try_from(2 + reason.len()).unwrap();
+                out.extend_from_slice(&bytes.to_be_bytes());
+                out.extend_from_slice(&code.to_be_bytes());
+                out.extend_from_slice(reason.as_bytes());
+            },
+        },
+    })
 }
 
 /// A member: its loop and its key there.
@@ -96,25 +120,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(loops: usize, config: ChatConfig) -> Self {
         let clock = Clock::manual(WALL_US);
-        let house = House::new(Parts {
-            config,
-            clock: clock.clone(),
-            doorman: Arc::new(Names),
-            bus: Arc::new(Alone),
-            framing: Framing {
-                header: |out, encoding, bytes| {
-                    out.push(if encoding == Encoding::Json { 1 } else { 2 });
-                    out.extend_from_slice(&u32::try_from(bytes).unwrap().to_be_bytes());
-                },
-                close: |out, code, reason| {
-                    out.push(8);
-                    let bytes = u32::try_from(2 + reason.len()).unwrap();
-                    out.extend_from_slice(&bytes.to_be_bytes());
-                    out.extend_from_slice(&code.to_be_bytes());
-                    out.extend_from_slice(reason.as_bytes());
-                },
-            },
-        });
+        let house = house(config, &clock, Arc::new(Alone));
         let slices = (0..loops)
             .map(|_| Slice::new(house.clone(), || {}))
             .collect();
@@ -287,7 +293,7 @@ impl World {
 }
 
 /// Takes whole messages off the front.
-fn read(taken: &mut Vec<u8>) -> Vec<Told> {
+pub(crate) fn read(taken: &mut Vec<u8>) -> Vec<Told> {
     let mut told = Vec::new();
     while let Some((&[kind, a, b, c, d], rest)) = taken.split_first_chunk::<HEADER_BYTES>() {
         let bytes = u32::from_be_bytes([a, b, c, d]) as usize;

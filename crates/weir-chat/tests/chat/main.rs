@@ -8,6 +8,9 @@
 mod exactness;
 mod kit;
 mod moderation;
+mod net;
+mod nodes;
 mod page;
 mod pressure;
 mod rooms;
+mod simulation;

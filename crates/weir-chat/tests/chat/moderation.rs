@@ -134,7 +134,7 @@ fn what_was_deleted_does_not_come_back_with_who_comes_back() {
     );
     world.ticks(2);
     let name = weir_chat::GroupName::new("r:1").unwrap();
-    let epoch = world.house.find(&name).unwrap().epoch.to_string();
+    let epoch = world.house.find(&name).unwrap().epoch().to_string();
     let (_, hello) = world.member(0, "user-cay", &json!({ "r:1": { "o": 0, "e": epoch } }));
     let room = &hello["ok"]["g"]["r:1"];
     assert_eq!(room["rec"], true);

@@ -124,7 +124,7 @@ fn posts_that_were_placed_before_somebody_came_and_go_out_after_come_once() {
 
 fn world_epoch(world: &World) -> String {
     let name = weir_chat::GroupName::new("r:1").unwrap();
-    world.house.find(&name).unwrap().epoch.to_string()
+    world.house.find(&name).unwrap().epoch().to_string()
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, ErrorKind,
-    IntoConnectionInfo, RedisError, TlsCertificates, Value, cmd, from_redis_value, pipe,
+    IntoConnectionInfo, ProtocolVersion, RedisError, TlsCertificates, Value, cmd, from_redis_value,
+    pipe,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -181,6 +182,14 @@ impl Connector {
         let opening = client.get_multiplexed_async_connection_with_config(&config);
         let connection = within(within_ms, async { Ok(opening.await?) }).await?;
         Ok((client, connection))
+    }
+
+    /// A client like this one that speaks RESP3.
+    pub(super) fn told(&self, client: &Client) -> Result<Client, RedisError> {
+        let info = client.get_connection_info().clone();
+        let settings = info.redis_settings().clone();
+        let settings = settings.set_protocol(ProtocolVersion::RESP3);
+        self.client(info.set_redis_settings(settings))
     }
 
     fn client(&self, info: ConnectionInfo) -> Result<Client, RedisError> {

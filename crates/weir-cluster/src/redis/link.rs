@@ -20,6 +20,8 @@ const RETRY: BackoffPlan = BackoffPlan {
 };
 
 pub(super) struct Link {
+    /// What it is to this node, in an operator's words.
+    called: &'static str,
     target: Target,
     connector: Connector,
     clock: Clock,
@@ -37,8 +39,14 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(target: Target, connector: Connector, clock: Clock) -> Self {
+    pub(super) fn new(
+        called: &'static str,
+        target: Target,
+        connector: Connector,
+        clock: Clock,
+    ) -> Self {
         Self {
+            called,
             target,
             connector,
             clock,
@@ -54,6 +62,11 @@ impl Link {
 
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// A client like this one whose connection is told of what nobody asked for (RESP3).
+    pub(super) fn told(&self, client: &Client) -> Result<Client, RedisError> {
+        self.connector.told(client)
     }
 
     pub(super) fn now_us(&self) -> i64 {
@@ -137,14 +150,14 @@ impl Link {
     pub(super) fn failed(&self, what: What, failure: &Failure) {
         let words = failure.words(self.target.is_tls());
         if let Some(told) = self.troubles.failed(what, words, self.clock.now_us()) {
-            tracing::warn!(redis = ?self.target, "the registry: {told}; trying on");
+            tracing::warn!(redis = ?self.target, "{}: {told}; trying on", self.called);
         }
     }
 
     pub(super) fn went_well(&self, what: What) {
         if let Some(seconds) = self.troubles.went_well(what, self.clock.now_us()) {
             let what = what.words();
-            tracing::info!(redis = ?self.target, "the registry: can {what} again, after {seconds} s");
+            tracing::info!(redis = ?self.target, "{}: can {what} again, after {seconds} s", self.called);
         }
     }
 }

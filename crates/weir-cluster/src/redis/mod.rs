@@ -17,6 +17,7 @@
 //! Channels: `weir:{c}:bus` for all nodes, `weir:{c}:bus:ID` for one. Nothing is ever scanned.
 
 mod connect;
+mod line;
 mod link;
 mod url;
 mod words;
@@ -29,6 +30,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use weir_base::{Backoff, BackoffPlan, Clock, Dice};
 
+pub use line::{LineEvent, LineScript, RedisLine, Wish, Wishes};
 pub use url::{Files, Servers, Target, UrlError};
 
 use crate::lease::Unreachable;
@@ -117,7 +119,7 @@ impl Redis {
         let prefix = format!("weir:{{{cluster}}}");
         let connector = Connector::new(&target, format!("{prefix}:epoch"))?;
         Ok(Self(Arc::new(Inner {
-            link: Link::new(target, connector, clock),
+            link: Link::new("the registry", target, connector, clock),
             prefix,
             ttl_ms,
             node_ttl_ms,

@@ -143,6 +143,7 @@ pub(super) enum What {
     Read,
     Send,
     Listen,
+    Ask,
 }
 
 impl What {
@@ -157,6 +158,7 @@ impl What {
             Self::Read => "read from it",
             Self::Send => "send to the other nodes",
             Self::Listen => "hear the other nodes",
+            Self::Ask => "ask it",
         }
     }
 }

@@ -4,10 +4,13 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use weir_base::Clock;
+use weir_chat::bus::message::{self, Item};
+use weir_chat::bus::relay::{Output, Relay, RelayConfig};
+use weir_chat::bus::table::Table;
 use weir_chat::wire::record;
 use weir_chat::{
-    Alone, Carrier, ChatConfig, Encoding, Framing, Guests, House, Newcomer, NoDoorman, Parts, Said,
-    Slice, limits,
+    Alone, Carrier, ChatConfig, Encoding, Framing, GroupName, Guests, House, Newcomer, NoDoorman,
+    Parts, Said, Slice, limits,
 };
 
 use super::Input;
@@ -67,4 +70,61 @@ pub(super) fn chat(data: &[u8]) {
     while let Some(record) = record::take(&mut rest) {
         assert!(record.body.len() <= data.len());
     }
+}
+
+/// What nodes say to each other of a group: what is read is written alike, and a relay that hears it goes on.
+pub(super) fn chat_bus(data: &[u8]) {
+    if let Some((front, rest)) = message::split(data) {
+        let line = front.line();
+        assert_eq!(message::split(line.as_bytes()), Some((front, &[][..])));
+        for item in message::items(rest).into_iter().flatten() {
+            for is_json in [false, true] {
+                let bytes = match &item {
+                    Item::Post(entry) => message::post(entry, is_json),
+                    Item::Fact(fact) => message::fact(fact, is_json),
+                };
+                // A post in few bytes may have fields that are no JSON; as a line it is none then.
+                let read = message::items(&bytes);
+                assert!(is_json || read == Some(vec![item.clone()]));
+            }
+        }
+    }
+    let clock = Clock::manual(1_790_000_000_000_000);
+    let relay = Arc::new(Relay::new(RelayConfig {
+        shards: 1,
+        is_json: false,
+        node: "n".into(),
+    }));
+    let house = House::new(Parts {
+        config: ChatConfig::default(),
+        clock: clock.clone(),
+        doorman: Arc::new(NoDoorman),
+        bus: relay.clone(),
+        framing: Framing {
+            header: |out, _, bytes| out.extend_from_slice(&bytes.to_be_bytes()),
+            close: |out, code, _| out.extend_from_slice(&code.to_be_bytes()),
+        },
+    });
+    let room = house.room(&GroupName::everybody());
+    let Ok(room) = room else { return };
+    house.host(&room);
+    relay.connected(&house, 0);
+    relay.listening(&house, "r:0");
+    let mut table = Table::new(8, 10_000);
+    let mut carry = |relay: &Relay| {
+        for output in relay.poll() {
+            if let Output::Call(call) = output {
+                let (reply, _) = table.answer("n", &call.op, clock.wall_ms());
+                relay.answer(&house, call.id, reply);
+            }
+        }
+    };
+    carry(&relay);
+    assert!(room.is_ready());
+    relay.heard(&house, "r:0", data);
+    carry(&relay);
+    clock.advance_us(limits::TICK_US);
+    relay.tick(&house);
+    carry(&relay);
+    assert!(room.is_ready());
 }

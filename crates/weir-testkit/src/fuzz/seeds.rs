@@ -18,7 +18,7 @@ use weir_media::{Frame, TrackKind, flv};
 use weir_proto::rtmp::message::{AUDIO, DATA_AMF0, VIDEO};
 
 pub(super) use admit::{admission_snapshot, signed_dialects};
-pub(super) use chat::chat;
+pub(super) use chat::{chat, chat_bus};
 pub(super) use cluster::{
     cluster_coworker, cluster_maxmind, cluster_message, cluster_report, cluster_table, cluster_url,
 };

@@ -1,5 +1,8 @@
 //! The chat gateway of this node: whose tokens and cookies are believed, and where posts get their places.
 
+mod nodes;
+mod wire;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -7,13 +10,15 @@ use weir_account::{
     AccountError, AccountRole, AccountService, ChatVerifier, NoChatToken, Right, RootSecret,
 };
 use weir_api::cookie_of_own_page;
-use weir_base::{Code, Refusal};
-use weir_chat::{Alone, Denied, Deny, Doorman, House, Standing, Who};
+use weir_base::{Clock, Code, Refusal};
+use weir_chat::desk::void;
+use weir_chat::{Alone, Bus, Denied, Deny, Doorman, House, Standing, Who};
 use weir_cluster::Role;
 use weir_serve::chat::{Chat, ChatParts, Presented, Presenter};
 use weir_serve::http::request::HttpRequest;
 use weir_serve::{Core, Server};
 
+use self::nodes::Nodes;
 use super::control::Control;
 use super::secrets::Secrets;
 use crate::config::Config;
@@ -29,22 +34,30 @@ pub(super) fn open(
     if !(config.chat.enabled && config.roles()?.has(Role::Chat)) {
         return Ok((server, None));
     }
-    if !config.cluster.redis.is_empty() {
-        tracing::warn!(
-            "chat: members of a room meet on one node alone; rooms are not carried between nodes yet"
-        );
-    }
     let root = RootSecret::new(secrets.account_secret(&config.cluster.secret))?;
+    let nodes = Nodes::open(config, core)?;
+    let bus: Arc<dyn Bus> = match &nodes {
+        Some(nodes) => nodes.relay.clone(),
+        None => Arc::new(Alone),
+    };
+    let clock = core.hub.clock().clone();
     let parts = ChatParts {
         config: config.chat.clone(),
         doorman: Arc::new(Tokens(ChatVerifier::new(&root)?)),
-        bus: Arc::new(Alone),
+        bus,
         presenter: control
             .accounts()
-            .map(|accounts| Arc::new(Cookies(accounts)) as Arc<dyn Presenter>),
+            .map(|accounts| Arc::new(Cookies(accounts, clock)) as Arc<dyn Presenter>),
     };
     let chat = Chat::start(parts, core).context("cannot start the chat loops")?;
     let house = chat.house().clone();
+    if let Some(nodes) = nodes {
+        nodes.start(&house, core);
+    }
+    if let Some(accounts) = control.accounts() {
+        let house = house.clone();
+        accounts.tell_revoked(move |user_id| void(&house, &user_id.to_string()));
+    }
     Ok((server.with_sockets(Arc::new(chat)), Some(house)))
 }
 
@@ -61,13 +74,14 @@ impl Doorman for Tokens {
             user: claims.user_id.as_str().into(),
             name: claims.display_name.as_str().into(),
             standing: standing(claims.role),
+            since_ms: claims.since_ms(),
             until_ms: Some(claims.until_ms()),
         })
     }
 }
 
 /// Believes the site's cookie, on the site's own pages.
-struct Cookies(AccountService);
+struct Cookies(AccountService, Clock);
 
 impl Presenter for Cookies {
     fn who<'a>(&'a self, request: &'a HttpRequest) -> Presented<'a> {
@@ -99,6 +113,7 @@ impl Presenter for Cookies {
                     user: account.user_id.to_string().into(),
                     name: shown.into(),
                     standing: standing(role),
+                    since_ms: self.1.wall_ms(),
                     until_ms: None,
                 }
             }))

@@ -12,6 +12,7 @@
 mod kit;
 
 mod channels;
+mod chat;
 mod clock;
 mod codecs;
 mod dispatch;

@@ -58,6 +58,11 @@ export class Groups {
     const group = this.wanted.get(name);
     const offset = line["o"];
     if (!group || typeof offset !== "number") return true;
+    // The numbering goes on elsewhere, and its numbers may be smaller.
+    if (line["p"] === "ep" && typeof line["e"] === "string") {
+      Object.assign(group, { place: { o: offset, e: line["e"] }, owed: 0, acked: 0 });
+      return true;
+    }
     this.owe(name, line);
     if (group.place === null) return true;
     if (offset <= group.place.o) return false;

@@ -157,6 +157,17 @@ describe("coming again", () => {
     expect(rig.session.groups.placeOf(ROOM)).toEqual({ o: 3, e: "y" });
   });
 
+  it("goes on under another numbering where the server says so, with smaller numbers too", () => {
+    const rig = new Rig();
+    rig.open({ h: 1, o: 7, e: "x", n: 1 });
+    rig.say({ p: "ep", g: ROOM, e: "y", o: 0 }, post(1, "p1"), post(1, "p1"));
+    expect(rig.heard("post")).toHaveLength(1);
+    rig.session.lost(1006, "", rig.now_ms);
+    rig.next();
+    rig.session.opened(rig.now_ms);
+    expect(rig.done().at(-1)).toMatchObject({ g: { [ROOM]: { o: 1, e: "y" } } });
+  });
+
   it("is by the code: what a moderator or a wrong token ended stays ended", () => {
     for (const code of [1001, 1006, 3000, 3001, 3005, 3008, 3010, 3012, 3013, 3499, 4503, 4429]) expect(mayComeAgain(code), String(code)).toBe(true);
     for (const code of [1000, 1002, 1007, 1009, 3500, 3503, 3507, 4400, 4404]) expect(mayComeAgain(code), String(code)).toBe(false);
