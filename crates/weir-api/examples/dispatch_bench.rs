@@ -95,6 +95,7 @@ async fn main() {
         },
         happenings: None,
         chat: None,
+        gifts: None,
         recordings: None,
         snapshots: weir_api::Snapshots::Off("this is a measurement"),
         facts: Arc::new(Outside),

@@ -22,6 +22,7 @@ mod caller;
 mod categories;
 mod channels;
 mod chat;
+mod chat_filters;
 mod chat_sheet;
 mod clips;
 mod cluster;
@@ -36,6 +37,7 @@ mod elsewhere;
 mod embedded;
 mod events;
 mod families;
+mod gifts;
 mod go;
 mod guard;
 mod happenings;
@@ -174,7 +176,26 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(replays::public_routes()))
         .merge(guarded(chat::publish_routes(), state, Right::ChatPublish))
         .merge(guarded(chat::read_routes(), state, Right::ChatRead))
+        .merge(guarded(chat_filters::routes(), state, Right::ChatFilter))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
+        .merge(by_method(gifts::offers::public_routes()))
+        .merge(guarded(gifts::offers::routes(), state, Right::GiftsManage))
+        .merge(guarded(gifts::routes(), state, Right::GiftsGive))
+        .merge(guarded(
+            gifts::wallets::own_routes(),
+            state,
+            Right::GiftsGive,
+        ))
+        .merge(guarded(
+            gifts::wallets::top_up_routes(),
+            state,
+            Right::WalletTopup,
+        ))
+        .merge(guarded(
+            gifts::wallets::routes(),
+            state,
+            Right::WalletsManage,
+        ))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))
         .merge(guarded(tenants::routes(), state, Right::AppsManage))
@@ -207,8 +228,14 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(channels::schedule::public_routes()))
         .merge(by_method(channels::recordings::public_routes()))
         .merge(by_method(channels::tickets::routes()))
+        .merge(by_method(channels::gifts::public_routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(
+            channels::gifts::routes(),
+            state,
+            Right::ChannelsOwn,
+        ))
         .merge(guarded(
             channels::cover::routes(),
             state,

@@ -179,6 +179,7 @@ impl World {
             },
             happenings: None,
             chat: None,
+            gifts: None,
             recordings: None,
             facts: Arc::new(Outside),
         };
