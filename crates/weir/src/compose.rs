@@ -4,11 +4,13 @@
 mod addresses;
 mod admission;
 mod chat;
+mod chat_filters;
 mod cluster;
 mod consult;
 mod control;
 mod drain;
 mod gate;
+mod gifts;
 mod happenings;
 mod key_sets;
 mod key_uses;
@@ -44,6 +46,7 @@ use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_chat::House;
 use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
+use weir_gift::Till;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
 use weir_keep::KeepTally;
@@ -112,9 +115,12 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
     let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
+    chat_filters::read(happenings.as_ref(), chat.as_ref(), core);
+    let gifts = gifts::open(&config, happenings.as_ref(), chat.as_ref(), core);
     let asked = Api {
         keeping,
         chat,
+        gifts,
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -252,6 +258,7 @@ struct Api<'a> {
     /// What was counted of recordings.
     keeping: KeepTally,
     chat: Option<Arc<House>>,
+    gifts: Option<Till>,
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -303,6 +310,7 @@ fn api(parts: Api<'_>) -> ApiService {
     let Api {
         keeping,
         chat,
+        gifts,
         pictures: (pictures, snapshots),
         happenings,
         admission,
@@ -360,6 +368,7 @@ fn api(parts: Api<'_>) -> ApiService {
         cluster,
         happenings,
         chat,
+        gifts,
         recordings: services
             .hls
             .recordings()
