@@ -123,6 +123,9 @@ export type ClipSeen = { created_at: string; file_url: string; from_ms: number; 
 /** Clips, the newest first. */
 export type ClipsSeen = { items: (ClipSeen)[] };
 
+/** A row of the same gifts by the same giver. */
+export type ComboShown = { count: number; id: string };
+
 /** A broadcast that is to come. */
 export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
 
@@ -159,6 +162,9 @@ export type DrainProgress = { by?: string; draining: boolean; empty: boolean; pu
 /** A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`. */
 export type Dvr = { from_ms: number; to_ms: number };
 
+/** What a channel has of a stretch of time. */
+export type EarnedShown = { earned: number; given: number; givers: number };
+
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
 
@@ -174,6 +180,9 @@ export type EnrollOrder = { code: string; offer: string };
 /** A second factor that is there from now on. */
 export type EnrolledView = { recovery_codes: (string)[] };
 
+/** Something that came into a wallet, or went out of it. */
+export type EntryShown = { about: string; at_ms: number; coins: number; id: string; kind: string };
+
 /** Something that happened. */
 export type EventSeen = { app: string; at: string; cause?: number | null; cause_name?: string | null; data: unknown; id: string; session?: string | null; stream: string; type: string };
 
@@ -185,6 +194,9 @@ export type Farewell = { password?: string };
 
 /** What is wrong with one field of a request. */
 export type FieldError = { field: string; words: string };
+
+/** What is not said. */
+export type FilterTerms = { links?: boolean; words: (string)[] };
 
 /** Who follows a channel. */
 export type FollowerList = { items: (FollowerShown)[]; next?: string | null };
@@ -200,6 +212,12 @@ export type Forgotten = { login: string };
 
 /** A key as it is shown once. */
 export type FreshKey = { id: string; key: string; stream: string };
+
+/** What was given. */
+export type GiftGiven = { again: boolean; coins: number; combo: ComboShown; cost: number; id: string };
+
+/** What somebody gives. */
+export type GiftOrder = { channel: string; combo?: boolean; count?: number; gift: string; price?: number };
 
 /** A picture that is known to be bad. */
 export type HashWish = { hash: string; label: string };
@@ -327,11 +345,20 @@ export type NodeCapacity = { connections: number; cpu_permille: number; out_kbps
 /** What a node bears now. */
 export type NodeLoad = { connections: number; cpu_permille: number; out_kbps: number; publishers: number; viewers: number };
 
+/** The catalogue. */
+export type OfferList = { items: (OfferShown)[] };
+
 /** The password, once more. */
 export type OfferOrder = { password?: string };
 
+/** Something that can be given, or could. */
+export type OfferShown = { animation: string; badge: string; name: string; open: boolean; place: number; price: number; title: string; title_zh: string };
+
 /** A second factor that is not there yet. */
 export type OfferView = { offer: string; secret: string; uri: string };
+
+/** What a gift is. */
+export type OfferWish = { animation?: string; badge?: string; open?: boolean; place?: number; price: number; title: string; title_zh?: string };
 
 /** The channels of one account. */
 export type OwnChannels = { items: (ChannelShown)[]; next?: string | null };
@@ -435,6 +462,12 @@ export type Publisher = { address: string; id: string; protocol: string };
 /** A question to a browser. */
 export type QuestionView = { offer: string; options: Record<string, unknown> };
 
+/** What a channel was given. */
+export type Received = { all: EarnedShown; day: EarnedShown; items: (ReceivedShown)[]; next?: string | null; week: EarnedShown };
+
+/** Something that the channel was given. */
+export type ReceivedShown = { at_ms: number; coins: number; count: number; earned: number; gift: string; id: string; name?: string | null; refunded: boolean; user: string };
+
 /** What is to be changed of a recording; what is left out stays. */
 export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
 
@@ -452,6 +485,9 @@ export type RecordingsSeen = { items: (RecordingSeen)[]; next?: string | null };
 
 /** What renews a session. */
 export type RefreshOrder = { refresh?: string | null };
+
+/** What is given back. */
+export type RefundWish = { gift: string; why: string };
 
 /** A second factor to be taken away. */
 export type RemoveOrder = { code: string; password?: string };
@@ -592,6 +628,15 @@ export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 /** What somebody shows who wants to watch. */
 export type TicketWish = { password?: string };
 
+/** Somebody who gave much. */
+export type TopGiver = { coins: number; id: string; name?: string | null };
+
+/** Who gave most. */
+export type TopGivers = { items: (TopGiver)[]; since_ms: number };
+
+/** What was paid for. */
+export type TopUpWish = { coins: number; payment: string };
+
 /** What was taken back, for whoever did to decide again. */
 export type UndoneSeen = { claim: string; good_for_ms: number; item: ReviewItem };
 
@@ -606,6 +651,12 @@ export type Versions = { code: number; data: Version; server: string };
 
 /** The pictures of a stream. */
 export type Video = { codec: string; fps: number; height: number; rfc6381: string; width: number };
+
+/** What became of it. */
+export type WalletMoved = { again: boolean; coins: number; id: string };
+
+/** A wallet, and what came and went. */
+export type WalletShown = { coins: number; items: (EntryShown)[]; next?: string | null };
 
 /** How a session is shown. */
 export type WantedKind = "cookie" | "token" | "both";
@@ -710,6 +761,10 @@ export interface Operations {
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
   /** Get leave to watch a channel */
   channel_ticket: { asked: { path: { name: string }; body: TicketWish }; answered: TicketGiven };
+  /** What is not said in a room */
+  chat_filter: { asked: { query: { group: string } }; answered: FilterTerms };
+  /** Say what is not said in a room */
+  chat_filter_set: { asked: { query: { group: string }; body: FilterTerms }; answered: FilterTerms };
   /** What was posted in a group */
   chat_history: { asked: { query: { group: string; since?: number; limit?: number } }; answered: HistorySeen };
   /** Post in a group */
@@ -744,6 +799,18 @@ export interface Operations {
   following: { asked: { query?: { limit?: number; after?: string } }; answered: Following };
   /** The same, for people with a browser */
   get_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** Give a gift */
+  gift_give: { asked: { header: { "Idempotency-Key": string }; body: GiftOrder }; answered: GiftGiven };
+  /** What can be given */
+  gift_list: { asked: {  }; answered: OfferList };
+  /** What my channel was given */
+  gift_received: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: Received };
+  /** Take a gift away */
+  gift_remove: { asked: { path: { name: string } }; answered: undefined };
+  /** Make a gift, or say something else of it */
+  gift_set: { asked: { path: { name: string }; body: OfferWish }; answered: OfferShown };
+  /** Who gave most to a channel */
+  gift_top: { asked: { path: { name: string }; query?: { span?: string } }; answered: TopGivers };
   /** One hook */
   hook: { asked: { path: { id: string } }; answered: HookSeen };
   /** Change a hook */
@@ -962,6 +1029,14 @@ export interface Operations {
   unfollow: { asked: { path: { name: string } }; answered: undefined };
   /** Name and version */
   versions: { asked: {  }; answered: Versions };
+  /** My wallet */
+  wallet: { asked: { query?: { limit?: number; after?: string } }; answered: WalletShown };
+  /** Give a gift back */
+  wallet_refund: { asked: { path: { user: string }; body: RefundWish }; answered: WalletMoved };
+  /** Somebody's wallet */
+  wallet_show: { asked: { path: { user: string }; query?: { limit?: number; after?: string } }; answered: WalletShown };
+  /** Coins that were paid for come into a wallet */
+  wallet_top_up: { asked: { path: { user: string }; body: TopUpWish }; answered: WalletMoved };
 }
 
 /** Where each operation is. */
@@ -1012,6 +1087,8 @@ export const PLACES = {
   channel_recordings: ["GET", "/api/v1/channels/{name}/recordings"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
+  chat_filter: ["GET", "/api/v1/chat/filter"],
+  chat_filter_set: ["PUT", "/api/v1/chat/filter"],
   chat_history: ["GET", "/api/v1/chat/history"],
   chat_publish: ["POST", "/api/v1/chat/publish"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
@@ -1029,6 +1106,12 @@ export const PLACES = {
   followers: ["GET", "/api/v1/channels/{name}/followers"],
   following: ["GET", "/api/v1/me/following"],
   get_coworker: ["GET", "/api/v1/clusters"],
+  gift_give: ["POST", "/api/v1/gifts"],
+  gift_list: ["GET", "/api/v1/gifts"],
+  gift_received: ["GET", "/api/v1/channels/{name}/gifts"],
+  gift_remove: ["DELETE", "/api/v1/gifts/{name}"],
+  gift_set: ["PUT", "/api/v1/gifts/{name}"],
+  gift_top: ["GET", "/api/v1/channels/{name}/gifts/top"],
   hook: ["GET", "/api/v1/hooks/{id}"],
   hook_change: ["PATCH", "/api/v1/hooks/{id}"],
   hook_create: ["POST", "/api/v1/hooks"],
@@ -1138,4 +1221,8 @@ export const PLACES = {
   totp_remove: ["DELETE", "/api/v1/me/totp"],
   unfollow: ["DELETE", "/api/v1/channels/{name}/follow"],
   versions: ["GET", "/api/v1/versions"],
+  wallet: ["GET", "/api/v1/me/wallet"],
+  wallet_refund: ["POST", "/api/v1/wallets/{user}/refunds"],
+  wallet_show: ["GET", "/api/v1/wallets/{user}"],
+  wallet_top_up: ["POST", "/api/v1/wallets/{user}/topups"],
 } as const satisfies Record<keyof Operations, readonly [string, string]>;
