@@ -178,24 +178,7 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(guarded(chat::read_routes(), state, Right::ChatRead))
         .merge(guarded(chat_filters::routes(), state, Right::ChatFilter))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
-        .merge(by_method(gifts::offers::public_routes()))
-        .merge(guarded(gifts::offers::routes(), state, Right::GiftsManage))
-        .merge(guarded(gifts::routes(), state, Right::GiftsGive))
-        .merge(guarded(
-            gifts::wallets::own_routes(),
-            state,
-            Right::GiftsGive,
-        ))
-        .merge(guarded(
-            gifts::wallets::top_up_routes(),
-            state,
-            Right::WalletTopup,
-        ))
-        .merge(guarded(
-            gifts::wallets::routes(),
-            state,
-            Right::WalletsManage,
-        ))
+        .merge(gift_operations(state))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))
         .merge(guarded(tenants::routes(), state, Right::AppsManage))
@@ -218,6 +201,29 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(accounts::operations(state))
         .merge(channel_operations(state))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+}
+
+/// What can be given, and what it is paid with.
+fn gift_operations(state: &State) -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .merge(limited(gifts::offers::public_routes(), state, None))
+        .merge(guarded(gifts::offers::routes(), state, Right::GiftsManage))
+        .merge(guarded(gifts::routes(), state, Right::GiftsGive))
+        .merge(guarded(
+            gifts::wallets::own_routes(),
+            state,
+            Right::GiftsGive,
+        ))
+        .merge(guarded(
+            gifts::wallets::top_up_routes(),
+            state,
+            Right::WalletTopup,
+        ))
+        .merge(guarded(
+            gifts::wallets::routes(),
+            state,
+            Right::WalletsManage,
+        ))
 }
 
 /// Channels, what belongs to them, and who may not.

@@ -4,7 +4,7 @@ use weir_base::section;
 use weir_base::section::{Senseless, in_range};
 
 section! {
-    /// Gifts.
+    /// Whether gifts are given, whose share is how much, and how long rows of them go on.
     pub GiftsConfig {
         /// Gifts can be given.
         restart enabled: bool = true,

@@ -29,7 +29,7 @@ pub enum GiftError {
     /// The key was sent with something else.
     #[error("this key was sent with something else")]
     KeyReused,
-    /// The store.
+    /// It cannot be told, or the store has no such thing.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

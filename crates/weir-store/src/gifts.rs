@@ -58,7 +58,7 @@ macro_rules! gift_columns {
 use gift_columns;
 
 impl Store {
-    /// Gifts.
+    /// What is on sale, what was given, and whom it is to be told.
     pub fn gifts(&self) -> Gifts<'_> {
         Gifts {
             store: self,

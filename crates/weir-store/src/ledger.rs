@@ -10,7 +10,7 @@ mod movement;
 use sqlx::FromRow;
 
 pub(crate) use book::{book, keep, kept};
-pub use movement::{Account, Movement};
+pub use movement::{Holding, Movement};
 
 use crate::db::{Db, Writing};
 use crate::error::StoreError;
@@ -38,7 +38,7 @@ pub enum LedgerError {
     /// What is to be given back was not given, or not by them.
     #[error("there is no such gift")]
     NoGift,
-    /// The store.
+    /// Nothing is wrong with what was asked for.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -132,7 +132,7 @@ impl Ledger<'_> {
     /// [`StoreError::Away`].
     pub async fn statement(
         &self,
-        account: Account,
+        account: Holding,
         before: Option<Id>,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
@@ -158,7 +158,7 @@ impl Ledger<'_> {
         coins: i64,
         (key, about): (OpKey<'_>, &str),
     ) -> Result<Done, LedgerError> {
-        let movement = Movement::new(Account::Payments, &[(Account::Wallet(user), coins)])?;
+        let movement = Movement::new(Holding::Payments, &[(Holding::Wallet(user), coins)])?;
         for _ in 1..TRIES {
             match self.top_up_once(user, &movement, (key, about)).await {
                 Err(error) if error.is_contended() => {}

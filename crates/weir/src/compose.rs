@@ -115,12 +115,10 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
     let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
-    chat_filters::read(happenings.as_ref(), chat.as_ref(), core);
     let gifts = gifts::open(&config, happenings.as_ref(), chat.as_ref(), core);
     let asked = Api {
         keeping,
-        chat,
-        gifts,
+        chat: (chat, gifts),
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -257,8 +255,8 @@ fn site(
 struct Api<'a> {
     /// What was counted of recordings.
     keeping: KeepTally,
-    chat: Option<Arc<House>>,
-    gifts: Option<Till>,
+    /// Its rooms, and where gifts to them are paid.
+    chat: (Option<Arc<House>>, Option<Till>),
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -309,8 +307,7 @@ impl Facts for KnownParts {
 fn api(parts: Api<'_>) -> ApiService {
     let Api {
         keeping,
-        chat,
-        gifts,
+        chat: (chat, gifts),
         pictures: (pictures, snapshots),
         happenings,
         admission,

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use weir_base::Code;
 use weir_gift::{TopUp, limits};
 use weir_store::Id;
-use weir_store::ledger::{Account, Entry};
+use weir_store::ledger::{Entry, Holding};
 
 use super::{refused, till};
 use crate::acts::{Acted, Actor};
@@ -206,7 +206,7 @@ async fn refund(
 async fn shown(state: &State, user: Id, page: &Page) -> Result<Json<WalletShown>, Refused> {
     let ledger = state.store()?.ledger();
     let (before, limit) = (behind(page)?, page.limit(PAGE));
-    let rows = ledger.statement(Account::Wallet(user), before, limit + 1);
+    let rows = ledger.statement(Holding::Wallet(user), before, limit + 1);
     let (rows, next) = Page::full(rows.await?, limit, |row| row.op_id.clone());
     Ok(Json(WalletShown {
         coins: ledger.coins(user).await?,

@@ -1,4 +1,4 @@
-//! Words and links that are not said here, however they are written.
+//! Spellings and links that are not said here, however they are written.
 //!
 //! People who want to say them change width and case, put blanks, dots and emoji between letters, take letters of other
 //! scripts that look alike, digits for letters, marks that nobody sees, and in Chinese the sound for the sign. A text is
@@ -11,7 +11,7 @@ mod words;
 
 use fold::Folded;
 use sound::Sounds;
-use words::Words;
+use words::Spellings;
 
 pub use links::has_link;
 
@@ -32,7 +32,7 @@ pub struct Term {
 /// A list of terms, ready to look texts through.
 #[derive(Debug, Default)]
 pub struct Filter {
-    words: Words,
+    words: Spellings,
     sounds: Sounds,
     terms: Vec<String>,
 }
@@ -147,7 +147,7 @@ mod tests {
             ("s\u{301}c\u{302}a\u{303}m\u{304}", "scam"),
             ("śçåm", "scam"),
             ("s\u{336}c\u{336}a\u{336}m\u{336}", "scam"),
-            // Words that go on.
+            // Spellings that go on.
             ("casinos", "casino*"),
             ("casinoland", "casino*"),
             // By sound.

@@ -9,11 +9,11 @@ const LETTERS_BETWEEN: usize = 2;
 
 /// See the file's words.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(super) struct Spellings {
     /// By their letters, each once however often it is repeated: how often each is, which words they are, and which
     /// term.
     whole: HashMap<String, Vec<Whole>>,
-    /// Words that go on.
+    /// Spellings that go on.
     open: Vec<(Open, usize)>,
     /// By the first sign: all of them, and which term.
     signs: HashMap<char, Vec<(Vec<char>, usize)>>,
@@ -40,7 +40,7 @@ struct Open {
 /// Letters, each once, and how often each stands there.
 type Runs = (String, Vec<usize>);
 
-impl Words {
+impl Spellings {
     /// Adds a term; whether it has something to look for.
     pub(super) fn add(&mut self, text: &str, number: usize) -> bool {
         let (at_front, at_back) = (text.starts_with('*'), text.ends_with('*'));

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use weir_gift::{GiftError, GiftsConfig, Order, Span, Till, TopUp};
 use weir_store::StoreError;
-use weir_store::ledger::Account;
+use weir_store::ledger::Holding;
 
 use crate::kit::{Kit, kits};
 
@@ -23,7 +23,7 @@ async fn a_gift_moves_coins_from_the_wallet_to_the_channel_and_the_house_and_bac
 
         // An odd coin is the house's.
         kit.give("rose", 1, "k2").await.unwrap();
-        let house = kit.store.ledger().statement(Account::House, None, 9).await;
+        let house = kit.store.ledger().statement(Holding::House, None, 9).await;
         let house: i64 = house.unwrap().iter().map(|entry| entry.coins).sum();
         assert_eq!(house, 151);
 
@@ -39,7 +39,7 @@ async fn a_gift_moves_coins_from_the_wallet_to_the_channel_and_the_house_and_bac
         assert_eq!((earned.total, earned.own), (1, 0));
         kit.assert_balanced().await;
 
-        let wallet = Account::Wallet(kit.ann);
+        let wallet = Holding::Wallet(kit.ann);
         let statement = kit.store.ledger().statement(wallet, None, 9).await.unwrap();
         let lines: Vec<_> = statement
             .iter()

@@ -34,7 +34,7 @@ async fn killed_after<T>(steps: u64, work: impl Future<Output = T>) -> Option<T>
 /// Gives gifts by a till that dies, and asks again by the same key until there is an answer.
 async fn give(kit: &Kit, dice: &mut Dice, key: &str) -> String {
     loop {
-        let steps = dice.below(60);
+        let steps = dice.below(240);
         if let Some(given) = killed_after(steps, kit.give("rose", 1, key)).await {
             return given.unwrap().gift.id;
         }

@@ -4,7 +4,7 @@ use super::{Gift, Gifts, gift_columns};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::Id;
-use crate::ledger::{Account, Done, LedgerError, Movement, Op, OpKey, TRIES, book, finish, kept};
+use crate::ledger::{Done, Holding, LedgerError, Movement, Op, OpKey, TRIES, book, finish, kept};
 
 /// Milliseconds of an hour.
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -37,7 +37,7 @@ pub struct Giving<'a> {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    /// The gift.
+    /// As its row has it.
     pub gift: Gift,
     /// In the wallet behind it.
     pub coins: i64,
@@ -63,13 +63,13 @@ impl Gifts<'_> {
     async fn give_once(&self, giving: &Giving<'_>) -> Result<Given, LedgerError> {
         let (owner, channel) = giving.channel;
         let parts = [
-            (Account::Channel(owner, channel), giving.to_channel),
+            (Holding::Channel(owner, channel), giving.to_channel),
             (
-                Account::House,
+                Holding::House,
                 giving.coins.saturating_sub(giving.to_channel),
             ),
         ];
-        let movement = Movement::new(Account::Wallet(giving.user), &parts)?;
+        let movement = Movement::new(Holding::Wallet(giving.user), &parts)?;
         let mut writing = self.db.begin_serializable().await?;
         if let Some(done) = kept(&mut writing, "gift", giving.key).await? {
             let gift = stored(&mut writing, giving.user, done.id).await?;
@@ -151,8 +151,8 @@ impl Gifts<'_> {
         let owner = crate::id::stored(&gift.owner_id)?;
         let channel = crate::id::stored(&gift.channel_id)?;
         let parts = [
-            (Account::Channel(owner, channel), gift.to_channel),
-            (Account::House, gift.coins - gift.to_channel),
+            (Holding::Channel(owner, channel), gift.to_channel),
+            (Holding::House, gift.coins - gift.to_channel),
         ];
         let op = Op {
             id: self.store.next_id()?,
@@ -160,7 +160,7 @@ impl Gifts<'_> {
             about: &gift.gift,
             at_ms: self.store.now_ms(),
         };
-        let movement = Movement::back(Account::Wallet(user), &parts)?;
+        let movement = Movement::back(Holding::Wallet(user), &parts)?;
         book(&mut writing, &op, &movement).await?;
         sqlx::query("UPDATE gifts SET refunded_ms = $3 WHERE user_id = $1 AND id = $2")
             .bind(gift.user_id.clone())

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{Account, Done, LedgerError, MAX_COINS, Movement, Op, OpKey};
+use super::{Done, Holding, LedgerError, MAX_COINS, Movement, Op, OpKey};
 use crate::db::{Writing, placeholders};
 use crate::id::{self, Id};
 
@@ -76,8 +76,8 @@ pub(crate) async fn book(
 ) -> Result<(), LedgerError> {
     for (account, coins) in &movement.legs {
         match account {
-            Account::Wallet(user) if *coins < 0 => take(writing, *user, -coins).await?,
-            Account::Wallet(user) => put(writing, *user, *coins).await?,
+            Holding::Wallet(user) if *coins < 0 => take(writing, *user, -coins).await?,
+            Holding::Wallet(user) => put(writing, *user, *coins).await?,
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::id::Id;
 
 /// Where coins are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Account {
+pub enum Holding {
     /// What somebody may spend.
     Wallet(Id),
     /// What the channel of this owner and id was given.
@@ -16,7 +16,7 @@ pub enum Account {
     Payments,
 }
 
-impl Account {
+impl Holding {
     /// As its entries name it: whose it is, and which.
     pub(crate) fn named(self) -> (String, String) {
         match self {
@@ -31,7 +31,7 @@ impl Account {
 /// Coins that change places. It cannot be made so that some are lost or appear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
-    pub(crate) legs: Vec<(Account, i64)>,
+    pub(crate) legs: Vec<(Holding, i64)>,
 }
 
 impl Movement {
@@ -39,7 +39,7 @@ impl Movement {
     ///
     /// # Errors
     /// [`LedgerError::TooMuch`] for a part below nothing, and a sum that is nothing or more than can be counted.
-    pub fn new(from: Account, to: &[(Account, i64)]) -> Result<Self, LedgerError> {
+    pub fn new(from: Holding, to: &[(Holding, i64)]) -> Result<Self, LedgerError> {
         let mut sum: i64 = 0;
         let mut legs = vec![(from, 0)];
         for (account, coins) in to.iter().copied() {
@@ -65,7 +65,7 @@ impl Movement {
     ///
     /// # Errors
     /// As [`Movement::new`].
-    pub fn back(from: Account, to: &[(Account, i64)]) -> Result<Self, LedgerError> {
+    pub fn back(from: Holding, to: &[(Holding, i64)]) -> Result<Self, LedgerError> {
         let mut movement = Self::new(from, to)?;
         for (_, coins) in &mut movement.legs {
             *coins = -*coins;
@@ -81,18 +81,18 @@ mod tests {
     #[test]
     fn no_movement_makes_or_loses_coins() {
         let user = "019f0000-0000-7000-8000-000000000000".parse().unwrap();
-        let wallet = Account::Wallet(user);
-        let parts = [(Account::Channel(user, user), 70), (Account::House, 30)];
+        let wallet = Holding::Wallet(user);
+        let parts = [(Holding::Channel(user, user), 70), (Holding::House, 30)];
         let given = Movement::new(wallet, &parts).unwrap();
         assert_eq!(given.legs.iter().map(|(_, coins)| coins).sum::<i64>(), 0);
         assert_eq!(given.legs[0], (wallet, -100));
         let back = Movement::back(wallet, &parts).unwrap();
         assert_eq!(back.legs[0], (wallet, 100));
         assert_eq!(back.legs.iter().map(|(_, coins)| coins).sum::<i64>(), 0);
-        let all = Movement::new(wallet, &[(Account::House, 5), (Account::House, 0)]).unwrap();
+        let all = Movement::new(wallet, &[(Holding::House, 5), (Holding::House, 0)]).unwrap();
         assert_eq!(all.legs.len(), 2, "nothing is no entry");
         for wrong in [&[0][..], &[-1, 5], &[MAX_COINS, 1], &[i64::MAX, i64::MAX]] {
-            let to: Vec<_> = wrong.iter().map(|coins| (Account::House, *coins)).collect();
+            let to: Vec<_> = wrong.iter().map(|coins| (Holding::House, *coins)).collect();
             let refused = Movement::new(wallet, &to);
             assert!(matches!(refused, Err(LedgerError::TooMuch)), "{wrong:?}");
         }

@@ -42,13 +42,11 @@ pub(super) fn read(happenings: Option<&Happenings>, chat: Option<&Arc<House>>, c
     });
 }
 
-type Known = (i64, i64);
-
 /// What there is, where it is not what is known.
 async fn newer(
     store: &Store,
-    known: Known,
-) -> Result<Option<(Known, HashMap<GroupName, Arc<RoomFilter>>)>, StoreError> {
+    known: (i64, i64),
+) -> Result<Option<((i64, i64), HashMap<GroupName, Arc<RoomFilter>>)>, StoreError> {
     let filters = store.chat_filters();
     // Asked before the rows are read: what changes in between is read again.
     let state = filters.state().await?;

@@ -16,6 +16,7 @@ pub(super) fn open(
     chat: Option<&Arc<House>>,
     core: &Core,
 ) -> Option<Till> {
+    super::chat_filters::read(happenings, chat, core);
     let store = &happenings?.store;
     let till = Till::new(store.clone(), config.gifts.clone());
     match chat {
