@@ -3,7 +3,7 @@
 #
 #   bench/run.sh [quick|full] [section…]
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
-#             snapshots review
+#             snapshots review gifts
 #             lists-sqlite lists-postgres sign-in tickets edge-keys events, or people for all six
 #             record-cost -many -long -edge -crash, or recordings for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
@@ -352,6 +352,17 @@ section_review() {
     "$example" | keep review
 }
 
+section_gifts() {
+    say "gifts …"
+    start_postgres || return 1
+    # A giver asks more often than people do: the limits are not what is measured.
+    start_weir "store.url=$postgres_url" store.connections=16 api.writes_per_minute=1000000
+    local token
+    token=$(sed -n 's/^admin_token = "\(.*\)"$/\1/p' "$data/secrets.toml")
+    node "$here/gifts.mjs" --base "http://$http" --token "$token" --seconds "$seconds" | keep gifts
+    stop "$weir_pid"
+}
+
 section_pages() {
     say "pages …"
     start_weir
@@ -385,7 +396,7 @@ source "$here/recordings.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review "${people_sections[@]}" "${recording_sections[@]}" "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review gifts "${people_sections[@]}" "${recording_sections[@]}" "${cluster_sections[@]}"; do
     if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } ||
         { [[ $section == record-* ]] && wants recordings; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"

@@ -154,6 +154,16 @@ rights! {
     SettingsRead = "settings.read", from Admin, at Admin;
     /// Have keyframes of streams decoded, and their pictures kept; nodes may.
     SnapshotsCarry = "snapshots.carry", from Admin, at Public;
+    /// Give gifts, and read one's own wallet.
+    GiftsGive = "gifts.give", from Viewer, at Public;
+    /// Say which words and links are not said in chat.
+    ChatFilter = "chat.filter", from Moderator, at Public;
+    /// Say which gifts there are, and what they cost.
+    GiftsManage = "gifts.manage", from Admin, at Public;
+    /// Top wallets up that somebody paid for: a payment service's one right.
+    WalletTopup = "wallet.topup", from Admin, at Public;
+    /// Read everybody's wallets, and give gifts back.
+    WalletsManage = "wallets.manage", from Admin, at Public;
 }
 
 impl Right {

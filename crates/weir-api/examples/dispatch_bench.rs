@@ -95,6 +95,7 @@ async fn main() {
         },
         happenings: None,
         chat: None,
+        gifts: None,
         recordings: None,
         gold_one_in: 0,
         snapshots: weir_api::Snapshots::off("this is a measurement"),

@@ -5,6 +5,7 @@ pub(crate) mod bans;
 pub(crate) mod cover;
 mod doors;
 pub(crate) mod follows;
+pub(crate) mod gifts;
 pub(crate) mod keys;
 pub(crate) mod own;
 mod record_words;
@@ -194,6 +195,18 @@ pub(crate) async fn helps_with(
 ) -> Result<bool, Refused> {
     let standing = doors::standing(store, Some(caller), channel).await?;
     Ok(standing >= doors::Standing::Moderator)
+}
+
+/// The channel of this name, where somebody may know of it.
+///
+/// # Errors
+/// 3001 where it is not there for them.
+pub(crate) async fn seen(
+    store: &weir_store::Store,
+    caller: &Caller,
+    name: &str,
+) -> Result<Channel, Refused> {
+    open(store, Some(caller), name, Wish::See).await
 }
 
 /// How somebody helps with a channel, the least first.

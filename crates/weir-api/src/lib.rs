@@ -22,6 +22,7 @@ mod caller;
 mod categories;
 mod channels;
 mod chat;
+mod chat_filters;
 mod chat_sheet;
 mod clips;
 mod cluster;
@@ -36,6 +37,7 @@ mod elsewhere;
 mod embedded;
 mod events;
 mod families;
+mod gifts;
 mod go;
 mod guard;
 mod happenings;
@@ -193,7 +195,9 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(replays::public_routes()))
         .merge(guarded(chat::publish_routes(), state, Right::ChatPublish))
         .merge(guarded(chat::read_routes(), state, Right::ChatRead))
+        .merge(guarded(chat_filters::routes(), state, Right::ChatFilter))
         .merge(guarded(hooks::routes(), state, Right::HooksManage))
+        .merge(gift_operations(state))
         .merge(guarded(audit::routes(), state, Right::AuditRead))
         .merge(guarded(settings::routes(), state, Right::SettingsRead))
         .merge(guarded(tenants::routes(), state, Right::AppsManage))
@@ -218,6 +222,29 @@ pub(crate) fn operations(state: &State) -> OpenApiRouter<State> {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
+/// What can be given, and what it is paid with.
+fn gift_operations(state: &State) -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .merge(limited(gifts::offers::public_routes(), state, None))
+        .merge(guarded(gifts::offers::routes(), state, Right::GiftsManage))
+        .merge(guarded(gifts::routes(), state, Right::GiftsGive))
+        .merge(guarded(
+            gifts::wallets::own_routes(),
+            state,
+            Right::GiftsGive,
+        ))
+        .merge(guarded(
+            gifts::wallets::top_up_routes(),
+            state,
+            Right::WalletTopup,
+        ))
+        .merge(guarded(
+            gifts::wallets::routes(),
+            state,
+            Right::WalletsManage,
+        ))
+}
+
 /// Channels, what belongs to them, and who may not.
 fn channel_operations(state: &State) -> OpenApiRouter<State> {
     let by_method = |routes| limited(routes, state, None);
@@ -226,8 +253,14 @@ fn channel_operations(state: &State) -> OpenApiRouter<State> {
         .merge(by_method(channels::schedule::public_routes()))
         .merge(by_method(channels::recordings::public_routes()))
         .merge(by_method(channels::tickets::routes()))
+        .merge(by_method(channels::gifts::public_routes()))
         .merge(guarded(channels::routes(), state, Right::ChannelsOwn))
         .merge(guarded(channels::own::routes(), state, Right::ChannelsOwn))
+        .merge(guarded(
+            channels::gifts::routes(),
+            state,
+            Right::ChannelsOwn,
+        ))
         .merge(guarded(
             channels::cover::routes(),
             state,

@@ -11,6 +11,7 @@ use weir_admit::consult::Consult;
 use weir_base::{Shutdown, StreamName};
 use weir_chat::House;
 use weir_cluster::run::Cluster;
+use weir_gift::Till;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
 use weir_store::Store;
@@ -78,6 +79,8 @@ pub struct Config {
     pub happenings: Option<Happenings>,
     /// The groups of this node's chat gateway.
     pub chat: Option<Arc<House>>,
+    /// Where gifts are paid, on a node that has the store.
+    pub gifts: Option<Till>,
     /// Who keeps recordings here.
     pub recordings: Option<Arc<dyn Recordings>>,
     /// One test picture comes among so many items that reviewers claim; 0: none does.

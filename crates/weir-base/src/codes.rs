@@ -195,6 +195,16 @@ code_table! {
         "The provider that was to say who you are cannot be asked.", "Sign in another way, or try again in a moment.";
     ProviderRefused = 6023, "provider_refused", Client, http 403, ws 4403,
         "The provider does not say who you are, or not in a way that is believed.", "Begin again at the sign-in page; the detail says what was wrong.";
+    NotEnoughCoins = 6030, "not_enough_coins", Client, http 402, ws 4402,
+        "There is less in the wallet than this costs.", "Top the wallet up, or give something smaller.";
+    UnknownGift = 6031, "unknown_gift", Client, http 404, ws 4404,
+        "There is no such gift.", "Read the catalogue again: GET /api/v1/gifts.";
+    GiftClosed = 6032, "gift_closed", Client, http 409, ws 4409,
+        "This is not on sale.", "Choose another gift.";
+    GiftPrice = 6033, "gift_price", Client, http 409, ws 4409,
+        "The gift has another price now.", "Look at its price, and decide again.";
+    GiftLimit = 6034, "gift_limit", Client, http 422, ws 4422,
+        "More than is given, topped up or kept at once.", "The detail says how much is taken.";
 }
 
 impl Code {

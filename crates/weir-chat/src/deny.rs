@@ -47,6 +47,7 @@ deny_table! {
     EmoteOnly = 206, false, "only emotes are taken here now";
     Duplicate = 207, true, "you have just said the same";
     TooLong = 208, false, "the message is too long";
+    Blocked = 209, false, "a word in it is not said here";
     Closed = 211, true, "the room is closed for now";
 }
 

@@ -12,6 +12,7 @@ use crate::bye::Bye;
 use crate::change::{Answer, Bus, Change};
 use crate::config::ChatConfig;
 use crate::deny::{Denied, Deny};
+use crate::filters::Filters;
 use crate::limits;
 use crate::name::GroupName;
 use crate::post::{Draft, Lane, Placed};
@@ -48,6 +49,8 @@ pub struct House {
     pub clock: Clock,
     /// What happened.
     pub tally: Tally,
+    /// What is not said.
+    pub filters: Filters,
     pub(crate) framing: Framing,
     doorman: Arc<dyn Doorman>,
     bus: Arc<dyn Bus>,
@@ -122,6 +125,7 @@ impl House {
             config: parts.config,
             clock: parts.clock,
             tally: Tally::default(),
+            filters: Filters::default(),
             framing: parts.framing,
             doorman: parts.doorman,
             bus: parts.bus,

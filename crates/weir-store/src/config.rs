@@ -25,6 +25,8 @@ section! {
         section content: Place = Place::default(),
         /// What happened.
         section events: Place = Place::default(),
+        /// Gifts and the money behind them.
+        section chat: Place = Place::default(),
         /// Avatars, covers and other small pictures.
         section assets: ClassConfig = ClassConfig::default(),
         /// Recordings.
@@ -82,12 +84,14 @@ impl Config {
             ("store.accounts.url", &self.accounts.url),
             ("store.content.url", &self.content.url),
             ("store.events.url", &self.events.url),
+            ("store.chat.url", &self.chat.url),
         ];
         let lists = [
             ("store.replicas", &self.replicas),
             ("store.accounts.replicas", &self.accounts.replicas),
             ("store.content.replicas", &self.content.replicas),
             ("store.events.replicas", &self.events.replicas),
+            ("store.chat.replicas", &self.chat.replicas),
         ];
         for (key, list) in lists {
             urls.extend(list.iter().map(|url| (key, url.as_str())));

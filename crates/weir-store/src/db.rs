@@ -69,6 +69,16 @@ impl Db {
         Ok(self.0.write.begin_with(self.0.engine.begin()).await?)
     }
 
+    /// Begins to write where what was read decides what is written: somebody else's writing between the two ends in
+    /// [`StoreError::Again`].
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] where the database does not answer in time.
+    pub(crate) async fn begin_serializable(&self) -> Result<Writing, StoreError> {
+        let begin = self.0.engine.begin_serializable();
+        Ok(self.0.write.begin_with(begin).await?)
+    }
+
     /// One statement that writes, by itself.
     pub(crate) fn write(&self) -> &AnyPool {
         &self.0.write

@@ -9,6 +9,8 @@ pub enum Module {
     Content,
     /// What happened: broadcasts, the event log, hooks and their deliveries, the audit log.
     Events,
+    /// Gifts and the money behind them.
+    Chat,
 }
 
 /// One step of a module's schema: its number, what it does, and its text.
@@ -30,7 +32,7 @@ macro_rules! steps {
 
 impl Module {
     /// All of them, in the order in which they are opened.
-    pub const ALL: [Self; 3] = [Self::Accounts, Self::Content, Self::Events];
+    pub const ALL: [Self; 4] = [Self::Accounts, Self::Content, Self::Events, Self::Chat];
 
     /// Its name in settings and messages.
     pub const fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Module {
             Self::Accounts => "accounts",
             Self::Content => "content",
             Self::Events => "events",
+            Self::Chat => "chat",
         }
     }
 
@@ -62,6 +65,23 @@ impl Module {
                 "names lead to no channel",
             )],
             Self::Events => &[],
+            Self::Chat => &[
+                (
+                    "SELECT COUNT(*) FROM (SELECT op_id FROM ledger_entries GROUP BY op_id HAVING SUM(coins) <> 0) unequal",
+                    "operations of the ledger do not add up to nothing",
+                ),
+                (
+                    "SELECT COUNT(*) FROM wallets w WHERE w.coins < 0 OR w.coins <> (SELECT COALESCE(SUM(e.coins), 0) \
+                     FROM ledger_entries e WHERE e.user_id = w.user_id AND e.account = 'wallet')",
+                    "wallets differ from the ledger",
+                ),
+                (
+                    "SELECT COUNT(*) FROM (SELECT user_id, channel_id, SUM(earned) AS earned FROM gift_totals \
+                     GROUP BY user_id, channel_id) t WHERE t.earned <> (SELECT COALESCE(SUM(e.coins), 0) \
+                     FROM ledger_entries e WHERE e.user_id = t.user_id AND e.account = 'channel:' || t.channel_id)",
+                    "channels' totals differ from the ledger",
+                ),
+            ],
         }
     }
 
@@ -79,6 +99,7 @@ impl Module {
             Self::Events => {
                 steps!("events": 1 "0001_events", 2 "0002_snapshots", 3 "0003_node_streams")
             }
+            Self::Chat => steps!("chat": 1 "0001_gifts"),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     accounts: Db,
     content: Db,
     events: Db,
+    chat: Db,
     assets: Objects,
     recordings: Objects,
     logs: Objects,
@@ -63,7 +64,7 @@ impl Store {
             };
             opened.push(db);
         }
-        let [accounts, content, events] = <[Db; 3]>::try_from(opened)
+        let [accounts, content, events, chat] = <[Db; 4]>::try_from(opened)
             .map_err(|_| StoreError::Fault("a module has no database".to_owned()))?;
         let object = |class: Class| Objects::open(class, class_config(config, class), data);
         Ok(Self(Arc::new(Inner {
@@ -77,6 +78,7 @@ impl Store {
             accounts,
             content,
             events,
+            chat,
             clock,
         })))
     }
@@ -105,6 +107,7 @@ impl Store {
             Module::Accounts => &self.0.accounts,
             Module::Content => &self.0.content,
             Module::Events => &self.0.events,
+            Module::Chat => &self.0.chat,
         }
     }
 
@@ -170,6 +173,7 @@ fn place(config: &Config, module: Module) -> &Place {
         Module::Accounts => &config.accounts,
         Module::Content => &config.content,
         Module::Events => &config.events,
+        Module::Chat => &config.chat,
     }
 }
 

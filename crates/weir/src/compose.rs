@@ -4,11 +4,13 @@
 mod addresses;
 mod admission;
 mod chat;
+mod chat_filters;
 mod cluster;
 mod consult;
 mod control;
 mod drain;
 mod gate;
+mod gifts;
 mod happenings;
 mod key_sets;
 mod key_uses;
@@ -41,6 +43,7 @@ use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_chat::House;
 use weir_client::{PublishOptions, publish_file};
 use weir_cluster::run::Cluster;
+use weir_gift::Till;
 use weir_hub::Hub;
 use weir_image::PictureMaker;
 use weir_keep::KeepTally;
@@ -110,9 +113,10 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
     let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
+    let gifts = gifts::open(&config, happenings.as_ref(), chat.as_ref(), core);
     let asked = Api {
         keeping,
-        chat,
+        chat: (chat, gifts),
         pictures: (picture_maker()?, shots),
         happenings: happenings.clone(),
         admission,
@@ -249,7 +253,8 @@ fn site(
 struct Api<'a> {
     /// What was counted of recordings.
     keeping: KeepTally,
-    chat: Option<Arc<House>>,
+    /// Its rooms, and where gifts to them are paid.
+    chat: (Option<Arc<House>>, Option<Till>),
     /// Those that people send, and those of live streams.
     pictures: (PictureMaker, Snapshots),
     happenings: Option<Happenings>,
@@ -300,7 +305,7 @@ impl Facts for KnownParts {
 fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
     let Api {
         keeping,
-        chat,
+        chat: (chat, gifts),
         pictures: (pictures, snapshots),
         happenings,
         admission,
@@ -358,6 +363,7 @@ fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
         cluster,
         happenings,
         chat,
+        gifts,
         gold_one_in: config.review.gold_one_in,
         recordings: services.hls.recordings().map(|spool| {
             let kept = recordings::Kept(spool.clone(), keeping, services.hls.clone());

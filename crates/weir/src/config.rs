@@ -79,6 +79,8 @@ section! {
         section record: RecordConfig = RecordConfig::default(),
         /// Chat.
         section chat: ChatConfig = ChatConfig::default(),
+        /// Gifts.
+        section gifts: weir_gift::GiftsConfig = weir_gift::GiftsConfig::default(),
         /// SLSP publishers.
         section slsp: Slsp = Slsp::default(),
         /// Pictures of live streams.
@@ -161,6 +163,7 @@ impl Config {
         self.deliver.check()?;
         self.hls.check()?;
         self.chat.check()?;
+        self.gifts.check()?;
         self.http.check()?;
         self.check_auth()?;
         self.check_slsp()?;
@@ -380,6 +383,8 @@ mod tests {
             ("snapshot", "keep_count", "0"),
             ("snapshot", "program", "\"\""),
             ("review", "keep_days", "0"),
+            ("gifts", "share_percent", "101"),
+            ("gifts", "combo_s", "0"),
         ] {
             let text = format!("[{section}]\n{key} = {value}");
             let config: Config = toml::from_str(&text).unwrap();

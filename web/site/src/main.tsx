@@ -28,6 +28,7 @@ function App() {
 
 const studio = () => import("./pages/Studio").then((page) => page.Studio);
 const past = () => import("./pages/PastBroadcasts").then((page) => page.PastBroadcasts);
+const earnings = () => import("./pages/Earnings").then((page) => page.Earnings);
 const board = () => import("./pages/Console").then((page) => page.Console);
 const account = () => import("./pages/Account").then((page) => page.Account);
 const channel = () => import("./pages/Channel").then((page) => page.Channel);
@@ -38,6 +39,7 @@ function Page() {
   if (name) return <Watch name={name} />;
   const path = location.pathname.replace(/\/$/, "");
   if (path === "/studio") return <Lazy load={studio} />;
+  if (path === "/studio/gifts") return <Lazy load={earnings} />;
   if (path === "/studio/recordings") return <Lazy load={past} />;
   if (path === "/console" || path.startsWith("/console/")) return <Lazy load={board} />;
   if (path === "/account" || path.startsWith("/account/")) return <Lazy load={account} />;

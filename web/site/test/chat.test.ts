@@ -11,7 +11,7 @@ function post(id: string, at_ms: number, user: string | null = "ann", data: unkn
 }
 
 const heard = (...all: Heard[]): RoomView => all.reduce(after, EMPTY);
-const said = (view: RoomView) => view.lines.map((line) => (line.is === "skipped" ? `-${line.count}` : line.is === "gap" ? "gap" : line.text));
+const said = (view: RoomView) => view.lines.map((line) => (line.is === "skipped" ? `-${line.count}` : line.is === "gap" ? "gap" : line.is === "gift" ? `${line.gift} ${line.count}` : line.text));
 
 test("each message is there once, whether it came or was read from the history, in the order of time", () => {
   const view = heard(
@@ -38,6 +38,21 @@ test("what moderators take away is gone, from the top, too", () => {
   expect([said(cleared), cleared.pinned]).toEqual([["b"], null]);
   const whole = heard(...both);
   expect(after(whole, { type: "delete", id: "x" })).toBe(whole);
+});
+
+test("gifts of one row are one line that grows, whatever comes twice or late", () => {
+  const gift = (id: string, at_ms: number, combo: string, n: number) => post(id, at_ms, "ann", { id, gift: "rose", n: 1, coins: 1, combo: { id: combo, n } }, "gift");
+  const view = heard(
+    { type: "post", post: gift("a", 1, "x", 1) },
+    { type: "post", post: post("hi", 2) },
+    { type: "post", post: gift("b", 3, "x", 11) },
+    // Told again by a server that was started anew: under another name, with no more in it.
+    { type: "post", post: gift("a again", 4, "x", 1) },
+    { type: "post", post: gift("c", 5, "y", 1) },
+    { type: "history", posts: [gift("a", 1, "x", 1), gift("old", 0, "w", 1), gift("older", 0, "w", 2)] },
+  );
+  expect(said(view)).toEqual(["rose 2", "rose 11", "hi", "rose 1"]);
+  expect(said(heard({ type: "post", post: post("s", 1, "ann", { gift: "rose", combo: { id: "x" } }, "gift") }))).toEqual([]);
 });
 
 test("messages left out one after another are one line that counts them", () => {

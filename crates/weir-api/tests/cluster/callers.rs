@@ -60,6 +60,9 @@ const ADMINS_AWAY: [u16; 5] = [401, 401, 403, 403, 503];
 /// An item, and a picture of it.
 const ITEM: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000";
 const SHOT: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000/pictures/019f0000-0000-7000-8000-000000000000";
+const WALLET: &str = "/api/v1/wallets/019f0000-0000-7000-8000-000000000000";
+const TOP_UPS: &str = "/api/v1/wallets/019f0000-0000-7000-8000-000000000000/topups";
+const REFUNDS: &str = "/api/v1/wallets/019f0000-0000-7000-8000-000000000000/refunds";
 const UNDO: &str = "/api/v1/review/items/019f0000-0000-7000-8000-000000000000/undo";
 
 const TABLE: &[Row] = &[
@@ -882,6 +885,68 @@ const TABLE: &[Row] = &[
         "/api/v1/recordings/019f0000-0000-7000-8000-000000000000/clips/019f0000-0000-7000-8000-000000000000",
         "",
         HELPERS_STORE,
+    ),
+    row(
+        "GET /api/v1/chat/filter",
+        "/api/v1/chat/filter?group=r:live/a",
+        "",
+        MODERATORS_STORE,
+    ),
+    row(
+        "PUT /api/v1/chat/filter",
+        "/api/v1/chat/filter?group=r:0",
+        r#"{"words":["scam"],"links":true}"#,
+        MODERATORS_STORE,
+    ),
+    row("GET /api/v1/gifts", "/api/v1/gifts", "", OPEN_STORE),
+    row(
+        "POST /api/v1/gifts",
+        "/api/v1/gifts",
+        r#"{"channel":"amy","gift":"rocket"}"#,
+        HELPERS_STORE,
+    ),
+    row(
+        "PUT /api/v1/gifts/{name}",
+        "/api/v1/gifts/rocket",
+        r#"{"title":"Rocket","price":500}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "DELETE /api/v1/gifts/{name}",
+        "/api/v1/gifts/rocket",
+        "",
+        ADMINS_STORE,
+    ),
+    row(
+        "GET /api/v1/channels/{name}/gifts/top",
+        "/api/v1/channels/amy/gifts/top?span=week",
+        "",
+        [503, 401, 503, 503, 503],
+    ),
+    row(
+        "GET /api/v1/channels/{name}/gifts",
+        "/api/v1/channels/amy/gifts",
+        "",
+        [401, 401, 403, 503, 503],
+    ),
+    row(
+        "GET /api/v1/me/wallet",
+        "/api/v1/me/wallet",
+        "",
+        HELPERS_STORE,
+    ),
+    row("GET /api/v1/wallets/{user}", WALLET, "", ADMINS_STORE),
+    row(
+        "POST /api/v1/wallets/{user}/topups",
+        TOP_UPS,
+        r#"{"payment":"p-1","coins":100}"#,
+        ADMINS_STORE,
+    ),
+    row(
+        "POST /api/v1/wallets/{user}/refunds",
+        REFUNDS,
+        r#"{"gift":"019f0000-0000-7000-8000-000000000000","why":"a mistake"}"#,
+        ADMINS_STORE,
     ),
     row("GET /api/v1/events", "/api/v1/events", "", MODERATORS_STORE),
     row("GET /api/v1/hooks", "/api/v1/hooks", "", ADMINS_STORE),

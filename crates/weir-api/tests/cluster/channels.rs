@@ -18,6 +18,7 @@ use weir_base::sign::Action;
 use weir_base::{Clock, Code, Refusal, Shutdown, StreamName, Tasks};
 use weir_cluster::Role;
 use weir_cluster::store::Waiting;
+use weir_gift::{GiftsConfig, Till};
 use weir_hub::{Admission, Gatekeeper as _, Protocol};
 use weir_store::{Config, Id, Store};
 
@@ -95,6 +96,7 @@ impl Site {
         });
         let accounts = accounts.unwrap();
         let world = World::set(record("d1", &[Role::Dispatcher], None), |config| {
+            config.gifts = Some(Till::new(opened.clone(), GiftsConfig::default()));
             config.store = Some(opened);
             config.identify = Arc::new(known);
             config.admission = Some(source);

@@ -13,6 +13,7 @@ mod conventions;
 mod coworkers;
 mod dispatch;
 mod early;
+mod gifts;
 mod hostile;
 mod key_sets;
 mod metrics;

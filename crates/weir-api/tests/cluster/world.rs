@@ -179,6 +179,7 @@ impl World {
             },
             happenings: None,
             chat: None,
+            gifts: None,
             recordings: None,
             gold_one_in: 0,
             facts: Arc::new(Outside),

@@ -122,6 +122,7 @@ fn draft(house: &House, who: &Who, room: &Arc<Room>, wanted: Wanted<'_>) -> Resu
         if mode.is_emote_only && !said.is_emotes() {
             return Err(Deny::EmoteOnly.into());
         }
+        house.filters.check(&room.name, said.text())?;
         let too_fast = |retry_ms| Denied::new(Deny::Rate).after_ms(retry_ms);
         house.may_post(&who.user).map_err(too_fast)?;
         let now_us = house.clock.now_us();

@@ -50,6 +50,11 @@ impl<'a> Words<'a> {
         Ok(Self(said.m))
     }
 
+    /// The words themselves.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Whether there is nothing but emotes: `:names:` and pictures.
     pub(super) fn is_emotes(&self) -> bool {
         let is_name = |word: &str| {

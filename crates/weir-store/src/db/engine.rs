@@ -50,6 +50,23 @@ impl Engine {
         }
     }
 
+    /// For money: as if one transaction came behind the other.
+    pub(crate) const fn begin_serializable(self) -> &'static str {
+        match self {
+            // Its one writer is alone already.
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+
+    /// Stands behind a selection of rows to take: those that somebody else takes at this moment are passed over.
+    pub(crate) const fn skip_taken(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// A step of the schema in its words. Text sorts by its bytes in both; with `partitions` each table of
     /// users' rows is split by a hash of its `user_id`.
     pub(crate) fn schema(self, sql: &str, partitions: u32) -> String {

@@ -64,7 +64,7 @@ pub(crate) async fn open(opening: &Opening<'_>) -> Result<Db, StoreError> {
     let (write, fresh) = match engine {
         Engine::Sqlite => sqlite(opening, &url).await?,
         Engine::Postgres => {
-            let pool = opening.pool(opening.connections).connect_lazy(&url)?;
+            let pool = postgres(opening, &url)?;
             (pool.clone(), pool)
         }
     };
@@ -77,6 +77,24 @@ pub(crate) async fn open(opening: &Opening<'_>) -> Result<Db, StoreError> {
         replicas.push(opening.pool(opening.connections).connect_lazy(url)?);
     }
     Ok(Db::new(engine, write, fresh, replicas))
+}
+
+/// Connections that write are looked at before somebody gets one: where whoever began a transaction was broken off before
+/// the server had answered, the connection is in a transaction that nobody knows of, and what is written in it would
+/// never be committed. It costs what the usual question whether the connection still lives costs.
+fn postgres(opening: &Opening<'_>, url: &str) -> Result<AnyPool, StoreError> {
+    let pool = opening
+        .pool(opening.connections)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                // Inside a transaction the one is when that began, and the other now.
+                sqlx::query_scalar("SELECT now() = statement_timestamp()")
+                    .fetch_one(connection)
+                    .await
+            })
+        });
+    Ok(pool.connect_lazy(url)?)
 }
 
 async fn sqlite(opening: &Opening<'_>, url: &str) -> Result<(AnyPool, AnyPool), StoreError> {

@@ -122,7 +122,7 @@ impl Store {
     /// follows and helps with, bans against it and its appeals, its recordings, broadcasts and hooks. To be followed by
     /// [`crate::accounts::Accounts::remove`].
     ///
-    /// What stays: the audit log; the event log, which ends by itself and names streams, not accounts; the mark that
+    /// What stays: the books of coins, which are no books where something is missing, and name nobody; the audit log; the event log, which ends by itself and names streams, not accounts; the mark that
     /// a channel or key is gone, for nodes that have a copy of it.
     ///
     /// # Errors
@@ -133,6 +133,7 @@ impl Store {
         self.remove_memberships(user_id).await?;
         self.remove_moderation(user_id).await?;
         self.recordings().remove_of(user_id).await?;
+        self.remove_rows_of_gifts(user_id).await?;
         self.remove_happenings(user_id).await
     }
 
@@ -155,6 +156,20 @@ impl Store {
             .bind(user_id.to_string())
             .execute(self.db(Module::Content).write())
             .await?;
+        Ok(())
+    }
+
+    /// The rows of gifts that somebody is at, and their name where a room is still to be told of one.
+    async fn remove_rows_of_gifts(&self, user_id: Id) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM gift_combos WHERE user_id = $1",
+            "DELETE FROM gift_outbox WHERE giver_id = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(user_id.to_string())
+                .execute(self.db(Module::Chat).write())
+                .await?;
+        }
         Ok(())
     }
 

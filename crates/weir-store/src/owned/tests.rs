@@ -9,15 +9,25 @@ use crate::audit::Act;
 use crate::bans::{NewBan, SubjectKind};
 use crate::channels::{Channel, MemberRole, NewChannel, NewStreamKey, Timing};
 use crate::events::{Ending, Fact, NewBroadcast, NewEvent};
+use crate::gifts::Giving;
 use crate::hooks::EndpointFields;
+use crate::ledger::OpKey;
 use crate::recordings::{RecordingNow, RecordingState};
 use crate::snapshots::Snapshot;
 
 /// What a removal leaves, and why: who did what is on the record, and other nodes have to be told what is gone.
-const LEFT: [(&str, &str); 3] = [
+const LEFT: [(&str, &str); 10] = [
     ("audit", "actor"),
     ("audit", "object"),
     ("content_changes", "user_id"),
+    // The books: what was paid and given stays on the record, and names nobody.
+    ("wallets", "user_id"),
+    ("ledger_entries", "user_id"),
+    ("ledger_keys", "user_id"),
+    ("gifts", "user_id"),
+    ("gifts", "owner_id"),
+    ("gift_totals", "user_id"),
+    ("gift_totals", "giver_id"),
 ];
 
 #[tokio::test]
@@ -137,6 +147,33 @@ async fn account(store: &Store, name: &str) -> Account {
     store.accounts().create(&new).await.unwrap()
 }
 
+/// Somebody pays in, and gives something to a channel.
+async fn give(store: &Store, me: &Account, channel: &Channel) {
+    let key = OpKey {
+        user_id: None,
+        key: &format!("payment of {}", me.name),
+        digest: "",
+    };
+    let ledger = store.ledger();
+    ledger.top_up(me.user_id, 100, (key, "p")).await.unwrap();
+    let giving = Giving {
+        user: me.user_id,
+        user_name: &me.name,
+        channel: (channel.user_id, channel.id),
+        room: "r:live/a",
+        gift: "rocket",
+        amount: 1,
+        coins: 60,
+        to_channel: 30,
+        combo_ms: 1,
+        key: OpKey {
+            user_id: Some(me.user_id),
+            ..key
+        },
+    };
+    store.gifts().give(&giving).await.unwrap();
+}
+
 /// Somebody does all that leaves a row.
 async fn live(store: &Store, me: &Account, other: &Account) {
     let owner = me.user_id.to_string();
@@ -169,6 +206,7 @@ async fn live(store: &Store, me: &Account, other: &Account) {
         .set_member(&mine, other.user_id, MemberRole::Editor)
         .await
         .unwrap();
+    give(store, me, &theirs).await;
     moderate(store, me, other).await;
     let fields = EndpointFields {
         app: "",

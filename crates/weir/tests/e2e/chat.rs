@@ -13,7 +13,7 @@ use crate::accounts::{account, ask};
 use crate::kit::{binary, repository};
 
 /// A connection that has greeted; what it was told.
-fn chatter(server: &Server, token: &str, groups: &Value) -> (WsClient, Value) {
+pub(crate) fn chatter(server: &Server, token: &str, groups: &Value) -> (WsClient, Value) {
     let mut client = WsClient::connect_for(&server.ws("chat"), "weir.json.1");
     let mut hello = json!({ "i": 1, "c": "hi", "g": groups });
     if !token.is_empty() {
@@ -27,7 +27,7 @@ fn chatter(server: &Server, token: &str, groups: &Value) -> (WsClient, Value) {
 }
 
 /// The next line that `is_it`.
-fn line(client: &mut WsClient, is_it: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn line(client: &mut WsClient, is_it: impl Fn(&Value) -> bool) -> Value {
     loop {
         let Message::Text(text) = client.next_message().unwrap() else {
             panic!("no text");
@@ -40,7 +40,7 @@ fn line(client: &mut WsClient, is_it: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn reply(client: &mut WsClient, i: u64) -> Value {
+pub(crate) fn reply(client: &mut WsClient, i: u64) -> Value {
     line(client, |line| line["i"] == i)
 }
 

@@ -19,6 +19,7 @@ mod disk_full;
 mod drain;
 mod drivers;
 mod events;
+mod gifts;
 mod gstreamer;
 mod hls;
 mod hls_files;

@@ -20,6 +20,7 @@ const NAMES = {
   206: "emotes_only",
   207: "repeated",
   208: "too_long",
+  209: "blocked",
   211: "room_closed",
 } as const;
 

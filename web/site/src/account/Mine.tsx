@@ -118,7 +118,7 @@ function Own({ channel }: { channel: Channel }) {
         send={(file, progress) => setCover(channel.name, file, progress)}
         remove={() => removeCover(channel.name)}
       />
-      <p><a href="/studio/recordings">{a("pastBroadcasts")}</a></p>
+      <p><a href="/studio/recordings">{a("pastBroadcasts")}</a> · <a href="/studio/gifts">{a("gifts")}</a></p>
       <Who channel={channel} />
       <Recorded channel={channel} />
       <h4>{a("keys")}</h4>

@@ -7,6 +7,7 @@ const en = {
   account: "Account",
   loading: "One moment…",
   pastBroadcasts: "Past broadcasts",
+  gifts: "Gifts",
   down: "The server does not answer",
   downHint: "Your account could not be read.",
   retry: "Try again",
@@ -136,6 +137,7 @@ export type AccountKey = keyof typeof en;
 const zh: Record<AccountKey, string> = {
   account: "账号",
   pastBroadcasts: "往期直播",
+  gifts: "礼物",
   loading: "请稍候…",
   down: "服务器没有响应",
   downHint: "无法读取你的账号。",

@@ -34,6 +34,7 @@ const SECTIONS: [name: string, key: ConsoleKey, adminsOnly: boolean, load: () =>
   ["users", "users", false, () => import("../console/Users").then((page) => page.Users)],
   ["bans", "bans", false, () => import("../console/Bans").then((page) => page.Bans)],
   ["apps", "apps", true, () => import("../console/Apps").then((page) => page.Apps)],
+  ["gifts", "gifts", true, () => import("../console/Gifts").then((page) => page.Gifts)],
   ["hooks", "hooks", true, () => import("../console/Hooks").then((page) => page.Hooks)],
   ["pages", "pages", false, () => import("../console/Pages").then((page) => page.Pages)],
   ["events", "events", false, () => import("../console/Logs").then((page) => page.Events)],

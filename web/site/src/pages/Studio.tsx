@@ -42,6 +42,7 @@ export function Studio() {
         <h1>{s("title")}</h1>
         <span class="st-intro">{s("intro")}</span>
         <a href="/studio/recordings">{s("past")}</a>
+        <a href="/studio/gifts">{s("gifts")}</a>
         <span class={`st-state ${state.phase}`}><i />{s(state.phase === "idle" && !studio.missing ? "stReady" : PHASE[state.phase])}</span>
         {onAir && <Viewers app={target.app} stream={target.stream} onViewers={(n) => cast.sawViewers(n)} />}
       </div>

@@ -5,6 +5,7 @@ import { fill, language } from "../i18n";
 
 const en = {
   past: "Your past broadcasts",
+  gifts: "Gifts",
   title: "Studio",
   intro: "Go live from this browser",
   sourceHead: "What do you want to show?",
@@ -262,6 +263,7 @@ export type StudioKey = keyof typeof en;
 
 const zh: Record<StudioKey, string> = {
   past: "我的往期直播",
+  gifts: "礼物",
   title: "直播间",
   intro: "用浏览器直接开播",
   sourceHead: "想播什么？",

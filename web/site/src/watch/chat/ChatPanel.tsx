@@ -1,12 +1,14 @@
 //! The chat of a stream beside its picture.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { count } from "../../format";
 import { locale } from "../../i18n";
 import { Icon } from "../../ui/icons";
 import { Composer } from "./Composer";
+import { Gifts } from "./Gifts";
+import { offers, type Offer } from "./gifts";
 import { List } from "./List";
-import { wordsOf, type Line } from "./model";
+import { wordsOf, type Line, type Posted } from "./model";
 import { People } from "./People";
 import { Person } from "./Person";
 import { Settings } from "./Settings";
@@ -15,12 +17,14 @@ import { useDanmaku } from "./useDanmaku";
 import { useRoom, type Room, type Shut } from "./useRoom";
 import "../../css/chat.css";
 
-type Shown = { is: "people" } | { is: "settings" } | { is: "person"; line: Line & { is: "said" | "notice" } };
+type Shown = { is: "people" } | { is: "settings" } | { is: "person"; line: Posted };
 
 export function ChatPanel({ stream }: { stream: string }) {
   const entered = useRoom(stream);
   const room = entered && "shut" in entered ? null : entered;
   const { settings, set } = useDanmaku(room);
+  const [gifts, setGifts] = useState<readonly Offer[]>([]);
+  useEffect(() => void offers().then(setGifts), []);
   const [shown, setShown] = useState<Shown | null>(null);
   const [onMore] = useState(() => (line: Line) => "post" in line && line.post.from && setShown({ is: "person", line }));
   if (entered && "shut" in entered) return <ShutOut {...entered} />;
@@ -44,8 +48,9 @@ export function ChatPanel({ stream }: { stream: string }) {
         </button>
       </header>
       <Pinned room={room} />
-      <List lines={lines} onMore={onMore} />
+      <List lines={lines} offers={gifts} onMore={onMore} />
       <Standing room={room} />
+      <Gifts stream={stream} own={room.own} />
       <Composer room={room} />
       {shown?.is === "people" && <People room={room} onClose={close} />}
       {shown?.is === "settings" && <Settings room={room} danmaku={settings} onDanmaku={set} onClose={close} />}

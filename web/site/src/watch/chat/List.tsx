@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { huesOf } from "../../format";
 import { locale } from "../../i18n";
 import { Icon } from "../../ui/icons";
+import { shownOf, type Offer } from "./gifts";
 import type { Line } from "./model";
 import { c } from "./strings";
 
@@ -16,10 +17,12 @@ const BUSY = { changes: 10, in_ms: 4000 };
 
 interface Props {
   lines: readonly Line[];
+  /** What gifts are called. */
+  offers: readonly Offer[];
   onMore: (line: Line) => void;
 }
 
-export function List({ lines, onMore }: Props) {
+export function List({ lines, offers, onMore }: Props) {
   const log = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const last = lines.at(-1)?.id;
@@ -34,7 +37,7 @@ export function List({ lines, onMore }: Props) {
     <div class="chat-lines">
       <div ref={log} class="chat-log" role="log" aria-live={isBusy ? "off" : "polite"} aria-label={c("messages")} tabIndex={0} onScroll={scrolled} onKeyDown={wander}>
         {lines.length === 0 && <p class="chat-empty">{c("nothing")}</p>}
-        {lines.map((line) => <Row key={line.id} line={line} onMore={onMore} language={locale()} />)}
+        {lines.map((line) => <Row key={line.id} line={line} offers={offers} onMore={onMore} language={locale()} />)}
       </div>
       {!atEnd && <button type="button" class="button small chat-end" onClick={() => setAtEnd(true)}>{c("newMessages")}</button>}
     </div>
@@ -60,7 +63,7 @@ function wander(event: KeyboardEvent): void {
   buttons[next].focus();
 }
 
-const Row = memo(function Row({ line, onMore }: { line: Line; onMore: Props["onMore"]; language: string }) {
+const Row = memo(function Row({ line, offers, onMore }: { line: Line; offers: readonly Offer[]; onMore: Props["onMore"]; language: string }) {
   if (line.is === "skipped") return <p class="chat-system">{c("skipped", { n: line.count })}</p>;
   if (line.is === "gap") return <p class="chat-system">{c("gap")}</p>;
   const { from, at_ms } = line.post;
@@ -72,7 +75,7 @@ const Row = memo(function Row({ line, onMore }: { line: Line; onMore: Props["onM
         {line.is === "notice" && <span class="chat-badge">{c("notice")}</span>}
         {from?.role === "mod" && <span class="chat-badge">{c("moderator")}</span>}
         {from && <b style={{ "--hue": String(huesOf(from.name)[0]) }}>{from.name}</b>}{" "}
-        <span class="chat-words" dir="auto">{line.text}</span>
+        {line.is === "gift" ? <Gift offers={offers} gift={line.gift} count={line.count} /> : <span class="chat-words" dir="auto">{line.text}</span>}
       </p>
       {from && (
         <button type="button" class="chat-more" tabIndex={-1} aria-label={c("about", { name: from.name })} onClick={() => onMore(line)}>
@@ -82,5 +85,10 @@ const Row = memo(function Row({ line, onMore }: { line: Line; onMore: Props["onM
     </div>
   );
 });
+
+function Gift({ offers, gift, count }: { offers: readonly Offer[]; gift: string; count: number }) {
+  const { title, badge } = shownOf(offers, gift);
+  return <span class="chat-gift"><span aria-hidden="true">{badge}</span> {c("gave", { gift: title })} <b class="chat-combo">× {count}</b></span>;
+}
 
 const clock = (time: Date): string => time.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });

@@ -3,7 +3,7 @@
 import { ChatError } from "@weir/chat";
 import { useState } from "preact/hooks";
 import { Dialog } from "./Dialog";
-import { saidBy, type Line } from "./model";
+import { saidBy, type Posted } from "./model";
 import { c, type Key } from "./strings";
 import type { Room } from "./useRoom";
 
@@ -20,7 +20,7 @@ const SHOWN = 8;
 
 interface Props {
   room: Room;
-  line: Line & { is: "said" | "notice" };
+  line: Posted;
   isHidden: boolean;
   onHide: (user: string) => void;
   onClose: () => void;
@@ -51,8 +51,8 @@ export function Person({ room, line, isHidden, onHide, onClose }: Props) {
         {saidBy(room.view, from.id).slice(-SHOWN).map((said) => "text" in said && <li key={said.id}>{said.text}</li>)}
       </ul>
       <p class="chat-acts">
-        {(isOwn || isModerator) && act("delete", "delete", { id: line.id })}
-        {isModerator && act("pin", "pin", { id: line.id })}
+        {(isOwn || isModerator) && act("delete", "delete", { id: line.post.id })}
+        {isModerator && act("pin", "pin", { id: line.post.id })}
         {isModerator && act("clear", "clear", { u: from.id })}
         {!isOwn && <button type="button" class="plain" data-act="hide" onClick={() => onHide(from.id)}>{c(isHidden ? "show" : "hide")}</button>}
       </p>

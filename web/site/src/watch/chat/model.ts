@@ -2,14 +2,20 @@
 //! them. Pure.
 
 import type { Entered, Post, RoomMode } from "@weir/chat";
+import { giftOf } from "./gifts";
 
 export type Line =
   | { is: "said"; id: string; post: Post; text: string }
   | { is: "notice"; id: string; post: Post; text: string }
+  /** A row of the same gifts by the same giver, which grows. */
+  | { is: "gift"; id: string; post: Post; gift: string; count: number }
   /** So many messages were left out here. */
   | { is: "skipped"; id: string; count: number }
   /** What was missed is lost. */
   | { is: "gap"; id: string };
+
+/** A line that somebody's post is. */
+export type Posted = Extract<Line, { post: Post }>;
 
 export interface RoomView {
   lines: readonly Line[];
@@ -48,6 +54,7 @@ export function after(view: RoomView, heard: Heard): RoomView {
       return { ...view, lines: joined(view.lines, heard.posts) };
     case "post": {
       const line = lineOf(heard.post);
+      if (line?.is === "gift" && view.lines.some(({ id }) => id === line.id)) return { ...view, lines: view.lines.map((one) => grown(one, line)) };
       return line === null || view.lines.some(({ id }) => id === line.id) ? view : { ...view, lines: added(view.lines, line) };
     }
     case "skip":
@@ -75,9 +82,17 @@ export function wordsOf(post: Post): string | null {
 export const saidBy = (view: RoomView, user: string): Line[] => view.lines.filter((line) => "post" in line && line.post.from?.id === user);
 
 function lineOf(post: Post): Line | null {
+  const gift = giftOf(post);
+  if (gift) return { is: "gift", id: `gift ${gift.combo.id}`, post, gift: gift.gift, count: gift.combo.n };
   const text = wordsOf(post);
   if (text === null) return null;
   return { is: post.kind === "notice" || post.from === null ? "notice" : "said", id: post.id, post, text };
+}
+
+/** A row of gifts with one more post of it, where it began. A post that comes again, or late, has no more than is there. */
+function grown(line: Line, more: Line & { is: "gift" }): Line {
+  if (line.is !== "gift" || line.id !== more.id || more.count <= line.count) return line;
+  return { ...more, post: { ...more.post, at_ms: line.post.at_ms } };
 }
 
 function added(lines: readonly Line[], line: Line): Line[] {
@@ -94,10 +109,14 @@ function skipped(lines: readonly Line[], count: number): readonly Line[] {
 /** The history and what was heard since, each post once, by time: after a break the one fills a hole in the other. */
 function joined(lines: readonly Line[], posts: Post[]): readonly Line[] {
   const known = new Set(lines.map(({ id }) => id));
-  const more = posts.filter(({ id }) => !known.has(id)).flatMap((post) => lineOf(post) ?? []);
-  if (more.length === 0) return lines;
+  const more = new Map<string, Line>();
+  for (const line of posts.filter(({ id }) => !known.has(id)).flatMap((post) => lineOf(post) ?? [])) {
+    const before = more.get(line.id);
+    if (!known.has(line.id)) more.set(line.id, before && line.is === "gift" ? grown(before, line) : line);
+  }
+  if (more.size === 0) return lines;
   let last_ms = 0;
-  const timed = [...lines, ...more].map((line) => ({ line, at_ms: (last_ms = "post" in line ? line.post.at_ms : last_ms) }));
+  const timed = [...lines, ...more.values()].map((line) => ({ line, at_ms: (last_ms = "post" in line ? line.post.at_ms : last_ms) }));
   timed.sort((a, b) => a.at_ms - b.at_ms);
   return timed.map(({ line }) => line).slice(-MAX_LINES);
 }

@@ -1,8 +1,10 @@
 //! The room's messages over the picture of the page's player, as the viewer has chosen.
 
+import type { Post } from "@weir/chat";
 import { Danmaku, USUAL, type DanmakuSettings } from "@weir/chat/danmaku";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { store } from "../../store";
+import { giftOf, offers, shownOf, type Offer } from "./gifts";
 import { wordsOf } from "./model";
 import type { Room } from "./useRoom";
 
@@ -19,6 +21,8 @@ export function useDanmaku(room: Room | null): Flying {
     if (!chat || !room) return;
     const { group, own } = room;
     const kept = store.danmaku();
+    let known: readonly Offer[] = [];
+    void offers().then((all) => (known = all));
     const over = () => document.querySelector<HTMLElement>("weir-player");
     let at = over() ?? document.createElement("div");
     const made = new Danmaku({ over: at, ...(kept as Partial<DanmakuSettings>) });
@@ -26,7 +30,7 @@ export function useDanmaku(room: Room | null): Flying {
     setSettings(made.settings);
     const ends = [
       chat.on("post", ({ group: where, post }) => {
-        const text = wordsOf(post);
+        const text = giftWords(post, known) ?? wordsOf(post);
         if (where !== group || text === null) return;
         // The player comes and goes: with a password, with what is live.
         const now = over();
@@ -50,4 +54,12 @@ export function useDanmaku(room: Room | null): Flying {
     store.setDanmaku({ ...rest, ...(("isOn" in more || "isOn" in store.danmaku()) && { isOn }) });
   };
   return { settings, set };
+}
+
+/** What flies of a gift; null for what is none. */
+function giftWords(post: Post, known: readonly Offer[]): string | null {
+  const gift = giftOf(post);
+  if (!gift) return null;
+  const { title, badge } = shownOf(known, gift.gift);
+  return `${badge} ${post.from?.name ?? ""} ${title} × ${gift.combo.n}`;
 }
