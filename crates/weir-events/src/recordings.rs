@@ -146,12 +146,12 @@ impl Recorder {
         };
         let row = self.row(node, &told).await;
         let outcomes = self.store.recordings().tell(&[row]).await?;
-        if outcomes.contains(&Telling::Gone) {
-            return Ok(Telling::Gone);
+        let outcome = outcomes.into_iter().next().unwrap_or(Telling::Gone);
+        if let Telling::Written(sum) = &outcome {
+            let facts: Vec<Fact> = recording_fact(node, &told, sum).into_iter().collect();
+            self.store.events().record(&facts).await?;
         }
-        let facts: Vec<Fact> = recording_fact(node, &told).into_iter().collect();
-        self.store.events().record(&facts).await?;
-        Ok(Telling::Written)
+        Ok(outcome)
     }
 
     /// What a node shall do: what people want, and what follows from what became of what it `told`.

@@ -149,8 +149,8 @@ async fn a_store_that_does_wrong_loses_nothing_doubles_nothing_and_is_never_beli
     let s3 = S3::start();
     let proxy = FaultProxy::start(&s3.address(), SEED);
     let through = objects(&s3, &proxy.address(), folder.path());
-    let archive = Archive::new(through.clone());
-    let straight = Archive::new(objects(&s3, &s3.address(), folder.path()));
+    let archive = Archive::new(through.clone(), "o");
+    let straight = Archive::new(objects(&s3, &s3.address(), folder.path()), "o");
     let spool = open(&folder.path().join("spool"));
     let recording = recorded(&spool);
     let id = recording.id;
@@ -251,7 +251,7 @@ async fn what_is_known_of_a_recording_is_made_again_from_its_blocks_and_is_what_
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("spool");
     let objects = Objects::open(Class::Recordings, &ClassConfig::default(), folder.path()).unwrap();
-    let archive = Archive::new(objects.clone());
+    let archive = Archive::new(objects.clone(), "o");
     let spool = open(&root);
     let recording = recorded(&spool);
     let id = recording.id;

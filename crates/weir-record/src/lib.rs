@@ -26,8 +26,6 @@ mod writing;
 
 pub use epoch::Epoch;
 pub use merge::merged;
-pub use recording::{
-    Block, Elsewhere, Facts, MAX_POSTER_BYTES, Owning, Recording, View, in_order,
-};
+pub use recording::{Block, Elsewhere, Facts, MAX_POSTER_BYTES, Owning, Recording, View, in_order};
 pub use spool::{Spool, Tape};
 pub use writing::{Given, Part};

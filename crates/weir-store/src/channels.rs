@@ -158,6 +158,7 @@ row!(ChannelRow {
     password_hash,
     play_round,
     shot_every_s,
+    record,
     followers,
     created_ms,
     changed_ms,

@@ -1,7 +1,5 @@
 //! What is not said in chat, by room. What a word is, and how it is found, is decided above.
 
-use sqlx::FromRow;
-
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::module::Module;
@@ -11,7 +9,7 @@ use crate::store::Store;
 const ROOMS: i64 = 10_000;
 
 /// A row of `chat_filters`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatFilter {
     /// The group; `r:0` for all of them.
     pub room: String,
@@ -22,6 +20,12 @@ pub struct ChatFilter {
     /// When it was changed, milliseconds since 1970.
     pub changed_ms: i64,
 }
+row!(ChatFilter {
+    room,
+    words,
+    no_links,
+    changed_ms
+});
 
 impl Store {
     /// What is not said.

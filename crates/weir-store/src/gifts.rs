@@ -6,8 +6,6 @@ mod offers;
 mod outbox;
 mod totals;
 
-use sqlx::FromRow;
-
 pub use give::{Given, Giving};
 pub use offers::Offer;
 pub use outbox::Untold;
@@ -20,7 +18,7 @@ use crate::module::Module;
 use crate::store::Store;
 
 /// A row of `gifts`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gift {
     /// By whom.
     pub user_id: String,
@@ -47,6 +45,20 @@ pub struct Gift {
     /// When it was given back; 0: it was not.
     pub refunded_ms: i64,
 }
+row!(Gift {
+    user_id,
+    id,
+    channel_id,
+    owner_id,
+    gift,
+    amount,
+    coins,
+    to_channel,
+    combo,
+    combo_count,
+    at_ms,
+    refunded_ms
+});
 
 /// The columns of [`Gift`].
 macro_rules! gift_columns {

@@ -7,8 +7,6 @@
 mod book;
 mod movement;
 
-use sqlx::FromRow;
-
 pub(crate) use book::{book, keep, kept};
 pub use movement::{Holding, Movement};
 
@@ -83,7 +81,7 @@ pub struct Done {
 }
 
 /// An entry of the books.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The operation: sorts by time.
     pub op_id: String,
@@ -96,6 +94,13 @@ pub struct Entry {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
 }
+row!(Entry {
+    op_id,
+    kind,
+    about,
+    coins,
+    at_ms
+});
 
 impl Store {
     /// The books.

@@ -1,7 +1,5 @@
 //! What is on sale.
 
-use sqlx::FromRow;
-
 use super::Gifts;
 use crate::error::StoreError;
 
@@ -9,7 +7,7 @@ use crate::error::StoreError;
 const OFFERS: i64 = 500;
 
 /// A row of `gift_offers`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// In requests and messages.
     pub name: String,
@@ -28,6 +26,16 @@ pub struct Offer {
     /// 1: on sale.
     pub is_open: i64,
 }
+row!(Offer {
+    name,
+    title,
+    title_zh,
+    price,
+    animation,
+    badge,
+    place,
+    is_open
+});
 
 impl Gifts<'_> {
     /// All of them, in their order; those that are not on sale any more among them.

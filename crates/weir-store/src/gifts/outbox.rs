@@ -1,13 +1,13 @@
 //! Gifts that their rooms have not been told of: each is somebody's task for a while, and goes when it is done.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::Gifts;
 use crate::db::list;
 use crate::error::StoreError;
 
 /// A gift that its room is to be told of.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untold {
     /// Of the gift: whoever is told twice knows it by this.
     pub id: String,
@@ -30,6 +30,18 @@ pub struct Untold {
     /// When it was given, milliseconds since 1970.
     pub at_ms: i64,
 }
+row!(Untold {
+    id,
+    giver_id,
+    giver_name,
+    room,
+    gift,
+    amount,
+    coins,
+    combo,
+    combo_count,
+    at_ms
+});
 
 impl Gifts<'_> {
     /// Takes at most `limit` of them, the oldest first, for `lease_ms`: who does not say by then that it is done has

@@ -1,23 +1,22 @@
 //! What channels were given: by whom most of it, and all in all.
 
-use sqlx::FromRow;
-
 use super::Gifts;
 use super::give::HOUR_MS;
 use crate::error::StoreError;
 use crate::id::Id;
 
 /// What somebody gave to a channel.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
     /// Who.
     pub giver_id: String,
     /// How much.
     pub total: i64,
 }
+row!(Total { giver_id, total });
 
 /// What a channel has of its gifts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Earned {
     /// What was given.
     pub total: i64,
@@ -26,6 +25,7 @@ pub struct Earned {
     /// Accounts that gave something.
     pub givers: i64,
 }
+row!(Earned { total, own, givers });
 
 impl Gifts<'_> {
     /// Who gave most to the channel of this owner and id since the hour of `since_ms`.

@@ -1,17 +1,21 @@
 //! One operation into the books, inside a transaction of whoever does it.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::{Done, Holding, LedgerError, MAX_COINS, Movement, Op, OpKey};
 use crate::db::{Writing, placeholders};
 use crate::id::{self, Id};
 
-#[derive(FromRow)]
 struct KeyRow {
     digest: String,
     op_id: String,
     coins: i64,
 }
+row!(KeyRow {
+    digest,
+    op_id,
+    coins
+});
 
 /// What was done under a key before.
 ///

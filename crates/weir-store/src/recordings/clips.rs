@@ -1,7 +1,5 @@
 //! Clips: stretches of recordings with a name, a row each.
 
-use sqlx::FromRow;
-
 use super::Recordings;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -26,7 +24,6 @@ pub struct StoredClip {
     pub made_ms: i64,
 }
 
-#[derive(FromRow)]
 struct ClipRow {
     id: String,
     recording: String,
@@ -35,6 +32,14 @@ struct ClipRow {
     title: String,
     made_ms: i64,
 }
+row!(ClipRow {
+    id,
+    recording,
+    from_ms,
+    to_ms,
+    title,
+    made_ms
+});
 
 impl Recordings<'_> {
     /// Clips of a recording, the newest first.

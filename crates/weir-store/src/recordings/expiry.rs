@@ -1,7 +1,5 @@
 //! Recordings whose time is over, and what keeps some of them all the same: clips, what people look at, and a hold.
 
-use sqlx::FromRow;
-
 use super::{Recordings, StoredRecording};
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -24,12 +22,12 @@ impl Expiring {
     }
 }
 
-#[derive(FromRow)]
 struct PinsRow {
     id: String,
     clips: i64,
     cases: i64,
 }
+row!(PinsRow { id, clips, cases });
 
 /// Clips of the row `r`.
 macro_rules! clips {

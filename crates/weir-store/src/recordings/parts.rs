@@ -2,7 +2,6 @@
 //! moved.
 
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
 
 use super::{RecordingNow, RecordingState, Recordings};
 use crate::db::Writing;
@@ -19,7 +18,7 @@ const SEAM_MS: i64 = 50;
 const ORIGIN: &str = "origin";
 
 /// What a node has of a recording.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingPart {
     /// Which node.
     pub node: String,
@@ -44,6 +43,19 @@ pub struct RecordingPart {
     /// When the node told so.
     pub told_ms: i64,
 }
+row!(RecordingPart {
+    node,
+    owned_ms,
+    started_ms,
+    ended_ms,
+    from_ms,
+    to_ms,
+    duration_ms,
+    bytes,
+    stored_bytes,
+    holes,
+    told_ms
+});
 
 /// What all nodes together have of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]

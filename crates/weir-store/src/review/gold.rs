@@ -1,7 +1,7 @@
 //! Test pictures: of each the right verdict is known. One that is shown is an item like any other to whoever has it, and
 //! none to anybody else; what is said of it counts for the reviewer alone.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::claims::{Claiming, of_apps};
 use super::{Review, ReviewItem};
@@ -13,7 +13,7 @@ pub const MAX_GOLD: i64 = 1_000;
 const NAMES: i64 = 50;
 
 /// A row of `review_gold`.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoldPicture {
     /// Sorts by when it was added.
     pub id: String,
@@ -34,9 +34,20 @@ pub struct GoldPicture {
     /// When it was added, milliseconds since 1970.
     pub added_ms: i64,
 }
+row!(GoldPicture {
+    id,
+    object,
+    sha256,
+    bytes,
+    width,
+    height,
+    verdict,
+    label,
+    added_ms
+});
 
 /// How one reviewer did with them.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoldScore {
     /// Who.
     pub decided_by: String,
@@ -47,6 +58,12 @@ pub struct GoldScore {
     /// Right ones of which they said that something is wrong.
     pub wronged: i64,
 }
+row!(GoldScore {
+    decided_by,
+    shown,
+    missed,
+    wronged
+});
 
 impl Review<'_> {
     /// Adds one.

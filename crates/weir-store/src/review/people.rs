@@ -1,7 +1,5 @@
 //! Accounts that may look at live streams of some apps, whatever their role is.
 
-use sqlx::FromRow;
-
 use super::Review;
 use crate::error::StoreError;
 use crate::id::Id;
@@ -20,12 +18,16 @@ pub struct ReviewPerson {
     pub given_ms: i64,
 }
 
-#[derive(FromRow)]
 struct PersonRow {
     user_id: String,
     apps: String,
     given_ms: i64,
 }
+row!(PersonRow {
+    user_id,
+    apps,
+    given_ms
+});
 
 impl Review<'_> {
     /// Has an account look at streams of these apps, and of no others.

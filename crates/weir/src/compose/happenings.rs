@@ -160,7 +160,11 @@ fn see_and_carry(parts: &Parts<'_>, desk: Arc<dyn Desk>) -> anyhow::Result<()> {
     let posters = Posters {
         spool: parts.spool.clone(),
         hls: parts.hls.clone(),
-        archive: recordings::archive(parts.config, (parts.data, parts.joined.node.settings().me.as_str()), None)?,
+        archive: recordings::archive(
+            parts.config,
+            (parts.data, parts.joined.node.settings().me.as_str()),
+            None,
+        )?,
         teller: teller.clone(),
         clock: core.hub.clock().clone(),
     };

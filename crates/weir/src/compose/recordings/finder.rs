@@ -405,7 +405,8 @@ impl Place {
     /// From the store, which asks nobody's disk; else from the node that records it, and from there first where what came
     /// was damaged.
     async fn read(&self, slice: Slice, attempt: u32) -> io::Result<Bytes> {
-        let is_stored = self.stored.contains(&slice.name) && (attempt == 0 || !self.homes.contains_key(&slice.name));
+        let is_stored = self.stored.contains(&slice.name)
+            && (attempt == 0 || !self.homes.contains_key(&slice.name));
         let archive = self.parts.archive.as_ref().filter(|_| is_stored);
         let mut refused = None;
         if let Some(archive) = archive {

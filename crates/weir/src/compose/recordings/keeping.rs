@@ -38,7 +38,11 @@ pub(in crate::compose) fn keep(
     let core = &services.core;
     let settings = joined.node.settings();
     let place = (data, settings.me.as_str());
-    let archive = archive(config, place, happenings.map(|happenings| &happenings.store))?;
+    let archive = archive(
+        config,
+        place,
+        happenings.map(|happenings| &happenings.store),
+    )?;
     let folder = data.join(CACHE_FOLDER);
     let cache_bytes = config.record.cache_mb.saturating_mul(1 << 20);
     let cache = SliceCache::open(&folder, cache_bytes);

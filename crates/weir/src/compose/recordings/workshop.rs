@@ -91,7 +91,7 @@ impl Workshop {
         let told = told(&rebuilt.view, self.store.now_ms());
         let node = self.node(&rebuilt, row.as_ref());
         Ok(match self.recorder.tell_again(node, told).await? {
-            Telling::Written => Outcome::Done {
+            Telling::Written(_) => Outcome::Done {
                 rebuilt: Box::new(rebuilt),
                 is_new: row.is_none(),
             },
