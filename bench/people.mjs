@@ -34,6 +34,8 @@ function told(times) {
 
 const random = (most) => 1 + Math.floor(Math.random() * most);
 const padded = (n) => String(n).padStart(12, "0");
+/** As a list names where it goes on. */
+const behind = (id) => Buffer.from(id).toString("base64url");
 
 /** Each kind of list in turn, two at a time: what is asked for differs, as it does between people. */
 async function lists() {
@@ -41,7 +43,7 @@ async function lists() {
   const headers = { authorization: `Bearer ${option("token")}` };
   const kinds = {
     channels: () => "/api/v1/channels?limit=50",
-    channels_far: () => `/api/v1/channels?limit=50&after=019f0000-0000-7000-9000-${padded(random(channels))}`,
+    channels_far: () => `/api/v1/channels?limit=50&after=${behind(`019f0000-0000-7000-9000-${padded(random(channels))}`)}`,
     category: () => `/api/v1/channels?category=category${random(5) - 1}`,
     language: () => "/api/v1/channels?language=zh",
     category_and_language: () => `/api/v1/channels?category=category${random(5) - 1}&language=de`,
@@ -55,7 +57,7 @@ async function lists() {
     search_nothing: () => "/api/v1/channels?q=nowhere",
     live: () => "/api/v1/channels?live=true",
     channel: () => `/api/v1/channels/chan${random(channels)}`,
-    accounts: () => `/api/v1/accounts?limit=200&after=019f0000-0000-7000-8000-${padded(random(accounts))}`,
+    accounts: () => `/api/v1/accounts?limit=200&after=${behind(`019f0000-0000-7000-8000-${padded(random(accounts))}`)}`,
     accounts_by_name: () => `/api/v1/accounts?q=user${random(accounts)}`,
     accounts_by_letter: () => "/api/v1/accounts?q=u",
   };

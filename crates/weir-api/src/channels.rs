@@ -6,6 +6,7 @@ pub(crate) mod cover;
 mod doors;
 pub(crate) mod follows;
 pub(crate) mod gifts;
+mod help;
 pub(crate) mod keys;
 pub(crate) mod own;
 mod record_words;
@@ -29,6 +30,7 @@ use weir_account::{AccountError, LoginName};
 use weir_base::Code;
 use weir_store::channels::{Channel, ChannelCard, ChannelEdit, ListedBy, NewChannel, Visibility};
 
+pub(crate) use self::help::{ChannelHelp, help_with, helps_with, seen};
 use self::record_words::{RECORD_WORDS, record_word};
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
@@ -182,61 +184,6 @@ struct Narrowed {
     /// Only those that are live now, most viewers first.
     #[param(required = false, nullable = false)]
     live: bool,
-}
-
-/// Whether somebody helps with a channel, or owns it.
-///
-/// # Errors
-/// When it cannot be told now.
-pub(crate) async fn helps_with(
-    store: &weir_store::Store,
-    caller: &Caller,
-    channel: &Channel,
-) -> Result<bool, Refused> {
-    let standing = doors::standing(store, Some(caller), channel).await?;
-    Ok(standing >= doors::Standing::Moderator)
-}
-
-/// The channel of this name, where somebody may know of it.
-///
-/// # Errors
-/// 3001 where it is not there for them.
-pub(crate) async fn seen(
-    store: &weir_store::Store,
-    caller: &Caller,
-    name: &str,
-) -> Result<Channel, Refused> {
-    open(store, Some(caller), name, Wish::See).await
-}
-
-/// How somebody helps with a channel, the least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ChannelHelp {
-    /// Not at all.
-    None,
-    /// Judges who watches.
-    Moderates,
-    /// Changes what is said about it.
-    Edits,
-    /// It is theirs.
-    Owns,
-}
-
-/// How somebody helps with a channel.
-///
-/// # Errors
-/// When it cannot be told now.
-pub(crate) async fn help_with(
-    store: &weir_store::Store,
-    caller: &Caller,
-    channel: &Channel,
-) -> Result<ChannelHelp, Refused> {
-    Ok(match doors::standing(store, Some(caller), channel).await? {
-        doors::Standing::Stranger | doors::Standing::Guest => ChannelHelp::None,
-        doors::Standing::Moderator => ChannelHelp::Moderates,
-        doors::Standing::Editor => ChannelHelp::Edits,
-        doors::Standing::Owner => ChannelHelp::Owns,
-    })
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {

@@ -37,7 +37,7 @@ use weir_admit::Publicity;
 use weir_admit::consult::Consult;
 use weir_api::{
     AdmissionSource, AppFacts, ClusterApi, Dispatcher, EdgeFacts, Facts, Happenings, PoolFacts,
-    Posters, PublicAddresses, Recordings, Setting, SiteKeeper, Snapshots,
+    Posters, PublicAddresses, Setting, SiteKeeper, Snapshots,
 };
 use weir_base::{Clock, Code, Shutdown, StreamName, Tasks};
 use weir_chat::House;
@@ -365,10 +365,7 @@ fn api(parts: Api<'_>) -> Arc<dyn ApiService> {
         chat,
         gifts,
         gold_one_in: config.review.gold_one_in,
-        recordings: services.hls.recordings().map(|spool| {
-            let kept = recordings::Kept(spool.clone(), keeping, services.hls.clone());
-            Arc::new(kept) as Arc<dyn Recordings>
-        }),
+        recordings: recordings::kept(&services.hls, keeping),
         facts,
     });
     Arc::new(Served { router, pages })

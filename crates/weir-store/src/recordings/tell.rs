@@ -88,22 +88,9 @@ pub(super) async fn tell(
     told: &RecordingNow,
 ) -> Result<Telling, StoreError> {
     let id = told.id.to_string();
-    // The owner's row decides: a recording that was told of keeps the owner it had first.
-    sqlx::query(
-        "INSERT INTO recording_owners (id, user_id, gone_ms) VALUES ($1, $2, 0) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(id.clone())
-    .bind(told.user_id.clone())
-    .execute(&mut **writing)
-    .await?;
-    let (user_id, gone_ms): (String, i64) =
-        sqlx::query_as("SELECT user_id, gone_ms FROM recording_owners WHERE id = $1")
-            .bind(id.clone())
-            .fetch_one(&mut **writing)
-            .await?;
-    if gone_ms > 0 {
+    let Some(user_id) = owner(writing, &id, &told.user_id).await? else {
         return Ok(Telling::Gone);
-    }
+    };
     let is_own = user_id == told.user_id;
     let channel_id = if is_own {
         told.channel_id.clone()
@@ -169,4 +156,22 @@ fn asked(told: &RecordingNow) -> RecordingSum {
         holes: told.holes.clone(),
         told_ms: 0,
     }
+}
+
+/// Whose a recording is: the owner's row decides, and one that was told of keeps the owner it had first. `None` where it
+/// was taken away.
+async fn owner(writing: &mut Writing, id: &str, told: &str) -> Result<Option<String>, StoreError> {
+    sqlx::query(
+        "INSERT INTO recording_owners (id, user_id, gone_ms) VALUES ($1, $2, 0) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id.to_owned())
+    .bind(told.to_owned())
+    .execute(&mut **writing)
+    .await?;
+    let (user_id, gone_ms): (String, i64) =
+        sqlx::query_as("SELECT user_id, gone_ms FROM recording_owners WHERE id = $1")
+            .bind(id.to_owned())
+            .fetch_one(&mut **writing)
+            .await?;
+    Ok((gone_ms == 0).then_some(user_id))
 }

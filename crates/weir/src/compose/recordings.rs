@@ -56,6 +56,12 @@ pub(super) async fn close(spool: Spool) {
     }
 }
 
+/// What the API knows of the recordings of this node, where it has any.
+pub(super) fn kept(hls: &Hls, tally: KeepTally) -> Option<Arc<dyn Recordings>> {
+    let spool = hls.recordings()?.clone();
+    Some(Arc::new(Kept(spool, tally, hls.clone())))
+}
+
 /// What the API is told of a spool.
 pub(super) struct Kept(pub(super) Spool, pub(super) KeepTally, pub(super) Hls);
 

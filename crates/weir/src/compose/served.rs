@@ -11,7 +11,7 @@ use weir_serve::http::service::{
 };
 use weir_serve::reply::{self, Body};
 
-/// See the module's words.
+/// Every route, and beside them the public pages that are in memory, for which no route is looked for.
 pub(super) struct Served {
     pub(super) router: axum::Router,
     pub(super) pages: PublicPages,

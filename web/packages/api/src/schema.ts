@@ -117,11 +117,17 @@ export type ClientDetail = { address: string; bytes: number; id: string; identit
 /** Publishers and viewers. */
 export type Clients = { clients: (ClientDetail)[]; next?: string; total: number };
 
+/** What of a recording a clip is. */
+export type ClipPlace = { from_ms: number; recording: string; to_ms: number };
+
 /** A clip as it is told of. */
 export type ClipSeen = { created_at: string; file_url: string; from_ms: number; id: string; recording: string; title: string; to_ms: number; url: string };
 
 /** Clips, the newest first. */
 export type ClipsSeen = { items: (ClipSeen)[] };
+
+/** A row of the same gifts by the same giver. */
+export type ComboShown = { count: number; id: string };
 
 /** A broadcast that is to come. */
 export type ComingBroadcast = { description: string; ends_ms?: number | null; id: string; starts_ms: number; title: string };
@@ -157,7 +163,10 @@ export type DrainOrder = { boot?: number | null; by?: string | null; order?: str
 export type DrainProgress = { by?: string; draining: boolean; empty: boolean; publishers: number; viewers: number };
 
 /** A stretch of time that viewers can go back to, by `?from=`, `?shift=` or `?window=` on the stream's `.m3u8`. */
-export type Dvr = { from_ms: number; to_ms: number };
+export type Dvr = { from_ms: number; recording: string; to_ms: number };
+
+/** What a channel has of a stretch of time. */
+export type EarnedShown = { earned: number; given: number; givers: number };
 
 /** Another address. */
 export type EmailOrder = { email: string; password?: string };
@@ -174,17 +183,29 @@ export type EnrollOrder = { code: string; offer: string };
 /** A second factor that is there from now on. */
 export type EnrolledView = { recovery_codes: (string)[] };
 
+/** Something that came into a wallet, or went out of it. */
+export type EntryShown = { about: string; at_ms: number; coins: number; id: string; kind: string };
+
 /** Something that happened. */
 export type EventSeen = { app: string; at: string; cause?: number | null; cause_name?: string | null; data: unknown; id: string; session?: string | null; stream: string; type: string };
 
 /** Some events, in order. */
 export type EventsSeen = { events: (EventSeen)[]; forgotten?: number; next: string };
 
+/** Some of them, oldest first. */
+export type ExpiringList = { going: number; going_bytes: number; going_ms: number; items: (ExpiringSeen)[]; next?: string | null };
+
+/** A recording whose time is over. */
+export type ExpiringSeen = { cases: number; clips: number; kept_by: (Pin)[]; kept_hours: number; recording: RecordingSeen; since: string };
+
 /** The password, once more. */
 export type Farewell = { password?: string };
 
 /** What is wrong with one field of a request. */
 export type FieldError = { field: string; words: string };
+
+/** What is not said. */
+export type FilterTerms = { links?: boolean; words: (string)[] };
 
 /** Who follows a channel. */
 export type FollowerList = { items: (FollowerShown)[]; next?: string | null };
@@ -200,6 +221,12 @@ export type Forgotten = { login: string };
 
 /** A key as it is shown once. */
 export type FreshKey = { id: string; key: string; stream: string };
+
+/** What was given. */
+export type GiftGiven = { again: boolean; coins: number; combo: ComboShown; cost: number; id: string };
+
+/** What somebody gives. */
+export type GiftOrder = { channel: string; combo?: boolean; count?: number; gift: string; price?: number };
 
 /** A picture that is known to be bad. */
 export type HashWish = { hash: string; label: string };
@@ -327,11 +354,20 @@ export type NodeCapacity = { connections: number; cpu_permille: number; out_kbps
 /** What a node bears now. */
 export type NodeLoad = { connections: number; cpu_permille: number; out_kbps: number; publishers: number; viewers: number };
 
+/** The catalogue. */
+export type OfferList = { items: (OfferShown)[] };
+
 /** The password, once more. */
 export type OfferOrder = { password?: string };
 
+/** Something that can be given, or could. */
+export type OfferShown = { animation: string; badge: string; name: string; open: boolean; place: number; price: number; title: string; title_zh: string };
+
 /** A second factor that is not there yet. */
 export type OfferView = { offer: string; secret: string; uri: string };
+
+/** What a gift is. */
+export type OfferWish = { animation?: string; badge?: string; open?: boolean; place?: number; price: number; title: string; title_zh?: string };
 
 /** The channels of one account. */
 export type OwnChannels = { items: (ChannelShown)[]; next?: string | null };
@@ -381,8 +417,14 @@ export type PasskeyWish = { password?: string };
 /** Another password. */
 export type PasswordOrder = { new_password: string; password?: string };
 
+/** Whose streams somebody may look at. */
+export type PersonWish = { apps: (string)[] };
+
 /** A JPEG, PNG, WebP or GIF file of at most 10 MiB. */
 export type PictureFile = string;
+
+/** What keeps a recording whose time is over. */
+export type Pin = "held" | "clips" | "review";
 
 /** One place, as it is answered. */
 export type Place = { also?: (Also)[]; expires_ms: number; node: string; protocol: string; url: string; why: WhyThere };
@@ -435,11 +477,17 @@ export type Publisher = { address: string; id: string; protocol: string };
 /** A question to a browser. */
 export type QuestionView = { offer: string; options: Record<string, unknown> };
 
+/** What a channel was given. */
+export type Received = { all: EarnedShown; day: EarnedShown; items: (ReceivedShown)[]; next?: string | null; week: EarnedShown };
+
+/** Something that the channel was given. */
+export type ReceivedShown = { at_ms: number; coins: number; count: number; earned: number; gift: string; id: string; name?: string | null; refunded: boolean; user: string };
+
 /** What is to be changed of a recording; what is left out stays. */
 export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
 
 /** Where a recording is. */
-export type RecordingPlace = { app: string; ended_ms: number; node: string; nodes?: (string)[]; stored_bytes: number; stream: string; vhost: string };
+export type RecordingPlace = { app: string; clip?: ClipPlace | null; ended_ms: number; node: string; nodes?: (string)[]; stored_bytes: number; stream: string; vhost: string };
 
 /** A broadcast that can be watched again. */
 export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
@@ -452,6 +500,9 @@ export type RecordingsSeen = { items: (RecordingSeen)[]; next?: string | null };
 
 /** What renews a session. */
 export type RefreshOrder = { refresh?: string | null };
+
+/** What is given back. */
+export type RefundWish = { gift: string; why: string };
 
 /** A second factor to be taken away. */
 export type RemoveOrder = { code: string; password?: string };
@@ -475,10 +526,19 @@ export type ReturnOrder = { code?: string; error?: string; iss?: string; kind?: 
 export type ReviewItem = { age_ms: number; app: string; begun_at: string; folded: number; id: string; kind: string; marks: (string)[]; note?: string | null; pictures: number; reports: number; shots: (ReviewPicture)[]; state: string; stream: string; until_at: string; verdict?: ReviewVerdict | null; viewers: number };
 
 /** What review comes to. */
-export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; waiting: number };
+export type ReviewNumbers = { alarm: string; claimed: number; disagreements: number; escalated: number; off?: string | null; oldest_age_ms?: number | null; pictures: number; reviewers: (Reviewer)[]; second_looks: number; tests: (TestScore)[]; waiting: number };
+
+/** All of them. */
+export type ReviewPeople = { items: (ReviewPerson)[] };
+
+/** Somebody who looks at streams of some apps. */
+export type ReviewPerson = { apps: (string)[]; id: string; name?: string | null; since_at: string };
 
 /** A picture inside an item. */
 export type ReviewPicture = { folded: boolean; hash?: string | null; height: number; id: string; known_as?: string | null; taken_at: string; undecodable?: string | null; url?: string | null; width: number };
+
+/** What whoever asks may do in review. */
+export type ReviewSelf = { apps?: (string)[] | null; leads: boolean; moderates: boolean };
 
 /** What became of an item. */
 export type ReviewVerdict = { agrees?: boolean | null; at: string; ban?: string | null; by?: string | null; reason?: string | null; verdict: string };
@@ -512,6 +572,9 @@ export type Setting = { is_set: boolean; meaning: string; name: string; needs_re
 
 /** The settings of a node. */
 export type SettingList = { items: (Setting)[]; node: string; version: string };
+
+/** A picture that is kept. */
+export type ShotKept = { fault: string; id: string };
 
 /** What somebody shows who signs in. */
 export type SignInOrder = { code?: string; kind?: WantedKind; login: string; password: string };
@@ -586,11 +649,29 @@ export type Team = { items: (TeamMember)[] };
 /** Somebody who helps. */
 export type TeamMember = { id: string; name?: string | null; role: string; since_ms: number };
 
+/** A test picture. */
+export type TestPicture = { added_at: string; id: string; label: string; url: string; verdict: string };
+
+/** Some of them, the oldest first. */
+export type TestPictures = { items: (TestPicture)[]; next?: string | null; one_in: number };
+
+/** How one reviewer did with test pictures within 30 days. */
+export type TestScore = { missed: number; name?: string | null; shown: number; wronged: number };
+
 /** Leave to watch. */
 export type TicketGiven = { stream: string; ticket: string; until_ms: number };
 
 /** What somebody shows who wants to watch. */
 export type TicketWish = { password?: string };
+
+/** Somebody who gave much. */
+export type TopGiver = { coins: number; id: string; name?: string | null };
+
+/** Who gave most. */
+export type TopGivers = { items: (TopGiver)[]; since_ms: number };
+
+/** What was paid for. */
+export type TopUpWish = { coins: number; payment: string };
 
 /** What was taken back, for whoever did to decide again. */
 export type UndoneSeen = { claim: string; good_for_ms: number; item: ReviewItem };
@@ -606,6 +687,21 @@ export type Versions = { code: number; data: Version; server: string };
 
 /** The pictures of a stream. */
 export type Video = { codec: string; fps: number; height: number; rfc6381: string; width: number };
+
+/** Some of what is live, by name. */
+export type Wall = { items: (WallTile)[]; live: number; next?: string | null; off?: string | null };
+
+/** Which stream. */
+export type WallClaimWish = { stream: string };
+
+/** A live stream and its newest picture. */
+export type WallTile = { age_ms?: number | null; app: string; since_at: string; stream: string; taken_at?: string | null; url?: string | null; viewers: number };
+
+/** What became of it. */
+export type WalletMoved = { again: boolean; coins: number; id: string };
+
+/** A wallet, and what came and went. */
+export type WalletShown = { coins: number; items: (EntryShown)[]; next?: string | null };
 
 /** How a session is shown. */
 export type WantedKind = "cookie" | "token" | "both";
@@ -710,6 +806,10 @@ export interface Operations {
   channel_remove: { asked: { path: { name: string } }; answered: undefined };
   /** Get leave to watch a channel */
   channel_ticket: { asked: { path: { name: string }; body: TicketWish }; answered: TicketGiven };
+  /** What is not said in a room */
+  chat_filter: { asked: { query: { group: string } }; answered: FilterTerms };
+  /** Say what is not said in a room */
+  chat_filter_set: { asked: { query: { group: string }; body: FilterTerms }; answered: FilterTerms };
   /** What was posted in a group */
   chat_history: { asked: { query: { group: string; since?: number; limit?: number } }; answered: HistorySeen };
   /** Post in a group */
@@ -744,6 +844,18 @@ export interface Operations {
   following: { asked: { query?: { limit?: number; after?: string } }; answered: Following };
   /** The same, for people with a browser */
   get_coworker: { asked: { query: { app: string; stream: string; vhost?: string; ip?: string; coworker?: string } }; answered: Record<string, unknown> };
+  /** Give a gift */
+  gift_give: { asked: { header: { "Idempotency-Key": string }; body: GiftOrder }; answered: GiftGiven };
+  /** What can be given */
+  gift_list: { asked: {  }; answered: OfferList };
+  /** What my channel was given */
+  gift_received: { asked: { path: { name: string }; query?: { limit?: number; after?: string } }; answered: Received };
+  /** Take a gift away */
+  gift_remove: { asked: { path: { name: string } }; answered: undefined };
+  /** Make a gift, or say something else of it */
+  gift_set: { asked: { path: { name: string }; body: OfferWish }; answered: OfferShown };
+  /** Who gave most to a channel */
+  gift_top: { asked: { path: { name: string }; query?: { span?: string } }; answered: TopGivers };
   /** One hook */
   hook: { asked: { path: { id: string } }; answered: HookSeen };
   /** Change a hook */
@@ -814,6 +926,12 @@ export interface Operations {
   node_recording: { asked: { path: { id: string } }; answered: RecordingPlace };
   /** Tell what happens to a node's streams */
   node_report: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: Record<string, unknown> };
+  /** Decode a keyframe */
+  node_shot_develop: { asked: { query: { sha256: string } }; answered: undefined };
+  /** Keep a picture */
+  node_snapshot_keep: { asked: { query: { sha256: string } }; answered: ShotKept };
+  /** Take a picture of a node's own stream */
+  node_snapshot_take: { asked: { query: { sha256: string }; body: Record<string, unknown> }; answered: ShotKept };
   /** A channel's player for another page */
   oembed: { asked: { query: { url: string; maxwidth?: number; maxheight?: number; format?: string } }; answered: EmbedShown };
   /** My channels */
@@ -864,6 +982,8 @@ export interface Operations {
   recording_remove: { asked: { path: { id: string }; query?: { clips?: boolean } }; answered: undefined };
   /** End a recording */
   recording_stop: { asked: { path: { id: string } }; answered: undefined };
+  /** Recordings whose time is over, oldest first */
+  recordings_expiring: { asked: { query?: { in_hours?: number; limit?: number; after?: string } }; answered: ExpiringList };
   /** What of a stream can be watched again, newest first */
   replays: { asked: { query: { stream: string; limit?: number; after?: string } }; answered: RecordingsSeen };
   /** Say where a stream is on a server of another make */
@@ -872,6 +992,14 @@ export interface Operations {
   review_claim: { asked: { body: ClaimWish }; answered: ClaimSeen };
   /** Decide items of a claim */
   review_decide: { asked: { body: DecisionWish }; answered: DecisionsSeen };
+  /** Add a test picture */
+  review_gold_add: { asked: { query?: { verdict?: string; label?: string } }; answered: TestPicture };
+  /** Test pictures */
+  review_gold_list: { asked: { query?: { limit?: number; after?: string } }; answered: TestPictures };
+  /** A test picture, as JPEG */
+  review_gold_picture: { asked: { path: { id: string } }; answered: undefined };
+  /** Remove a test picture */
+  review_gold_remove: { asked: { path: { id: string } }; answered: undefined };
   /** Add a picture that is known to be bad */
   review_hash_add: { asked: { body: HashWish }; answered: undefined };
   /** Pictures that are known to be bad */
@@ -881,17 +1009,29 @@ export interface Operations {
   /** One item, with all of its pictures in the order of time */
   review_item: { asked: { path: { id: string } }; answered: ReviewItem };
   /** What waits and what was decided, newest first */
-  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; limit?: number; after?: string } }; answered: ItemsSeen };
+  review_list: { asked: { query?: { state?: string; stream?: string; mine?: boolean; known_as?: string; limit?: number; after?: string } }; answered: ItemsSeen };
   /** What review comes to, in numbers */
   review_numbers: { asked: {  }; answered: ReviewNumbers };
+  /** Who looks at streams of some apps */
+  review_people: { asked: {  }; answered: ReviewPeople };
+  /** Have an account look at streams of some apps */
+  review_person_put: { asked: { path: { id: string }; body: PersonWish }; answered: undefined };
+  /** Have an account look no more */
+  review_person_remove: { asked: { path: { id: string } }; answered: undefined };
   /** A picture inside an item, as JPEG */
   review_picture: { asked: { path: { id: string; picture: string } }; answered: undefined };
   /** Give a claim back */
   review_release: { asked: { path: { claim: string } }; answered: undefined };
   /** Keep a claim */
   review_renew: { asked: { path: { claim: string } }; answered: ClaimKept };
+  /** What one may do in review */
+  review_self: { asked: {  }; answered: ReviewSelf };
   /** Take a verdict back */
   review_undo: { asked: { path: { id: string } }; answered: UndoneSeen };
+  /** The newest picture of every live stream */
+  review_wall: { asked: { query?: { limit?: number; after?: string } }; answered: Wall };
+  /** Claim a stream of the wall */
+  review_wall_claim: { asked: { body: WallClaimWish }; answered: ClaimSeen };
   /** What is to come on a channel */
   schedule: { asked: { path: { name: string } }; answered: ChannelSchedule };
   /** Announce a broadcast */
@@ -962,6 +1102,14 @@ export interface Operations {
   unfollow: { asked: { path: { name: string } }; answered: undefined };
   /** Name and version */
   versions: { asked: {  }; answered: Versions };
+  /** My wallet */
+  wallet: { asked: { query?: { limit?: number; after?: string } }; answered: WalletShown };
+  /** Give a gift back */
+  wallet_refund: { asked: { path: { user: string }; body: RefundWish }; answered: WalletMoved };
+  /** Somebody's wallet */
+  wallet_show: { asked: { path: { user: string }; query?: { limit?: number; after?: string } }; answered: WalletShown };
+  /** Coins that were paid for come into a wallet */
+  wallet_top_up: { asked: { path: { user: string }; body: TopUpWish }; answered: WalletMoved };
 }
 
 /** Where each operation is. */
@@ -1012,6 +1160,8 @@ export const PLACES = {
   channel_recordings: ["GET", "/api/v1/channels/{name}/recordings"],
   channel_remove: ["DELETE", "/api/v1/channels/{name}"],
   channel_ticket: ["POST", "/api/v1/channels/{name}/ticket"],
+  chat_filter: ["GET", "/api/v1/chat/filter"],
+  chat_filter_set: ["PUT", "/api/v1/chat/filter"],
   chat_history: ["GET", "/api/v1/chat/history"],
   chat_publish: ["POST", "/api/v1/chat/publish"],
   client_kick: ["DELETE", "/api/v1/clients/{id}"],
@@ -1029,6 +1179,12 @@ export const PLACES = {
   followers: ["GET", "/api/v1/channels/{name}/followers"],
   following: ["GET", "/api/v1/me/following"],
   get_coworker: ["GET", "/api/v1/clusters"],
+  gift_give: ["POST", "/api/v1/gifts"],
+  gift_list: ["GET", "/api/v1/gifts"],
+  gift_received: ["GET", "/api/v1/channels/{name}/gifts"],
+  gift_remove: ["DELETE", "/api/v1/gifts/{name}"],
+  gift_set: ["PUT", "/api/v1/gifts/{name}"],
+  gift_top: ["GET", "/api/v1/channels/{name}/gifts/top"],
   hook: ["GET", "/api/v1/hooks/{id}"],
   hook_change: ["PATCH", "/api/v1/hooks/{id}"],
   hook_create: ["POST", "/api/v1/hooks"],
@@ -1064,6 +1220,9 @@ export const PLACES = {
   node_key_uses: ["POST", "/api/v1/nodes/key-uses"],
   node_recording: ["GET", "/api/v1/nodes/recordings/{id}"],
   node_report: ["POST", "/api/v1/nodes/report"],
+  node_shot_develop: ["POST", "/api/v1/nodes/shots"],
+  node_snapshot_keep: ["POST", "/api/v1/nodes/snapshots"],
+  node_snapshot_take: ["POST", "/api/v1/nodes/snapshots/take"],
   oembed: ["GET", "/api/v1/oembed"],
   own_channels: ["GET", "/api/v1/me/channels"],
   own_teams: ["GET", "/api/v1/me/teams"],
@@ -1089,20 +1248,31 @@ export const PLACES = {
   recording_list: ["GET", "/api/v1/recordings"],
   recording_remove: ["DELETE", "/api/v1/recordings/{id}"],
   recording_stop: ["POST", "/api/v1/recordings/{id}/stop"],
+  recordings_expiring: ["GET", "/api/v1/recordings/expiring"],
   replays: ["GET", "/api/v1/replays"],
   report: ["POST", "/api/v1/streams/report"],
   review_claim: ["POST", "/api/v1/review/claims"],
   review_decide: ["POST", "/api/v1/review/decisions"],
+  review_gold_add: ["POST", "/api/v1/review/gold"],
+  review_gold_list: ["GET", "/api/v1/review/gold"],
+  review_gold_picture: ["GET", "/api/v1/review/gold/{id}"],
+  review_gold_remove: ["DELETE", "/api/v1/review/gold/{id}"],
   review_hash_add: ["POST", "/api/v1/review/hashes"],
   review_hash_list: ["GET", "/api/v1/review/hashes"],
   review_hash_remove: ["DELETE", "/api/v1/review/hashes/{hash}"],
   review_item: ["GET", "/api/v1/review/items/{id}"],
   review_list: ["GET", "/api/v1/review/items"],
   review_numbers: ["GET", "/api/v1/review/numbers"],
+  review_people: ["GET", "/api/v1/review/people"],
+  review_person_put: ["PUT", "/api/v1/review/people/{id}"],
+  review_person_remove: ["DELETE", "/api/v1/review/people/{id}"],
   review_picture: ["GET", "/api/v1/review/items/{id}/pictures/{picture}"],
   review_release: ["DELETE", "/api/v1/review/claims/{claim}"],
   review_renew: ["PUT", "/api/v1/review/claims/{claim}"],
+  review_self: ["GET", "/api/v1/review/self"],
   review_undo: ["POST", "/api/v1/review/items/{id}/undo"],
+  review_wall: ["GET", "/api/v1/review/wall"],
+  review_wall_claim: ["POST", "/api/v1/review/wall/claims"],
   schedule: ["GET", "/api/v1/channels/{name}/schedule"],
   schedule_add: ["POST", "/api/v1/channels/{name}/schedule"],
   schedule_change: ["PUT", "/api/v1/channels/{name}/schedule/{id}"],
@@ -1138,4 +1308,8 @@ export const PLACES = {
   totp_remove: ["DELETE", "/api/v1/me/totp"],
   unfollow: ["DELETE", "/api/v1/channels/{name}/follow"],
   versions: ["GET", "/api/v1/versions"],
+  wallet: ["GET", "/api/v1/me/wallet"],
+  wallet_refund: ["POST", "/api/v1/wallets/{user}/refunds"],
+  wallet_show: ["GET", "/api/v1/wallets/{user}"],
+  wallet_top_up: ["POST", "/api/v1/wallets/{user}/topups"],
 } as const satisfies Record<keyof Operations, readonly [string, string]>;
