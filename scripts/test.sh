@@ -68,9 +68,8 @@ part 'nginx-conf' scripts/nginx-check.sh
 part 'schemathesis' scripts/schemathesis.sh
 part 'web-types' in_web npm run --silent check
 part 'web-units' in_web npm run --silent test
-# Tests mostly wait for players, browsers and clocks: more of them than there are cores.
 # A browser on a shaped link is judged by what it does in time: nothing else may run beside it.
-part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --test-threads 4 --skip slsp_browser::a_browser_ --skip faults::
+part 'rust' cargo test --locked --no-fail-fast "${scope[@]}" -- --skip slsp_browser::a_browser_ --skip faults::
 part 'shaped' cargo test --locked --workspace --test e2e slsp_browser::a_browser_ -- --test-threads 1
 # What becomes of a cluster when a part of it dies is a matter of time too; but these tests mostly wait,
 # and some of them may wait together.

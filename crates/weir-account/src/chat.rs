@@ -59,6 +59,8 @@ impl AccountService {
             "role": account.role,
             "jti": URL_SAFE_NO_PAD.encode(random),
             "iat": now_ms.div_euclid(1000),
+            // What is revoked in a second voids no token that was made later in it.
+            "made_ms": now_ms,
             "exp": expires_ms.div_euclid(1000),
         });
         let token = self.0.chat.sign(&claims);
@@ -116,6 +118,8 @@ pub struct ChatClaims {
     exp: i64,
     #[serde(default)]
     iat: i64,
+    #[serde(default)]
+    made_ms: i64,
 }
 
 /// Why a token is no good.
@@ -130,9 +134,12 @@ pub enum NoChatToken {
 }
 
 impl ChatClaims {
-    /// When the token was made, milliseconds since 1970, to the second.
+    /// When the token was made, milliseconds since 1970; to the second, where it does not say it better.
     pub const fn since_ms(&self) -> i64 {
-        self.iat.saturating_mul(1000)
+        match self.made_ms {
+            0 => self.iat.saturating_mul(1000),
+            made_ms => made_ms,
+        }
     }
 
     /// Until when the token is good, milliseconds since 1970.
@@ -222,6 +229,19 @@ mod tests {
         let read = verifier.verify(&good, 99_999).unwrap();
         assert_eq!((&*read.user_id, read.role), ("7", AccountRole::Moderator));
         assert_eq!(verifier.verify(&good, 100_000), Err(NoChatToken::Expired));
+        let since_ms = |more: Value| {
+            let mut claims = claims("chat", 100);
+            claims
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            verifier
+                .verify(&signer.sign(&claims), 0)
+                .unwrap()
+                .since_ms()
+        };
+        assert_eq!(since_ms(json!({ "iat": 7 })), 7_000);
+        assert_eq!(since_ms(json!({ "iat": 7, "made_ms": 7_250 })), 7_250);
         let (signed, signature) = good.rsplit_once('.').unwrap();
         let (head, _) = signed.split_once('.').unwrap();
         let other = URL_SAFE_NO_PAD.encode(claims("chat", 9_999_999).to_string());

@@ -90,9 +90,11 @@ fn lost_rows_and_manifests_are_made_again_from_blocks_and_what_goes_by_time_is_s
             .find(|one| one["duration_ms"].as_i64() >= Some(4_000))
     });
     drop(publisher);
-    let before = until("it is over, and in the store", 30, || {
+    let before = until("it is over, and in the store with its picture", 30, || {
         let one = list(&server).into_iter().next()?;
-        (one["state"] == "ready" && one["stored_bytes"] == one["bytes"]).then_some(one)
+        let picture = objects.join(one["id"].as_str()?).join("poster.jpg");
+        let is_stored = one["stored_bytes"] == one["bytes"] && picture.exists();
+        (one["state"] == "ready" && is_stored && one["poster"].is_string()).then_some(one)
     });
     let id = before["id"].as_str().unwrap().to_owned();
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use weir_base::{Clock, Id};
-use weir_events::{Log, Recorder};
+use weir_events::{Log, Recorder, ToldRecording};
 use weir_keep::{Archive, NotRebuilt, Rebuilt, rebuild};
 use weir_record::disk::LocalDisk;
 use weir_record::shelf::Shelf;
@@ -88,7 +88,14 @@ impl Workshop {
             }
             Err(none) => return Ok(Outcome::Failed(none)),
         };
-        let told = told(&rebuilt.view, self.store.now_ms());
+        let poster = match &self.archive {
+            Some(archive) => archive.poster(id).await?,
+            None => None,
+        };
+        let told = ToldRecording {
+            has_poster: poster.is_some(),
+            ..told(&rebuilt.view, self.store.now_ms())
+        };
         let node = self.node(&rebuilt, row.as_ref());
         Ok(match self.recorder.tell_again(node, told).await? {
             Telling::Written(_) => Outcome::Done {
