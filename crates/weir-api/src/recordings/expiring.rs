@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use weir_account::Right;
-use weir_base::rfc3339;
+use weir_base::{Code, rfc3339};
 use weir_store::recordings::Expiring;
 
 use super::PAGE;
@@ -93,7 +93,11 @@ async fn expiring(
 ) -> Result<Json<ExpiringList>, Refused> {
     let store = state.store()?;
     caller.require(Right::RecordingsManage)?;
-    let hours = i64::from(asked.in_hours.min(MAX_AHEAD_H));
+    if asked.in_hours > MAX_AHEAD_H {
+        let words = format!("at most {MAX_AHEAD_H} hours ahead are looked at");
+        return Err(Refused::field(Code::BadRequest, "in_hours", words));
+    }
+    let hours = i64::from(asked.in_hours);
     let (after, limit) = (behind(&page)?, page.limit(PAGE));
     let at_ms = store.now_ms().saturating_add(hours * 3_600_000);
     let found = store.recordings().expiring(at_ms, after, limit + 1).await?;
