@@ -140,8 +140,8 @@ fn expires(server: &Server, settings: &[&str], one: &Value) {
     };
     let pins = || {
         let too_far = server.api("GET", "recordings/expiring?in_hours=17521");
-    assert_eq!(too_far.status, 400, "{}", too_far.text());
-    let told = server.api("GET", "recordings/expiring?in_hours=25").json();
+        assert_eq!(too_far.status, 400, "{}", too_far.text());
+        let told = server.api("GET", "recordings/expiring?in_hours=25").json();
         assert_eq!(told["items"][0]["recording"]["id"], id);
         assert_eq!(told["items"][0]["kept_hours"], 24);
         (told["going"].clone(), told["items"][0]["kept_by"].clone())
