@@ -306,11 +306,8 @@ fn dvr(state: &State, stream: &Stream) -> Option<Dvr> {
         let source = seen.get(&stream.name.to_string())?.source.as_ref()?;
         return source.reach.map(Dvr::from);
     };
-    let clients = state.hub.clients();
-    let client = stream.publisher().and_then(|one| clients.find(one.id));
-    let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
     let now_ms = state.hub.clock().wall_ms();
-    here.within(wished_s, now_ms).map(Dvr::from)
+    here.as_wished(&state.hub, stream, now_ms).map(Dvr::from)
 }
 
 impl From<SeenReach> for Dvr {

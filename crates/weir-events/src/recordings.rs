@@ -88,18 +88,15 @@ impl Recorder {
     pub(crate) async fn end_recording(&self, one: &StoredRecording) -> Result<(), StoreError> {
         let parts = self.store.recordings().parts(one.id).await?;
         let told_last = parts.into_iter().find(|part| part.node == one.node);
-        let now_ms = self.store.now_ms();
         // Where no node has begun, nothing of it is there.
         let holes = told_last.as_ref().map_or("[]", |part| &part.holes);
         let holes: Vec<ToldHole> = serde_json::from_str(holes).unwrap_or_default();
         let of = |field: fn(&RecordingPart) -> i64| told_last.as_ref().map_or(0, field);
         let told = ToldRecording {
             id: one.id,
-            step: Some(match one.duration_ms {
-                0 => RecordingStep::Failed,
-                _ => RecordingStep::Ready,
-            }),
-            at_ms: now_ms,
+            // Said when it is told.
+            step: None,
+            at_ms: 0,
             vhost: one.vhost.clone(),
             app: one.app.clone(),
             stream: one.stream.clone(),
@@ -117,15 +114,7 @@ impl Recorder {
             has_poster: false,
         };
         tracing::warn!(recording = %one.id, node = one.node, "its node is gone: it has ended");
-        let row = self.row(&one.node, &told).await;
-        let outcomes = self.store.recordings().tell(&[row]).await?;
-        let facts: Vec<Fact> = match outcomes.first() {
-            Some(Telling::Written(sum)) => recording_fact(&one.node, &told, sum),
-            Some(Telling::Gone) | None => None,
-        }
-        .into_iter()
-        .collect();
-        self.store.events().record(&facts).await?;
+        self.tell_again(&one.node, told).await?;
         self.log.poke();
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use weir_base::Id;
-use weir_hub::Stream;
+use weir_hub::{Hub, Stream};
 
 /// A live stream, its own or a copy of another node's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,16 @@ pub struct SeenReach {
 }
 
 impl SeenReach {
+    /// No further back than the publisher of its stream lets viewers go; `None` where nothing is left.
+    #[must_use]
+    pub fn as_wished(self, hub: &Hub, stream: &Stream, now_ms: i64) -> Option<Self> {
+        let client = stream
+            .publisher()
+            .and_then(|one| hub.clients().find(one.id));
+        let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
+        self.within(wished_s, now_ms)
+    }
+
     /// No further back than `wished_s`, what the publisher lets viewers go; `None` where nothing is left.
     #[must_use]
     pub fn within(self, wished_s: Option<u32>, now_ms: i64) -> Option<Self> {

@@ -354,10 +354,7 @@ impl Inner {
             let mut seen = SeenStream::of(&stream, now_us, now_ms);
             seen.is_copy |= !self.is_origin;
             let reach = self.reach.get().and_then(|reach| reach(&stream.name));
-            let client = stream.publisher();
-            let client = client.and_then(|one| self.hub.clients().find(one.id));
-            let wished_s = client.and_then(|client| client.wishes.as_ref()?.dvr_s);
-            seen.reach = reach.and_then(|reach| reach.within(wished_s, now_ms));
+            seen.reach = reach.and_then(|reach| reach.as_wished(&self.hub, &stream, now_ms));
             seen
         });
         all_seen(seen, MAX_SEEN)

@@ -50,7 +50,7 @@ impl Archive {
         name: BlockName,
         bytes: Bytes,
     ) -> Result<[u8; 32], StoreError> {
-        let key = key(format!("{id}/b/{name}.blk"))?;
+        let key = block_key(id, name)?;
         self.put_once(&key, bytes).await
     }
 
@@ -104,7 +104,7 @@ impl Archive {
         let mut parts = self.manifests(&listed).await?;
         if parts.is_empty() && !listed.blocks.is_empty() {
             // Blocks say themselves whose they are.
-            let view = self.view_of_blocks(id, None).await?;
+            let view = self.view_of(id, &listed.blocks, None).await?;
             let view = view.ok_or_else(|| StoreError::Damaged(format!("the manifests of {id}")))?;
             return Ok(vec![view]);
         }
@@ -167,10 +167,19 @@ impl Archive {
         id: Id,
         facts: Option<&Facts>,
     ) -> Result<Option<View>, StoreError> {
-        let listed = self.listed(id).await?;
+        self.view_of(id, &self.listed(id).await?.blocks, facts)
+            .await
+    }
+
+    async fn view_of(
+        &self,
+        id: Id,
+        listed: &BTreeMap<BlockName, u64>,
+        facts: Option<&Facts>,
+    ) -> Result<Option<View>, StoreError> {
         let mut facts = facts.cloned();
-        let mut blocks = Vec::with_capacity(listed.blocks.len());
-        for (name, len) in listed.blocks {
+        let mut blocks = Vec::with_capacity(listed.len());
+        for (&name, &len) in listed {
             if facts.is_none() {
                 facts = self.facts_of(id, name, len).await?;
             }
@@ -188,7 +197,7 @@ impl Archive {
         name: BlockName,
         len: u64,
     ) -> Result<Option<Facts>, StoreError> {
-        let key = key(format!("{id}/b/{name}.blk"))?;
+        let key = block_key(id, name)?;
         let begin = self.0.range(&key, 0..len.min(Facts::BYTES)).await?;
         Ok(Facts::of_block(&begin).filter(|facts| facts.id == id))
     }
@@ -200,7 +209,7 @@ impl Archive {
     pub async fn digest(&self, id: Id, block: &Block) -> Result<[u8; 32], StoreError> {
         use sha2::{Digest as _, Sha256};
         let name = block.name;
-        let key = key(format!("{id}/b/{name}.blk"))?;
+        let key = block_key(id, name)?;
         let bytes = self.0.whole(&key, MAX_BLOCK_BYTES as u64).await?;
         match Table::scan(&bytes).len {
             whole if whole >= block.table.len => Ok(Sha256::digest(&bytes).into()),
@@ -216,7 +225,7 @@ impl Archive {
     /// # Errors
     /// [`StoreError::is_passing`] where the same again may pass.
     pub async fn put_poster(&self, id: Id, jpeg: Bytes) -> Result<(), StoreError> {
-        self.0.put(&key(format!("{id}/poster.jpg"))?, jpeg).await?;
+        self.0.put(&poster_key(id)?, jpeg).await?;
         Ok(())
     }
 
@@ -225,7 +234,7 @@ impl Archive {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn poster(&self, id: Id) -> Result<Option<Bytes>, StoreError> {
-        let key = key(format!("{id}/poster.jpg"))?;
+        let key = poster_key(id)?;
         match self.0.whole(&key, MAX_POSTER_BYTES).await {
             Err(StoreError::Missing(_)) => Ok(None),
             jpeg => jpeg.map(Some),
@@ -242,7 +251,7 @@ impl Archive {
         name: BlockName,
         place: std::ops::Range<u32>,
     ) -> Result<Bytes, StoreError> {
-        let key = key(format!("{id}/b/{name}.blk"))?;
+        let key = block_key(id, name)?;
         let range = u64::from(place.start)..u64::from(place.end);
         self.0.range(&key, range).await
     }
@@ -319,7 +328,7 @@ impl Archive {
     }
 
     async fn table(&self, id: Id, name: BlockName, len: u64) -> Result<Table, StoreError> {
-        let key = key(format!("{id}/b/{name}.blk"))?;
+        let key = block_key(id, name)?;
         let tail = self
             .0
             .range(&key, len.saturating_sub(TAIL_BYTES)..len)
@@ -379,4 +388,12 @@ fn within<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
 
 fn key(name: String) -> Result<Key, StoreError> {
     Key::new(&name).map_err(|error| StoreError::Fault(error.to_string()))
+}
+
+fn block_key(id: Id, name: BlockName) -> Result<Key, StoreError> {
+    key(format!("{id}/b/{name}.blk"))
+}
+
+fn poster_key(id: Id) -> Result<Key, StoreError> {
+    key(format!("{id}/poster.jpg"))
 }

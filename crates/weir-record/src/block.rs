@@ -406,7 +406,7 @@ pub fn is_whole(span: &[u8]) -> bool {
     true
 }
 
-fn whole_piece(bytes: &[u8]) -> Result<PieceHead, BadPiece> {
+pub(crate) fn whole_piece(bytes: &[u8]) -> Result<PieceHead, BadPiece> {
     let head = PieceHead::decode(bytes)?;
     let whole = bytes.get(..head.whole_len()).ok_or(BadPiece::Short)?;
     PieceHead::check(whole)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::block::{BlockName, Hole, HoleCause, Segment};
 use crate::playlist::SEAM_US;
-use crate::recording::{Block, Facts, Owning, View};
+use crate::recording::{Block, Facts, Owning, View, begin_of};
 
 /// All of a recording, made of what nodes have of it each; `None` of nothing. Where some have the same time, the segments
 /// count of the one that came to own the stream last, and those of nodes that never did fill what is
@@ -220,9 +220,7 @@ fn cause_within(known: &[Hole], from_us: i64, to_us: i64) -> Option<HoleCause> {
 }
 
 fn begins(block: &Block) -> i64 {
-    let first = block.table.segments.first();
-    let first = first.or(block.table.open.as_ref());
-    first.map_or(i64::MAX, |segment| segment.wall_us)
+    begin_of(&block.table)
 }
 
 fn ends(block: &Block) -> i64 {

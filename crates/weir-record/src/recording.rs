@@ -496,7 +496,7 @@ impl View {
 }
 
 /// When a block begins, by its first segment.
-fn begin_of(table: &Table) -> i64 {
+pub(crate) fn begin_of(table: &Table) -> i64 {
     let first = table.segments.first().or(table.open.as_ref());
     first.map_or(i64::MAX, |segment| segment.wall_us)
 }

@@ -325,6 +325,15 @@ impl Spool {
         its
     }
 
+    /// The newest of a stream that is being written to. Asks no disk.
+    pub fn taped(&self, name: &StreamName) -> Option<Arc<Recording>> {
+        let recordings = self.0.recordings.lock();
+        let taped = recordings
+            .values()
+            .filter(|recording| recording.is_taped() && recording.is_of(name));
+        taped.max_by_key(|recording| recording.id).cloned()
+    }
+
     /// All of them, the newest first.
     pub fn all(&self) -> Vec<Arc<Recording>> {
         let mut all: Vec<_> = self.0.recordings.lock().values().cloned().collect();

@@ -287,8 +287,7 @@ impl Recorder {
     /// records.
     async fn retake(self, stream: Arc<Stream>) {
         let spool = self.0.spool.clone();
-        let taped = spool.of_stream(&stream.name);
-        let Some(taped) = taped.into_iter().find(|one| one.is_taped()) else {
+        let Some(taped) = spool.taped(&stream.name) else {
             return;
         };
         let said = self.0.agreement.take(&stream, taped.id).await;

@@ -176,6 +176,7 @@ macro_rules! columns {
          started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version"
     };
 }
+use columns;
 
 impl Store {
     /// Rows of recordings.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use weir_base::Id;
 
-use crate::piece::{HEAD_BYTES, PieceHead, PieceKind};
+use crate::block::whole_piece;
+use crate::piece::{HEAD_BYTES, PieceKind};
 
 /// What a recording is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +74,8 @@ impl Facts {
 
     /// What a block says of its recording, whose first [`Facts::BYTES`] these are; `None` where it says nothing.
     pub fn of_block(begin: &[u8]) -> Option<Self> {
-        let head = PieceHead::decode(begin).ok()?;
-        let whole = begin.get(..head.whole_len())?;
-        PieceHead::check(whole).ok()?;
-        let told = whole.get(HEAD_BYTES..)?;
+        let head = whole_piece(begin).ok()?;
+        let told = begin.get(HEAD_BYTES..head.whole_len())?;
         let facts: Self = (head.kind == PieceKind::Facts)
             .then(|| serde_json::from_slice(told).ok())
             .flatten()?;
@@ -88,6 +87,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::epoch::Epoch;
+    use crate::piece::PieceHead;
 
     #[test]
     fn a_block_says_whose_it_is_and_nothing_that_may_change() {

@@ -80,11 +80,6 @@ impl Around {
 }
 
 impl Recording {
-    /// One of which nothing is here: its blocks are read elsewhere.
-    pub fn elsewhere(view: View, elsewhere: Arc<dyn Elsewhere>) -> Self {
-        Self::shared(view, None, elsewhere)
-    }
-
     /// One of which nodes have parts: `own`, where this one has some, and the others' blocks are read elsewhere.
     pub fn shared(view: View, own: Option<Arc<Self>>, elsewhere: Arc<dyn Elsewhere>) -> Self {
         let around = Around::new(Arc::new(NoDisk));

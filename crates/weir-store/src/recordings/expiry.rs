@@ -1,8 +1,8 @@
 //! Recordings whose time is over, and what keeps some of them all the same: clips, what people look at, and a hold.
 
-use super::{Recordings, StoredRecording};
+use super::{RecordingRow, Recordings, StoredRecording, all, columns};
 use crate::error::StoreError;
-use crate::id::{self, Id};
+use crate::id::Id;
 
 /// A recording whose time is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +22,12 @@ impl Expiring {
     }
 }
 
-struct PinsRow {
-    id: String,
+struct ExpiringRow {
     clips: i64,
     cases: i64,
+    row: RecordingRow,
 }
-row!(PinsRow { id, clips, cases });
+row!(ExpiringRow { clips, cases }, row);
 
 /// Clips of the row `r`.
 macro_rules! clips {
@@ -57,20 +57,18 @@ impl Recordings<'_> {
         limit: u32,
     ) -> Result<Vec<StoredRecording>, StoreError> {
         const SQL: &str = concat!(
-            "SELECT r.id FROM recordings r WHERE r.expires_ms > 0 AND r.expires_ms <= $1 AND r.held = 0 \
+            "SELECT ",
+            columns!(),
+            " FROM recordings r WHERE r.expires_ms > 0 AND r.expires_ms <= $1 AND r.held = 0 \
              AND r.state IN ('ready', 'failed') AND NOT EXISTS (SELECT 1 ",
             clips!(),
             ") AND NOT EXISTS (SELECT 1 ",
             cases!(),
             ") ORDER BY r.expires_ms, r.id LIMIT $2"
         );
-        let ids = sqlx::query_scalar::<_, String>(SQL).bind(now_ms);
-        let ids = ids.bind(i64::from(limit)).fetch_all(self.db.fresh());
-        let mut rows = Vec::new();
-        for id in ids.await? {
-            rows.extend(self.still(id::stored(&id)?).await?);
-        }
-        Ok(rows)
+        let rows = sqlx::query_as::<_, RecordingRow>(SQL).bind(now_ms);
+        let rows = rows.bind(i64::from(limit)).fetch_all(self.db.fresh());
+        all(rows.await?)
     }
 
     /// At most `limit` whose time is over at `at_ms`, with what keeps them, behind `after`, the oldest first.
@@ -84,29 +82,29 @@ impl Recordings<'_> {
         limit: u32,
     ) -> Result<Vec<Expiring>, StoreError> {
         const SQL: &str = concat!(
-            "SELECT r.id, (SELECT COUNT(*) ",
+            "SELECT ",
+            columns!(),
+            ", (SELECT COUNT(*) ",
             clips!(),
             ") AS clips, (SELECT COUNT(*) ",
             cases!(),
             ") AS cases FROM recordings r WHERE r.expires_ms > 0 AND r.expires_ms <= $1 \
              AND r.state IN ('ready', 'failed') AND r.id > $2 ORDER BY r.id LIMIT $3"
         );
-        let pins = sqlx::query_as::<_, PinsRow>(SQL)
+        let rows = sqlx::query_as::<_, ExpiringRow>(SQL)
             .bind(at_ms)
             .bind(after.map_or_else(String::new, |id| id.to_string()))
             .bind(i64::from(limit))
             .fetch_all(self.db.fresh())
             .await?;
-        let mut all = Vec::with_capacity(pins.len());
-        for pins in pins {
-            let row = self.still(id::stored(&pins.id)?).await?;
-            all.extend(row.map(|row| Expiring {
-                row,
-                clips: pins.clips,
-                cases: pins.cases,
-            }));
-        }
-        Ok(all)
+        let expiring = |ExpiringRow { clips, cases, row }| {
+            Ok(Expiring {
+                row: row.try_into()?,
+                clips,
+                cases,
+            })
+        };
+        rows.into_iter().map(expiring).collect()
     }
 
     /// How many items of review wait that are of the stream and the time of a recording.
@@ -121,13 +119,5 @@ impl Recordings<'_> {
         );
         let found = sqlx::query_scalar::<_, i64>(SQL).bind(id.to_string());
         Ok(found.fetch_optional(self.db.fresh()).await?.unwrap_or(0))
-    }
-
-    /// The row, unless it went meanwhile.
-    async fn still(&self, id: Id) -> Result<Option<StoredRecording>, StoreError> {
-        match self.by_id(id).await {
-            Err(StoreError::Missing(_)) => Ok(None),
-            row => row.map(Some),
-        }
     }
 }

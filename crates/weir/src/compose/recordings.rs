@@ -18,7 +18,7 @@ use weir_events::SeenReach;
 use weir_keep::KeepTally;
 use weir_record::clips::{NoClip, cut};
 use weir_record::disk::LocalDisk;
-use weir_record::{Recording, Spool};
+use weir_record::{Recording, Spool, View};
 use weir_serve::hls::Hls;
 
 use crate::config::Config;
@@ -100,15 +100,20 @@ impl Recordings for Kept {
     }
 }
 
-/// Where a clip of a recording begins and ends, wherever that is.
-async fn cut_of(hls: Hls, id: Id, from_ms: i64, to_ms: i64) -> Result<(i64, i64), Refusal> {
-    let recording = hls.recording(id).await?;
-    let viewed = tokio::task::spawn_blocking(move || recording.view()).await;
-    let view = viewed.map_err(io::Error::other).and_then(|view| view);
-    let view = view.map_err(|error| {
+/// What there is of a recording, read by a thread that may wait.
+async fn read_view(recording: Arc<Recording>) -> Result<View, Refusal> {
+    let id = recording.id;
+    let read = tokio::task::spawn_blocking(move || recording.view()).await;
+    let view = read.map_err(io::Error::other).and_then(|view| view);
+    view.map_err(|error| {
         tracing::error!(recording = %id, "it cannot be read: {error}");
         Refusal::from(Code::Storage)
-    })?;
+    })
+}
+
+/// Where a clip of a recording begins and ends, wherever that is.
+async fn cut_of(hls: Hls, id: Id, from_ms: i64, to_ms: i64) -> Result<(i64, i64), Refusal> {
+    let view = read_view(hls.recording(id).await?).await?;
     cut(&view, from_ms, to_ms).map_err(|none| {
         let code = match none {
             NoClip::TooEarly(_) => Code::NotRecordedYet,

@@ -27,6 +27,8 @@ use weir_record::{Elsewhere, Recording, Spool, View, merged};
 use weir_serve::hls::{Archives, FoundById, FoundPoster, FoundRecording};
 use weir_store::Store;
 
+use super::read_view;
+
 /// How long what was found counts, microseconds: so long may one be played that was taken away.
 const FOUND_US: i64 = 2_000_000;
 /// The same of what is not there.
@@ -251,12 +253,7 @@ impl FinderParts {
             ..Told::default()
         };
         if let Some(own) = told.own.clone() {
-            let read = tokio::task::spawn_blocking(move || own.view()).await;
-            let view = read.map_err(io::Error::other).and_then(|view| view);
-            told.parts.push(view.map_err(|error| {
-                tracing::error!(recording = %id, "it cannot be read: {error}");
-                Refusal::from(Code::Storage)
-            })?);
+            told.parts.push(read_view(own).await?);
         }
         let others = place.nodes().filter(|node| **node != self.me);
         let asked = others.map(async |node| {

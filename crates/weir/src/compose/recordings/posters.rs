@@ -38,7 +38,10 @@ impl Posters {
                 () = shutdown.stopping() => return,
             }
             tried.retain(|id, _| self.spool.has(*id));
-            let Some(next) = self.next(&tried).await else {
+            let (done, next) = self.next(&tried).await;
+            // Nobody takes a picture away alone: what has one is not looked at again.
+            tried.extend(done.into_iter().map(|id| (id, TRIES)));
+            let Some(next) = next else {
                 continue;
             };
             let tries = tried.entry(next.id).or_default();
@@ -57,7 +60,8 @@ impl Posters {
         }
     }
 
-    async fn next(&self, tried: &HashMap<Id, u32>) -> Option<Arc<Recording>> {
+    /// The first that lacks its picture, and those before it, which have theirs.
+    async fn next(&self, tried: &HashMap<Id, u32>) -> (Vec<Id>, Option<Arc<Recording>>) {
         let now_ms = self.clock.wall_ms();
         let is_due = |recording: &Arc<Recording>| {
             let ended_ms = recording.facts().ended_ms;
@@ -69,9 +73,16 @@ impl Posters {
         };
         let due: Vec<_> = self.spool.all().into_iter().filter(is_due).collect();
         let looked = tokio::task::spawn_blocking(move || {
-            due.into_iter().find(|recording| !recording.has_poster())
+            let mut due = due.into_iter();
+            let mut done = Vec::new();
+            let next = due.find(|recording| {
+                let is_done = recording.has_poster();
+                done.extend(is_done.then_some(recording.id));
+                !is_done
+            });
+            (done, next)
         });
-        looked.await.ok().flatten()
+        looked.await.unwrap_or_default()
     }
 
     async fn make(&self, recording: &Arc<Recording>) -> Result<(), Refusal> {

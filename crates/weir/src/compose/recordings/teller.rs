@@ -203,10 +203,7 @@ impl Inner {
             view => view?,
         };
         let last = self.told.lock().get(&recording.id).copied();
-        let told = ToldRecording {
-            has_poster: recording.has_poster(),
-            ..told(&view, now_ms)
-        };
+        let told = told(&view, now_ms);
         let is_over = told.ended_ms > 0;
         let mut steps = Vec::new();
         if last.is_none() {
@@ -239,9 +236,15 @@ impl Inner {
         if is_done && steps.is_empty() {
             steps.push(None);
         }
+        if steps.is_empty() {
+            return Ok(());
+        }
+        // Asked of the disk where it is told, and not at each look.
+        let has_poster = recording.has_poster();
         for step in steps {
             self.witness.tell_recording(ToldRecording {
                 step,
+                has_poster,
                 ..told.clone()
             });
         }
@@ -260,8 +263,7 @@ impl ToldLast {
 
 /// What of a stream is recorded that is live. Asks no disk.
 pub(super) fn reach(spool: &Spool, name: &StreamName) -> Option<SeenReach> {
-    let mut its = spool.of_stream(name).into_iter();
-    let taped = its.find(|recording| recording.is_taped())?;
+    let taped = spool.taped(name)?;
     let (from_us, to_us) = taped.extent_us()?;
     Some(SeenReach {
         from_ms: from_us / 1000,
