@@ -322,6 +322,7 @@ impl Hub {
                     let ended = Ended {
                         code: refusal.code,
                         at_us: now_us,
+                        was_node: publisher.is_node,
                     };
                     publisher.kick_with(refusal);
                     stream.set_ended(&mut state, ended);

@@ -386,6 +386,7 @@ impl Drop for Publisher {
         let ended = Ended {
             code,
             at_us: self.clock.now_us(),
+            was_node: self.client.is_node,
         };
         self.stream.set_ended(&mut state, ended);
         drop(state);

@@ -157,14 +157,18 @@ pub struct Ended {
     pub code: Code,
     /// When, on the node's clock.
     pub at_us: i64,
+    /// The publisher was another node, which hands on the stream of a publisher of its own.
+    pub was_node: bool,
 }
 
 impl Ended {
     /// What viewers are told: the stream's end (3003) where the reason lies between the publisher and
-    /// us, the reason itself where it concerns them too.
-    pub fn code_for_viewers(self) -> Code {
+    /// us, the reason itself where it concerns them too. It concerns a viewer that is a node where the
+    /// line to the publishing node broke: the stream is not over, and comes again in a moment.
+    pub fn code_for(self, viewer_is_node: bool) -> Code {
         match self.code {
             code @ (Code::NoData | Code::Operator | Code::Draining) => code,
+            code if viewer_is_node && self.was_node && code.is_retryable_elsewhere() => code,
             _ => Code::Ended,
         }
     }

@@ -33,7 +33,7 @@ impl Watching {
     pub fn why_over(&self) -> (Code, Over) {
         match (self.client.kicked(), self.stream.ended()) {
             (Some(code), _) => (code, Over::Connection),
-            (None, Some(ended)) => (ended.code_for_viewers(), Over::Stream),
+            (None, Some(ended)) => (ended.code_for(self.client.is_node), Over::Stream),
             (None, None) => (Code::TooSlow, Over::Connection),
         }
     }

@@ -137,7 +137,7 @@ impl Peer {
         };
         self.viewer.mark_lagged(&window);
         if let Some(ended) = self.wire.stream.ended() {
-            self.viewer.end(&window, ended.code_for_viewers());
+            self.viewer.end(&window, ended.code_for(true));
         }
         let mut beat = Vec::new();
         let Format { form, framing, .. } = window.format;
@@ -399,12 +399,19 @@ fn beats_for_a_node_that_does_not_read_do_not_pile_up() {
 
 #[test]
 fn the_last_record_says_why_the_stream_is_over() {
-    for (code, told) in [
-        (Code::ClientStopped, Code::Ended),
-        (Code::Operator, Code::Operator),
+    for (is_handed_on, code, told) in [
+        (false, Code::ClientStopped, Code::Ended),
+        (false, Code::Operator, Code::Operator),
+        (false, Code::NetworkReset, Code::Ended),
+        (true, Code::ClientStopped, Code::Ended),
+        // The line between two nodes: what is handed on comes again.
+        (true, Code::NetworkReset, Code::NetworkReset),
     ] {
         let (hub, clock) = house();
-        let mut publisher = publish(&hub);
+        let mut request = request();
+        request.grant.is_node = is_handed_on;
+        let mut publisher = hub.publish(request).unwrap();
+        publisher.tracks(Arc::new(synthetic::tracks()));
         film(&clock, &mut publisher, 0, 3);
         let mut peer = Peer::new(&hub, publisher.stream(), 64);
         peer.hear();

@@ -113,10 +113,9 @@ impl Slot {
     }
 
     fn end_code(&self) -> Option<Code> {
-        self.wire
-            .stream
-            .ended()
-            .map(|ended| ended.code_for_viewers())
+        let is_for_nodes = self.wire.format.form.about().is_for_nodes;
+        let ended = self.wire.stream.ended()?;
+        Some(ended.code_for(is_for_nodes))
     }
 
     /// The publisher has gone on to what this form cannot carry: better an end than silence.

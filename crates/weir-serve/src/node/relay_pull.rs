@@ -90,6 +90,8 @@ fn ended(code: u16, detail: String, location: Option<String>) -> PullEnd {
     refusal.location = location.map(Into::into);
     match code {
         Code::Moved if refusal.location.is_some() => PullEnd::Refused(refusal),
+        // Between the upstream and its publisher's node: the upstream itself is well, and is asked again.
+        Code::NetworkReset => PullEnd::Broken(Refusal::new(Code::Ended, refusal.detail)),
         // Moved without an address: the view knows where to.
         code if code.is_retryable_elsewhere() || code == Code::Moved => PullEnd::Broken(refusal),
         code => PullEnd::Over(code),
@@ -117,4 +119,24 @@ async fn next_piece(body: &mut Body) -> Result<Bytes, Refusal> {
 /// What a node is told that breaks the relay form.
 pub(super) fn breach(error: &RelayError) -> Refusal {
     Refusal::new(Code::ProtocolError, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_whose_publishing_node_lost_its_line_is_looked_for_again() {
+        let told = |code: Code| ended(code.number(), String::new(), None);
+        assert!(matches!(told(Code::Ended), PullEnd::Over(Code::Ended)));
+        assert!(matches!(
+            told(Code::Operator),
+            PullEnd::Over(Code::Operator)
+        ));
+        let PullEnd::Broken(refusal) = told(Code::NetworkReset) else {
+            panic!("given up");
+        };
+        // As who says that it is over: the upstream is not to rest for it.
+        assert_eq!(refusal.code, Code::Ended);
+    }
 }
