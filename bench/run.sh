@@ -5,6 +5,7 @@
 #   sections: start fanout check nginx memory churn publishers slsp join stalled hls pages browser   (default: all these)
 #             snapshots review gifts
 #             lists-sqlite lists-postgres sign-in tickets edge-keys events, or people for all six
+#             chat chat-rooms chat-idle chat-peers
 #             record-cost -many -long -edge -crash, or recordings for all five
 #             cluster, or a part of it: cluster-reach -hops -cold -egress -cpu -dispatch -redis -failover
 #
@@ -389,6 +390,8 @@ section_pages() {
 
 # shellcheck source=bench/cluster.sh
 source "$here/cluster.sh"
+# shellcheck source=bench/chat.sh
+source "$here/chat.sh"
 # shellcheck source=bench/people.sh
 source "$here/people.sh"
 # shellcheck source=bench/recordings.sh
@@ -396,7 +399,7 @@ source "$here/recordings.sh"
 
 prepare
 if [[ " ${sections[*]}" == *" cluster"* ]]; then machine_load; fi
-for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review gifts "${people_sections[@]}" "${recording_sections[@]}" "${cluster_sections[@]}"; do
+for section in start fanout check nginx memory churn publishers slsp join stalled hls pages browser snapshots review gifts "${chat_sections[@]}" "${people_sections[@]}" "${recording_sections[@]}" "${cluster_sections[@]}"; do
     if wants "$section" || { [[ " ${people_sections[*]} " == *" $section "* ]] && wants people; } ||
         { [[ $section == record-* ]] && wants recordings; } || { [[ $section == cluster-* ]] && wants cluster; }; then
         "section_$section" || say "section $section failed"

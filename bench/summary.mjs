@@ -114,6 +114,26 @@ if (review) {
   line(`A page of 20 stretches while ${review.streams} streams are live: claimed, passed`, `${ms(review.page_ms)}, ${ms(review.page_ok_ms)} (p99)`);
   line("A picture hashed, compared and put where people look", `${ms(review.picture_ms)} (p99)`);
 }
+const chats = [
+  ["chat-12", "one message a send (bar: 1.25 × the floor)"],
+  ["chat-240", "twenty a tick (bar: 0.4)"],
+  ["chat-960", "eighty a tick (bar: 0.25)"],
+  ["chat-one-room", "one room, a message a second"],
+  ["chat-many-rooms", "the same in a thousand rooms (bar: 1.5 × one)"],
+];
+for (const [name, words] of chats) {
+  const chat = results[name];
+  if (chat) line(`Chat, ${number(chat.members, 0)} members, ${words}: CPU-seconds a million deliveries, a bare send, age (p50/p99)`, `${number(chat.server_cpu_s_per_million)}, ${number(chat.send_floor_cpu_s_per_million)}, ${`${ms(chat.age_ms, "p50")} / ${ms(chat.age_ms)}`} (${number(chat.delivered, 0)} delivered, ${chat.skipped} told of, ${chat.lost} lost)`);
+}
+const idle = results["chat-idle"];
+if (idle) line(`${number(idle.members, 0)} members of a room who say nothing: let in within, memory each (bars: 5 s, 2 KiB)`, `${number(idle.joining_s, 1)} s, ${number(idle.server_rss_per_member / 1024)} KiB`);
+for (const rate of [12, 60]) {
+  const beside = ["weir", "plain", "socketio", "centrifugo", "nchan"].filter((kind) => results[`chat-${kind}-${rate}`]);
+  if (beside.length > 0) line(`Chat, 5,000 members, ${rate} messages a second: CPU-seconds a million deliveries, age (p99), lost`, beside.map((kind) => {
+    const chat = results[`chat-${kind}-${rate}`];
+    return `${kind === "plain" ? "ws" : kind} ${number(chat.server_cpu_s_per_million)}, ${ms(chat.age_ms)}, ${chat.lost}`;
+  }).join("; "));
+}
 const cost = results["record-cost"];
 if (cost) line(`Recording of ${cost.streams} streams of 4 Mbit/s beside their packaging: of a core, each (bar: 0.1 %)`, `${number(cost.percent_of_core_each, 3)} % (${number(cost.off_cpu_s)} and ${number(cost.on_cpu_s)} CPU-seconds in ${cost.seconds} s)`);
 const [off, on] = ["off", "on"].map((way) => results[`record-many-${way}`]);

@@ -19,7 +19,7 @@ mod rtmp;
 mod scan;
 mod viewer;
 
-pub use chat::{ChatLoad, ChatResult, chat_load};
+pub use chat::{ChatLoad, ChatResult, Dialect, chat_load};
 pub use engine::{FanOut, FanOutResult, fan_out};
 pub use hls::{HlsLoad, HlsResult, hls_load};
 pub use hops::{HopLoad, HopResult, hop_load};

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use weir_client::address::MediaUrl;
 use weir_client::load::{
-    ChatLoad, FanOut, HlsLoad, HopLoad, JoinLoad, PublisherLoad, ReachLoad, chat_load, fan_out,
-    hls_load, hop_load, join_load, publisher_load, reach_load,
+    ChatLoad, Dialect, FanOut, HlsLoad, HopLoad, JoinLoad, PublisherLoad, ReachLoad, chat_load,
+    fan_out, hls_load, hop_load, join_load, publisher_load, reach_load,
 };
 use weir_link::url::HttpUrl;
 
@@ -161,6 +161,10 @@ struct ChatArgs {
     /// The gateway, such as `ws://host:8080/chat`; its server runs with `chat.guests=write`.
     #[arg(long)]
     url: String,
+    /// What it speaks: `weir`, or to measure others beside it `plain`, `socketio`,
+    /// `centrifugo` or `nchan`.
+    #[arg(long, value_name = "NAME", default_value = "weir")]
+    dialect: Dialect,
     /// How many members listen.
     #[arg(long, value_name = "N")]
     members: usize,
@@ -271,6 +275,7 @@ fn run_hls(args: HlsArgs) -> anyhow::Result<()> {
 fn run_chat(args: &ChatArgs) -> anyhow::Result<()> {
     let plan = ChatLoad {
         url: HttpUrl::parse(&args.url)?,
+        dialect: args.dialect,
         members: args.members,
         rooms: args.rooms,
         posters: args.posters,
