@@ -11,7 +11,7 @@ use weir_base::sign::SigningKey;
 
 use crate::dialect::{AppKey, Dialect, Keyring, Opens};
 use crate::rules::{AppRules, Auth, PlayAuth, PublishAuth};
-use crate::snapshot::{Change, Delta, Position, Snapshot, Untaken};
+use crate::snapshot::{Change, Channel, Delta, Position, Snapshot, Untaken};
 
 /// The part of the configuration that admission goes by.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -144,12 +144,9 @@ impl Rulebook {
     /// Seconds between two pictures of a stream as its channel, else its app has them, where one of them says so.
     pub fn shot_every_s(&self, name: &StreamName) -> Option<u32> {
         let book = self.read();
-        let channel = match name.vhost() {
-            "" => book.snapshot.channel(&name.to_string()),
-            // A channel's stream has no virtual host.
-            _ => None,
-        };
-        let of_channel = channel.and_then(|channel| channel.shot_every_s);
+        let of_channel = book
+            .channel_of(name)
+            .and_then(|channel| channel.shot_every_s);
         of_channel.or(book.app(name.app()).rules.shot_every_s)
     }
 
@@ -169,6 +166,15 @@ impl Rulebook {
 }
 
 impl Book {
+    /// The channel whose stream this is.
+    pub(crate) fn channel_of(&self, name: &StreamName) -> Option<&Arc<Channel>> {
+        match name.vhost() {
+            "" => self.snapshot.channel(&name.to_string()),
+            // A channel's stream has no virtual host.
+            _ => None,
+        }
+    }
+
     pub(crate) fn app(&self, name: &str) -> &Arc<App> {
         self.apps.get(name).unwrap_or(&self.other)
     }

@@ -23,10 +23,7 @@ impl Rulebook {
     pub fn is_recorded(&self, name: &StreamName) -> Option<bool> {
         let book = self.read();
         let of_app = || book.app(name.app()).rules.record;
-        let channel = match name.vhost() {
-            "" => book.snapshot.channel(&name.to_string()),
-            _ => None,
-        };
+        let channel = book.channel_of(name);
         channel.and_then(|channel| channel.record).or_else(of_app)
     }
 
@@ -37,12 +34,7 @@ impl Rulebook {
         if app.rules.disabled == Some(true) {
             return Publicity::Hidden;
         }
-        let channel = match name.vhost() {
-            "" => book.snapshot.channel(&name.to_string()),
-            // A channel's stream has no virtual host.
-            _ => None,
-        };
-        match channel.map(|channel| channel.visibility) {
+        match book.channel_of(name).map(|channel| channel.visibility) {
             Some(Visibility::Private) => Publicity::Hidden,
             Some(Visibility::Unlisted | Visibility::Password | Visibility::Followers) => {
                 Publicity::Named

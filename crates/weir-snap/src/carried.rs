@@ -165,21 +165,8 @@ pub fn read_shot(bytes: Bytes) -> Result<(String, Shot), Unread> {
 
 /// What was made of the keyframe with this id.
 pub fn put_answer(id: &str, developed: Result<&Picture, &Spoilt>) -> Option<Bytes> {
-    let id = id.to_owned();
-    match developed {
-        Ok(picture) => {
-            let outcome = OutcomeHead::canvas(picture);
-            pack(&AnswerHead { id, outcome }, &[&picture.jpeg])
-        }
-        Err(spoilt) => {
-            let mut outcome = OutcomeHead::default();
-            match spoilt {
-                Spoilt::Undecodable(why) => outcome.undecodable = Some(short(why)),
-                Spoilt::Away(why) => outcome.away = Some(short(why)),
-            }
-            pack(&AnswerHead { id, outcome }, &[])
-        }
-    }
+    let (id, outcome) = (id.to_owned(), OutcomeHead::of(developed));
+    pack(&AnswerHead { id, outcome }, &jpeg_of(developed))
 }
 
 /// The picture of the keyframe that was sent with this id, or why there is none.
@@ -196,19 +183,10 @@ pub fn read_answer(bytes: Bytes, id: &str) -> Result<Result<Picture, Spoilt>, Un
 
 /// A picture to be kept, or why there is none.
 pub fn put_picture(caption: &Caption, picture: Result<&Picture, &str>) -> Option<Bytes> {
-    let caption = CaptionHead::of(caption);
-    let (outcome, jpeg) = match picture {
-        Ok(picture) => (OutcomeHead::canvas(picture), picture.jpeg.clone()),
-        Err(why) => {
-            let undecodable = Some(short(why));
-            let outcome = OutcomeHead {
-                undecodable,
-                ..OutcomeHead::default()
-            };
-            (outcome, Bytes::new())
-        }
-    };
-    pack(&PictureHead { caption, outcome }, &[&jpeg])
+    let spoilt = picture.map_err(|why| Spoilt::Undecodable(why.to_owned()));
+    let picture = spoilt.as_ref().copied();
+    let (caption, outcome) = (CaptionHead::of(caption), OutcomeHead::of(picture));
+    pack(&PictureHead { caption, outcome }, &jpeg_of(picture))
 }
 
 /// A picture that is to be kept, or why there is none.
@@ -250,11 +228,14 @@ impl CaptionHead {
 }
 
 impl OutcomeHead {
-    fn canvas(picture: &Picture) -> Self {
-        Self {
-            canvas: Some(picture.canvas.name().to_owned()),
-            ..Self::default()
+    fn of(developed: Result<&Picture, &Spoilt>) -> Self {
+        let mut outcome = Self::default();
+        match developed {
+            Ok(picture) => outcome.canvas = Some(picture.canvas.name().to_owned()),
+            Err(Spoilt::Undecodable(why)) => outcome.undecodable = Some(short(why)),
+            Err(Spoilt::Away(why)) => outcome.away = Some(short(why)),
         }
+        outcome
     }
 
     fn read(self, jpeg: Bytes) -> Result<Result<Picture, Spoilt>, Unread> {
@@ -273,6 +254,11 @@ impl OutcomeHead {
             _ => Err(Unread::Senseless("the outcome")),
         }
     }
+}
+
+/// What stands behind the head.
+fn jpeg_of<'a>(developed: Result<&'a Picture, &Spoilt>) -> Vec<&'a Bytes> {
+    developed.iter().map(|picture| &picture.jpeg).collect()
 }
 
 fn short(words: &str) -> String {

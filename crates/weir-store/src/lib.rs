@@ -38,6 +38,7 @@ mod sealing;
 pub mod snapshots;
 mod standing;
 mod store;
+mod sweep;
 
 pub use check::Checked;
 pub use config::Config;
@@ -48,3 +49,4 @@ pub use module::Module;
 pub use objects::Objects;
 pub use standing::LOW_BYTES;
 pub use store::Store;
+pub use sweep::Swept;

@@ -107,6 +107,15 @@ impl Objects {
         Ok(self.store.head(key.path()).await?.size)
     }
 
+    /// When an object was last written, milliseconds since 1970, by the clock of its place.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Away`].
+    pub async fn written_ms(&self, key: &Key) -> Result<i64, StoreError> {
+        let head = self.store.head(key.path()).await?;
+        Ok(head.last_modified.timestamp_millis())
+    }
+
     /// Begins an object that comes piece by piece, and exists when it is finished.
     ///
     /// # Errors

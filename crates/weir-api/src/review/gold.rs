@@ -17,6 +17,7 @@ use weir_store::review::{Claiming, GoldPicture, ReviewItem};
 
 use super::decisions::DecisionSeen;
 use super::items::jpeg;
+use super::shown::label_of;
 use crate::acts::{Acted, Actor};
 use crate::asked::{Page, PageParams, PathParts, QueryParts};
 use crate::pictures::{NoPicture, PictureFile, refused};
@@ -26,8 +27,6 @@ use crate::stored::{StoreAway, id_of};
 
 /// Test pictures on one page, when nobody says.
 const PAGE: u32 = 100;
-/// Bytes of a label.
-const MAX_LABEL_BYTES: usize = 60;
 /// Pixels across of the size that is kept: as of pictures of streams.
 const WIDTH: u32 = 640;
 
@@ -121,15 +120,14 @@ pub(super) async fn add(
     QueryParts(wish): QueryParts<GoldWish>,
     file: PictureFile,
 ) -> Result<(StatusCode, Json<GoldSeen>), Refused> {
-    let wrong = |field, words: &str| Refused::field(Code::Unprocessable, field, words);
     if !["ok", "bad"].contains(&wish.verdict.as_str()) {
-        return Err(wrong("verdict", "this is ok or bad"));
+        return Err(Refused::field(
+            Code::Unprocessable,
+            "verdict",
+            "this is ok or bad",
+        ));
     }
-    let label = wish.label.trim();
-    if label.is_empty() || label.len() > MAX_LABEL_BYTES || label.chars().any(char::is_control) {
-        let words = format!("this is one line of at most {MAX_LABEL_BYTES} bytes");
-        return Err(wrong("label", &words));
-    }
+    let label = label_of(&wish.label)?;
     let store = state.store()?;
     let made = state.pictures.make(file.0, Kind::Cover).await;
     let mut made = made.map_err(refused)?.into_iter();

@@ -10,6 +10,7 @@ use weir_base::{Code, rfc3339};
 use weir_review::Pdq;
 use weir_store::review::KnownHash;
 
+use super::shown::label_of;
 use crate::acts::{Acted, Actor};
 use crate::asked::{JsonBody, Page, PageParams, PathParts};
 use crate::refused::{NotThere, Problem, Refused};
@@ -18,8 +19,6 @@ use crate::stored::StoreAway;
 
 /// Hashes on one page, when nobody says.
 const PAGE: u32 = 100;
-/// Bytes of a label.
-const MAX_LABEL_BYTES: usize = 60;
 
 /// A picture that is known to be bad.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -102,11 +101,7 @@ pub(super) async fn add(
     let hash = hash
         .map_err(|no| Refused::field(Code::Unprocessable, "hash", no.to_string()))?
         .to_string();
-    let label = wish.label.trim();
-    if label.is_empty() || label.len() > MAX_LABEL_BYTES || label.chars().any(char::is_control) {
-        let words = format!("this is one line of at most {MAX_LABEL_BYTES} bytes");
-        return Err(Refused::field(Code::Unprocessable, "label", words));
-    }
+    let label = label_of(&wish.label)?;
     let by_user = actor.user();
     state.store()?.review().know(&hash, label, &by_user).await?;
     let act = Acted::plain("review.hash_add", &hash).now(json!({ "label": label }));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_base::rfc3339;
+use weir_base::{Code, rfc3339};
 use weir_review::Marks;
 use weir_store::Id;
 use weir_store::review::{ReviewItem, ReviewPicture};
@@ -15,6 +15,8 @@ use crate::state::State;
 
 /// Pictures of an item that a list has.
 const IN_LISTS: u32 = 4;
+/// Bytes of a label.
+const MAX_LABEL_BYTES: usize = 60;
 
 /// A stretch of one stream's time with pictures inside.
 #[derive(Debug, Serialize, ToSchema)]
@@ -183,6 +185,19 @@ impl From<ReviewPicture> for ShotSeen {
             undecodable: some(row.fault),
         }
     }
+}
+
+/// What those who lead call a picture.
+///
+/// # Errors
+/// 6004 where it is not one line, or too long.
+pub(super) fn label_of(text: &str) -> Result<&str, Refused> {
+    let label = text.trim();
+    if label.is_empty() || label.len() > MAX_LABEL_BYTES || label.chars().any(char::is_control) {
+        let words = format!("this is one line of at most {MAX_LABEL_BYTES} bytes");
+        return Err(Refused::field(Code::Unprocessable, "label", words));
+    }
+    Ok(label)
 }
 
 /// What a reviewer is called; none for an account that is gone.

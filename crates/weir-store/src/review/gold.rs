@@ -4,7 +4,8 @@
 use sqlx::AssertSqlSafe;
 
 use super::claims::{Claiming, of_apps};
-use super::{Review, ReviewItem};
+use super::intake::insert_picture;
+use super::{Review, ReviewItem, ReviewPicture, item_columns};
 use crate::error::StoreError;
 
 /// Test pictures that a site has.
@@ -65,6 +66,13 @@ row!(GoldScore {
     wronged
 });
 
+/// The columns of [`GoldPicture`].
+macro_rules! gold_columns {
+    () => {
+        "id, object, sha256, bytes, width, height, verdict, label, added_ms"
+    };
+}
+
 impl Review<'_> {
     /// Adds one.
     ///
@@ -101,10 +109,12 @@ impl Review<'_> {
     /// # Errors
     /// [`StoreError::Missing`].
     pub async fn remove_gold(&self, id: &str) -> Result<GoldPicture, StoreError> {
-        let gold = self.gold(id).await?;
-        let gone = sqlx::query("DELETE FROM review_gold WHERE id = $1").bind(id.to_owned());
-        gone.execute(self.db.write()).await?;
-        Ok(gold)
+        let gone = sqlx::query_as::<_, GoldPicture>(concat!(
+            "DELETE FROM review_gold WHERE id = $1 RETURNING ",
+            gold_columns!()
+        ));
+        let gone = gone.bind(id.to_owned()).fetch_optional(self.db.write());
+        gone.await?.ok_or(StoreError::Missing("test picture"))
     }
 
     /// The test picture of this id.
@@ -112,10 +122,11 @@ impl Review<'_> {
     /// # Errors
     /// [`StoreError::Missing`].
     pub async fn gold(&self, id: &str) -> Result<GoldPicture, StoreError> {
-        let row = sqlx::query_as::<_, GoldPicture>(
-            "SELECT id, object, sha256, bytes, width, height, verdict, label, added_ms FROM review_gold \
-             WHERE id = $1",
-        );
+        let row = sqlx::query_as::<_, GoldPicture>(concat!(
+            "SELECT ",
+            gold_columns!(),
+            " FROM review_gold WHERE id = $1"
+        ));
         let row = row.bind(id.to_owned()).fetch_optional(self.db.fresh());
         row.await?.ok_or(StoreError::Missing("test picture"))
     }
@@ -125,10 +136,11 @@ impl Review<'_> {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn golds(&self, after: &str, limit: u32) -> Result<Vec<GoldPicture>, StoreError> {
-        let rows = sqlx::query_as::<_, GoldPicture>(
-            "SELECT id, object, sha256, bytes, width, height, verdict, label, added_ms FROM review_gold \
-             WHERE id > $1 ORDER BY id LIMIT $2",
-        );
+        let rows = sqlx::query_as::<_, GoldPicture>(concat!(
+            "SELECT ",
+            gold_columns!(),
+            " FROM review_gold WHERE id > $1 ORDER BY id LIMIT $2"
+        ));
         let rows = rows.bind(after.to_owned()).bind(i64::from(limit));
         Ok(rows.fetch_all(self.db.fresh()).await?)
     }
@@ -152,10 +164,11 @@ impl Review<'_> {
         else {
             return Ok(None);
         };
-        let gold = sqlx::query_as::<_, GoldPicture>(
-            "SELECT id, object, sha256, bytes, width, height, verdict, label, added_ms FROM review_gold \
-             ORDER BY id LIMIT 1 OFFSET $1",
-        );
+        let gold = sqlx::query_as::<_, GoldPicture>(concat!(
+            "SELECT ",
+            gold_columns!(),
+            " FROM review_gold ORDER BY id LIMIT 1 OFFSET $1"
+        ));
         let gold = gold.bind(i64::try_from(at).unwrap_or(0));
         let (Some(gold), Some((stream, app))) = (
             gold.fetch_optional(self.db.fresh()).await?,
@@ -164,8 +177,8 @@ impl Review<'_> {
             return Ok(None);
         };
         let id = self.store.next_id()?.to_string();
-        self.insert_gold(&id, &gold, by, (&stream, &app)).await?;
-        Ok(Some(self.by_id(&id).await?))
+        let item = self.insert_gold(&id, &gold, by, (&stream, &app));
+        Ok(Some(item.await?))
     }
 
     async fn name_for_gold(
@@ -194,17 +207,18 @@ impl Review<'_> {
         gold: &GoldPicture,
         by: &Claiming<'_>,
         (stream, app): (&str, &str),
-    ) -> Result<(), StoreError> {
+    ) -> Result<ReviewItem, StoreError> {
         let now_ms = self.store.now_ms();
         let mut writing = self.db.begin().await?;
-        sqlx::query(
+        let item = sqlx::query_as::<_, ReviewItem>(concat!(
             "INSERT INTO review_items (id, open_key, kind, is_waiting, stream, app, channel_id, user_id, session, \
              head_ms, due_ms, since_ms, begun_ms, until_ms, held_ms, pictures, folded, reports, viewers, marks, note, \
              parent_id, ban_id, appeal_id, not_by, for_lead, claimed_by, claim, claim_until_ms, verdict, reason, \
              decided_by, decided_ms, agrees) \
              VALUES ($1, $1, 'gold', 1, $2, $3, '', '', '', 0, $4, $4, $4, $4, 0, 1, 0, 0, 0, 0, '', $5, '', '', '', \
-             0, $6, $7, $8, '', '', '', 0, -1)",
-        )
+             0, $6, $7, $8, '', '', '', 0, -1) RETURNING ",
+            item_columns!()
+        ))
         .bind(id.to_owned())
         .bind(stream.to_owned())
         .bind(app.to_owned())
@@ -213,22 +227,26 @@ impl Review<'_> {
         .bind(by.reviewer.to_owned())
         .bind(by.claim.to_owned())
         .bind(now_ms + by.good_for_ms)
-        .execute(&mut *writing)
+        .fetch_one(&mut *writing)
         .await?;
-        sqlx::query(
-            "INSERT INTO review_pictures (item_id, id, object, sha256, bytes, width, height, hash, quality, fault, \
-             known_as, is_folded, taken_ms) VALUES ($1, $1, $2, $3, $4, $5, $6, '', 0, '', '', 0, $7)",
-        )
-        .bind(id.to_owned())
-        .bind(gold.object.clone())
-        .bind(gold.sha256.clone())
-        .bind(gold.bytes)
-        .bind(gold.width)
-        .bind(gold.height)
-        .bind(now_ms)
-        .execute(&mut *writing)
-        .await?;
-        Ok(writing.commit().await?)
+        let picture = ReviewPicture {
+            item_id: id.to_owned(),
+            id: id.to_owned(),
+            object: gold.object.clone(),
+            sha256: gold.sha256.clone(),
+            bytes: gold.bytes,
+            width: gold.width,
+            height: gold.height,
+            hash: String::new(),
+            quality: 0,
+            fault: String::new(),
+            known_as: String::new(),
+            is_folded: 0,
+            taken_ms: now_ms,
+        };
+        insert_picture(&mut writing, &picture).await?;
+        writing.commit().await?;
+        Ok(item)
     }
 
     /// How reviewers did with them since then.

@@ -285,7 +285,10 @@ impl NewPicture<'_> {
     }
 }
 
-async fn insert_picture(writing: &mut Writing, new: &ReviewPicture) -> Result<(), StoreError> {
+pub(super) async fn insert_picture(
+    writing: &mut Writing,
+    new: &ReviewPicture,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO review_pictures (item_id, id, object, sha256, bytes, width, height, hash, quality, fault, \
          known_as, is_folded, taken_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",

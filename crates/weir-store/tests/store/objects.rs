@@ -8,13 +8,17 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use weir_store::accounts::Login;
+use weir_store::channels::ChannelEdit;
 use weir_store::config::ClassConfig;
 use weir_store::objects::{Class, Key, Stored};
 use weir_store::{Objects, StoreError};
 use weir_testkit::s3::S3;
 use weir_testkit::tools::{Tool, have};
 
-use crate::common::Kit;
+use crate::accounts::ann;
+use crate::channels::channel;
+use crate::common::{Kit, kits};
 
 /// Objects of a class in a folder, and in an S3 store below a prefix.
 async fn places(class: Class) -> Vec<(Objects, Box<dyn std::any::Any>)> {
@@ -125,4 +129,55 @@ async fn what_was_changed_on_the_disk_is_not_given_out() {
             "{what}: {read:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn pictures_that_nothing_names_are_swept_away_and_others_stay() {
+    for kit in kits().await {
+        let assets = kit.store.objects(Class::Assets);
+        let (named, cover, loose) = ("a".repeat(32), "b".repeat(32), "c".repeat(32));
+        for (id, width) in [(&named, 64), (&named, 256), (&cover, 640), (&loose, 64)] {
+            let start = &id[..2];
+            let key = Key::new(&format!("i/{start}/{id}-{width}.webp")).unwrap();
+            assets
+                .put(&key, Bytes::from_static(b"picture"))
+                .await
+                .unwrap();
+        }
+        let other = Key::new("i/readme.txt").unwrap();
+        assets.put(&other, Bytes::from_static(b"x")).await.unwrap();
+        let snapshot = Key::new(&format!("snapshots/{loose}-640.jpg")).unwrap();
+        assets
+            .put(&snapshot, Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        name_pictures(&kit, &named, &cover).await;
+
+        let sweep = async |before_ms, is_dry| {
+            let swept = kit.store.sweep_pictures(before_ms, is_dry).await.unwrap();
+            (swept.kept, swept.gone, swept.gone_bytes)
+        };
+        assert_eq!(sweep(0, false).await, (5, 0, 0), "all of them are young");
+        assert_eq!(sweep(i64::MAX, true).await, (4, 1, 7));
+        assert_eq!(sweep(i64::MAX, false).await, (4, 1, 7));
+        assert_eq!(sweep(i64::MAX, false).await, (4, 0, 0));
+        let left: Vec<_> = assets.list(None).try_collect().await.unwrap();
+        assert_eq!(left.len(), 5);
+    }
+}
+
+/// An account with an avatar, and a channel of it with a cover.
+async fn name_pictures(kit: &Kit, avatar: &str, cover: &str) {
+    let accounts = kit.store.accounts();
+    let mut account = accounts.create(&ann(&[Login::Name("ann")])).await.unwrap();
+    account.avatar = avatar.to_owned();
+    accounts.save(&account).await.unwrap();
+    let channel = channel(kit, account.user_id, "ann", "Ann").await;
+    let edit = ChannelEdit {
+        cover: Some(cover),
+        ..ChannelEdit::default()
+    };
+    let channels = kit.store.channels();
+    let of = (account.user_id, channel.id);
+    channels.edit(of, channel.version, &edit).await.unwrap();
 }

@@ -252,6 +252,12 @@ async fn two_who_ask_at_the_same_moment_share_nothing() {
         for item in both.0.into_iter().chain(both.1) {
             assert!(ids.insert(item.id));
         }
+        // Who lost too many of them to the other has fewer than it asked for: nothing is kept from who asks next.
+        for reviewer in ["one", "two"] {
+            for item in claim(&kit, reviewer, reviewer, 10).await {
+                assert!(ids.insert(item.id));
+            }
+        }
         assert_eq!(ids.len(), 20);
     }
 }

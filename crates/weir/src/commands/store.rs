@@ -15,6 +15,8 @@ use crate::config::load;
 
 /// Between two lines about how far it is.
 const TELL_EVERY_US: i64 = 500_000;
+/// A picture that was written within so many milliseconds may be about to be named.
+const SETTLED_MS: i64 = 3_600_000;
 /// A copy waits longer for its turn than a request does.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -35,6 +37,13 @@ enum StoreCommand {
     Migrate,
     /// Look whether all rows are whole and lead somewhere.
     Check,
+    /// Remove pictures of accounts and channels that nothing names any more: those that could not be removed when
+    /// they were replaced.
+    Sweep {
+        /// Say what would go, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write all rows into a file, while the server runs. Secrets are in it as hashes or sealed alone.
     Backup {
         /// The file: it must not exist, or be a backup that was broken off.
@@ -69,6 +78,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             println!("the tables are up to date");
         }
         StoreCommand::Check => check(&open(config, "the store").await?).await?,
+        StoreCommand::Sweep { dry_run } => {
+            sweep(&open(config, "the store").await?, dry_run).await?
+        }
         StoreCommand::Backup { file } => {
             let store = open(config, "the store").await?;
             let target = open(of_file(&file)?, "the backup").await?;
@@ -150,6 +162,18 @@ fn told(copied: &Copied) {
         "{} rows of {} tables are there and were compared",
         copied.rows, copied.tables
     );
+}
+
+async fn sweep(store: &Store, is_dry: bool) -> anyhow::Result<()> {
+    let before_ms = Clock::real().wall_us() / 1_000 - SETTLED_MS;
+    let swept = store.sweep_pictures(before_ms, is_dry).await?;
+    let verb = if is_dry { "would go" } else { "are gone" };
+    println!(
+        "{} files with {} bytes {verb}, {} stay",
+        swept.gone, swept.gone_bytes, swept.kept
+    );
+    store.close().await;
+    Ok(())
 }
 
 async fn check(store: &Store) -> anyhow::Result<()> {
