@@ -1,8 +1,10 @@
 //! `[chat]`: what may be said, by whom, and how much of it.
 
+use serde::{Deserialize, Serialize};
 use weir_base::section;
-use weir_base::section::{Senseless, in_range};
+use weir_base::section::{Senseless, in_range, sensible};
 
+use crate::business::Matter;
 use crate::limits;
 use crate::who::Guests;
 
@@ -39,7 +41,41 @@ section! {
         restart redis_shards: usize = 1,
         /// Whether posts go between nodes as lines of JSON, for people to read.
         restart bus_json: bool = false,
+        /// The site's own service, which is asked what may happen.
+        section service: ServiceConfig = ServiceConfig::default(),
     }
+}
+
+section! {
+    /// The site's own service behind the gateway.
+    pub ServiceConfig {
+        /// Where it is, such as `[{ url = "https://a.example/chat", weight = 10 }]`; several share the questions by
+        /// their weights, 1 to 1000 and 1 where none is given. Empty: none is asked.
+        reload urls: Vec<ServiceUrl> = Vec::new(),
+        /// What it is asked for: `connect`, `join`, `publish`, `rpc`.
+        restart calls: Vec<Matter> = Matter::ALL.to_vec(),
+        /// Milliseconds for an answer, a second try at another URL included.
+        restart timeout_ms: u32 = 1_000,
+        /// Questions on their way at once; as many more wait, and what is beyond is refused with 150.
+        restart concurrency: u32 = 256,
+        /// Signs the questions as webhooks are signed, `whsec_` and base64; when empty, nothing is signed.
+        restart secret: String = String::new(),
+    }
+}
+
+/// A URL of the site's service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceUrl {
+    /// `http` or `https`.
+    pub url: String,
+    /// Its share of the questions, beside those of the others.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// More history than this is a store's task, not memory's.
@@ -52,6 +88,32 @@ const MAX_LO_POSTS: usize = 1_000;
 const MAX_SHARDS: usize = 256;
 /// A group and tick has to fit the sockets' buffers of most.
 const MAX_LO_BYTES: usize = 256 * 1024;
+
+/// More are a balancer's task.
+const MAX_URLS: usize = 64;
+/// A share has to be a share.
+const MAX_WEIGHT: u32 = 1_000;
+/// A member that waits longer than that has gone; below [`limits::BUSINESS_US`].
+const MAX_TIMEOUT_MS: u32 = 5_000;
+
+impl ServiceConfig {
+    fn check(&self) -> Result<(), Senseless> {
+        in_range("chat.service.urls", self.urls.len(), 0..=MAX_URLS)?;
+        for ServiceUrl { url, weight } in &self.urls {
+            in_range("chat.service.urls: weight", *weight, 1..=MAX_WEIGHT)?;
+            let is_web = url.starts_with("http://") || url.starts_with("https://");
+            sensible(is_web, || {
+                format!("chat.service.urls: {url:?} is no http:// or https:// URL")
+            })?;
+        }
+        in_range(
+            "chat.service.timeout_ms",
+            self.timeout_ms,
+            50..=MAX_TIMEOUT_MS,
+        )?;
+        in_range("chat.service.concurrency", self.concurrency, 1..=10_000)
+    }
+}
 
 impl ChatConfig {
     /// What only sense, not types, can refuse.
@@ -95,6 +157,7 @@ impl ChatConfig {
             self.connections_per_network,
             1..=u32::MAX,
         )?;
-        in_range("chat.redis_shards", self.redis_shards, 1..=MAX_SHARDS)
+        in_range("chat.redis_shards", self.redis_shards, 1..=MAX_SHARDS)?;
+        self.service.check()
     }
 }

@@ -41,6 +41,9 @@ deny_table! {
     TokenExpired = 109, false, "the token has expired: get a new one and send it with refresh";
     Rate = 111, true, "too fast";
     Unrecoverable = 112, false, "what was missed is not there any more";
+    BusinessAway = 150, true, "the business behind chat is away";
+    BusinessLate = 151, true, "the business behind chat takes too long";
+    BusinessSays = 152, false, "this site does not want this";
     Muted = 201, false, "you are muted here";
     Banned = 202, false, "you are banned";
     Slow = 203, true, "slow mode: wait between two messages";
@@ -52,6 +55,14 @@ deny_table! {
 }
 
 impl Deny {
+    /// The one of this number.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|deny| deny.number() == number)
+    }
+
     /// Its number on the wire.
     pub const fn number(self) -> u16 {
         self as u16

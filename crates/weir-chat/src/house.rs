@@ -1,13 +1,14 @@
 //! What all loops of a node share: the groups, who is silenced everywhere, and how loops are told.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use weir_base::{Clock, Ids, ids};
 
 use crate::bus::Entry;
+use crate::business::{Business, Verdict};
 use crate::bye::Bye;
 use crate::change::{Answer, Bus, Change};
 use crate::config::ChatConfig;
@@ -61,6 +62,7 @@ pub struct House {
     /// Connections of each user, and what it may still post.
     users: Mutex<HashMap<Arc<str>, UserUse>>,
     next_handle: AtomicU32,
+    business: OnceLock<Arc<dyn Business>>,
 }
 
 /// What a user has taken of its measure.
@@ -82,6 +84,8 @@ pub(crate) struct Bell {
 pub(crate) struct Inbox {
     /// Groups that have something new.
     pub(crate) rooms: Vec<Arc<Room>>,
+    /// What the business behind the gateway says.
+    pub(crate) heard: Vec<Heard>,
     /// Answers to commands of its members.
     pub(crate) answers: Vec<Answered>,
     /// A group has become ready: whoever waits may go on.
@@ -98,6 +102,14 @@ pub(crate) struct LetGo {
     /// Those alone that came by what was made before, milliseconds since 1970.
     pub(crate) before_ms: Option<i64>,
     pub(crate) bye: Bye,
+}
+
+/// What the business says to a question of a member.
+pub(crate) struct Heard {
+    pub(crate) member: usize,
+    pub(crate) serial: u64,
+    pub(crate) ticket: u64,
+    pub(crate) verdict: Verdict,
 }
 
 /// What became of what a member wanted.
@@ -134,7 +146,17 @@ impl House {
             silences: Mutex::default(),
             users: Mutex::default(),
             next_handle: AtomicU32::new(1),
+            business: OnceLock::new(),
         })
+    }
+
+    /// From now on this business is asked; the first that is given stays.
+    pub fn serve_by(&self, business: Arc<dyn Business>) {
+        let _ = self.business.set(business);
+    }
+
+    pub(crate) fn business(&self) -> Option<&Arc<dyn Business>> {
+        self.business.get()
     }
 
     /// The tick that it is.
@@ -372,7 +394,8 @@ impl Bell {
 
 impl Inbox {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.answers.is_empty() && self.byes.is_empty() && !self.is_ready
+        let is_quiet = self.rooms.is_empty() && self.answers.is_empty() && self.heard.is_empty();
+        is_quiet && self.byes.is_empty() && !self.is_ready
     }
 }
 

@@ -6,6 +6,7 @@
 //! one is told how many.
 
 pub mod bus;
+pub mod business;
 pub mod bye;
 pub mod change;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod who;
 pub mod wire;
 
 pub use bus::relay::{Relay, RelayConfig};
+pub use business::{Allowed, Business, Inquiry, Matter, Saying, Verdict};
 pub use bye::Bye;
 pub use change::{Alone, Bus};
 pub use config::ChatConfig;

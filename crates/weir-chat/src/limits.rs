@@ -82,6 +82,9 @@ pub const SILENCE_MS: i64 = 10 * 365 * 24 * 3_600_000;
 /// Microseconds for which a greeting or a join waits for a group that is learned from the other nodes: then it goes on
 /// with what is known here.
 pub const LEARN_US: i64 = 1_500_000;
+/// Microseconds for which what a member wants waits for the business behind the gateway, whoever has lost the question:
+/// longer than the longest deadline that can be set for it.
+pub const BUSINESS_US: i64 = 6_000_000;
 /// Commands of a connection that are kept while it waits so.
 pub const HELD_COMMANDS: usize = 64;
 /// Bytes of them.

@@ -4,6 +4,7 @@
 //! where it may be is said by [`guard`]. Hooks in, and who may make one, are not here.
 
 mod admission;
+mod chat;
 mod config;
 mod dialect;
 mod dispatcher;
@@ -13,9 +14,11 @@ pub mod guard;
 mod question;
 mod review;
 mod sender;
+mod share;
 mod sign;
 
 pub use admission::{AdmissionAsk, AdmissionAsker, AdmissionHook, HookLeave, HookVerdict};
+pub use chat::{ChatAnswer, ChatAsk, ChatAsker, ChatSilence};
 pub use config::Config;
 pub use dialect::Dialect;
 pub use dispatcher::{Dispatcher, Render};

@@ -42,6 +42,11 @@ impl Questioner {
         }
     }
 
+    /// Asks by `client`, wherever it is told to.
+    pub(crate) const fn anywhere(client: HttpClient, clock: Clock) -> Self {
+        Self { client, clock }
+    }
+
     /// What the receiver answers to this JSON.
     ///
     /// # Errors

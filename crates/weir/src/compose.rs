@@ -112,7 +112,7 @@ pub(crate) async fn serve(request: ServeRequest<'_>) -> anyhow::Result<()> {
     let (places, own) = ((&config, &secrets, data), (happenings.as_ref(), &control));
     let (admission, consult) = learn(places, own, &entrance, &joined, core)?;
     let (in_force, shots) = snapshots::start(&config, &happenings, &joined, &entrance, core)?;
-    let (server, chat) = chat::open(server, &config, &secrets, &control, core)?;
+    let (server, chat) = chat::open(server, &config, &secrets, &control, (&in_force, core))?;
     let gifts = gifts::open(&config, happenings.as_ref(), chat.as_ref(), core);
     let asked = Api {
         keeping,

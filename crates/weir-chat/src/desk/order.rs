@@ -20,6 +20,11 @@ use crate::room::silence::Silence;
 use crate::who::{Standing, Who};
 use crate::wire::PushKind;
 
+/// Orders that there are.
+const ORDERS: [&str; 10] = [
+    "delete", "mute", "ban", "unmute", "unban", "kick", "clear", "pin", "unpin", "mode",
+];
+
 /// Somebody who is meant, and for how long.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +48,11 @@ struct Ruling {
     change: Change,
     told: String,
     then: Option<(GroupName, Change)>,
+}
+
+/// Whether there is such an order.
+pub(crate) fn is_order(method: &str) -> bool {
+    ORDERS.contains(&method)
 }
 
 /// Called once with what is said to who gave an order, JSON.

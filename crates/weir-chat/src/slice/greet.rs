@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::consult::{kept_closed, question};
 use super::hold::Wish;
 use super::{Carrier, Slice};
+use crate::business::Matter;
 use crate::bye::Bye;
 use crate::deny::{Denied, Deny};
 use crate::desk::quoted;
@@ -43,13 +45,19 @@ impl<C: Carrier> Slice<C> {
         self.may_enter(&who).map_err(|(d, bye)| (d, Some(bye)))?;
         let entered = self.house.enter(&who.user);
         entered.map_err(|denied| (denied, Some(Bye::TooMany)))?;
+        let who = Arc::new(who);
         if let Some(member) = self.members.get_mut(key) {
-            member.who = Some(Arc::new(who));
+            member.who = Some(who.clone());
         }
         let owned = wanted
             .iter()
             .map(|(name, at)| (name.to_string(), at.clone()));
-        let wish = Wish::Greet(owned.collect());
+        let wish = Wish::Greet(owned.collect(), Vec::new());
+        let groups = beyond_own(&who, wanted);
+        if let Some(call) = self.greeting_call(!groups.is_empty()) {
+            self.consult(key, i, question(&who, call, groups), wish);
+            return Ok(());
+        }
         let done = self.when_known(key, i, wish);
         // What is said of that was said.
         done.or_else(|bye| {
@@ -66,6 +74,7 @@ impl<C: Carrier> Slice<C> {
         &mut self,
         key: usize,
         wanted: &WantedGroups<'_>,
+        refused: &[String],
     ) -> Result<String, (Denied, Bye)> {
         let who = self.members.get(key).and_then(|member| member.who.clone());
         let who = who.ok_or((Deny::Internal.into(), Bye::BadRequest))?;
@@ -76,7 +85,7 @@ impl<C: Carrier> Slice<C> {
             .with_silences(|of| of.may_show(&who.user, who.since_ms));
         may.map_err(|denied| (denied, Bye::Expired))?;
         let now_ms = self.house.clock.wall_ms();
-        let groups = self.enter_wanted(key, &who, wanted);
+        let groups = self.enter_wanted(key, &who, (wanted, refused));
         let ttl = who
             .until_ms
             .map_or(0, |until_ms| (until_ms - now_ms).max(0) / 1_000);
@@ -106,6 +115,12 @@ impl<C: Carrier> Slice<C> {
             return Err(Deny::AlreadyJoined.into());
         }
         let wish = Wish::Join(group.to_owned(), at);
+        let who = self.members.get(key).and_then(|member| member.who.clone());
+        if let Some(who) = who.filter(|who| !is_own(who, group) && self.is_asked(Matter::Join)) {
+            let asked = question(&who, Matter::Join, vec![group.to_owned()]);
+            self.consult(key, i, asked, wish);
+            return Ok(());
+        }
         self.when_known(key, i, wish)
             .map_err(|_| Deny::Internal.into())
     }
@@ -144,7 +159,12 @@ impl<C: Carrier> Slice<C> {
     }
 
     /// Everybody's group, its own, and those that it wants: as fields of JSON.
-    fn enter_wanted(&mut self, key: usize, who: &Who, wanted: &WantedGroups<'_>) -> String {
+    fn enter_wanted(
+        &mut self,
+        key: usize,
+        who: &Who,
+        (wanted, closed): (&WantedGroups<'_>, &[String]),
+    ) -> String {
         let mut fields = String::new();
         let mut missed_bytes = 0;
         let everybody = GroupName::everybody();
@@ -159,7 +179,10 @@ impl<C: Carrier> Slice<C> {
             if is_implied(&everybody) || own.as_ref().is_some_and(is_implied) {
                 continue;
             }
-            let joined = self.enter_group(key, name, at.as_ref(), &mut missed_bytes);
+            let joined = match closed.iter().any(|closed| closed == name.as_ref()) {
+                true => Err(kept_closed()),
+                false => self.enter_group(key, name, at.as_ref(), &mut missed_bytes),
+            };
             put_group(&mut fields, name, joined);
         }
         fields
@@ -220,6 +243,19 @@ impl<C: Carrier> Slice<C> {
             .any(|sub| sub.part == index)
             .then_some(index)
     }
+}
+
+/// Everybody's group and one's own are nobody's to refuse.
+fn is_own(who: &Who, group: &str) -> bool {
+    let is_this = |own: &GroupName| own.as_str() == group;
+    is_this(&GroupName::everybody()) || who.own_group().as_ref().is_some_and(is_this)
+}
+
+/// Groups of a greeting that there could be and that somebody may be refused.
+fn beyond_own(who: &Who, wanted: &WantedGroups<'_>) -> Vec<String> {
+    let names = wanted.keys().filter(|name| !is_own(who, name));
+    let names = names.filter(|name| GroupName::new(name).is_ok());
+    names.map(|name| name.to_string()).collect()
 }
 
 fn put_group(fields: &mut String, name: &str, joined: Result<String, Denied>) {

@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::consult::{Posting, question};
 use super::greet::{listed, refused};
+use super::hold::Wish;
 use super::{Carrier, Said, Slice};
 use crate::bus::Fact;
+use crate::business::{Inquiry, Matter};
 use crate::bye::Bye;
 use crate::change::Change;
 use crate::deny::{Denied, Deny};
@@ -14,6 +17,7 @@ use crate::house::{Answered, Outcome};
 use crate::limits;
 use crate::name::{GroupKind, GroupName};
 use crate::room::Room;
+use crate::who::Who;
 use crate::wire::record::{COMMAND, take};
 use crate::wire::{Ask, Command, Encoding, Misread, Push, PushKind};
 
@@ -197,6 +201,10 @@ impl<C: Carrier> Slice<C> {
                 method,
                 body,
             } => {
+                let is_ours = desk::is_order(&method);
+                if !is_ours && self.is_asked(Matter::Rpc) {
+                    return self.call(key, i, group.as_deref(), (&method, body));
+                }
                 let words = "rpc here is of a group: g is missing";
                 let group = group.ok_or_else(|| Denied::because(Deny::BadRequest, words))?;
                 let room = self.room_of(key, &group)?;
@@ -224,14 +232,72 @@ impl<C: Carrier> Slice<C> {
         wanted: Wanted<'_>,
     ) -> Result<(), Denied> {
         let room = self.room_of(key, group)?;
-        let member = self.members.get(key).ok_or(Deny::Internal)?;
-        let who = member.who.clone().ok_or(Deny::Unauthenticated)?;
-        let answer = self.answers(key, i, &room)?;
+        if !self.is_asked(Matter::Publish) {
+            return self.put(key, i, &room, wanted);
+        }
+        let who = self.who_is(key)?;
+        desk::may_post(&self.house, &who, &room, wanted)?;
+        let posting = Posting {
+            room,
+            kind: wanted.kind.to_owned(),
+            body: wanted.body.to_owned(),
+            once: wanted.once.map(str::to_owned),
+        };
+        let asked = Inquiry {
+            kind: posting.kind.clone(),
+            body: posting.body.clone(),
+            once: posting.once.clone(),
+            ..question(&who, Matter::Publish, vec![group.to_owned()])
+        };
+        self.consult(key, i, asked, Wish::Post(Box::new(posting)));
+        Ok(())
+    }
+
+    /// Has the business answer a call of the client's own.
+    fn call(
+        &mut self,
+        key: usize,
+        i: Option<u64>,
+        group: Option<&str>,
+        (method, body): (&str, &str),
+    ) -> Result<Done, Denied> {
+        if let Some(group) = group {
+            self.room_of(key, group)?;
+        }
+        let who = self.who_is(key)?;
+        let asked = Inquiry {
+            kind: method.to_owned(),
+            body: body.to_owned(),
+            ..question(
+                &who,
+                Matter::Rpc,
+                group.map(str::to_owned).into_iter().collect(),
+            )
+        };
+        self.consult(key, i, asked, Wish::Answer);
+        Ok(Done::Later)
+    }
+
+    fn who_is(&self, key: usize) -> Result<Arc<Who>, Denied> {
+        let who = self.members.get(key).and_then(|member| member.who.clone());
+        who.ok_or_else(|| Deny::Unauthenticated.into())
+    }
+
+    /// Posts, by the house's own rules.
+    pub(super) fn put(
+        &mut self,
+        key: usize,
+        i: Option<u64>,
+        room: &Arc<Room>,
+        wanted: Wanted<'_>,
+    ) -> Result<(), Denied> {
+        let who = self.who_is(key)?;
+        let answer = self.answers(key, i, room)?;
         let answer = Box::new(|result: Result<Option<_>, Denied>| {
             let placed = result.and_then(|placed| placed.ok_or_else(|| Deny::Internal.into()));
             answer(placed.map(Outcome::Placed));
         });
-        desk::publish(&self.house, &who, &room, wanted, answer);
+        desk::publish(&self.house, &who, room, wanted, answer);
         Ok(())
     }
 
@@ -322,7 +388,7 @@ impl<C: Carrier> Slice<C> {
     }
 
     /// A group that the member is in.
-    fn room_of(&self, key: usize, group: &str) -> Result<Arc<Room>, Denied> {
+    pub(super) fn room_of(&self, key: usize, group: &str) -> Result<Arc<Room>, Denied> {
         let name = GroupName::new(group)?;
         let words = "join the group first";
         let part = self.is_in(key, &name);

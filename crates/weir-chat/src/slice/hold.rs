@@ -1,10 +1,11 @@
-//! Members that wait: a group that nobody here was in is learned of from the other nodes first. What they say
-//! meanwhile is kept, in its order.
+//! Members that wait: a group that nobody here was in is learned of from the other nodes first, and some is decided by
+//! the business behind the gateway. What they say meanwhile is kept, in its order.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::consult::{Asking, Posting};
 use super::{Carrier, Slice};
 use crate::bye::Bye;
 use crate::deny::{Denied, Deny};
@@ -20,6 +21,8 @@ pub(super) struct Hold {
     until_us: i64,
     /// For these groups.
     rooms: Vec<Arc<Room>>,
+    /// For the business.
+    pub(super) asked: Option<Asking>,
     i: Option<u64>,
     wish: Wish,
     /// What it has said since.
@@ -29,13 +32,39 @@ pub(super) struct Hold {
 
 /// What it wants to do.
 pub(super) enum Wish {
-    /// To be greeted, with these groups.
-    Greet(Vec<(String, Option<Position>)>),
+    /// To be greeted, with these groups, of which some stay closed.
+    Greet(Vec<(String, Option<Position>)>, Vec<String>),
     /// To come into a group.
     Join(String, Option<Position>),
+    /// To post.
+    Post(Box<Posting>),
+    /// To be answered by the business.
+    Answer,
 }
 
 impl Hold {
+    pub(super) fn new(
+        until_us: i64,
+        rooms: Vec<Arc<Room>>,
+        (i, wish): (Option<u64>, Wish),
+    ) -> Self {
+        Self {
+            until_us,
+            rooms,
+            asked: None,
+            i,
+            wish,
+            lines: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Whether what it waits for is there.
+    fn is_over(&self) -> bool {
+        let is_answered = |asking: &Asking| asking.verdict.is_some();
+        self.asked.as_ref().is_none_or(is_answered) && self.rooms.iter().all(|room| room.is_ready())
+    }
+
     /// Keeps something that it says.
     ///
     /// # Errors
@@ -61,14 +90,7 @@ impl<C: Carrier> Slice<C> {
         let until_us = self.house.clock.now_us() + limits::LEARN_US;
         if let Some(member) = self.members.get_mut(key) {
             self.holding.push((key, member.serial));
-            member.hold = Some(Box::new(Hold {
-                until_us,
-                rooms,
-                i,
-                wish,
-                lines: Vec::new(),
-                bytes: 0,
-            }));
+            member.hold = Some(Box::new(Hold::new(until_us, rooms, (i, wish))));
         }
         Ok(())
     }
@@ -83,14 +105,22 @@ impl<C: Carrier> Slice<C> {
             let Some(hold) = member.hold.take_if(|_| is_same) else {
                 continue;
             };
-            let is_known = hold.rooms.iter().all(|room| room.is_ready());
-            if !is_known && now_us < hold.until_us {
+            if !hold.is_over() && now_us < hold.until_us {
                 member.hold = Some(hold);
                 self.holding.push((key, serial));
                 continue;
             }
-            let Hold { i, wish, lines, .. } = *hold;
-            let mut done = self.fulfil(key, i, wish);
+            let Hold {
+                i,
+                wish,
+                lines,
+                asked,
+                ..
+            } = *hold;
+            let mut done = match asked {
+                Some(asking) => self.go_on(key, (i, wish), asking),
+                None => self.fulfil(key, i, wish),
+            };
             for line in lines {
                 done = done.and_then(|()| self.hear_command(key, &line));
             }
@@ -116,18 +146,20 @@ impl<C: Carrier> Slice<C> {
 
     fn fulfil(&mut self, key: usize, i: Option<u64>, wish: Wish) -> Result<(), Bye> {
         match wish {
-            Wish::Greet(groups) => {
+            Wish::Greet(groups, refused) => {
                 let groups: BTreeMap<Cow<'_, str>, _> = groups
                     .into_iter()
                     .map(|(name, at)| (Cow::Owned(name), at))
                     .collect();
-                let told = self.welcome(key, &groups);
+                let told = self.welcome(key, &groups, &refused);
                 self.tell(key, i, told.map_err(|(denied, bye)| (denied, Some(bye))))
             }
             Wish::Join(group, at) => {
                 let told = self.enter_group(key, &group, at.as_ref(), &mut 0);
                 self.tell(key, i, told.map_err(|denied| (denied, None)))
             }
+            // These wait for no group.
+            Wish::Post(_) | Wish::Answer => Ok(()),
         }
     }
 
@@ -150,14 +182,16 @@ impl<C: Carrier> Slice<C> {
     /// Groups of a wish that are not known here yet.
     fn unknown(&self, who: &Who, wish: &Wish) -> Vec<Arc<Room>> {
         let names: Vec<GroupName> = match wish {
-            Wish::Greet(groups) => {
+            Wish::Greet(groups, refused) => {
                 let wanted = groups
                     .iter()
+                    .filter(|(name, _)| !refused.contains(name))
                     .filter_map(|(name, _)| GroupName::new(name).ok());
                 let implied = [Some(GroupName::everybody()), who.own_group()];
                 implied.into_iter().flatten().chain(wanted).collect()
             }
             Wish::Join(group, _) => GroupName::new(group).into_iter().collect(),
+            Wish::Post(_) | Wish::Answer => Vec::new(),
         };
         let mut rooms = Vec::new();
         for name in names {

@@ -33,6 +33,8 @@ pub(super) struct Member<C> {
     pub(super) who: Option<Arc<Who>>,
     /// Who its handshake said it is, and what it is called as a guest; none after its greeting.
     pub(super) presented: Option<Box<(Option<Who>, String)>>,
+    /// Its handshake has said who it is.
+    pub(super) is_presented: bool,
     pub(super) subs: Vec<Sub>,
     /// What it is to be told, not framed yet.
     lines: Vec<u8>,
@@ -66,6 +68,7 @@ impl<C: Carrier> Member<C> {
             serial,
             encoding: newcomer.encoding,
             who: None,
+            is_presented: newcomer.presented.is_some(),
             presented: Some(Box::new((newcomer.presented, newcomer.number))),
             subs: Vec::new(),
             lines: Vec::new(),

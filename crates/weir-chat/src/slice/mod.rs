@@ -4,6 +4,7 @@
 //! each connection that has something to get: at once to one that got nothing in this tick, at the next tick to the
 //! others. Between two posts there is nothing to do and nothing that waits.
 
+mod consult;
 mod flush;
 mod greet;
 mod hear;
@@ -92,6 +93,7 @@ pub struct Slice<C> {
     bell: Arc<Bell>,
     members: Slab<Member<C>>,
     next_serial: u64,
+    next_ticket: u64,
     parts: Slab<Part>,
     part_of: HashMap<GroupName, usize>,
     /// Parts that may have something new.
@@ -119,6 +121,7 @@ impl<C: Carrier> Slice<C> {
             bell,
             members: Slab::new(),
             next_serial: 0,
+            next_ticket: 0,
             parts: Slab::new(),
             part_of: HashMap::new(),
             pending: Vec::new(),
@@ -186,6 +189,7 @@ impl<C: Carrier> Slice<C> {
         let Inbox {
             rooms,
             answers,
+            heard,
             is_ready: _,
             byes,
         } = self.bell.take();
@@ -196,6 +200,9 @@ impl<C: Carrier> Slice<C> {
         }
         for answered in answers {
             self.answer(answered);
+        }
+        for heard in heard {
+            self.note(heard);
         }
         self.release(began_us);
         for let_go in byes {

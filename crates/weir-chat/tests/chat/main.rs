@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+mod business;
 mod exactness;
 mod kit;
 mod moderation;

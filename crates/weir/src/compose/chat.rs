@@ -1,11 +1,13 @@
 //! The chat gateway of this node: whose tokens and cookies are believed, and where posts get their places.
 
 mod nodes;
+mod service;
 mod wire;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use weir_account::{
     AccountError, AccountRole, AccountService, ChatVerifier, NoChatToken, Right, RootSecret,
 };
@@ -29,7 +31,7 @@ pub(super) fn open(
     config: &Config,
     secrets: &Secrets,
     control: &Control,
-    core: &Core,
+    (in_force, core): (&Arc<ArcSwap<Config>>, &Core),
 ) -> anyhow::Result<(Server, Option<Arc<House>>)> {
     if !(config.chat.enabled && config.roles()?.has(Role::Chat)) {
         return Ok((server, None));
@@ -51,6 +53,7 @@ pub(super) fn open(
     };
     let chat = Chat::start(parts, core).context("cannot start the chat loops")?;
     let house = chat.house().clone();
+    house.serve_by(service::start(config, in_force, core)?);
     if let Some(nodes) = nodes {
         nodes.start(&house, core);
     }

@@ -12,6 +12,7 @@ mod apply;
 mod browser;
 mod chat;
 mod chat_page;
+mod chat_service;
 mod clips;
 mod console;
 mod described;
