@@ -79,7 +79,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
         StoreCommand::Check => check(&open(config, "the store").await?).await?,
         StoreCommand::Sweep { dry_run } => {
-            sweep(&open(config, "the store").await?, dry_run).await?
+            sweep(&open(config, "the store").await?, dry_run).await?;
         }
         StoreCommand::Backup { file } => {
             let store = open(config, "the store").await?;
