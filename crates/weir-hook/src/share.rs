@@ -194,7 +194,8 @@ mod tests {
             shares.done(picked.id, true, later_us);
         }
         let back = counts(&shares, 20, later_us)[&first.url];
-        assert!((9..=11).contains(&back), "{back}");
+        // Those that the other was asked while this one was tried are evened out, and nothing from before.
+        assert!((9..=13).contains(&back), "{back}");
     }
 
     #[test]
