@@ -3,6 +3,7 @@
 pub mod command;
 pub mod push;
 pub mod record;
+pub mod socketio;
 
 pub use command::{Ask, Command, Misread, Position};
 pub use push::{Push, PushKind};

@@ -7,7 +7,7 @@ use weir_base::Clock;
 use weir_chat::bus::message::{self, Item};
 use weir_chat::bus::relay::{Output, Relay, RelayConfig};
 use weir_chat::bus::table::Table;
-use weir_chat::wire::record;
+use weir_chat::wire::{record, socketio};
 use weir_chat::{
     Alone, Carrier, ChatConfig, Encoding, Framing, GroupName, Guests, House, Newcomer, NoDoorman,
     Parts, Said, Slice, limits,
@@ -69,6 +69,20 @@ pub(super) fn chat(data: &[u8]) {
     let mut rest = data;
     while let Some(record) = record::take(&mut rest) {
         assert!(record.body.len() <= data.len());
+    }
+    for packet in std::str::from_utf8(data)
+        .map(socketio::packets)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if let Ok(socketio::Packet::Event { line: Ok(line), .. }) = socketio::Packet::read(packet) {
+            let read: Result<serde_json::Value, _> = serde_json::from_str(&line);
+            assert!(
+                read.is_ok(),
+                "an event became a line that is no JSON: {line}"
+            );
+        }
     }
 }
 
