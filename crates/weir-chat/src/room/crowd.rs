@@ -17,6 +17,7 @@ pub(super) struct Crowd {
     /// Connections on other nodes, as these say.
     elsewhere: u32,
     binary: u32,
+    events: u32,
     /// Loops that have somebody here, a bit each.
     present: u64,
     /// Loops that were told of posts and have not read them yet.
@@ -37,6 +38,7 @@ impl Crowd {
         }
         self.count += 1;
         self.binary += u32::from(encoding == Encoding::Binary);
+        self.events += u32::from(encoding == Encoding::Events);
         self.present |= bit(slice);
         if let Some((_, connections)) = self.people.get_mut(&who.user) {
             *connections += 1;
@@ -59,6 +61,9 @@ impl Crowd {
         self.binary = self
             .binary
             .saturating_sub(u32::from(encoding == Encoding::Binary));
+        self.events = self
+            .events
+            .saturating_sub(u32::from(encoding == Encoding::Events));
         match self.people.get_mut(&who.user) {
             Some((_, connections)) if *connections > 1 => *connections -= 1,
             Some(_) => {
@@ -83,6 +88,10 @@ impl Crowd {
 
     pub(super) const fn has_binary(&self) -> bool {
         self.binary > 0
+    }
+
+    pub(super) const fn has_events(&self) -> bool {
+        self.events > 0
     }
 
     /// Loops that are to hear that there is something, and were not told yet.

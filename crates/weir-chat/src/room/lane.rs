@@ -22,6 +22,7 @@ pub struct Batch {
     pub at_us: i64,
     json: Bytes,
     binary: Bytes,
+    events: Bytes,
 }
 
 impl Batch {
@@ -30,12 +31,13 @@ impl Batch {
         match encoding {
             Encoding::Json => &self.json,
             Encoding::Binary => &self.binary,
+            Encoding::Events => &self.events,
         }
     }
 
     /// Bytes that it holds.
     pub const fn bytes(&self) -> usize {
-        self.json.len() + self.binary.len()
+        self.json.len() + self.binary.len() + self.events.len()
     }
 }
 
@@ -46,6 +48,8 @@ pub(super) struct Readers<'a> {
     pub(super) group: (&'a str, u32),
     /// Somebody reads records.
     pub(super) has_binary: bool,
+    /// Somebody reads events.
+    pub(super) has_events: bool,
 }
 
 /// One lane.
@@ -153,10 +157,12 @@ impl LaneRing {
             return;
         }
         let json = self.framed(Encoding::Json, readers);
-        let binary = match readers.has_binary {
-            true => self.framed(Encoding::Binary, readers),
+        let wanted = |is_wanted, encoding| match is_wanted {
+            true => self.framed(encoding, readers),
             false => Bytes::new(),
         };
+        let binary = wanted(readers.has_binary, Encoding::Binary);
+        let events = wanted(readers.has_events, Encoding::Events);
         let batch = Batch {
             seq: self.next_seq,
             first: self.sealed_end,
@@ -164,6 +170,7 @@ impl LaneRing {
             at_us: now_us,
             json,
             binary,
+            events,
         };
         self.open.clear();
         self.open_bytes = 0;

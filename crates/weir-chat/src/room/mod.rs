@@ -199,6 +199,7 @@ impl Room {
             framing: beat.framing,
             group: (self.name.as_str(), self.handle),
             has_binary: state.crowd.has_binary(),
+            has_events: state.crowd.has_events(),
         };
         if state.hi_tick < beat.tick && state.hi.has_open() {
             state.hi.seal(&readers, beat.now_us);

@@ -120,6 +120,7 @@ impl Room {
             framing,
             group: (self.name.as_str(), self.handle),
             has_binary: state.crowd.has_binary(),
+            has_events: state.crowd.has_events(),
         };
         // What is of the old numbering goes out under it.
         state.hi.seal(&readers, now_us);

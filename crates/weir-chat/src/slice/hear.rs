@@ -44,7 +44,7 @@ impl<C: Carrier> Slice<C> {
         let heard = match (member.encoding, said) {
             // The answer to a sign of life.
             (_, Said::Text("") | Said::Binary([])) => Ok(()),
-            (Encoding::Json, Said::Text(text)) => self.hear_lines(key, text),
+            (Encoding::Json | Encoding::Events, Said::Text(text)) => self.hear_lines(key, text),
             (Encoding::Binary, Said::Binary(bytes)) => self.hear_records(key, bytes),
             _ => Err(Bye::BadRequest),
         };

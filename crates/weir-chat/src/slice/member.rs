@@ -131,7 +131,7 @@ impl<C: Carrier> Member<C> {
     /// Nothing follows but a goodbye.
     pub(super) fn end(&mut self, bye: Bye, framing: &Framing) {
         self.frame(framing);
-        (framing.close)(&mut self.own, bye.number(), bye.words());
+        (framing.close)(&mut self.own, self.encoding, bye.number(), bye.words());
         self.ending = Some(bye);
     }
 

@@ -4,6 +4,7 @@
 use super::{Carrier, Slice};
 use crate::bye::Bye;
 use crate::limits;
+use crate::wire::Encoding;
 
 /// Microseconds beyond its end for which a token still does, so that a new one can be fetched.
 const TOKEN_GRACE_MS: i64 = 25_000;
@@ -35,7 +36,10 @@ impl<C: Carrier> Slice<C> {
             } else if is_due(key) && member.ending.is_none() && member.who.is_some() {
                 let silent_us = now_us - member.heard_us;
                 let until_ms = member.who.as_ref().and_then(|who| who.until_ms);
-                if silent_us > i64::from(limits::PING_S) * 1_000_000 + limits::PONG_US {
+                // Who reads events cannot answer: its carrier breaks where it is gone.
+                let may_answer = member.encoding != Encoding::Events;
+                if may_answer && silent_us > i64::from(limits::PING_S) * 1_000_000 + limits::PONG_US
+                {
                     over.push((key, Bye::NoPong));
                 } else if until_ms.is_some_and(|until_ms| now_ms > until_ms + TOKEN_GRACE_MS) {
                     over.push((key, Bye::Expired));

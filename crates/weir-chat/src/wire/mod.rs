@@ -1,8 +1,10 @@
-//! The wire form: commands in, pushes and replies out, as lines of JSON or as records.
+//! The wire form: commands in, pushes and replies out, as lines of JSON, as records, or as events of a page.
 
 pub mod command;
+pub mod events;
 pub mod push;
 pub mod record;
+pub mod socketio;
 
 pub use command::{Ask, Command, Misread, Position};
 pub use push::{Push, PushKind};
@@ -14,17 +16,20 @@ pub enum Encoding {
     Json,
     /// Records in binary messages.
     Binary,
+    /// Server-sent events, each the object that a line would be; such a client says nothing but its greeting.
+    Events,
 }
 
 impl Encoding {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Json, Self::Binary];
+    pub const ALL: [Self; 3] = [Self::Json, Self::Binary, Self::Events];
 
-    /// The WebSocket subprotocol.
-    pub const fn subprotocol(self) -> &'static str {
+    /// The WebSocket subprotocol, of what a WebSocket carries.
+    pub const fn subprotocol(self) -> Option<&'static str> {
         match self {
-            Self::Json => "weir.json.1",
-            Self::Binary => "weir.bin.1",
+            Self::Json => Some("weir.json.1"),
+            Self::Binary => Some("weir.bin.1"),
+            Self::Events => None,
         }
     }
 
@@ -33,7 +38,7 @@ impl Encoding {
         offer.split(',').map(str::trim).find_map(|name| {
             Self::ALL
                 .into_iter()
-                .find(|encoding| encoding.subprotocol() == name)
+                .find(|encoding| encoding.subprotocol() == Some(name))
         })
     }
 }
@@ -44,7 +49,7 @@ pub struct Framing {
     /// Appends the header of a message of so many bytes.
     pub header: fn(&mut Vec<u8>, Encoding, usize),
     /// Appends the whole of a goodbye: code and reason.
-    pub close: fn(&mut Vec<u8>, u16, &str),
+    pub close: fn(&mut Vec<u8>, Encoding, u16, &str),
 }
 
 impl Framing {

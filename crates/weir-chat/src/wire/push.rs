@@ -83,7 +83,13 @@ impl Push<'_> {
     /// and becomes its own.
     pub fn put(&self, encoding: Encoding, out: &mut Vec<u8>, last_offset: &mut u64) {
         match encoding {
-            Encoding::Json => self.put_line(out),
+            Encoding::Json => {
+                if !out.is_empty() {
+                    out.push(b'\n');
+                }
+                self.put_object(out);
+            }
+            Encoding::Events => self.put_event(out),
             Encoding::Binary => {
                 let handle = self.group.map_or(0, |(_, handle)| handle);
                 let step = self.offset.map(|offset| offset.wrapping_sub(*last_offset));
@@ -95,11 +101,21 @@ impl Push<'_> {
         }
     }
 
-    fn put_line(&self, out: &mut Vec<u8>) {
-        use std::io::Write as _;
-        if !out.is_empty() {
-            out.push(b'\n');
+    /// An event ends with its line, and a payload may have line breaks between its tokens: JSON has none elsewhere.
+    fn put_event(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"data: ");
+        let began = out.len();
+        self.put_object(out);
+        for byte in out.iter_mut().skip(began) {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
         }
+        out.extend_from_slice(b"\n\n");
+    }
+
+    fn put_object(&self, out: &mut Vec<u8>) {
+        use std::io::Write as _;
         out.push(b'{');
         // Writing to a vector cannot fail.
         if self.kind != PushKind::Reply {
@@ -146,5 +162,23 @@ mod tests {
             ]
         );
         assert_eq!(last, 9);
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_stands_between_the_tokens_of_a_payload() {
+        let (mut out, mut last) = (Vec::new(), 0);
+        for fields in ["\"d\":{\"m\":\r\n\"a\\r\"}}", "\"d\":1}"] {
+            let post = Push {
+                kind: PushKind::Message,
+                group: Some(("r:1", 4)),
+                offset: None,
+                fields,
+            };
+            post.put(Encoding::Events, &mut out, &mut last);
+        }
+        let text = String::from_utf8(out).unwrap();
+        let first = "data: {\"p\":\"m\",\"g\":\"r:1\",\"d\":{\"m\":  \"a\\r\"}}\n\n";
+        let second = "data: {\"p\":\"m\",\"g\":\"r:1\",\"d\":1}\n\n";
+        assert_eq!(text, format!("{first}{second}"));
     }
 }

@@ -54,7 +54,7 @@ impl Run {
         let client = |number: usize| Client {
             name: format!("user-{number}"),
             key: None,
-            encoding: Encoding::ALL[number % 2],
+            encoding: Encoding::ALL[number % 3],
             blocked_to_us: None,
             rooms: BTreeMap::new(),
             handles: BTreeMap::new(),
@@ -175,7 +175,7 @@ impl Run {
         let told = self.world.told(key);
         if told.contains(&Told::Ping) {
             let sign = match self.clients[number].encoding {
-                Encoding::Json => Said::Text(""),
+                Encoding::Json | Encoding::Events => Said::Text(""),
                 Encoding::Binary => Said::Binary(&[]),
             };
             self.world.slices[key.0].hear(key.1, sign);

@@ -89,10 +89,10 @@ pub(crate) fn house(config: ChatConfig, clock: &Clock, bus: Arc<dyn Bus>) -> Arc
         bus,
         framing: Framing {
             header: |out, encoding, bytes| {
-                out.push(if encoding == Encoding::Json { 1 } else { 2 });
+                out.push(if encoding == Encoding::Binary { 2 } else { 1 });
                 out.extend_from_slice(&u32::try_from(bytes).unwrap().to_be_bytes());
             },
-            close: |out, code, reason| {
+            close: |out, _, code, reason| {
                 out.push(8);
                 let bytes = u32::try_from(2 + reason.len()).unwrap();
                 out.extend_from_slice(&bytes.to_be_bytes());
@@ -176,7 +176,7 @@ impl World {
     /// Says something.
     pub(crate) fn say(&mut self, (slice, key): Key, line: &str) {
         match self.encodings[&(slice, key)] {
-            Encoding::Json => self.slices[slice].hear(key, Said::Text(line)),
+            Encoding::Json | Encoding::Events => self.slices[slice].hear(key, Said::Text(line)),
             Encoding::Binary => {
                 let mut record = Vec::new();
                 weir_chat::wire::record::put_command(&mut record, line);
@@ -305,8 +305,11 @@ pub(crate) fn read(taken: &mut Vec<u8>) -> Vec<Told> {
             _ if payload.is_empty() => told.push(Told::Ping),
             1 => {
                 let text = std::str::from_utf8(payload).unwrap();
+                // Events are lines with a word in front and an empty line behind.
                 let lines = text
                     .split('\n')
+                    .filter(|line| !line.is_empty())
+                    .map(|line| line.strip_prefix("data: ").unwrap_or(line))
                     .map(|line| serde_json::from_str(line).unwrap());
                 told.extend(lines.map(Told::Line));
             }

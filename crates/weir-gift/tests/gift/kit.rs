@@ -177,7 +177,7 @@ fn house(clock: &Clock) -> Arc<House> {
         bus: Arc::new(Alone),
         framing: Framing {
             header: |_, _, _| {},
-            close: |_, _, _| {},
+            close: |_, _, _, _| {},
         },
     })
 }

@@ -7,18 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use tokio::sync::mpsc;
 use weir_base::{Code, Refusal, ids, limits};
 use weir_chat::{Bus, ChatConfig, Doorman, Encoding, House, Newcomer, Parts, Who};
 
+use super::events;
 use super::line::{FRAMING, Line};
 use super::pool::{ChatArrival, ChatLoopHandle, ChatPool};
 use super::task;
 use crate::core::Core;
 use crate::deliver::{Seat, Sink};
 use crate::http::request::HttpRequest;
-use crate::http::response::Upgrade;
-use crate::http::upgrade::{OpenedSocket, Opening, SocketService};
+use crate::http::response::{HttpResponse, Upgrade};
+use crate::http::upgrade::{Fetching, OpenedSocket, Opening, SocketService};
 use crate::http::{Crowd, CrowdPlace};
 
 /// How often what is old is let go.
@@ -87,14 +89,27 @@ impl Chat {
     }
 
     async fn admit(&self, request: &HttpRequest) -> Result<OpenedSocket, Refusal> {
-        if self.core.shutdown.is_draining() {
-            return Err(Code::Draining.into());
-        }
         let offer = request.web_socket()?;
         let encoding = Encoding::offered(&offer.protocols).ok_or_else(|| {
             let words = "chat wants a subprotocol: weir.json.1 or weir.bin.1";
             Refusal::new(Code::ProtocolError, words)
         })?;
+        let (guest, to) = self.guest(request, encoding).await?;
+        Ok(OpenedSocket {
+            subprotocol: encoding.subprotocol().map(str::to_owned),
+            upgrade: upgrade(guest, to),
+        })
+    }
+
+    /// Somebody whose request was read, and the loop that is to have them.
+    async fn guest(
+        &self,
+        request: &HttpRequest,
+        encoding: Encoding,
+    ) -> Result<(Guest, ChatLoopHandle), Refusal> {
+        if self.core.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
         let most = self.house.config.connections_per_network as usize;
         let place = self.networks.place(request.client.ip(), most);
         let place = place.ok_or_else(|| {
@@ -114,10 +129,18 @@ impl Chat {
             client: request.client,
             places: (place, seat),
         };
-        Ok(OpenedSocket {
-            subprotocol: Some(encoding.subprotocol().to_owned()),
-            upgrade: upgrade(guest, to),
-        })
+        Ok((guest, to))
+    }
+
+    async fn hear_events(&self, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
+        let hello = events::hello(request)?;
+        let (guest, to) = self.guest(request, Encoding::Events).await?;
+        let (queue, batches) = mpsc::channel(limits::TASK_BATCHES);
+        let greeting = events::pace(&guest.number);
+        let newcomer = guest.arrives(Sink::Task(queue), greeting, None);
+        let said = hello.into();
+        to.give(ChatArrival { newcomer, said });
+        Ok(events::answer(batches))
     }
 }
 
@@ -128,6 +151,11 @@ impl SocketService for Chat {
 
     fn open<'a>(&'a self, request: &'a HttpRequest) -> Opening<'a> {
         Box::pin(self.admit(request))
+    }
+
+    fn fetch<'a>(&'a self, request: &'a HttpRequest) -> Option<Fetching<'a>> {
+        let is_events = request.method == Method::GET && request.path() == events::PATH;
+        is_events.then(|| -> Fetching<'a> { Box::pin(self.hear_events(request)) })
     }
 }
 

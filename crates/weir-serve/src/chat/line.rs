@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use weir_chat::{Carrier, Encoding, Framing, limits};
 use weir_proto::ws;
 
+use super::events;
 use crate::deliver::{Seat, Sink};
 use crate::http::CrowdPlace;
 
@@ -56,14 +57,18 @@ impl Carrier for Line {
     }
 }
 
-/// Messages are WebSocket messages.
+/// Messages are WebSocket messages, or events as they are.
 pub(super) const FRAMING: Framing = Framing {
     header: |out, encoding, bytes| {
         let opcode = match encoding {
             Encoding::Json => ws::Opcode::Text,
             Encoding::Binary => ws::Opcode::Binary,
+            Encoding::Events => return events::put_sign(out, bytes),
         };
         ws::put_frame_header(out, opcode, true, bytes);
     },
-    close: ws::put_close,
+    close: |out, encoding, code, reason| match encoding {
+        Encoding::Json | Encoding::Binary => ws::put_close(out, code, reason),
+        Encoding::Events => events::put_bye(out, code, reason),
+    },
 };

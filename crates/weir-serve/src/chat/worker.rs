@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use weir_base::{Clock, Refusal, limits};
-use weir_chat::{Bye, Gone, Said, Slice};
+use weir_chat::{Bye, Encoding, Gone, Said, Slice};
 use weir_hub::Protocol;
 use weir_proto::ws;
 
@@ -142,7 +142,13 @@ impl ChatLoop {
     fn admit(&mut self, arrival: ChatArrival) {
         let ChatArrival { newcomer, said } = arrival;
         let is_task = newcomer.carrier.heard.is_some();
+        let is_events = newcomer.encoding == Encoding::Events;
         let key = self.slice.arrive(newcomer);
+        if is_events {
+            // Its greeting was made of its request, and it says nothing more.
+            let hello = std::str::from_utf8(&said).unwrap_or_default();
+            return self.slice.hear(key, Said::Text(hello));
+        }
         if is_task {
             self.tasks.push(key);
             return;

@@ -209,11 +209,14 @@ impl HttpServer {
         request: &HttpRequest,
         service: &dyn super::upgrade::SocketService,
     ) -> Result<HttpResponse, Refused> {
+        let refused = |refusal| (refusal, Protocol::Api);
         if !request.is_web_socket() {
+            if let Some(fetching) = service.fetch(request) {
+                return fetching.await.map_err(refused);
+            }
             let words = "this address wants a WebSocket";
             return Ok(HttpResponse::upgrade_required("websocket", words));
         }
-        let refused = |refusal| (refusal, Protocol::Api);
         let offer = request.web_socket().map_err(refused)?;
         let opened = service.open(request).await.map_err(refused)?;
         let head = switching(&offer, opened.subprotocol.as_deref());

@@ -244,8 +244,8 @@ fn play(server: &HttpServer, upgrade: OnUpgrade, playback: Playback) -> Result<B
     Ok(full(Bytes::new()))
 }
 
-/// A body that ends when the delivery loop lets the viewer go.
-struct BatchBody(mpsc::Receiver<Bytes>);
+/// A body that ends when the loop behind it lets its reader go.
+pub(crate) struct BatchBody(pub(crate) mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for BatchBody {
     type Data = Bytes;

@@ -19,7 +19,16 @@ pub trait SocketService: Send + Sync {
 
     /// Decides over a request for a WebSocket.
     fn open<'a>(&'a self, request: &'a HttpRequest) -> Opening<'a>;
+
+    /// Answers a request for something else than a WebSocket; `None` where nothing else is there.
+    fn fetch<'a>(&'a self, request: &'a HttpRequest) -> Option<Fetching<'a>> {
+        let _ = request;
+        None
+    }
 }
+
+/// The answer of a [`SocketService`] to who wants no WebSocket.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, Refusal>> + Send + 'a>>;
 
 /// The decision of a [`SocketService`].
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<OpenedSocket, Refusal>> + Send + 'a>>;

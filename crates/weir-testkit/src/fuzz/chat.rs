@@ -7,7 +7,7 @@ use weir_base::Clock;
 use weir_chat::bus::message::{self, Item};
 use weir_chat::bus::relay::{Output, Relay, RelayConfig};
 use weir_chat::bus::table::Table;
-use weir_chat::wire::record;
+use weir_chat::wire::{events, record, socketio};
 use weir_chat::{
     Alone, Carrier, ChatConfig, Encoding, Framing, GroupName, Guests, House, Newcomer, NoDoorman,
     Parts, Said, Slice, limits,
@@ -39,11 +39,11 @@ pub(super) fn chat(data: &[u8]) {
         bus: Arc::new(Alone),
         framing: Framing {
             header: |out, _, bytes| out.extend_from_slice(&bytes.to_be_bytes()),
-            close: |out, code, _| out.extend_from_slice(&code.to_be_bytes()),
+            close: |out, _, code, _| out.extend_from_slice(&code.to_be_bytes()),
         },
     });
     let mut slice = Slice::new(house, || {});
-    let keys = Encoding::ALL.map(|encoding| {
+    let keys = [Encoding::Json, Encoding::Binary].map(|encoding| {
         slice.arrive(Newcomer {
             carrier: Sponge(0),
             encoding,
@@ -69,6 +69,24 @@ pub(super) fn chat(data: &[u8]) {
     let mut rest = data;
     while let Some(record) = record::take(&mut rest) {
         assert!(record.body.len() <= data.len());
+    }
+    let text = std::str::from_utf8(data).unwrap_or_default();
+    for group in text.split(',').filter_map(events::wanted) {
+        assert!(text.contains(group.0));
+    }
+    for packet in std::str::from_utf8(data)
+        .map(socketio::packets)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if let Ok(socketio::Packet::Event { line: Ok(line), .. }) = socketio::Packet::read(packet) {
+            let read: Result<serde_json::Value, _> = serde_json::from_str(&line);
+            assert!(
+                read.is_ok(),
+                "an event became a line that is no JSON: {line}"
+            );
+        }
     }
 }
 
@@ -102,7 +120,7 @@ pub(super) fn chat_bus(data: &[u8]) {
         bus: relay.clone(),
         framing: Framing {
             header: |out, _, bytes| out.extend_from_slice(&bytes.to_be_bytes()),
-            close: |out, code, _| out.extend_from_slice(&code.to_be_bytes()),
+            close: |out, _, code, _| out.extend_from_slice(&code.to_be_bytes()),
         },
     });
     let room = house.room(&GroupName::everybody());

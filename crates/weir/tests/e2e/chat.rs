@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use weir_testkit::http::Request;
+use weir_testkit::http::{Answer, Request};
 use weir_testkit::process::Signal;
 use weir_testkit::server::{Options, Server};
 use weir_testkit::ws::{Message, WsClient};
@@ -120,6 +120,59 @@ fn who_speaks_no_protocol_of_ours_is_told_so() {
     }
     let plain = Request::get(&server.http("chat")).send();
     assert_eq!(plain.status, 426);
+}
+
+/// The data of the next event that `is_it`.
+fn event(answer: &mut Answer, read: &mut String, is_it: impl Fn(&str, &Value) -> bool) -> Value {
+    loop {
+        while let Some((event, rest)) = read.split_once("\n\n") {
+            let named = event
+                .strip_prefix("event: ")
+                .and_then(|event| event.split_once('\n'));
+            let (name, data) = named.unwrap_or(("message", event));
+            let data = data
+                .strip_prefix("data: ")
+                .map(serde_json::from_str::<Value>);
+            let name = name.to_owned();
+            *read = rest.to_owned();
+            if let Some(data) = data.map(Result::unwrap).filter(|data| is_it(&name, data)) {
+                return data;
+            }
+        }
+        let Some(chunk) = answer.next_chunk().unwrap() else {
+            panic!("the events ended");
+        };
+        read.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+}
+
+/// Shows R12.
+#[test]
+fn who_has_no_web_socket_reads_the_same_room_by_events_and_comes_back_to_its_place() {
+    let server = Options::new(&binary()).set(&["chat.guests=write"]).start();
+    let open = |query: &str| {
+        let answer = Request::get(&server.http(&format!("chat/events?{query}"))).open();
+        (answer.unwrap(), String::new())
+    };
+    let (mut events, mut read) = open("g=r:live/demo");
+    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+    let hello = event(&mut events, &mut read, |_, data| data["i"] == 1);
+    let here = &hello["ok"]["g"]["r:live/demo"];
+    let (mut guest, _) = chatter(&server, "", &json!({ "r:live/demo": null }));
+    // Payloads are passed on as they came: a line break between their tokens ends no event.
+    guest.text("{\"c\":\"pub\",\"g\":\"r:live/demo\",\"d\":{\"m\":\r\"你好 👋\"}}");
+    let told = event(&mut events, &mut read, |_, data| data["p"] == "m");
+    assert_eq!(told["d"]["m"], "你好 👋");
+    let place = format!("{}:{}", here["o"], here["e"].as_str().unwrap());
+    let (mut again, mut read) = open(&format!("g=r:live/demo:{place}"));
+    let hello = event(&mut again, &mut read, |_, data| data["i"] == 1);
+    assert_eq!(hello["ok"]["g"]["r:live/demo"]["rec"], true, "{hello}");
+    let (mut refused, mut read) = open("g=r:live/demo&tk=nobodys");
+    let bye = event(&mut refused, &mut read, |name, _| name == "bye");
+    assert_eq!(bye["n"], 3500);
+    assert!(refused.next_chunk().unwrap().is_none());
+    let wrong = Request::get(&server.http("chat/events?g=r:live/demo:1")).send();
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
 }
 
 /// The client on the page of the protocol, as it stands there.
