@@ -11,6 +11,7 @@ mod moderation;
 mod net;
 mod nodes;
 mod page;
+mod presence;
 mod pressure;
 mod rooms;
 mod simulation;
