@@ -32,6 +32,8 @@ const WATCH = `/watch/${streamPath(args)}`;
 const RUN = Date.now().toString(36);
 const HELLO = `hello 你好 👋 ${RUN}`;
 const MORE = `another one ${RUN}`;
+const ANSWER = `so it is ${RUN}`;
+const HEARTS = 7;
 const WHY = "too loud";
 /** Messages a second that the overlay is given, and for how long. */
 const FLOOD = { per_s: 100, for_s: 5 };
@@ -53,11 +55,25 @@ await inBrowser(args, async (context, result) => {
   const maxs = await opened(context, args);
   await maxs.emulateMedia({ colorScheme: args.scheme });
   await enter(maxs, max);
+  await anns.locator(".chat-entered", { hasText: max }).waitFor();
   await maxs.locator(".chat-log .chat-words", { hasText: HELLO }).waitFor();
   await say(anns, MORE);
+  // Who is answered sees that it is meant, and who gives hearts is not the only one to see them.
+  await card(anns, MORE);
+  await anns.locator("[data-act=answer]").click();
+  await anns.locator(".chat-answered", { hasText: max }).waitFor();
+  await say(anns, ANSWER);
+  await maxs.locator(".chat-line.for-one .chat-words", { hasText: ANSWER }).waitFor();
+  await maxs.locator(".chat-answers", { hasText: max }).waitFor();
+  await anns.locator(".chat-answered").waitFor({ state: "detached" });
+  const before = Number(await maxs.locator("[data-likes]").getAttribute("data-likes"));
+  for (let tap = 0; tap < HEARTS; tap += 1) await anns.locator(".chat-like").click();
+  await maxs.locator(`[data-likes="${before + HEARTS}"]`).waitFor();
+  result.axe = await axe(maxs, "answered");
+  await shot(maxs, "answered");
   await openSettings(maxs);
   await maxs.locator("select[name=slow]").selectOption("30");
-  result.axe = await axe(maxs, "settings");
+  result.axe += await axe(maxs, "settings");
   await shot(maxs, "settings");
   await closeDialog(maxs);
 
@@ -152,7 +168,7 @@ async function card(page, text) {
   const line = page.locator(".chat-line", { hasText: text });
   await line.hover();
   await line.locator(".chat-more").click();
-  await page.locator("[data-act=pin]").waitFor();
+  await page.locator(".chat-dialog .chat-acts").first().waitFor();
 }
 
 /** From the log to the latest message's card and back, without a mouse. */

@@ -13,6 +13,7 @@ pub(crate) struct ChatSheet {
     posts: Counters,
     left_out: Counters,
     writes: Counters,
+    hearts: Counters,
     bytes: Counters,
     recoveries: Counters,
     refusals: Counters,
@@ -27,6 +28,7 @@ impl ChatSheet {
             posts: Family::default(),
             left_out: Family::default(),
             writes: Family::default(),
+            hearts: Family::default(),
             bytes: Family::default(),
             recoveries: Family::default(),
             refusals: Family::default(),
@@ -40,6 +42,8 @@ impl ChatSheet {
         registry.register("weir_chat_posts", about, sheet.posts.clone());
         let about = "Posts of the lo lane that were left out: shed for all, skipped for one member";
         registry.register("weir_chat_left_out", about, sheet.left_out.clone());
+        let about = "Hearts that rooms were given by members here";
+        registry.register("weir_chat_hearts", about, sheet.hearts.clone());
         let about = "Writes to sockets";
         registry.register("weir_chat_writes", about, sheet.writes.clone());
         let about = "Bytes written to sockets";
@@ -75,6 +79,7 @@ impl ChatSheet {
             let labels = with("how", how.into());
             self.left_out.get_or_create(&labels).inc_by(count.get());
         }
+        self.hearts.get_or_create(&plain).inc_by(tally.likes.get());
         self.writes.get_or_create(&plain).inc_by(tally.writes.get());
         self.bytes
             .get_or_create(&plain)

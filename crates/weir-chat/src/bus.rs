@@ -8,6 +8,6 @@ pub mod message;
 pub mod relay;
 pub mod table;
 
-pub use self::call::{Append, Appended, Call, Checked, Loaded, Op, Reply, Told};
+pub use self::call::{Append, Appended, Call, Checked, Hearts, Loaded, Op, Reply, Told};
 pub use self::entry::Entry;
 pub use self::fact::Fact;

@@ -29,6 +29,9 @@ pub trait Bus: Send + Sync {
     /// Somebody here wants to hear of a group. The group says when it [is ready](Room::is_ready).
     fn host(&self, house: &House, room: &Arc<Room>);
 
+    /// Counts hearts that a group was given here.
+    fn like(&self, house: &House, room: &Arc<Room>, count: u32);
+
     /// Whether groups are ready as soon as they are made, as nobody else knows of them.
     fn is_alone(&self) -> bool {
         false
@@ -52,6 +55,10 @@ impl Bus for Alone {
     }
 
     fn host(&self, _: &House, _: &Arc<Room>) {}
+
+    fn like(&self, house: &House, room: &Arc<Room>, count: u32) {
+        house.add_likes(room, u64::from(count));
+    }
 
     fn is_alone(&self) -> bool {
         true

@@ -29,6 +29,10 @@ section! {
         restart post_bytes: usize = 2_048,
         /// Characters of a chat message.
         restart message_chars: usize = 500,
+        /// People who came in that a room is told of in a tick; 0 for none.
+        restart entries_per_tick: usize = 2,
+        /// People in a room up to which it is told who comes in.
+        restart entries_up_to: u32 = 500,
         /// Connections from one network (an IPv4 address, an IPv6 network of 64 bits) to this node.
         restart connections_per_network: u32 = 4_096,
         /// Loops, each a thread; 0 for one per core.
@@ -84,6 +88,8 @@ const MAX_HISTORY_POSTS: usize = 10_000;
 const MAX_HISTORY_S: i64 = 86_400;
 /// More in a tick is read by nobody.
 const MAX_LO_POSTS: usize = 1_000;
+/// Likewise.
+const MAX_ENTRIES: usize = 20;
 /// A Redis Cluster of more servers than that has other things to do.
 const MAX_SHARDS: usize = 256;
 /// A group and tick has to fit the sockets' buffers of most.
@@ -151,6 +157,11 @@ impl ChatConfig {
             "chat.message_chars",
             self.message_chars,
             1..=limits::MESSAGE_BYTES / 2,
+        )?;
+        in_range(
+            "chat.entries_per_tick",
+            self.entries_per_tick,
+            0..=MAX_ENTRIES,
         )?;
         in_range(
             "chat.connections_per_network",

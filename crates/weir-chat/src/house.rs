@@ -71,6 +71,8 @@ struct UserUse {
     connections: u32,
     /// Since when, monotonic microseconds, it has all its posts.
     full_from_us: i64,
+    /// And all its hearts.
+    hearts_from_us: i64,
 }
 
 /// How a loop is told.
@@ -237,11 +239,27 @@ impl House {
         }
     }
 
+    /// Has hearts counted that a group was given here.
+    pub(crate) fn like(&self, room: &Arc<Room>, count: u32) {
+        self.tally.likes.add(u64::from(count));
+        self.bus.like(self, room, count);
+    }
+
+    /// So many hearts were given in all: members are told.
+    pub(crate) fn set_likes(&self, room: &Arc<Room>, total: u64) {
+        self.ring(room, room.set_likes(total));
+    }
+
+    /// So many more hearts, where nobody else counts them.
+    pub(crate) fn add_likes(&self, room: &Arc<Room>, count: u64) {
+        self.ring(room, room.add_likes(count));
+    }
+
     /// Gives a post its place here, and tells the loops: for the bus.
     pub fn place(&self, room: &Arc<Room>, (entry, lane): (Entry, Lane)) -> Placed {
         let at = (self.clock.now_us(), self.clock.wall_ms());
         let (placed, told) = room.place((entry, lane), at, &self.config);
-        if !placed.is_again {
+        if !placed.is_again && placed.post.push.is_counted() {
             self.tally.posts(lane).add(1);
             self.tally.shed.add(u64::from(placed.is_shed));
         }
@@ -300,6 +318,23 @@ impl House {
         Ok(())
     }
 
+    /// Whether a user may give so many hearts right now.
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub(crate) fn may_like(&self, user: &Arc<str>, count: u32) -> Result<(), i64> {
+        let now_us = self.clock.now_us();
+        let mut users = self.users.lock();
+        let from_us = &mut users.entry(user.clone()).or_default().hearts_from_us;
+        let ahead_us = (*from_us).max(now_us) + i64::from(count) * limits::HEART_US;
+        let most_us = now_us + i64::from(limits::HEARTS_AT_ONCE) * limits::HEART_US;
+        if ahead_us > most_us {
+            return Err((ahead_us - most_us) / 1_000 + 1);
+        }
+        *from_us = ahead_us;
+        Ok(())
+    }
+
     /// Who is silenced everywhere.
     pub(crate) fn with_silences<T>(&self, ask: impl FnOnce(&mut Silences) -> T) -> T {
         ask(&mut self.silences.lock())
@@ -347,7 +382,9 @@ impl House {
             }
         }
         self.with_silences(|silences| silences.forget(now.1));
-        let is_used = |of: &UserUse| of.connections > 0 || of.full_from_us > now.0;
+        let is_used = |of: &UserUse| {
+            of.connections > 0 || of.full_from_us.max(of.hearts_from_us) > now.0
+        };
         self.users.lock().retain(|_, of| is_used(of));
     }
 

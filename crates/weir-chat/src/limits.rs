@@ -75,6 +75,17 @@ pub const FLOOD_COMMANDS: u32 = 200;
 pub const USER_POSTS_AT_ONCE: u32 = 5;
 /// Microseconds for which a user who sent [`USER_POSTS_AT_ONCE`] earns the next.
 pub const USER_POST_US: i64 = 1_000_000;
+/// Hearts that a user may give at once, as a phone's drumming fingers do in two seconds, and then one each
+/// [`HEART_US`].
+pub const HEARTS_AT_ONCE: u32 = 60;
+/// Microseconds for which a user who gave [`HEARTS_AT_ONCE`] earns the next.
+pub const HEART_US: i64 = 50_000;
+/// Users that a message is meant for by name: more is a poster on a wall.
+pub const MENTIONS: usize = 10;
+/// Microseconds in which somebody who comes in again is not told of again.
+pub const ENTRY_AGAIN_US: i64 = 600_000_000;
+/// Users of a group of whom that is remembered: rooms with more are not told who comes.
+pub const ENTRIES_REMEMBERED: usize = 4_096;
 /// Microseconds in which the same words of the same user are a repetition.
 pub const REPETITION_US: i64 = 30_000_000;
 /// Milliseconds for which somebody may be silenced: ten years is for ever.

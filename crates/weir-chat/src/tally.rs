@@ -41,6 +41,8 @@ pub struct Tally {
     pub shed: Count,
     /// Posts of the lo lane that members were told they missed because their sockets took nothing.
     pub skipped: Count,
+    /// Hearts that were given.
+    pub likes: Count,
     /// Bytes written to sockets.
     pub sent_bytes: Count,
     /// Writes to sockets.

@@ -20,6 +20,9 @@ export const ask: Api["call"] = (...asked) => client.call(...asked);
 /** The same, with the tag of the version that was answered. */
 export const askTagged: Api["tagged"] = (...asked) => client.tagged(...asked);
 
+/** What the server said of why not; other words where it did not answer. */
+export const wordsOf = (error: unknown, otherwise: string): string => (error instanceof Refused ? error.message : otherwise);
+
 /** Where an `<img>` finds a picture that not everybody may see: the cookie goes along by itself, a token does not. */
 export async function pictureAt(url: string): Promise<string> {
   if (!shown) return url;

@@ -2,7 +2,7 @@
 
 import type { Post } from "@weir/chat";
 import { expect, test } from "vitest";
-import { after, EMPTY, MAX_LINES, saidBy, type Heard, type RoomView } from "../src/watch/chat/model";
+import { after, EMPTY, MAX_LINES, meantIn, saidBy, type Heard, type Posted, type RoomView } from "../src/watch/chat/model";
 
 const MODE = { slow_s: 0, emotesOnly: false, isClosed: false };
 
@@ -11,7 +11,7 @@ function post(id: string, at_ms: number, user: string | null = "ann", data: unkn
 }
 
 const heard = (...all: Heard[]): RoomView => all.reduce(after, EMPTY);
-const said = (view: RoomView) => view.lines.map((line) => (line.is === "skipped" ? `-${line.count}` : line.is === "gap" ? "gap" : line.is === "gift" ? `${line.gift} ${line.count}` : line.text));
+const said = (view: RoomView) => view.lines.map((line) => (line.is === "skipped" ? `-${line.count}` : line.is === "gap" ? "gap" : line.is === "entered" ? `+${line.names.join()}` : line.is === "gift" ? `${line.gift} ${line.count}` : line.text));
 
 test("each message is there once, whether it came or was read from the history, in the order of time", () => {
   const view = heard(
@@ -62,7 +62,7 @@ test("messages left out one after another are one line that counts them", () => 
 });
 
 test("coming back tells of what is lost, and of nothing else", () => {
-  const room = { online: 3, mode: { ...MODE, slow_s: 5 }, pinned: null };
+  const room = { online: 3, likes: 0, mode: { ...MODE, slow_s: 5 }, pinned: null };
   const one: Heard = { type: "post", post: post("a", 1) };
   expect(said(heard(one, { type: "entered", room: { ...room, isRecovered: false } }))).toEqual(["a", "gap"]);
   expect(said(heard(one, { type: "entered", room: { ...room, isRecovered: true } }))).toEqual(["a"]);
@@ -74,4 +74,26 @@ test("what has no words is no line, and what the site says is a notice", () => {
   const view = heard({ type: "post", post: post("g", 1, "ann", { gift: 7 }, "gift") }, { type: "post", post: post("n", 2, null, { m: "hello" }, "notice") });
   expect(view.lines.map(({ is }) => is)).toEqual(["notice"]);
   expect(saidBy(view, "ann")).toEqual([]);
+});
+
+test("who came in stands at the end, together, and gives way to the next message", () => {
+  const entry = (name: string): Heard => ({ type: "entry", user: { id: name, name } });
+  expect(said(heard({ type: "post", post: post("a", 1) }, entry("b"), entry("c"), entry("d"), entry("e")))).toEqual(["a", "+c,d,e"]);
+  expect(said(heard(entry("b"), { type: "post", post: post("a", 1) }, { type: "skip", count: 2 }, entry("c")))).toEqual(["a", "-2", "+c"]);
+});
+
+test("a message is for whom it answers and for whose whole names stand in it", () => {
+  const view = heard({ type: "post", post: post("a", 1, "ann") }, { type: "post", post: post("b", 2, "an") }, { type: "post", post: post("c", 3, "李雷") });
+  expect(meantIn(view, "hello @ann, and @李雷!", null)).toEqual(["ann", "李雷"]);
+  expect(meantIn(view, "@nobody @anna", null)).toEqual([]);
+  const answered = view.lines[1] as Posted;
+  expect(meantIn(view, "yes", answered)).toEqual(["an"]);
+  const line = heard({ type: "post", post: post("d", 4, "bob", { m: "yes", re: "b", at: ["an", 7] }) }).lines[0];
+  expect(line).toMatchObject({ re: "b", at: ["an"] });
+});
+
+test("hearts are a number that is told, and is there for who comes in", () => {
+  const room = { online: 3, likes: 7, mode: MODE, pinned: null, isRecovered: null };
+  expect(heard({ type: "entered", room }).likes).toBe(7);
+  expect(heard({ type: "entered", room }, { type: "likes", total: 9 }).likes).toBe(9);
 });

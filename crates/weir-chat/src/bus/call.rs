@@ -31,8 +31,23 @@ pub enum Op {
     },
     /// How far groups have come.
     Check(Vec<GroupName>),
+    /// Hearts for a group; how many has it in all?
+    Like(Hearts),
     /// So many are here; how many are there in all?
     Online(Vec<(GroupName, u32)>),
+}
+
+/// Hearts that were given to a group here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearts {
+    /// Which group.
+    pub group: GroupName,
+    /// Who counted them.
+    pub sender: Box<str>,
+    /// Which of its counts this is: the same one again is counted once.
+    pub seq: u64,
+    /// How many; 0 only asks.
+    pub count: u64,
 }
 
 /// Posts and facts of one group.
@@ -61,6 +76,8 @@ pub enum Reply {
     Loaded(Loaded),
     /// To [`Op::Check`]: of each group, where there is any.
     Checked(Vec<Option<Checked>>),
+    /// To [`Op::Like`]: how many there are in all.
+    Liked(u64),
     /// To [`Op::Online`]: how many are there in all.
     Online(Vec<u32>),
     /// There is no answer, and nobody knows whether it was done.

@@ -3,6 +3,7 @@
 //! ```text
 //! h EPOCH FIRST VERSION\n ITEM…     posts of the hi lane from FIRST on, and facts, after which there were VERSION changes of facts
 //! l SENDER FIRST END\n ITEM…        posts of the lo lane: of those that SENDER has had, those from FIRST up to END
+//! k SENDER 0 TOTAL\n               hearts: how many there are in all
 //! ```
 //!
 //! An item is `P` (a post) or `F` (a fact), its length, and so many bytes; or an object of JSON up to a line end. A
@@ -52,6 +53,13 @@ pub enum Front<'a> {
         /// Posts up to these and those that were left out.
         end: u64,
     },
+    /// Hearts.
+    Likes {
+        /// Whose made them so many.
+        sender: &'a str,
+        /// In all.
+        total: u64,
+    },
 }
 
 /// A post or a fact.
@@ -73,6 +81,7 @@ impl Front<'_> {
                 version,
             } => format!("h {epoch} {first} {version}\n"),
             Self::Lo { sender, first, end } => format!("l {sender} {first} {end}\n"),
+            Self::Likes { sender, total } => format!("k {sender} 0 {total}\n"),
         }
     }
 }
@@ -99,6 +108,10 @@ pub fn split(message: &[u8]) -> Option<(Front<'_>, &[u8])> {
             sender: name,
             first,
             end: last,
+        },
+        "k" => Front::Likes {
+            sender: name,
+            total: last,
         },
         _ => return None,
     };

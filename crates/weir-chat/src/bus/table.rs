@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::call::{Append, Appended, Checked, Loaded, Op, Reply, Told};
+use super::call::{Append, Appended, Checked, Hearts, Loaded, Op, Reply, Told};
 use super::fact::Fact;
 use super::message::Front;
 use crate::name::GroupName;
@@ -38,6 +38,9 @@ struct Group {
     posts: VecDeque<(u64, Box<str>, Vec<u8>)>,
     named: HashMap<Box<str>, (u64, Box<str>)>,
     facts: BTreeMap<Box<str>, Fact>,
+    likes: u64,
+    /// The latest count of each who counts hearts.
+    liked: HashMap<Box<str>, u64>,
 }
 
 impl Group {
@@ -117,6 +120,7 @@ impl Table {
                 });
                 (Reply::Checked(checked.collect()), None)
             }
+            Op::Like(hearts) => self.like(hearts),
             Op::Online(counts) => {
                 let counts = counts.iter().map(|(group, count)| {
                     let said = self.online.entry(group.clone()).or_default();
@@ -138,6 +142,25 @@ impl Table {
                 ..Group::default()
             }
         })
+    }
+
+    fn like(&mut self, hearts: &Hearts) -> (Reply, Option<(GroupName, Vec<u8>)>) {
+        let Hearts {
+            group: name,
+            sender,
+            seq,
+            count,
+        } = hearts;
+        let group = self.group(name);
+        let is_news = *count > 0 && group.liked.get(sender) != Some(seq);
+        if is_news {
+            group.likes += count;
+            group.liked.insert(sender.clone(), *seq);
+        }
+        let total = group.likes;
+        let front = Front::Likes { sender, total };
+        let message = is_news.then(|| (name.clone(), front.line().into_bytes()));
+        (Reply::Liked(total), message)
     }
 
     fn append(&mut self, append: &Append) -> (Reply, Option<(GroupName, Vec<u8>)>) {

@@ -3,6 +3,7 @@
 //! The gateway hands over a payload as it came; here, and only here, it is looked into.
 
 mod order;
+mod presence;
 mod words;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use order::is_order;
 pub use order::{Obeyed, order, void};
+pub(crate) use presence::{entered, like};
 use words::Words;
 
 use crate::change::Answer;

@@ -5,8 +5,10 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
 use serde::Deserialize;
+use weir_base::Id;
 
 use crate::deny::{Denied, Deny};
+use crate::limits;
 
 /// Marks on one letter: more are there to run into other lines.
 const MAX_MARKS: usize = 4;
@@ -20,6 +22,13 @@ pub(super) struct Words<'a>(Cow<'a, str>);
 struct Spoken<'a> {
     #[serde(borrow)]
     m: Cow<'a, str>,
+    /// The post that this answers.
+    #[expect(dead_code, reason = "it has only to be the name of a post")]
+    #[serde(default)]
+    re: Option<Id>,
+    /// Users that it is meant for.
+    #[serde(borrow, default)]
+    at: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Words<'a> {
@@ -30,7 +39,13 @@ impl<'a> Words<'a> {
     pub(super) fn read(body: &'a str, most_chars: usize) -> Result<Self, Denied> {
         let bad = |words: &'static str| Denied::because(Deny::BadRequest, words);
         let said: Spoken<'a> =
-            serde_json::from_str(body).map_err(|_| bad("d is to be an object with a text m"))?;
+            serde_json::from_str(body).map_err(|_| bad("d is to be an object with a text m; re is a post's id, at a list of users"))?;
+        let is_user = |user: &Cow<'_, str>| {
+            !user.is_empty() && user.len() <= limits::GROUP_NAME_BYTES && !user.contains(is_trick)
+        };
+        if said.at.len() > limits::MENTIONS || !said.at.iter().all(is_user) {
+            return Err(bad("at is to be a list of a few users' ids"));
+        }
         if said.m.trim().is_empty() {
             return Err(bad("the message is empty"));
         }

@@ -29,7 +29,8 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn enter(&mut self, slice: usize, encoding: Encoding, who: &Who) {
+    /// Takes a connection in; whether it is the only one of its user, as far as that is known.
+    pub(super) fn enter(&mut self, slice: usize, encoding: Encoding, who: &Who) -> bool {
         if self.of_slice.len() <= slice {
             self.of_slice.resize(slice + 1, 0);
         }
@@ -42,11 +43,14 @@ impl Crowd {
         self.present |= bit(slice);
         if let Some((_, connections)) = self.people.get_mut(&who.user) {
             *connections += 1;
-        } else if self.people.len() < limits::LISTED {
+            return false;
+        }
+        if self.people.len() < limits::LISTED {
             self.people.insert(who.user.clone(), (who.name.clone(), 1));
         } else {
             self.unlisted += 1;
         }
+        true
     }
 
     pub(super) fn leave(&mut self, slice: usize, encoding: Encoding, who: &Who) {

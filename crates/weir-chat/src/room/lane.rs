@@ -66,6 +66,8 @@ pub(super) struct LaneRing {
     shed: u64,
     /// How many are there, where that is to be told.
     crowd: Option<u32>,
+    /// How many hearts were given, likewise.
+    likes: Option<u64>,
     /// A numbering that begins behind this place, where that is to be told first.
     begins: Option<(Arc<str>, u64)>,
     sealed: VecDeque<Batch>,
@@ -84,6 +86,7 @@ impl LaneRing {
             open_bytes: 0,
             shed: 0,
             crowd: None,
+            likes: None,
             begins: None,
             sealed: VecDeque::new(),
             sealed_bytes: 0,
@@ -105,7 +108,11 @@ impl LaneRing {
 
     /// Whether something waits for the tick.
     pub(super) fn has_open(&self) -> bool {
-        !self.open.is_empty() || self.shed > 0 || self.crowd.is_some() || self.begins.is_some()
+        !self.open.is_empty()
+            || self.shed > 0
+            || self.crowd.is_some()
+            || self.likes.is_some()
+            || self.begins.is_some()
     }
 
     /// Whether so many bytes more fit the tick.
@@ -116,7 +123,7 @@ impl LaneRing {
 
     /// A post that goes out with the tick.
     pub(super) fn push(&mut self, post: Arc<Post>) {
-        self.next += 1;
+        self.next += u64::from(post.push.is_counted());
         self.open_bytes += post.bytes();
         self.open.push(post);
     }
@@ -151,6 +158,11 @@ impl LaneRing {
         self.crowd = Some(crowd);
     }
 
+    /// How many hearts were given goes out with the tick.
+    pub(super) const fn tell_likes(&mut self, total: u64) {
+        self.likes = Some(total);
+    }
+
     /// Makes a batch of what is open.
     pub(super) fn seal(&mut self, readers: &Readers<'_>, now_us: i64) {
         if !self.has_open() {
@@ -176,6 +188,7 @@ impl LaneRing {
         self.open_bytes = 0;
         self.shed = 0;
         self.crowd = None;
+        self.likes = None;
         self.begins = None;
         self.sealed_end = self.next;
         self.next_seq += 1;
@@ -214,6 +227,9 @@ impl LaneRing {
         }
         if let Some(crowd) = self.crowd {
             more(PushKind::Online, u64::from(crowd));
+        }
+        if let Some(total) = self.likes {
+            more(PushKind::Like, total);
         }
         readers.framing.framed(encoding, &payload).into()
     }

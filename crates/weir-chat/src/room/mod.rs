@@ -1,6 +1,7 @@
 //! A group as all loops of a node share it: where posts get their place, what is remembered, what is taken.
 
 mod crowd;
+mod entries;
 mod history;
 mod lane;
 pub mod mode;
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use weir_base::Id;
 
 use self::crowd::Crowd;
+use self::entries::Entries;
 use self::history::History;
 pub use self::lane::Batch;
 use self::lane::{LaneRing, Readers};
@@ -48,6 +50,9 @@ struct RoomState {
     crowd: Crowd,
     mode: Mode,
     pinned: Option<Arc<Post>>,
+    /// Hearts that it was given, on all nodes.
+    likes: u64,
+    entries: Entries,
     silences: Silences,
     /// When each user spoke last, and a digest of what was said.
     latest: HashMap<Arc<str>, (i64, u64)>,
@@ -77,6 +82,10 @@ pub struct Joined {
     pub pinned: Option<Arc<Post>>,
     /// How many are there, itself among them.
     pub crowd: u32,
+    /// Hearts that the room was given.
+    pub likes: u64,
+    /// No other connection of this user is here.
+    pub is_first: bool,
     /// From which batches on it reads.
     pub cursor: Cursor,
 }
@@ -129,6 +138,8 @@ impl Room {
                 crowd: Crowd::default(),
                 mode: Mode::default(),
                 pinned: None,
+                likes: 0,
+                entries: Entries::default(),
                 silences: Silences::default(),
                 latest: HashMap::new(),
                 received: 0,
@@ -148,7 +159,7 @@ impl Room {
         at: Option<&Position>,
     ) -> Joined {
         let mut state = self.state.lock();
-        state.crowd.enter(slice, encoding, who);
+        let is_first = state.crowd.enter(slice, encoding, who);
         let end = state.hi.sealed_end();
         let missed = at.map(|at| {
             let is_same = *at.e == *state.epoch;
@@ -170,6 +181,8 @@ impl Room {
             mode: state.mode,
             pinned: state.pinned.clone(),
             crowd: state.crowd.everybody(),
+            likes: state.likes,
+            is_first,
             cursor: Cursor {
                 hi: state.hi.next_seq(),
                 lo: state.lo.next_seq(),
@@ -219,6 +232,7 @@ impl Room {
         let mut state = self.state.lock();
         state.history.forget(now_us, config);
         state.silences.forget(wall_ms);
+        state.entries.forget(now_us);
         state.hi.evict(now_us);
         state.lo.evict(now_us);
         let kept_us = limits::REPETITION_US.max(i64::from(state.mode.slow_s) * 1_000_000);

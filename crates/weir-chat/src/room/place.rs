@@ -62,11 +62,11 @@ impl Room {
         let is_shed = lane == Lane::Lo && !state.lo.has_room(post.bytes(), posts, bytes);
         match lane {
             Lane::Hi => state.hi.push(post.clone()),
-            Lane::Lo if is_shed => state.lo.shed(1),
+            Lane::Lo if is_shed => state.lo.shed(u64::from(post.push.is_counted())),
             Lane::Lo => state.lo.push(post.clone()),
         }
         state.suffer(effect);
-        if !is_shed {
+        if !is_shed && post.push.is_counted() {
             state.history.keep(&post, config);
         }
         let placed = Placed {
@@ -148,6 +148,7 @@ impl Room {
         if !is_ready {
             state.mode = Mode::default();
             state.pinned = None;
+            state.likes = 0;
             state.silences = Silences::default();
             let latest = state.hi.next() - 1;
             state.history.begin(latest);

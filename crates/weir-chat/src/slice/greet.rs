@@ -11,7 +11,7 @@ use super::{Carrier, Slice};
 use crate::business::Matter;
 use crate::bye::Bye;
 use crate::deny::{Denied, Deny};
-use crate::desk::quoted;
+use crate::desk::{self, quoted};
 use crate::limits;
 use crate::name::{GroupKind, GroupName};
 use crate::post::Post;
@@ -230,6 +230,9 @@ impl<C: Carrier> Slice<C> {
             Some(false) => tally.unrecovered.add(1),
             None => tally.resent.add(joined.missed.len() as u64),
         }
+        if joined.is_first && at.is_none() {
+            desk::entered(&self.house, &who, &room);
+        }
         Ok(described(&room, &joined))
     }
 
@@ -277,6 +280,9 @@ fn described(room: &Room, joined: &Joined) -> String {
     );
     if let Some(is_recovered) = joined.is_recovered {
         let _ = write!(told, ",\"rec\":{is_recovered}");
+    }
+    if joined.likes > 0 {
+        let _ = write!(told, ",\"lk\":{}", joined.likes);
     }
     if let Some(post) = &joined.pinned {
         let _ = write!(told, ",\"pin\":{{{}", post.fields);

@@ -172,6 +172,13 @@ impl<C: Carrier> Slice<C> {
                 self.publish(key, i, &group, wanted)?;
                 Ok(Done::Later)
             }
+            Ask::Like { group, count } => {
+                let room = self.room_of(key, &group)?;
+                let who = self.members.get(key).and_then(|member| member.who.clone());
+                let who = who.ok_or(Deny::Unauthenticated)?;
+                desk::like(&self.house, &who, &room, count)?;
+                Ok(Done::Now("{}".into()))
+            }
             Ask::Join { group, at } => {
                 self.join(key, i, &group, at)?;
                 Ok(Done::Later)

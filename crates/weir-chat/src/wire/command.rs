@@ -48,6 +48,13 @@ pub enum Ask<'a> {
         /// Names the post: the same name again is the same post.
         once: Option<Cow<'a, str>>,
     },
+    /// Give a room hearts.
+    Like {
+        /// Which.
+        group: Cow<'a, str>,
+        /// How many.
+        count: u32,
+    },
     /// Come into a group.
     Join {
         /// Which.
@@ -137,6 +144,8 @@ struct Line<'a> {
     limit: Option<usize>,
     #[serde(default)]
     rev: Option<bool>,
+    #[serde(default)]
+    n: Option<u32>,
 }
 
 /// What can be said of a line that is not understood.
@@ -192,6 +201,10 @@ impl<'a> Line<'a> {
                     once: self.x,
                 }
             }
+            "like" => Ask::Like {
+                group: self.group()?,
+                count: self.n.unwrap_or(1),
+            },
             "join" => Ask::Join {
                 group: self.group()?,
                 at: self.o.zip(self.e.clone()).map(|(o, e)| Position { o, e }),

@@ -26,11 +26,15 @@ pub enum PushKind {
     Bye = 8,
     /// The numbering of a group's hi lane goes on elsewhere: what was missed is not there any more.
     Renumber = 9,
+    /// How many hearts a room was given.
+    Like = 10,
+    /// Somebody came in.
+    Enter = 11,
 }
 
 impl PushKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Message,
         Self::Reply,
         Self::Skip,
@@ -41,6 +45,8 @@ impl PushKind {
         Self::Online,
         Self::Bye,
         Self::Renumber,
+        Self::Like,
+        Self::Enter,
     ];
 
     /// The word in `p`; a reply has none.
@@ -56,7 +62,14 @@ impl PushKind {
             Self::Online => "on",
             Self::Bye => "bye",
             Self::Renumber => "ep",
+            Self::Like => "like",
+            Self::Enter => "in",
         }
+    }
+
+    /// Whether whoever misses one is told so, and it is remembered: who came in matters at its moment alone.
+    pub const fn is_counted(self) -> bool {
+        !matches!(self, Self::Enter)
     }
 
     /// The kind with this number in a record.

@@ -118,7 +118,19 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// One in which nobody is told who comes in.
     pub(crate) fn new(loops: usize, config: ChatConfig) -> Self {
+        let entries_per_tick = 0;
+        Self::telling(
+            loops,
+            ChatConfig {
+                entries_per_tick,
+                ..config
+            },
+        )
+    }
+
+    pub(crate) fn telling(loops: usize, config: ChatConfig) -> Self {
         let clock = Clock::manual(WALL_US);
         let house = house(config, &clock, Arc::new(Alone));
         let slices = (0..loops)

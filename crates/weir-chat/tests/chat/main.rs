@@ -12,6 +12,7 @@ mod moderation;
 mod net;
 mod nodes;
 mod page;
+mod presence;
 mod pressure;
 mod rooms;
 mod simulation;

@@ -74,7 +74,11 @@ impl Net {
                 is_json: number % 2 == 1,
                 node: format!("n{number}").into(),
             }));
-            let house = kit::house(config.clone(), &clock, relay.clone());
+            let config = ChatConfig {
+                entries_per_tick: 0,
+                ..config.clone()
+            };
+            let house = kit::house(config, &clock, relay.clone());
             Node {
                 slice: Slice::new(house.clone(), || {}),
                 house,

@@ -23,7 +23,7 @@ export interface ChatOptions {
 }
 
 /** What is told in the order that it came, over time; all the rest at once. */
-const FLOWS: ReadonlySet<ChatEvent["type"]> = new Set(["post", "skip", "mode", "delete", "clear", "pin", "online"]);
+const FLOWS: ReadonlySet<ChatEvent["type"]> = new Set(["post", "skip", "mode", "delete", "clear", "pin", "online", "likes", "entry"]);
 
 export class Chat {
   private readonly session: Session;
@@ -96,6 +96,11 @@ export class Chat {
   async who(group: string, limit?: number): Promise<Who> {
     const ok = await this.ask({ c: "who", g: group, limit }, false);
     return { online: Number(ok["n"]), users: Array.isArray(ok["us"]) ? ok["us"].map(readUser) : null };
+  }
+
+  /** Gives a room hearts, up to sixty at once; they are counted, and no messages. */
+  async like(group: string, count = 1): Promise<void> {
+    await this.ask({ c: "like", g: group, n: count }, false);
   }
 
   /** What moderators do: `mute`, `delete`, `mode` and so on, as docs/ref/chat.md has them. */

@@ -43,6 +43,10 @@ export function readPush(line: Line, own: string): ChatEvent | null {
       return { type: "pin", group, post: readPost(line["post"]) };
     case "on":
       return { type: "online", group, count: number(line["n"]) };
+    case "like":
+      return { type: "likes", group, total: number(line["n"]) };
+    case "in":
+      return { type: "entry", group, user: readUser(line["f"]) };
     case "bye":
       return group ? { type: "out", group, code: number(line["n"]) } : null;
     default:
@@ -76,6 +80,7 @@ export function readMode(state: unknown): Partial<RoomMode> {
 export function readEntered(group: Line): Entered {
   return {
     online: number(group["n"]),
+    likes: number(group["lk"]),
     mode: { slow_s: 0, emotesOnly: false, isClosed: false, ...readMode(group["st"]) },
     pinned: readPost(group["pin"]),
     isRecovered: typeof group["rec"] === "boolean" ? group["rec"] : null,

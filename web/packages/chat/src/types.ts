@@ -37,6 +37,8 @@ export interface RoomMode {
 /** A group as it is when one comes in, or comes back. */
 export interface Entered {
   online: number;
+  /** Hearts that the room was given. */
+  likes: number;
   mode: RoomMode;
   pinned: Post | null;
   /** `true`: what was missed follows; `false`: some of it is lost, read the history; `null`: one was not here before. */
@@ -72,6 +74,10 @@ export interface ChatEvents {
   clear: { group: string; user: string };
   pin: { group: string; post: Post | null };
   online: { group: string; count: number };
+  /** Hearts that the room was given, in all. */
+  likes: { group: string; total: number };
+  /** Somebody came in; not everybody who does is told of. */
+  entry: { group: string; user: User };
   /** One was muted or banned, in a room or, where `group` is `r:0`, everywhere. */
   silenced: { group: string; how: "mute" | "ban"; until_ms: number; reason: string };
 }

@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { locale } from "../i18n";
-import { Refused } from "../api";
+import { wordsOf } from "../api";
 import {
   arriveFrom, arriveWith, departTo, departToLink, identities, linkFrom, providers, unlink,
   type Account, type Identity, type Missing, type Provider, type Returned,
@@ -49,7 +49,7 @@ export function Back() {
   useEffect(() => {
     const returned = takeReturn();
     const arriving = returned.state.startsWith(LINK) ? linkFrom(returned).then(() => leave(HOME)) : arrive(returned);
-    arriving.catch((error: unknown) => setState({ kind: "failed", words: error instanceof Refused ? error.message : a("down") }));
+    arriving.catch((error: unknown) => setState({ kind: "failed", words: wordsOf(error, a("down")) }));
   }, []);
   const arrive = async (returned: Returned) => {
     const arrived = await arriveFrom(returned);

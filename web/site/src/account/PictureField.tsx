@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Picture, type PictureKind } from "../ui/Picture";
-import { Refused } from "../api";
+import { wordsOf } from "../api";
 import { a } from "./strings";
 
 /** Bytes that the server takes. */
@@ -49,7 +49,7 @@ export function PictureField({ kind, label, id, send, remove }: Props) {
       setShown(await work());
       clear();
     } catch (error) {
-      setWords(error instanceof Refused ? error.message : a("down"));
+      setWords(wordsOf(error, a("down")));
     } finally {
       setPart(null);
     }

@@ -3,7 +3,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useId, useState } from "preact/hooks";
-import { Refused } from "../api";
+import { Refused, wordsOf } from "../api";
 import { locale } from "../i18n";
 import { Sure as Asked } from "../ui/Sure";
 import { k } from "./strings";
@@ -134,7 +134,7 @@ export function Act({ label, named, act, data }: ActProps) {
     try {
       await act();
     } catch (error) {
-      setWords(error instanceof Refused ? error.message : k("failed"));
+      setWords(wordsOf(error, k("failed")));
     } finally {
       setBusy(false);
     }

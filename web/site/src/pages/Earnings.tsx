@@ -4,15 +4,12 @@ import { useEffect, useState } from "preact/hooks";
 import { SignIn } from "../account/Doors";
 import { ask, Refused } from "../api";
 import { Shown, Table, time, usePages } from "../console/parts";
-import { locale } from "../i18n";
-import { forgetOffers, offers, shownOf, type Offer } from "../watch/chat/gifts";
+import { coins, forgetOffers, offers, shownOf, type Offer } from "../watch/chat/gifts";
 import { c as w } from "../watch/chat/strings";
 import "../css/account.css";
 import "../css/console.css";
 
 type State = { kind: "loading" } | { kind: "nobody" } | { kind: "down"; words: string } | { kind: "known"; channels: { name: string; title: string }[] };
-
-const coins = (n: number) => n.toLocaleString(locale());
 
 export function Earnings() {
   const [state, setState] = useState<State>({ kind: "loading" });

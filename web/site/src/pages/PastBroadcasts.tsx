@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { SignIn } from "../account/Doors";
 import { Form } from "../account/Form";
-import { ask, Refused } from "../api";
+import { ask, Refused, wordsOf } from "../api";
 import { duration } from "../format";
 import { Placeholder } from "../ui/Placeholder";
 import { Sure } from "../ui/Sure";
@@ -128,7 +128,7 @@ function Publish({ replay, name, edit }: { replay: Replay; name: string; edit: (
   const label = v(published ? "unpublish" : "publish");
   const turn = () => {
     setWords("");
-    edit({ published: !published }).catch((error: unknown) => setWords(error instanceof Refused ? error.message : v("down")));
+    edit({ published: !published }).catch((error: unknown) => setWords(wordsOf(error, v("down"))));
   };
   return (
     <>

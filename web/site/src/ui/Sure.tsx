@@ -1,7 +1,7 @@
 //! A button for what cannot be undone: it asks first, and says what was refused.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refused } from "../api";
+import { wordsOf } from "../api";
 
 interface Props {
   label: string;
@@ -35,7 +35,7 @@ export function Sure({ label, sure, keep, failed, named, data, act }: Props) {
     try {
       await act();
     } catch (error) {
-      setWords(error instanceof Refused ? error.message : failed);
+      setWords(wordsOf(error, failed));
       setState("still");
     }
   };

@@ -2,7 +2,7 @@
 
 import type { StreamName } from "@weir/player";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ask, Refused } from "../api";
+import { ask, wordsOf } from "../api";
 import { t, type Key } from "../i18n";
 import { Icon } from "../ui/icons";
 
@@ -19,7 +19,7 @@ export function Report({ name, onClose }: { name: StreamName; onClose: () => voi
       await ask("stream_report", { path: { name: `${name.app}/${name.stream}/reports` }, body: { reason } });
       setSaid(t("reportHeard"));
     } catch (error) {
-      setSaid(error instanceof Refused ? error.message : t("apiDown"));
+      setSaid(wordsOf(error, t("apiDown")));
     }
   };
   return (

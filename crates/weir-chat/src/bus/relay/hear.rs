@@ -31,6 +31,11 @@ impl State {
                 };
                 hosted.hear_lo(house, sender, (first, end), items);
             }
+            Front::Likes { total, .. } => {
+                if hosted.stage != Stage::Resting {
+                    house.set_likes(&hosted.room, total);
+                }
+            }
             Front::Hi {
                 epoch,
                 first,
@@ -104,6 +109,8 @@ impl State {
             house.announce(&hosted.room);
         }
         hosted.room.set_ready(true);
+        hosted.likes.ask_total();
+        self.busy.insert(group.clone());
         // What is of a numbering that is over was read as far as it is there.
         let epoch = hosted.epoch.clone();
         let kept = std::mem::take(&mut hosted.kept).into_iter();
@@ -128,8 +135,8 @@ impl Hosted {
         });
         let mut here = 0;
         for post in posts {
+            here += u64::from(post.push.is_counted());
             house.place(&self.room, (post, Lane::Lo));
-            here += 1;
         }
         // Lost on the way, and left out by the sender.
         let lost = known.map_or(0, |(counted, _)| first.saturating_sub(counted));

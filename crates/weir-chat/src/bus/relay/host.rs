@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::likes::LikesOut;
 use super::send::Outbox;
 use super::{KEPT_MESSAGES, SENDER_KEPT_US};
 use crate::bus::call::Checked;
@@ -56,6 +57,7 @@ pub(super) struct Hosted {
     /// What each sender of the lo lane has counted, and when it said so.
     pub(super) senders: HashMap<Box<str>, (u64, i64)>,
     pub(super) outbox: Outbox,
+    pub(super) likes: LikesOut,
 }
 
 impl Hosted {
@@ -73,6 +75,7 @@ impl Hosted {
             kept: VecDeque::new(),
             senders: HashMap::new(),
             outbox: Outbox::new(sender),
+            likes: LikesOut::default(),
         }
     }
 
@@ -83,7 +86,10 @@ impl Hosted {
 
     /// Whether something waits for the next tick.
     pub(super) fn is_busy(&self) -> bool {
-        self.gap_us.is_some() || matches!(self.stage, Stage::Stale { .. }) || self.outbox.is_busy()
+        self.gap_us.is_some()
+            || matches!(self.stage, Stage::Stale { .. })
+            || self.outbox.is_busy()
+            || self.likes.is_busy()
     }
 
     /// Whether others have come further than was heard here.

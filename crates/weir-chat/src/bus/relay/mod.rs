@@ -9,6 +9,7 @@
 
 mod hear;
 mod host;
+mod likes;
 mod send;
 mod state;
 
@@ -120,6 +121,7 @@ struct State {
 /// What a question was about.
 enum Asked {
     Append(GroupName),
+    Like(GroupName),
     Load(GroupName),
     Check(Vec<GroupName>),
     Online(Vec<(GroupName, u32)>),
@@ -229,6 +231,10 @@ impl Bus for Relay {
 
     fn host(&self, house: &House, room: &Arc<Room>) {
         self.with(|state| state.host(house, room));
+    }
+
+    fn like(&self, house: &House, room: &Arc<Room>, count: u32) {
+        self.with(|state| state.like(house, room, count));
     }
 }
 

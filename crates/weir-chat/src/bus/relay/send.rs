@@ -59,7 +59,12 @@ impl Outbox {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        !self.hi.is_empty() || !self.asked.is_empty() || self.lo_told < self.lo_count
+        !self.hi.is_empty() || !self.asked.is_empty() || self.has_lo()
+    }
+
+    /// Whether other nodes are to be told of the lo lane.
+    fn has_lo(&self) -> bool {
+        self.lo_told < self.lo_count || !self.lo.is_empty()
     }
 
     /// Whether others may still count by what was told last.
@@ -118,7 +123,7 @@ impl State {
         let placed = house.place(room, (entry.clone(), Lane::Lo));
         if !placed.is_again {
             let outbox = &mut self.hosted(room).outbox;
-            outbox.lo_count += 1;
+            outbox.lo_count += u64::from(entry.push.is_counted());
             if !placed.is_shed {
                 outbox.lo.extend(message::post(&entry, is_json));
             }
@@ -135,7 +140,7 @@ impl State {
         };
         let (shard, epoch) = (hosted.shard, hosted.epoch.clone());
         let outbox = &mut hosted.outbox;
-        if outbox.lo_told < outbox.lo_count && now_us >= outbox.lo_next_us {
+        if outbox.has_lo() && now_us >= outbox.lo_next_us {
             let front = Front::Lo {
                 sender: &outbox.sender,
                 first: outbox.lo_told,

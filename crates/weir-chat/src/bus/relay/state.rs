@@ -122,6 +122,7 @@ impl State {
     pub(super) fn answer(&mut self, house: &House, call: u64, reply: Reply) {
         match (self.asked.remove(&call), reply) {
             (Some(Asked::Append(group)), reply) => self.appended(house, &group, reply),
+            (Some(Asked::Like(group)), reply) => self.liked(house, &group, &reply),
             (Some(Asked::Load(group)), reply) => self.loaded(house, &group, (call, reply)),
             (Some(Asked::Check(groups)), Reply::Checked(checked)) => {
                 let now_us = house.clock.now_us();
@@ -149,6 +150,7 @@ impl State {
         let now_us = house.clock.now_us();
         for group in std::mem::take(&mut self.busy) {
             self.send(house, &group);
+            self.send_likes(house, &group);
             let Some(hosted) = self.groups.get(&group) else {
                 continue;
             };

@@ -8,6 +8,8 @@
 //! | `weir:{c:chat:s}:s:G` | a stream of posts: `i` id, `t` when, `b` bytes | `chat.history_s` |
 //! | `weir:{c:chat:s}:f:G` | a hash of facts: until when, and what is so | until they are lifted |
 //! | `weir:{c:chat:s}:x:G NAME` | place and id of a post that has a name | five minutes |
+//! | `weir:{c:chat:s}:k:G` | hearts | a day after the last |
+//! | `weir:{c:chat:s}:h:G NODE` | the latest count of hearts of a node | a minute |
 //! | `weir:{c:chat:s}:n:G` | a hash of nodes: how many are there, and when that was said | ten seconds |
 //!
 //! The channel of a group is `weir:{c:chat:s}:g:G`. Nothing is ever scanned.
@@ -17,7 +19,7 @@ use std::sync::Arc;
 
 use weir_base::{Clock, ids};
 use weir_chat::bus::table::{FACTS, LOADED_POSTS};
-use weir_chat::bus::{Append, Appended, Checked, Fact, Loaded, Op, Reply, Told};
+use weir_chat::bus::{Append, Appended, Checked, Fact, Hearts, Loaded, Op, Reply, Told};
 use weir_chat::{ChatConfig, GroupName, limits};
 use weir_cluster::redis::{LineScript, RedisLine};
 
@@ -27,6 +29,10 @@ use super::nodes::Addresses;
 const NUMBERING_MS: i64 = 86_400_000;
 /// Milliseconds after which what a node said of who is there is old: three tellings.
 const ONLINE_MS: i64 = 10_000;
+/// Milliseconds for which hearts are kept: a day after the last.
+const HEARTS_MS: i64 = 86_400_000;
+/// Milliseconds in which a count of hearts that is asked again is known: longer than any is.
+const COUNTED_MS: i64 = 60_000;
 /// Bytes of randomness in a numbering's name.
 const EPOCH_BYTES: usize = 5;
 
@@ -44,6 +50,7 @@ pub(super) struct Wire {
     load: LineScript,
     check: LineScript,
     count: LineScript,
+    like: LineScript,
 }
 
 impl Wire {
@@ -74,6 +81,7 @@ impl Wire {
             load: LineScript::new(include_str!("load.lua")),
             check: LineScript::new(include_str!("check.lua")),
             count: LineScript::new(include_str!("online.lua")),
+            like: LineScript::new(include_str!("like.lua")),
         })
     }
 
@@ -94,6 +102,7 @@ impl Wire {
             Op::Load { group, behind } => self.load(&group, behind).await,
             Op::Check(groups) => self.check(&groups).await,
             Op::Online(counts) => self.count(&counts).await,
+            Op::Like(hearts) => self.like(&hearts).await,
         };
         done.unwrap_or(Reply::Away)
     }
@@ -215,6 +224,28 @@ impl Wire {
             });
         }
         Some(Reply::Checked(checked))
+    }
+
+    async fn like(&self, hearts: &Hearts) -> Option<Reply> {
+        let Hearts {
+            group,
+            sender,
+            seq,
+            count,
+        } = hearts;
+        let latest = format!("{} {sender}", self.key('h', group));
+        let keys = [self.key('k', group), latest];
+        let args: [Vec<u8>; 7] = [
+            text(seq),
+            text(count),
+            text(HEARTS_MS),
+            text(COUNTED_MS),
+            self.line.verb().into(),
+            self.channel(group).into(),
+            sender.as_bytes().to_vec(),
+        ];
+        let said = self.line.run(&self.like, (&keys, &args)).await.ok()?;
+        Texts::new(said).number().map(Reply::Liked)
     }
 
     async fn count(&self, counts: &[(GroupName, u32)]) -> Option<Reply> {

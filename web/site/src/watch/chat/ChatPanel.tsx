@@ -7,6 +7,7 @@ import { Icon } from "../../ui/icons";
 import { Composer } from "./Composer";
 import { Gifts } from "./Gifts";
 import { offers, type Offer } from "./gifts";
+import { HeartButton, Hearts } from "./Hearts";
 import { List } from "./List";
 import { wordsOf, type Line, type Posted } from "./model";
 import { People } from "./People";
@@ -26,6 +27,7 @@ export function ChatPanel({ stream }: { stream: string }) {
   const [gifts, setGifts] = useState<readonly Offer[]>([]);
   useEffect(() => void offers().then(setGifts), []);
   const [shown, setShown] = useState<Shown | null>(null);
+  const [answered, setAnswered] = useState<Posted | null>(null);
   const [onMore] = useState(() => (line: Line) => "post" in line && line.post.from && setShown({ is: "person", line }));
   if (entered && "shut" in entered) return <ShutOut {...entered} />;
   if (!room) return null;
@@ -40,6 +42,7 @@ export function ChatPanel({ stream }: { stream: string }) {
         <button type="button" class="plain chat-online" aria-label={`${c("online", { n: count(room.view.online, locale()) })} · ${c("whoIsHere")}`} onClick={() => setShown({ is: "people" })}>
           <Icon name="people" size={18} />{count(room.view.online, locale())}
         </button>
+        <HeartButton room={room} />
         <button type="button" class="plain square" aria-pressed={settings.isOn} aria-label={c("danmaku")} title={c("danmaku")} onClick={() => set({ isOn: !settings.isOn })}>
           <Icon name="flying" size={20} />
         </button>
@@ -48,14 +51,15 @@ export function ChatPanel({ stream }: { stream: string }) {
         </button>
       </header>
       <Pinned room={room} />
-      <List lines={lines} offers={gifts} onMore={onMore} />
+      <List lines={lines} offers={gifts} own={room.own} onMore={onMore} />
+      <Hearts likes={room.view.likes} />
       <Standing room={room} />
       <Gifts stream={stream} own={room.own} />
-      <Composer room={room} />
+      <Composer room={room} answered={answered} onAnswered={setAnswered} />
       {shown?.is === "people" && <People room={room} onClose={close} />}
       {shown?.is === "settings" && <Settings room={room} danmaku={settings} onDanmaku={set} onClose={close} />}
       {shown?.is === "person" && (
-        <Person room={room} line={shown.line} isHidden={users.includes(shown.line.post.from?.id ?? "")} onHide={hide} onClose={close} />
+        <Person room={room} line={shown.line} isHidden={users.includes(shown.line.post.from?.id ?? "")} onHide={hide} onAnswer={() => (setAnswered(shown.line), close())} onClose={close} />
       )}
     </section>
   );

@@ -3,6 +3,8 @@
 import { ChatError } from "@weir/chat";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { locale } from "../../i18n";
+import { Icon } from "../../ui/icons";
+import { meantIn, type Posted } from "./model";
 import { c } from "./strings";
 import { isGuest, type Room, type Silence } from "./useRoom";
 
@@ -10,7 +12,14 @@ import { isGuest, type Room, type Silence } from "./useRoom";
 const MAX_CHARS = 500;
 const TICK_MS = 250;
 
-export function Composer({ room }: { room: Room }) {
+interface Props {
+  room: Room;
+  /** What the next message answers. */
+  answered: Posted | null;
+  onAnswered: (line: Posted | null) => void;
+}
+
+export function Composer({ room, answered, onAnswered }: Props) {
   const [asGuest, setAsGuest] = useState(false);
   if (room.silence) return <p class="chat-note" role="status">{silenced(room.silence)}</p>;
   if (isGuest(room.own) && !asGuest) {
@@ -21,16 +30,19 @@ export function Composer({ room }: { room: Room }) {
       </p>
     );
   }
-  return <Write room={room} onSignedOut={() => setAsGuest(false)} />;
+  return <Write room={room} answered={answered} onAnswered={onAnswered} onSignedOut={() => setAsGuest(false)} />;
 }
 
-function Write({ room, onSignedOut }: { room: Room; onSignedOut: () => void }) {
+function Write({ room, answered, onAnswered, onSignedOut }: Props & { onSignedOut: () => void }) {
   const { chat, group, view, isModerator } = room;
   const [text, setText] = useState("");
   const [told, setTold] = useState("");
   const [until_ms, setUntil] = useState(0);
   const left_s = useLeft(until_ms);
   const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (answered) field.current?.focus();
+  }, [answered]);
   const send = async (event: Event) => {
     event.preventDefault();
     const said = text.trim();
@@ -38,7 +50,9 @@ function Write({ room, onSignedOut }: { room: Room; onSignedOut: () => void }) {
     setText("");
     setTold("");
     try {
-      await chat.publish(group, { m: said });
+      const at = meantIn(view, said, answered);
+      await chat.publish(group, { m: said, ...(answered && { re: answered.post.id }), ...(at.length > 0 && { at }) });
+      onAnswered(null);
       if (!isModerator && view.mode.slow_s > 0) setUntil(Date.now() + view.mode.slow_s * 1000);
     } catch (error) {
       // What was refused is not lost, unless there is something new by now.
@@ -53,6 +67,12 @@ function Write({ room, onSignedOut }: { room: Room; onSignedOut: () => void }) {
   };
   return (
     <form class="chat-write" onSubmit={(event) => void send(event)}>
+      {answered?.post.from && (
+        <p class="chat-answered">
+          <Icon name="reply" size={16} /> <span dir="auto">{c("replying", { name: answered.post.from.name })}</span>
+          <button type="button" class="plain square" aria-label={c("notReplying")} onClick={() => (onAnswered(null), field.current?.focus())}><Icon name="close" size={16} /></button>
+        </p>
+      )}
       <input
         ref={field}
         type="text"

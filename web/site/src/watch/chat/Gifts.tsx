@@ -5,9 +5,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, Refused } from "../../api";
 import { count as counted } from "../../format";
 import { locale } from "../../i18n";
-import { COUNTS, forgetOffers, isOver, offers, orderOf, send, shownOf, type Offer, type Order } from "./gifts";
+import { coins, COUNTS, forgetOffers, isOver, offers, orderOf, send, shownOf, type Offer, type Order } from "./gifts";
 import { c, type Key } from "./strings";
 import { isGuest } from "./useRoom";
+import { Icon } from "../../ui/icons";
 
 const SPANS = ["hour", "day", "week"] as const;
 type Span = (typeof SPANS)[number];
@@ -25,8 +26,6 @@ const WORDS: Record<string, Key> = {
 /** The server reads its boards no more often, with something for the way. */
 const BOARD_KEPT_MS = 2_200;
 
-const coins = (n: number) => n.toLocaleString(locale());
-
 export function Gifts({ stream, own }: { stream: string; own: string }) {
   const channel = stream.startsWith("live/") ? stream.slice("live/".length) : "";
   const [list, setList] = useState<readonly Offer[]>([]);
@@ -36,20 +35,22 @@ export function Gifts({ stream, own }: { stream: string; own: string }) {
   const [given, setGiven] = useState(0);
   const load = () => void offers().then((all) => setList(all.filter((one) => one.open)));
   useEffect(load, []);
+  // What cannot be read stays as it was.
+  const readTop = () => void ask("gift_top", { path: { name: channel }, query: { span } }).then(setTop, () => {});
   useEffect(() => {
     // A stream that is no channel's has nobody to give to.
-    if (channel) void ask("gift_top", { path: { name: channel }, query: { span } }).then(setTop, () => {});
+    if (channel) readTop();
   }, [channel, span, isOpen]);
   useEffect(() => {
     if (given === 0) return;
-    const timer = setTimeout(() => void ask("gift_top", { path: { name: channel }, query: { span } }).then(setTop, () => {}), BOARD_KEPT_MS);
+    const timer = setTimeout(readTop, BOARD_KEPT_MS);
     return () => clearTimeout(timer);
   }, [given]);
   if (!channel || list.length === 0 || top === null) return null;
   return (
     <section class="gifts" aria-label={c("gifts")}>
       <button type="button" class="plain gifts-open" aria-expanded={isOpen} aria-controls="gifts-body" onClick={() => setIsOpen(!isOpen)}>
-        <span aria-hidden="true">🎁</span> {c("gifts")}
+        <Icon name="gift" size={18} /> {c("gifts")}
       </button>
       <div id="gifts-body" hidden={!isOpen}>
         {isOpen && (

@@ -19,14 +19,18 @@ interface Props {
   lines: readonly Line[];
   /** What gifts are called. */
   offers: readonly Offer[];
+  /** Who one is: what is for oneself stands out. */
+  own: string;
   onMore: (line: Line) => void;
 }
 
-export function List({ lines, offers, onMore }: Props) {
+export function List({ lines, offers, own, onMore }: Props) {
   const log = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const last = lines.at(-1)?.id;
   const isBusy = useBusy(last);
+  const authors = new Map(lines.flatMap((line) => ("post" in line && line.post.from ? [[line.post.id, line.post.from.name] as const] : [])));
+  const answered = (line: Line) => (line.is === "said" && line.re !== null ? (authors.get(line.re) ?? "") : null);
   const toEnd = () => log.current && (log.current.scrollTop = log.current.scrollHeight);
   useLayoutEffect(() => {
     if (atEnd) toEnd();
@@ -37,7 +41,7 @@ export function List({ lines, offers, onMore }: Props) {
     <div class="chat-lines">
       <div ref={log} class="chat-log" role="log" aria-live={isBusy ? "off" : "polite"} aria-label={c("messages")} tabIndex={0} onScroll={scrolled} onKeyDown={wander}>
         {lines.length === 0 && <p class="chat-empty">{c("nothing")}</p>}
-        {lines.map((line) => <Row key={line.id} line={line} offers={offers} onMore={onMore} language={locale()} />)}
+        {lines.map((line) => <Row key={line.id} line={line} offers={offers} answered={answered(line)} isForOne={line.is === "said" && line.at.includes(own)} onMore={onMore} language={locale()} />)}
       </div>
       {!atEnd && <button type="button" class="button small chat-end" onClick={() => setAtEnd(true)}>{c("newMessages")}</button>}
     </div>
@@ -63,15 +67,28 @@ function wander(event: KeyboardEvent): void {
   buttons[next].focus();
 }
 
-const Row = memo(function Row({ line, offers, onMore }: { line: Line; offers: readonly Offer[]; onMore: Props["onMore"]; language: string }) {
+interface RowProps {
+  line: Line;
+  offers: readonly Offer[];
+  /** Who said what it answers: empty where that is not here, null where it answers nothing. */
+  answered: string | null;
+  isForOne: boolean;
+  onMore: Props["onMore"];
+  language: string;
+}
+
+const Row = memo(function Row({ line, offers, answered, isForOne, onMore }: RowProps) {
+  if (line.is === "entered") return <p class="chat-system chat-entered" aria-live="off" dir="auto">{c("entered", { names: line.names.join(", ") })}</p>;
   if (line.is === "skipped") return <p class="chat-system">{c("skipped", { n: line.count })}</p>;
   if (line.is === "gap") return <p class="chat-system">{c("gap")}</p>;
   const { from, at_ms } = line.post;
   const time = new Date(at_ms);
   return (
-    <div class={`chat-line ${line.is}`} data-post={line.id}>
+    <div class={`chat-line ${line.is}${isForOne ? " for-one" : ""}`} data-post={line.id}>
       <time dateTime={time.toISOString()}>{clock(time)}</time>
       <p>
+        {answered !== null && <span class="chat-answers"><Icon name="reply" size={14} /> {answered === "" ? c("answersGone") : c("answers", { name: answered })}</span>}
+        {isForOne && <span class="chat-badge">{c("forYou")}</span>}
         {line.is === "notice" && <span class="chat-badge">{c("notice")}</span>}
         {from?.role === "mod" && <span class="chat-badge">{c("moderator")}</span>}
         {from && <b style={{ "--hue": String(huesOf(from.name)[0]) }}>{from.name}</b>}{" "}

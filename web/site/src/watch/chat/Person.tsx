@@ -23,10 +23,12 @@ interface Props {
   line: Posted;
   isHidden: boolean;
   onHide: (user: string) => void;
+  /** What one writes next answers this. */
+  onAnswer: () => void;
   onClose: () => void;
 }
 
-export function Person({ room, line, isHidden, onHide, onClose }: Props) {
+export function Person({ room, line, isHidden, onHide, onAnswer, onClose }: Props) {
   const { chat, group, isModerator, own } = room;
   const [told, setTold] = useState("");
   const from = line.post.from!;
@@ -51,6 +53,7 @@ export function Person({ room, line, isHidden, onHide, onClose }: Props) {
         {saidBy(room.view, from.id).slice(-SHOWN).map((said) => "text" in said && <li key={said.id}>{said.text}</li>)}
       </ul>
       <p class="chat-acts">
+        {line.is === "said" && <button type="button" class="plain" data-act="answer" onClick={onAnswer}>{c("reply")}</button>}
         {(isOwn || isModerator) && act("delete", "delete", { id: line.post.id })}
         {isModerator && act("pin", "pin", { id: line.post.id })}
         {isModerator && act("clear", "clear", { u: from.id })}

@@ -4,7 +4,7 @@
 import type { GiftGiven, GiftOrder, OfferShown } from "@weir/api";
 import type { Post } from "@weir/chat";
 import { ask, Refused } from "../../api";
-import { language } from "../../i18n";
+import { language, locale } from "../../i18n";
 
 export type Offer = OfferShown;
 
@@ -17,6 +17,9 @@ export interface GiftTold {
 
 /** How many are given at once; the numbers that people give. */
 export const COUNTS = [1, 10, 66, 188, 520, 1314] as const;
+
+/** Whole, as money is shown. */
+export const coins = (n: number): string => n.toLocaleString(locale());
 
 /** null for what is no gift of ours: the site's own service may post others. */
 export function giftOf(post: Post): GiftTold | null {

@@ -1,14 +1,16 @@
 //! What a room looks like after all that was heard of it: lines, of which the latest are kept, and what stands above
 //! them. Pure.
 
-import type { Entered, Post, RoomMode } from "@weir/chat";
+import type { Entered, Post, RoomMode, User } from "@weir/chat";
 import { giftOf } from "./gifts";
 
 export type Line =
-  | { is: "said"; id: string; post: Post; text: string }
+  | { is: "said"; id: string; post: Post; text: string; re: string | null; at: readonly string[] }
   | { is: "notice"; id: string; post: Post; text: string }
   /** A row of the same gifts by the same giver, which grows. */
   | { is: "gift"; id: string; post: Post; gift: string; count: number }
+  /** These came in, the latest last. */
+  | { is: "entered"; id: string; names: readonly string[] }
   /** So many messages were left out here. */
   | { is: "skipped"; id: string; count: number }
   /** What was missed is lost. */
@@ -20,6 +22,8 @@ export type Posted = Extract<Line, { post: Post }>;
 export interface RoomView {
   lines: readonly Line[];
   online: number;
+  /** Hearts that the room was given. */
+  likes: number;
   mode: RoomMode;
   pinned: Post | null;
 }
@@ -33,12 +37,18 @@ export type Heard =
   | { type: "delete"; id: string }
   | { type: "clear"; user: string }
   | { type: "pin"; post: Post | null }
-  | { type: "online"; count: number };
+  | { type: "online"; count: number }
+  | { type: "likes"; total: number }
+  | { type: "entry"; user: User };
 
 /** Elements that a list may have. */
 export const MAX_LINES = 250;
+/** Users that a message is for, as the server takes them. */
+const MAX_MEANT = 10;
+/** Names of who came in, on one line. */
+const MAX_NAMES = 3;
 
-export const EMPTY: RoomView = { lines: [], online: 0, mode: { slow_s: 0, emotesOnly: false, isClosed: false }, pinned: null };
+export const EMPTY: RoomView = { lines: [], online: 0, likes: 0, mode: { slow_s: 0, emotesOnly: false, isClosed: false }, pinned: null };
 
 export function after(view: RoomView, heard: Heard): RoomView {
   switch (heard.type) {
@@ -46,6 +56,7 @@ export function after(view: RoomView, heard: Heard): RoomView {
       return {
         ...view,
         online: heard.room.online,
+        likes: heard.room.likes,
         mode: heard.room.mode,
         pinned: heard.room.pinned,
         lines: heard.room.isRecovered === false && view.lines.length > 0 ? added(view.lines, { is: "gap", id: `gap ${view.lines.length} ${view.lines.at(-1)!.id}` }) : view.lines,
@@ -69,6 +80,10 @@ export function after(view: RoomView, heard: Heard): RoomView {
       return { ...view, pinned: heard.post };
     case "online":
       return { ...view, online: heard.count };
+    case "likes":
+      return { ...view, likes: heard.total };
+    case "entry":
+      return { ...view, lines: entered(view.lines, heard.user) };
   }
 }
 
@@ -81,12 +96,45 @@ export function wordsOf(post: Post): string | null {
 /** The latest of what somebody said, newest last. */
 export const saidBy = (view: RoomView, user: string): Line[] => view.lines.filter((line) => "post" in line && line.post.from?.id === user);
 
+/** For whom a message is: who said what it answers, and whose names stand in it behind an @. */
+export function meantIn(view: RoomView, text: string, answered: Posted | null): string[] {
+  const meant = new Set<string>(answered?.post.from ? [answered.post.from.id] : []);
+  for (const line of view.lines) {
+    const from = "post" in line ? line.post.from : null;
+    if (from && isNamed(text, from.name)) meant.add(from.id);
+  }
+  return [...meant].slice(0, MAX_MEANT);
+}
+
+/** Whether `@name` stands there, and no longer name. */
+function isNamed(text: string, name: string): boolean {
+  for (let at = text.indexOf(`@${name}`); at >= 0; at = text.indexOf(`@${name}`, at + 1)) {
+    if (!/^[\p{L}\p{N}_-]/u.test(text.slice(at + 1 + name.length))) return true;
+  }
+  return false;
+}
+
 function lineOf(post: Post): Line | null {
   const gift = giftOf(post);
   if (gift) return { is: "gift", id: `gift ${gift.combo.id}`, post, gift: gift.gift, count: gift.combo.n };
   const text = wordsOf(post);
   if (text === null) return null;
-  return { is: post.kind === "notice" || post.from === null ? "notice" : "said", id: post.id, post, text };
+  if (post.kind === "notice" || post.from === null) return { is: "notice", id: post.id, post, text };
+  return { is: "said", id: post.id, post, text, ...meantBy(post) };
+}
+
+/** Which message a post answers, and for whom it is. */
+function meantBy(post: Post): { re: string | null; at: readonly string[] } {
+  const { re, at } = post.data as { re?: unknown; at?: unknown };
+  return { re: typeof re === "string" ? re : null, at: Array.isArray(at) ? at.filter((user) => typeof user === "string") : [] };
+}
+
+/** Who came in stands at the end alone: the next who says something is more to the point. */
+function entered(lines: readonly Line[], { name }: User): readonly Line[] {
+  const last = lines.at(-1);
+  const names = last?.is === "entered" ? last.names : [];
+  const line: Line = { is: "entered", id: `entered after ${(last?.is === "entered" ? lines.at(-2) : last)?.id ?? ""}`, names: [...names, name].slice(-MAX_NAMES) };
+  return last?.is === "entered" ? [...lines.slice(0, -1), line] : added(lines, line);
 }
 
 /** A row of gifts with one more post of it, where it began. A post that comes again, or late, has no more than is there. */
@@ -95,7 +143,8 @@ function grown(line: Line, more: Line & { is: "gift" }): Line {
   return { ...more, post: { ...more.post, at_ms: line.post.at_ms } };
 }
 
-function added(lines: readonly Line[], line: Line): Line[] {
+function added(before: readonly Line[], line: Line): Line[] {
+  const lines = before.at(-1)?.is === "entered" ? before.slice(0, -1) : before;
   return [...lines.slice(Math.max(0, lines.length + 1 - MAX_LINES)), line];
 }
 

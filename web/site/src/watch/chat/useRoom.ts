@@ -65,7 +65,7 @@ export function useRoom(stream: string): Room | Shut | null {
       // what comes from now on.
       void chat.history(group, { limit: HISTORY }).then(({ posts }) => hear({ type: "history", posts }), () => {});
     });
-    for (const type of ["post", "skip", "mode", "delete", "clear", "pin", "online"] as const) {
+    for (const type of ["post", "skip", "mode", "delete", "clear", "pin", "online", "likes", "entry"] as const) {
       chat.on(type, (event: { group: string }) => event.group === group && hear({ ...event, type } as unknown as Heard));
     }
     chat.on("silenced", ({ group: where, how, until_ms, reason }) => (where === group || where === EVERYBODY) && setSilence({ how, until_ms, reason }));

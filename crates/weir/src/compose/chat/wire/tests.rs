@@ -46,6 +46,15 @@ fn load(group: &str, epoch: &str, offset: u64) -> Op {
     }
 }
 
+fn like(sender: &str, seq: u64, count: u64) -> Op {
+    Op::Like(Hearts {
+        group: GroupName::new("r:1").unwrap(),
+        sender: sender.into(),
+        seq,
+        count,
+    })
+}
+
 /// Numberings by the order in which they were met.
 #[derive(Default)]
 struct Ranks(HashMap<Arc<str>, usize>);
@@ -112,6 +121,11 @@ async fn redis_answers_as_the_table_does() {
         Op::Check(names.to_vec()),
         Op::Online(vec![(names[0].clone(), 3), (names[1].clone(), 0)]),
         Op::Online(vec![(names[0].clone(), 2)]),
+        // Asked again, a count is counted once.
+        like("n1x1", 1, 5),
+        like("n1x1", 1, 5),
+        like("n2x1", 1, 3),
+        like("n1x1", 2, 0),
     ];
     let (mut here, mut there) = (Ranks::default(), Ranks::default());
     for op in ops {
