@@ -382,9 +382,8 @@ impl House {
             }
         }
         self.with_silences(|silences| silences.forget(now.1));
-        let is_used = |of: &UserUse| {
-            of.connections > 0 || of.full_from_us.max(of.hearts_from_us) > now.0
-        };
+        let is_used =
+            |of: &UserUse| of.connections > 0 || of.full_from_us.max(of.hearts_from_us) > now.0;
         self.users.lock().retain(|_, of| is_used(of));
     }
 

@@ -38,8 +38,9 @@ impl<'a> Words<'a> {
     /// 107 and 208.
     pub(super) fn read(body: &'a str, most_chars: usize) -> Result<Self, Denied> {
         let bad = |words: &'static str| Denied::because(Deny::BadRequest, words);
-        let said: Spoken<'a> =
-            serde_json::from_str(body).map_err(|_| bad("d is to be an object with a text m; re is a post's id, at a list of users"))?;
+        let said: Spoken<'a> = serde_json::from_str(body).map_err(|_| {
+            bad("d is to be an object with a text m; re is a post's id, at a list of users")
+        })?;
         let is_user = |user: &Cow<'_, str>| {
             !user.is_empty() && user.len() <= limits::GROUP_NAME_BYTES && !user.contains(is_trick)
         };

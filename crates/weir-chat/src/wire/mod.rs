@@ -4,7 +4,6 @@ pub mod command;
 pub mod events;
 pub mod push;
 pub mod record;
-pub mod socketio;
 
 pub use command::{Ask, Command, Misread, Position};
 pub use push::{Push, PushKind};

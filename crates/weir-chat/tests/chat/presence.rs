@@ -25,10 +25,15 @@ fn hearts_of_a_tick_are_told_as_one_number_to_all_and_to_who_comes_later() {
     world.ticks(2);
     let lines = world.lines(ann);
     let told = of(&lines, "like");
-    assert_eq!(told.last().map(|line| &line["n"]), Some(&json!(22)), "{lines:?}");
+    assert_eq!(
+        told.last().map(|line| &line["n"]),
+        Some(&json!(22)),
+        "{lines:?}"
+    );
     assert!(told.len() <= 2, "a push for each tap: {told:?}");
     let records = world.told(bob);
-    let is_sum = |told: &Told| matches!(told, Told::Record(10, false, _, 0, body) if body["n"] == 22);
+    let is_sum =
+        |told: &Told| matches!(told, Told::Record(10, false, _, 0, body) if body["n"] == 22);
     assert!(records.iter().any(is_sum), "{records:?}");
     let (_, hello) = world.member(0, "user-cid", &groups);
     assert_eq!(hello["ok"]["g"]["r:1"]["lk"], 22);
@@ -52,28 +57,46 @@ fn more_hearts_than_fingers_make_are_refused_and_those_of_the_silenced_too() {
     world.clock.advance_us(wait_ms * 1_000);
     assert_eq!(world.ask(ann, &like(60, "r:1"))["ok"], json!({}));
     for n in [0, 61] {
-        assert_eq!(world.ask(max, &like(n, "r:1"))["er"]["n"], Deny::BadRequest.number());
+        assert_eq!(
+            world.ask(max, &like(n, "r:1"))["er"]["n"],
+            Deny::BadRequest.number()
+        );
     }
-    assert_eq!(world.ask(ann, &like(1, "u:ann"))["er"]["n"], Deny::Forbidden.number());
-    assert_eq!(world.ask(guest, &like(1, "r:1"))["er"]["n"], Deny::Unauthenticated.number());
+    assert_eq!(
+        world.ask(ann, &like(1, "u:ann"))["er"]["n"],
+        Deny::Forbidden.number()
+    );
+    assert_eq!(
+        world.ask(guest, &like(1, "r:1"))["er"]["n"],
+        Deny::Unauthenticated.number()
+    );
     let mute = json!({ "i": 6, "c": "rpc", "g": "r:1", "m": "mute", "d": { "u": "ann" } });
     world.ask(max, &mute);
     world.seconds(4);
-    assert_eq!(world.ask(ann, &like(1, "r:1"))["er"]["n"], Deny::Muted.number());
+    assert_eq!(
+        world.ask(ann, &like(1, "r:1"))["er"]["n"],
+        Deny::Muted.number()
+    );
 }
 
 #[test]
 fn hearts_are_counted_once_over_all_gateways_whatever_the_network_loses() {
     let mut net = Net::new(3, &ChatConfig::default(), 7);
     let groups = json!({ "r:1": null });
-    let keys: Vec<_> = (0..3).map(|node| net.member(node, &format!("user-n{node}"), &groups)).collect();
+    let keys: Vec<_> = (0..3)
+        .map(|node| net.member(node, &format!("user-n{node}"), &groups))
+        .collect();
     net.steps(400);
     net.lost_of_1000 = 200;
     let mut given = 0;
     for round in 0..60 {
         let node = round % 3;
         given += 2;
-        net.say(node, keys[node], &json!({ "c": "like", "g": "r:1", "n": 2 }));
+        net.say(
+            node,
+            keys[node],
+            &json!({ "c": "like", "g": "r:1", "n": 2 }),
+        );
         net.steps(20);
     }
     net.lost_of_1000 = 0;
@@ -84,7 +107,11 @@ fn hearts_are_counted_once_over_all_gateways_whatever_the_network_loses() {
     for (node, key) in keys.iter().enumerate() {
         let lines = net.lines(node, *key);
         let told = of(&lines, "like");
-        assert_eq!(told.last().map(|line| &line["n"]), Some(&json!(given + 1)), "node {node}");
+        assert_eq!(
+            told.last().map(|line| &line["n"]),
+            Some(&json!(given + 1)),
+            "node {node}"
+        );
     }
     let late = net.member(1, "user-late", &groups);
     net.steps(400);
@@ -110,9 +137,16 @@ fn who_comes_in_is_told_a_few_a_tick_not_again_and_not_in_a_big_room() {
     }
     world.ticks(2);
     let lines = world.lines(ann);
-    let names: Vec<_> = of(&lines, "in").iter().map(|line| line["f"]["n"].clone()).collect();
+    let names: Vec<_> = of(&lines, "in")
+        .iter()
+        .map(|line| line["f"]["n"].clone())
+        .collect();
     assert_eq!(names, ["B", "C"], "{lines:?}");
-    assert_eq!(of(&lines, "skip"), Vec::<&Value>::new(), "who is not told of is no message");
+    assert_eq!(
+        of(&lines, "skip"),
+        Vec::<&Value>::new(),
+        "who is not told of is no message"
+    );
     // Another connection of the same user is nobody new, nor is who was here just now.
     let (again, _) = world.member(0, "user-b", &groups);
     world.slices[again.0].lost(again.1);
@@ -124,7 +158,10 @@ fn who_comes_in_is_told_a_few_a_tick_not_again_and_not_in_a_big_room() {
     world.member(0, "user-f", &groups);
     world.ticks(2);
     let lines = world.lines(ann);
-    let names: Vec<_> = of(&lines, "in").iter().map(|line| line["f"]["n"].clone()).collect();
+    let names: Vec<_> = of(&lines, "in")
+        .iter()
+        .map(|line| line["f"]["n"].clone())
+        .collect();
     assert_eq!(names, ["E"], "{lines:?}");
     // It is no post: nobody finds it later.
     let history = world.ask(ann, &json!({ "i": 2, "c": "hist", "g": "r:1" }));
@@ -143,7 +180,10 @@ fn an_answer_and_those_it_is_for_go_with_a_message_and_what_is_too_much_does_not
     let publish = |d: Value| json!({ "i": 3, "c": "pub", "g": "r:1", "d": d });
     let first = world.ask(ann, &publish(json!({ "m": "hello" })));
     let id = first["ok"]["id"].clone();
-    world.ask(bob, &publish(json!({ "m": "hello you", "re": id, "at": ["ann"] })));
+    world.ask(
+        bob,
+        &publish(json!({ "m": "hello you", "re": id, "at": ["ann"] })),
+    );
     world.ticks(1);
     let lines = world.lines(ann);
     let post = of(&lines, "m").pop().unwrap().clone();

@@ -7,7 +7,7 @@ use weir_base::Clock;
 use weir_chat::bus::message::{self, Item};
 use weir_chat::bus::relay::{Output, Relay, RelayConfig};
 use weir_chat::bus::table::Table;
-use weir_chat::wire::{events, record, socketio};
+use weir_chat::wire::{events, record};
 use weir_chat::{
     Alone, Carrier, ChatConfig, Encoding, Framing, GroupName, Guests, House, Newcomer, NoDoorman,
     Parts, Said, Slice, limits,
@@ -73,20 +73,6 @@ pub(super) fn chat(data: &[u8]) {
     let text = std::str::from_utf8(data).unwrap_or_default();
     for group in text.split(',').filter_map(events::wanted) {
         assert!(text.contains(group.0));
-    }
-    for packet in std::str::from_utf8(data)
-        .map(socketio::packets)
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        if let Ok(socketio::Packet::Event { line: Ok(line), .. }) = socketio::Packet::read(packet) {
-            let read: Result<serde_json::Value, _> = serde_json::from_str(&line);
-            assert!(
-                read.is_ok(),
-                "an event became a line that is no JSON: {line}"
-            );
-        }
     }
 }
 

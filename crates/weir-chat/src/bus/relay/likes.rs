@@ -101,6 +101,8 @@ impl State {
             return;
         }
         likes.next_us = now_us + AGAIN_US;
-        likes.open = likes.open.filter(|(.., since_us)| now_us - since_us < ASKED_US);
+        likes.open = likes
+            .open
+            .filter(|(.., since_us)| now_us - since_us < ASKED_US);
     }
 }
