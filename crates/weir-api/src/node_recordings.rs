@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use weir_store::recordings::{RecordingState, StoredRecording};
+use weir_store::recordings::{HiddenBy, RecordingState, StoredRecording};
 use weir_store::{Store, StoreError};
 
 use crate::asked::PathParts;
@@ -32,6 +32,9 @@ pub struct RecordingPlace {
     pub ended_ms: i64,
     /// Bytes of it that are in the store.
     pub stored_bytes: i64,
+    /// It is played nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// It is of a clip that was asked for; left out where a recording was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<ClipPlace>,
@@ -90,6 +93,7 @@ impl RecordingPlace {
             nodes: parts.into_iter().map(|part| part.node).collect(),
             ended_ms: row.ended_ms,
             stored_bytes: row.stored_bytes,
+            hidden: row.hidden != HiddenBy::Nobody,
             clip: None,
         }))
     }

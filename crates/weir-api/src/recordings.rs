@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 use weir_account::Right;
 use weir_base::{Code, rfc3339};
 use weir_store::StoreError;
-use weir_store::recordings::{RecordingEdit, RecordingFilter, RecordingState, StoredRecording};
+use weir_store::recordings::{
+    HiddenBy, RecordingEdit, RecordingFilter, RecordingState, StoredRecording,
+};
 
 use crate::acts::{Acted, Actor};
 use crate::asked::{Etag, JsonBody, Page, PageParams, PathParts, QueryParts};
@@ -76,6 +78,9 @@ struct RecordingChange {
     title: Option<String>,
     /// It stands in the channel's public list. Who has its address and may play the stream may play it all the same.
     published: Option<bool>,
+    /// It is played nowhere, and stands in no public list, though it is kept: nodes refuse it (2010) within seconds. What
+    /// somebody hid who looks after all recordings, its owner does not show again.
+    hidden: Option<bool>,
     /// Nobody and nothing takes it away; for who looks after all recordings.
     held: Option<bool>,
 }
@@ -188,11 +193,12 @@ async fn edit(
     let edit = RecordingEdit {
         title: change.title.as_deref(),
         is_published: change.published,
+        hidden: hiding(&actor.caller, &row, change.hidden)?,
         is_held: change.held,
         expires_ms: None,
     };
     let changed = state.store()?.recordings().edit(&row, &edit).await?;
-    let shown = |row: &StoredRecording| json!({ "title": row.title, "published": row.is_published, "held": row.is_held });
+    let shown = |row: &StoredRecording| json!({ "title": row.title, "published": row.is_published, "hidden": row.hidden.name(), "held": row.is_held });
     let act = Acted {
         action: "recording.edit",
         object: &text,
@@ -260,6 +266,32 @@ async fn remove(
     };
     did(&state, &actor, &row, act).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who hides it then: whoever asks, or nobody. `None` where it stays as it is.
+fn hiding(
+    caller: &Caller,
+    row: &StoredRecording,
+    asked: Option<bool>,
+) -> Result<Option<HiddenBy>, Refused> {
+    let Some(is_hidden) = asked else {
+        return Ok(None);
+    };
+    let own = caller.account.map(|id| id.to_string());
+    let is_owner = own.as_deref() == Some(row.user_id.as_str());
+    let by = match manages(caller) && !is_owner {
+        true => HiddenBy::Moderator,
+        false => HiddenBy::Owner,
+    };
+    match (is_hidden, row.hidden) {
+        (false, HiddenBy::Moderator) if !manages(caller) => Err(Refused::new(
+            Code::Forbidden,
+            "somebody who looks after all recordings has hidden it",
+        )),
+        (true, HiddenBy::Moderator) => Ok(None),
+        (true, _) => Ok(Some(by)),
+        (false, _) => Ok(Some(HiddenBy::Nobody)),
+    }
 }
 
 /// Whether somebody looks after all recordings.

@@ -107,6 +107,8 @@ code_table! {
         "The origin does not take this publisher.", "Check the key and the name: the origin's hook said no, or somebody is live there under this name.";
     PageDenied = 2009, "page_denied", Client, http 403, ws 4403,
         "The app is not played on this page.", "Play it on a page of a site that the operator has listed.";
+    ReplayHidden = 2010, "replay_hidden", Stream, http 403, ws 4403,
+        "The replay is hidden.", "Ask the channel's owner or the operator: it is kept, and played nowhere meanwhile.";
 
     NotFound = 3001, "not_found", Client, http 404, ws 4404,
         "There is no such thing here.", "Check the address: media is /{app}/{stream}.flv, .m3u8 or .ts, the API is at /docs.";

@@ -94,7 +94,7 @@ impl Module {
             Self::Content => {
                 steps!("content": 1 "0001_channels", 2 "0002_channel_names_by_id", 3 "0003_pages",
                     4 "0004_app_key_sets", 5 "0005_channel_shots", 6 "0006_recordings", 7 "0007_review",
-                    8 "0008_recording_parts", 9 "0009_clips", 10 "0010_review_people")
+                    8 "0008_recording_parts", 9 "0009_clips", 10 "0010_review_people", 11 "0011_hidden_recordings")
             }
             Self::Events => {
                 steps!("events": 1 "0001_events", 2 "0002_snapshots", 3 "0003_node_streams")

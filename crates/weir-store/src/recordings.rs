@@ -4,6 +4,7 @@
 mod change;
 mod clips;
 mod expiry;
+mod hidden;
 mod parts;
 mod tell;
 
@@ -18,6 +19,7 @@ use crate::store::Store;
 pub use change::RecordingEdit;
 pub use clips::{MAX_CLIPS, StoredClip};
 pub use expiry::Expiring;
+pub use hidden::HiddenBy;
 pub use parts::{RecordingPart, RecordingSum};
 pub use tell::{RecordingNow, Telling};
 
@@ -71,6 +73,8 @@ pub struct StoredRecording {
     pub title: String,
     /// It stands in the channel's list.
     pub is_published: bool,
+    /// Who says that it is played nowhere.
+    pub hidden: HiddenBy,
     /// Where it stands.
     pub state: RecordingState,
     /// Since when its node shall stop, milliseconds since 1970; 0: it need not.
@@ -129,6 +133,7 @@ struct RecordingRow {
     stream: String,
     title: String,
     published: i64,
+    hidden: String,
     state: String,
     stop_ms: i64,
     held: i64,
@@ -153,6 +158,7 @@ row!(RecordingRow {
     stream,
     title,
     published,
+    hidden,
     state,
     stop_ms,
     held,
@@ -172,8 +178,8 @@ row!(RecordingRow {
 /// The columns of [`RecordingRow`].
 macro_rules! columns {
     () => {
-        "user_id, id, channel_id, vhost, app, stream, title, published, state, stop_ms, held, expires_ms, node, \
-         started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version"
+        "user_id, id, channel_id, vhost, app, stream, title, published, hidden, state, stop_ms, held, \
+         expires_ms, node, started_ms, ended_ms, duration_ms, bytes, stored_bytes, holes, poster, told_ms, version"
     };
 }
 use columns;
@@ -245,7 +251,7 @@ impl Recordings<'_> {
             sql.push_str(" AND state <> 'deleting'");
         }
         if filter.is_public {
-            sql.push_str(" AND published = 1 AND state IN ('recording', 'ready')");
+            sql.push_str(" AND published = 1 AND hidden = '' AND state IN ('recording', 'ready')");
         }
         sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", given.len() + 1));
         let mut query = sqlx::query_as::<_, RecordingRow>(AssertSqlSafe(sql));
@@ -337,6 +343,7 @@ impl TryFrom<RecordingRow> for StoredRecording {
             stream: row.stream,
             title: row.title,
             is_published: row.published != 0,
+            hidden: HiddenBy::from_name(&row.hidden),
             stop_ms: row.stop_ms,
             is_held: row.held != 0,
             expires_ms: row.expires_ms,

@@ -24,6 +24,8 @@ pub(crate) struct RecordingSeen {
     title: String,
     /// It stands in the channel's public list.
     published: bool,
+    /// It is played nowhere: `owner` or `moderator` says who said so; empty for nobody.
+    hidden: &'static str,
     /// `recording`, `ready`, `failed` (nothing of it can be played) or `deleting`.
     state: &'static str,
     /// Nobody and nothing takes it away.
@@ -130,6 +132,7 @@ impl RecordingSeen {
             channel,
             title: row.title,
             published: row.is_published,
+            hidden: row.hidden.name(),
             state: row.state.name(),
             held: row.is_held,
             started_at: rfc3339(row.started_ms),

@@ -22,6 +22,6 @@ pub use asked::HlsRequest;
 pub use cache::CacheCounters;
 pub use edge::Edge;
 pub use file::HlsFile;
-pub use replay::{Archives, FoundById, FoundPoster, FoundRecording, ReplayFile};
+pub use replay::{Archives, FoundById, FoundObjection, FoundPoster, FoundRecording, ReplayFile};
 pub use service::Hls;
 pub use stills::{Making, Stills};

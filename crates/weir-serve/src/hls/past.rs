@@ -195,12 +195,21 @@ impl Hls {
             for recording in recordings {
                 let _asked_for = spool.as_ref().and_then(|spool| spool.find(recording.id));
                 if let Some(pieces) = read(&recording, &name)? {
-                    return Ok(Some(pieces));
+                    return Ok(Some((recording, pieces)));
                 }
             }
             Ok(None)
         };
-        blocking(work).await
+        let Some((recording, pieces)) = blocking(work).await? else {
+            return Ok(None);
+        };
+        // Who goes back in what is live waits for nobody's word: what goes on is ended, and not hidden.
+        if recording.facts().ended_ms.is_some()
+            && let Some(refusal) = self.objection(recording.id).await
+        {
+            return Err(refusal);
+        }
+        Ok(Some(pieces))
     }
 }
 

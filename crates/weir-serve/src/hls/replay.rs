@@ -44,6 +44,12 @@ pub trait Archives: Send + Sync + 'static {
     /// 3001 where there is none, or it is being taken away; 5002 where it cannot be told now.
     fn find(&self, id: Id) -> FoundRecording<'_>;
 
+    /// What people say against it being played of which this node has all, as it was a moment ago.
+    fn objection(&self, id: Id) -> FoundObjection<'_> {
+        let _ = id;
+        Box::pin(std::future::ready(None))
+    }
+
     /// The picture of a recording that is in the store, where there is one and the store answers.
     fn poster(&self, id: Id) -> FoundPoster<'_> {
         let _ = id;
@@ -53,6 +59,9 @@ pub trait Archives: Send + Sync + 'static {
 
 /// A picture, after a while.
 pub type FoundPoster<'a> = Pin<Box<dyn Future<Output = Option<Bytes>> + Send + 'a>>;
+
+/// Why it is not played, after a while; `None` where it is.
+pub type FoundObjection<'a> = Pin<Box<dyn Future<Output = Option<Refusal>> + Send + 'a>>;
 
 /// What is found, after a while.
 pub type FoundRecording<'a> = Pin<Box<dyn Future<Output = Result<FoundById, Refusal>> + Send + 'a>>;
@@ -151,7 +160,7 @@ impl Hls {
         let (recording, most) = match file {
             // Another node wants to know what this one has, and not what it knows of others.
             ReplayFile::View | ReplayFile::Block(_) => (self.own_recording(id)?, Stretch::ALL),
-            _ => self.found(id).await?,
+            _ => self.shown(id).await?,
         };
         let gone = || Refusal::new(Code::NotFound, "there is no such recording");
         let facts = recording.facts();
@@ -238,6 +247,20 @@ impl Hls {
     fn own_recording(&self, id: Id) -> Result<Arc<Recording>, Refusal> {
         let found = self.spool.as_ref().and_then(|spool| spool.find(id));
         found.ok_or_else(|| Refusal::new(Code::NotFound, "there is no such recording"))
+    }
+
+    /// What is found of this id, where nobody hides it.
+    async fn shown(&self, id: Id) -> Result<(Arc<Recording>, Stretch), Refusal> {
+        match self.objection(id).await {
+            Some(refusal) => Err(refusal),
+            None => self.found(id).await,
+        }
+    }
+
+    /// Why a recording of this node is not played; of what is elsewhere, who finds it says so.
+    pub(super) async fn objection(&self, id: Id) -> Option<Refusal> {
+        self.own_recording(id).ok()?;
+        self.archives.as_ref()?.objection(id).await
     }
 
     /// The recording of this id, or that of the clip, and what of it may be played.

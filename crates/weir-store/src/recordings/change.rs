@@ -1,7 +1,7 @@
 //! What people and rules change of recordings: words, whether they are listed, and that they go.
 
 use super::tell::tell;
-use super::{RecordingNow, RecordingState, Recordings, StoredRecording};
+use super::{HiddenBy, RecordingNow, RecordingState, Recordings, StoredRecording};
 use crate::db::Writing;
 use crate::error::StoreError;
 use crate::id::{self, Id};
@@ -19,6 +19,8 @@ pub struct RecordingEdit<'a> {
     pub title: Option<&'a str>,
     /// It stands in the channel's list.
     pub is_published: Option<bool>,
+    /// Who says that it is played nowhere.
+    pub hidden: Option<HiddenBy>,
     /// Nobody and nothing takes it away.
     pub is_held: Option<bool>,
     /// When it is taken away, milliseconds since 1970; 0: never.
@@ -38,7 +40,7 @@ impl Recordings<'_> {
         let flag = |new: Option<bool>, old: bool| i64::from(new.unwrap_or(old));
         let mut writing = self.db.begin().await?;
         let changed = sqlx::query(
-            "UPDATE recordings SET title = $4, published = $5, held = $6, expires_ms = $7, version = version + 1 \
+            "UPDATE recordings SET title = $4, published = $5, held = $6, expires_ms = $7, hidden = $8, version = version + 1 \
              WHERE user_id = $1 AND id = $2 AND version = $3",
         )
         .bind(one.user_id.clone())
@@ -48,6 +50,7 @@ impl Recordings<'_> {
         .bind(flag(edit.is_published, one.is_published))
         .bind(flag(edit.is_held, one.is_held))
         .bind(edit.expires_ms.unwrap_or(one.expires_ms))
+        .bind(edit.hidden.unwrap_or(one.hidden).name())
         .execute(&mut *writing)
         .await?;
         if changed.rows_affected() == 0 {

@@ -161,6 +161,40 @@ fn a_channels_page_tells_of_past_broadcasts_as_its_owner_wants() {
         ask(&server, "PATCH", &format!("recordings/{id}"), &ann, &closed).status,
         200
     );
+    let played = |file: &str| Request::get(&server.http(&format!("r/{id}/{file}"))).send();
+    let list = played("index.m3u8");
+    assert_eq!(list.status, 200, "{}", list.text());
+    let text = list.text();
+    let segment = text.lines().find(|line| line.ends_with(".m4s")).unwrap();
+    assert_eq!(played(segment).status, 200);
+    let hide = |is_hidden: bool| {
+        let word = json!({ "hidden": is_hidden });
+        ask(&server, "PATCH", &format!("recordings/{id}"), &ann, &word)
+    };
+    assert_eq!(hide(true).json()["hidden"], "owner");
+    assert!(
+        replays(&server, "live/chess").is_empty(),
+        "what is hidden is in no list"
+    );
+    until("what is hidden is played no more", 20, || {
+        (played("index.m3u8").status == 403).then_some(())
+    });
+    for file in ["index.m3u8", "ts.m3u8", "storyboard.vtt", segment] {
+        assert_eq!(played(file).json()["code"], 2010, "{file}");
+    }
+    let whole = Request::get(&server.http(&format!("r/{id}.mp4"))).send();
+    assert_eq!(whole.json()["code"], 2010);
+    let live = Request::get(&server.http(&format!("live/chess/{segment}"))).send();
+    assert_eq!(
+        live.json()["code"],
+        2010,
+        "under its name of the live stream neither"
+    );
+    assert_eq!(hide(false).json()["hidden"], "");
+    until("it is played again", 20, || {
+        (played(segment).status == 200).then_some(())
+    });
+
     let private = json!({ "visibility": "private" });
     assert_eq!(
         ask(&server, "PATCH", "channels/chess", &ann, &private).status,

@@ -484,13 +484,13 @@ export type Received = { all: EarnedShown; day: EarnedShown; items: (ReceivedSho
 export type ReceivedShown = { at_ms: number; coins: number; count: number; earned: number; gift: string; id: string; name?: string | null; refunded: boolean; user: string };
 
 /** What is to be changed of a recording; what is left out stays. */
-export type RecordingChange = { held?: boolean | null; published?: boolean | null; title?: string | null };
+export type RecordingChange = { held?: boolean | null; hidden?: boolean | null; published?: boolean | null; title?: string | null };
 
 /** Where a recording is. */
-export type RecordingPlace = { app: string; clip?: ClipPlace | null; ended_ms: number; node: string; nodes?: (string)[]; stored_bytes: number; stream: string; vhost: string };
+export type RecordingPlace = { app: string; clip?: ClipPlace | null; ended_ms: number; hidden?: boolean; node: string; nodes?: (string)[]; stored_bytes: number; stream: string; vhost: string };
 
 /** A broadcast that can be watched again. */
-export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
+export type RecordingSeen = { app: string; bytes: number; channel?: string | null; duration_ms: number; ended_at?: string | null; expires_at?: string | null; held: boolean; hidden: string; holes: (HoleSeen)[]; id: string; node: string; poster?: string | null; published: boolean; started_at: string; state: string; stored_bytes: number; stream: string; title: string; url: string };
 
 /** Which stream is to be recorded. */
 export type RecordingWish = { app: string; stream: string };

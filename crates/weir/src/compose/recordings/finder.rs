@@ -24,7 +24,7 @@ use weir_record::block::{BlockName, MAX_BLOCK_BYTES};
 use weir_record::clips::stretch;
 use weir_record::manifest::{self, MAX_MANIFEST_BYTES};
 use weir_record::{Elsewhere, Recording, Spool, View, merged};
-use weir_serve::hls::{Archives, FoundById, FoundPoster, FoundRecording};
+use weir_serve::hls::{Archives, FoundById, FoundObjection, FoundPoster, FoundRecording};
 use weir_store::Store;
 
 use super::read_view;
@@ -74,6 +74,8 @@ pub(in crate::compose) struct Finder {
 #[derive(Default)]
 struct Sought {
     last: tokio::sync::Mutex<Option<Finding>>,
+    /// When it was asked last whether it is hidden, and what was said then.
+    said: tokio::sync::Mutex<(Option<i64>, bool)>,
     /// When it was looked at last, microseconds.
     asked_us: std::sync::atomic::AtomicI64,
 }
@@ -129,6 +131,26 @@ impl Archives for Finder {
         })
     }
 
+    fn objection(&self, id: Id) -> FoundObjection<'_> {
+        Box::pin(async move {
+            let now_us = self.parts.clock.now_us();
+            let known = self.known(id, now_us);
+            let mut said = known.said.lock().await;
+            let now_us = self.parts.clock.now_us();
+            match said.0 {
+                Some(at_us) if now_us - at_us < FOUND_US => {}
+                // Who cannot ask goes by what was said last, and asks no more for a moment.
+                _ => {
+                    let asked = self.parts.place(id).await;
+                    let is_hidden = asked.map(|place| place.is_some_and(|place| place.hidden));
+                    let now_us = self.parts.clock.now_us();
+                    *said = (Some(now_us), is_hidden.unwrap_or(said.1));
+                }
+            }
+            said.1.then(hidden)
+        })
+    }
+
     fn poster(&self, id: Id) -> FoundPoster<'_> {
         Box::pin(async move {
             let archive = self.parts.archive.as_ref()?;
@@ -155,6 +177,7 @@ impl FinderParts {
         let place = self.place(id).await;
         let (mut is_whole, mut outcome) = (true, Err(not_there()));
         match &place {
+            Ok(Some(place)) if place.hidden => outcome = Err(hidden()),
             Ok(Some(RecordingPlace {
                 clip: Some(clip), ..
             })) => outcome = of_clip(clip),
@@ -363,6 +386,10 @@ struct Told {
     own: Option<Arc<Recording>>,
     /// Why somebody told nothing.
     refused: Option<Refusal>,
+}
+
+fn hidden() -> Refusal {
+    Refusal::new(Code::ReplayHidden, "somebody has hidden this recording")
 }
 
 fn not_there() -> Refusal {
