@@ -32,6 +32,7 @@ const WATCH = `/watch/${streamPath(args)}`;
 const RUN = Date.now().toString(36);
 const HELLO = `hello 你好 👋 ${RUN}`;
 const MORE = `another one ${RUN}`;
+const ASKED = `is it so ${RUN}`;
 const ANSWER = `so it is ${RUN}`;
 const HEARTS = 7;
 const WHY = "too loud";
@@ -59,7 +60,8 @@ await inBrowser(args, async (context, result) => {
   await maxs.locator(".chat-log .chat-words", { hasText: HELLO }).waitFor();
   await say(anns, MORE);
   // Who is answered sees that it is meant, and who gives hearts is not the only one to see them.
-  await card(anns, MORE);
+  await say(maxs, ASKED);
+  await card(anns, ASKED);
   await anns.locator("[data-act=answer]").click();
   await anns.locator(".chat-answered", { hasText: max }).waitFor();
   await say(anns, ANSWER);

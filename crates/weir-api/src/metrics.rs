@@ -33,6 +33,7 @@ pub const METRIC_NAMES: &[&str] = &[
     "weir_chat_connections",
     "weir_chat_ends_total",
     "weir_chat_groups",
+    "weir_chat_hearts_total",
     "weir_chat_left_out_total",
     "weir_chat_posts_total",
     "weir_chat_recoveries_total",

@@ -174,8 +174,7 @@ impl<C: Carrier> Slice<C> {
             }
             Ask::Like { group, count } => {
                 let room = self.room_of(key, &group)?;
-                let who = self.members.get(key).and_then(|member| member.who.clone());
-                let who = who.ok_or(Deny::Unauthenticated)?;
+                let who = self.who_is(key)?;
                 desk::like(&self.house, &who, &room, count)?;
                 Ok(Done::Now("{}".into()))
             }
@@ -207,21 +206,7 @@ impl<C: Carrier> Slice<C> {
                 group,
                 method,
                 body,
-            } => {
-                let is_ours = desk::is_order(&method);
-                if !is_ours && self.is_asked(Matter::Rpc) {
-                    return self.call(key, i, group.as_deref(), (&method, body));
-                }
-                let words = "rpc here is of a group: g is missing";
-                let group = group.ok_or_else(|| Denied::because(Deny::BadRequest, words))?;
-                let room = self.room_of(key, &group)?;
-                let who = self.members.get(key).and_then(|member| member.who.clone());
-                let who = who.ok_or(Deny::Unauthenticated)?;
-                let answer = self.answers(key, i, &room)?;
-                let answer = |result: Result<_, _>| answer(result.map(Outcome::Done));
-                desk::order(&self.house, &who, &room, (&method, body), Box::new(answer))?;
-                Ok(Done::Later)
-            }
+            } => self.rpc(key, i, group.as_deref(), (&method, body)),
             Ask::Acknowledge { group, offset } => {
                 let room = self.room_of(key, &group)?;
                 self.acknowledge(&room, offset);
@@ -229,6 +214,27 @@ impl<C: Carrier> Slice<C> {
             }
             Ask::Greet { .. } | Ask::Refresh { .. } => Err(Deny::UnknownCommand.into()),
         }
+    }
+
+    /// An order of a moderator's, or what the site's service knows.
+    fn rpc(
+        &mut self,
+        key: usize,
+        i: Option<u64>,
+        group: Option<&str>,
+        (method, body): (&str, &str),
+    ) -> Result<Done, Denied> {
+        if !desk::is_order(method) && self.is_asked(Matter::Rpc) {
+            return self.call(key, i, group, (method, body));
+        }
+        let words = "rpc here is of a group: g is missing";
+        let group = group.ok_or_else(|| Denied::because(Deny::BadRequest, words))?;
+        let room = self.room_of(key, group)?;
+        let who = self.who_is(key)?;
+        let answer = self.answers(key, i, &room)?;
+        let answer = |result: Result<_, _>| answer(result.map(Outcome::Done));
+        desk::order(&self.house, &who, &room, (method, body), Box::new(answer))?;
+        Ok(Done::Later)
     }
 
     fn publish(
