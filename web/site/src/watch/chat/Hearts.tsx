@@ -31,22 +31,23 @@ export function HeartButton({ room: { chat, group, own, view, silence } }: { roo
     taps.current += 1;
     timer.current ??= setTimeout(send, GATHER_MS);
   };
-  const words = c("likes", { n: count(view.likes, locale()) });
+  const likes = view.likes ?? 0;
+  const words = c("likes", { n: count(likes, locale()) });
   return (
     <button type="button" class="plain chat-like" disabled={isGuest(own) || silence !== null} aria-label={`${c("like")} · ${words}`} title={c("like")} onClick={tap}>
-      <Icon name="heart" size={18} /><span data-likes={view.likes}>{count(view.likes, locale())}</span>
+      <Icon name="heart" size={18} /><span data-likes={likes}>{count(likes, locale())}</span>
     </button>
   );
 }
 
 /** Where they rise: one for each that the room was given, while they are few. */
-export function Hearts({ likes }: { likes: number }) {
+export function Hearts({ likes }: { likes: number | null }) {
   const [rising, setRising] = useState<readonly number[]>([]);
   const known = useRef(likes);
   const last = useRef(0);
   useEffect(() => {
     // What there was when one came in does not rise.
-    const more = known.current === 0 ? 0 : Math.min(likes - known.current, MAX_MORE);
+    const more = likes === null || known.current === null ? 0 : Math.min(likes - known.current, MAX_MORE);
     known.current = likes;
     if (more <= 0 || document.hidden) return;
     const fresh = Array.from({ length: more }, () => ++last.current);

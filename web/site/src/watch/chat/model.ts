@@ -22,8 +22,8 @@ export type Posted = Extract<Line, { post: Post }>;
 export interface RoomView {
   lines: readonly Line[];
   online: number;
-  /** Hearts that the room was given. */
-  likes: number;
+  /** Hearts that the room was given; null before it is known. */
+  likes: number | null;
   mode: RoomMode;
   pinned: Post | null;
 }
@@ -48,7 +48,7 @@ const MAX_MEANT = 10;
 /** Names of who came in, on one line. */
 const MAX_NAMES = 3;
 
-export const EMPTY: RoomView = { lines: [], online: 0, likes: 0, mode: { slow_s: 0, emotesOnly: false, isClosed: false }, pinned: null };
+export const EMPTY: RoomView = { lines: [], online: 0, likes: null, mode: { slow_s: 0, emotesOnly: false, isClosed: false }, pinned: null };
 
 export function after(view: RoomView, heard: Heard): RoomView {
   switch (heard.type) {
